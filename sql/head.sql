@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION integratedb" to load this file. \quit
