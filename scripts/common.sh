@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Nothing is compiled into the source tree, so that a run as root leaves nothing that another user cannot replace.
+# Tools leave what they keep in .build, not all over the source tree.
 export PYTHONPYCACHEPREFIX="$PWD/.build/cache/pycache"
+export HYPOTHESIS_STORAGE_DIRECTORY="$PWD/.build/cache/hypothesis"
 export PG_CONFIG="${PG_CONFIG:-pg_config}"
 
 # The Python that Debian's PL/Python embeds; another one on the PATH would not see the server's modules.
