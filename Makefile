@@ -77,7 +77,7 @@ test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" ru
 
 unit: ## the tests that need no server
 	@scripts/bootstrap --test
-	@.build/venv/bin/pytest tests/unit
+	@scripts/pytest tests/unit $(PYTEST_ARGS)
 
 lint: ## the static gates: ruff, mypy, import boundaries, shellcheck
 	@scripts/bootstrap --test
