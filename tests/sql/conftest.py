@@ -66,7 +66,10 @@ def template(server: Server) -> Iterator[str]:
             try:
                 superuser.run("CREATE EXTENSION integratedb CASCADE")
             except psycopg.Error as error:
-                pytest.exit(f"CREATE EXTENSION integratedb: {error}\n(scripts/install installs what the source tree has)", returncode=2)
+                pytest.exit(
+                    f"CREATE EXTENSION integratedb: {error}\n(scripts/install installs what the source tree has)",
+                    returncode=2,
+                )
             superuser.run(f"CREATE ROLE {ADMIN} LOGIN IN ROLE integratedb_admin")
         yield TEMPLATE
 
