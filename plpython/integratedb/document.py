@@ -36,14 +36,6 @@ def show(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def listed(words: Iterable[object], conjunction: str) -> str:
-    """``"a", "b" or "c"``."""
-    shown = [show(word) for word in words]
-    if len(shown) < 2:
-        return "".join(shown)
-    return f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
-
-
 def unreadable(document: object) -> Refusal | None:
     """The first place that holds what no specification can: depth, numbers or characters that Postgres cannot store.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterator
-from pathlib import Path as File
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .document import key_pointer, listed, pointer, show
+from .document import key_pointer, pointer, show
 from .model import Refusal
 
 #: Nobody reads more; the rest comes up when these are mended.
@@ -38,7 +37,9 @@ def check_shape(document: object, kind: str) -> list[Refusal]:
 
 def schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of a kind of specification, as published."""
-    text = File(__file__).with_name(f"{kind}.schema.json").read_text(encoding="utf-8")
+    from pathlib import Path  # with what it imports in turn it costs a session more than the rest of this package
+
+    text = Path(__file__).with_name(f"{kind}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -75,7 +76,7 @@ def _refusals(error: Any) -> Iterator[Refusal]:
         for key in error.instance:
             if key not in allowed:
                 yield Refusal(
-                    f"{show(key)} is not allowed in {title}; allowed are {listed(allowed, 'and')}",
+                    f"{show(key)} is not allowed in {title}; allowed: {_listed(allowed)}",
                     key_pointer(steps, key),
                 )
     else:
@@ -89,13 +90,17 @@ def _message(error: Any, title: str, shown: str) -> str:
             types = " or ".join(_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
             return f"{shown} is not {types}" + ("" if title == types else f"; expected {title}")
         case "enum":
-            return f"{shown} is not {title}; allowed are {listed(wanted, 'and')}"
+            return f"{shown} is not {title}; allowed: {_listed(wanted)}"
         case "minItems":
             return f"it is empty; expected {title}"
         case "maxLength":
             return f"{shown} is longer than {wanted} characters; expected {title}"
         case _:  # const, minimum, maximum, minLength, pattern: the title says what would be right
             return f"{shown} is not {title}"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(show, values))
 
 
 def _show(value: object, steps: tuple[str | int, ...]) -> str:
