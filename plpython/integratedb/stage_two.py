@@ -75,7 +75,7 @@ def _check_alternative(steps: Steps, alternative: Document, *, inside_alternativ
 def _check_fields(steps: Steps, alternative: Document) -> Iterator[Refusal]:
     if forms.is_wildcard(alternative):
         return
-    names: set[str] = set()
+    named: set[tuple[str, ...]] = set()
     for place, field in forms.fields(steps, alternative):
         if field == "*":
             yield Refusal('"*" stands for all columns and must be the only entry', pointer(place))
@@ -90,11 +90,10 @@ def _check_fields(steps: Steps, alternative: Document) -> Iterator[Refusal]:
                 if meaning in seen:
                     yield Refusal("the same alternative stands before it", pointer(spot))
                 seen.add(meaning)
-        if len(entries) == 1:
-            name = forms.column_name(entries[0][1])
-            if name in names:
-                yield Refusal(f"the field {show(name)} stands before it; a field is named once", pointer(place))
-            names.add(name)
+        names = tuple(forms.column_name(entry) for _, entry in entries)
+        if names in named:
+            yield Refusal(f"the field {show(names[0])} stands before it; a field is named once", pointer(place))
+        named.add(names)
 
 
 def _check_column(steps: Steps, entry: str | Document) -> Iterator[Refusal]:

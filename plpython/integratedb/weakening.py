@@ -8,12 +8,16 @@ broke the old one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 from .model import Alternative, Field, FieldAlternative, Match, Path, Specification
 from .short_form import ALL, EVENTS
 
-_FieldsByNames = dict[tuple[str, ...], list[Field]]
+_Paths = tuple[Path, ...]
+_Names = tuple[str, ...]
+_FieldsByNames = dict[_Names, Field]
+
+_WILDCARD: _Names = ("*",)
 
 
 def is_weaker(old: Specification, new: Specification, relations: Collection[Path] = frozenset()) -> bool:
@@ -30,47 +34,75 @@ def is_weaker(old: Specification, new: Specification, relations: Collection[Path
 
 
 class _Known:
-    """The old matches by what they are about, so that comparing thousands does not compare each with each."""
+    """The old matches by what they are about, so that not each new match is compared with each old one."""
 
     def __init__(self, old: Specification, relations: frozenset[Path]) -> None:
         self._relations = relations
-        self._by_paths: dict[tuple[Path, ...], list[tuple[Match, list[_FieldsByNames]]]] = defaultdict(list)
-        for match in old.match:
-            fields = [_fields_by_names(alternative) for alternative in match.alternatives]
-            self._by_paths[_paths(match)].append((match, fields))
+        self._by_paths: dict[_Paths, list[_Old]] = defaultdict(list)
+        self._by_field: dict[tuple[_Paths, int, _Names], list[_Old]] = defaultdict(list)
+        for match in dict.fromkeys(old.match):
+            known = _Old(match, [_fields_by_names(alternative) for alternative in match.alternatives])
+            self._by_paths[known.paths].append(known)
+            for position, names in _places(match):
+                self._by_field[known.paths, position, names].append(known)
 
     def implies(self, new: Match) -> bool:
         paths = _paths(new)
-        candidates = list(self._by_paths.get(paths, ()))
+        if any(old.implies(new) for old in self._candidates(paths, new)):
+            return True
         if len(paths) == 1 and paths[0] in self._relations:
-            candidates += self._by_paths.get((Path(paths[0].schema, None),), ())
-        return any(_implies(old, fields, new) for old, fields in candidates)
+            return any(old.implies(new) for old in self._candidates((Path(paths[0].schema, None),), new))
+        return False
+
+    def _candidates(self, paths: _Paths, new: Match) -> Sequence[_Old]:
+        """The old matches with these paths; of the fields of the new one, its rarest tells which of them can do."""
+        candidates: Sequence[_Old] = self._by_paths.get(paths, ())
+        for position, names in _places(new):
+            if len(candidates) > 1:
+                wildcards = self._by_field.get((paths, position, _WILDCARD), [])
+                named = self._by_field.get((paths, position, names), []) if names != _WILDCARD else []
+                if len(wildcards) + len(named) < len(candidates):
+                    candidates = wildcards + named
+        return candidates
 
 
-def _paths(match: Match) -> tuple[Path, ...]:
+class _Old:
+    """An old match with its fields by their names."""
+
+    def __init__(self, match: Match, fields: list[_FieldsByNames]) -> None:
+        self.paths = _paths(match)
+        self._match = match
+        self._fields = fields
+
+    def implies(self, new: Match) -> bool:
+        old = self._match
+        return (
+            (new.optional or not old.optional)
+            and _subset(new.events, old.events, EVENTS)
+            and _subset(new.channels, old.channels, None)
+            and all(map(_alternative_implies, old.alternatives, self._fields, new.alternatives))
+        )
+
+
+def _places(match: Match) -> Iterator[tuple[int, _Names]]:
+    """Each field of a match: in which of its alternatives, and by what names."""
+    for position, alternative in enumerate(match.alternatives):
+        if alternative.wildcard:
+            yield position, _WILDCARD
+        for field in alternative.fields:
+            yield position, _names(field)
+
+
+def _paths(match: Match) -> _Paths:
     return tuple(alternative.path for alternative in match.alternatives)
 
 
 def _fields_by_names(alternative: Alternative) -> _FieldsByNames:
-    by_names: _FieldsByNames = defaultdict(list)
-    for field in alternative.fields:
-        by_names[_names(field)].append(field)
-    return by_names
+    return {_names(field): field for field in alternative.fields}
 
 
-def _names(field: Field) -> tuple[str, ...]:
+def _names(field: Field) -> _Names:
     return tuple(alternative.name for alternative in field.alternatives)
-
-
-def _implies(old: Match, old_fields: list[_FieldsByNames], new: Match) -> bool:
-    return (
-        (new.optional or not old.optional)
-        and _subset(new.events, old.events, EVENTS)
-        and _subset(new.channels, old.channels, None)
-        and all(
-            _alternative_implies(*pair) for pair in zip(old.alternatives, old_fields, new.alternatives, strict=True)
-        )
-    )
 
 
 def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: tuple[str, ...] | None) -> bool:
@@ -83,7 +115,8 @@ def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alte
     if old.wildcard:
         return all(_demands_only_existence(field) for field in new.fields)
     return all(
-        any(_field_implies(candidate, field) for candidate in old_fields.get(_names(field), ())) for field in new.fields
+        (candidate := old_fields.get(_names(field))) is not None and _field_implies(candidate, field)
+        for field in new.fields
     )
 
 

@@ -308,8 +308,15 @@ def test_a_type_with_a_modifier_is_refused_with_a_hint_to_min_length() -> None:
 
 
 @pytest.mark.parametrize("again", ["id", {"name": "id", "type": "text"}, {"alternatives": ["id"], "optional": True}])
-def test_a_field_is_named_once(again: object) -> None:
+def test_a_name_alone_stands_once_in_the_fields(again: object) -> None:
     refused(match(fields=["id", "total", again]), "#/match/0/fields/2", '"id"', "named once")
+
+
+def test_the_same_names_as_alternatives_stand_once_in_the_fields() -> None:
+    first = {"alternatives": ["id", "key"]}
+    again = {"alternatives": [{"name": "id", "type": "text"}, "key"]}
+    refused(match(fields=[first, again]), "#/match/0/fields/1", '"id"', "named once")
+    assert len(fields(first, "id", {"alternatives": ["key", "id"]})) == 3
 
 
 @pytest.mark.parametrize("again", ["id", {"name": "id"}])
