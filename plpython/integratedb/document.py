@@ -11,6 +11,8 @@ from .model import Refusal
 #: A specification is at most nine levels deep; what is much deeper is refused before anything recurses into it.
 MAX_DEPTH = 16
 
+TOO_DEEP = Refusal("it is nested deeper than any specification", "#")
+
 _SHOWN_CHARACTERS = 60
 _POINTED_CHARACTERS = 100
 
@@ -46,7 +48,7 @@ def unreadable(document: object) -> Refusal | None:
         value, steps = waiting.pop()
         if isinstance(value, (dict, list)):
             if len(steps) >= MAX_DEPTH:
-                return Refusal("it is nested deeper than any specification", pointer(steps))
+                return Refusal(TOO_DEEP.message, pointer(steps))
             entries = value.items() if isinstance(value, dict) else enumerate(value)
             for key, entry in entries:
                 if isinstance(key, str):

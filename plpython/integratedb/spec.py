@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from .channels import Channel, restore
-from .document import unreadable
+from .document import TOO_DEEP, unreadable
 from .model import KINDS, Refusal, Specification
 from .short_form import read, shorten
 from .stage_one import MAX_REFUSALS, check_shape
 from .stage_two import check_rules
 
-__all__ = ["parse", "parse_short", "shorten"]
+__all__ = ["parse", "parse_short", "parse_text", "shorten"]
+
+
+def parse_text(text: str, kind: str, stored_channels: Sequence[Channel] | None = None) -> Specification | list[Refusal]:
+    """As parse, for a document as jsonb prints it; that may nest deeper, and number longer, than Python will read."""
+    try:
+        document = json.loads(text, parse_int=_integer)
+    except RecursionError:
+        return [TOO_DEEP]
+    except ValueError:
+        return [Refusal("it is not JSON", "#")]
+    return parse(document, kind, stored_channels)
 
 
 def parse(
@@ -38,6 +50,11 @@ def parse(
     if refusals := list(itertools.islice(check_rules(document, known), MAX_REFUSALS)):
         return refusals
     return read(document, kind)
+
+
+def _integer(digits: str) -> int | float:
+    """Python refuses to read integers of more than 4,300 digits; as a float, such a one is refused where it stands."""
+    return int(digits) if len(digits) < 100 else float(digits)
 
 
 def parse_short(document: dict[str, Any], kind: str) -> Specification:

@@ -16,7 +16,7 @@ from integratedb.model import (
     Refusal,
     Specification,
 )
-from integratedb.spec import parse, shorten
+from integratedb.spec import parse, parse_text, shorten
 from integratedb.stage_one import MAX_REFUSALS
 
 ORDERS = Path("shop", "orders")
@@ -353,6 +353,28 @@ def test_an_absurdly_deep_document_is_refused() -> None:
         document = [document]
     ((_, message),) = refusals({"match": document})
     assert "nested" in message
+
+
+def test_a_text_is_parsed_as_the_document_in_it() -> None:
+    assert parse_text('{"match": {"path": "a.b"}}', "claims") == parse({"match": {"path": "a.b"}}, "claims")
+    assert parse_text("[]", "claims") == parse([], "claims")
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "words"),
+    [
+        ('{"match": ' + "[" * 100_000 + "]" * 100_000 + "}", "#", "nested"),
+        ('{"match": ' + "1" * 5000 + "}", "#/match", "finite"),
+        ('{"match": ' + "1" * 200 + "}", "#/match", "not an array or an object"),
+        ("{", "#", "not JSON"),
+    ],
+)
+def test_a_text_that_python_cannot_read_is_refused(text: str, pointer: str, words: str) -> None:
+    verdict = parse_text(text, "claims")
+    assert isinstance(verdict, list)
+    ((where, message),) = [(refusal.pointer, refusal.message) for refusal in verdict]
+    assert where == pointer
+    assert words in message
 
 
 def test_a_key_that_postgres_cannot_store_is_refused_at_its_object() -> None:
