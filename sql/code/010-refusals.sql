@@ -1,5 +1,15 @@
 -- The one place that raises: everything else decides, returns rows, and comes here.
 
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF pg_catalog.to_regtype('integratedb.refusal') IS NULL THEN
+    CREATE TYPE integratedb.refusal AS (code text, message text, detail text, hint text);
+  END IF;
+END
+$$;
+
+COMMENT ON TYPE integratedb.refusal IS 'Why something is refused: SQLSTATE, message, detail and hint, on the way to integratedb.refuse().';
+
 CREATE OR REPLACE FUNCTION integratedb.refuse(code text, message text, detail text, hint text)
 RETURNS void
 LANGUAGE plpgsql

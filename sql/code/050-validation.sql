@@ -138,7 +138,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
-         'the schema does not exist', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL
+         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL
     FROM integratedb.claim AS c
    WHERE c.id = ANY (claims)
      AND c.wildcard_schema IS NOT NULL
@@ -156,7 +156,7 @@ AS $$
    ) AS now_at
    CROSS JOIN LATERAL (VALUES
      (r.present_relid IS NULL, 'table', to_jsonb(r.path), to_jsonb(now_at.path),
-      CASE WHEN now_at.path IS NULL THEN 'the table does not exist' ELSE 'it was renamed to ' || now_at.path END, now_at.path),
+      'expected a table, found none' || coalesce('; it was renamed to ' || now_at.path, ''), now_at.path),
      (r.lacks_usage, 'privilege', '"USAGE"'::jsonb, NULL, format('role %I lacks USAGE on schema %I', r.stakeholder, r.schema_name), NULL),
      (r.lacks_policy, 'row_security', '"a permissive policy for SELECT"'::jsonb, NULL,
       format('row level security is on and no policy lets role %I read', r.stakeholder), NULL)
@@ -181,7 +181,7 @@ AS $$
           AND NOT moved.attisdropped
    CROSS JOIN LATERAL (VALUES
      (f.present_attnum IS NULL, 'column', to_jsonb(f.column_name), to_jsonb(moved.attname),
-      CASE WHEN moved.attname IS NULL THEN 'the column does not exist' ELSE 'it was renamed to ' || quote_ident(moved.attname) END,
+      format('expected a column%s, found none', ' of type ' || f.type) || coalesce('; it was renamed to ' || quote_ident(moved.attname), ''),
       moved.attname::text),
      (f.present_attnum IS NOT NULL AND f.type IS NOT NULL AND NOT integratedb.type_fits(f.present_type_oid, f.present_type_modifier, f.type, NULL),
       'type', to_jsonb(f.type), to_jsonb(present.type), format('expected type %s, found %s', f.type, present.type), NULL),
@@ -201,7 +201,17 @@ $$;
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';
 
 CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
-RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, unmet_since timestamptz, problems jsonb, summary text, hint text)
+RETURNS TABLE (
+  claim_id bigint,
+  stakeholder text,
+  kind text,
+  path text,
+  unmet_since timestamptz,
+  problems jsonb,
+  summary text,
+  author_hint text,
+  stakeholder_hint text
+)
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
@@ -210,48 +220,60 @@ AS $$
   WITH problem AS MATERIALIZED (
     SELECT p.*,
            p.path || coalesce('.' || quote_ident(p.field), '') AS place,
+           CASE p.property
+             WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
+             WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', p.path, st.name)
+             WHEN 'replica_identity' THEN format('ALTER TABLE %s REPLICA IDENTITY FULL, or a primary key', p.path)
+             ELSE CASE WHEN is_wildcard.value
+                    THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
+                    ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
+                                p.path || coalesce('.' || quote_ident(p.field), ''), st.name, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
+                  END
+           END AS author_hint,
            CASE
-             WHEN p.renamed_column IS NOT NULL THEN
-               format('rename: %s would allow it: in the fields of %s, claim %s instead of %s', st.name, p.path,
-                      jsonb_build_object('alternatives', jsonb_build_array(p.field, p.renamed_column)), to_jsonb(p.field))
+             WHEN p.renamed_column IS NOT NULL AND NOT is_wildcard.value THEN
+               format('claim %s instead of %s in the fields of %s, and the rename passes',
+                      jsonb_build_object('alternatives', jsonb_build_array(p.field, p.renamed_column)), to_jsonb(p.field), p.path)
              WHEN p.renamed_relation IS NOT NULL THEN
-               format('rename: %s would allow it: claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}',
-                      st.name, to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
-             WHEN p.property = 'privilege' THEN
-               'privilege: SELECT integratedb_sync() gives it back'
-             WHEN p.property = 'row_security' THEN
-               format('row security: CREATE POLICY %I ON %s FOR SELECT TO %I USING (true)', st.name || '_reads', p.path, st.name)
-           END AS advice
+               format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
+                      to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
+             ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
+           END AS stakeholder_hint
       FROM integratedb.problems_of(claims) AS p
       JOIN integratedb.claim AS c ON c.id = p.claim_id
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     CROSS JOIN LATERAL (
+       SELECT jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)) AS value
+     ) AS is_wildcard
   )
   SELECT c.id,
          st.name,
          s.kind,
          c.path,
          c.unmet_since,
-         d.problems,
-         d.summary,
-         coalesce(d.advice, format('Restore it; or %s weakens its %s: an alternative, "optional": true, or giving it up.', st.name, s.kind))
+         coalesce(
+           (SELECT jsonb_agg(
+                     jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
+                                        'message', format('%s: %s', p.place, p.found))
+                     ORDER BY p.alternative, p.path, p.field, p.property)
+              FROM problem AS p
+             WHERE p.claim_id = c.id),
+           '[]'),
+         (SELECT string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property)
+            FROM problem AS p
+           WHERE p.claim_id = c.id),
+         (SELECT p.author_hint FROM problem AS p WHERE p.claim_id = c.id ORDER BY p.alternative, p.path, p.field, p.property LIMIT 1),
+         (SELECT p.stakeholder_hint
+            FROM problem AS p
+           WHERE p.claim_id = c.id
+           ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property
+           LIMIT 1)
     FROM integratedb.claim AS c
     JOIN integratedb.specification AS s ON s.id = c.specification_id
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-   CROSS JOIN LATERAL (
-     SELECT coalesce(
-              jsonb_agg(
-                jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
-                                   'message', format('%s: %s', p.place, p.found))
-                ORDER BY p.alternative, p.path, p.field, p.property),
-              '[]') AS problems,
-            string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property) AS summary,
-            (SELECT string_agg(DISTINCT q.advice, E'\n') FROM problem AS q WHERE q.claim_id = c.id) AS advice
-       FROM problem AS p
-      WHERE p.claim_id = c.id
-   ) AS d
    WHERE c.id = ANY (claims)
    ORDER BY st.name, s.kind, c.match
 $$;
 
-COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS 'These unmet claims with their problems as JSON, as one line (summary), and with what would help (hint).';
+COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS 'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and the stakeholder can do.';

@@ -105,7 +105,8 @@ $$;
 
 COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';
 
-CREATE OR REPLACE FUNCTION integratedb.unmet_message(claims bigint[], max_results integer, OUT message text, OUT detail text, OUT hint text)
+CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
+RETURNS integratedb.refusal
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
@@ -122,7 +123,8 @@ AS $$
   ), hurt AS (
     SELECT string_agg(DISTINCT u.stakeholder, ', ') AS stakeholders, count(*) AS number FROM unmet AS u
   )
-  SELECT format('invalid migration%s: it breaks %s of %s', coalesce(' (' || statement.tags || ')', ''),
+  SELECT 'IDB01',
+         format('invalid migration%s: it breaks %s of %s', coalesce(' (' || statement.tags || ')', ''),
                 CASE hurt.number WHEN 1 THEN 'a claim' ELSE hurt.number || ' claims' END, hurt.stakeholders),
          (SELECT string_agg(CASE WHEN u.position <= max_results
                                  THEN format('%s (%s): %s', u.stakeholder, u.kind, u.summary)
@@ -130,22 +132,15 @@ AS $$
                             E'\n' ORDER BY u.position)
             FROM unmet AS u
            WHERE u.position <= max_results + 1),
+         -- The first few claims are enough to see the way; DETAIL has them all.
          concat_ws(E'\n',
-           (SELECT string_agg(DISTINCT u.hint, E'\n') FROM unmet AS u WHERE u.position <= 5),
-           format('Author of the migration: keep what is claimed until %s no longer needs it; SELECT * FROM integratedb_dependents(%L) tells who depends.',
-                  hurt.stakeholders, (SELECT u.path FROM unmet AS u WHERE u.position = 1)),
-           CASE WHEN EXISTS (
-                  SELECT FROM integratedb.claim AS c
-                    JOIN integratedb.specification AS s ON s.id = c.specification_id
-                   WHERE c.id = ANY (claims)
-                     AND jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)))
-                THEN 'Claimed by "*": SELECT integratedb_sync() in the same transaction lets a wildcard claim shrink.' END,
-           'Stakeholder: claim alternatives, or make it optional, then the migration passes.',
+           (SELECT string_agg(DISTINCT format('Author of the migration: %s.', u.author_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
+           (SELECT string_agg(DISTINCT format('Stakeholder %s: %s.', u.stakeholder, u.stakeholder_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
            'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
     FROM hurt, statement
 $$;
 
-COMMENT ON FUNCTION integratedb.unmet_message(bigint[], integer) IS 'The words of IDB01, or of the WARNING in its place, for these unmet claims; at most max_results of them are listed.';
+COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS 'IDB01 for these unmet claims; at most max_results of them are listed. A WARNING in its place takes its words.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text)
 RETURNS void
@@ -155,7 +150,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  words record;
+  words integratedb.refusal;
 BEGIN
   IF cardinality(claims) = 0 THEN
     RETURN;
@@ -163,7 +158,7 @@ BEGIN
 
   UPDATE integratedb.claim AS c SET unmet_since = now() WHERE c.id = ANY (claims) AND c.unmet_since IS NULL;
 
-  SELECT * INTO words FROM integratedb.unmet_message(claims, 100);
+  words := integratedb.unmet_refusal(claims, 100);
   RAISE WARNING '%: %', occasion, words.message
     USING DETAIL = words.detail, HINT = 'SELECT * FROM integratedb_unmet_claims() lists them until they are met again.';
 END
@@ -189,7 +184,7 @@ $$;
 COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
 
 CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[])
-RETURNS void
+RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
@@ -198,10 +193,9 @@ AS $$
 DECLARE
   fresh bigint[];
   mine bigint[];
-  words record;
 BEGIN
   IF cardinality(unmet) = 0 THEN
-    RETURN;
+    RETURN NULL;
   END IF;
 
   fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
@@ -210,19 +204,20 @@ BEGIN
   PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'unmet since an earlier transaction');
 
   IF cardinality(mine) = 0 THEN
-    RETURN;
+    RETURN NULL;
   ELSIF integratedb.override_reason() IS NOT NULL THEN
     PERFORM integratedb.warn_unmet(mine, format('overridden (%s)', integratedb.override_reason()));
   ELSIF integratedb.setting_value('enforcement') = 'explicit' THEN
     PERFORM integratedb.warn_unmet(mine, 'enforcement is explicit');
   ELSE
-    SELECT * INTO words FROM integratedb.unmet_message(mine, 100);
-    PERFORM integratedb.refuse(code => 'IDB01', message => words.message, detail => words.detail, hint => words.hint);
+    RETURN integratedb.unmet_refusal(mine, 100);
   END IF;
+
+  RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.judge(bigint[]) IS 'What happens to a transaction that commits with these claims unmet: a refusal (IDB01) of what it broke itself, unless overridden or explicit; a WARNING else.';
+COMMENT ON FUNCTION integratedb.judge(bigint[]) IS 'What happens to a transaction that commits with these claims unmet: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
 
 CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[])
 RETURNS void
@@ -247,7 +242,7 @@ $$;
 COMMENT ON FUNCTION integratedb.follow(bigint[]) IS 'Syncs these met claims; without Python it warns and notes them as pending.';
 
 CREATE OR REPLACE FUNCTION integratedb.check_transaction()
-RETURNS void
+RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
@@ -259,6 +254,7 @@ DECLARE
   touched bigint[];
   unmet bigint[];
   met bigint[];
+  refusal integratedb.refusal;
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
@@ -276,10 +272,13 @@ BEGIN
   ELSIF cardinality(touched) > 0 THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (touched));
   ELSE
-    RETURN;
+    RETURN NULL;
   END IF;
 
-  PERFORM integratedb.judge(unmet);
+  refusal := integratedb.judge(unmet);
+  IF refusal.code IS NOT NULL THEN
+    RETURN refusal;
+  END IF;
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
@@ -287,7 +286,10 @@ BEGIN
                                              WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (met || unmet)));
 
     -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
-    PERFORM integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
+    refusal := integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
+    IF refusal.code IS NOT NULL THEN
+      RETURN refusal;
+    END IF;
   END IF;
 
   UPDATE integratedb.claim AS c
@@ -295,10 +297,12 @@ BEGIN
    WHERE c.unmet_since IS NOT NULL
      AND (everything OR c.id = ANY (touched))
      AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+
+  RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Error: IDB01.';
+COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Returns the refusal (IDB01), or null.';
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
@@ -326,6 +330,8 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refusal integratedb.refusal;
 BEGIN
   -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
   -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
@@ -339,7 +345,11 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  PERFORM integratedb.check_transaction();
+  refusal := integratedb.check_transaction();
+  IF refusal.code IS NOT NULL THEN
+    PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+  END IF;
+
   PERFORM integratedb.prune_ddl_events();
 
   -- From here on a further change queues the check anew.

@@ -35,7 +35,10 @@ DECLARE
   unmet CONSTANT bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id LIMIT max_results);
 BEGIN
   IF cardinality(unmet) > 0 THEN
-    RETURN QUERY SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems, d.hint FROM integratedb.describe_unmet(unmet) AS d;
+    RETURN QUERY
+      SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems,
+             format('Author of the migration: %s. Stakeholder %s: %s.', d.author_hint, d.stakeholder, d.stakeholder_hint)
+        FROM integratedb.describe_unmet(unmet) AS d;
   END IF;
 END
 $$;
@@ -56,7 +59,7 @@ SET jit = off
 AS $$
 DECLARE
   unmet bigint[];
-  words record;
+  refusal integratedb.refusal;
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
@@ -69,8 +72,8 @@ BEGIN
     ELSIF integratedb.is_restore_session() THEN
       PERFORM integratedb.warn_unmet(unmet, 'a dump is being restored');
     ELSE
-      SELECT * INTO words FROM integratedb.unmet_message(unmet, coalesce(max_results, cardinality(unmet)));
-      PERFORM integratedb.refuse(code => 'IDB01', message => words.message, detail => words.detail, hint => words.hint);
+      refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
+      PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
     END IF;
   END IF;
 
