@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from tests.support import Server, Session
@@ -132,6 +133,18 @@ def stakeholder(admin: Session, connect: Connect) -> Callable[[str], Session]:
         return connect(username, password=password)
 
     return create
+
+
+@pytest.fixture
+def claim(admin: Session) -> Callable[..., Any]:
+    """``claim(*matches, by="reporter")``: the stakeholder, created when it is new, claims these and nothing else."""
+
+    def claim(*matches: dict[str, Any], by: str = "reporter") -> Any:
+        if not admin.rows("SELECT name FROM integratedb_stakeholders() WHERE name = %s", by):
+            admin.run("SELECT integratedb_create_stakeholder(%s)", by)
+        return admin.value("SELECT integratedb_claim(%s, %s)", by, Jsonb({"match": list(matches)}))
+
+    return claim
 
 
 @pytest.fixture
