@@ -314,7 +314,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   IF NOT integratedb.is_admin(integratedb.caller())
-     AND lower(btrim(stakeholder, E' \t\r\n')) IS DISTINCT FROM integratedb.caller()::text THEN
+     AND lower(btrim(stakeholder, E' \t\r\n') COLLATE "C") IS DISTINCT FROM integratedb.caller()::text THEN
     PERFORM integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I is neither stakeholder %s nor an admin', integratedb.caller(), coalesce(quote_literal(left(stakeholder, 80)), 'null')),
