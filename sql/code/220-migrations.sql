@@ -7,9 +7,22 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  unmet bigint[];
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
+
+  -- What is unmet behind the event triggers' back is noted now: the grants below write catalog rows, and would be taken
+  -- at COMMIT for this transaction's evidence.
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
+  IF cardinality(unmet) > 0 THEN
+    UPDATE integratedb.claim AS c
+       SET unmet_since = now()
+     WHERE c.id = ANY (unmet)
+       AND c.id <> ALL (integratedb.made_unmet_here(unmet));
+  END IF;
+
   PERFORM integratedb.sync_all();
 
   -- A named claim is never excused: what stays unmet is judged at COMMIT, where it is known who broke it.
