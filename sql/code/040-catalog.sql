@@ -166,10 +166,10 @@ RETURNS text
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text));
+  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text) AND t.built_in);
 EXCEPTION
   -- What the grammar of types does not know ("foo bar") names no type.
   WHEN syntax_error OR undefined_object THEN

@@ -17,7 +17,12 @@ BEGIN
             WHERE c.id <> ALL (unmet)
             GROUP BY c.specification_id) AS met;
 
-  PERFORM integratedb.reconcile_grants(stakeholders => ARRAY(SELECT st.id FROM integratedb.stakeholder AS st), relations => NULL);
+  PERFORM integratedb.reconcile_grants(
+    stakeholders => ARRAY(SELECT st.id FROM integratedb.stakeholder AS st),
+    relations => ARRAY(
+      SELECT g.relid FROM integratedb.own_grant AS g
+      UNION
+      SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.relid IS NOT NULL));
 
   -- Grants given back may have met some; each of the others is tried alone.
   PERFORM integratedb.try_sync_unmet(u.claim_id)

@@ -15,6 +15,15 @@ AS $$
     UNION
     SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
     UNION
+    -- Composite types are relations too, and tables are types of columns too.
+    SELECT k.reltype FROM event AS e JOIN pg_class AS k ON k.oid = e.objid AND k.reltype <> 0 WHERE e.classid = 'pg_class'::regclass
+    UNION
+    -- ALTER EXTENSION names none of the types that it moves or changes.
+    SELECT d.objid
+      FROM event AS e
+      JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass
+     WHERE e.classid = 'pg_extension'::regclass
+    UNION
     SELECT d.objid
       FROM type AS t
       JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
@@ -22,6 +31,11 @@ AS $$
     SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
     UNION
     SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
+    UNION
+    SELECT d.objid
+      FROM event AS e
+      JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+     WHERE e.classid = 'pg_extension'::regclass
     UNION
     SELECT d.objid
       FROM type AS t
@@ -60,7 +74,14 @@ AS $$
           SELECT c.id
             FROM event AS e
             JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
-           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS touched
+           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema'
+          UNION
+          -- The event of a renamed schema knows the new name only.
+          SELECT c.id
+            FROM integratedb.claim AS c
+           WHERE c.wildcard_schema IS NOT NULL
+             AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema')
+             AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)) AS touched
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';

@@ -44,6 +44,7 @@ AS $$
 DECLARE
   owner integratedb.stakeholder;
   role_oid oid;
+  claimed oid[];
 BEGIN
   PERFORM integratedb.require_admin_or_self(stakeholder);
   owner := integratedb.find_stakeholder(stakeholder);
@@ -53,6 +54,11 @@ BEGIN
     RETURN;
   END IF;
 
+  claimed := ARRAY(SELECT DISTINCT cr.relid FROM integratedb.claim_relation AS cr
+                     JOIN integratedb.claim AS c ON c.id = cr.claim_id
+                     JOIN integratedb.specification AS s ON s.id = c.specification_id
+                    WHERE s.stakeholder_id = owner.id);
+
   RETURN QUERY
     SELECT integratedb.path_of(r.schema_name, r.relation_name), a.attname::text, why.reason, why.reason IN ('public', 'other grant')
       FROM integratedb.readable_relation AS r
@@ -60,9 +66,7 @@ BEGIN
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
      CROSS JOIN LATERAL (
        SELECT CASE
-                WHEN EXISTS (
-                  SELECT FROM integratedb.wanted_column AS w
-                   WHERE w.stakeholder_id = owner.id AND w.relid = r.oid AND w.attnum = a.attnum) THEN 'claim'
+                WHEN (r.oid, a.attnum) IN (SELECT w.relid, w.attnum FROM integratedb.wanted_columns(ARRAY[owner.id], claimed) AS w) THEN 'claim'
                 WHEN r.schema_name = owner.name OR pg_has_role(role_oid, r.relowner, 'USAGE') THEN 'own schema'
                 WHEN EXISTS (
                   SELECT FROM aclexplode(k.relacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'SELECT'
