@@ -94,11 +94,11 @@ class PlpyCatalog:
 
 def parse_specification(document: str | None, kind: str) -> str | None:
     """Stage one for SQL: the refusals, or the short document with the relations and schemas that it names, as JSON."""
-    from .spec import parse  # the only way to jsonschema, whose import costs more than all of ours
+    from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
     if document is None:
         return None
-    parsed = parse(json.loads(document), kind)
+    parsed = parse_text(document, kind)
     if isinstance(parsed, list):
         return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
     paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)
