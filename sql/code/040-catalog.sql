@@ -36,10 +36,10 @@ CREATE OR REPLACE VIEW integratedb.type_name AS
            || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS exact,
          integratedb.quote_part(coalesce(e.typname, t.typname)) || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS bare,
          n.nspname = 'pg_catalog' AS built_in,
-         CASE WHEN e.oid IS NOT NULL THEN 'ARRAY' WHEN n.nspname <> 'pg_catalog' THEN 'USER-DEFINED' END AS family
+         CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' WHEN n.nspname <> 'pg_catalog' THEN 'USER-DEFINED' END AS family
     FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typlen = -1
+    LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND e.typarray = t.oid
     LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace;
 
 COMMENT ON VIEW integratedb.type_name IS 'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of information_schema.columns where it names no type).';
