@@ -2,56 +2,65 @@
 
 CREATE OR REPLACE FUNCTION integratedb.could_grant(role_name name, relation oid)
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT integratedb.is_admin(role_name)
-      OR EXISTS (
-        SELECT FROM pg_roles AS r
-         WHERE r.rolname = role_name
-           AND has_table_privilege(r.oid, relation, 'SELECT WITH GRANT OPTION'))
+BEGIN
+  RETURN (
+    SELECT integratedb.is_admin(role_name)
+        OR EXISTS (
+          SELECT FROM pg_roles AS r
+           WHERE r.rolname = role_name
+             AND has_table_privilege(r.oid, relation, 'SELECT WITH GRANT OPTION')));
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.could_grant(name, oid) IS 'Whether the role could GRANT SELECT on the relation: admins, its owner, holders of the grant option.';
 
 CREATE OR REPLACE FUNCTION integratedb.wanted_columns(stakeholders bigint[], relations oid[])
 RETURNS TABLE (stakeholder_id bigint, relid oid, attnum smallint)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
-    FROM integratedb.claim_relation AS cr
-    JOIN integratedb.claim AS c ON c.id = cr.claim_id
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
-    JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
-    JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-    JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
-    JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
-   WHERE cr.relid = ANY (relations)
-     AND s.stakeholder_id = ANY (stakeholders)
+BEGIN
+  RETURN QUERY
+    SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
+      FROM integratedb.claim_relation AS cr
+      JOIN integratedb.claim AS c ON c.id = cr.claim_id
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+      JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
+      JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
+     WHERE cr.relid = ANY (relations)
+       AND s.stakeholder_id = ANY (stakeholders);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS 'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last expansion found them and they are still there.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+BEGIN
   -- What we granted before we go on granting; a relation that appeared or was made anew needs somebody who could.
-  SELECT EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = for_stakeholder AND g.relid = relation)
-      OR EXISTS (
-        SELECT FROM integratedb.claim_relation AS cr
-          JOIN integratedb.claim AS c ON c.id = cr.claim_id
-          JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
-         WHERE cr.relid = relation
-           AND integratedb.could_grant(s.handed_in_by, relation))
+  RETURN (
+    SELECT EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = for_stakeholder AND g.relid = relation)
+        OR EXISTS (
+          SELECT FROM integratedb.claim_relation AS cr
+            JOIN integratedb.claim AS c ON c.id = cr.claim_id
+            JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
+           WHERE cr.relid = relation
+             AND integratedb.could_grant(s.handed_in_by, relation)));
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether the relation may be granted to the stakeholder: we did so before, or whoever handed in a claim on it could still do so.';
@@ -131,7 +140,9 @@ DECLARE
   wanted record;
 BEGIN
   FOR wanted IN
-    SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name
+    SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
+           array_agg(lacking.relid) FILTER (WHERE lacking.relid IS NOT NULL) AS relids,
+           array_agg(lacking.handed_in_by) FILTER (WHERE lacking.relid IS NULL) AS schema_claimed_by
       FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, k.oid AS relid, NULL::name AS handed_in_by
               FROM integratedb.claim_relation AS cr
               JOIN integratedb.claim AS c ON c.id = cr.claim_id
@@ -150,10 +161,11 @@ BEGIN
       JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.oid
      -- A grant that somebody made is left alone and not recorded as ours.
      WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.oid AND x.privilege_type = 'USAGE')
-       AND CASE WHEN lacking.relid IS NULL THEN integratedb.is_admin(lacking.handed_in_by)
-                ELSE integratedb.is_responsible(lacking.stakeholder_id, lacking.relid) END
      GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname
   LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM unnest(wanted.schema_claimed_by) AS h (role_name) WHERE integratedb.is_admin(h.role_name))
+              AND NOT EXISTS (SELECT FROM unnest(wanted.relids) AS r (oid) WHERE integratedb.is_responsible(wanted.stakeholder_id, r.oid));
+
     BEGIN
       EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', wanted.schema_name, wanted.stakeholder);
     EXCEPTION
@@ -214,8 +226,9 @@ BEGIN
      WHERE a.attacl IS NULL
         OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.oid AND x.privilege_type = 'SELECT')
      GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name
-    HAVING integratedb.is_responsible(w.stakeholder_id, w.relid)
   LOOP
+    CONTINUE WHEN NOT integratedb.is_responsible(wanted.stakeholder_id, wanted.relid);
+
     BEGIN
       EXECUTE format('GRANT SELECT (%s) ON TABLE %I.%I TO %I',
                      wanted.columns, wanted.schema_name, wanted.relation_name, wanted.stakeholder);

@@ -39,13 +39,16 @@ COMMENT ON FUNCTION integratedb.sync_all() IS 'Expands every specification anew 
 
 CREATE OR REPLACE FUNCTION integratedb.is_armed()
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT l.armed_for IS NOT DISTINCT FROM current_setting('server_version_num')::integer / 10000
-    FROM integratedb.serialisation AS l
+BEGIN
+  RETURN (
+    SELECT l.armed_for IS NOT DISTINCT FROM current_setting('server_version_num')::integer / 10000
+      FROM integratedb.serialisation AS l);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_armed() IS 'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or check.';

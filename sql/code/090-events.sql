@@ -52,14 +52,17 @@ $$;
 COMMENT ON FUNCTION integratedb.log_own_event(text, text, boolean) IS 'Leaves a row for something that this extension was asked to do; checked: whether claims are validated at COMMIT for it.';
 
 CREATE OR REPLACE FUNCTION integratedb.queue_state(OUT logged boolean, OUT queued boolean)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+BEGIN
   SELECT count(*) > 0, coalesce(bool_or(e.check_queued), false)
+    INTO logged, queued
     FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
+   WHERE e.xid = pg_current_xact_id();
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.queue_state() IS 'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is queued.';

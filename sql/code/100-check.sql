@@ -2,86 +2,92 @@
 
 CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8)
 RETURNS oid[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH RECURSIVE event AS (
-    SELECT e.classid, e.objid FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked AND e.objid IS NOT NULL
-  ), type AS (
-    -- A type reaches columns through its array, the domains over it, and theirs.
-    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_type'::regclass
-    UNION
-    SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-    UNION
-    -- Composite types are relations too, and tables are types of columns too.
-    SELECT k.reltype FROM event AS e JOIN pg_class AS k ON k.oid = e.objid AND k.reltype <> 0 WHERE e.classid = 'pg_class'::regclass
-    UNION
-    -- ALTER EXTENSION names none of the types that it moves or changes.
-    SELECT d.objid
-      FROM event AS e
-      JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass
-     WHERE e.classid = 'pg_extension'::regclass
-    UNION
-    SELECT d.objid
-      FROM type AS t
-      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
-  ), relation AS (
-    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
-    UNION
-    SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-    UNION
-    SELECT d.objid
-      FROM event AS e
-      JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
-     WHERE e.classid = 'pg_extension'::regclass
-    UNION
-    SELECT d.objid
-      FROM type AS t
-      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
-    UNION
-    -- ALTER TABLE goes on to children and partitions, which no event names.
-    SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
-  )
-  SELECT coalesce(array_agg(r.oid), '{}') FROM relation AS r
+BEGIN
+  RETURN (
+    WITH RECURSIVE event AS (
+      SELECT e.classid, e.objid FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked AND e.objid IS NOT NULL
+    ), type AS (
+      -- A type reaches columns through its array, the domains over it, and theirs.
+      SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_type'::regclass
+      UNION
+      SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
+      UNION
+      -- Composite types are relations too, and tables are types of columns too.
+      SELECT k.reltype FROM event AS e JOIN pg_class AS k ON k.oid = e.objid AND k.reltype <> 0 WHERE e.classid = 'pg_class'::regclass
+      UNION
+      -- ALTER EXTENSION names none of the types that it moves or changes.
+      SELECT d.objid
+        FROM event AS e
+        JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass
+       WHERE e.classid = 'pg_extension'::regclass
+      UNION
+      SELECT d.objid
+        FROM type AS t
+        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+    ), relation AS (
+      SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
+      UNION
+      SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
+      UNION
+      SELECT d.objid
+        FROM event AS e
+        JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+       WHERE e.classid = 'pg_extension'::regclass
+      UNION
+      SELECT d.objid
+        FROM type AS t
+        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+      UNION
+      -- ALTER TABLE goes on to children and partitions, which no event names.
+      SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
+    )
+    SELECT coalesce(array_agg(r.oid), '{}') FROM relation AS r);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
 
 CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
 RETURNS bigint[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH event AS (
-    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
-  )
-  SELECT coalesce(array_agg(touched.claim_id), '{}')
-    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
-          UNION
-          SELECT cr.claim_id
-            FROM event AS e
-            JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
-          UNION
-          SELECT cr.claim_id
-            FROM event AS e
-            JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
-           WHERE e.object_type = 'schema'
-          UNION
-          SELECT c.id
-            FROM event AS e
-            JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
-           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema'
-          UNION
-          -- The event of a renamed schema knows the new name only.
-          SELECT c.id
-            FROM integratedb.claim AS c
-           WHERE c.wildcard_schema IS NOT NULL
-             AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema')
-             AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)) AS touched
+BEGIN
+  RETURN (
+    WITH event AS (
+      SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
+    )
+    SELECT coalesce(array_agg(touched.claim_id), '{}')
+      FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
+            UNION
+            SELECT cr.claim_id
+              FROM event AS e
+              JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+            UNION
+            SELECT cr.claim_id
+              FROM event AS e
+              JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
+             WHERE e.object_type = 'schema'
+            UNION
+            SELECT c.id
+              FROM event AS e
+              JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
+             WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema'
+            UNION
+            -- The event of a renamed schema knows the new name only.
+            SELECT c.id
+              FROM integratedb.claim AS c
+             WHERE c.wildcard_schema IS NOT NULL
+               AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema')
+               AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)) AS touched);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';
@@ -189,17 +195,20 @@ COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS 'Lets these unmet 
 
 CREATE OR REPLACE FUNCTION integratedb.override_reason()
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT e.reason
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
-     AND e.command_tag = 'INTEGRATEDB OVERRIDE'
-   ORDER BY e.id DESC
-   LIMIT 1
+BEGIN
+  RETURN (
+    SELECT e.reason
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id()
+       AND e.command_tag = 'INTEGRATEDB OVERRIDE'
+     ORDER BY e.id DESC
+     LIMIT 1);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
@@ -350,6 +359,8 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Planning anew for each set of claims would take longer than running.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   refusal integratedb.refusal;
