@@ -91,6 +91,8 @@ BEGIN
       JOIN pg_authid AS u ON u.rolname = st.name
       JOIN integratedb.readable_relation AS r ON r.oid = gone.relid
       JOIN pg_attribute AS a ON a.attrelid = gone.relid AND a.attnum = gone.attnum AND NOT a.attisdropped
+     -- With the grant option it is the owner's grant by now: we never give that.
+     WHERE NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.oid AND x.grantor = r.relowner AND x.is_grantable)
      GROUP BY st.name, r.schema_name, r.relation_name
   LOOP
     EXECUTE format('REVOKE SELECT (%s) ON TABLE %I.%I FROM %I',
@@ -121,6 +123,7 @@ BEGIN
       JOIN integratedb.stakeholder AS st ON st.id = gone.stakeholder_id
       JOIN pg_authid AS u ON u.rolname = st.name
       JOIN pg_namespace AS n ON n.oid = gone.namespace_oid
+     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.oid AND x.grantor = n.nspowner AND x.is_grantable)
   LOOP
     EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM %I', surplus.schema_name, surplus.stakeholder);
   END LOOP;
