@@ -112,7 +112,7 @@ EXCEPTION
       code => SQLSTATE,
       message => format('a claim or a migration in another transaction came in between: %s', SQLERRM),
       detail => NULL,
-      hint => 'Nothing was changed. Run the transaction again; SELECT * FROM integratedb_status() names who holds the lock.');
+      hint => 'Nothing was changed. Run the transaction again. An admin sees by SELECT * FROM integratedb_status() who holds the lock.');
 END
 $$;
 

@@ -39,14 +39,14 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT coalesce(
     (SELECT s.name || '.*' FROM jsonb_array_elements_text(schemas) AS s (name) LIMIT 1),
-    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name)
+    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
        FROM jsonb_array_elements(relations) AS r (path)
        LEFT JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
       WHERE k.oid IS NULL OR NOT integratedb.could_grant(caller, k.oid)
       LIMIT 1))
 $$;
 
-COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on; schema.* and relations that do not exist need an admin. Null when there is none.';
+COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and relations that do not exist need an admin. Null when there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, stakeholder text, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
