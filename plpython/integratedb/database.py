@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from . import expansion, scram
@@ -43,6 +42,10 @@ _SCHEMAS = "SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname = ANY ($1::t
 _EXACT_TYPES = "SELECT t.name, integratedb.exact_type(t.name) AS exact FROM unnest($1::text[]) AS t (name)"
 
 
+#: Plans live as long as the session, as those of PL/pgSQL do; planning takes longer than running.
+_plans: dict[str, Any] = {}
+
+
 class PlpyCatalog:
     """The catalog as the server's own session sees it."""
 
@@ -70,7 +73,9 @@ class PlpyCatalog:
     def _rows(self, query: str, *arrays: list[Any]) -> Sequence[Mapping[str, Any]]:
         if not arrays[0]:
             return ()
-        return self._plpy.execute(self._plpy.prepare(query, ["text[]"] * len(arrays)), arrays)
+        if query not in _plans:
+            _plans[query] = self._plpy.prepare(query, ["text[]"] * len(arrays))
+        return self._plpy.execute(_plans[query], arrays)
 
     def _read(self, query: str, *arrays: list[Any]) -> list[Relation]:
         columns: dict[tuple[int, Path], list[Column]] = {}
@@ -111,19 +116,24 @@ def parse_specification(document: str | None, kind: str) -> str | None:
     )
 
 
-def expand(plpy: Plpy, document: str, kind: str, matches: Sequence[int] | None) -> str:
-    """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON."""
-    specification = _stored(document, kind)
-    positions = range(len(specification.match)) if matches is None else sorted(matches)
-    claims = expansion.expand({position: specification.match[position] for position in positions}, PlpyCatalog(plpy))
-    relations = [asdict(relation) for claim in claims for relation in claim.relations]
+def expand(plpy: Plpy, document: str, kind: str, positions: Sequence[int]) -> str:
+    """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON.
+
+    The document holds the matches in question only; ``positions`` are theirs in the whole specification.
+    """
+    matches = dict(zip(positions, _stored(document, kind).match, strict=True))
+    claims = expansion.expand(matches, PlpyCatalog(plpy))
     return json.dumps(
         {
             "claims": [{key: value for key, value in vars(claim).items() if key != "relations"} for claim in claims],
-            "relations": relations,
+            "relations": [_relation(relation) for claim in claims for relation in claim.relations],
             "document": expansion.document(claims),
         }
     )
+
+
+def _relation(relation: expansion.RelationRow) -> dict[str, Any]:
+    return {**vars(relation), "columns": [vars(column) for column in relation.columns]}
 
 
 def is_weaker(old_document: str, new_document: str, kind: str, relations: str) -> bool:

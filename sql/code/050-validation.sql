@@ -272,6 +272,8 @@ AS $$
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
+             WHEN is_wildcard.value AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
+               format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.path || coalesce('.' || quote_ident(p.field), ''))
              ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
            END AS stakeholder_hint
       FROM integratedb.problems_of(claims) AS p

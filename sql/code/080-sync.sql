@@ -24,6 +24,10 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few claims: the planner would rather read whole catalogs than look their relations up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   relations_before CONSTANT oid[] := integratedb.relations_of(claims);

@@ -6,38 +6,56 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
+DECLARE
+  relations oid[];
+  types oid[];
+  schemas oid[];
+  extensions oid[];
 BEGIN
-  RETURN (
-    WITH RECURSIVE event AS (
-      SELECT e.classid, e.objid FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked AND e.objid IS NOT NULL
-    ), type AS (
+  SELECT array_agg(e.objid) FILTER (WHERE e.classid = 'pg_class'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_type'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_namespace'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_extension'::regclass)
+    INTO relations, types, schemas, extensions
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = of_xid
+     AND e.checked
+     AND e.objid IS NOT NULL;
+
+  -- Asked for apart, because neither has an index by schema.
+  IF schemas IS NOT NULL THEN
+    relations := relations || ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = ANY (schemas));
+    types := types || ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.typnamespace = ANY (schemas));
+  END IF;
+
+  -- ALTER EXTENSION names nothing of what it moves or changes.
+  IF extensions IS NOT NULL THEN
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass);
+  END IF;
+
+  -- Composite types are relations too, and tables are types of columns too.
+  types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
+
+  RETURN ARRAY(
+    WITH RECURSIVE type AS (
       -- A type reaches columns through its array, the domains over it, and theirs.
-      SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_type'::regclass
-      UNION
-      SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-      UNION
-      -- Composite types are relations too, and tables are types of columns too.
-      SELECT k.reltype FROM event AS e JOIN pg_class AS k ON k.oid = e.objid AND k.reltype <> 0 WHERE e.classid = 'pg_class'::regclass
-      UNION
-      -- ALTER EXTENSION names none of the types that it moves or changes.
-      SELECT d.objid
-        FROM event AS e
-        JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass
-       WHERE e.classid = 'pg_extension'::regclass
+      SELECT t.oid FROM unnest(types) AS t (oid)
       UNION
       SELECT d.objid
         FROM type AS t
         JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
     ), relation AS (
-      SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
-      UNION
-      SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-      UNION
-      SELECT d.objid
-        FROM event AS e
-        JOIN pg_depend AS d ON d.refclassid = e.classid AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
-       WHERE e.classid = 'pg_extension'::regclass
+      SELECT r.oid FROM unnest(relations) AS r (oid)
       UNION
       SELECT d.objid
         FROM type AS t
@@ -46,7 +64,7 @@ BEGIN
       -- ALTER TABLE goes on to children and partitions, which no event names.
       SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
     )
-    SELECT coalesce(array_agg(r.oid), '{}') FROM relation AS r);
+    SELECT r.oid FROM relation AS r);
 END
 $$;
 
@@ -322,6 +340,10 @@ BEGIN
     END IF;
   END IF;
 
+  IF NOT EXISTS (SELECT FROM integratedb.claim AS c WHERE c.unmet_since IS NOT NULL) THEN
+    RETURN NULL;
+  END IF;
+
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL
    WHERE c.unmet_since IS NOT NULL
@@ -336,11 +358,12 @@ COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this tran
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+BEGIN
   DELETE FROM integratedb.ddl_event AS e
    WHERE e.id IN (SELECT old.id
                     FROM integratedb.ddl_event AS old
@@ -349,6 +372,7 @@ AS $$
                    LIMIT 1000);
 
   DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
