@@ -81,7 +81,8 @@ BEGIN
     coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
     coalesce(old_parsed -> 'relations', '[]') || (new_parsed -> 'relations'));
 
-  IF forbidden IS NOT NULL OR (old_document IS NULL AND jsonb_array_length(new_parsed -> 'relations') = 0) THEN
+  -- Where neither names a relation, nobody but an admin or the stakeholder has a say.
+  IF forbidden IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
     PERFORM integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, stakeholder,
