@@ -1,4 +1,4 @@
-"""ALTER TABLE ADD COLUMN and its COMMIT: unclaimed tables beside few and many claims, a claimed table, a session's first DDL."""
+"""ALTER TABLE ADD COLUMN and COMMIT: unclaimed tables beside few and many claims, a claimed table, a first DDL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def prepare(stack: ExitStack, name: str, claimed: int | None) -> Connection:
         session.execute("CREATE EXTENSION integratedb CASCADE")
         for stakeholder in range(-(-claimed // 30_000)):
             columns = min(claimed - stakeholder * 30_000, 30_000)
-            claim_columns(session, f"bench_{name}_{stakeholder}", tables=max(columns // 30, 10), columns=min(30, columns // 10))
+            claim_columns(
+                session, f"bench_{name}_{stakeholder}", tables=max(columns // 30, 10), columns=min(30, columns // 10)
+            )
     session.execute("VACUUM ANALYZE")
     return session
 
@@ -49,7 +51,9 @@ def main() -> bool:
         without, beside_few, beside_many = compare(
             ROUNDS, add_column(bare, "scratch"), add_column(few, "scratch"), add_column(many, "scratch")
         )
-        good = report("unclaimed table, 100,000 claimed columns elsewhere, against 100", beside_many, beside_few, bar=1.3)
+        good = report(
+            "unclaimed table, 100,000 claimed columns elsewhere, against 100", beside_many, beside_few, bar=1.3
+        )
         good &= report("unclaimed table, against no extension", beside_many, without, bar=4)
 
         many.execute("SELECT integratedb_create_stakeholder('bench_wild')")
@@ -61,8 +65,8 @@ def main() -> bool:
         first = [first_ddl("bench_ddl_many", schema) for schema in ("scratch", "claimed")]
         plain = first_ddl("bench_ddl_bare", "scratch")
         print(
-            f"  a session's first DDL: unclaimed {first[0] * 1000:.1f} ms, claimed (starts Python) {first[1] * 1000:.1f} ms,"
-            f" no extension {plain * 1000:.1f} ms",
+            f"  a session's first DDL: unclaimed {first[0] * 1000:.1f} ms, claimed (starts Python)"
+            f" {first[1] * 1000:.1f} ms, no extension {plain * 1000:.1f} ms",
             flush=True,
         )
     return good

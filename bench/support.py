@@ -44,9 +44,8 @@ def create_tables(session: Connection, tables: int, columns: int, schema: str = 
     types = ("bigint", "text", "varchar(40)", "numeric(12, 2)")
     body = ", ".join(f"c{number} {types[number % 4]}" for number in range(1, columns + 1))
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    session.execute(
-        f"DO $$ BEGIN FOR n IN 1..{tables} LOOP EXECUTE format('CREATE TABLE {schema}.t%s ({body})', n); END LOOP; END $$"
-    )
+    create = f"EXECUTE format('CREATE TABLE {schema}.t%s ({body})', n)"
+    session.execute(f"DO $$ BEGIN FOR n IN 1..{tables} LOOP {create}; END LOOP; END $$")
 
 
 def claim_columns(session: Connection, stakeholder: str, tables: int, columns: int, schema: str = "wide") -> None:
@@ -65,7 +64,7 @@ def elapsed(action: Callable[[], object]) -> float:
 
 
 def compare(rounds: int, *actions: Callable[[], object]) -> list[float]:
-    """The median of each action's times, taken in turns, so that noise meets them alike; a first round is thrown away."""
+    """The median of each action's times, taken in turns, so that noise meets all; the first round is not kept."""
     times: list[list[float]] = [[] for _ in actions]
     for round_ in range(rounds + 1):
         for action, kept in zip(actions, times, strict=True):

@@ -1,4 +1,4 @@
-"""integratedb_unmet_claims() over 100,000 claimed columns, against the floor: one hash join that asks for the privilege."""
+"""integratedb_unmet_claims() over 100,000 claimed columns, against the floor: a hash join that asks for privileges."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ SELECT count(*)
 
 
 def main() -> bool:
-    print("unmet_claims: 100,000 claimed columns in 1,000 tables of 30 columns, against one plain hash join", flush=True)
+    print(
+        "unmet_claims: 100,000 claimed columns in 1,000 tables of 30 columns, against one plain hash join", flush=True
+    )
     with fresh_database("bench_unmet") as database, connect(database) as session:
         create_tables(session, tables=1000, columns=30)
         session.execute("CREATE EXTENSION integratedb CASCADE")

@@ -45,8 +45,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
-  unmet CONSTANT bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id LIMIT max_results);
+  -- All of them, and cut afterwards: a statement without parameters is planned once a session.
+  unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id);
 BEGIN
+  unmet := unmet[:coalesce(greatest(max_results, 0), cardinality(unmet))];
+
   IF cardinality(unmet) > 0 THEN
     RETURN QUERY
       SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems,
