@@ -21,7 +21,8 @@ class Plpy(Protocol):
 
 # One row a column, and one without a column for a relation that has none.
 _COLUMNS = """
-SELECT r.oid, r.schema_name, r.relation_name, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier, c.length_limit, c.is_nullable
+SELECT r.oid, r.schema_name, r.relation_name, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier,
+       c.length_limit, c.is_nullable
   FROM {source}
   LEFT JOIN integratedb.readable_column AS c ON c.relid = r.oid
  ORDER BY r.schema_name, r.relation_name, c.attnum
@@ -137,7 +138,7 @@ def _relation(relation: expansion.RelationRow) -> dict[str, Any]:
 
 
 def is_weaker(old_document: str, new_document: str, kind: str, relations: str) -> bool:
-    """Whether the new short document asks for no more than the old one, whose ``schema.*`` stand for these relations."""
+    """Whether the new short document asks for no more than the old one, whose ``schema.*`` means these relations."""
     from .weakening import is_weaker as weaker
 
     known = {Path(schema, relation) for schema, relation in json.loads(relations)}
