@@ -48,7 +48,8 @@ DECLARE
   -- All of them, and cut afterwards: a statement without parameters is planned once a session.
   unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id);
 BEGIN
-  unmet := unmet[:coalesce(greatest(max_results, 0), cardinality(unmet))];
+  -- GREATEST passes over nulls, so the null that stands for all is taken out first.
+  unmet := unmet[:greatest(coalesce(max_results, cardinality(unmet)), 0)];
 
   IF cardinality(unmet) > 0 THEN
     RETURN QUERY
