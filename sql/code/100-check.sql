@@ -391,13 +391,13 @@ DECLARE
 BEGIN
   -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
   -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
-  -- statement is enough, and bounds it.
+  -- statement is enough, and bounds it. Deferred first: what is put back while it is immediate fires at once.
+  SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   UPDATE integratedb.ddl_event AS e
      SET requeued_at = statement_timestamp()
    WHERE e.id = NEW.id
      AND e.requeued_at IS DISTINCT FROM statement_timestamp();
   IF FOUND THEN
-    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
     RETURN NULL;
   END IF;
 
