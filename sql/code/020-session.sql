@@ -1,5 +1,9 @@
 -- Who is asking, in what kind of session, under which settings; and the lock.
 
+COMMENT ON SCHEMA integratedb IS 'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it was created in.';
+COMMENT ON ROLE integratedb_admin IS 'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the extension.';
+COMMENT ON ROLE integratedb_daemon IS 'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through functions only.';
+
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
 LANGUAGE plpgsql

@@ -26,6 +26,38 @@ $$;
 
 COMMENT ON FUNCTION integratedb.path_of(name, name) IS 'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
 
+CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  parts CONSTANT text[] := regexp_match(
+    given, '^("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62})[.]("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62}|[*])$');
+  names text[];
+BEGIN
+  IF parts IS NULL THEN
+    PERFORM integratedb.refuse(
+      code => '22023',
+      message => format('not a table path: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+      detail => NULL,
+      hint => 'A path is schema.table, each part as in the catalog, or double-quoted: shop."Order Items". schema.* is a whole schema.');
+  END IF;
+
+  names := ARRAY(
+    SELECT CASE WHEN p.part LIKE '"%' THEN replace(substr(p.part, 2, length(p.part) - 2), '""', '"') ELSE p.part END
+      FROM unnest(parts) WITH ORDINALITY AS p (part, position)
+     ORDER BY p.position);
+
+  RETURN CASE WHEN parts[2] = '*' THEN left(integratedb.path_of(names[1]::name, 'x'), -1) || '*'
+              ELSE integratedb.path_of(names[1]::name, names[2]::name) END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.path_as_stored(text) IS 'A path of a specification with quotes only where it must have them, as claims keep it. Error: 22023 it is none.';
+
 CREATE OR REPLACE VIEW integratedb.type_name AS
   SELECT t.oid,
          t.typtype,

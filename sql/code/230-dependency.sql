@@ -2,36 +2,42 @@
 
 CREATE OR REPLACE FUNCTION integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY DEFINER -- reads tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT DISTINCT ON (st.name, s.kind)
-         st.name,
-         s.kind,
-         d.dependency
-    FROM integratedb.claim AS c
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
-    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-    LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = integratedb_dependents.path
-    LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
-   CROSS JOIN LATERAL (
-     SELECT CASE
-              WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
-              WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
-              ELSE 'required'
-            END AS dependency
-   ) AS d
-   WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
-      OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = integratedb_dependents.path)
-   ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency)
+DECLARE
+  asked CONSTANT text := integratedb.path_as_stored(path);
+BEGIN
+  RETURN QUERY
+    SELECT DISTINCT ON (st.name, s.kind)
+           st.name,
+           s.kind,
+           d.dependency
+      FROM integratedb.claim AS c
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+      LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = asked
+      LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
+     CROSS JOIN LATERAL (
+       SELECT CASE
+                WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
+                WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
+                ELSE 'required'
+              END AS dependency
+     ) AS d
+     WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
+        OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = asked)
+     ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb_dependents(text, text) IS
 'Who depends on a table or column.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
 Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
+Error: 22023 path is none.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION integratedb_access(stakeholder text)
