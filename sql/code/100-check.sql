@@ -148,7 +148,11 @@ AS $$
                 OR (e.command_tag LIKE 'ALTER %' AND integratedb.is_own_xid(mt.xmin))))
       OR (p.attnum IS NULL
           AND p.property = 'column'
-          AND EXISTS (SELECT FROM event AS e WHERE e.relation_name = p.relation_name AND (e.column_name IS NULL OR e.column_name = p.field)))
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE e.relation_name = p.relation_name
+               AND CASE WHEN e.dropped THEN coalesce(e.column_name = p.field, true)
+                        ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
       OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
           AND (integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(t.xmin) OR integratedb.is_own_xid(tn.xmin)))
       -- What we granted goes by REVOKE only; what came otherwise may go with a change of the owner.

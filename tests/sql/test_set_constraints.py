@@ -1,4 +1,4 @@
-"""SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration, as Django sends it, neither hurries the check nor skips it."""
+"""SET CONSTRAINTS ALL IMMEDIATE inside a migration, as Django sends it, neither hurries nor skips the check."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def test_a_deferred_trigger_that_changes_the_schema_at_commit_is_checked_too(own
     owner.run(f"""
 CREATE TABLE shop.jobs (id integer);
 CREATE FUNCTION shop.work() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {BREAK}; RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER work AFTER INSERT ON shop.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.work();
+CREATE CONSTRAINT TRIGGER work AFTER INSERT ON shop.jobs DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION shop.work();
 """)
     with refused("IDB01"):
         owner.run("INSERT INTO shop.jobs VALUES (1)")
