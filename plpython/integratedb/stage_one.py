@@ -49,19 +49,7 @@ def _validator(kind: str) -> Any:
     # Here and not above: importing jsonschema costs some 65 ms, which only the intake of a specification may pay.
     from jsonschema import Draft202012Validator
 
-    published = schema(kind)
-    return Draft202012Validator(_inlined(published, published["$defs"]))
-
-
-def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    """The schema without a $ref: resolving one for every field is most of what validating would cost."""
-    if isinstance(part, list):
-        return [_inlined(entry, definitions) for entry in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        return _inlined(definitions[part["$ref"].removeprefix("#/$defs/")], definitions)
-    return {key: _inlined(entry, definitions) for key, entry in part.items() if key != "$defs"}
+    return Draft202012Validator(schema(kind))
 
 
 def _refusals(error: Any) -> Iterator[Refusal]:

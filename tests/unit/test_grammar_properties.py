@@ -123,14 +123,3 @@ def test_both_published_schemas_say_the_same_of_what_they_share() -> None:
     assert {name: part for name, part in notifications.items() if name in claims and name != "match"} == {
         name: part for name, part in claims.items() if name != "match"
     }
-
-
-@given(written | nearly)
-def test_the_published_schema_with_its_references_judges_as_stage_one_does(case: tuple[Any, str]) -> None:
-    from jsonschema import Draft202012Validator
-
-    from integratedb.document import unreadable
-    from integratedb.stage_one import check_shape
-
-    if unreadable(case[0]) is None:
-        assert Draft202012Validator(schema(case[1])).is_valid(case[0]) == (not check_shape(*case))

@@ -209,6 +209,10 @@ def test_a_mode_is_queue_or_broadcast() -> None:
     refused(channels({**LIVE, "mode": "topic"}), "#/channels/0/mode", '"topic"', '"queue", "broadcast"')
 
 
+def test_a_number_out_of_its_limits_is_shown() -> None:
+    refused(channels({**HOOK, "batch": 1001}), "#/channels/0/batch", "1001 is not a number of events, from 1 to 1000")
+
+
 @pytest.mark.parametrize("name", ["shop", "a-b_C9", "_", "x" * 63])
 def test_a_channel_name(name: str) -> None:
     assert the_channel({**LIVE, "name": name})["name"] == name

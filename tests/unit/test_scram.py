@@ -44,6 +44,11 @@ def test_a_password_that_saslprep_would_change_is_refused(password: str) -> None
         scram_sha_256_verifier(password)
 
 
+def test_a_salt_is_as_long_as_those_of_postgres() -> None:
+    salt = scram_sha_256_verifier("pencil").split("$")[1].split(":")[1]
+    assert len(base64.b64decode(salt)) == 16
+
+
 def test_a_password_is_long_random_and_needs_no_escaping() -> None:
     passwords = {generate_password() for _ in range(100)}
     assert len(passwords) == 100
