@@ -113,22 +113,16 @@ class Ignored(NamedTuple):
 Message = Begin | Commit | Relation | Type | Insert | Update | Delete | Truncate | Ignored
 
 
-class XLogData(NamedTuple):
-    """A frame with one message."""
-
-    start_lsn: int
-    wal_end: int
-    payload: bytes
-
-
 class Keepalive(NamedTuple):
-    """A frame without one: how far the server has read, and whether it wants an answer at once."""
+    """A frame without a message: how far the server has read, and whether it wants an answer at once."""
 
     wal_end: int
     reply_requested: bool
 
 
-_XLOG_DATA = Struct(">QQq")
+_XLOG_DATA_KIND, _KEEPALIVE_KIND = b"wk"
+#: The kind, where the message starts, where the WAL ends, the time.
+_XLOG_DATA_HEAD = 25
 _KEEPALIVE = Struct(">QqB")
 _BEGIN = Struct(">Qqi")
 _COMMIT = Struct(">BQQq")
@@ -141,18 +135,19 @@ _NULL, _UNCHANGED, _TEXT = b"nut"
 _NEW, _KEY, _OLD = b"NKO"
 
 
-def frame(data: bytes) -> XLogData | Keepalive:
-    """Unwrap one CopyData message."""
+def frame(data: bytes | memoryview) -> bytes | Keepalive:
+    """Unwrap one CopyData message: returns the pgoutput message in it, or a keepalive."""
     try:
-        if data[0] == 0x77:  # w
-            start_lsn, wal_end, _ = _XLOG_DATA.unpack_from(data, 1)
-            return XLogData(start_lsn, wal_end, data[25:])
-        if data[0] == 0x6B:  # k
+        if data[0] == _XLOG_DATA_KIND:
+            if len(data) < _XLOG_DATA_HEAD:
+                raise ProtocolError("a replication frame is cut short")
+            return bytes(data[_XLOG_DATA_HEAD:])
+        if data[0] == _KEEPALIVE_KIND:
             wal_end, _, reply = _KEEPALIVE.unpack(data[1:])
             return Keepalive(wal_end, reply != 0)
     except (error, IndexError) as problem:
         raise ProtocolError(f"a replication frame is cut short: {problem}") from None
-    raise ProtocolError(f"unknown replication frame {data[:1]!r}")
+    raise ProtocolError(f"unknown replication frame {bytes(data[:1])!r}")
 
 
 def status_update(flushed_lsn: int, now_s: float, *, written_lsn: int = 0, reply_requested: bool = False) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .events import Event, Projection, Transaction
 from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update, Value
-from .state import EVENTS, Channel, StakeholderState
+from .state import EVENTS, StakeholderState
 
 Put = Callable[[Event], None]
 
@@ -53,10 +53,12 @@ class Router:
         self._puts = puts
         self._plans.clear()
 
-    def channels_of(self, stakeholder: str) -> tuple[Channel, ...]:
-        """The channels in force of one stakeholder."""
+    def announce(self, stakeholder: str, event: Event) -> None:
+        """Send an event to every channel of one stakeholder."""
         state = self._states.get(stakeholder)
-        return state.channels if state else ()
+        for channel in state.channels if state else ():
+            if channel.id in self._puts:
+                self._puts[channel.id](event)
 
     def describe(self, relation: Relation) -> None:
         """Take note of what a relation looks like from here on in the stream."""

@@ -74,7 +74,7 @@ def test_streamed_and_prepared_transactions_are_refused(kind: str) -> None:
 
 
 def test_frames() -> None:
-    assert frame(b"w" + struct.pack(">QQq", 1, 2, 3) + b"payload") == pgoutput.XLogData(1, 2, b"payload")
+    assert frame(b"w" + struct.pack(">QQq", 1, 2, 3) + b"payload") == b"payload"
     assert frame(b"k" + struct.pack(">QqB", 5, 0, 1)) == pgoutput.Keepalive(5, True)
 
 
