@@ -19,16 +19,6 @@ EXTRA_CLEAN = .build/cache .build/stage plpython/integratedb/__pycache__
 
 .DEFAULT_GOAL := all
 
-# Without PGXS (a bare machine) the commands below still work: they install what is missing first.
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifneq ($(wildcard $(PGXS)),)
-include $(PGXS)
-else
-all install uninstall clean:
-	@echo "make $@: no PGXS found by PG_CONFIG=$(PG_CONFIG); scripts/bootstrap installs it on Debian" >&2
-	@exit 1
-endif
-
 # The directories are prerequisites too: a source that was removed must go from the script.
 $(SCRIPT): $(SOURCES) sql/build.awk integratedb.control $(wildcard sql/state sql/code)
 	@mkdir -p $(@D)
@@ -41,11 +31,17 @@ META.json: integratedb.control
 	sed 's/^\( *"version": *\)"[^"]*"/\1"$(EXTVERSION)"/' $@ > $@.new && cat $@.new > $@
 	@rm -f $@.new
 
+# Without PGXS (a bare machine) the commands of the README still work: they install what is missing first.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
 # The Python of a version has its own directory, so that of older versions stays: a database that has not run ALTER
 # EXTENSION UPDATE yet goes on using it. The directory is swapped, not written in place: sessions may be importing from it.
 pythondir = $(DESTDIR)$(datadir)/integratedb/python
 install: install-python
 install-python:
+	rm -rf '$(pythondir)/$(PYTHON_PACKAGE).new'
 	$(MKDIR_P) '$(pythondir)/$(PYTHON_PACKAGE).new'
 	$(INSTALL_DATA) $(PYTHON_FILES) '$(pythondir)/$(PYTHON_PACKAGE).new/'
 	rm -rf '$(pythondir)/$(PYTHON_PACKAGE)'
@@ -55,13 +51,18 @@ uninstall: uninstall-python
 uninstall-python:
 	rm -rf '$(pythondir)/$(PYTHON_PACKAGE)'
 	-rmdir '$(pythondir)' '$(dir $(pythondir))' 2>/dev/null
+else
+all install uninstall clean:
+	@echo "make $@: no PGXS found by PG_CONFIG=$(PG_CONFIG); scripts/bootstrap installs it on Debian" >&2
+	@exit 1
+endif
 
 .PHONY: install-python uninstall-python help demo demo-stop test lint unit bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @ | sort
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make, make install, make uninstall, make clean: as in any extension; DESTDIR= works"
 
@@ -76,7 +77,7 @@ test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" ru
 
 unit: ## the tests that need no server
 	@scripts/bootstrap --test
-	@.build/venv/bin/pytest tests/unit
+	@scripts/pytest tests/unit $(PYTEST_ARGS)
 
 lint: ## the static gates: ruff, mypy, import boundaries, shellcheck
 	@scripts/bootstrap --test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: A column that has no length or precision limit; larger than any limit Postgres knows, so that limits compare as numbers.
+#: A column without a length or precision limit; larger than any limit Postgres knows, so limits compare as numbers.
 UNLIMITED = 2147483647
 
 KINDS = ("claims", "notifications")

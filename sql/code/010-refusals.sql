@@ -1,0 +1,29 @@
+-- The one place that raises: everything else decides, returns rows, and comes here.
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF pg_catalog.to_regtype('integratedb.refusal') IS NULL THEN
+    CREATE TYPE integratedb.refusal AS (code text, message text, detail text, hint text);
+  END IF;
+END
+$$;
+
+COMMENT ON TYPE integratedb.refusal IS 'Why something is refused: SQLSTATE, message, detail and hint, on the way to integratedb.refuse().';
+
+CREATE OR REPLACE FUNCTION integratedb.refuse(code text, message text, detail text, hint text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF detail IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, HINT = hint;
+  END IF;
+
+  RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail, HINT = hint;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS 'Raises code (SQLSTATE) with message, detail (null: none) and hint (required).';

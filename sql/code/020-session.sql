@@ -1,0 +1,109 @@
+-- Who is asking, in what kind of session, under which settings; and the lock.
+
+CREATE OR REPLACE FUNCTION integratedb.caller()
+RETURNS name
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END
+$$;
+
+COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger; the setting "role" cannot be set without membership. What runs for somebody else (REINDEX, ANALYZE of a foreign index expression) cannot use it: every caller queues a deferred trigger, which Postgres refuses there.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_roles AS r
+     WHERE r.rolname = role_name
+       AND (r.rolsuper OR pg_has_role(r.oid, 'integratedb_admin', 'USAGE')))
+$$;
+
+COMMENT ON FUNCTION integratedb.is_admin(name) IS 'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT NOT current_setting('check_function_bodies')::boolean
+     AND NOT current_setting('row_security')::boolean
+     AND integratedb.is_admin(SESSION_USER)
+$$;
+
+COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether pg_dump''s own settings are on (check_function_bodies and row_security off) for a login that may skip the checks: a dump being restored.';
+
+CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(
+    (SELECT s.value FROM integratedb.setting AS s WHERE s.name = setting),
+    CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' END)
+$$;
+
+COMMENT ON FUNCTION integratedb.setting_value(text) IS 'The value of a setting, or its default; null for a name that is no setting.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_own_xid(tuple_xmin xid)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  epoch CONSTANT bigint := 4294967296;
+  present CONSTANT bigint := pg_current_xact_id()::text::bigint;
+  full_xid bigint := tuple_xmin::text::bigint;
+BEGIN
+  -- 0 to 2 are permanent identifiers: a bootstrapped or frozen row.
+  IF full_xid < 3 THEN
+    RETURN false;
+  END IF;
+
+  full_xid := present - present % epoch + full_xid;
+
+  -- A row that we see was written at most half an epoch ago; a subtransaction's identifier may be after ours.
+  IF full_xid - present > epoch / 2 THEN
+    full_xid := full_xid - epoch;
+  ELSIF present - full_xid > epoch / 2 THEN
+    full_xid := full_xid + epoch;
+  END IF;
+
+  RETURN full_xid >= 3 AND coalesce(pg_xact_status(full_xid::text::xid8) = 'in progress', false);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_own_xid(xid) IS 'Whether this transaction, or a subtransaction of it, wrote a row that it can see: xmin of the row is still in progress.';
+
+CREATE OR REPLACE FUNCTION integratedb.take_lock()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  UPDATE integratedb.serialisation SET taken = taken + 1;
+EXCEPTION
+  WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
+    PERFORM integratedb.refuse(
+      code => SQLSTATE,
+      message => format('a claim or a migration in another transaction came in between: %s', SQLERRM),
+      detail => NULL,
+      hint => 'Nothing was changed. Run the transaction again; SELECT * FROM integratedb_status() names who holds the lock.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction. Errors: 40001, 40P01, 55P03, each with a HINT to retry.';

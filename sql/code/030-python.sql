@@ -1,0 +1,52 @@
+-- The Python that runs inside Postgres: each body is the import and one call. None is executable by anybody but the owner.
+
+CREATE OR REPLACE FUNCTION integratedb.parse_specification(document jsonb, kind text)
+RETURNS jsonb
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.database
+return database.parse_specification(document, kind)
+$python$;
+
+COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Stage one: {"refusals": [[message, pointer], ...]}; or {"document": short form, "relations": [[schema, relation], ...], "schemas": [schema, ...]} with what it names.';
+
+CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[])
+RETURNS jsonb
+LANGUAGE plpython3u
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.database
+return database.expand(plpy, document, kind, matches)
+$python$;
+
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[]) IS 'Stage two: a stored short document against the present catalog, as {"claims", "relations", "columns"}: the rows of the tables claim, claim_relation and claim_column. matches: positions to expand, from 0; null: all.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
+RETURNS boolean
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.database
+return database.is_weaker(old_document, new_document, kind, relations)
+$python$;
+
+COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS 'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';
+
+CREATE OR REPLACE FUNCTION integratedb.new_password(OUT password text, OUT verifier text)
+LANGUAGE plpython3u
+VOLATILE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.database
+return database.new_password()
+$python$;
+
+COMMENT ON FUNCTION integratedb.new_password() IS 'A random password and its SCRAM-SHA-256 verifier (RFC 7677), so that no SQL text ever holds the password.';

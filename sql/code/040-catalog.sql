@@ -1,0 +1,180 @@
+-- What the catalog says of types and columns, in the words of a specification.
+
+CREATE OR REPLACE FUNCTION integratedb.quote_part(part text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE STRICT PARALLEL SAFE
+SECURITY INVOKER
+AS $$
+  SELECT CASE WHEN part ~ '^[a-z_][a-z0-9_$]*$' THEN part ELSE '"' || replace(part, '"', '""') || '"' END
+$$;
+
+COMMENT ON FUNCTION integratedb.quote_part(text) IS 'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No SET search_path: the planner inlines it, and pg_catalog is first in every path that reaches it.';
+
+CREATE OR REPLACE FUNCTION integratedb.path_of(schema_name name, relation_name name)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE STRICT PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT string_agg(
+           CASE WHEN p.part ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' THEN p.part ELSE '"' || replace(p.part, '"', '""') || '"' END,
+           '.' ORDER BY p.position)
+    FROM unnest(ARRAY[schema_name::text, relation_name::text]) WITH ORDINALITY AS p (part, position)
+$$;
+
+COMMENT ON FUNCTION integratedb.path_of(name, name) IS 'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
+
+CREATE OR REPLACE VIEW integratedb.type_name AS
+  SELECT t.oid,
+         t.typtype,
+         t.typbasetype,
+         t.typtypmod,
+         t.typnotnull,
+         integratedb.quote_part(coalesce(en.nspname, n.nspname)) || '.' || integratedb.quote_part(coalesce(e.typname, t.typname))
+           || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS exact,
+         integratedb.quote_part(coalesce(e.typname, t.typname)) || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS bare,
+         n.nspname = 'pg_catalog' AS built_in,
+         CASE WHEN e.oid IS NOT NULL THEN 'ARRAY' WHEN n.nspname <> 'pg_catalog' THEN 'USER-DEFINED' END AS family
+    FROM pg_catalog.pg_type AS t
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typlen = -1
+    LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace;
+
+COMMENT ON VIEW integratedb.type_name IS 'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of information_schema.columns where it names no type).';
+
+CREATE OR REPLACE FUNCTION integratedb.type_matches(type_oid oid, expected text)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- A domain is matched by its own name, and as in information_schema.columns by its base type's.
+  WITH RECURSIVE base AS (
+    SELECT t.*, 0 AS depth FROM integratedb.type_name AS t WHERE t.oid = type_oid
+    UNION ALL
+    SELECT t.*, b.depth + 1 FROM base AS b JOIN integratedb.type_name AS t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
+  )
+  SELECT EXISTS (
+    SELECT FROM base AS b
+     WHERE (b.depth = 0 AND expected IN (b.exact, b.bare))
+        OR (b.typtype <> 'd' AND expected = b.family)
+        OR (b.typtype <> 'd' AND expected = b.exact AND (b.built_in OR b.family = 'ARRAY')))
+$$;
+
+COMMENT ON FUNCTION integratedb.type_matches(oid, text) IS 'Whether a column of this type is what expected (as claim_column.type keeps it) says.';
+
+CREATE OR REPLACE FUNCTION integratedb.length_limit(type_oid oid, type_modifier integer)
+RETURNS integer
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+AS $$
+  SELECT CASE
+    WHEN type_oid IN (1042, 1043, 1014, 1015) AND type_modifier > 4 THEN type_modifier - 4
+    WHEN type_oid IN (1560, 1562, 1561, 1563) AND type_modifier > 0 THEN type_modifier
+    WHEN type_oid IN (1700, 1231) AND type_modifier > 4 THEN ((type_modifier - 4) >> 16) & 65535
+    WHEN type_oid = 21 THEN 16
+    WHEN type_oid = 23 THEN 32
+    WHEN type_oid = 20 THEN 64
+    WHEN type_oid = 700 THEN 24
+    WHEN type_oid = 701 THEN 53
+    ELSE 2147483647
+  END
+$$;
+
+COMMENT ON FUNCTION integratedb.length_limit(oid, integer) IS 'Character (or bit) length, or numeric precision, of a type with this modifier, as information_schema.columns gives them; of the elements for an array; 2147483647: no limit. After information_schema._pg_char_max_length and _pg_numeric_precision. Not for domains.';
+
+CREATE OR REPLACE FUNCTION integratedb.domain_length_limit(domain_oid oid)
+RETURNS integer
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH RECURSIVE base AS (
+    SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod FROM pg_type AS t WHERE t.oid = domain_oid
+    UNION ALL
+    SELECT t.oid, t.typtype, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE b.typtypmod END
+      FROM base AS b
+      JOIN pg_type AS t ON t.oid = b.typbasetype
+     WHERE b.typtype = 'd'
+  )
+  SELECT integratedb.length_limit(b.oid, b.typtypmod) FROM base AS b WHERE b.typtype <> 'd'
+$$;
+
+COMMENT ON FUNCTION integratedb.domain_length_limit(oid) IS 'length_limit() of the type under a domain, however many domains deep.';
+
+CREATE OR REPLACE FUNCTION integratedb.type_fits(type_oid oid, type_modifier integer, expected_type text, min_length integer)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT (expected_type IS NULL OR integratedb.type_matches(type_oid, expected_type))
+     AND (min_length IS NULL
+          OR min_length <= (SELECT CASE WHEN t.typtype = 'd' THEN integratedb.domain_length_limit(t.oid)
+                                        ELSE integratedb.length_limit(t.oid, type_modifier) END
+                              FROM pg_type AS t
+                             WHERE t.oid = type_oid))
+$$;
+
+COMMENT ON FUNCTION integratedb.type_fits(oid, integer, text, integer) IS 'Whether a column of this type and modifier has the expected type and at least min_length; null expects nothing.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_domain_not_null(type_oid oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = type_oid AND t.typtype = 'd' AND t.typnotnull)
+$$;
+
+COMMENT ON FUNCTION integratedb.is_domain_not_null(oid) IS 'Whether the type is a domain declared NOT NULL.';
+
+CREATE OR REPLACE VIEW integratedb.readable_relation AS
+  SELECT k.oid, n.nspname AS schema_name, k.relname AS relation_name, k.relkind, k.relispartition, k.relowner, k.relnamespace
+    FROM pg_catalog.pg_class AS k
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace
+   WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p');
+
+COMMENT ON VIEW integratedb.readable_relation IS 'What a path may name: tables, views, materialised views, foreign tables, partitioned tables and partitions.';
+
+CREATE OR REPLACE VIEW integratedb.readable_column AS
+  SELECT a.attrelid AS relid,
+         a.attnum,
+         a.attname AS column_name,
+         a.atttypid AS type_oid,
+         a.atttypmod AS type_modifier,
+         t.exact AS type,
+         CASE WHEN t.typtype = 'd' THEN integratedb.domain_length_limit(t.oid)
+              ELSE integratedb.length_limit(t.oid, a.atttypmod) END AS length_limit,
+         NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)) AS is_nullable
+    FROM pg_catalog.pg_attribute AS a
+    JOIN integratedb.type_name AS t ON t.oid = a.atttypid
+   WHERE a.attnum > 0
+     AND NOT a.attisdropped;
+
+COMMENT ON VIEW integratedb.readable_column IS 'Columns with what a specification says of them: type, length limit, nullability.';
+
+CREATE OR REPLACE FUNCTION integratedb.exact_type(type_text text)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog
+AS $$
+BEGIN
+  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text));
+EXCEPTION
+  -- What the grammar of types does not know ("foo bar") names no type.
+  WHEN syntax_error OR undefined_object THEN
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.exact_type(text) IS 'The exact name (schema.name) of a built-in type by any alias that Postgres accepts (int, timestamptz, double precision[]); null when there is none.';

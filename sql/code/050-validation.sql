@@ -1,0 +1,279 @@
+-- Is it still true: the baseline against the present catalog, set-based, without Python.
+-- Each view shows claim_id, so that a condition on it reaches the indexes; without one they read everything once.
+
+CREATE OR REPLACE VIEW integratedb.required_relation AS
+  SELECT cr.claim_id,
+         cr.alternative,
+         c.alternatives,
+         cr.id AS relation_id,
+         cr.schema_name,
+         cr.relation_name,
+         cr.path,
+         cr.relid,
+         st.name AS stakeholder,
+         u.oid AS role_oid,
+         k.oid AS present_relid,
+         -- Privileges count where they were granted: a relation made anew gets its grants at the next sync.
+         (u.oid IS NOT NULL
+          AND k.oid = cr.relid
+          AND NOT pg_catalog.has_schema_privilege(u.oid, n.oid, 'USAGE')) AS lacks_usage,
+         (u.oid IS NOT NULL
+          AND k.relrowsecurity
+          AND NOT (pg_catalog.pg_has_role(u.oid, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity)
+          AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_policy AS p
+             WHERE p.polrelid = k.oid
+               AND p.polpermissive
+               AND p.polcmd IN ('r', '*')
+               AND EXISTS (
+                 SELECT FROM pg_catalog.unnest(p.polroles) AS polrole (oid)
+                  WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(u.oid, polrole.oid, 'USAGE') END))) AS lacks_policy
+    FROM integratedb.claim_relation AS cr
+    JOIN integratedb.claim AS c ON c.id = cr.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+    LEFT JOIN pg_catalog.pg_authid AS u ON u.rolname = st.name
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = cr.schema_name
+    LEFT JOIN pg_catalog.pg_class AS k
+           ON k.relnamespace = n.oid
+          AND k.relname = cr.relation_name
+          AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+   WHERE NOT c.optional;
+
+COMMENT ON VIEW integratedb.required_relation IS 'The relations of non-optional claims with what the catalog has under their names now.';
+
+CREATE OR REPLACE VIEW integratedb.failing_column AS
+  SELECT r.claim_id,
+         r.alternative,
+         r.alternatives,
+         r.relation_id,
+         r.schema_name,
+         r.relation_name,
+         r.path,
+         r.stakeholder,
+         r.role_oid,
+         r.relid,
+         r.present_relid,
+         cc.field,
+         cc.field_alternative,
+         cc.choices,
+         cc.column_name,
+         cc.type,
+         cc.min_length,
+         cc.is_nullable,
+         cc.attnum,
+         a.attnum AS present_attnum,
+         a.atttypid AS present_type_oid,
+         a.atttypmod AS present_type_modifier,
+         a.attnotnull AS present_not_null
+    FROM integratedb.required_relation AS r
+    JOIN integratedb.claim_column AS cc ON cc.relation_id = r.relation_id
+    LEFT JOIN pg_catalog.pg_attribute AS a
+           ON a.attrelid = r.present_relid
+          AND a.attname = cc.column_name
+          AND a.attnum > 0
+          AND NOT a.attisdropped
+   WHERE NOT cc.optional
+     AND r.present_relid IS NOT NULL
+     AND (a.attnum IS NULL
+          -- Built-in types keep their names; the same type and modifier as at the last expansion still fit.
+          OR (CASE WHEN cc.type_oid < 16384 THEN a.atttypid <> cc.type_oid OR a.atttypmod <> cc.type_modifier ELSE true END
+              AND NOT integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
+          OR (NOT cc.is_nullable AND NOT a.attnotnull AND NOT integratedb.is_domain_not_null(a.atttypid))
+          OR (r.role_oid IS NOT NULL
+              AND r.present_relid = r.relid
+              AND a.attnum = cc.attnum
+              AND NOT pg_catalog.has_column_privilege(r.role_oid, r.present_relid, a.attnum, 'SELECT')));
+
+COMMENT ON VIEW integratedb.failing_column IS 'Field alternatives of non-optional fields that the present catalog does not satisfy, where the relation exists.';
+
+CREATE OR REPLACE VIEW integratedb.failing_field AS
+  SELECT f.claim_id, f.alternative, f.alternatives, f.relation_id, f.field
+    FROM integratedb.failing_column AS f
+   GROUP BY f.claim_id, f.alternative, f.alternatives, f.relation_id, f.field, f.choices
+  HAVING count(*) = f.choices;
+
+COMMENT ON VIEW integratedb.failing_field IS 'Required fields none of whose alternatives is met.';
+
+CREATE OR REPLACE VIEW integratedb.unmet_claim AS
+  SELECT bad.claim_id
+    FROM (SELECT r.claim_id, r.alternative, r.alternatives
+            FROM integratedb.required_relation AS r
+           WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy
+          UNION
+          SELECT f.claim_id, f.alternative, f.alternatives
+            FROM integratedb.failing_field AS f) AS bad
+   GROUP BY bad.claim_id, bad.alternatives
+  HAVING count(*) = bad.alternatives
+  UNION
+  SELECT c.id
+    FROM integratedb.claim AS c
+   WHERE c.wildcard_schema IS NOT NULL
+     AND NOT c.optional
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = c.wildcard_schema);
+
+COMMENT ON VIEW integratedb.unmet_claim IS 'Non-optional claims none of whose alternatives the present catalog satisfies.';
+
+CREATE OR REPLACE FUNCTION integratedb.problems_of(claims bigint[])
+RETURNS TABLE (
+  claim_id bigint,
+  alternative integer,
+  path text,
+  field text,
+  property text,
+  expected jsonb,
+  actual jsonb,
+  found text,
+  relation_name name,
+  relid oid,
+  present_relid oid,
+  attnum smallint,
+  present_attnum smallint,
+  renamed_relation text,
+  renamed_column text
+)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
+         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL
+    FROM integratedb.claim AS c
+   WHERE c.id = ANY (claims)
+     AND c.wildcard_schema IS NOT NULL
+     AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)
+  UNION ALL
+  SELECT r.claim_id, r.alternative, r.path, NULL, p.property, p.expected, p.actual, p.found, r.relation_name,
+         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL
+    FROM integratedb.required_relation AS r
+    LEFT JOIN integratedb.readable_relation AS moved
+           ON r.present_relid IS NULL
+          AND moved.oid = r.relid
+          AND EXISTS (SELECT FROM integratedb.serialisation AS lock WHERE lock.armed_for IS NOT NULL)
+   CROSS JOIN LATERAL (
+     SELECT integratedb.path_of(moved.schema_name, moved.relation_name) AS path
+   ) AS now_at
+   CROSS JOIN LATERAL (VALUES
+     (r.present_relid IS NULL, 'table', to_jsonb(r.path), to_jsonb(now_at.path),
+      'expected a table, found none' || coalesce('; it was renamed to ' || now_at.path, ''), now_at.path),
+     (r.lacks_usage, 'privilege', '"USAGE"'::jsonb, NULL, format('role %I lacks USAGE on schema %I', r.stakeholder, r.schema_name), NULL),
+     (r.lacks_policy, 'row_security', '"a permissive policy for SELECT"'::jsonb, NULL,
+      format('row level security is on and no policy lets role %I read', r.stakeholder), NULL)
+   ) AS p (fails, property, expected, actual, found, renamed)
+   WHERE r.claim_id = ANY (claims)
+     AND p.fails
+  UNION ALL
+  SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
+         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed
+    FROM integratedb.failing_column AS f
+    JOIN integratedb.failing_field AS ff
+      ON ff.relation_id = f.relation_id
+     AND ff.field = f.field
+     AND ff.claim_id = ANY (claims)
+    LEFT JOIN integratedb.readable_column AS present ON present.relid = f.present_relid AND present.attnum = f.present_attnum
+    -- The column that was claimed, where it lives on under another name.
+    LEFT JOIN pg_attribute AS moved
+           ON f.present_attnum IS NULL
+          AND f.present_relid = f.relid
+          AND moved.attrelid = f.relid
+          AND moved.attnum = f.attnum
+          AND NOT moved.attisdropped
+   CROSS JOIN LATERAL (VALUES
+     (f.present_attnum IS NULL, 'column', to_jsonb(f.column_name), to_jsonb(moved.attname),
+      format('expected a column%s, found none', ' of type ' || f.type) || coalesce('; it was renamed to ' || quote_ident(moved.attname), ''),
+      moved.attname::text),
+     (f.present_attnum IS NOT NULL AND f.type IS NOT NULL AND NOT integratedb.type_fits(f.present_type_oid, f.present_type_modifier, f.type, NULL),
+      'type', to_jsonb(f.type), to_jsonb(present.type), format('expected type %s, found %s', f.type, present.type), NULL),
+     (present.length_limit < f.min_length, 'min_length',
+      CASE f.min_length WHEN 2147483647 THEN '"unlimited"'::jsonb ELSE to_jsonb(f.min_length) END, to_jsonb(present.length_limit),
+      format('expected a length or precision of %s, found %s',
+             CASE f.min_length WHEN 2147483647 THEN 'no limit' ELSE format('at least %s', f.min_length) END, present.length_limit), NULL),
+     (present.is_nullable AND NOT f.is_nullable, 'is_nullable', 'false'::jsonb, 'true'::jsonb, 'expected NOT NULL, found a nullable column', NULL),
+     (f.present_attnum = f.attnum AND f.present_relid = f.relid AND f.role_oid IS NOT NULL
+      AND NOT has_column_privilege(f.role_oid, f.present_relid, f.present_attnum, 'SELECT'),
+      'privilege', '"SELECT"'::jsonb, NULL, format('role %I may not SELECT it', f.stakeholder), NULL)
+   ) AS p (fails, property, expected, actual, found, renamed)
+   WHERE f.claim_id = ANY (claims)
+     AND p.fails
+$$;
+
+COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';
+
+CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
+RETURNS TABLE (
+  claim_id bigint,
+  stakeholder text,
+  kind text,
+  path text,
+  unmet_since timestamptz,
+  problems jsonb,
+  summary text,
+  author_hint text,
+  stakeholder_hint text
+)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH problem AS MATERIALIZED (
+    SELECT p.*,
+           p.path || coalesce('.' || quote_ident(p.field), '') AS place,
+           CASE p.property
+             WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
+             WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', p.path, st.name)
+             WHEN 'replica_identity' THEN format('ALTER TABLE %s REPLICA IDENTITY FULL, or a primary key', p.path)
+             ELSE CASE WHEN is_wildcard.value
+                    THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
+                    ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
+                                p.path || coalesce('.' || quote_ident(p.field), ''), st.name, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
+                  END
+           END AS author_hint,
+           CASE
+             WHEN p.renamed_column IS NOT NULL AND NOT is_wildcard.value THEN
+               format('claim %s instead of %s in the fields of %s, and the rename passes',
+                      jsonb_build_object('alternatives', jsonb_build_array(p.field, p.renamed_column)), to_jsonb(p.field), p.path)
+             WHEN p.renamed_relation IS NOT NULL THEN
+               format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
+                      to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
+             ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
+           END AS stakeholder_hint
+      FROM integratedb.problems_of(claims) AS p
+      JOIN integratedb.claim AS c ON c.id = p.claim_id
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     CROSS JOIN LATERAL (
+       SELECT jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)) AS value
+     ) AS is_wildcard
+  )
+  SELECT c.id,
+         st.name,
+         s.kind,
+         c.path,
+         c.unmet_since,
+         coalesce(
+           (SELECT jsonb_agg(
+                     jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
+                                        'message', format('%s: %s', p.place, p.found))
+                     ORDER BY p.alternative, p.path, p.field, p.property)
+              FROM problem AS p
+             WHERE p.claim_id = c.id),
+           '[]'),
+         (SELECT string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property)
+            FROM problem AS p
+           WHERE p.claim_id = c.id),
+         (SELECT p.author_hint FROM problem AS p WHERE p.claim_id = c.id ORDER BY p.alternative, p.path, p.field, p.property LIMIT 1),
+         (SELECT p.stakeholder_hint
+            FROM problem AS p
+           WHERE p.claim_id = c.id
+           ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property
+           LIMIT 1)
+    FROM integratedb.claim AS c
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+   WHERE c.id = ANY (claims)
+   ORDER BY st.name, s.kind, c.match
+$$;
+
+COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS 'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and the stakeholder can do.';

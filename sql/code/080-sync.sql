@@ -1,0 +1,107 @@
+-- Sync: the baseline and the grants follow the catalog.
+
+CREATE OR REPLACE FUNCTION integratedb.relations_of(claims bigint[])
+RETURNS oid[]
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(array_agg(DISTINCT cr.relid), '{}')
+    FROM integratedb.claim_relation AS cr
+   WHERE cr.claim_id = ANY (claims)
+     AND cr.relid IS NOT NULL
+$$;
+
+COMMENT ON FUNCTION integratedb.relations_of(bigint[]) IS 'The relations that these claims had at their last expansion.';
+
+CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  relations_before CONSTANT oid[] := integratedb.relations_of(claims);
+BEGIN
+  PERFORM integratedb.store_expansion(concerned.specification_id, concerned.matches)
+     FROM (SELECT c.specification_id, array_agg(c.match) AS matches
+             FROM integratedb.claim AS c
+            WHERE c.id = ANY (claims)
+            GROUP BY c.specification_id) AS concerned;
+
+  PERFORM integratedb.reconcile_grants(
+    stakeholders => ARRAY(
+      SELECT DISTINCT s.stakeholder_id
+        FROM integratedb.claim AS c
+        JOIN integratedb.specification AS s ON s.id = c.specification_id
+       WHERE c.id = ANY (claims)),
+    relations => relations_before || integratedb.relations_of(claims));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.sync_claims(bigint[]) IS 'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now.';
+
+CREATE OR REPLACE FUNCTION integratedb.try_sync_unmet(claim bigint)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.sync_claims(ARRAY[claim]);
+
+  IF EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = claim) THEN
+    -- Rolls this block back: the baseline of a claim that stays unmet is kept.
+    RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'claim stays unmet';
+  END IF;
+
+  RETURN true;
+EXCEPTION
+  WHEN SQLSTATE 'IDB00' THEN
+    RETURN false;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.try_sync_unmet(bigint) IS 'Expands an unmet claim anew where that makes it met (wildcards shrink, properties left out follow); else changes nothing. Returns whether it is met now.';
+
+CREATE OR REPLACE FUNCTION integratedb.forget_identifiers()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  UPDATE integratedb.claim_relation SET relid = NULL WHERE relid IS NOT NULL;
+  UPDATE integratedb.claim_column SET attnum = NULL, type_oid = NULL, type_modifier = NULL WHERE attnum IS NOT NULL;
+
+  -- Old and new identifiers may overlap: the rows are taken out and put back under the new ones.
+  WITH old AS (
+    DELETE FROM integratedb.own_grant RETURNING stakeholder_id, schema_name, relation_name, column_name
+  )
+  INSERT INTO integratedb.own_grant (stakeholder_id, relid, attnum, schema_name, relation_name, column_name)
+  SELECT old.stakeholder_id, r.oid, a.attnum, old.schema_name, old.relation_name, old.column_name
+    FROM old
+    JOIN integratedb.readable_relation AS r ON r.schema_name = old.schema_name AND r.relation_name = old.relation_name
+    JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attname = old.column_name AND a.attnum > 0 AND NOT a.attisdropped;
+
+  WITH old AS (
+    DELETE FROM integratedb.own_usage RETURNING stakeholder_id, schema_name
+  )
+  INSERT INTO integratedb.own_usage (stakeholder_id, namespace_oid, schema_name)
+  SELECT old.stakeholder_id, n.oid, old.schema_name
+    FROM old
+    JOIN pg_namespace AS n ON n.nspname = old.schema_name;
+
+  UPDATE integratedb.stakeholder AS st
+     SET role_oid = u.oid, role_database = current_database()
+    FROM pg_roles AS u
+   WHERE u.rolname = st.name
+     AND u.oid <> st.role_oid;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.forget_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name.';

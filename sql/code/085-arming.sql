@@ -1,0 +1,75 @@
+-- After a restore or pg_upgrade the first sync or check looks everything up by name again.
+
+CREATE OR REPLACE FUNCTION integratedb.sync_all()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
+BEGIN
+  PERFORM integratedb.store_expansion(met.specification_id, met.matches)
+     FROM (SELECT c.specification_id, array_agg(c.match) AS matches
+             FROM integratedb.claim AS c
+            WHERE c.id <> ALL (unmet)
+            GROUP BY c.specification_id) AS met;
+
+  PERFORM integratedb.reconcile_grants(stakeholders => ARRAY(SELECT st.id FROM integratedb.stakeholder AS st), relations => NULL);
+
+  -- Grants given back may have met some; each of the others is tried alone.
+  PERFORM integratedb.try_sync_unmet(u.claim_id)
+     FROM (SELECT v.claim_id FROM integratedb.unmet_claim AS v WHERE v.claim_id = ANY (unmet)) AS u;
+
+  UPDATE integratedb.claim AS c
+     SET unmet_since = NULL
+   WHERE c.unmet_since IS NOT NULL
+     AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.sync_all() IS 'Expands every specification anew and reconciles all grants; claims that stay unmet keep their baseline.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_armed()
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT l.armed_for IS NOT DISTINCT FROM current_setting('server_version_num')::integer / 10000
+    FROM integratedb.serialisation AS l
+$$;
+
+COMMENT ON FUNCTION integratedb.is_armed() IS 'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or check.';
+
+CREATE OR REPLACE FUNCTION integratedb.arm()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF integratedb.is_armed() THEN
+    RETURN;
+  END IF;
+
+  PERFORM integratedb.forget_identifiers();
+  UPDATE integratedb.serialisation SET armed_for = current_setting('server_version_num')::integer / 10000;
+
+  -- What a restore brought back unmet is nobody's migration.
+  UPDATE integratedb.claim AS c
+     SET unmet_since = now()
+   WHERE c.unmet_since IS NULL
+     AND EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+
+  IF EXISTS (SELECT FROM integratedb.claim) THEN
+    PERFORM integratedb.sync_all();
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.arm() IS 'Makes enforcement whole again after a restore or pg_upgrade; does nothing otherwise. The caller holds the lock.';

@@ -1,0 +1,361 @@
+-- The check at COMMIT: what the transaction touched is validated against the baseline; when it holds, the baseline follows.
+
+CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8)
+RETURNS oid[]
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH RECURSIVE event AS (
+    SELECT e.classid, e.objid FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked AND e.objid IS NOT NULL
+  ), type AS (
+    -- A type reaches columns through its array, the domains over it, and theirs.
+    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_type'::regclass
+    UNION
+    SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
+    UNION
+    SELECT d.objid
+      FROM type AS t
+      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+  ), relation AS (
+    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
+    UNION
+    SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
+    UNION
+    SELECT d.objid
+      FROM type AS t
+      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+    UNION
+    -- ALTER TABLE goes on to children and partitions, which no event names.
+    SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
+  )
+  SELECT coalesce(array_agg(r.oid), '{}') FROM relation AS r
+$$;
+
+COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
+
+CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
+RETURNS bigint[]
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH event AS (
+    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
+  )
+  SELECT coalesce(array_agg(touched.claim_id), '{}')
+    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+            JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+            JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
+           WHERE e.object_type = 'schema'
+          UNION
+          SELECT c.id
+            FROM event AS e
+            JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
+           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS touched
+$$;
+
+COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';
+
+CREATE OR REPLACE FUNCTION integratedb.made_unmet_here(claims bigint[])
+RETURNS bigint[]
+LANGUAGE sql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Evidence that it was this transaction: it dropped the relation, or wrote the catalog row that says what is wrong.
+  -- A table's row type has its name and moves with it, but is not written by other changes of the table.
+  SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}')
+    FROM integratedb.problems_of(claims) AS p
+   WHERE (p.property IN ('table', 'privilege', 'row_security')
+          AND EXISTS (
+            SELECT FROM integratedb.ddl_event AS e
+             WHERE e.xid = pg_current_xact_id()
+               AND (e.object_type = 'schema'
+                    OR e.command_tag = 'DROP OWNED'
+                    OR (e.dropped AND e.objid = p.relid)
+                    OR (p.property = 'privilege' AND e.command_tag = 'REVOKE')
+                    OR (p.property = 'row_security' AND e.relation_name = p.relation_name))))
+      OR EXISTS (
+        SELECT FROM pg_class AS k
+          JOIN pg_type AS t ON t.oid = k.reltype
+          JOIN pg_namespace AS n ON n.oid = k.relnamespace
+         WHERE k.oid IN (p.relid, p.present_relid)
+           AND (integratedb.is_own_xid(t.xmin)
+                OR (p.property = 'table' AND integratedb.is_own_xid(n.xmin))
+                OR (p.property IN ('privilege', 'row_security') AND integratedb.is_own_xid(k.xmin))))
+      OR EXISTS (
+        SELECT FROM pg_attribute AS a
+          LEFT JOIN pg_type AS t ON t.oid = a.atttypid
+          LEFT JOIN pg_namespace AS n ON n.oid = t.typnamespace
+         WHERE ((a.attrelid = p.relid AND a.attnum = p.attnum) OR (a.attrelid = p.present_relid AND a.attnum = p.present_attnum))
+           AND (integratedb.is_own_xid(a.xmin)
+                OR (p.property <> 'privilege' AND integratedb.is_own_xid(t.xmin))
+                OR (p.property = 'type' AND integratedb.is_own_xid(n.xmin))))
+$$;
+
+COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';
+
+CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
+RETURNS integratedb.refusal
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH unmet AS MATERIALIZED (
+    SELECT d.*, row_number() OVER () AS position FROM integratedb.describe_unmet(claims) AS d
+  ), statement AS (
+    SELECT string_agg(DISTINCT e.command_tag, ', ') AS tags
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id_if_assigned()
+       AND e.checked
+       AND e.command_tag NOT LIKE 'INTEGRATEDB %'
+  ), hurt AS (
+    SELECT string_agg(DISTINCT u.stakeholder, ', ') AS stakeholders, count(*) AS number FROM unmet AS u
+  )
+  SELECT 'IDB01',
+         format('invalid migration%s: it breaks %s of %s', coalesce(' (' || statement.tags || ')', ''),
+                CASE hurt.number WHEN 1 THEN 'a claim' ELSE hurt.number || ' claims' END, hurt.stakeholders),
+         (SELECT string_agg(CASE WHEN u.position <= max_results
+                                 THEN format('%s (%s): %s', u.stakeholder, u.kind, u.summary)
+                                 ELSE format('... and %s more', hurt.number - max_results) END,
+                            E'\n' ORDER BY u.position)
+            FROM unmet AS u
+           WHERE u.position <= max_results + 1),
+         -- The first few claims are enough to see the way; DETAIL has them all.
+         concat_ws(E'\n',
+           (SELECT string_agg(DISTINCT format('Author of the migration: %s.', u.author_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
+           (SELECT string_agg(DISTINCT format('Stakeholder %s: %s.', u.stakeholder, u.stakeholder_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
+           'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
+    FROM hurt, statement
+$$;
+
+COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS 'IDB01 for these unmet claims; at most max_results of them are listed. A WARNING in its place takes its words.';
+
+CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  words integratedb.refusal;
+BEGIN
+  IF cardinality(claims) = 0 THEN
+    RETURN;
+  END IF;
+
+  UPDATE integratedb.claim AS c SET unmet_since = now() WHERE c.id = ANY (claims) AND c.unmet_since IS NULL;
+
+  words := integratedb.unmet_refusal(claims, 100);
+  RAISE WARNING '%: %', occasion, words.message
+    USING DETAIL = words.detail, HINT = 'SELECT * FROM integratedb_unmet_claims() lists them until they are met again.';
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS 'Lets these unmet claims pass with a WARNING that names who is hurt, and notes since when they are unmet. occasion: why they pass.';
+
+CREATE OR REPLACE FUNCTION integratedb.override_reason()
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT e.reason
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = pg_current_xact_id()
+     AND e.command_tag = 'INTEGRATEDB OVERRIDE'
+   ORDER BY e.id DESC
+   LIMIT 1
+$$;
+
+COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
+
+CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[])
+RETURNS integratedb.refusal
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  fresh bigint[];
+  mine bigint[];
+BEGIN
+  IF cardinality(unmet) = 0 THEN
+    RETURN NULL;
+  END IF;
+
+  fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
+  mine := CASE WHEN cardinality(fresh) = 0 THEN '{}' ELSE integratedb.made_unmet_here(fresh) END;
+
+  PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'unmet since an earlier transaction');
+
+  IF cardinality(mine) = 0 THEN
+    RETURN NULL;
+  ELSIF integratedb.override_reason() IS NOT NULL THEN
+    PERFORM integratedb.warn_unmet(mine, format('overridden (%s)', integratedb.override_reason()));
+  ELSIF integratedb.setting_value('enforcement') = 'explicit' THEN
+    PERFORM integratedb.warn_unmet(mine, 'enforcement is explicit');
+  ELSE
+    RETURN integratedb.unmet_refusal(mine, 100);
+  END IF;
+
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.judge(bigint[]) IS 'What happens to a transaction that commits with these claims unmet: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
+
+CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.sync_claims(claims);
+EXCEPTION
+  -- Python, its library, or the package is missing: met claims must not wait for that.
+  WHEN external_routine_exception OR undefined_file OR io_error OR system_error THEN
+    UPDATE integratedb.claim AS c SET sync_pending_since = now() WHERE c.id = ANY (claims) AND c.sync_pending_since IS NULL;
+    RAISE WARNING 'no claim is broken, but the claims could not be expanded anew: %', SQLERRM
+      USING DETAIL = format('The Python package of the extension (%s) or its interpreter (postgresql-plpython3) could not be loaded.',
+                            (SELECT 'integratedb_' || replace(x.extversion, '.', '_') FROM pg_extension AS x WHERE x.extname = 'integratedb')),
+            HINT = 'New columns are not granted yet. Repair the installation, then SELECT integratedb_sync().';
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.follow(bigint[]) IS 'Syncs these met claims; without Python it warns and notes them as pending.';
+
+CREATE OR REPLACE FUNCTION integratedb.check_transaction()
+RETURNS integratedb.refusal
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  everything boolean;
+  touched bigint[];
+  unmet bigint[];
+  met bigint[];
+  refusal integratedb.refusal;
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.arm();
+
+  SELECT coalesce(bool_or(e.command_tag IN ('GRANT', 'REVOKE', 'DROP OWNED', 'INTEGRATEDB SYNC')), false)
+    INTO everything
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = pg_current_xact_id()
+     AND e.checked;
+
+  touched := integratedb.touched_claims(pg_current_xact_id());
+
+  IF everything THEN
+    unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
+  ELSIF cardinality(touched) > 0 THEN
+    unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (touched));
+  ELSE
+    RETURN NULL;
+  END IF;
+
+  refusal := integratedb.judge(unmet);
+  IF refusal.code IS NOT NULL THEN
+    RETURN refusal;
+  END IF;
+
+  met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
+  IF cardinality(met) > 0 THEN
+    PERFORM integratedb.follow(met || ARRAY(SELECT c.id FROM integratedb.claim AS c
+                                             WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (met || unmet)));
+
+    -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
+    refusal := integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
+    IF refusal.code IS NOT NULL THEN
+      RETURN refusal;
+    END IF;
+  END IF;
+
+  UPDATE integratedb.claim AS c
+     SET unmet_since = NULL
+   WHERE c.unmet_since IS NOT NULL
+     AND (everything OR c.id = ANY (touched))
+     AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Returns the refusal (IDB01), or null.';
+
+CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  DELETE FROM integratedb.ddl_event AS e
+   WHERE e.id IN (SELECT old.id
+                    FROM integratedb.ddl_event AS old
+                   WHERE old.occurred_at < now() - integratedb.setting_value('ddl_event_retention')::interval
+                   ORDER BY old.occurred_at
+                   LIMIT 1000);
+
+  DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
+$$;
+
+COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_commit()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  refusal integratedb.refusal;
+BEGIN
+  -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
+  -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
+  -- statement is enough, and bounds it.
+  UPDATE integratedb.ddl_event AS e
+     SET requeued_at = statement_timestamp()
+   WHERE e.id = NEW.id
+     AND e.requeued_at IS DISTINCT FROM statement_timestamp();
+  IF FOUND THEN
+    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+    RETURN NULL;
+  END IF;
+
+  refusal := integratedb.check_transaction();
+  IF refusal.code IS NOT NULL THEN
+    PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+  END IF;
+
+  PERFORM integratedb.prune_ddl_events();
+
+  -- From here on a further change queues the check anew.
+  UPDATE integratedb.ddl_event AS e SET check_queued = false WHERE e.id = NEW.id;
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_commit() IS 'Deferred constraint trigger on integratedb.ddl_event: the check at COMMIT, once a transaction.';

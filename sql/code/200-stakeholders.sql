@@ -1,0 +1,305 @@
+-- Stakeholders: a name, a login role and a private schema that come and go together.
+
+CREATE OR REPLACE FUNCTION integratedb.stakeholder_name(given text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  normalised CONSTANT text := lower(btrim(given, E' \t\r\n'));
+BEGIN
+  IF normalised ~ '^[a-z_][a-z0-9_]{0,31}$'
+     AND normalised !~ '^(pg_|integratedb)'
+     AND normalised NOT IN ('public', 'none', 'information_schema') THEN
+    RETURN normalised;
+  END IF;
+
+  PERFORM integratedb.refuse(
+    code => 'IDB06',
+    message => format('invalid stakeholder name: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+    detail => NULL,
+    hint => 'A name is trimmed and lower-cased, then 1 to 32 of a-z, 0-9 and _, no digit first; not pg_..., integratedb..., public, none or information_schema.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.stakeholder_name(text) IS 'A stakeholder''s name as it is stored. Error: IDB06.';
+
+CREATE OR REPLACE FUNCTION integratedb.find_stakeholder(given text)
+RETURNS integratedb.stakeholder
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  found_row integratedb.stakeholder;
+BEGIN
+  SELECT st.* INTO found_row FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(given, E' \t\r\n'));
+  IF FOUND THEN
+    RETURN found_row;
+  END IF;
+
+  PERFORM integratedb.refuse(
+    code => 'IDB04',
+    message => format('unknown stakeholder: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+    detail => NULL,
+    hint => 'SELECT * FROM integratedb_stakeholders() lists them; SELECT * FROM integratedb_create_stakeholder(name) adds one.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.find_stakeholder(text) IS 'The stakeholder of that name, trimmed and lower-cased. Error: IDB04.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_free_name(wanted text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  taken_by CONSTANT text := CASE
+    WHEN EXISTS (SELECT FROM integratedb.stakeholder AS st WHERE st.name = wanted) THEN 'a stakeholder'
+    WHEN EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = wanted) THEN 'a role'
+    WHEN EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = wanted) THEN 'a schema'
+  END;
+BEGIN
+  IF taken_by IS NOT NULL THEN
+    PERFORM integratedb.refuse(
+      code => 'IDB05',
+      message => format('stakeholder exists: %s is taken by %s', quote_literal(wanted), taken_by),
+      detail => NULL,
+      hint => 'A stakeholder needs its name for itself, for a role of the cluster and for a schema of this database. Choose another one.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_free_name(text) IS 'Refuses a name that a stakeholder, role or schema has. Error: IDB05.';
+
+CREATE OR REPLACE FUNCTION integratedb.set_new_password(stakeholder text, valid_until timestamptz)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET datestyle = 'ISO'
+AS $$
+DECLARE
+  secret record;
+BEGIN
+  SELECT * INTO secret FROM integratedb.new_password();
+  EXECUTE format('ALTER ROLE %I PASSWORD %L VALID UNTIL %L', stakeholder, secret.verifier, coalesce(valid_until, 'infinity'));
+  RETURN secret.password;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.set_new_password(text, timestamptz) IS 'Gives the stakeholder''s role a new password, of which Postgres sees the verifier only. valid_until: null: for ever. Returns the password.';
+
+CREATE OR REPLACE FUNCTION integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
+RETURNS TABLE (id bigint, name text, username text, password text)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- creates roles and schemas for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  new_name CONSTANT text := integratedb.stakeholder_name(stakeholder);
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.require_free_name(new_name);
+
+  EXECUTE format(
+    'CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOREPLICATION NOBYPASSRLS', new_name);
+  EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', new_name, new_name);
+  EXECUTE format(
+    'GRANT EXECUTE ON FUNCTION @extschema@.integratedb_specification(text, text), @extschema@.integratedb_access(text), @extschema@.integratedb_status() TO %I',
+    new_name);
+
+  INSERT INTO integratedb.stakeholder AS st (name, role_oid)
+  SELECT new_name, u.oid FROM pg_roles AS u WHERE u.rolname = new_name
+  RETURNING st.id INTO id;
+
+  name := new_name;
+  username := new_name;
+  password := integratedb.set_new_password(new_name, valid_until);
+  RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_create_stakeholder(text, timestamptz) IS
+'Creates a stakeholder: a login role and a private schema of its name.
+stakeholder: the name, trimmed and lower-cased; 1 to 32 of a-z, 0-9, _.
+valid_until: when the password expires; null: never.
+Returns id, name, username and password, this once: Postgres keeps a SCRAM-SHA-256 verifier (RFC 7677) only.
+Errors: IDB05 the name is taken by a stakeholder, role or schema; IDB06 it is no valid name.
+For members of integratedb_admin.';
+
+CREATE OR REPLACE FUNCTION integratedb_rename_stakeholder(stakeholder text, new_name text)
+RETURNS TABLE (id bigint, name text, username text, password text)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- renames roles and schemas for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  wanted CONSTANT text := integratedb.stakeholder_name(new_name);
+  expires timestamptz;
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.require_free_name(wanted);
+
+  SELECT u.rolvaliduntil INTO expires FROM pg_roles AS u WHERE u.rolname = present.name;
+
+  EXECUTE format('ALTER ROLE %I RENAME TO %I', present.name, wanted);
+  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name) THEN
+    EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
+  END IF;
+  UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
+
+  id := present.id;
+  name := wanted;
+  username := wanted;
+  password := integratedb.set_new_password(wanted, expires);
+  RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_rename_stakeholder(text, text) IS
+'Renames a stakeholder, its role and its schema together, and gives it a new password; claims and grants stay.
+stakeholder: present name. new_name: as for integratedb_create_stakeholder().
+Returns id, name, username and password, this once.
+Errors: IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken; IDB06 it is no valid name.
+For members of integratedb_admin.';
+
+CREATE OR REPLACE FUNCTION integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)
+RETURNS TABLE (id bigint, name text, username text, password text)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- alters roles for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+BEGIN
+  id := present.id;
+  name := present.name;
+  username := present.name;
+  password := integratedb.set_new_password(present.name, valid_until);
+  RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_rotate_password(text, timestamptz) IS
+'Gives a stakeholder a new password; open sessions stay.
+stakeholder: its name. valid_until: when the password expires; null: never.
+Returns id, name, username and password, this once.
+Error: IDB04 unknown.
+For members of integratedb_admin.';
+
+CREATE OR REPLACE FUNCTION integratedb.end_sessions(role_name name)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM pg_terminate_backend(a.pid, 5000)
+     FROM pg_stat_activity AS a
+    WHERE a.usename = role_name
+      AND a.pid <> pg_backend_pid();
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.end_sessions(name) IS 'Ends the sessions of a role, and waits up to 5 s for each.';
+
+CREATE OR REPLACE FUNCTION integratedb_drop_stakeholder(stakeholder text)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- drops roles and schemas for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  database_owner CONSTANT name := (SELECT pg_get_userbyid(d.datdba) FROM pg_database AS d WHERE d.datname = current_database());
+  elsewhere text;
+  dropped boolean := true;
+BEGIN
+  PERFORM integratedb.take_lock();
+  DELETE FROM integratedb.stakeholder AS st WHERE st.id = present.id;
+
+  BEGIN
+    EXECUTE format('DROP SCHEMA IF EXISTS %I RESTRICT', present.name);
+  EXCEPTION
+    WHEN dependent_objects_still_exist THEN
+      dropped := false;
+      EXECUTE format('ALTER SCHEMA %I OWNER TO %I', present.name, database_owner);
+      RAISE NOTICE 'schema % is not empty: it is kept, and belongs to % now', quote_ident(present.name), quote_ident(database_owner);
+  END;
+
+  IF NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = present.name) THEN
+    RETURN dropped;
+  END IF;
+
+  EXECUTE format('ALTER ROLE %I NOLOGIN', present.name);
+  PERFORM integratedb.end_sessions(present.name);
+  EXECUTE format('REASSIGN OWNED BY %I TO %I', present.name, database_owner);
+  EXECUTE format('DROP OWNED BY %I', present.name);
+
+  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
+    INTO elsewhere
+    FROM pg_shdepend AS s
+    JOIN pg_roles AS u ON u.rolname = present.name
+    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
+   WHERE s.refclassid = 'pg_authid'::regclass
+     AND s.refobjid = u.oid
+     AND d.datname <> current_database();
+
+  IF elsewhere IS NULL THEN
+    EXECUTE format('DROP ROLE %I', present.name);
+  ELSE
+    EXECUTE format('ALTER ROLE %I LOGIN', present.name);
+    RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(present.name), elsewhere
+      USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', present.name, present.name);
+  END IF;
+
+  RETURN dropped;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_drop_stakeholder(text) IS
+'Drops a stakeholder with its claims, grants and role, and ends its sessions.
+stakeholder: its name.
+Returns whether the private schema was dropped: it is when it is empty; else it stays with its tables, owned by the database owner.
+A role that another database uses is kept, with a WARNING.
+Errors: IDB01 at COMMIT, when others claim the schema; IDB04 unknown.
+For members of integratedb_admin.';
+
+CREATE OR REPLACE FUNCTION integratedb_stakeholders()
+RETURNS TABLE (id bigint, name text, created_at timestamptz, claims bigint, notifications bigint, unmet bigint)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- reads tables that admins cannot
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT st.id,
+         st.name,
+         st.created_at,
+         count(c.id) FILTER (WHERE s.kind = 'claims'),
+         count(c.id) FILTER (WHERE s.kind = 'notifications'),
+         count(c.id) FILTER (WHERE u.claim_id IS NOT NULL)
+    FROM integratedb.stakeholder AS st
+    LEFT JOIN integratedb.specification AS s ON s.stakeholder_id = st.id
+    LEFT JOIN integratedb.claim AS c ON c.specification_id = s.id
+    LEFT JOIN integratedb.unmet_claim AS u ON u.claim_id = c.id
+   GROUP BY st.id
+   ORDER BY st.name
+$$;
+
+COMMENT ON FUNCTION integratedb_stakeholders() IS
+'The stakeholders of this database.
+Returns id, name, created_at, and how many matches each has: claims, notifications, unmet.
+For members of integratedb_admin.';

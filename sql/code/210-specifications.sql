@@ -1,0 +1,399 @@
+-- Handing in a specification: is it well formed, may the caller, does it hold here, and what follows from it.
+
+CREATE OR REPLACE FUNCTION integratedb.parsed(spec jsonb, kind text)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  limit_in_bytes CONSTANT integer := 1000000;
+  size_in_bytes CONSTANT integer := octet_length(spec::text);
+BEGIN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+    PERFORM integratedb.refuse(
+      code => '22023',
+      message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
+      detail => NULL,
+      hint => 'The kinds are claims and notifications.');
+  END IF;
+
+  IF size_in_bytes > limit_in_bytes THEN
+    RETURN jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(
+      format('the specification has %s bytes, the limit is %s', size_in_bytes, limit_in_bytes), '#')));
+  END IF;
+
+  RETURN integratedb.parse_specification(coalesce(spec, 'null'), kind);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS 'parse_specification() after a check of the size, at most 1,000,000 bytes. Error: 22023 for an unknown kind.';
+
+CREATE OR REPLACE FUNCTION integratedb.forbidden_path(caller name, schemas jsonb, relations jsonb)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(
+    (SELECT s.name || '.*' FROM jsonb_array_elements_text(schemas) AS s (name) LIMIT 1),
+    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name)
+       FROM jsonb_array_elements(relations) AS r (path)
+       LEFT JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+      WHERE k.oid IS NULL OR NOT integratedb.could_grant(caller, k.oid)
+      LIMIT 1))
+$$;
+
+COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on; schema.* and relations that do not exist need an admin. Null when there is none.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, stakeholder text, kind text, old_document jsonb, new_parsed jsonb)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  old_parsed jsonb;
+  forbidden text;
+BEGIN
+  IF integratedb.is_admin(caller) THEN
+    RETURN true;
+  END IF;
+
+  IF caller = stakeholder AND old_document IS NOT NULL
+     AND integratedb.is_weaker(
+           old_document, new_parsed -> 'document', kind,
+           (SELECT coalesce(jsonb_agg(jsonb_build_array(cr.schema_name, cr.relation_name)), '[]')
+              FROM integratedb.stakeholder AS st
+              JOIN integratedb.specification AS s ON s.stakeholder_id = st.id AND s.kind = require_right_to_hand_in.kind
+              JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.wildcard_schema IS NOT NULL
+              JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
+             WHERE st.name = stakeholder)) THEN
+    RETURN false;
+  END IF;
+
+  old_parsed := coalesce(integratedb.parse_specification(old_document, kind), '{}');
+  forbidden := integratedb.forbidden_path(
+    caller,
+    coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
+    coalesce(old_parsed -> 'relations', '[]') || (new_parsed -> 'relations'));
+
+  IF forbidden IS NOT NULL OR (old_document IS NULL AND jsonb_array_length(new_parsed -> 'relations') = 0) THEN
+    PERFORM integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, stakeholder,
+                        coalesce(': it could not GRANT SELECT on ' || forbidden, '')),
+      detail => NULL,
+      hint => 'Ask a member of integratedb_admin, or the owner of every relation that the old and the new specification name. '
+              'schema.* and relations that do not exist yet need an admin. A stakeholder may weaken or give up its own.');
+  END IF;
+
+  RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_right_to_hand_in(name, text, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever handed it in stays responsible. Error: 42501.';
+
+CREATE OR REPLACE FUNCTION integratedb.lock_relations(relations jsonb)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  relation record;
+BEGIN
+  -- In name order, so that two claims cannot deadlock each other.
+  FOR relation IN
+    SELECT DISTINCT k.schema_name, k.relation_name, k.relkind
+      FROM jsonb_array_elements(relations) AS r (path)
+      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+     ORDER BY k.schema_name, k.relation_name
+  LOOP
+    BEGIN
+      IF relation.relkind IN ('r', 'p', 'v') THEN
+        EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', relation.schema_name, relation.relation_name);
+      ELSE
+        -- LOCK TABLE takes neither materialised views nor foreign tables. Nothing is read: the planner sees that no row can come.
+        EXECUTE format('SELECT FROM ONLY %I.%I WHERE false', relation.schema_name, relation.relation_name);
+      END IF;
+    EXCEPTION
+      WHEN undefined_table OR invalid_schema_name THEN
+        NULL; -- dropped or renamed since: the expansion sees what there is
+      WHEN deadlock_detected OR lock_not_available THEN
+        PERFORM integratedb.refuse(
+          code => SQLSTATE,
+          message => format('%s is locked by another transaction: %s', integratedb.path_of(relation.schema_name, relation.relation_name), SQLERRM),
+          detail => NULL,
+          hint => 'Nothing was changed. Run the transaction again; a migration of that table may be under way.');
+    END;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.lock_relations(jsonb) IS 'Locks those of these relations ([schema, relation]) that exist, in name order, against migrations until the end of the transaction. Errors: 40P01, 55P03, each with a HINT to retry.';
+
+CREATE OR REPLACE FUNCTION integratedb.refuse_specification(refusals jsonb)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.refuse(
+    code => 'IDB02',
+    message => format('invalid specification: %s (at %s%s)', refusals #>> '{0,0}', refusals #>> '{0,1}',
+                      CASE jsonb_array_length(refusals) WHEN 1 THEN '' ELSE format('; %s more in DETAIL', jsonb_array_length(refusals) - 1) END),
+    detail => refusals::text,
+    hint => 'DETAIL lists [message, JSON pointer]. Nothing was stored; SELECT * FROM integratedb_check_spec(spec) checks without storing.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer].';
+
+CREATE OR REPLACE FUNCTION integratedb.refuse_unmet(claims bigint[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  problems jsonb;
+BEGIN
+  SELECT jsonb_agg(p.problem) INTO problems FROM integratedb.describe_unmet(claims) AS d CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+
+  PERFORM integratedb.refuse(
+    code => 'IDB03',
+    message => format('claim not met: %s%s', problems #>> '{0,message}',
+                      CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
+    detail => problems::text,
+    hint => 'Nothing was stored. Claim what exists; add what does not exist yet as an alternative, or make it optional.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_unmet(bigint[]) IS 'Raises IDB03 with the problems of these claims.';
+
+CREATE OR REPLACE FUNCTION integratedb.hand_in(stakeholder text, spec jsonb, kind text)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  caller CONSTANT name := integratedb.caller();
+  owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
+  old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind);
+  old_relations oid[];
+  is_responsible boolean;
+  stored_id bigint;
+  expanded jsonb;
+  unmet bigint[];
+BEGIN
+  IF parsed ? 'refusals' THEN
+    PERFORM integratedb.refuse_specification(parsed -> 'refusals');
+  END IF;
+
+  PERFORM integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
+
+  PERFORM integratedb.lock_relations(
+    (parsed -> 'relations') || coalesce(integratedb.parse_specification(old_document, kind) -> 'relations', '[]'));
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.arm();
+
+  -- Again, now that nothing moves: the tables may have changed hands, the document may have been replaced.
+  SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind;
+  is_responsible := integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
+
+  SELECT integratedb.relations_of(array_agg(c.id))
+    INTO old_relations
+    FROM integratedb.claim AS c
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+   WHERE s.stakeholder_id = owner.id
+     AND s.kind = hand_in.kind;
+
+  INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by)
+  VALUES (owner.id, hand_in.kind, parsed -> 'document', caller)
+  ON CONFLICT ON CONSTRAINT specification_stakeholder_kind_key DO UPDATE
+     SET document = EXCLUDED.document,
+         handed_in_by = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by ELSE s.handed_in_by END,
+         handed_in_at = EXCLUDED.handed_in_at
+  RETURNING s.id INTO stored_id;
+
+  DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
+  expanded := integratedb.store_expansion(stored_id, NULL);
+
+  PERFORM integratedb.reconcile_grants(
+    stakeholders => ARRAY[owner.id],
+    relations => old_relations || ARRAY(
+      SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
+       WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL));
+
+  unmet := ARRAY(
+    SELECT u.claim_id FROM integratedb.unmet_claim AS u
+     WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)));
+  IF cardinality(unmet) > 0 THEN
+    PERFORM integratedb.refuse_unmet(unmet);
+  END IF;
+
+  PERFORM integratedb.log_own_event(format('INTEGRATEDB %s', upper(kind)), format('specification of %s', owner.name), true);
+  RETURN expanded;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.hand_in(text, jsonb, text) IS 'Replaces a stakeholder''s specification of this kind. Returns it as expanded. Errors: those of integratedb_claim().';
+
+CREATE OR REPLACE FUNCTION integratedb_claim(stakeholder text, spec jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- grants on tables of any owner; checks the caller itself
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+BEGIN
+  RETURN integratedb.hand_in(stakeholder, spec, 'claims');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_claim(text, jsonb) IS
+'Replaces a stakeholder''s claims: what it depends on, and may SELECT.
+stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up.
+Returns the claims as expanded against the catalog, every property filled in; min_length "unlimited" where the column has no limit.
+Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+IDB03 not met, DETAIL the problems; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
+For members of integratedb_admin; for whoever could GRANT SELECT on every relation that the old and the new one name; for the stakeholder when it weakens or gives up its own.';
+
+CREATE OR REPLACE FUNCTION integratedb_specification(stakeholder text, kind text DEFAULT 'claims')
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- reads tables that nobody else can; checks the caller itself
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  owner integratedb.stakeholder;
+BEGIN
+  PERFORM integratedb.require_admin_or_self(stakeholder);
+  owner := integratedb.find_stakeholder(stakeholder);
+
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+    PERFORM integratedb.refuse(
+      code => '22023',
+      message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
+      detail => NULL,
+      hint => 'The kinds are claims and notifications.');
+  END IF;
+
+  RETURN coalesce(
+    (SELECT s.document FROM integratedb.specification AS s
+      WHERE s.stakeholder_id = owner.id AND s.kind = integratedb_specification.kind),
+    '{"match": []}');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_specification(text, text) IS
+'A stakeholder''s specification in its short form; {"match": []} when it has none.
+stakeholder: its name. kind: claims or notifications.
+Errors: 22023 unknown kind; 42501 the caller may not; IDB04 unknown stakeholder.
+For members of integratedb_admin, and for the stakeholder itself.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_admin_or_self(stakeholder text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF NOT integratedb.is_admin(integratedb.caller())
+     AND lower(btrim(stakeholder, E' \t\r\n')) IS DISTINCT FROM integratedb.caller()::text THEN
+    PERFORM integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I is neither stakeholder %s nor an admin', integratedb.caller(), coalesce(quote_literal(left(stakeholder, 80)), 'null')),
+      detail => NULL,
+      hint => 'Ask a member of integratedb_admin.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS 'Refuses a caller who is neither an admin nor this stakeholder. Error: 42501.';
+
+CREATE OR REPLACE FUNCTION integratedb.dry_run(document jsonb, kind text)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  stored_id bigint;
+  problems jsonb;
+BEGIN
+  -- A stakeholder that can have no role: nothing is granted to it, and no privilege is asked for.
+  WITH nobody AS (
+    INSERT INTO integratedb.stakeholder AS st (name, role_oid)
+    VALUES (left('integratedb_' || md5(pg_current_xact_id()::text), 32), 0)
+    RETURNING st.id
+  )
+  INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by)
+  SELECT nobody.id, dry_run.kind, dry_run.document, CURRENT_USER FROM nobody
+  RETURNING s.id INTO stored_id;
+
+  PERFORM integratedb.store_expansion(stored_id, NULL);
+
+  SELECT coalesce(jsonb_agg(p.problem), '[]')
+    INTO problems
+    FROM integratedb.describe_unmet(ARRAY(
+           SELECT u.claim_id FROM integratedb.unmet_claim AS u
+            WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)))) AS d
+   CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+
+  -- Rolls everything above back; the variable stays.
+  RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';
+EXCEPTION
+  WHEN SQLSTATE 'IDB00' THEN
+    RETURN problems;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.dry_run(jsonb, text) IS 'The problems of a short document against the present catalog, by the very rules that store it, and nothing stored.';
+
+CREATE OR REPLACE FUNCTION integratedb_check_spec(spec jsonb, kind text DEFAULT 'claims')
+RETURNS TABLE (code text, pointer text, path text, field text, property text, expected jsonb, actual jsonb, message text)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- expands against tables of the extension
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
+BEGIN
+  IF parsed ? 'refusals' THEN
+    RETURN QUERY
+      SELECT 'IDB02', r.refusal ->> 1, NULL::text, NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, r.refusal ->> 0
+        FROM jsonb_array_elements(parsed -> 'refusals') AS r (refusal);
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+    SELECT 'IDB03', NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
+           nullif(p.problem -> 'expected', 'null'), nullif(p.problem -> 'actual', 'null'), p.problem ->> 'message'
+      FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', kind)) AS p (problem);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_check_spec(jsonb, text) IS
+'What handing in a specification would be refused for, privileges aside; stores nothing.
+spec: a specification. kind: claims or notifications.
+Returns a row a problem, none when it is fine: code IDB02 (not well formed) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
+Error: 22023 unknown kind.
+For everybody.';

@@ -1,0 +1,159 @@
+-- What a migration, or its author, may ask: does it hold, let the baseline follow, what would happen, let it pass.
+
+CREATE OR REPLACE FUNCTION integratedb_sync()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.arm();
+  PERFORM integratedb.sync_all();
+
+  -- A named claim is never excused: what stays unmet is judged at COMMIT, where it is known who broke it.
+  PERFORM integratedb.log_own_event('INTEGRATEDB SYNC', NULL, true);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_sync() IS
+'Accepts the present catalog as the new truth where the specifications allow it: wildcard claims shrink and grow, properties that were left out follow, revoked privileges come back.
+A migration that must drop a column somebody claims by "*" calls it in its transaction. A named claim that the transaction made unmet is still refused at COMMIT (IDB01); one that was unmet before stays so, with a WARNING.
+Errors: 40001, 40P01, 55P03: retry; 54000 an access list is full.
+For everybody; it leaves a row in the audit log.';
+
+CREATE OR REPLACE FUNCTION integratedb_unmet_claims(max_results integer DEFAULT 100)
+RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- reads tables that nobody else can, and the privileges of other roles
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  unmet CONSTANT bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id LIMIT max_results);
+BEGIN
+  IF cardinality(unmet) > 0 THEN
+    RETURN QUERY
+      SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems,
+             format('Author of the migration: %s. Stakeholder %s: %s.', d.author_hint, d.stakeholder, d.stakeholder_hint)
+        FROM integratedb.describe_unmet(unmet) AS d;
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_unmet_claims(integer) IS
+'Which claims the present catalog, with this transaction''s changes, does not satisfy.
+max_results: at most so many; null: all.
+Returns a row a claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative, problems (array of {path, field, property, expected, actual, message}; property is table, column, type, min_length, is_nullable, privilege, row_security or replica_identity), hint.
+For everybody; reads only.';
+
+CREATE OR REPLACE FUNCTION integratedb_validate_migration(max_results integer DEFAULT 100)
+RETURNS integer
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  unmet bigint[];
+  refusal integratedb.refusal;
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.arm();
+
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
+
+  IF cardinality(unmet) > 0 THEN
+    IF integratedb.override_reason() IS NOT NULL THEN
+      PERFORM integratedb.warn_unmet(unmet, format('overridden (%s)', integratedb.override_reason()));
+    ELSIF integratedb.is_restore_session() THEN
+      PERFORM integratedb.warn_unmet(unmet, 'a dump is being restored');
+    ELSE
+      refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
+      PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+    END IF;
+  END IF;
+
+  PERFORM integratedb.sync_all();
+  PERFORM integratedb.log_own_event('INTEGRATEDB VALIDATE', NULL, true);
+  RETURN cardinality(unmet);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_validate_migration(integer) IS
+'Does at once, inside the migration, what COMMIT does, and for every claim of the database: validates, then syncs. What holds here is the baseline from here on.
+max_results: how many unmet claims the error lists.
+Returns 0; under integratedb_override(), or while a dump is restored, the number of unmet claims, with a WARNING.
+Errors: IDB01 a claim is unmet, whoever made it so and whatever the setting enforcement; 40001, 40P01, 55P03: retry.
+For everybody.';
+
+CREATE OR REPLACE FUNCTION integratedb_preview_migration(ddl text)
+RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER -- runs the caller's statements as the caller, under the caller's search_path
+AS $$
+DECLARE
+  unmet jsonb;
+BEGIN
+  IF ddl IS NULL THEN
+    RETURN;
+  END IF;
+
+  BEGIN
+    EXECUTE ddl;
+
+    SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL) AS u;
+
+    -- Rolls the block back; the variable stays.
+    RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'preview';
+  EXCEPTION
+    WHEN SQLSTATE 'IDB00' THEN
+      RETURN QUERY
+        SELECT p.claim_id, p.stakeholder, p.kind, p.path, p.problems, p.hint
+          FROM pg_catalog.jsonb_to_recordset(unmet)
+            AS p (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text);
+    WHEN active_sql_transaction OR no_active_sql_transaction OR invalid_transaction_termination OR feature_not_supported THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'feature_not_supported',
+        MESSAGE = pg_catalog.format('cannot be previewed: %s', SQLERRM),
+        HINT = 'A preview runs the statements and rolls them back, which these cannot be. CREATE INDEX CONCURRENTLY, VACUUM and the like hurt no claim; leave them and BEGIN, COMMIT out.';
+  END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_preview_migration(text) IS
+'Who would be hurt: runs statements, looks, and rolls them back. Locks are taken and held until the end of the calling transaction.
+ddl: one or more SQL statements, run as the caller.
+Returns the rows of integratedb_unmet_claims() as they would be after them.
+Errors: 0A000 what cannot run in a transaction; those of the statements themselves.
+For everybody, with the caller''s own rights.';
+
+CREATE OR REPLACE FUNCTION integratedb_override(reason text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- writes the audit log
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF btrim(coalesce(reason, '')) = '' THEN
+    PERFORM integratedb.refuse(
+      code => '22023',
+      message => 'an override needs a reason',
+      detail => NULL,
+      hint => 'SELECT integratedb_override(''incident 4711: ...''): the reason goes into the audit log.');
+  END IF;
+
+  PERFORM integratedb.log_own_event('INTEGRATEDB OVERRIDE', btrim(reason), true);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_override(text) IS
+'Lets this transaction commit although it breaks claims: they become a WARNING that names who is hurt, and stay listed by integratedb_unmet_claims() until they are met.
+reason: for the audit log.
+Error: 22023 no reason.
+For members of integratedb_admin.';

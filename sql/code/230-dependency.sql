@@ -1,0 +1,87 @@
+-- Who depends on what, and who can read what.
+
+CREATE OR REPLACE FUNCTION integratedb_dependents(path text, field text DEFAULT NULL)
+RETURNS TABLE (stakeholder text, kind text, dependency text)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- reads tables that nobody else can
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT DISTINCT ON (st.name, s.kind)
+         st.name,
+         s.kind,
+         d.dependency
+    FROM integratedb.claim AS c
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+    LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = integratedb_dependents.path
+    LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
+   CROSS JOIN LATERAL (
+     SELECT CASE
+              WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
+              WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
+              ELSE 'required'
+            END AS dependency
+   ) AS d
+   WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
+      OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = integratedb_dependents.path)
+   ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency)
+$$;
+
+COMMENT ON FUNCTION integratedb_dependents(text, text) IS
+'Who depends on a table or column.
+path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
+Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
+For everybody.';
+
+CREATE OR REPLACE FUNCTION integratedb_access(stakeholder text)
+RETURNS TABLE (path text, field text, reason text, excess boolean)
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- reads tables that nobody else can; checks the caller itself
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  owner integratedb.stakeholder;
+  role_oid oid;
+BEGIN
+  PERFORM integratedb.require_admin_or_self(stakeholder);
+  owner := integratedb.find_stakeholder(stakeholder);
+
+  SELECT u.oid INTO role_oid FROM pg_roles AS u WHERE u.rolname = owner.name;
+  IF role_oid IS NULL THEN
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+    SELECT integratedb.path_of(r.schema_name, r.relation_name), a.attname::text, why.reason, why.reason IN ('public', 'other grant')
+      FROM integratedb.readable_relation AS r
+      JOIN pg_class AS k ON k.oid = r.oid
+      JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+     CROSS JOIN LATERAL (
+       SELECT CASE
+                WHEN EXISTS (
+                  SELECT FROM integratedb.wanted_column AS w
+                   WHERE w.stakeholder_id = owner.id AND w.relid = r.oid AND w.attnum = a.attnum) THEN 'claim'
+                WHEN r.schema_name = owner.name OR pg_has_role(role_oid, r.relowner, 'USAGE') THEN 'own schema'
+                WHEN EXISTS (
+                  SELECT FROM aclexplode(k.relacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'SELECT'
+                  UNION ALL
+                  SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'SELECT') THEN 'public'
+                ELSE 'other grant'
+              END AS reason
+     ) AS why
+     WHERE r.schema_name <> 'information_schema'
+       AND r.schema_name !~ '^pg_'
+       AND has_schema_privilege(role_oid, r.relnamespace, 'USAGE')
+       AND has_column_privilege(role_oid, r.oid, a.attnum, 'SELECT')
+     ORDER BY r.schema_name, r.relation_name, a.attnum;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_access(text) IS
+'What a stakeholder''s role can really read, grants to PUBLIC and inherited ones included, system schemas aside.
+stakeholder: its name.
+Returns a row a column: path, field, reason (claim, own schema, public, other grant; the first that applies), excess: readable though neither claimed nor its own.
+Errors: 42501 the caller may not; IDB04 unknown stakeholder.
+For members of integratedb_admin, and for the stakeholder itself.';

@@ -1,0 +1,73 @@
+"""What the tests of a real server share: a connection that is short to use, and how a refusal is asserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import TupleRow, dict_row
+
+Query = str | sql.SQL | sql.Composed
+
+
+@dataclass(frozen=True)
+class Server:
+    """The cluster that the tests run on; over its socket everybody is trusted, over TCP roles log in by password."""
+
+    socket: str
+    port: int
+    superuser: str = "postgres"
+    tcp: str = "127.0.0.1"
+
+
+class Session(psycopg.Connection[TupleRow]):
+    """A connection as one role, in autocommit: a migration of several statements is ``with session.transaction():``."""
+
+    notices: list[psycopg.errors.Diagnostic]
+
+    @classmethod
+    def open(cls, **parameters: Any) -> Self:
+        """Connect, and keep what the server says beside its results."""
+        session = cls.connect(autocommit=True, **parameters)
+        session.notices = []
+        session.add_notice_handler(session.notices.append)
+        return session
+
+    def run(self, query: Query, *values: Any) -> None:
+        """Execute; without values the text may hold several statements."""
+        self.execute(query, values or None)
+
+    def value(self, query: Query, *values: Any) -> Any:
+        """Give the first column of the only row."""
+        return self.row(query, *values)[0]
+
+    def row(self, query: Query, *values: Any) -> TupleRow:
+        """Give the only row."""
+        (row,) = self.rows(query, *values)
+        return row
+
+    def rows(self, query: Query, *values: Any) -> list[TupleRow]:
+        """Give all rows, as tuples."""
+        return self.execute(query, values or None).fetchall()
+
+    def dicts(self, query: Query, *values: Any) -> list[dict[str, Any]]:
+        """Give all rows, each by column name."""
+        with self.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, values or None).fetchall()
+
+    def warnings(self) -> list[str]:
+        """Give the messages of the warnings so far."""
+        return [notice.message_primary or "" for notice in self.notices if notice.severity_nonlocalized == "WARNING"]
+
+
+@contextmanager
+def refused(sqlstate: str, match: str | None = None) -> Iterator[pytest.ExceptionInfo[psycopg.Error]]:
+    """Assert that the block is refused with this SQLSTATE; ``.value.diag`` then has message, detail and hint."""
+    with pytest.raises(psycopg.Error, match=match) as caught:
+        yield caught
+    assert caught.value.sqlstate == sqlstate, f"SQLSTATE {caught.value.sqlstate}, not {sqlstate}: {caught.value}"

@@ -1,0 +1,43 @@
+"""What importing the modules costs a session: jsonschema, some 65 ms, is paid for by the intake of documents only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import integratedb.spec
+
+PACKAGE = Path(integratedb.spec.__file__).parent
+MODULES = sorted(file.stem for file in PACKAGE.glob("*.py") if file.stem != "__init__")
+
+
+def _imported_after(statement: str) -> set[str]:
+    printed = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{statement}\nprint(*sys.modules)"],
+        cwd=PACKAGE.parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(printed.stdout.split())
+
+
+def test_no_module_imports_jsonschema_when_it_is_imported() -> None:
+    imported = _imported_after("".join(f"import integratedb.{module}\n" for module in MODULES))
+    assert {f"integratedb.{module}" for module in MODULES} <= imported
+    assert "jsonschema" not in imported
+
+
+def test_reading_a_stored_document_does_not_import_jsonschema() -> None:
+    imported = _imported_after(
+        "from integratedb.spec import parse_short, shorten\n"
+        "shorten(parse_short({'match': [{'path': 'a.b', 'fields': [{'name': 'x', 'type': 'text'}]}],"
+        " 'channels': [{'type': 'SOCKET'}]}, 'notifications'))"
+    )
+    assert "jsonschema" not in imported
+    assert "urllib.parse" not in imported
+
+
+def test_checking_a_document_does() -> None:
+    assert "jsonschema" in _imported_after("from integratedb.spec import parse\nparse({}, 'claims')")

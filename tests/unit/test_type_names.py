@@ -1,0 +1,105 @@
+"""The type of a field, from the text that somebody wrote to a name that Postgres can look up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integratedb.type_names import TypeName, TypeNameError, parse_type_name
+from tests.unit.documents import type_names
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("text", "text"),
+        (" int8 ", "int8"),
+        ("INTEGER", "INTEGER"),
+        ("_text", "_text"),
+        ("double \n  precision", "double precision"),
+        ("Character  Varying", "Character Varying"),
+        ("timestamp with time zone", "timestamp with time zone"),
+        ("text[]", "text[]"),
+        ("text[3]", "text[]"),
+        ("text [ 3 ] [4]", "text[]"),
+        ("text ARRAY", "text[]"),
+        ("text array[4]", "text[]"),
+        ("double precision[]", "double precision[]"),
+        ("time with time zone ARRAY", "time with time zone[]"),
+        ("shop.order_status", "shop.order_status"),
+        ("shop . order_status []", "shop.order_status[]"),
+        ('"Order Status"', '"Order Status"'),
+        ('"my shop"."a""b"[]', '"my shop"."a""b"[]'),
+        ('"char"', '"char"'),
+        ('"varchar(40)"', '"varchar(40)"'),
+        ("array", "ARRAY"),
+        ("user-defined", "USER-DEFINED"),
+        ("größe", "größe"),
+    ],
+)
+def test_a_type_is_normalised(text: str, normal: str) -> None:
+    assert parse_type_name(text).text == normal
+
+
+def test_a_type_is_taken_apart() -> None:
+    assert parse_type_name('Shop."Order Status"[2]') == TypeName(
+        schema="Shop", name="Order Status", array=True, quoted=True, schema_quoted=False, text='Shop."Order Status"[]'
+    )
+
+
+def test_what_is_not_quoted_folds_to_lower_case_in_the_catalog() -> None:
+    folded = parse_type_name("Shop.Order_Status")
+    assert (folded.catalog_schema, folded.catalog_name) == ("shop", "order_status")
+    kept = parse_type_name('"Shop"."Order_Status"')
+    assert (kept.catalog_schema, kept.catalog_name) == ("Shop", "Order_Status")
+    assert parse_type_name("text").catalog_schema is None
+
+
+@pytest.mark.parametrize(
+    "text", ["varchar(40)", "numeric(10,2)", "timestamp(3) with time zone", "varchar(40)[]", 'shop."a"(3)', "bit (8)"]
+)
+def test_a_modifier_is_refused_with_a_hint_to_min_length(text: str) -> None:
+    with pytest.raises(TypeNameError, match=r"modifier.*min_length"):
+        parse_type_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a type name"),
+        ("[]", "not a type name"),
+        ("1st", "not a type name"),
+        ("shop.", "not a type name"),
+        ('"open', "not a type name"),
+        ("order status", "double-quoted"),
+        ("text; DROP TABLE x", "double-quoted"),
+        ("setof text", "double-quoted"),
+        ("orders.id%TYPE", "double-quoted"),
+        ("interval year to month", "double-quoted"),
+        ("pg_catalog.double precision", "double-quoted"),
+        ("db.shop.status", "two parts"),
+        ('""', "empty"),
+        ("x" * 64, "63 bytes"),
+        ('"a\0"', "NUL"),
+    ],
+)
+def test_what_is_no_type_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(TypeNameError, match=message):
+        parse_type_name(text)
+
+
+@given(type_names)
+def test_normalising_twice_is_normalising_once(text: str) -> None:
+    once = parse_type_name(text)
+    assert parse_type_name(once.text) == once
+
+
+@given(st.text() | st.text('aA1_."[]() ', max_size=12))
+def test_any_text_is_a_type_name_or_a_type_name_error(text: str) -> None:
+    try:
+        once = parse_type_name(text)
+    except TypeNameError:
+        pass
+    else:
+        assert parse_type_name(once.text) == once
