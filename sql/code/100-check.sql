@@ -346,6 +346,9 @@ BEGIN
   END IF;
 
   refusal := integratedb.check_transaction();
+  IF refusal.code IS NULL THEN
+    refusal := integratedb.follow_notifications();
+  END IF;
   IF refusal.code IS NOT NULL THEN
     PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
   END IF;

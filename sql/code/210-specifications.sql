@@ -280,6 +280,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   owner integratedb.stakeholder;
+  document jsonb;
 BEGIN
   PERFORM integratedb.require_admin_or_self(stakeholder);
   owner := integratedb.find_stakeholder(stakeholder);
@@ -292,10 +293,11 @@ BEGIN
       hint => 'The kinds are claims and notifications.');
   END IF;
 
-  RETURN coalesce(
+  document := coalesce(
     (SELECT s.document FROM integratedb.specification AS s
       WHERE s.stakeholder_id = owner.id AND s.kind = integratedb_specification.kind),
     '{"match": []}');
+  RETURN CASE kind WHEN 'notifications' THEN integratedb.with_channels(document, owner.id) ELSE document END;
 END
 $$;
 

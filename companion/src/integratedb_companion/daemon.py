@@ -69,7 +69,7 @@ class Daemon:
             on_gone=self._gone,
             on_death=self._fail,
         )
-        self._states: dict[str, StakeholderState] = {}
+        self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
         self._ceiling_lsn = 0
         self._stream: ReplicationConnection | None = None
@@ -161,7 +161,7 @@ class Daemon:
         for row in happened.rows:
             if row.kind == "state":
                 state = parse_state(row.body)
-                self._states[state.stakeholder] = state
+                self._states[state.id] = state
         await self._put_in_force()
         for row in happened.rows:
             if row.kind == "redeliver":
@@ -240,7 +240,7 @@ class Daemon:
         self._ceiling_lsn = (await self._database.slot(name)).ceiling_lsn
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
-            self._states[state.stakeholder] = state
+            self._states[state.id] = state
         if gap:
             await self._tell_gap(lsn, source)
         await self._put_in_force(await self._database.backlog())

@@ -43,19 +43,19 @@ class Router:
     def __init__(self, source: str) -> None:
         self._source = source
         self._relations: dict[int, Relation] = {}
-        self._states: dict[str, StakeholderState] = {}
+        self._states: dict[int, StakeholderState] = {}
         self._puts: Mapping[int, Put] = {}
         self._plans: dict[int, Plan | None] = {}
 
     def put_in_force(self, states: Iterable[StakeholderState], puts: Mapping[int, Put]) -> None:
         """Replace what is in force; `puts` takes the events of each channel by its id."""
-        self._states = {state.stakeholder: state for state in states}
+        self._states = {state.id: state for state in states}
         self._puts = puts
         self._plans.clear()
 
-    def announce(self, stakeholder: str, event: Event) -> None:
+    def announce(self, stakeholder_id: int, event: Event) -> None:
         """Send an event to every channel of one stakeholder."""
-        state = self._states.get(stakeholder)
+        state = self._states.get(stakeholder_id)
         for channel in state.channels if state else ():
             if channel.id in self._puts:
                 self._puts[channel.id](event)

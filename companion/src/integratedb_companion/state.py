@@ -44,6 +44,7 @@ class Route:
 class StakeholderState:
     """All that is in force for one stakeholder."""
 
+    id: int
     stakeholder: str
     channels: tuple[Channel, ...]
     routes: tuple[Route, ...]
@@ -55,6 +56,7 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
     try:
         stakeholder = body["stakeholder"]
         return StakeholderState(
+            id=int(body["id"]),
             stakeholder=stakeholder,
             channels=tuple(_channel(stakeholder, channel) for channel in body["channels"]),
             routes=tuple(_route(route) for route in body["routes"]),

@@ -167,7 +167,7 @@ class StreamReader:
         self._control.append(row)
         if row.kind == "schema_changed" and position >= self._skip_to:
             event = transaction.event(position, SCHEMA_CHANGED, row.body["subject"], row.body["data"])
-            self._router.announce(row.body["stakeholder"], event)
+            self._router.announce(int(row.body["id"]), event)
 
     def _open(self) -> Transaction:
         if self._transaction is None:

@@ -21,6 +21,7 @@ FULL_ORDERS = Relation(7, "public", "orders", "f", tuple(Column(c.name, c.type_o
 
 def state(*routes: dict[str, Any], stakeholder: str = "shop", channels: tuple[int, ...] = (1, 2)) -> dict[str, Any]:
     return {
+        "id": len(stakeholder),
         "stakeholder": stakeholder,
         "channels": [
             {"id": i, "name": f"c{i}", "type": "REDIS", "max_queue_bytes": 1, "max_queue_age_s": 1, "settings": {}}
@@ -151,4 +152,4 @@ def test_event_ids_read_back_and_others_are_refused() -> None:
 
 def test_a_control_row_of_an_unknown_form_is_refused() -> None:
     with pytest.raises(StateError):
-        parse_state({"stakeholder": "x", "channels": [{"id": 1}], "routes": [], "types": {}})
+        parse_state({"id": 1, "stakeholder": "x", "channels": [{"id": 1}], "routes": [], "types": {}})
