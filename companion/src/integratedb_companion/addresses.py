@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -42,7 +43,7 @@ class AddressPolicy:
     def check(self, address: str) -> None:
         """Raise when an address must not be called."""
         if self.refuses(address):
-            raise AddressRefusedError(f"address {address} is not called (link-local or denied)")
+            raise AddressRefusedError(errno.EACCES, f"address {address} is not called (link-local or denied)")
 
     def socket(self, address_info: tuple[Any, ...]) -> socket.socket:
         """Make the socket for an address that a name was resolved to, unless that address is refused."""
