@@ -25,17 +25,34 @@ class Server:
     tcp: str = "127.0.0.1"
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What the server said beside a result; libpq frees its own record of it when the handler returns."""
+
+    severity_nonlocalized: str
+    message_primary: str
+    message_detail: str | None
+    message_hint: str | None
+
+    @classmethod
+    def copy(cls, notice: psycopg.errors.Diagnostic) -> Self:
+        """Keep the four fields."""
+        return cls(
+            notice.severity_nonlocalized or "", notice.message_primary or "", notice.message_detail, notice.message_hint
+        )
+
+
 class Session(psycopg.Connection[TupleRow]):
     """A connection as one role, in autocommit: a migration of several statements is ``with session.transaction():``."""
 
-    notices: list[psycopg.errors.Diagnostic]
+    notices: list[Notice]
 
     @classmethod
     def open(cls, **parameters: Any) -> Self:
         """Connect, and keep what the server says beside its results."""
         session = cls.connect(autocommit=True, **parameters)
         session.notices = []
-        session.add_notice_handler(session.notices.append)
+        session.add_notice_handler(lambda notice: session.notices.append(Notice.copy(notice)))
         return session
 
     def run(self, query: Query, *values: Any) -> None:
@@ -62,7 +79,7 @@ class Session(psycopg.Connection[TupleRow]):
 
     def warnings(self) -> list[str]:
         """Give the messages of the warnings so far."""
-        return [notice.message_primary or "" for notice in self.notices if notice.severity_nonlocalized == "WARNING"]
+        return [notice.message_primary for notice in self.notices if notice.severity_nonlocalized == "WARNING"]
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Catalog(Protocol):
         """Those of these relations that exist."""
 
     def schemas(self, names: Iterable[str]) -> Mapping[str, tuple[Relation, ...]]:
-        """What ``schema.*`` stands for in those of these schemas that exist: their relations without single partitions."""
+        """What ``schema.*`` stands for in those of these schemas that exist: relations, without single partitions."""
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         """The exact names of those of these that are aliases of built-in types: ``int`` is ``pg_catalog.int4``."""

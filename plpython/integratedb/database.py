@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from . import expansion, scram
@@ -22,7 +21,8 @@ class Plpy(Protocol):
 
 # One row a column, and one without a column for a relation that has none.
 _COLUMNS = """
-SELECT r.oid, r.schema_name, r.relation_name, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier, c.length_limit, c.is_nullable
+SELECT r.oid, r.schema_name, r.relation_name, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier,
+       c.length_limit, c.is_nullable
   FROM {source}
   LEFT JOIN integratedb.readable_column AS c ON c.relid = r.oid
  ORDER BY r.schema_name, r.relation_name, c.attnum
@@ -41,6 +41,10 @@ _SCHEMA_RELATIONS = _COLUMNS.format(
 _SCHEMAS = "SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname = ANY ($1::text[])"
 
 _EXACT_TYPES = "SELECT t.name, integratedb.exact_type(t.name) AS exact FROM unnest($1::text[]) AS t (name)"
+
+
+#: Plans live as long as the session, as those of PL/pgSQL do; planning takes longer than running.
+_plans: dict[str, Any] = {}
 
 
 class PlpyCatalog:
@@ -70,7 +74,9 @@ class PlpyCatalog:
     def _rows(self, query: str, *arrays: list[Any]) -> Sequence[Mapping[str, Any]]:
         if not arrays[0]:
             return ()
-        return self._plpy.execute(self._plpy.prepare(query, ["text[]"] * len(arrays)), arrays)
+        if query not in _plans:
+            _plans[query] = self._plpy.prepare(query, ["text[]"] * len(arrays))
+        return self._plpy.execute(_plans[query], arrays)
 
     def _read(self, query: str, *arrays: list[Any]) -> list[Relation]:
         columns: dict[tuple[int, Path], list[Column]] = {}
@@ -94,11 +100,11 @@ class PlpyCatalog:
 
 def parse_specification(document: str | None, kind: str) -> str | None:
     """Stage one for SQL: the refusals, or the short document with the relations and schemas that it names, as JSON."""
-    from .spec import parse  # the only way to jsonschema, whose import costs more than all of ours
+    from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
     if document is None:
         return None
-    parsed = parse(json.loads(document), kind)
+    parsed = parse_text(document, kind)
     if isinstance(parsed, list):
         return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
     paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)
@@ -111,23 +117,28 @@ def parse_specification(document: str | None, kind: str) -> str | None:
     )
 
 
-def expand(plpy: Plpy, document: str, kind: str, matches: Sequence[int] | None) -> str:
-    """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON."""
-    specification = _stored(document, kind)
-    positions = range(len(specification.match)) if matches is None else sorted(matches)
-    claims = expansion.expand({position: specification.match[position] for position in positions}, PlpyCatalog(plpy))
-    relations = [asdict(relation) for claim in claims for relation in claim.relations]
+def expand(plpy: Plpy, document: str, kind: str, positions: Sequence[int]) -> str:
+    """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON.
+
+    The document holds the matches in question only; ``positions`` are theirs in the whole specification.
+    """
+    matches = dict(zip(positions, _stored(document, kind).match, strict=True))
+    claims = expansion.expand(matches, PlpyCatalog(plpy))
     return json.dumps(
         {
             "claims": [{key: value for key, value in vars(claim).items() if key != "relations"} for claim in claims],
-            "relations": relations,
+            "relations": [_relation(relation) for claim in claims for relation in claim.relations],
             "document": expansion.document(claims),
         }
     )
 
 
+def _relation(relation: expansion.RelationRow) -> dict[str, Any]:
+    return {**vars(relation), "columns": [vars(column) for column in relation.columns]}
+
+
 def is_weaker(old_document: str, new_document: str, kind: str, relations: str) -> bool:
-    """Whether the new short document asks for no more than the old one, whose ``schema.*`` stand for these relations."""
+    """Whether the new short document asks for no more than the old one, whose ``schema.*`` means these relations."""
     from .weakening import is_weaker as weaker
 
     known = {Path(schema, relation) for schema, relation in json.loads(relations)}

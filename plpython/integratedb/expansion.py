@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .catalog import Catalog, Column, Relation
@@ -65,8 +65,8 @@ def expand(matches: Mapping[int, Match], catalog: Catalog) -> list[ClaimRow]:
 class _Context:
     """What the matches need of the catalog, asked for at once."""
 
-    def __init__(self, matches: Sequence[Match] | object, catalog: Catalog) -> None:
-        alternatives = [alternative for match in matches for alternative in match.alternatives]  # type: ignore[attr-defined]
+    def __init__(self, matches: Iterable[Match], catalog: Catalog) -> None:
+        alternatives = [alternative for match in matches for alternative in match.alternatives]
         self.schemas = catalog.schemas({a.path.schema for a in alternatives if a.path.relation is None})
         self.relations = catalog.relations({a.path for a in alternatives if a.path.relation is not None})
         types = {
@@ -134,11 +134,12 @@ def _relation(
     match: int, number: int, path: Path, present: Relation | None, columns: tuple[ColumnRow, ...]
 ) -> RelationRow:
     assert path.relation is not None
-    return RelationRow(match, number, path.schema, path.relation, format_path(path), present and present.oid, columns)
+    relid = None if present is None else present.oid
+    return RelationRow(match, number, path.schema, path.relation, format_path(path), relid, columns)
 
 
 def _all_columns(relation: Relation) -> tuple[ColumnRow, ...]:
-    """``*``: every column, each required as it is; the attribute number keeps its row from one expansion to the next."""
+    """``*``: every column, each required as it is; the attribute number keeps its row from one to the next."""
     return tuple(
         ColumnRow(
             field=column.attnum,
@@ -164,7 +165,14 @@ def _column(
     wanted = None if spec.type is None else context.types[spec.type]
     if present is None:
         return ColumnRow(
-            ordinal, choice, len(field.alternatives), field.optional, spec.name, wanted, spec.min_length, spec.is_nullable
+            ordinal,
+            choice,
+            len(field.alternatives),
+            field.optional,
+            spec.name,
+            wanted,
+            spec.min_length,
+            spec.is_nullable,
         )
     type_ = present.type if wanted is None else wanted
     min_length = present.length_limit if spec.min_length is None else spec.min_length

@@ -1,56 +1,70 @@
 -- Who is asking, in what kind of session, under which settings; and the lock.
 
+COMMENT ON SCHEMA integratedb IS 'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it was created in.';
+COMMENT ON ROLE integratedb_admin IS 'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the extension.';
+COMMENT ON ROLE integratedb_daemon IS 'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through functions only.';
+
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END
+BEGIN
+  RETURN CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger; the setting "role" cannot be set without membership. What runs for somebody else (REINDEX, ANALYZE of a foreign index expression) cannot use it: every caller queues a deferred trigger, which Postgres refuses there.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT EXISTS (
-    SELECT FROM pg_roles AS r
-     WHERE r.rolname = role_name
-       AND (r.rolsuper OR pg_has_role(r.oid, 'integratedb_admin', 'USAGE')))
+BEGIN
+  RETURN (
+    SELECT EXISTS (
+      SELECT FROM pg_roles AS r
+       WHERE r.rolname = role_name
+         AND (r.rolsuper OR pg_has_role(r.oid, 'integratedb_admin', 'USAGE'))));
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_admin(name) IS 'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT NOT current_setting('check_function_bodies')::boolean
+BEGIN
+  RETURN NOT current_setting('check_function_bodies')::boolean
      AND NOT current_setting('row_security')::boolean
-     AND integratedb.is_admin(SESSION_USER)
+     AND integratedb.is_admin(SESSION_USER);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether pg_dump''s own settings are on (check_function_bodies and row_security off) for a login that may skip the checks: a dump being restored.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT coalesce(
-    (SELECT s.value FROM integratedb.setting AS s WHERE s.name = setting),
-    CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' END)
+BEGIN
+  RETURN (
+    SELECT coalesce(
+      (SELECT s.value FROM integratedb.setting AS s WHERE s.name = setting),
+      CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' END));
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.setting_value(text) IS 'The value of a setting, or its default; null for a name that is no setting.';
@@ -102,7 +116,7 @@ EXCEPTION
       code => SQLSTATE,
       message => format('a claim or a migration in another transaction came in between: %s', SQLERRM),
       detail => NULL,
-      hint => 'Nothing was changed. Run the transaction again; SELECT * FROM integratedb_status() names who holds the lock.');
+      hint => 'Nothing was changed. Run the transaction again. An admin sees by SELECT * FROM integratedb_status() who holds the lock.');
 END
 $$;
 

@@ -24,7 +24,7 @@ AS $python$
 return database.expand(plpy, document, kind, matches)
 $python$;
 
-COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[]) IS 'Stage two: a stored short document against the present catalog, as {"claims", "relations", "columns"}: the rows of the tables claim, claim_relation and claim_column. matches: positions to expand, from 0; null: all.';
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[]) IS 'Stage two: matches of a stored short document against the present catalog, as {"claims", "relations", "document"}: the rows of the tables claim, claim_relation and claim_column, and the document with every property filled in. document: with these matches only. matches: their positions in the specification, from 0.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean

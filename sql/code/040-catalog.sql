@@ -26,6 +26,38 @@ $$;
 
 COMMENT ON FUNCTION integratedb.path_of(name, name) IS 'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
 
+CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  parts CONSTANT text[] := regexp_match(
+    given, '^("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62})[.]("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62}|[*])$');
+  names text[];
+BEGIN
+  IF parts IS NULL THEN
+    PERFORM integratedb.refuse(
+      code => '22023',
+      message => format('not a table path: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+      detail => NULL,
+      hint => 'A path is schema.table, each part as in the catalog, or double-quoted: shop."Order Items". schema.* is a whole schema.');
+  END IF;
+
+  names := ARRAY(
+    SELECT CASE WHEN p.part LIKE '"%' THEN replace(substr(p.part, 2, length(p.part) - 2), '""', '"') ELSE p.part END
+      FROM unnest(parts) WITH ORDINALITY AS p (part, position)
+     ORDER BY p.position);
+
+  RETURN CASE WHEN parts[2] = '*' THEN left(integratedb.path_of(names[1]::name, 'x'), -1) || '*'
+              ELSE integratedb.path_of(names[1]::name, names[2]::name) END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.path_as_stored(text) IS 'A path of a specification with quotes only where it must have them, as claims keep it. Error: 22023 it is none.';
+
 CREATE OR REPLACE VIEW integratedb.type_name AS
   SELECT t.oid,
          t.typtype,
@@ -36,10 +68,10 @@ CREATE OR REPLACE VIEW integratedb.type_name AS
            || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS exact,
          integratedb.quote_part(coalesce(e.typname, t.typname)) || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END AS bare,
          n.nspname = 'pg_catalog' AS built_in,
-         CASE WHEN e.oid IS NOT NULL THEN 'ARRAY' WHEN n.nspname <> 'pg_catalog' THEN 'USER-DEFINED' END AS family
+         CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' WHEN n.nspname <> 'pg_catalog' THEN 'USER-DEFINED' END AS family
     FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typlen = -1
+    LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND e.typarray = t.oid
     LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace;
 
 COMMENT ON VIEW integratedb.type_name IS 'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of information_schema.columns where it names no type).';
@@ -166,10 +198,10 @@ RETURNS text
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text));
+  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text) AND t.built_in);
 EXCEPTION
   -- What the grammar of types does not know ("foo bar") names no type.
   WHEN syntax_error OR undefined_object THEN

@@ -200,6 +200,42 @@ $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';
 
+CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, match integer, path text, field text, renamed text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- As the specification has it: what it asks of the column is asked of the renamed one, and it may have alternatives already.
+  WITH claimed AS (
+    SELECT coalesce(
+             jsonb_path_query_first(
+               document,
+               '$.match[$match].** ? (@.path == $path).fields[*]
+                  ? (@ == $field || @.name == $field || @.alternatives[*] == $field || @.alternatives[*].name == $field)',
+               jsonb_build_object('match', match, 'path', path, 'field', field)),
+             to_jsonb(field)) AS field
+  ), choice AS (
+    SELECT c.field AS claimed,
+           CASE WHEN c.field ? 'alternatives' THEN c.field -> 'alternatives' ELSE jsonb_build_array(c.field) END AS present
+      FROM claimed AS c
+  )
+  SELECT format('claim %s instead of %s in the fields of %s, and the rename passes',
+                jsonb_build_object(
+                  'alternatives',
+                  c.present || (SELECT CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value || jsonb_build_object('name', renamed)
+                                            ELSE to_jsonb(renamed) END
+                                  FROM jsonb_array_elements(c.present) AS e
+                                 WHERE e.value = to_jsonb(field) OR e.value ->> 'name' = field
+                                 LIMIT 1)),
+                c.claimed,
+                path)
+    FROM choice AS c
+$$;
+
+COMMENT ON FUNCTION integratedb.rename_hint(jsonb, integer, text, text, text) IS 'The field alternative by which a specification allows that a column it claims is renamed.';
+
 CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
 RETURNS TABLE (
   claim_id bigint,
@@ -232,11 +268,12 @@ AS $$
            END AS author_hint,
            CASE
              WHEN p.renamed_column IS NOT NULL AND NOT is_wildcard.value THEN
-               format('claim %s instead of %s in the fields of %s, and the rename passes',
-                      jsonb_build_object('alternatives', jsonb_build_array(p.field, p.renamed_column)), to_jsonb(p.field), p.path)
+               integratedb.rename_hint(s.document, c.match, p.path, p.field, p.renamed_column)
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
+             WHEN is_wildcard.value AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
+               format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.path || coalesce('.' || quote_ident(p.field), ''))
              ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
            END AS stakeholder_hint
       FROM integratedb.problems_of(claims) AS p

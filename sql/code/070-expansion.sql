@@ -67,7 +67,14 @@ DECLARE
   incoming record;
   kept bigint[];
 BEGIN
-  SELECT integratedb.expand(s.document, s.kind, matches)
+  -- Python is given the matches in question only: a specification may have thousands.
+  SELECT integratedb.expand(
+           document => CASE WHEN matches IS NULL THEN s.document
+                            ELSE jsonb_build_object('match', (SELECT jsonb_agg(s.document -> 'match' -> m.match ORDER BY m.match)
+                                                                FROM unnest(matches) AS m (match))) END,
+           kind => s.kind,
+           matches => coalesce((SELECT array_agg(m.match ORDER BY m.match) FROM unnest(matches) AS m (match)),
+                               ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1))))
     INTO expanded
     FROM integratedb.specification AS s
    WHERE s.id = for_specification;

@@ -2,15 +2,18 @@
 
 CREATE OR REPLACE FUNCTION integratedb.relations_of(claims bigint[])
 RETURNS oid[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT coalesce(array_agg(DISTINCT cr.relid), '{}')
-    FROM integratedb.claim_relation AS cr
-   WHERE cr.claim_id = ANY (claims)
-     AND cr.relid IS NOT NULL
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT cr.relid), '{}')
+      FROM integratedb.claim_relation AS cr
+     WHERE cr.claim_id = ANY (claims)
+       AND cr.relid IS NOT NULL);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.relations_of(bigint[]) IS 'The relations that these claims had at their last expansion.';
@@ -21,6 +24,10 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few claims: the planner would rather read whole catalogs than look their relations up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   relations_before CONSTANT oid[] := integratedb.relations_of(claims);

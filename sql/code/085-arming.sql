@@ -17,7 +17,12 @@ BEGIN
             WHERE c.id <> ALL (unmet)
             GROUP BY c.specification_id) AS met;
 
-  PERFORM integratedb.reconcile_grants(stakeholders => ARRAY(SELECT st.id FROM integratedb.stakeholder AS st), relations => NULL);
+  PERFORM integratedb.reconcile_grants(
+    stakeholders => ARRAY(SELECT st.id FROM integratedb.stakeholder AS st),
+    relations => ARRAY(
+      SELECT g.relid FROM integratedb.own_grant AS g
+      UNION
+      SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.relid IS NOT NULL));
 
   -- Grants given back may have met some; each of the others is tried alone.
   PERFORM integratedb.try_sync_unmet(u.claim_id)
@@ -34,13 +39,16 @@ COMMENT ON FUNCTION integratedb.sync_all() IS 'Expands every specification anew 
 
 CREATE OR REPLACE FUNCTION integratedb.is_armed()
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT l.armed_for IS NOT DISTINCT FROM current_setting('server_version_num')::integer / 10000
-    FROM integratedb.serialisation AS l
+BEGIN
+  RETURN (
+    SELECT l.armed_for IS NOT DISTINCT FROM current_setting('server_version_num')::integer / 10000
+      FROM integratedb.serialisation AS l);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_armed() IS 'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or check.';

@@ -52,14 +52,17 @@ $$;
 COMMENT ON FUNCTION integratedb.log_own_event(text, text, boolean) IS 'Leaves a row for something that this extension was asked to do; checked: whether claims are validated at COMMIT for it.';
 
 CREATE OR REPLACE FUNCTION integratedb.queue_state(OUT logged boolean, OUT queued boolean)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+BEGIN
   SELECT count(*) > 0, coalesce(bool_or(e.check_queued), false)
+    INTO logged, queued
     FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
+   WHERE e.xid = pg_current_xact_id();
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.queue_state() IS 'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is queued.';
@@ -70,6 +73,10 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
@@ -95,7 +102,7 @@ BEGIN
       FROM pg_event_trigger_ddl_commands() AS d
       LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
       LEFT JOIN integratedb.readable_relation AS r
-             ON (d.classid = 'pg_class'::regclass AND r.oid = d.objid) OR r.oid = p.polrelid
+             ON r.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.polrelid END
       LEFT JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum = d.objsubid AND d.objsubid > 0
       LEFT JOIN pg_namespace AS ns ON d.classid = 'pg_namespace'::regclass AND ns.oid = d.objid
      WHERE d.object_type IS DISTINCT FROM 'sequence'

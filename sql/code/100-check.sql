@@ -2,65 +2,110 @@
 
 CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8)
 RETURNS oid[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
-  WITH RECURSIVE event AS (
-    SELECT e.classid, e.objid FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked AND e.objid IS NOT NULL
-  ), type AS (
-    -- A type reaches columns through its array, the domains over it, and theirs.
-    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_type'::regclass
-    UNION
-    SELECT t.oid FROM event AS e JOIN pg_type AS t ON t.typnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-    UNION
-    SELECT d.objid
-      FROM type AS t
-      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
-  ), relation AS (
-    SELECT e.objid AS oid FROM event AS e WHERE e.classid = 'pg_class'::regclass
-    UNION
-    SELECT k.oid FROM event AS e JOIN pg_class AS k ON k.relnamespace = e.objid WHERE e.classid = 'pg_namespace'::regclass
-    UNION
-    SELECT d.objid
-      FROM type AS t
-      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
-    UNION
-    -- ALTER TABLE goes on to children and partitions, which no event names.
-    SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
-  )
-  SELECT coalesce(array_agg(r.oid), '{}') FROM relation AS r
+DECLARE
+  relations oid[];
+  types oid[];
+  schemas oid[];
+  extensions oid[];
+BEGIN
+  SELECT array_agg(e.objid) FILTER (WHERE e.classid = 'pg_class'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_type'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_namespace'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_extension'::regclass)
+    INTO relations, types, schemas, extensions
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = of_xid
+     AND e.checked
+     AND e.objid IS NOT NULL;
+
+  -- Asked for apart, because neither has an index by schema.
+  IF schemas IS NOT NULL THEN
+    relations := relations || ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = ANY (schemas));
+    types := types || ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.typnamespace = ANY (schemas));
+  END IF;
+
+  -- ALTER EXTENSION names nothing of what it moves or changes.
+  IF extensions IS NOT NULL THEN
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass);
+  END IF;
+
+  -- Composite types are relations too, and tables are types of columns too.
+  types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
+
+  RETURN ARRAY(
+    WITH RECURSIVE type AS (
+      -- A type reaches columns through its array, the domains over it, and theirs.
+      SELECT t.oid FROM unnest(types) AS t (oid)
+      UNION
+      SELECT d.objid
+        FROM type AS t
+        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+    ), relation AS (
+      SELECT r.oid FROM unnest(relations) AS r (oid)
+      UNION
+      SELECT d.objid
+        FROM type AS t
+        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+      UNION
+      -- ALTER TABLE goes on to children and partitions, which no event names.
+      SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
+    )
+    SELECT r.oid FROM relation AS r);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
 
 CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
 RETURNS bigint[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH event AS (
-    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
-  )
-  SELECT coalesce(array_agg(touched.claim_id), '{}')
-    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
-          UNION
-          SELECT cr.claim_id
-            FROM event AS e
-            JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
-          UNION
-          SELECT cr.claim_id
-            FROM event AS e
-            JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
-           WHERE e.object_type = 'schema'
-          UNION
-          SELECT c.id
-            FROM event AS e
-            JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
-           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS touched
+BEGIN
+  RETURN (
+    WITH event AS (
+      SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
+    )
+    SELECT coalesce(array_agg(touched.claim_id), '{}')
+      FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
+            UNION
+            SELECT cr.claim_id
+              FROM event AS e
+              JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+            UNION
+            SELECT cr.claim_id
+              FROM event AS e
+              JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
+             WHERE e.object_type = 'schema'
+            UNION
+            SELECT c.id
+              FROM event AS e
+              JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
+             WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema'
+            UNION
+            -- The event of a renamed schema knows the new name only.
+            SELECT c.id
+              FROM integratedb.claim AS c
+             WHERE c.wildcard_schema IS NOT NULL
+               AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema')
+               AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)) AS touched);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';
@@ -168,17 +213,20 @@ COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS 'Lets these unmet 
 
 CREATE OR REPLACE FUNCTION integratedb.override_reason()
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT e.reason
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
-     AND e.command_tag = 'INTEGRATEDB OVERRIDE'
-   ORDER BY e.id DESC
-   LIMIT 1
+BEGIN
+  RETURN (
+    SELECT e.reason
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id()
+       AND e.command_tag = 'INTEGRATEDB OVERRIDE'
+     ORDER BY e.id DESC
+     LIMIT 1);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
@@ -292,6 +340,10 @@ BEGIN
     END IF;
   END IF;
 
+  IF NOT EXISTS (SELECT FROM integratedb.claim AS c WHERE c.unmet_since IS NOT NULL) THEN
+    RETURN NULL;
+  END IF;
+
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL
    WHERE c.unmet_since IS NOT NULL
@@ -306,11 +358,12 @@ COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this tran
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+BEGIN
   DELETE FROM integratedb.ddl_event AS e
    WHERE e.id IN (SELECT old.id
                     FROM integratedb.ddl_event AS old
@@ -319,6 +372,7 @@ AS $$
                    LIMIT 1000);
 
   DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
@@ -329,19 +383,21 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Planning anew for each set of claims would take longer than running.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   refusal integratedb.refusal;
 BEGIN
   -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
   -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
-  -- statement is enough, and bounds it.
+  -- statement is enough, and bounds it. Deferred first: what is put back while it is immediate fires at once.
+  SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   UPDATE integratedb.ddl_event AS e
      SET requeued_at = statement_timestamp()
    WHERE e.id = NEW.id
      AND e.requeued_at IS DISTINCT FROM statement_timestamp();
   IF FOUND THEN
-    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
     RETURN NULL;
   END IF;
 

@@ -8,7 +8,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  normalised CONSTANT text := lower(btrim(given, E' \t\r\n'));
+  -- COLLATE "C": other collations' lower() turns some letters of other alphabets, such as the Kelvin sign, into ASCII ones.
+  normalised CONSTANT text := lower(btrim(given, E' \t\r\n') COLLATE "C");
 BEGIN
   IF normalised ~ '^[a-z_][a-z0-9_]{0,31}$'
      AND normalised !~ '^(pg_|integratedb)'
@@ -36,7 +37,7 @@ AS $$
 DECLARE
   found_row integratedb.stakeholder;
 BEGIN
-  SELECT st.* INTO found_row FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(given, E' \t\r\n'));
+  SELECT st.* INTO found_row FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(given, E' \t\r\n') COLLATE "C");
   IF FOUND THEN
     RETURN found_row;
   END IF;

@@ -39,14 +39,14 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT coalesce(
     (SELECT s.name || '.*' FROM jsonb_array_elements_text(schemas) AS s (name) LIMIT 1),
-    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name)
+    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
        FROM jsonb_array_elements(relations) AS r (path)
        LEFT JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
       WHERE k.oid IS NULL OR NOT integratedb.could_grant(caller, k.oid)
       LIMIT 1))
 $$;
 
-COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on; schema.* and relations that do not exist need an admin. Null when there is none.';
+COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and relations that do not exist need an admin. Null when there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, stakeholder text, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
@@ -81,7 +81,8 @@ BEGIN
     coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
     coalesce(old_parsed -> 'relations', '[]') || (new_parsed -> 'relations'));
 
-  IF forbidden IS NOT NULL OR (old_document IS NULL AND jsonb_array_length(new_parsed -> 'relations') = 0) THEN
+  -- Where neither names a relation, nobody but an admin or the stakeholder has a say.
+  IF forbidden IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
     PERFORM integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, stakeholder,
@@ -316,7 +317,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   IF NOT integratedb.is_admin(integratedb.caller())
-     AND lower(btrim(stakeholder, E' \t\r\n')) IS DISTINCT FROM integratedb.caller()::text THEN
+     AND lower(btrim(stakeholder, E' \t\r\n') COLLATE "C") IS DISTINCT FROM integratedb.caller()::text THEN
     PERFORM integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I is neither stakeholder %s nor an admin', integratedb.caller(), coalesce(quote_literal(left(stakeholder, 80)), 'null')),

@@ -7,9 +7,22 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  unmet bigint[];
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
+
+  -- What is unmet behind the event triggers' back is noted now: the grants below write catalog rows, and would be taken
+  -- at COMMIT for this transaction's evidence.
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
+  IF cardinality(unmet) > 0 THEN
+    UPDATE integratedb.claim AS c
+       SET unmet_since = now()
+     WHERE c.id = ANY (unmet)
+       AND c.id <> ALL (integratedb.made_unmet_here(unmet));
+  END IF;
+
   PERFORM integratedb.sync_all();
 
   -- A named claim is never excused: what stays unmet is judged at COMMIT, where it is known who broke it.
@@ -32,8 +45,12 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
-  unmet CONSTANT bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id LIMIT max_results);
+  -- All of them, and cut afterwards: a statement without parameters is planned once a session.
+  unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id);
 BEGIN
+  -- GREATEST passes over nulls, so the null that stands for all is taken out first.
+  unmet := unmet[:greatest(coalesce(max_results, cardinality(unmet)), 0)];
+
   IF cardinality(unmet) > 0 THEN
     RETURN QUERY
       SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems,
@@ -117,6 +134,11 @@ BEGIN
           FROM pg_catalog.jsonb_to_recordset(unmet)
             AS p (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text);
     WHEN active_sql_transaction OR no_active_sql_transaction OR invalid_transaction_termination OR feature_not_supported THEN
+      -- 0A000 is also what Postgres says of statements that it will never do (ALTER TYPE of a column that a view reads).
+      IF SQLSTATE = '0A000' AND SQLERRM NOT LIKE 'EXECUTE of %' THEN
+        RAISE;
+      END IF;
+
       RAISE EXCEPTION USING
         ERRCODE = 'feature_not_supported',
         MESSAGE = pg_catalog.format('cannot be previewed: %s', SQLERRM),

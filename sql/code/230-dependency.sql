@@ -2,36 +2,42 @@
 
 CREATE OR REPLACE FUNCTION integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY DEFINER -- reads tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT DISTINCT ON (st.name, s.kind)
-         st.name,
-         s.kind,
-         d.dependency
-    FROM integratedb.claim AS c
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
-    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-    LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = integratedb_dependents.path
-    LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
-   CROSS JOIN LATERAL (
-     SELECT CASE
-              WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
-              WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
-              ELSE 'required'
-            END AS dependency
-   ) AS d
-   WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
-      OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = integratedb_dependents.path)
-   ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency)
+DECLARE
+  asked CONSTANT text := integratedb.path_as_stored(path);
+BEGIN
+  RETURN QUERY
+    SELECT DISTINCT ON (st.name, s.kind)
+           st.name,
+           s.kind,
+           d.dependency
+      FROM integratedb.claim AS c
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+      LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = asked
+      LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
+     CROSS JOIN LATERAL (
+       SELECT CASE
+                WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
+                WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
+                ELSE 'required'
+              END AS dependency
+     ) AS d
+     WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
+        OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = asked)
+     ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb_dependents(text, text) IS
 'Who depends on a table or column.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
 Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
+Error: 22023 path is none.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION integratedb_access(stakeholder text)
@@ -44,6 +50,7 @@ AS $$
 DECLARE
   owner integratedb.stakeholder;
   role_oid oid;
+  claimed oid[];
 BEGIN
   PERFORM integratedb.require_admin_or_self(stakeholder);
   owner := integratedb.find_stakeholder(stakeholder);
@@ -53,6 +60,11 @@ BEGIN
     RETURN;
   END IF;
 
+  claimed := ARRAY(SELECT DISTINCT cr.relid FROM integratedb.claim_relation AS cr
+                     JOIN integratedb.claim AS c ON c.id = cr.claim_id
+                     JOIN integratedb.specification AS s ON s.id = c.specification_id
+                    WHERE s.stakeholder_id = owner.id);
+
   RETURN QUERY
     SELECT integratedb.path_of(r.schema_name, r.relation_name), a.attname::text, why.reason, why.reason IN ('public', 'other grant')
       FROM integratedb.readable_relation AS r
@@ -60,9 +72,7 @@ BEGIN
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
      CROSS JOIN LATERAL (
        SELECT CASE
-                WHEN EXISTS (
-                  SELECT FROM integratedb.wanted_column AS w
-                   WHERE w.stakeholder_id = owner.id AND w.relid = r.oid AND w.attnum = a.attnum) THEN 'claim'
+                WHEN (r.oid, a.attnum) IN (SELECT w.relid, w.attnum FROM integratedb.wanted_columns(ARRAY[owner.id], claimed) AS w) THEN 'claim'
                 WHEN r.schema_name = owner.name OR pg_has_role(role_oid, r.relowner, 'USAGE') THEN 'own schema'
                 WHEN EXISTS (
                   SELECT FROM aclexplode(k.relacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'SELECT'

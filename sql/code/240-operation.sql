@@ -68,16 +68,33 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- The holder has written a new version of the row, whose identifier the version that we see carries in xmax.
-  SELECT format('pid %s, %s, %s since %s: %s', a.pid, a.usename, a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
-                coalesce(nullif(a.application_name, ''), 'no application_name'))
-    FROM integratedb.serialisation AS s
-    JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.transactionid = s.xmax
-    JOIN pg_stat_activity AS a ON a.pid = l.pid
-   WHERE l.pid <> pg_backend_pid()
+  -- The lock on the table tells the holder, who keeps it to the end, from those who wait, who have one on the row besides.
+  -- (xmax of the row does not: it is of a subtransaction, and those are in no view once they are over.)
+  WITH lock AS MATERIALIZED (
+    SELECT l.locktype, l.mode, l.granted, l.pid, l.virtualtransaction
+      FROM pg_locks AS l
+     WHERE l.relation = 'integratedb.serialisation'::regclass
+       AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+  )
+  SELECT coalesce(
+           (SELECT format('pid %s, %s, %s since %s: %s', a.pid, a.usename, a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
+                          coalesce(nullif(a.application_name, ''), 'no application_name'))
+              FROM pg_stat_activity AS a
+             WHERE a.pid = l.pid),
+           (SELECT format('prepared transaction %L of %s since %s', p.gid, p.owner, to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS TZ'))
+              FROM pg_prepared_xacts AS p
+              JOIN pg_locks AS x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction
+             WHERE x.virtualtransaction = l.virtualtransaction
+               AND l.pid IS NULL))
+    FROM lock AS l
+   WHERE l.locktype = 'relation'
+     AND l.mode = 'RowExclusiveLock'
+     AND l.granted
+     AND NOT EXISTS (SELECT FROM lock AS t WHERE t.locktype = 'tuple' AND t.virtualtransaction = l.virtualtransaction)
+   LIMIT 1
 $$;
 
-COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session holds the lock between claims and migrations; null when nobody does.';
+COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations; null when nobody does.';
 
 CREATE OR REPLACE FUNCTION integratedb_status()
 RETURNS TABLE (fact text, value text)

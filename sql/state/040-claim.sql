@@ -48,6 +48,7 @@ CREATE TABLE integratedb.claim_relation (
 
 CREATE INDEX claim_relation_name_idx ON integratedb.claim_relation (relation_name, schema_name);
 CREATE INDEX claim_relation_relid_idx ON integratedb.claim_relation (relid);
+CREATE INDEX claim_relation_schema_name_idx ON integratedb.claim_relation (schema_name);
 
 COMMENT ON TABLE integratedb.claim_relation IS 'A relation that an alternative of a claim names; one an alternative, or all of a schema for schema.*.';
 COMMENT ON COLUMN integratedb.claim_relation.id IS 'Identifier.';

@@ -1,0 +1,82 @@
+"""ALTER TABLE ADD COLUMN and COMMIT: unclaimed tables beside few and many claims, a claimed table, a first DDL."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from bench.support import Connection, claim_columns, compare, connect, create_tables, elapsed, fresh_database, report
+
+ROUNDS = 60
+# ADD COLUMN on the same table over and over is slower each time: the columns are spread over many tables.
+SCRATCH_TABLES = 40
+
+
+def add_column(session: Connection, schema: str) -> Callable[[], object]:
+    """An action: each time it is called, a new column for the next table."""
+    numbers = itertools.count()
+
+    def add() -> None:
+        number = next(numbers)
+        session.execute(f"ALTER TABLE {schema}.t{number % SCRATCH_TABLES + 1} ADD COLUMN added{number} integer")
+
+    return add
+
+
+def prepare(stack: ExitStack, name: str, claimed: int | None) -> Connection:
+    """A database with the extension and so many claimed columns (none: without the extension)."""
+    session = stack.enter_context(connect(stack.enter_context(fresh_database(f"bench_ddl_{name}"))))
+    create_tables(session, tables=1000, columns=30)
+    create_tables(session, tables=SCRATCH_TABLES, columns=10, schema="scratch")
+    create_tables(session, tables=SCRATCH_TABLES, columns=10, schema="claimed")
+    if claimed is not None:
+        session.execute("CREATE EXTENSION integratedb CASCADE")
+        for stakeholder in range(-(-claimed // 30_000)):
+            columns = min(claimed - stakeholder * 30_000, 30_000)
+            claim_columns(
+                session, f"bench_{name}_{stakeholder}", tables=max(columns // 30, 10), columns=min(30, columns // 10)
+            )
+    session.execute("VACUUM ANALYZE")
+    return session
+
+
+def main() -> bool:
+    print("ddl: ALTER TABLE ADD COLUMN + COMMIT in a warm session", flush=True)
+    with ExitStack() as stack:
+        bare = prepare(stack, "bare", None)
+        few = prepare(stack, "few", 100)
+        many = prepare(stack, "many", 100_000)
+        without, beside_few, beside_many = compare(
+            ROUNDS, add_column(bare, "scratch"), add_column(few, "scratch"), add_column(many, "scratch")
+        )
+        good = report(
+            "unclaimed table, 100,000 claimed columns elsewhere, against 100", beside_many, beside_few, bar=1.3
+        )
+        good &= report("unclaimed table, against no extension", beside_many, without, bar=4)
+
+        many.execute("SELECT integratedb_create_stakeholder('bench_wild')")
+        match = ", ".join(f'{{"path": "claimed.t{n}", "fields": ["*"]}}' for n in range(1, SCRATCH_TABLES + 1))
+        many.execute(f"""SELECT integratedb_claim('bench_wild', '{{"match": [{match}]}}')""")
+        claimed, without = compare(ROUNDS, add_column(many, "claimed"), add_column(bare, "claimed"))
+        good &= report("claimed table, with the new grant, against no extension", claimed, without, bar=15)
+
+        first = [first_ddl("bench_ddl_many", schema) for schema in ("scratch", "claimed")]
+        plain = first_ddl("bench_ddl_bare", "scratch")
+        print(
+            f"  a session's first DDL: unclaimed {first[0] * 1000:.1f} ms, claimed (starts Python)"
+            f" {first[1] * 1000:.1f} ms, no extension {plain * 1000:.1f} ms",
+            flush=True,
+        )
+    return good
+
+
+def first_ddl(database: str, schema: str) -> float:
+    """What the first ADD COLUMN of a session takes."""
+    with connect(database) as session:
+        return elapsed(lambda: session.execute(f"ALTER TABLE {schema}.t1 ADD COLUMN first_{schema} integer"))
+
+
+if __name__ == "__main__":
+    sys.exit(not main())

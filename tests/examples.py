@@ -1,0 +1,121 @@
+"""The examples of a page of documentation, run by psql in their order; what it prints must be what the page says.
+
+A block of ``sql`` whose first line is ``-- as <role>`` is run in a psql of its own, as that role, in the test's shop
+database; ``-- as <role>, session <n>`` runs it in a psql that stays open for the later blocks of that session. The
+block of ``text`` after it is what psql prints. Without one the block must print no ERROR. Blocks of other languages,
+and of ``sql`` without that first line, are prose.
+
+``DOCUMENTS_WRITE=1 scripts/pytest tests/sql/test_docs.py`` writes what psql prints into the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support import Server
+
+BLOCK = re.compile(
+    r"^```sql\n-- as (?P<role>\w+)(, session (?P<session>\w+))?[^\n]*\n(?P<code>.*?)^```\n"
+    r"(\n```text\n(?P<answer>.*?)^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+END = "\x01 end of the block \x01"
+
+# What is another one in each run, in the width that it has.
+PASSWORD = re.compile(r"(\w+) +\| ([A-Za-z0-9_-]{32}) *$", re.MULTILINE)
+SAMPLE = "kJ3nE0x9-Yb2qLr7_TzWc5vHs8Ud1Ma4"
+
+
+def stable(answer: str) -> str:
+    """Give the answer without what is another one in each run."""
+    masked = PASSWORD.sub(lambda found: found[0].replace(found[2], SAMPLE), answer)
+    return "\n".join(line.rstrip() for line in masked.strip("\n").splitlines())
+
+
+class Psql:
+    """A psql as one role, that is given one block after another."""
+
+    def __init__(self, server: Server, role: str, database: str, passwords: dict[str, str]) -> None:
+        bindir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True).strip()
+        host = server.tcp if role in passwords else server.socket
+        self.process = subprocess.Popen(
+            [
+                f"{bindir}/psql",
+                "--no-psqlrc",
+                "--no-password",
+                f"host={host} port={server.port} user={role} dbname={database}",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PGPASSWORD": passwords.get(role, ""), "PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+        )
+        self.say(r"\set SHOW_CONTEXT never")
+
+    def say(self, block: str) -> str:
+        """Run a block, and give what is printed for it."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{block}\n\\echo {END}\n")
+        self.process.stdin.flush()
+        answer = ""
+        for line in self.process.stdout:
+            if line.strip() == END:
+                return answer
+            answer += line
+        raise AssertionError(f"psql ended: {answer}")
+
+    def end(self) -> None:
+        """Log out."""
+        self.process.communicate()
+
+
+@contextmanager
+def sessions(server: Server, database: str) -> Iterator[dict[str, Psql]]:
+    """The sessions that stay open, which end with the page."""
+    opened: dict[str, Psql] = {}
+    yield opened
+    for psql in opened.values():
+        psql.end()
+
+
+def run_examples(page: Path, server: Server, database: str) -> None:
+    """Run a page; every answer must be what the page says."""
+    text = page.read_text(encoding="utf-8")
+    passwords: dict[str, str] = {}
+    differences: list[str] = []
+
+    with sessions(server, database) as opened:
+
+        def check(block: re.Match[str]) -> str:
+            role, name = block["role"], block["session"]
+            psql = opened.get(name or "") or Psql(server, role, database, passwords)
+            if name:
+                opened[name] = psql
+            answer = psql.say(block["code"])
+            if not name:
+                psql.end()
+            passwords.update(PASSWORD.findall(answer))
+            question = block[0][: block.end("code") - block.start()] + "```\n"
+            if block["answer"] is None:
+                assert "ERROR:" not in answer, f"{page.name}: {block['code']}\n{answer}"
+                return question
+            if stable(answer) != block["answer"].strip("\n"):
+                differences.append(
+                    f"{page.name}: {block['code']}\n--- the page\n{block['answer']}\n--- psql\n{stable(answer)}"
+                )
+            return f"{question}\n```text\n{stable(answer)}\n```\n"
+
+        written = BLOCK.sub(check, text)
+
+    if os.environ.get("DOCUMENTS_WRITE"):
+        page.write_text(written, encoding="utf-8")
+    else:
+        assert not differences, "\n\n".join(differences)
+        assert "```text" not in BLOCK.sub("", text), f"{page.name} has an answer without its question"
