@@ -156,7 +156,8 @@ AS $$
         OR EXISTS (SELECT FROM integratedb.notification AS n WHERE n.stakeholder_id = st.id)
     UNION ALL
     SELECT l.stakeholder_id, l.body,
-           jsonb_build_object('id', l.stakeholder_id, 'stakeholder', l.body ->> 'stakeholder', 'channels', '[]', 'routes', '[]', 'types', '{}', 'schema', '{}')
+           jsonb_build_object('id', l.stakeholder_id, 'stakeholder', l.body ->> 'stakeholder', 'channels', '[]'::jsonb, 'routes', '[]'::jsonb,
+                              'types', '{}'::jsonb, 'schema', '{}'::jsonb)
       FROM latest AS l
      WHERE NOT EXISTS (SELECT FROM integratedb.stakeholder AS st WHERE st.id = l.stakeholder_id)
   ), schema_change AS (

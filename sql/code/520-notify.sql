@@ -228,7 +228,10 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT EXISTS (SELECT FROM integratedb.ddl_event AS e
                   WHERE e.xid = pg_current_xact_id()
-                    AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%' OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
+                    AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%'
+                         -- With a stakeholder, its schema is renamed or dropped.
+                         OR e.object_type = 'schema'
+                         OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
       OR cardinality(integratedb.touched_claims(pg_current_xact_id())) > 0
       -- A partition made or attached concerns whoever is notified of the whole.
       OR EXISTS (SELECT FROM unnest(integratedb.touched_relations(pg_current_xact_id())) AS t (relid)

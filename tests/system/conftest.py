@@ -27,6 +27,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             superuser.run("CREATE EXTENSION integratedb CASCADE")
             superuser.run(f"CREATE ROLE {DAEMON_ROLE} LOGIN REPLICATION PASSWORD '{DAEMON_PASSWORD}'")
             superuser.run(f"GRANT integratedb_daemon TO {DAEMON_ROLE}")
+            # A daemon that is silent for this long is cut off; an idle one hears from the server twice as often.
+            superuser.run(f"ALTER ROLE {DAEMON_ROLE} SET wal_sender_timeout = '6s'")
             superuser.run("GRANT CREATE ON SCHEMA public TO shop_owner")
         yield started
     finally:

@@ -265,7 +265,9 @@ class Shop:
 
     def notify(self, *channels: dict[str, Any], match: list[dict[str, Any]] | None = None) -> None:
         """Ask for notifications, of all of public.orders when nothing else is said."""
-        spec = {"match": match or [{"path": "public.orders", "fields": ["*"]}], "channels": list(channels)}
+        if match is None:
+            match = [{"path": "public.orders", "fields": ["*"]}]
+        spec = {"match": match, "channels": list(channels)}
         self.admin.run("SELECT integratedb_notify(%s, %s)", self.stakeholder, Jsonb(spec))
 
     def daemon(self, *options: str, wait: bool = True, environment: Mapping[str, str] | None = None) -> Daemon:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 import redis
-from psycopg.types.json import Jsonb
 
 from tests.system.harness import RedisServer, Shop, eventually, order_ids
 
@@ -127,7 +127,9 @@ def test_schema_changes_take_effect_where_they_stand_in_the_stream(
     shop.insert(1, 1)
     shop.owner.run("ALTER TABLE orders ADD COLUMN note text DEFAULT 'n'")
     shop.insert(2, 2)
-    shop.owner.run("ALTER TABLE orders ALTER COLUMN note TYPE varchar(30)")
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE orders ALTER COLUMN note TYPE varchar(30)")
+        shop.owner.run("SELECT integratedb_sync()")
     with shop.owner.transaction():
         shop.owner.run("ALTER TABLE orders DROP COLUMN note")
         shop.owner.run("SELECT integratedb_sync()")
@@ -290,10 +292,10 @@ def test_beyond_its_limits_a_queue_loses_its_oldest_events_and_says_so(shop: Sho
 def test_the_daemon_reads_nothing_but_its_functions(shop: Shop) -> None:
     with shop.cluster.session(shop.database, "companion") as daemon:
         for table in ("channel", "control", "delivery", "specification", "slot"):
-            with pytest.raises(Exception, match="permission denied"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 daemon.rows(f"SELECT * FROM integratedb.{table}")
-        with pytest.raises(Exception, match="permission denied"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
             daemon.rows("SELECT * FROM orders")
-        with pytest.raises(Exception, match="permission denied"):
-            daemon.run("SELECT integratedb_notify('x', %s)", Jsonb({"match": []}))
-            daemon.run("SELECT integratedb_pause_channel('x', 'y')")
+        for call in ("integratedb_notify(%s, '{\"match\": []}')", "integratedb_pause_channel(%s, 'x')"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                daemon.run(f"SELECT {call}", shop.stakeholder)

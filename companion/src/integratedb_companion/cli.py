@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -83,7 +82,6 @@ async def _run(settings: Settings, configure: Any) -> int:
     loop.add_signal_handler(signal.SIGHUP, reload)
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop_signal, running.stop)
-    log.info("starting", extra={"version": __version__, "pid": os.getpid()})
     try:
         await running.run()
     except SlotLostError as problem:

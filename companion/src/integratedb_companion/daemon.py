@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
+from websockets.asyncio.server import Server
 
+from . import __version__
 from . import slot as slots
 from .addresses import AddressPolicy
 from .channels import Channels
@@ -37,7 +40,7 @@ CONFIRM_AT_MOST_EVERY_S: Final = 0.1
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
-LIMITS_EVERY_TICKS: Final = 10
+LIMITS_EVERY_TICKS: Final = 4
 STOP_TIMEOUT_S: Final = 10.0
 #: How far the slot may be confirmed before that is noted durably again.
 RESERVE_BYTES: Final = 16 << 20
@@ -88,15 +91,11 @@ class Daemon:
 
     async def run(self) -> None:
         """Run until told to stop; raises when it cannot go on."""
-        await self._first_connection()
-        listener = Listener(Logins(self._settings.dsn), self._find_socket, self._unready, self._metrics)
+        server = None
         try:
-            server = await listener.open(self._settings.host, self._settings.port)
-        except OSError as problem:
-            raise ConfigurationError(
-                f"cannot listen on {self._settings.host}:{self._settings.port}: {problem}"
-            ) from None
-        try:
+            await self._first_connection()
+            server = await self._listen()
+            log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
             await self._attach()
             for work in (self._spill.run(), self._confirm(), self._keep_house(), self._follow()):
                 self._start(work)
@@ -107,7 +106,8 @@ class Daemon:
                 self._failure.result()
             await self._finish()
         finally:
-            server.close()
+            if server is not None:
+                server.close()
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
@@ -229,6 +229,14 @@ class Daemon:
             await (await ReplicationConnection.open(self._settings.dsn)).close()
         except psycopg.Error as problem:
             raise ConfigurationError(" ".join(str(problem).split())) from None
+
+    async def _listen(self) -> Server:
+        listener = Listener(Logins(self._settings.dsn), self._find_socket, self._unready, self._metrics)
+        host, port = self._settings.host, self._settings.port
+        try:
+            return await listener.open(host, port)
+        except OSError as problem:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {problem.strerror}") from None
 
     async def _attach(self) -> None:
         name = self._settings.slot
