@@ -11,17 +11,18 @@ DECLARE
   -- COLLATE "C": other collations' lower() turns some letters of other alphabets, such as the Kelvin sign, into ASCII ones.
   normalised CONSTANT text := lower(btrim(given, E' \t\r\n') COLLATE "C");
 BEGIN
-  IF normalised ~ '^[a-z_][a-z0-9_]{0,31}$'
-     AND normalised !~ '^(pg_|integratedb)'
-     AND normalised NOT IN ('public', 'none', 'information_schema') THEN
-    RETURN normalised;
+  IF normalised IS NULL
+     OR normalised !~ '^[a-z_][a-z0-9_]{0,31}$'
+     OR normalised ~ '^(pg_|integratedb)'
+     OR normalised IN ('public', 'none', 'information_schema') THEN
+    PERFORM integratedb.refuse(
+      code => 'IDB06',
+      message => format('invalid stakeholder name: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+      detail => NULL,
+      hint => 'A name is trimmed and lower-cased, then 1 to 32 of a-z, 0-9 and _, no digit first; not pg_..., integratedb..., public, none or information_schema.');
   END IF;
 
-  PERFORM integratedb.refuse(
-    code => 'IDB06',
-    message => format('invalid stakeholder name: %s', coalesce(quote_literal(left(given, 80)), 'null')),
-    detail => NULL,
-    hint => 'A name is trimmed and lower-cased, then 1 to 32 of a-z, 0-9 and _, no digit first; not pg_..., integratedb..., public, none or information_schema.');
+  RETURN normalised;
 END
 $$;
 
@@ -38,15 +39,15 @@ DECLARE
   found_row integratedb.stakeholder;
 BEGIN
   SELECT st.* INTO found_row FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(given, E' \t\r\n') COLLATE "C");
-  IF FOUND THEN
-    RETURN found_row;
+  IF NOT FOUND THEN
+    PERFORM integratedb.refuse(
+      code => 'IDB04',
+      message => format('unknown stakeholder: %s', coalesce(quote_literal(left(given, 80)), 'null')),
+      detail => NULL,
+      hint => 'An admin lists them with SELECT * FROM integratedb_stakeholders(), and adds one with SELECT * FROM integratedb_create_stakeholder(name).');
   END IF;
 
-  PERFORM integratedb.refuse(
-    code => 'IDB04',
-    message => format('unknown stakeholder: %s', coalesce(quote_literal(left(given, 80)), 'null')),
-    detail => NULL,
-    hint => 'SELECT * FROM integratedb_stakeholders() lists them; SELECT * FROM integratedb_create_stakeholder(name) adds one.');
+  RETURN found_row;
 END
 $$;
 

@@ -1,0 +1,233 @@
+"""What the extension consists of, and who may touch what of it; the expected files are there to be read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.sql.conftest import OWNER, ROOT
+from tests.support import Session, refused
+
+EXPECTED = Path(__file__).parent / "expected"
+
+# Whatever CREATE EXTENSION made.
+MEMBERS = """
+SELECT d.classid, d.objid, i.type, i.identity
+  FROM pg_depend AS d
+  JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'integratedb'
+ CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
+ WHERE d.refclassid = 'pg_extension'::regclass
+   AND d.deptype = 'e'
+ ORDER BY i.type, i.identity COLLATE "C"
+"""
+
+FUNCTIONS = f"SELECT p.* FROM pg_proc AS p JOIN ({MEMBERS}) AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid"
+
+# What everybody may execute, each of which checks the caller itself or tells nothing that is secret (DESIGN 3.4).
+PUBLIC_FUNCTIONS = {
+    "integratedb_check_spec",
+    "integratedb_claim",
+    "integratedb_dependents",
+    "integratedb_preview_migration",
+    "integratedb_sync",
+    "integratedb_unmet_claims",
+    "integratedb_validate_migration",
+}
+
+# What the planner must inline, and what runs under the caller's own search_path.
+WITHOUT_SEARCH_PATH = {"integratedb_preview_migration", "length_limit", "quote_part"}
+
+
+# What plpgsql_check warns of without reason, and why.
+ACCEPTED = {
+    "grant_columns: text type variable is not sanitized": "a list of what quote_ident() gave",
+    "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
+    "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
+    'on_commit: never read variable "refused"': "refuse() does not return; assigned, it stays out of the CONTEXT",
+    'integratedb_validate_migration: never read variable "refused"': "likewise",
+}
+
+# By kind of object: who tells whether a role has a privilege, and the privileges.
+TABLE = ("has_table_privilege", ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"])
+QUESTIONS = {
+    "function": ("has_function_privilege", ["EXECUTE"]),
+    "schema": ("has_schema_privilege", ["USAGE", "CREATE"]),
+    "sequence": ("has_sequence_privilege", ["USAGE", "SELECT", "UPDATE"]),
+    "table": TABLE,
+    "view": TABLE,
+}
+
+
+@pytest.fixture
+def expected() -> Callable[[str, str], None]:
+    """``expected(name, text)``: the text is that of the expected-output file."""
+
+    def compare(name: str, text: str) -> None:
+        actual = ROOT / ".build/actual" / name
+        actual.parent.mkdir(parents=True, exist_ok=True)
+        actual.write_text(text)
+        path = EXPECTED / name
+        stored = path.read_text() if path.exists() else ""
+        if text != stored:
+            difference = difflib.unified_diff(stored.splitlines(), text.splitlines(), "expected", "actual", lineterm="")
+            pytest.fail("\n".join([*difference, "", f"If that is right: cp {actual} {path}"]), pytrace=False)
+
+    return compare
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Columns of text, as wide as they must be."""
+    widths = [max(len(row[position]) for row in [header, *rows]) for position in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def test_the_members_of_the_extension_are_the_expected_ones(superuser, expected):
+    members = [f"{kind} {identity.replace('pg_catalog.', '')}\n" for _, _, kind, identity in superuser.rows(MEMBERS)]
+    expected("members.txt", "".join(members))
+
+
+def test_who_may_do_what_is_the_expected(superuser, stakeholder, expected):
+    """Internal functions aside, which a test of their own says nobody may execute."""
+    stakeholder("reporter")
+    superuser.run("CREATE ROLE anybody")
+    roles = {
+        "PUBLIC": "anybody",
+        "integratedb_admin": "integratedb_admin",
+        "integratedb_daemon": "integratedb_daemon",
+        "stakeholder": "reporter",
+        "table owner": OWNER,
+    }
+    rows = []
+    for _, objid, kind, identity in superuser.rows(MEMBERS):
+        if kind not in QUESTIONS or (kind == "function" and identity.startswith("integratedb.")):
+            continue
+        asked, privileges = QUESTIONS[kind]
+        question = (
+            f"SELECT coalesce(string_agg(p, ' '), '-') FROM unnest(%s::text[]) AS p WHERE {asked}(%s, %s::oid, p)"
+        )
+        name = f"{kind} {identity.replace('pg_catalog.', '')}"
+        rows.append([name, *(superuser.value(question, privileges, role, objid) for role in roles.values())])
+    expected("privileges.txt", table(["object", *roles], rows))
+
+
+def test_everything_has_a_comment(superuser):
+    without = superuser.rows(f"""
+        WITH member AS ({MEMBERS}), part (classid, objid, objsubid, what) AS (
+          SELECT m.classid, m.objid, 0, m.type || ' ' || m.identity FROM member AS m WHERE m.type <> 'sequence'
+          UNION ALL
+          SELECT 'pg_class'::regclass, a.attrelid, a.attnum, format('column %s.%s', m.identity, a.attname)
+            FROM member AS m
+            JOIN pg_attribute AS a ON a.attrelid = m.objid AND a.attnum > 0 AND NOT a.attisdropped
+           WHERE m.type = 'table'
+          UNION ALL
+          SELECT 'pg_trigger'::regclass, t.oid, 0, format('trigger %s on %s', t.tgname, m.identity)
+            FROM member AS m
+            JOIN pg_trigger AS t ON t.tgrelid = m.objid AND NOT t.tgisinternal
+        )
+        SELECT what FROM part AS p
+         WHERE NOT EXISTS (
+           SELECT FROM pg_description AS d
+            WHERE (d.classoid, d.objoid, d.objsubid) = (p.classid, p.objid, p.objsubid) AND d.description <> '')
+        UNION ALL
+        SELECT 'role ' || rolname FROM pg_roles
+         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon') AND shobj_description(oid, 'pg_authid') IS NULL
+        UNION ALL
+        SELECT 'extension' FROM pg_extension AS x
+         WHERE extname = 'integratedb' AND obj_description(oid, 'pg_extension') IS NULL
+    """)
+    assert without == []
+    kinds = {kind for _, _, kind, _ in superuser.rows(MEMBERS)}
+    assert {"event trigger", "function", "schema", "table", "type", "view"} <= kinds
+
+
+def test_every_public_function_says_who_may_call_it_and_what_it_returns(superuser):
+    comments = superuser.rows(f"""
+        SELECT f.proname, obj_description(f.oid, 'pg_proc') FROM ({FUNCTIONS}) AS f
+         WHERE f.pronamespace = 'public'::regnamespace""")
+    assert len(comments) > 15
+    assert [name for name, comment in comments if "\nFor " not in comment] == []
+
+
+def test_security_definer_functions_pin_their_search_path(superuser):
+    functions = superuser.rows(f"SELECT proname, proconfig FROM ({FUNCTIONS}) AS f WHERE prosecdef")
+    assert len(functions) > 15
+    pinned = "search_path=pg_catalog, integratedb, pg_temp"
+    assert [name for name, config in functions if pinned not in (config or [])] == []
+
+
+def test_the_other_functions_have_a_search_path_unless_they_must_not(superuser):
+    functions = superuser.rows(f"""
+        SELECT proname FROM ({FUNCTIONS}) AS f
+         WHERE NOT EXISTS (SELECT FROM unnest(proconfig) AS c WHERE c LIKE 'search_path=pg_catalog, %pg_temp')""")
+    assert {name for (name,) in functions} == WITHOUT_SEARCH_PATH
+
+
+def test_everybody_may_execute_the_listed_functions_and_no_others(superuser):
+    functions = superuser.rows(f"""
+        SELECT proname FROM ({FUNCTIONS}) AS f
+         CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
+         WHERE x.grantee = 0""")
+    assert {name for (name,) in functions} == PUBLIC_FUNCTIONS
+
+
+def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
+    functions = superuser.rows(f"""
+        SELECT proname FROM ({FUNCTIONS}) AS f
+         CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
+         WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner""")
+    assert functions == []
+
+
+def test_stakeholders_hold_nothing_on_the_schema_of_the_extension(superuser, claim, stakeholder):
+    reporter = stakeholder("reporter")
+    claim({"path": "shop.orders", "fields": ["*"]})
+    held = superuser.rows("""
+        SELECT 'schema' FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS x
+         WHERE n.nspname = 'integratedb' AND x.grantee IN (0, 'reporter'::regrole)
+        UNION ALL
+        SELECT k.relname FROM pg_class AS k CROSS JOIN aclexplode(k.relacl) AS x
+         WHERE k.relnamespace = 'integratedb'::regnamespace AND x.grantee IN (0, 'reporter'::regrole)
+        UNION ALL
+        SELECT a.attname FROM pg_class AS k JOIN pg_attribute AS a ON a.attrelid = k.oid
+         CROSS JOIN aclexplode(a.attacl) AS x
+         WHERE k.relnamespace = 'integratedb'::regnamespace""")
+    assert held == []
+    for query in ("SELECT * FROM integratedb.stakeholder", "SELECT integratedb.caller()"):
+        with refused("42501"):
+            reporter.rows(query)
+
+
+def test_a_stakeholder_may_execute_what_is_about_itself_and_what_everybody_may(superuser, stakeholder):
+    stakeholder("reporter")
+    granted = superuser.rows(f"""
+        SELECT proname FROM ({FUNCTIONS}) AS f CROSS JOIN aclexplode(proacl) AS x
+         WHERE x.grantee = 'reporter'::regrole""")
+    assert {name for (name,) in granted} == {
+        "integratedb_specification",
+        "integratedb_access",
+        "integratedb_status",
+    }
+
+
+def test_nobody_can_use_the_group_roles_to_log_in(superuser):
+    roles = superuser.rows("""
+        SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
+          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon')""")
+    assert roles == [(False,) * 6] * 2
+
+
+def test_plpgsql_check_finds_nothing_else(superuser: Session):
+    superuser.run("CREATE EXTENSION plpgsql_check")
+    found = superuser.rows(f"""
+        SELECT f.proname, c.message
+          FROM ({FUNCTIONS}) AS f
+          JOIN pg_language AS l ON l.oid = f.prolang AND l.lanname = 'plpgsql'
+         CROSS JOIN LATERAL plpgsql_check_function_tb(
+           f.oid,
+           CASE f.prorettype WHEN 'trigger'::regtype THEN 'integratedb.ddl_event'::regclass ELSE 0 END,
+           fatal_errors => false, other_warnings => true, extra_warnings => true, security_warnings => true) AS c""")
+    assert {f"{name}: {message}" for name, message in found} - set(ACCEPTED) == set()
