@@ -1,4 +1,4 @@
-"""The part of the seam that SQL calls for channels; it sees no plpy, since channels are not looked up in the catalog."""
+"""The part of the seam that SQL calls for channels; channels are in no catalog, so it needs no plpy."""
 
 from __future__ import annotations
 

@@ -358,6 +358,7 @@ BEGIN
            SELECT u.claim_id FROM integratedb.unmet_claim AS u
             WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+  problems := problems || integratedb.unnotifiable(stored_id);
 
   -- Rolls everything above back; the variable stays.
   RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';

@@ -112,6 +112,23 @@ $$;
 
 COMMENT ON FUNCTION integratedb.lock_to_publish(jsonb) IS 'Locks these tables ([schema, relation]) as adding them to a publication will, in name order. Errors: 40P01, 55P03, each with a HINT to retry.';
 
+CREATE OR REPLACE FUNCTION integratedb.unnotifiable(of_specification bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(
+    jsonb_agg(jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', NULL, 'actual', NULL, 'message', p.message)
+              ORDER BY p.path, p.message), '[]')
+    FROM integratedb.notification_problem AS p
+    JOIN integratedb.claim AS c ON c.id = p.claim_id
+   WHERE c.specification_id = of_specification
+$$;
+
+COMMENT ON FUNCTION integratedb.unnotifiable(bigint) IS 'What a specification asks for that cannot be notified, as an array of problems; empty for claims.';
+
 CREATE OR REPLACE FUNCTION integratedb.refuse_unnotifiable(of_stakeholder bigint)
 RETURNS void
 LANGUAGE plpgsql
@@ -120,23 +137,16 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  problems jsonb;
-  cure text;
+  problems CONSTANT jsonb := (
+    SELECT integratedb.unnotifiable(s.id) FROM integratedb.specification AS s WHERE s.stakeholder_id = of_stakeholder AND s.kind = 'notifications');
 BEGIN
-  SELECT jsonb_agg(jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', NULL, 'actual', NULL, 'message', p.message)
-                   ORDER BY p.path, p.message),
-         string_agg(DISTINCT p.cure, E'\n')
-    INTO problems, cure
-    FROM integratedb.notification_problem AS p
-   WHERE p.stakeholder_id = of_stakeholder;
-
-  IF problems IS NOT NULL THEN
+  IF problems <> '[]' THEN
     PERFORM integratedb.refuse(
       code => 'IDB03',
       message => format('claim not met: %s%s', problems #>> '{0,message}',
                         CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
       detail => problems::text,
-      hint => cure);
+      hint => (SELECT string_agg(DISTINCT p.cure, E'\n') FROM integratedb.notification_problem AS p WHERE p.stakeholder_id = of_stakeholder));
   END IF;
 END
 $$;

@@ -1,4 +1,4 @@
-"""Notifications in the database: what may be asked for, what is published, what owners may still do, what the daemon is told."""
+"""Notifications in the database: what may be asked for, what owners may still do, what the daemon learns."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ Notify = Callable[..., Any]
 
 @pytest.fixture
 def notify(admin: Session) -> Notify:
-    """``notify(*matches, channels=[...], by="fulfilment")``: the stakeholder, created when it is new, is notified of these."""
+    """``notify(*matches, channels=[...])``: the stakeholder, created when it is new, is notified of these."""
 
-    def notify(*matches: dict[str, Any], channels: list[Any] | None = None, by: str = "fulfilment", session: Session = admin) -> Any:
+    def notify(
+        *matches: dict[str, Any], channels: list[Any] | None = None, by: str = "fulfilment", session: Session = admin
+    ) -> Any:
         if not admin.rows("SELECT name FROM integratedb_stakeholders() WHERE name = %s", by):
             admin.run("SELECT integratedb_create_stakeholder(%s)", by)
         spec: dict[str, Any] = {"match": list(matches)}
@@ -53,7 +55,8 @@ def tables(owner: Session) -> None:
 def published(session: Session) -> dict[str, str]:
     return dict(
         session.rows(
-            "SELECT relid::regclass::text, publication FROM integratedb.published WHERE publication <> 'integratedb_control'"
+            "SELECT relid::regclass::text, publication FROM integratedb.published"
+            " WHERE publication <> 'integratedb_control'"
         )
     )
 
@@ -124,6 +127,12 @@ def test_what_cannot_be_notified_is_refused_with_the_cure(
     assert message in json.loads(refusal.value.diag.message_detail or "[]")[0]["message"]
     assert published(superuser) == {}
     assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+def test_a_check_without_storing_says_the_same(admin: Session) -> None:
+    spec = Jsonb({"match": [{"path": "shop.keyless", "fields": ["v"]}]})
+    [row] = admin.dicts("SELECT * FROM integratedb_check_spec(%s, 'notifications')", spec)
+    assert (row["code"], row["path"], row["property"]) == ("IDB03", "shop.keyless", "replica_identity")
 
 
 def test_wildcards_skip_what_cannot_be_notified(superuser: Session, notify: Notify) -> None:
@@ -227,8 +236,12 @@ def test_our_publications_are_not_for_others_to_change(superuser: Session, notif
     before = superuser.rows("SELECT * FROM integratedb.published"), superuser.rows("SELECT * FROM pg_publication")
     with refused("IDB01", "belong to the extension"):
         superuser.run(statement)
-    assert (superuser.rows("SELECT * FROM integratedb.published"), superuser.rows("SELECT * FROM pg_publication")) == before
-    superuser.run("CREATE PUBLICATION mine FOR TABLE shop.keyed; ALTER PUBLICATION mine DROP TABLE shop.keyed; DROP PUBLICATION mine")
+    assert (
+        superuser.rows("SELECT * FROM integratedb.published"),
+        superuser.rows("SELECT * FROM pg_publication"),
+    ) == before
+    superuser.run("CREATE PUBLICATION mine FOR TABLE shop.keyed")
+    superuser.run("ALTER PUBLICATION mine DROP TABLE shop.keyed; DROP PUBLICATION mine")
 
 
 def test_secrets_are_shown_to_nobody_and_survive_being_put_back(
@@ -286,9 +299,9 @@ def test_channels_are_the_admins(
 
 def test_a_channel_keeps_its_identity_while_its_name_and_type_do(superuser: Session, notify: Notify) -> None:
     notify(channels=[BUS, HOOK])
-    ids = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
+    ids: dict[str, int] = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
     notify(channels=[{**BUS, "stream": "other"}, {"name": "hook", "type": "SOCKET"}])
-    again = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
+    again: dict[str, int] = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
     assert again["bus"] == ids["bus"]
     assert again["hook"] != ids["hook"]
 
@@ -305,7 +318,9 @@ def test_the_daemon_is_told_what_is_in_force(superuser: Session, owner: Session,
     assert route["channels"] == [superuser.value("SELECT id FROM integratedb.channel WHERE name = 'bus'")]
     assert sorted(structure["kind"] for structure in state["types"].values()) == ["array", "composite", "domain"]
     owner.run("ALTER TYPE shop.pair ADD ATTRIBUTE c bool")
-    assert len(next(t for t in latest_state(superuser)["types"].values() if t["kind"] == "composite")["attributes"]) == 3
+    assert (
+        len(next(t for t in latest_state(superuser)["types"].values() if t["kind"] == "composite")["attributes"]) == 3
+    )
 
 
 def test_schema_changes_are_told_to_who_claims_them_too(superuser: Session, owner: Session, notify: Notify) -> None:
@@ -328,7 +343,9 @@ def test_schema_changes_are_told_to_who_claims_them_too(superuser: Session, owne
     }
 
 
-def test_a_dropped_or_renamed_stakeholder_is_told_to_the_daemon(superuser: Session, admin: Session, notify: Notify) -> None:
+def test_a_dropped_or_renamed_stakeholder_is_told_to_the_daemon(
+    superuser: Session, admin: Session, notify: Notify
+) -> None:
     superuser.run("INSERT INTO integratedb.slot VALUES ('x', true, '0/1', 1)")
     notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
     admin.run("SELECT integratedb_rename_stakeholder('fulfilment', 'logistics')")
@@ -352,9 +369,10 @@ def test_operators_calls(admin: Session, notify: Notify, stakeholder: Callable[[
     notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
     assert admin.value("SELECT integratedb_pause_channel('fulfilment', 'bus')") is True
     assert admin.value("SELECT integratedb_pause_channel('fulfilment', 'bus')") is False
-    status = dict(admin.rows("SELECT * FROM integratedb_status()"))
+    status: dict[str, str] = dict(admin.rows("SELECT * FROM integratedb_status()"))
     assert status["channel fulfilment.bus"].startswith("paused: paused by ")
-    assert dict(reader.rows("SELECT * FROM integratedb_status()"))["channel fulfilment.bus"].startswith("paused")
+    of_reader: dict[str, str] = dict(reader.rows("SELECT * FROM integratedb_status()"))
+    assert of_reader["channel fulfilment.bus"].startswith("paused")
     assert admin.value("SELECT integratedb_resume_channel('fulfilment', 'bus')") is True
     assert admin.value("SELECT integratedb_redeliver('fulfilment', 'bus')") == 0
     assert admin.rows("SELECT * FROM integratedb_deliveries('fulfilment', 'bus')") == []

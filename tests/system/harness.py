@@ -1,4 +1,4 @@
-"""The real things that the system tests run against: a cluster, daemons, a Redis, an HTTP receiver, all processes of their own."""
+"""The real things that the system tests run against: a cluster, daemons, a Redis, an HTTP receiver."""
 
 from __future__ import annotations
 
@@ -72,7 +72,16 @@ class Cluster:
         bindir = subprocess.run(
             [os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True
         ).stdout.strip()
-        command = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--mode", "immediate", "-D", f"{self.socket}/data"]
+        command = [
+            f"{bindir}/pg_ctl",
+            "restart",
+            "--silent",
+            "--wait",
+            "--mode",
+            "immediate",
+            "-D",
+            f"{self.socket}/data",
+        ]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
         subprocess.run([*command, "-l", f"{self.socket}/log"], check=True, cwd="/", stdin=subprocess.DEVNULL)
@@ -85,7 +94,9 @@ class Cluster:
 class Daemon:
     """A daemon process."""
 
-    def __init__(self, dsn: str, slot: str, log: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, dsn: str, slot: str, log: Path, *options: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         self.log_file = log
         command = [sys.executable, "-m", "integratedb_companion.cli", "daemon"]

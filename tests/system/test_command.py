@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness import SECRET, Receiver, Shop, eventually, order_ids
+from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +50,8 @@ def test_bad_configuration_is_one_line_and_status_2(options: list[str], word: st
 def test_a_wrong_password_and_a_missing_right_are_configuration(shop: Shop) -> None:
     dsn = shop.cluster.dsn(shop.database)
     assert run("--dsn", dsn.replace("password=", "password=x")).returncode == 2
-    stakeholder = f"host=127.0.0.1 port={shop.cluster.port} dbname={shop.database} user={shop.stakeholder} password={shop.password}"
+    login = f"user={shop.stakeholder} password={shop.password}"
+    stakeholder = f"host=127.0.0.1 port={shop.cluster.port} dbname={shop.database} {login}"
     result = run("--dsn", stakeholder)
     assert result.returncode == 2
     assert "permission denied" in result.stderr
@@ -71,11 +72,9 @@ def test_libpqs_own_variables_work(shop: Shop, receiver: Receiver) -> None:
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
     environment = {"PGHOST": "127.0.0.1", "PGPORT": str(shop.cluster.port), "PGDATABASE": shop.database}
     environment |= {"PGUSER": "companion", "PGPASSWORD": "companion-password"}
-    shop.cluster.dsn = lambda _: ""  # type: ignore[method-assign]
-    try:
-        shop.daemon(environment=environment)
-    finally:
-        del shop.cluster.dsn  # type: ignore[method-assign]
+    daemon = Daemon("", shop.slot, shop.directory / "daemon.log", environment=environment)
+    shop.daemons.append(daemon)
+    daemon.ready()
     shop.insert(1, 1)
     eventually(lambda: order_ids(receiver.delivered()) == [1])
 
@@ -137,7 +136,11 @@ def test_what_the_daemon_tells_of_itself(shop: Shop, receiver: Receiver) -> None
 
 
 def test_too_much_lag_is_not_ready(shop: Shop, receiver: Receiver) -> None:
-    receiver.behave = lambda _: time.sleep(4) or 204
+    def behave(_: str) -> int:
+        time.sleep(4)
+        return 204
+
+    receiver.behave = behave
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
     daemon = shop.daemon("--max-lag", "0")
     shop.insert(1, 1)

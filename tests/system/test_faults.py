@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psycopg
@@ -15,7 +17,7 @@ import redis
 from tests.system.harness import SECRET, Receiver, RedisServer, Shop, eventually, free_port, order_ids, without_repeats
 
 
-def stream(client: redis.Redis, key: str = "orders") -> list[dict]:
+def stream(client: Any, key: str = "orders") -> list[dict[str, Any]]:
     return [orjson.loads(fields[b"event"]) for _, fields in client.xrange(key)]
 
 
@@ -46,21 +48,28 @@ def load(shop: Shop) -> Iterator[list[int]]:
         thread.join()
 
 
-def assert_nothing_lost(events: list[dict], expected: set[int]) -> None:
+def grown(numbers: list[int], to: int) -> bool:
+    return len(numbers) > to
+
+
+def holds(shop: Shop, number: int) -> bool:
+    return shop.queued("hook") == number
+
+
+def assert_nothing_lost(events: list[dict[str, Any]], expected: set[int]) -> None:
     first_time = without_repeats(events)
     assert set(order_ids(first_time)) >= expected
     assert len(first_time) == len({event["data"]["record"]["id"] for event in first_time}), "repeats have equal ids"
     assert [event["id"] for event in first_time] == sorted(event["id"] for event in first_time), "order is kept"
 
 
-def test_the_daemon_is_killed_under_load(shop: Shop, redis_server: RedisServer, redis_client: redis.Redis) -> None:
+def test_the_daemon_is_killed_under_load(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
     shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
     shop.daemon().stop()  # from here on there is a slot
     with load(shop) as committed:
         for _ in range(3):
             daemon = shop.daemon()
-            seen = len(committed)
-            eventually(lambda seen=seen: len(committed) > seen + 200)
+            eventually(partial(grown, committed, len(committed) + 200))
             daemon.kill()
     shop.daemon()
     eventually(lambda: set(order_ids(stream(redis_client))) >= set(committed))
@@ -73,7 +82,7 @@ def test_the_daemon_is_killed_while_a_channel_is_spilled(shop: Shop, receiver: R
     for start in (1, 101):
         daemon = shop.daemon()
         shop.insert(start, start + 99)
-        eventually(lambda start=start: shop.queued("hook") == start + 99)
+        eventually(partial(holds, shop, start + 99))
         daemon.kill()
     receiver.behave = lambda _: 204
     shop.daemon()
@@ -82,16 +91,14 @@ def test_the_daemon_is_killed_while_a_channel_is_spilled(shop: Shop, receiver: R
     eventually(lambda: shop.queued("hook") == 0)
 
 
-def test_postgres_crashes_under_load(shop: Shop, redis_server: RedisServer, redis_client: redis.Redis) -> None:
+def test_postgres_crashes_under_load(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
     shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
     daemon = shop.daemon()
     with load(shop) as committed:
         for _ in range(2):
-            seen = len(committed)
-            eventually(lambda seen=seen: len(committed) > seen + 200)
+            eventually(partial(grown, committed, len(committed) + 200))
             shop.cluster.crash()
-        seen = len(committed)
-        eventually(lambda: len(committed) > seen + 100)
+        eventually(partial(grown, committed, len(committed) + 100))
     eventually(lambda: set(order_ids(stream(redis_client))) >= set(committed))
     assert daemon.process.poll() is None
     assert_nothing_lost(stream(redis_client), set(committed))
@@ -106,21 +113,24 @@ def test_redis_is_restarted_under_load(shop: Shop, tmp_path: Path) -> None:
         shop.daemon()
         with load(shop) as committed:
             for _ in range(2):
-                seen = len(committed)
-                eventually(lambda seen=seen: len(committed) > seen + 200)
+                eventually(partial(grown, committed, len(committed) + 200))
                 server.kill()
                 time.sleep(1.2)
                 server.start()
-        with redis.Redis.from_url(server.url) as client:
+        with redis.Redis.from_url(server.url) as connected:
+            client: Any = connected
             eventually(lambda: set(order_ids(stream(client))) >= set(committed))
             assert_nothing_lost(stream(client), set(committed))
     finally:
         server.kill()
 
 
-def test_a_million_rows_in_one_transaction(shop: Shop, redis_server: RedisServer, redis_client: redis.Redis) -> None:
-    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"}, {"type": "SOCKET"},
-                match=[{"path": "public.orders", "fields": ["id"], "channels": ["bus"]}])
+def test_a_million_rows_in_one_transaction(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify(
+        {"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"},
+        {"type": "SOCKET"},
+        match=[{"path": "public.orders", "fields": ["id"], "channels": ["bus"]}],
+    )
     daemon = shop.daemon()
     shop.owner.run("INSERT INTO orders SELECT generate_series(1, 1000000), 'x'")
     eventually(lambda: redis_client.xlen("orders") == 1_000_000, timeout_s=90)
@@ -131,9 +141,7 @@ def test_a_million_rows_in_one_transaction(shop: Shop, redis_server: RedisServer
     redis_client.flushall()
 
 
-def test_a_rolled_back_transaction_sends_nothing(
-    shop: Shop, redis_server: RedisServer, redis_client: redis.Redis
-) -> None:
+def test_a_rolled_back_transaction_sends_nothing(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
     shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
     shop.daemon()
     with shop.owner.transaction(force_rollback=True):
@@ -148,7 +156,7 @@ def test_a_rolled_back_transaction_sends_nothing(
 
 
 def test_a_slot_dropped_behind_the_daemons_back_is_said_loudly(
-    shop: Shop, redis_server: RedisServer, redis_client: redis.Redis
+    shop: Shop, redis_server: RedisServer, redis_client: Any
 ) -> None:
     shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
     assert shop.daemon().stop() == 0
@@ -170,9 +178,7 @@ def test_a_slot_dropped_behind_the_daemons_back_is_said_loudly(
 def test_a_slot_dropped_while_the_daemon_runs_ends_it(shop: Shop) -> None:
     shop.notify({"type": "SOCKET"})
     daemon = shop.daemon()
-    shop.admin.run(
-        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", shop.slot
-    )
+    shop.admin.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", shop.slot)
     for _ in range(200):
         try:
             shop.admin.run("SELECT pg_drop_replication_slot(%s)", shop.slot)

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -17,7 +18,9 @@ from tests.system.harness import Daemon, Shop, eventually, order_ids
 
 
 @contextmanager
-def listen(shop: Shop, daemon: Daemon, channel: str = "SOCKET", password: str | None = None) -> Iterator[ClientConnection]:
+def listen(
+    shop: Shop, daemon: Daemon, channel: str = "SOCKET", password: str | None = None
+) -> Iterator[ClientConnection]:
     credentials = f"{shop.stakeholder}:{shop.password if password is None else password}"
     headers = {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
     url = f"ws://127.0.0.1:{daemon.port}/v1/notifications/{channel}"
@@ -25,11 +28,11 @@ def listen(shop: Shop, daemon: Daemon, channel: str = "SOCKET", password: str | 
         yield connection
 
 
-def receive(connection: ClientConnection, count: int) -> list[dict]:
+def receive(connection: ClientConnection, count: int) -> list[dict[str, Any]]:
     return [json.loads(connection.recv(timeout=10)) for _ in range(count)]
 
 
-def acknowledge(connection: ClientConnection, event: dict) -> None:
+def acknowledge(connection: ClientConnection, event: dict[str, Any]) -> None:
     connection.send(json.dumps({"ack": event["id"]}))
 
 
@@ -103,7 +106,9 @@ def test_a_window_bounds_what_is_in_flight(shop: Shop) -> None:
     ["", "no JSON", "[]", '{"ack": 1}', '{"ack": "x"}', '{"ack": "FFFFFFFFFFFFFFFF-00000000"}', b"\xff", "[" * 50_000],
     ids=["empty", "text", "array", "number", "no id", "unknown id", "binary", "deep"],
 )
-def test_a_frame_that_is_no_acknowledgement_ends_the_connection_and_nothing_else(shop: Shop, frame: str | bytes) -> None:
+def test_a_frame_that_is_no_acknowledgement_ends_the_connection_and_nothing_else(
+    shop: Shop, frame: str | bytes
+) -> None:
     shop.notify({"type": "SOCKET"})
     daemon = shop.daemon()
     shop.insert(1, 1)

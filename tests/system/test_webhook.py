@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
@@ -12,7 +14,7 @@ from standardwebhooks.webhooks import Webhook
 from tests.system.harness import SECRET, Receiver, Shop, eventually, order_ids, without_repeats
 
 
-def webhook(receiver: Receiver, path: str = "/hook", **more: object) -> dict[str, object]:
+def webhook(receiver: Receiver, path: str = "/hook", **more: Any) -> dict[str, Any]:
     return {"name": path.strip("/"), "type": "WEBHOOK", "url": receiver.url(path), "secret": SECRET, **more}
 
 
@@ -22,7 +24,7 @@ def test_an_event_is_what_other_peoples_libraries_expect(shop: Shop, receiver: R
     shop.insert(1, 1)
     [request] = eventually(lambda: receiver.requests)
     assert Webhook(SECRET).verify(request.body, request.headers) == request.events[0]
-    event = from_http_event(HTTPMessage(request.headers, request.body), JSONFormat())
+    event: Any = from_http_event(HTTPMessage(request.headers, request.body), JSONFormat())
     assert event.get_type() == "integratedb.row.insert"
     assert event.get_subject() == "public.orders"
     assert event.get_source() == f"/integratedb/{shop.database}"
@@ -72,7 +74,7 @@ def test_retries_come_at_growing_intervals(shop: Shop, receiver: Receiver) -> No
     shop.insert(1, 1)
     eventually(lambda: len(receiver.requests) >= 4)
     times = [request.at_s for request in receiver.requests]
-    first, second, third = (later - earlier for earlier, later in zip(times, times[1:3 + 1], strict=False))
+    first, second, third = (later - earlier for earlier, later in pairwise(times[:4]))
     assert 0.9 < first < 1.6
     assert 1.5 < second < 2.6
     assert 3.0 < third < 4.6

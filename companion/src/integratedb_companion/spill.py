@@ -15,6 +15,9 @@ from .events import Event
 
 #: What may wait to be written before the stream is held up.
 PENDING_BYTES = 8 << 20
+#: How long writes are gathered, unless there are many: nobody waits for them but the slot.
+GATHER_S = 0.05
+GATHERED_BYTES = 1 << 20
 #: What one statement writes at most.
 WRITE_EVENTS = 2_000
 
@@ -118,6 +121,8 @@ class Spill:
         """Write what is queued, for ever."""
         while True:
             await self._work.wait()
+            if self._pending_bytes < GATHERED_BYTES:
+                await asyncio.sleep(GATHER_S)  # what arrives meanwhile shares the commit
             self._work.clear()
             await self._write()
             async with self._round_done:

@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from cloudevents.core.bindings.http import HTTPMessage, from_http_event  # type: ignore[import-untyped]
-from cloudevents.core.formats.json import JSONFormat  # type: ignore[import-untyped]
-
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cloudevents.core.formats.json import JSONFormat
 from integratedb_companion.events import Event, Transaction, event_id, parse_event_id
 from integratedb_companion.pgoutput import UNCHANGED, Begin, Column, Delete, Insert, Relation, Truncate, Update
 from integratedb_companion.routing import Router
@@ -89,7 +88,10 @@ def test_stakeholders_do_not_see_each_others_fields() -> None:
         state({"fields": ["note"], "channels": [3]}, stakeholder="other", channels=(3,)),
     )
     sent.router.insert(sent.transaction, Insert(7, [b"1", None, b"n"]))
-    assert [(c, json.loads(e.payload)["data"]["record"]) for c, e in sent.events] == [(1, {"id": 1}), (3, {"note": "n"})]
+    assert [(c, json.loads(e.payload)["data"]["record"]) for c, e in sent.events] == [
+        (1, {"id": 1}),
+        (3, {"note": "n"}),
+    ]
 
 
 def test_events_nobody_asked_for_are_counted_and_not_sent() -> None:
@@ -146,7 +148,7 @@ def test_a_relation_that_changes_in_the_stream_changes_the_events() -> None:
 def test_event_ids_read_back_and_others_are_refused() -> None:
     assert parse_event_id(event_id(2**40, 17)) == (2**40, 17)
     for text in ("", "x", "0-0", "00000000016B3748-0000000G", "00000000016B3748_00000000"):
-        with pytest.raises(ValueError, match="event|invalid literal"):
+        with pytest.raises(ValueError, match=r"event|invalid literal"):
             parse_event_id(text)
 
 

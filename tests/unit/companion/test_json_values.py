@@ -7,11 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from integratedb_companion.json_values import ArrayType, CompositeType, DomainType, converter
+from integratedb_companion.json_values import ArrayType, CompositeType, DomainType, TypeStructure, converter
 
 INT_ARRAY, TEXT_ARRAY, PAIR, PAIRS, POSITIVE, BOXES = 1007, 1009, 50000, 50001, 50002, 1020
-STRUCTURES = {
+STRUCTURES: dict[int, TypeStructure] = {
     INT_ARRAY: ArrayType(23),
     TEXT_ARRAY: ArrayType(25),
     PAIR: CompositeType((("a", 23), ("b c", 25))),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from integratedb_companion import pgoutput
 from integratedb_companion.pgoutput import UNCHANGED, ProtocolError, decode, frame
 
@@ -93,10 +93,8 @@ def test_lsn_notation_reads_back(lsn: int) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
     for function in (decode, frame):
-        try:
+        with contextlib.suppress(ProtocolError):
             function(data)
-        except ProtocolError:
-            pass
 
 
 values = st.lists(st.one_of(st.none(), st.just(UNCHANGED), st.binary(max_size=40)), max_size=6)
