@@ -36,6 +36,7 @@ _RELATIONS = _COLUMNS.format(
 _SCHEMA_RELATIONS = _COLUMNS.format(
     source="unnest($1::text[]) AS p (schema_name)"
     " JOIN integratedb.readable_relation AS r ON r.schema_name = p.schema_name AND NOT r.relispartition"
+    " AND ($2::oid[] IS NULL OR r.oid = ANY ($2::oid[]))"
 )
 
 _SCHEMAS = "SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname = ANY ($1::text[])"
@@ -48,10 +49,11 @@ _plans: dict[str, Any] = {}
 
 
 class PlpyCatalog:
-    """The catalog as the server's own session sees it."""
+    """The catalog as the server's own session sees it; of a schema, perhaps only some relations (by identifier)."""
 
-    def __init__(self, plpy: Plpy) -> None:
+    def __init__(self, plpy: Plpy, schema_relations: list[int] | None) -> None:
         self._plpy = plpy
+        self._schema_relations = schema_relations
 
     def relations(self, paths: Iterable[Path]) -> Mapping[Path, Relation]:
         wanted = sorted(paths, key=lambda path: (path.schema, path.relation or ""))
@@ -63,7 +65,7 @@ class PlpyCatalog:
         if not wanted:
             return {}
         content: dict[str, list[Relation]] = {row["nspname"]: [] for row in self._rows(_SCHEMAS, wanted)}
-        for relation in self._read(_SCHEMA_RELATIONS, list(content)):
+        for relation in self._read(_SCHEMA_RELATIONS, list(content), self._schema_relations):
             content[relation.path.schema].append(relation)
         return {name: tuple(relations) for name, relations in content.items()}
 
@@ -71,14 +73,14 @@ class PlpyCatalog:
         wanted = sorted(names)
         return {row["name"]: row["exact"] for row in self._rows(_EXACT_TYPES, wanted) if row["exact"] is not None}
 
-    def _rows(self, query: str, *arrays: list[Any]) -> Sequence[Mapping[str, Any]]:
+    def _rows(self, query: str, *arrays: list[Any] | None) -> Sequence[Mapping[str, Any]]:
         if not arrays[0]:
             return ()
         if query not in _plans:
             _plans[query] = self._plpy.prepare(query, ["text[]"] * len(arrays))
         return self._plpy.execute(_plans[query], arrays)
 
-    def _read(self, query: str, *arrays: list[Any]) -> list[Relation]:
+    def _read(self, query: str, *arrays: list[Any] | None) -> list[Relation]:
         columns: dict[tuple[int, Path], list[Column]] = {}
         for row in self._rows(query, *arrays):
             key = (int(row["oid"]), Path(row["schema_name"], row["relation_name"]))
@@ -117,13 +119,16 @@ def parse_specification(document: str | None, kind: str) -> str | None:
     )
 
 
-def expand(plpy: Plpy, document: str, kind: str, positions: Sequence[int]) -> str:
+def expand(
+    plpy: Plpy, document: str, kind: str, positions: Sequence[int], schema_relations: list[int] | None
+) -> str:
     """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON.
 
-    The document holds the matches in question only; ``positions`` are theirs in the whole specification.
+    The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,
+    only ``schema_relations`` (identifiers) are looked up, unless that is None.
     """
     matches = dict(zip(positions, _stored(document, kind).match, strict=True))
-    claims = expansion.expand(matches, PlpyCatalog(plpy))
+    claims = expansion.expand(matches, PlpyCatalog(plpy, schema_relations))
     return json.dumps(
         {
             "claims": [{key: value for key, value in vars(claim).items() if key != "relations"} for claim in claims],

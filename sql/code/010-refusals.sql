@@ -11,7 +11,7 @@ $$;
 COMMENT ON TYPE integratedb.refusal IS 'Why something is refused: SQLSTATE, message, detail and hint, on the way to integratedb.refuse().';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse(code text, message text, detail text, hint text)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL SAFE
 SECURITY INVOKER
@@ -26,4 +26,4 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS 'Raises code (SQLSTATE) with message, detail (null: none) and hint (required).';
+COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS 'Raises code (SQLSTATE) with message, detail (null: none) and hint (required). Never returns; where a client sees much of it, it is assigned, because PERFORM would add its own text to the CONTEXT.';

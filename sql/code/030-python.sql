@@ -13,7 +13,7 @@ $python$;
 
 COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Stage one: {"refusals": [[message, pointer], ...]}; or {"document": short form, "relations": [[schema, relation], ...], "schemas": [schema, ...]} with what it names.';
 
-CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[])
+CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[], schema_relations oid[])
 RETURNS jsonb
 LANGUAGE plpython3u
 STABLE PARALLEL RESTRICTED
@@ -21,10 +21,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
 #import integratedb.database
-return database.expand(plpy, document, kind, matches)
+return database.expand(plpy, document, kind, matches, schema_relations)
 $python$;
 
-COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[]) IS 'Stage two: matches of a stored short document against the present catalog, as {"claims", "relations", "document"}: the rows of the tables claim, claim_relation and claim_column, and the document with every property filled in. document: with these matches only. matches: their positions in the specification, from 0.';
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[]) IS 'Stage two: matches of a stored short document against the present catalog, as {"claims", "relations", "document"}: the rows of the tables claim, claim_relation and claim_column, and the document with every property filled in. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean

@@ -55,7 +55,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.store_relation(bigint, jsonb) IS 'Merges one expanded relation of a claim, with its columns, into the baseline. Returns its identifier.';
 
-CREATE OR REPLACE FUNCTION integratedb.store_expansion(for_specification bigint, matches integer[])
+CREATE OR REPLACE FUNCTION integratedb.store_expansion(for_specification bigint, matches integer[] DEFAULT NULL, touched oid[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -63,10 +63,25 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  schema_relations oid[];
   expanded jsonb;
   incoming record;
   kept bigint[];
 BEGIN
+  -- schema.* may stand for thousands: what was not touched and is in the baseline stays as it is there.
+  IF touched IS NOT NULL THEN
+    schema_relations := ARRAY(
+      SELECT r.oid
+        FROM integratedb.claim AS c
+        JOIN integratedb.readable_relation AS r ON r.schema_name = c.wildcard_schema AND NOT r.relispartition
+       WHERE c.specification_id = for_specification
+         AND c.match = ANY (matches)
+         AND (r.oid = ANY (touched)
+              OR NOT EXISTS (
+                SELECT FROM integratedb.claim_relation AS cr
+                 WHERE cr.claim_id = c.id AND cr.relid = r.oid AND cr.relation_name = r.relation_name)));
+  END IF;
+
   -- Python is given the matches in question only: a specification may have thousands.
   SELECT integratedb.expand(
            document => CASE WHEN matches IS NULL THEN s.document
@@ -74,7 +89,8 @@ BEGIN
                                                                 FROM unnest(matches) AS m (match))) END,
            kind => s.kind,
            matches => coalesce((SELECT array_agg(m.match ORDER BY m.match) FROM unnest(matches) AS m (match)),
-                               ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1))))
+                               ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1))),
+           schema_relations => schema_relations)
     INTO expanded
     FROM integratedb.specification AS s
    WHERE s.id = for_specification;
@@ -103,10 +119,18 @@ BEGIN
    WHERE c.id = cr.claim_id
      AND c.specification_id = for_specification
      AND (matches IS NULL OR c.match = ANY (matches))
-     AND cr.id <> ALL (coalesce(kept, '{}'));
+     AND cr.id <> ALL (coalesce(kept, '{}'))
+     AND (touched IS NULL
+          OR c.wildcard_schema IS NULL
+          OR NOT EXISTS (
+            SELECT FROM integratedb.readable_relation AS r
+             WHERE r.oid = cr.relid
+               AND r.relation_name = cr.relation_name
+               AND r.schema_name = cr.schema_name
+               AND NOT r.relispartition));
 
   RETURN expanded -> 'document';
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[]) IS 'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome their baseline. Returns the specification as expanded.';
+COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[]) IS 'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. Returns the specification as far as it was expanded.';

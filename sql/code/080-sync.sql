@@ -18,7 +18,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.relations_of(bigint[]) IS 'The relations that these claims had at their last expansion.';
 
-CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[])
+CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[], touched oid[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -30,13 +30,16 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-  relations_before CONSTANT oid[] := integratedb.relations_of(claims);
+  before CONSTANT oid[] := integratedb.relations_of(claims);
+  now oid[];
 BEGIN
-  PERFORM integratedb.store_expansion(concerned.specification_id, concerned.matches)
+  PERFORM integratedb.store_expansion(concerned.specification_id, concerned.matches, touched)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
              FROM integratedb.claim AS c
             WHERE c.id = ANY (claims)
             GROUP BY c.specification_id) AS concerned;
+
+  now := integratedb.relations_of(claims);
 
   PERFORM integratedb.reconcile_grants(
     stakeholders => ARRAY(
@@ -44,11 +47,16 @@ BEGIN
         FROM integratedb.claim AS c
         JOIN integratedb.specification AS s ON s.id = c.specification_id
        WHERE c.id = ANY (claims)),
-    relations => relations_before || integratedb.relations_of(claims));
+    relations => CASE
+      WHEN touched IS NULL THEN before || now
+      ELSE touched
+           || ARRAY(SELECT unnest(before) EXCEPT SELECT unnest(now))
+           || ARRAY(SELECT unnest(now) EXCEPT SELECT unnest(before))
+    END);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.sync_claims(bigint[]) IS 'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now.';
+COMMENT ON FUNCTION integratedb.sync_claims(bigint[], oid[]) IS 'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now. touched: only these relations changed, besides new and vanished ones; null: any may have.';
 
 CREATE OR REPLACE FUNCTION integratedb.try_sync_unmet(claim bigint)
 RETURNS boolean

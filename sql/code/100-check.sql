@@ -195,6 +195,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  stakeholders text;
   words integratedb.refusal;
 BEGIN
   IF cardinality(claims) = 0 THEN
@@ -203,8 +204,11 @@ BEGIN
 
   UPDATE integratedb.claim AS c SET unmet_since = now() WHERE c.id = ANY (claims) AND c.unmet_since IS NULL;
 
+  SELECT string_agg(DISTINCT d.stakeholder, ', ') INTO stakeholders FROM integratedb.describe_unmet(claims) AS d;
   words := integratedb.unmet_refusal(claims, 100);
-  RAISE WARNING '%: %', occasion, words.message
+
+  RAISE WARNING '%: % of % unmet', occasion, CASE cardinality(claims) WHEN 1 THEN 'a claim' ELSE cardinality(claims) || ' claims' END,
+    stakeholders || CASE cardinality(claims) WHEN 1 THEN ' is' ELSE ' are' END
     USING DETAIL = words.detail, HINT = 'SELECT * FROM integratedb_unmet_claims() lists them until they are met again.';
 END
 $$;
@@ -249,7 +253,7 @@ BEGIN
   fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
   mine := CASE WHEN cardinality(fresh) = 0 THEN '{}' ELSE integratedb.made_unmet_here(fresh) END;
 
-  PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'unmet since an earlier transaction');
+  PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'since an earlier transaction');
 
   IF cardinality(mine) = 0 THEN
     RETURN NULL;
@@ -267,7 +271,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.judge(bigint[]) IS 'What happens to a transaction that commits with these claims unmet: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
 
-CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[])
+CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[], touched oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -275,7 +279,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM integratedb.sync_claims(claims);
+  PERFORM integratedb.sync_claims(claims, touched);
 EXCEPTION
   -- Python, its library, or the package is missing: met claims must not wait for that.
   WHEN external_routine_exception OR undefined_file OR io_error OR system_error THEN
@@ -287,7 +291,7 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow(bigint[]) IS 'Syncs these met claims; without Python it warns and notes them as pending.';
+COMMENT ON FUNCTION integratedb.follow(bigint[], oid[]) IS 'Syncs these met claims, of which only the touched relations changed (null: any may have); without Python it warns and notes them as pending.';
 
 CREATE OR REPLACE FUNCTION integratedb.check_transaction()
 RETURNS integratedb.refusal
@@ -302,6 +306,7 @@ DECLARE
   touched bigint[];
   unmet bigint[];
   met bigint[];
+  pending bigint[];
   refusal integratedb.refusal;
 BEGIN
   PERFORM integratedb.take_lock();
@@ -330,8 +335,16 @@ BEGIN
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
-    PERFORM integratedb.follow(met || ARRAY(SELECT c.id FROM integratedb.claim AS c
-                                             WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (met || unmet)));
+    PERFORM integratedb.follow(met, integratedb.touched_relations(pg_current_xact_id()));
+
+    pending := ARRAY(
+      SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (touched)
+      EXCEPT
+      SELECT u.claim_id FROM integratedb.unmet_claim AS u
+       WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL)));
+    IF cardinality(pending) > 0 THEN
+      PERFORM integratedb.follow(pending, NULL);
+    END IF;
 
     -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
     refusal := integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
@@ -388,6 +401,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   refusal integratedb.refusal;
+  refused boolean;
 BEGIN
   -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
   -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
@@ -406,7 +420,7 @@ BEGIN
     refusal := integratedb.follow_notifications();
   END IF;
   IF refusal.code IS NOT NULL THEN
-    PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+    refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
   END IF;
 
   PERFORM integratedb.prune_ddl_events();

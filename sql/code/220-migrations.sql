@@ -77,6 +77,7 @@ AS $$
 DECLARE
   unmet bigint[];
   refusal integratedb.refusal;
+  refused boolean;
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
@@ -90,7 +91,7 @@ BEGIN
       PERFORM integratedb.warn_unmet(unmet, 'a dump is being restored');
     ELSE
       refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
-      PERFORM integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+      refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
     END IF;
   END IF;
 
