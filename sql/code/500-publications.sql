@@ -133,10 +133,11 @@ BEGIN
         OR (p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot)
            IS DISTINCT FROM (w.pubinsert, w.pubupdate, w.pubdelete, w.pubtruncate, true)
   LOOP
-    EXECUTE format(
-      CASE WHEN wanted.is_missing THEN 'CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)'
-           ELSE 'ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = true)' END,
-      wanted.name, wanted.publish);
+    IF wanted.is_missing THEN
+      EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+    ELSE
+      EXECUTE format('ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+    END IF;
   END LOOP;
 
   IF NOT EXISTS (SELECT FROM integratedb.published AS p WHERE p.publication = 'integratedb_control' AND p.relid = 'integratedb.control'::regclass) THEN
@@ -178,7 +179,7 @@ BEGIN
     IF change.new IS NOT NULL THEN
       EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', change.new, change.schema_name, change.relation_name);
       IF change.old IS NULL THEN
-        added := added || change.relid;
+        added := array_append(added, change.relid);
       END IF;
     END IF;
   END LOOP;
@@ -192,6 +193,7 @@ EXCEPTION
       message => format('a table to be published is locked by another transaction: %s', SQLERRM),
       detail => NULL,
       hint => 'Nothing was changed. Run the transaction again.');
+    RETURN NULL;
 END
 $$;
 
