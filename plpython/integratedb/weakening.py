@@ -78,7 +78,7 @@ class _Old:
         old = self._match
         return (
             (new.optional or not old.optional)
-            and _subset(new.events, old.events, EVENTS)
+            and _subset(new.events, old.events, frozenset(EVENTS))
             and _subset(new.channels, old.channels, None)
             and all(map(_alternative_implies, old.alternatives, self._fields, new.alternatives))
         )
@@ -105,8 +105,8 @@ def _names(field: Field) -> _Names:
     return tuple(alternative.name for alternative in field.alternatives)
 
 
-def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: tuple[str, ...] | None) -> bool:
-    return old == ALL or set(new) <= set(old) or (new == ALL and everything is not None and set(old) == set(everything))
+def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: frozenset[str] | None) -> bool:
+    return old == ALL or set(new) <= set(old) or set(old) == everything
 
 
 def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alternative) -> bool:

@@ -93,6 +93,13 @@ def test_a_column_name_is_taken_exactly_as_written() -> None:
     assert fields("Order ID", 'a"b', " x")[0].alternatives[0].name == "Order ID"
 
 
+def test_columns_may_be_called_like_the_keys_of_a_document() -> None:
+    names = ["type", "name", "alternatives", "optional", "min_length", "fields"]
+    assert [field.alternatives[0].name for field in fields(*names)] == names
+    (field,) = fields({"alternatives": names})
+    assert [alternative.name for alternative in field.alternatives] == names
+
+
 def test_matches_and_fields_may_be_optional() -> None:
     (claim,) = meaning(match(optional=True, fields=[{"name": "id", "optional": True}, {"name": "total"}]))
     assert claim.optional

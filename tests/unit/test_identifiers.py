@@ -27,6 +27,7 @@ possible_names = names | st.just("*")
         ('"my shop".*', Path("my shop", None)),
         ('shop."*"', Path("shop", "*")),
         ("a" * 63 + "." + "b" * 63, Path("a" * 63, "b" * 63)),
+        ('shop."' + "ü" * 31 + 'x"', Path("shop", "ü" * 31 + "x")),
     ],
 )
 def test_a_path_is_taken_apart(text: str, path: Path) -> None:

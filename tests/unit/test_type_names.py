@@ -48,6 +48,12 @@ def test_a_type_is_taken_apart() -> None:
     )
 
 
+def test_a_built_in_type_has_no_schema_and_no_quotes() -> None:
+    assert parse_type_name("double precision[]") == TypeName(
+        schema=None, name="double precision", array=True, quoted=False, schema_quoted=False, text="double precision[]"
+    )
+
+
 def test_what_is_not_quoted_folds_to_lower_case_in_the_catalog() -> None:
     folded = parse_type_name("Shop.Order_Status")
     assert (folded.catalog_schema, folded.catalog_name) == ("shop", "order_status")
