@@ -159,7 +159,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   change record;
-  added oid[] := '{}';
+  added oid[] := ARRAY[]::oid[];
 BEGIN
   PERFORM integratedb.ensure_publications();
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -193,7 +193,7 @@ EXCEPTION
       message => format('a table to be published is locked by another transaction: %s', SQLERRM),
       detail => NULL,
       hint => 'Nothing was changed. Run the transaction again.');
-    RETURN NULL;
+    RETURN added;
 END
 $$;
 

@@ -25,10 +25,6 @@ class Progress:
         """The server has read up to here and had nothing more to send."""
         self._seen_lsn = max(self._seen_lsn, wal_end)
 
-    def reset_seen(self) -> None:
-        """A transaction began: what was seen before says nothing about it."""
-        self._seen_lsn = 0
-
     def advance(self, oldest_unsafe: Iterable[int | None]) -> int:
         """Move on as far as the oldest event that is neither delivered nor durable lets it."""
         oldest = min((lsn for lsn in oldest_unsafe if lsn is not None), default=None)

@@ -57,6 +57,7 @@ class Spill:
         self._settled: dict[int, list[tuple[int, int]]] = {}
         self._dead: dict[int, list[tuple[tuple[int, int], str]]] = {}
         self._reports: dict[int, Report] = {}
+        self._writing = False
         self._work = asyncio.Event()
         self._round_done = asyncio.Condition()
 
@@ -108,14 +109,17 @@ class Spill:
 
     async def flush(self) -> None:
         """Wait until what is queued now has been written, or a part of it."""
-        if self._pending or self._settled or self._dead or self._reports:
+        if self._busy():
             async with self._round_done:
                 await self._round_done.wait()
 
     async def drain(self) -> None:
         """Wait until nothing is queued."""
-        while any(self._pending.values()) or self._settled or self._dead or self._reports:
+        while self._busy():
             await self.flush()
+
+    def _busy(self) -> bool:
+        return bool(self._writing or self._pending or self._settled or self._dead or self._reports)
 
     async def run(self) -> None:
         """Write what is queued, for ever."""
@@ -124,7 +128,9 @@ class Spill:
             if self._pending_bytes < GATHERED_BYTES:
                 await asyncio.sleep(GATHER_S)  # what arrives meanwhile shares the commit
             self._work.clear()
+            self._writing = True
             await self._write()
+            self._writing = False
             async with self._round_done:
                 self._round_done.notify_all()
             self._on_progress()

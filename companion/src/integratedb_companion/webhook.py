@@ -109,6 +109,8 @@ class WebhookSink:
 def _describe(problem: Exception) -> str:
     if isinstance(problem, TimeoutError):
         return "no answer within the timeout"
+    if isinstance(problem, aiohttp.InvalidURL):  # whose text is the URL, which may hold a password
+        return "the URL cannot be called"
     if isinstance(problem, binascii.Error):
         return "the secret is not whsec_ and base64"
     return str(problem) or type(problem).__name__
