@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.support import Session, refused
+from tests.support import Server, Session, refused
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
 HOOK = {"name": "hook", "type": "WEBHOOK", "url": "https://user:pass@shop.example/hook", "secret": SECRET}
@@ -411,3 +413,38 @@ def test_a_migration_and_a_notification_do_not_cross(
     assert error is not None
     assert error.sqlstate == "IDB03"
     assert published(superuser) == {}
+
+
+@pytest.mark.parametrize("options", [[], ["--clean", "--if-exists"]], ids=["plain", "clean"])
+def test_a_dump_brings_channels_and_publications_and_the_first_sync_arms_them(
+    superuser: Session,
+    server: Server,
+    database: str,
+    notify: Notify,
+    connect: Callable[..., Session],
+    options: list[str],
+) -> None:
+    notify(
+        {"path": "shop.keyed", "fields": ["id"]},
+        {"path": "shop.keyless", "fields": ["v"], "events": ["INSERT"]},
+        channels=[HOOK],
+    )
+    superuser.run("DROP TABLE shop.whole")  # pg_dump --clean cannot drop the key of a partition
+    bindir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True).strip()
+    address = ["-h", server.socket, "-p", str(server.port), "-U", server.superuser]
+    dump = subprocess.check_output([f"{bindir}/pg_dump", *address, *options, database])
+    superuser.run("CREATE DATABASE restored")
+    restore = [f"{bindir}/psql", *address, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", "restored"]
+    for _ in range(2 if options else 1):  # the second time there is something to clean
+        done = subprocess.run(restore, input=dump, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+    restored = connect(server.superuser, dbname="restored")
+    before = published(superuser)
+    assert published(restored) == before
+    assert restored.value("SELECT settings ->> 'secret' FROM integratedb.channel") == SECRET
+    restored.run("SELECT integratedb_sync()")
+    assert published(restored) == before
+    assert restored.value("SELECT count(*) FROM integratedb.published WHERE publication = 'integratedb_control'") == 1
+    assert latest_state(restored)["channels"][0]["name"] == "hook"
+    with refused("IDB01", "notifications of fulfilment"):
+        restored.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
