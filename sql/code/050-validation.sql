@@ -166,11 +166,10 @@ AS $$
   UNION ALL
   SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
          f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed
-    FROM integratedb.failing_column AS f
-    JOIN integratedb.failing_field AS ff
-      ON ff.relation_id = f.relation_id
-     AND ff.field = f.field
-     AND ff.claim_id = ANY (claims)
+    -- Counted beside each row, as failing_field does in groups: without statistics the planner would join the two by loops.
+    FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
+            FROM integratedb.failing_column AS c
+           WHERE c.claim_id = ANY (claims)) AS f
     LEFT JOIN integratedb.readable_column AS present ON present.relid = f.present_relid AND present.attnum = f.present_attnum
     -- The column that was claimed, where it lives on under another name.
     LEFT JOIN pg_attribute AS moved
@@ -194,7 +193,7 @@ AS $$
       AND NOT has_column_privilege(f.role_oid, f.present_relid, f.present_attnum, 'SELECT'),
       'privilege', '"SELECT"'::jsonb, NULL, format('role %I may not SELECT it', f.stakeholder), NULL)
    ) AS p (fails, property, expected, actual, found, renamed)
-   WHERE f.claim_id = ANY (claims)
+   WHERE f.failing = f.choices
      AND p.fails
 $$;
 
@@ -253,64 +252,65 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH problem AS MATERIALIZED (
+  -- What is asked of a whole document is asked once a claim, not once a problem: there may be thousands.
+  WITH subject AS MATERIALIZED (
+    SELECT c.id, c.match, c.path, c.unmet_since, s.kind, s.document, st.name AS stakeholder,
+           jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)) AS is_wildcard
+      FROM integratedb.claim AS c
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     WHERE c.id = ANY (claims)
+  ), problem AS (
     SELECT p.*,
            p.path || coalesce('.' || quote_ident(p.field), '') AS place,
            CASE p.property
              WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
-             WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', p.path, st.name)
+             WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', c.stakeholder || '_reads', p.path, c.stakeholder)
              WHEN 'replica_identity' THEN format('ALTER TABLE %s REPLICA IDENTITY FULL, or a primary key', p.path)
-             ELSE CASE WHEN is_wildcard.value
+             ELSE CASE WHEN c.is_wildcard
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
-                                p.path || coalesce('.' || quote_ident(p.field), ''), st.name, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
+                                p.path || coalesce('.' || quote_ident(p.field), ''), c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
                   END
            END AS author_hint,
            CASE
-             WHEN p.renamed_column IS NOT NULL AND NOT is_wildcard.value THEN
-               integratedb.rename_hint(s.document, c.match, p.path, p.field, p.renamed_column)
+             WHEN p.renamed_column IS NOT NULL AND NOT c.is_wildcard THEN
+               integratedb.rename_hint(c.document, c.match, p.path, p.field, p.renamed_column)
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
-             WHEN is_wildcard.value AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
+             WHEN c.is_wildcard AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
                format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.path || coalesce('.' || quote_ident(p.field), ''))
              ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
            END AS stakeholder_hint
       FROM integratedb.problems_of(claims) AS p
-      JOIN integratedb.claim AS c ON c.id = p.claim_id
-      JOIN integratedb.specification AS s ON s.id = c.specification_id
-      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-     CROSS JOIN LATERAL (
-       SELECT jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)) AS value
-     ) AS is_wildcard
+      JOIN subject AS c ON c.id = p.claim_id
+  ), described AS (
+    SELECT p.claim_id,
+           jsonb_agg(
+             jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
+                                'message', format('%s: %s', p.place, p.found))
+             ORDER BY p.alternative, p.path, p.field, p.property) AS problems,
+           string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property) AS summary,
+           (array_agg(p.author_hint ORDER BY p.alternative, p.path, p.field, p.property))[1] AS author_hint,
+           (array_agg(p.stakeholder_hint
+                      ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property))[1]
+             AS stakeholder_hint
+      FROM problem AS p
+     GROUP BY p.claim_id
   )
   SELECT c.id,
-         st.name,
-         s.kind,
+         c.stakeholder,
+         c.kind,
          c.path,
          c.unmet_since,
-         coalesce(
-           (SELECT jsonb_agg(
-                     jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
-                                        'message', format('%s: %s', p.place, p.found))
-                     ORDER BY p.alternative, p.path, p.field, p.property)
-              FROM problem AS p
-             WHERE p.claim_id = c.id),
-           '[]'),
-         (SELECT string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property)
-            FROM problem AS p
-           WHERE p.claim_id = c.id),
-         (SELECT p.author_hint FROM problem AS p WHERE p.claim_id = c.id ORDER BY p.alternative, p.path, p.field, p.property LIMIT 1),
-         (SELECT p.stakeholder_hint
-            FROM problem AS p
-           WHERE p.claim_id = c.id
-           ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property
-           LIMIT 1)
-    FROM integratedb.claim AS c
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
-    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-   WHERE c.id = ANY (claims)
-   ORDER BY st.name, s.kind, c.match
+         coalesce(d.problems, '[]'),
+         d.summary,
+         d.author_hint,
+         d.stakeholder_hint
+    FROM subject AS c
+    LEFT JOIN described AS d ON d.claim_id = c.id
+   ORDER BY c.stakeholder, c.kind, c.match
 $$;
 
 COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS 'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and the stakeholder can do.';

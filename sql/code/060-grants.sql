@@ -295,17 +295,17 @@ BEGIN
   PERFORM integratedb.grant_columns(stakeholders, relations);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
-  WHEN internal_error THEN
-    -- GRANT takes no lock that conflicts with another GRANT or with a weak ALTER TABLE.
-    IF SQLERRM NOT LIKE 'tuple concurrently %' THEN
+  -- GRANT takes no lock that conflicts with another GRANT, or with what drops a table of a schema that is claimed whole.
+  WHEN internal_error OR deadlock_detected OR lock_not_available OR undefined_table OR invalid_schema_name THEN
+    IF SQLSTATE = 'XX000' AND SQLERRM !~ '^(tuple concurrently|cache lookup failed)' THEN
       RAISE;
     END IF;
     PERFORM integratedb.refuse(
-      code => '40001',
-      message => format('another transaction changed the same privileges: %s', SQLERRM),
+      code => CASE WHEN SQLSTATE IN ('40P01', '55P03') THEN SQLSTATE ELSE '40001' END,
+      message => format('another transaction changed the same relations or privileges: %s', SQLERRM),
       detail => NULL,
       hint => 'Nothing was changed. Run the transaction again.');
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want. Errors: 40001 when somebody else was changing the same privileges, 54000.';
+COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';

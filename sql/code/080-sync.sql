@@ -82,7 +82,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.try_sync_unmet(bigint) IS 'Expands an unmet claim anew where that makes it met (wildcards shrink, properties left out follow); else changes nothing. Returns whether it is met now.';
 
-CREATE OR REPLACE FUNCTION integratedb.forget_identifiers()
+CREATE OR REPLACE FUNCTION integratedb.find_identifiers()
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -90,8 +90,17 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  UPDATE integratedb.claim_relation SET relid = NULL WHERE relid IS NOT NULL;
-  UPDATE integratedb.claim_column SET attnum = NULL, type_oid = NULL, type_modifier = NULL WHERE attnum IS NOT NULL;
+  UPDATE integratedb.claim_relation AS cr
+     SET relid = (SELECT r.oid FROM integratedb.readable_relation AS r
+                   WHERE r.schema_name = cr.schema_name AND r.relation_name = cr.relation_name);
+
+  UPDATE integratedb.claim_column AS cc
+     SET attnum = (SELECT a.attnum FROM pg_attribute AS a
+                    WHERE a.attrelid = cr.relid AND a.attname = cc.column_name AND a.attnum > 0 AND NOT a.attisdropped),
+         type_oid = NULL,
+         type_modifier = NULL
+    FROM integratedb.claim_relation AS cr
+   WHERE cr.id = cc.relation_id;
 
   -- Old and new identifiers may overlap: the rows are taken out and put back under the new ones.
   WITH old AS (
@@ -119,4 +128,4 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.forget_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name.';
+COMMENT ON FUNCTION integratedb.find_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name.';

@@ -54,30 +54,33 @@ $$;
 COMMENT ON FUNCTION integratedb.is_armed() IS 'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or check.';
 
 CREATE OR REPLACE FUNCTION integratedb.arm()
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  unmet bigint[];
 BEGIN
   IF integratedb.is_armed() THEN
-    RETURN;
+    RETURN false;
   END IF;
 
-  PERFORM integratedb.forget_identifiers();
+  PERFORM integratedb.find_identifiers();
   UPDATE integratedb.serialisation SET armed_for = current_setting('server_version_num')::integer / 10000;
 
   -- What a restore brought back unmet is nobody's migration.
-  UPDATE integratedb.claim AS c
-     SET unmet_since = now()
-   WHERE c.unmet_since IS NULL
-     AND EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
-
-  IF EXISTS (SELECT FROM integratedb.claim) THEN
-    PERFORM integratedb.sync_all();
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
+  IF cardinality(unmet) > 0 THEN
+    UPDATE integratedb.claim AS c
+       SET unmet_since = now()
+     WHERE c.id = ANY (unmet)
+       AND c.id <> ALL (integratedb.made_unmet_here(unmet));
   END IF;
+
+  RETURN true;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.arm() IS 'Makes enforcement whole again after a restore or pg_upgrade; does nothing otherwise. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.arm() IS 'Makes enforcement whole again after a restore or pg_upgrade; returns whether that was due: then everything is to be synced. The caller holds the lock.';

@@ -78,6 +78,9 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
+DECLARE
+  context text;
+  may_secure_rows boolean := false;
 BEGIN
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
@@ -85,6 +88,13 @@ BEGIN
 
   -- Some tools say SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration.
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+
+  -- No catalog tells which kind of ALTER TABLE it was. The words of a client's own statement do; context has a second
+  -- line when the statement ran inside a function.
+  IF tg_tag = 'ALTER TABLE' THEN
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    may_secure_rows := current_query() ~* 'security|owner' OR context ~ E'\n';
+  END IF;
 
   WITH command AS (
     SELECT d.command_tag,
@@ -118,9 +128,11 @@ BEGIN
      WHERE NOT c.is_member OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
   )
   INSERT INTO integratedb.ddl_event
-         (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited, query, check_queued)
+         (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited, may_secure_rows,
+          query, check_queued)
   SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
          NOT k.is_member,
+         may_secure_rows,
          CASE WHEN k.position = 1 AND NOT q.logged THEN integratedb.masked_query() END,
          k.checked AND k.position_of_kind = 1 AND NOT q.queued
     FROM kept AS k

@@ -117,35 +117,54 @@ STABLE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Evidence that it was this transaction: it dropped the relation, or wrote the catalog row that says what is wrong.
-  -- A table's row type has its name and moves with it, but is not written by other changes of the table.
+  -- Evidence that it was this transaction: it dropped what the baseline has, or wrote the catalog row that says what is
+  -- wrong. A table's row type has its name and moves with it, but is not written by other changes of the table.
+  WITH event AS MATERIALIZED (
+    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
+  )
   SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}')
     FROM integratedb.problems_of(claims) AS p
-   WHERE (p.property IN ('table', 'privilege', 'row_security')
+    JOIN integratedb.claim AS c ON c.id = p.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    LEFT JOIN pg_class AS k ON k.oid = p.relid
+    LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
+    LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    LEFT JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attnum = p.attnum
+    LEFT JOIN pg_type AS t ON t.oid = a.atttypid
+    LEFT JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
+   WHERE (p.relation_name IS NULL
+          AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema' AND (e.dropped OR e.command_tag = 'ALTER SCHEMA')))
+      OR (p.present_relid IS DISTINCT FROM p.relid
+          AND (integratedb.is_own_xid(row_type.xmin)
+               OR integratedb.is_own_xid(n.xmin)
+               OR EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL)))
+      -- After a restore, and where an alternative never was, there are only names to go by.
+      OR (p.relid IS NULL
           AND EXISTS (
-            SELECT FROM integratedb.ddl_event AS e
-             WHERE e.xid = pg_current_xact_id()
-               AND (e.object_type = 'schema'
-                    OR e.command_tag = 'DROP OWNED'
-                    OR (e.dropped AND e.objid = p.relid)
-                    OR (p.property = 'privilege' AND e.command_tag = 'REVOKE')
-                    OR (p.property = 'row_security' AND e.relation_name = p.relation_name))))
-      OR EXISTS (
-        SELECT FROM pg_class AS k
-          JOIN pg_type AS t ON t.oid = k.reltype
-          JOIN pg_namespace AS n ON n.oid = k.relnamespace
-         WHERE k.oid IN (p.relid, p.present_relid)
-           AND (integratedb.is_own_xid(t.xmin)
-                OR (p.property = 'table' AND integratedb.is_own_xid(n.xmin))
-                OR (p.property IN ('privilege', 'row_security') AND integratedb.is_own_xid(k.xmin))))
-      OR EXISTS (
-        SELECT FROM pg_attribute AS a
-          LEFT JOIN pg_type AS t ON t.oid = a.atttypid
-          LEFT JOIN pg_namespace AS n ON n.oid = t.typnamespace
-         WHERE ((a.attrelid = p.relid AND a.attnum = p.attnum) OR (a.attrelid = p.present_relid AND a.attnum = p.present_attnum))
-           AND (integratedb.is_own_xid(a.xmin)
-                OR (p.property <> 'privilege' AND integratedb.is_own_xid(t.xmin))
-                OR (p.property = 'type' AND integratedb.is_own_xid(n.xmin))))
+            SELECT FROM event AS e
+              LEFT JOIN pg_class AS m ON m.oid = e.objid AND e.classid = 'pg_class'::regclass
+              LEFT JOIN pg_type AS mt ON mt.oid = m.reltype
+             WHERE (e.dropped AND e.relation_name = p.relation_name AND e.column_name IS NULL)
+                OR (e.command_tag LIKE 'ALTER %' AND integratedb.is_own_xid(mt.xmin))))
+      OR (p.attnum IS NULL
+          AND p.property = 'column'
+          AND EXISTS (SELECT FROM event AS e WHERE e.relation_name = p.relation_name AND (e.column_name IS NULL OR e.column_name = p.field)))
+      OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
+          AND (integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(t.xmin) OR integratedb.is_own_xid(tn.xmin)))
+      -- What we granted goes by REVOKE only; what came otherwise may go with a change of the owner.
+      OR (p.property = 'privilege'
+          AND (integratedb.is_own_xid(k.xmin) OR integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(n.xmin))
+          AND (EXISTS (SELECT FROM event AS e WHERE e.command_tag IN ('REVOKE', 'DROP OWNED'))
+               OR NOT EXISTS (
+                 SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.relid = p.relid AND g.attnum = p.attnum
+                 UNION ALL
+                 SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.namespace_oid = n.oid AND p.field IS NULL)))
+      OR (p.property = 'row_security'
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE (e.object_type = 'policy' AND e.relation_name = p.relation_name)
+                OR e.command_tag = 'DROP OWNED'
+                OR (e.may_secure_rows AND e.objid = p.relid AND integratedb.is_own_xid(k.xmin))))
 $$;
 
 COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';
@@ -302,6 +321,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
+  newly_armed boolean;
   everything boolean;
   touched bigint[];
   unmet bigint[];
@@ -310,15 +330,16 @@ DECLARE
   refusal integratedb.refusal;
 BEGIN
   PERFORM integratedb.take_lock();
-  PERFORM integratedb.arm();
+  newly_armed := integratedb.arm();
 
-  SELECT coalesce(bool_or(e.command_tag IN ('GRANT', 'REVOKE', 'DROP OWNED', 'INTEGRATEDB SYNC')), false)
+  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('GRANT', 'REVOKE', 'DROP OWNED', 'INTEGRATEDB SYNC')), false)
     INTO everything
     FROM integratedb.ddl_event AS e
    WHERE e.xid = pg_current_xact_id()
      AND e.checked;
 
-  touched := integratedb.touched_claims(pg_current_xact_id());
+  touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
+                  ELSE integratedb.touched_claims(pg_current_xact_id()) END;
 
   IF everything THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
@@ -335,7 +356,7 @@ BEGIN
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
-    PERFORM integratedb.follow(met, integratedb.touched_relations(pg_current_xact_id()));
+    PERFORM integratedb.follow(met, CASE WHEN NOT newly_armed THEN integratedb.touched_relations(pg_current_xact_id()) END);
 
     pending := ARRAY(
       SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (touched)

@@ -207,9 +207,12 @@ BEGIN
   PERFORM integratedb.lock_relations(
     (parsed -> 'relations') || coalesce(integratedb.parse_specification(old_document, kind) -> 'relations', '[]'));
   PERFORM integratedb.take_lock();
-  PERFORM integratedb.arm();
+  IF integratedb.arm() THEN
+    PERFORM integratedb.sync_all();
+  END IF;
 
-  -- Again, now that nothing moves: the tables may have changed hands, the document may have been replaced.
+  -- Again, now that nothing moves: the stakeholder may be gone, the tables in other hands, the document replaced.
+  PERFORM integratedb.find_stakeholder(stakeholder);
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind;
   is_responsible := integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
 

@@ -16,6 +16,7 @@ CREATE TABLE integratedb.ddl_event (
   dropped boolean NOT NULL DEFAULT false,
   checked boolean NOT NULL DEFAULT true,
   audited boolean NOT NULL DEFAULT true,
+  may_secure_rows boolean NOT NULL DEFAULT false,
   query text,
   reason text,
   check_queued boolean NOT NULL DEFAULT false,
@@ -44,6 +45,7 @@ COMMENT ON COLUMN integratedb.ddl_event.objid IS 'Object identifier in that cata
 COMMENT ON COLUMN integratedb.ddl_event.dropped IS 'Whether the object was dropped.';
 COMMENT ON COLUMN integratedb.ddl_event.checked IS 'Whether claims are validated after it; false for what is logged only.';
 COMMENT ON COLUMN integratedb.ddl_event.audited IS 'Whether it belongs in the log; false for members of extensions, whose rows live until the check only.';
+COMMENT ON COLUMN integratedb.ddl_event.may_secure_rows IS 'Whether the statement may have turned row level security on, or moved the table to another owner: by its words, or because it ran inside a function, whose words are not known.';
 COMMENT ON COLUMN integratedb.ddl_event.query IS 'The client''s statement, on the first row of a transaction, cut at 8 kB, PASSWORD literals masked.';
 COMMENT ON COLUMN integratedb.ddl_event.reason IS 'The reason given to integratedb_override().';
 COMMENT ON COLUMN integratedb.ddl_event.check_queued IS 'Whether this row carries the transaction''s check at COMMIT.';

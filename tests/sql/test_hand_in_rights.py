@@ -111,10 +111,13 @@ def test_a_member_of_the_owner_may(superuser, connect):
     ],
 )
 def test_whole_schemas_and_what_does_not_exist_yet_need_an_admin(owner, admin, superuser, match):
-    with refused("42501"):
-        hand_in(owner, match)
+    for matches in ([match], [ORDERS, match]):
+        with refused("42501"):
+            hand_in(owner, *matches)
     assert stored(superuser) == []
     hand_in(admin, match)
+    with refused("42501"):
+        hand_in(owner, ORDERS)
 
 
 def test_a_stakeholder_may_hand_in_its_own_tables_for_itself_and_others(reporter, stakeholder, admin):
