@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM integratedb.claim_column)
 
 def main() -> bool:
     print(
-        "naive: 5,000 claimed columns in 500 tables of 10 columns, against a subquery over information_schema each",
+        "naive: 5,000 claimed columns in 500 tables of 10 columns, against subqueries over information_schema for each",
         flush=True,
     )
     with fresh_database("bench_naive") as database, connect(database) as session:

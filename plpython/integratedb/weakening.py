@@ -106,7 +106,7 @@ def _names(field: Field) -> _Names:
 
 
 def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: frozenset[str] | None) -> bool:
-    return old == ALL or set(new) <= set(old) or set(old) == everything
+    return old == ALL or set(new) <= set(old) or frozenset(old) == everything
 
 
 def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alternative) -> bool:

@@ -108,11 +108,13 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
   UPDATE integratedb.serialisation SET taken = taken + 1;
 EXCEPTION
   WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => SQLSTATE,
       message => format('a claim or a migration in another transaction came in between: %s', SQLERRM),
       detail => NULL,

@@ -37,9 +37,10 @@ DECLARE
   parts CONSTANT text[] := regexp_match(
     given, '^("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62})[.]("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62}|[*])$');
   names text[];
+  refused boolean;
 BEGIN
   IF parts IS NULL THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '22023',
       message => format('not a table path: %s', coalesce(quote_literal(left(given, 80)), 'null')),
       detail => NULL,

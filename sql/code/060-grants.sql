@@ -192,8 +192,10 @@ VOLATILE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
-  PERFORM integratedb.refuse(
+  refused := integratedb.refuse(
     code => '54000',
     message => format('%s has too many grantees: stakeholder %s cannot be added', object, stakeholder),
     detail => 'Postgres keeps the access list of a schema, table or column in one catalog row, which holds about 2,440 grantees.',
@@ -286,6 +288,8 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
   -- While this row is there the event triggers know a GRANT or REVOKE for ours.
   INSERT INTO integratedb.own_change DEFAULT VALUES;
@@ -300,7 +304,7 @@ EXCEPTION
     IF SQLSTATE = 'XX000' AND SQLERRM !~ '^(tuple concurrently|cache lookup failed)' THEN
       RAISE;
     END IF;
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => CASE WHEN SQLSTATE IN ('40P01', '55P03') THEN SQLSTATE ELSE '40001' END,
       message => format('another transaction changed the same relations or privileges: %s', SQLERRM),
       detail => NULL,

@@ -10,12 +10,13 @@ AS $$
 DECLARE
   -- COLLATE "C": other collations' lower() turns some letters of other alphabets, such as the Kelvin sign, into ASCII ones.
   normalised CONSTANT text := lower(btrim(given, E' \t\r\n') COLLATE "C");
+  refused boolean;
 BEGIN
   IF normalised IS NULL
      OR normalised !~ '^[a-z_][a-z0-9_]{0,31}$'
      OR normalised ~ '^(pg_|integratedb)'
      OR normalised IN ('public', 'none', 'information_schema') THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB06',
       message => format('invalid stakeholder name: %s', coalesce(quote_literal(left(given, 80)), 'null')),
       detail => NULL,
@@ -37,10 +38,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   found_row integratedb.stakeholder;
+  refused boolean;
 BEGIN
   SELECT st.* INTO found_row FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(given, E' \t\r\n') COLLATE "C");
   IF NOT FOUND THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB04',
       message => format('unknown stakeholder: %s', coalesce(quote_literal(left(given, 80)), 'null')),
       detail => NULL,
@@ -66,9 +68,10 @@ DECLARE
     WHEN EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = wanted) THEN 'a role'
     WHEN EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = wanted) THEN 'a schema'
   END;
+  refused boolean;
 BEGIN
   IF taken_by IS NOT NULL THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB05',
       message => format('stakeholder exists: %s is taken by %s', quote_literal(wanted), taken_by),
       detail => NULL,

@@ -10,9 +10,10 @@ AS $$
 DECLARE
   limit_in_bytes CONSTANT integer := 1000000;
   size_in_bytes CONSTANT integer := octet_length(spec::text);
+  refused boolean;
 BEGIN
   IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
@@ -58,6 +59,7 @@ AS $$
 DECLARE
   old_parsed jsonb;
   forbidden text;
+  refused boolean;
 BEGIN
   IF integratedb.is_admin(caller) THEN
     RETURN true;
@@ -83,7 +85,7 @@ BEGIN
 
   -- Where neither names a relation, nobody but an admin or the stakeholder has a say.
   IF forbidden IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, stakeholder,
                         coalesce(': it could not GRANT SELECT on ' || forbidden, '')),
@@ -107,6 +109,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   relation record;
+  refused boolean;
 BEGIN
   -- In name order, so that two claims cannot deadlock each other.
   FOR relation IN
@@ -126,7 +129,7 @@ BEGIN
       WHEN undefined_table OR invalid_schema_name THEN
         NULL; -- dropped or renamed since: the expansion sees what there is
       WHEN deadlock_detected OR lock_not_available THEN
-        PERFORM integratedb.refuse(
+        refused := integratedb.refuse(
           code => SQLSTATE,
           message => format('%s is locked by another transaction: %s', integratedb.path_of(relation.schema_name, relation.relation_name), SQLERRM),
           detail => NULL,
@@ -145,8 +148,10 @@ VOLATILE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
-  PERFORM integratedb.refuse(
+  refused := integratedb.refuse(
     code => 'IDB02',
     message => format('invalid specification: %s (at %s%s)', refusals #>> '{0,0}', refusals #>> '{0,1}',
                       CASE jsonb_array_length(refusals) WHEN 1 THEN '' ELSE format('; %s more in DETAIL', jsonb_array_length(refusals) - 1) END),
@@ -166,10 +171,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   problems jsonb;
+  refused boolean;
 BEGIN
   SELECT jsonb_agg(p.problem) INTO problems FROM integratedb.describe_unmet(claims) AS d CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
 
-  PERFORM integratedb.refuse(
+  refused := integratedb.refuse(
     code => 'IDB03',
     message => format('claim not met: %s%s', problems #>> '{0,message}',
                       CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
@@ -285,12 +291,13 @@ AS $$
 DECLARE
   owner integratedb.stakeholder;
   document jsonb;
+  refused boolean;
 BEGIN
   PERFORM integratedb.require_admin_or_self(stakeholder);
   owner := integratedb.find_stakeholder(stakeholder);
 
   IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
@@ -318,10 +325,12 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
   IF NOT integratedb.is_admin(integratedb.caller())
      AND lower(btrim(stakeholder, E' \t\r\n') COLLATE "C") IS DISTINCT FROM integratedb.caller()::text THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '42501',
       message => format('permission denied: role %I is neither stakeholder %s nor an admin', integratedb.caller(), coalesce(quote_literal(left(stakeholder, 80)), 'null')),
       detail => NULL,

@@ -162,9 +162,11 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- writes the audit log
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
   IF btrim(coalesce(reason, '')) = '' THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => '22023',
       message => 'an override needs a reason',
       detail => NULL,

@@ -7,9 +7,11 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- writes a table that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
   IF integratedb.setting_value(setting) IS NULL THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB07',
       message => format('unknown setting: %s', coalesce(quote_literal(left(setting, 80)), 'null')),
       detail => NULL,
@@ -17,7 +19,7 @@ BEGIN
   END IF;
 
   IF setting = 'enforcement' AND (value IS NULL OR value NOT IN ('commit', 'explicit')) THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB07',
       message => format('invalid value for setting enforcement: %s', coalesce(quote_literal(left(value, 80)), 'null')),
       detail => NULL,
@@ -25,7 +27,7 @@ BEGIN
   END IF;
 
   IF setting = 'ddl_event_retention' AND NOT integratedb.is_positive_interval(value) THEN
-    PERFORM integratedb.refuse(
+    refused := integratedb.refuse(
       code => 'IDB07',
       message => format('invalid value for setting ddl_event_retention: %s', coalesce(quote_literal(left(value, 80)), 'null')),
       detail => NULL,

@@ -175,7 +175,8 @@ AS $$
     SELECT s.name, s.created, p.slot_name IS NOT NULL AS is_there, p.active_pid, p.wal_status,
            pg_current_wal_lsn() - p.confirmed_flush_lsn AS lag_bytes,
            pg_current_wal_lsn() - p.restart_lsn AS wal_kept,
-           (SELECT a.reply_time FROM pg_stat_replication AS a WHERE a.pid = p.active_pid) AS heard_at
+           (SELECT a.reply_time FROM pg_stat_replication AS a WHERE a.pid = p.active_pid) AS heard_at,
+           (SELECT coalesce(extract(epoch FROM a.flush_lag), 0) FROM pg_stat_replication AS a WHERE a.pid = p.active_pid) AS lag_s
       FROM integratedb.slot AS s
       LEFT JOIN pg_replication_slots AS p ON p.slot_name = s.name
      WHERE integratedb.is_admin(integratedb.caller())
@@ -200,8 +201,9 @@ AS $$
              (1, format('slot %s', s.name), CASE WHEN NOT s.is_there THEN 'LOST' WHEN s.wal_status = 'lost' THEN 'LOST: its WAL was removed'
                                                  WHEN s.active_pid IS NULL THEN 'no daemon is connected' ELSE 'streaming' END),
              (2, format('slot %s lag, bytes', s.name), s.lag_bytes::text),
-             (3, format('slot %s heard of, seconds ago', s.name), round(extract(epoch FROM clock_timestamp() - s.heard_at), 1)::text),
-             (4, format('slot %s WAL kept, bytes', s.name), s.wal_kept::text)) AS v (position, fact, value)
+             (3, format('slot %s lag, seconds', s.name), round(s.lag_s, 1)::text),
+             (4, format('slot %s heard of, seconds ago', s.name), round(extract(epoch FROM clock_timestamp() - s.heard_at), 1)::text),
+             (5, format('slot %s WAL kept, bytes', s.name), s.wal_kept::text)) AS v (position, fact, value)
           UNION ALL
           SELECT 2, c.name, v.fact, v.value, v.position
             FROM channel AS c

@@ -47,9 +47,9 @@ ACCEPTED = {
     "grant_columns: text type variable is not sanitized": "a list of what quote_ident() gave",
     "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
-    'on_commit: never read variable "refused"': "refuse() does not return; assigned, it stays out of the CONTEXT",
-    'integratedb_validate_migration: never read variable "refused"': "likewise",
 }
+# refuse() does not return; assigned to something, its call stays out of the CONTEXT that a client sees.
+REFUSED = 'never read variable "refused"'
 
 # By kind of object: who tells whether a role has a privilege, and the privileges.
 TABLE = ("has_table_privilege", ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"])
@@ -232,4 +232,4 @@ def test_plpgsql_check_finds_nothing_else(superuser: Session):
            f.oid,
            CASE f.prorettype WHEN 'trigger'::regtype THEN 'integratedb.ddl_event'::regclass ELSE 0 END,
            fatal_errors => false, other_warnings => true, extra_warnings => true, security_warnings => true) AS c""")
-    assert {f"{name}: {message}" for name, message in found} - set(ACCEPTED) == set()
+    assert {f"{name}: {message}" for name, message in found if message != REFUSED} - set(ACCEPTED) == set()

@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -207,12 +207,12 @@ def test_connections_that_never_log_in_do_no_harm(shop: Shop) -> None:
     shop.notify({"type": "SOCKET"})
     daemon = shop.daemon()
     before = daemon.resident_mb()
-    for _ in range(10):
+    for _ in range(3):
         with ExitStack() as stack:
             for number in range(1000):
                 peer = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
                 if number % 2:
-                    with pytest.MonkeyPatch.context():
+                    with suppress(OSError):  # beyond so many, connections are dropped at once
                         peer.sendall(b"GET /v1/notifications/SOCKET HTTP/1.1\r\n")
     eventually(lambda: daemon.get("/live")[0] == 200)
     assert daemon.resident_mb() - before < 60

@@ -69,8 +69,6 @@ class ReplicationConnection:
     def __init__(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._readable = asyncio.Event()
-        self._watching = False
 
     @classmethod
     async def open(cls, dsn: str) -> ReplicationConnection:
@@ -80,9 +78,6 @@ class ReplicationConnection:
 
     async def close(self) -> None:
         """Disconnect."""
-        if self._watching:
-            asyncio.get_running_loop().remove_reader(self._pgconn.socket)
-            self._watching = False
         await self._connection.close()
 
     async def system(self) -> System:
@@ -115,8 +110,6 @@ class ReplicationConnection:
             if state in ("42704", "55000", "58P01"):
                 raise SlotUnusableError(message)
             raise StreamEndedError(message)
-        asyncio.get_running_loop().add_reader(self._pgconn.socket, self._readable.set)
-        self._watching = True
 
     async def read(self) -> list[memoryview]:
         """Wait for messages and return those that are there."""
@@ -134,11 +127,21 @@ class ReplicationConnection:
                         raise StreamEndedError(pgconn.get_error_message() or "the server ended the stream")
                 if messages:
                     return messages
-                await self._readable.wait()
-                self._readable.clear()
+                await self._readable()
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
+
+    async def _readable(self) -> None:
+        # Watched only while waiting: a socket that has something would wake the loop again and again.
+        loop = asyncio.get_running_loop()
+        readable = loop.create_future()
+        socket = self._pgconn.socket
+        loop.add_reader(socket, readable.set_result, None)
+        try:
+            await readable
+        finally:
+            loop.remove_reader(socket)
 
     def confirm(self, lsn: int, received_lsn: int) -> None:
         """Tell the server that everything up to `lsn` may be forgotten."""

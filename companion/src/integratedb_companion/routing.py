@@ -133,10 +133,24 @@ class Router:
         outputs = {kind: tuple(self._outputs(relation, kind)) for kind in EVENTS}
         plan = None
         if any(outputs.values()):
-            key = tuple(index for index, column in enumerate(relation.columns) if column.key)
-            plan = Plan(outputs, outputs["INSERT"], key)
+            plan = Plan(outputs, outputs["INSERT"], self._key(relation))
         self._plans[relid] = plan
         return plan
+
+    def _key(self, relation: Relation) -> tuple[int, ...]:
+        """The columns that order is kept by; none where nobody delivers concurrently, which costs less."""
+        concurrent = {
+            channel.id
+            for state in self._states.values()
+            for channel in state.channels
+            if channel.settings.get("concurrency", 1) > 1
+        }
+        wanted = any(
+            route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids)
+            for state in self._states.values()
+            for route in state.routes
+        )
+        return tuple(index for index, column in enumerate(relation.columns) if column.key and wanted)
 
     def _outputs(self, relation: Relation, kind: str) -> Iterable[Output]:
         for state in self._states.values():

@@ -29,6 +29,7 @@ WINDOW_BYTES = 4 << 20
 SEND_EVENTS = 50
 #: What may wait in the connection of a broadcast client before it counts as too slow.
 BACKLOG_BYTES = 1 << 20
+DISMISS_S = 3
 
 
 class SocketChannel(Protocol):
@@ -170,7 +171,11 @@ class BroadcastSocket:
         await asyncio.gather(*(client.close(GONE, "the channel is being changed") for client in list(self._clients)))
 
     async def _dismiss(self, client: ServerConnection) -> None:
-        await client.close(TOO_SLOW, "too slow")
+        try:
+            async with asyncio.timeout(DISMISS_S):
+                await client.close(TOO_SLOW, "too slow")
+        except TimeoutError:  # it does not even read that
+            client.transport.abort()
 
 
 def _parse_ack(frame: str | bytes) -> Key | None:
