@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -97,6 +98,9 @@ class Daemon:
             server = await self._listen()
             log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
             await self._attach()
+            # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
             for work in (self._spill.run(), self._confirm(), self._keep_house(), self._follow()):
                 self._start(work)
             stop = asyncio.create_task(self._stop.wait())

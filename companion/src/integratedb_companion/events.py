@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from orjson import dumps
 
-from .json_values import Converter, TypeStructure, converter
+from .json_values import Converter, TypeStructure, as_is, converter
 from .pgoutput import POSTGRES_EPOCH_S, UNCHANGED, Begin, Relation, Row, Value, format_lsn
 
 ROW_TYPES: Final = {kind: f"integratedb.row.{kind.lower()}" for kind in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")}
@@ -112,15 +112,24 @@ class Projection:
             for kind in ROW_TYPES
         }
         self._insert_head = self._head["INSERT"]
+        # Without a converter where there is nothing to convert: a call for each value would be felt.
+        self._insert_columns = [
+            (index, name, None if convert is as_is else convert) for index, name, convert in self._columns
+        ]
 
     def insert(self, transaction: Transaction, position: int, new: Row) -> bytes:
         """The event of a new row."""
         # The same as _event("INSERT", ...), spelled out: this is the path that nearly all events take.
-        parts = []
-        for index, name, convert in self._columns:
-            value = new[index]
-            # The stream never leaves out the value of a row that is new.
-            parts.append(name + b"null" if value is None else name + convert(value))  # type: ignore[arg-type]
+        parts: list[bytes] = []
+        append = parts.append
+        for index, name, convert in self._insert_columns:
+            value: bytes | None = new[index]  # type: ignore[assignment]  # the stream has all of a row that is new
+            if value is None:
+                append(name + b"null")
+            elif convert is None:
+                append(name + value)
+            else:
+                append(name + convert(value))
         return b'%b%08X%b%b","data":{"record":{%b},"old":null,"changed":null%b' % (
             transaction.head,
             position,

@@ -58,7 +58,8 @@ def text(value: bytes) -> bytes:
         return dumps(value.decode(errors="replace"))
 
 
-def _as_is(value: bytes) -> bytes:
+def as_is(value: bytes) -> bytes:
+    """A value whose text is JSON already."""
     return value
 
 
@@ -72,6 +73,8 @@ def _number(value: bytes) -> bytes:
 
 
 def _timestamp(value: bytes) -> bytes:
+    if value[-3:] == b"+00" and value[10:11] == b" ":  # nearly all there are
+        return b'"%bT%b:00"' % (value[:10], value[11:])
     if not value[:1].isdigit():  # infinity, -infinity
         return text(value)
     moment, era, _ = value.partition(b" BC")
@@ -82,14 +85,14 @@ def _timestamp(value: bytes) -> bytes:
 
 _SCALARS: Final[dict[int, Converter]] = {
     BOOL: _boolean,
-    INT2: _as_is,
-    INT4: _as_is,
-    INT8: _as_is,
+    INT2: as_is,
+    INT4: as_is,
+    INT8: as_is,
     FLOAT4: _number,
     FLOAT8: _number,
     NUMERIC: _number,
-    JSON: _as_is,
-    JSONB: _as_is,
+    JSON: as_is,
+    JSONB: as_is,
     TIMESTAMP: _timestamp,
     TIMESTAMPTZ: _timestamp,
 }

@@ -173,18 +173,19 @@ def _row(data: bytes, at: int) -> tuple[Row, int]:
     row: Row = []
     count = data[at] << 8 | data[at + 1]
     at += 2
-    from_bytes = int.from_bytes
+    append = row.append
+    length_at = _UINT32.unpack_from
     for _ in range(count):
         kind = data[at]
         if kind == _TEXT:
             start = at + 5
-            at = start + from_bytes(data[at + 1 : start], "big")
-            row.append(data[start:at])
+            at = start + length_at(data, at + 1)[0]
+            append(data[start:at])
         elif kind == _NULL:
-            row.append(None)
+            append(None)
             at += 1
         elif kind == _UNCHANGED:
-            row.append(UNCHANGED)
+            append(UNCHANGED)
             at += 1
         else:
             raise ProtocolError(f"unknown kind of column value {data[at : at + 1]!r}")
@@ -217,7 +218,7 @@ def _insert(data: bytes) -> Insert:
     new, end = _row(data, 6)
     if end != len(data):
         _ends(data, end)
-    return Insert(int.from_bytes(data[1:5], "big"), new)
+    return Insert(_UINT32.unpack_from(data, 1)[0], new)
 
 
 def _update(data: bytes) -> Update:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from hiredis import pack_command
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from .addresses import AddressPolicy
 from .delivery import Outcome
@@ -45,6 +46,7 @@ class RedisSink:
         self._policy = policy
         self._client: Redis | None = None
         self._scripting = True
+        self._loaded: bytes | None = None
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order. Some may arrive although the attempt fails: they arrive again."""
@@ -61,7 +63,7 @@ class RedisSink:
 
     async def close(self) -> None:
         """Close the connection."""
-        client, self._client = self._client, None
+        client, self._client, self._loaded = self._client, None, None
         if client is not None:
             await client.aclose()
 
@@ -82,7 +84,7 @@ class RedisSink:
             script = _PUBLISH if self._topic else _XADD
             maxlen = "" if self._maxlen is None else str(self._maxlen)
             try:
-                await client.register_script(script)(keys=[self._key], args=[maxlen, *payloads])
+                await self._run(client, script, [self._key.encode(), maxlen.encode(), *payloads])
             except NoPermissionError:
                 self._scripting = False
             except ResponseError as problem:
@@ -98,3 +100,21 @@ class RedisSink:
             else:
                 pipeline.xadd(self._key, {"event": payload}, maxlen=self._maxlen, approximate=True)
         await pipeline.execute()
+
+    async def _run(self, client: Redis, script: str, arguments: list[bytes]) -> None:
+        # Packed by the C library: the client's own packing would take longer than all the rest.
+        if self._loaded is None:
+            self._loaded = str(await client.script_load(script)).encode()
+        connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            command = (b"EVALSHA", self._loaded, b"1", *arguments)
+            await connection.send_packed_command(pack_command(command))  # type: ignore[arg-type]
+            await connection.read_response()
+        except NoScriptError:
+            self._loaded = None
+            await client.eval(script, 1, *arguments)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await client.connection_pool.release(connection)

@@ -135,9 +135,9 @@ class ReplicationConnection:
     async def _readable(self) -> None:
         # Watched only while waiting: a socket that has something would wake the loop again and again.
         loop = asyncio.get_running_loop()
-        readable = loop.create_future()
+        readable: asyncio.Future[None] = loop.create_future()
         socket = self._pgconn.socket
-        loop.add_reader(socket, readable.set_result, None)
+        loop.add_reader(socket, _wake, readable)
         try:
             await readable
         finally:
@@ -159,3 +159,8 @@ class ReplicationConnection:
             [(result.get_value(row, column) or b"").decode() for column in range(result.nfields)]
             for row in range(result.ntuples)
         ]
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -87,11 +87,11 @@ class StreamReader:
     def take(self, data: bytes | memoryview) -> Keepalive | ControlCommit | None:
         """Take one message; returns what the caller must do something about."""
         payload = frame(data)
-        if isinstance(payload, Keepalive):
+        if type(payload) is Keepalive:
             if self._transaction is None:
                 self._progress.seen(payload.wal_end)
             return payload
-        message = decode(payload)
+        message = decode(payload)  # type: ignore[arg-type]
         return self._handlers[type(message)](message)
 
     def _partial_position(self) -> int:
