@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+GATHER_FROM = 20
+GATHER_S = 0.001
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 300.0
 
@@ -80,6 +82,10 @@ class Delivery:
                 events = await _unless(stopping, self._queue.peek(self._sink.window))
                 if events is None:
                     return
+                if GATHER_FROM < len(events) < self._sink.window // 2:
+                    # Many are coming: what an attempt costs is shared by more after a moment.
+                    await asyncio.sleep(GATHER_S)
+                    events = await self._queue.peek(self._sink.window)
                 pause_s = await self._attempt(events)
                 if pause_s is None:
                     return

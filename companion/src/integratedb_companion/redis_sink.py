@@ -34,7 +34,7 @@ return #ARGV - 1
 class RedisSink:
     """Sends to one stream or topic."""
 
-    window = 500
+    window = 2000
 
     def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy) -> None:
         self._url: str = settings["url"]

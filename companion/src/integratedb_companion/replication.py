@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
 #: How many messages are taken from the connection before others get their turn.
-BATCH_MESSAGES = 500
+BATCH_MESSAGES = 250
 
 #: What makes the text form of values a fixed one.
 PINNED_SETTINGS = {
@@ -115,6 +115,7 @@ class ReplicationConnection:
         """Wait for messages and return those that are there."""
         pgconn = self._pgconn
         messages: list[memoryview] = []
+        looked = False
         try:
             while True:
                 while len(messages) < BATCH_MESSAGES:
@@ -127,7 +128,9 @@ class ReplicationConnection:
                         raise StreamEndedError(pgconn.get_error_message() or "the server ended the stream")
                 if messages:
                     return messages
-                await self._readable()
+                if looked:
+                    await self._readable()
+                looked = True  # the first look costs less than to ask whether there is something to see
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
