@@ -78,5 +78,5 @@ def report(what: str, ours: float, peer: float, bar: float | None = None) -> boo
     """Print ours, its peer, their ratio and the bar; false when the bar is missed."""
     ratio = ours / peer
     verdict = "" if bar is None else f"  bar {bar:g}: {'met' if ratio <= bar else 'MISSED'}"
-    print(f"  {what}: {ours * 1000:.2f} ms against {peer * 1000:.2f} ms, ratio {ratio:.2f}{verdict}", flush=True)
+    print(f"  {what}: {ours * 1000:.2f} ms against {peer * 1000:.2f} ms, ratio {ratio:.3g}{verdict}", flush=True)
     return bar is None or ratio <= bar

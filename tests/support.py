@@ -88,3 +88,13 @@ def refused(sqlstate: str, match: str | None = None) -> Iterator[pytest.Exceptio
     with pytest.raises(psycopg.Error, match=match) as caught:
         yield caught
     assert caught.value.sqlstate == sqlstate, f"SQLSTATE {caught.value.sqlstate}, not {sqlstate}: {caught.value}"
+
+
+def detail(refusal: pytest.ExceptionInfo[psycopg.Error]) -> str:
+    """The DETAIL of a refusal."""
+    return refusal.value.diag.message_detail or ""
+
+
+def hint(refusal: pytest.ExceptionInfo[psycopg.Error]) -> str:
+    """The HINT of a refusal."""
+    return refusal.value.diag.message_hint or ""

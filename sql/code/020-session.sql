@@ -16,7 +16,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger; the setting "role" cannot be set without membership. What runs for somebody else (REINDEX, ANALYZE of a foreign index expression) cannot use it: every caller queues a deferred trigger, which Postgres refuses there.';
+COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger; the setting "role" cannot be set without membership. Code that runs for somebody else (index expressions under REINDEX or ANALYZE) would pass for that one: hand_in() makes sure that it is not in such a place.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean

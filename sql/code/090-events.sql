@@ -7,11 +7,16 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- A literal that the cut left open is masked to the end.
+  -- Between the word and the literal there may be comments; a literal may go on in the next line; one that the cut left
+  -- open is masked to the end. The first quantifier decides for a whole expression whether it takes the most or the least.
   SELECT left(
     regexp_replace(
-      regexp_replace(left(current_query(), 8192), '(\mpassword\s+)(e|u&)?''([^''\\]|\\.|'''')*(''|$)', '\1''***''', 'gi'),
-      '(\mpassword\s+)\$(\w*)\$.*?(\$\2\$|$)', '\1''***''', 'gi'),
+      regexp_replace(
+        left(current_query(), 8192),
+        '(\mpassword(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*)(?:e|u&)?''(?:[^''\\]|\\.|'''')*(?:''|$)(?:\s*\n\s*''(?:[^''\\]|\\.|'''')*(?:''|$))*',
+        '\1''***''', 'gi'),
+      '(\mpassword(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*?)\$(\w*)\$.*?(?:\$\2\$|$)',
+      '\1''***''', 'gi'),
     8192)
 $$;
 
@@ -183,11 +188,12 @@ BEGIN
        -- What goes with its table says nothing of its own; a dropped index is told from its table's by nothing but "original".
        AND (d.is_relation OR d.original OR d.object_type IN ('schema', 'extension')
             OR (d.object_type NOT IN ('index', 'table constraint')
+                -- Row types, and arrays.
+                AND (d.object_type <> 'type' OR d.normal)
                 AND NOT EXISTS (
                   SELECT FROM gone AS r
                    WHERE r.is_relation
-                     AND (r.schema_name, r.object_name)
-                         = (d.address_names[1], CASE d.object_type WHEN 'type' THEN ltrim(rtrim(d.object_name, '[]'), '_') ELSE d.address_names[2] END))))
+                     AND (r.schema_name, r.object_name) = (d.address_names[1], d.address_names[2]))))
        -- An extension's members go with it; what else goes by CASCADE is somebody's.
        AND (tg_tag <> 'DROP EXTENSION'
             OR d.object_type = 'extension'

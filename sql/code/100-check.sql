@@ -129,7 +129,13 @@ AS $$
     LEFT JOIN pg_class AS k ON k.oid = p.relid
     LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
     LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
-    LEFT JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attnum = p.attnum
+   CROSS JOIN LATERAL (
+     -- Made anew while Python was missing: what the baseline records is another table's.
+     SELECT k.oid IS NULL AND c.sync_pending_since IS NOT NULL AS stale
+   ) AS record
+    LEFT JOIN pg_attribute AS a
+           ON a.attrelid = CASE WHEN record.stale THEN p.present_relid ELSE p.relid END
+          AND a.attnum = CASE WHEN record.stale THEN p.present_attnum ELSE p.attnum END
     LEFT JOIN pg_type AS t ON t.oid = a.atttypid
     LEFT JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
    WHERE (p.relation_name IS NULL
@@ -139,16 +145,20 @@ AS $$
                OR integratedb.is_own_xid(n.xmin)
                OR EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL)))
       -- After a restore, and where an alternative never was, there are only names to go by.
-      OR (p.relid IS NULL
+      OR ((p.relid IS NULL OR record.stale)
           AND EXISTS (
             SELECT FROM event AS e
               LEFT JOIN pg_class AS m ON m.oid = e.objid AND e.classid = 'pg_class'::regclass
               LEFT JOIN pg_type AS mt ON mt.oid = m.reltype
              WHERE (e.dropped AND e.relation_name = p.relation_name AND e.column_name IS NULL)
                 OR (e.command_tag LIKE 'ALTER %' AND integratedb.is_own_xid(mt.xmin))))
-      OR (p.attnum IS NULL
+      OR ((p.attnum IS NULL OR record.stale)
           AND p.property = 'column'
-          AND EXISTS (SELECT FROM event AS e WHERE e.relation_name = p.relation_name AND (e.column_name IS NULL OR e.column_name = p.field)))
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE e.relation_name = p.relation_name
+               AND CASE WHEN e.dropped THEN coalesce(e.column_name = p.field, true)
+                        ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
       OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
           AND (integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(t.xmin) OR integratedb.is_own_xid(tn.xmin)))
       -- What we granted goes by REVOKE only; what came otherwise may go with a change of the owner.

@@ -204,6 +204,10 @@ DECLARE
   expanded jsonb;
   unmet bigint[];
 BEGIN
+  -- Of no effect but one: Postgres refuses it (42501) where code of one role runs for another, such as the functions of an
+  -- index under REINDEX or ANALYZE. caller() would take that for the other.
+  UNLISTEN integratedb;
+
   IF parsed ? 'refusals' THEN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;

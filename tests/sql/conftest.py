@@ -59,20 +59,25 @@ def template(server: Server) -> Iterator[str]:
     """The shop of an ordinary owner, in a database that then gets the extension."""
     janitor(server, DATABASE)
     with janitor(server, TEMPLATE, as_template=True):
-        with open_session(server, server.superuser, TEMPLATE) as superuser:
-            superuser.run(f"DROP ROLE IF EXISTS {OWNER}, {ADMIN}")
-            superuser.run(f"CREATE ROLE {OWNER} LOGIN; CREATE SCHEMA shop AUTHORIZATION {OWNER}")
-            with open_session(server, OWNER, TEMPLATE) as owner:
-                owner.run((ROOT / "demo/shop.sql").read_text())
-            try:
-                superuser.run("CREATE EXTENSION integratedb CASCADE")
-            except psycopg.Error as error:
-                pytest.exit(
-                    f"CREATE EXTENSION integratedb: {error}\n(scripts/install installs what the source tree has)",
-                    returncode=2,
-                )
-            superuser.run(f"CREATE ROLE {ADMIN} LOGIN IN ROLE integratedb_admin")
+        make_shop(server, TEMPLATE)
         yield TEMPLATE
+
+
+def make_shop(server: Server, dbname: str) -> None:
+    """The shop of an ordinary owner in a database that is there, which then gets the extension, and its admin."""
+    with open_session(server, server.superuser, dbname) as superuser:
+        superuser.run(f"DROP ROLE IF EXISTS {OWNER}, {ADMIN}")
+        superuser.run(f"CREATE ROLE {OWNER} LOGIN; CREATE SCHEMA shop AUTHORIZATION {OWNER}")
+        with open_session(server, OWNER, dbname) as owner:
+            owner.run((ROOT / "demo/shop.sql").read_text())
+        try:
+            superuser.run("CREATE EXTENSION integratedb CASCADE")
+        except psycopg.Error as error:
+            pytest.exit(
+                f"CREATE EXTENSION integratedb: {error}\n(scripts/install installs what the source tree has)",
+                returncode=2,
+            )
+        superuser.run(f"CREATE ROLE {ADMIN} LOGIN IN ROLE integratedb_admin")
 
 
 @pytest.fixture

@@ -349,7 +349,16 @@ def test_a_function_cannot_set_itself_a_better_role(superuser, connect, setting)
     assert stored(superuser) == []
 
 
-@pytest.mark.parametrize("statement", ["REINDEX TABLE depot.stock", "VACUUM FULL depot.stock", "ANALYZE depot.stock"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "REINDEX TABLE depot.stock",
+        "VACUUM FULL depot.stock",
+        "ANALYZE depot.stock",
+        "BEGIN; CREATE TABLE shop.extra (); REINDEX TABLE depot.stock; COMMIT",
+        "BEGIN; SELECT integratedb_sync(); ANALYZE depot.stock; COMMIT",
+    ],
+)
 @pytest.mark.parametrize("swallow", [False, True])
 def test_code_in_an_index_cannot_hand_in_with_the_rights_of_whoever_maintains_it(
     superuser, connect, statement, swallow
@@ -374,5 +383,6 @@ def test_code_in_an_index_cannot_hand_in_with_the_rights_of_whoever_maintains_it
     else:
         with refused("42501"):
             superuser.run(statement)
+        superuser.run("ROLLBACK")
     assert stored(superuser) == []
     assert readable(superuser, "shop.orders.id") == [False]

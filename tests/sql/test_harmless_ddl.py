@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sql.conftest import Connect
 from tests.support import Session, refused
 
 CLAIMS = (
@@ -14,12 +15,17 @@ CLAIMS = (
     {"path": "shop.open_orders", "fields": ["id"]},
     {"path": "shop.sales", "fields": ["sku"]},
     {"path": "shop.order_lines", "fields": ["quantity"], "optional": True},
-    {"alternatives": [{"path": "shop.open_orders", "fields": ["total"]}, {"path": "shop.unshipped", "fields": ["total"]}]},
-)  # fmt: skip
+    {
+        "alternatives": [
+            {"path": "shop.open_orders", "fields": ["total"]},
+            {"path": "shop.unshipped", "fields": ["total"]},
+        ]
+    },
+)
 
 
 @pytest.fixture
-def reporter(claim, connect) -> Session:
+def reporter(claim, connect: Connect) -> Session:
     """A stakeholder that claims something of every kind of relation."""
     claim(*CLAIMS)
     return connect("reporter")
@@ -53,44 +59,81 @@ HARMLESS = [
     ["ALTER TABLE shop.orders ALTER COLUMN note SET DEFAULT ''"],
     ["ALTER TABLE shop.orders ALTER COLUMN placed_at DROP NOT NULL"],
     ["ALTER TABLE shop.customers ALTER COLUMN name SET DEFAULT '', ALTER COLUMN phone SET DEFAULT ''"],
-    ["ALTER TABLE shop.orders ALTER COLUMN total SET DEFAULT 0", "ALTER TABLE shop.orders ALTER COLUMN total DROP DEFAULT"],
+    [
+        "ALTER TABLE shop.orders ALTER COLUMN total SET DEFAULT 0",
+        "ALTER TABLE shop.orders ALTER COLUMN total DROP DEFAULT",
+    ],
     ["ALTER TABLE shop.orders ALTER COLUMN total SET STATISTICS 500"],
     ["ALTER TABLE shop.products ALTER COLUMN attributes SET STORAGE EXTERNAL"],
     ["ALTER TABLE shop.visits ALTER COLUMN visitor TYPE text"],
     ["ALTER TABLE shop.orders ADD COLUMN channel text; ALTER TABLE shop.orders DROP COLUMN channel"],
     ["ALTER TABLE shop.products ADD COLUMN channel text; ALTER TABLE shop.products DROP COLUMN channel"],
     ["ALTER TABLE shop.customers RENAME COLUMN name TO n; ALTER TABLE shop.customers RENAME COLUMN n TO name"],
-    ["ALTER TABLE shop.orders ALTER COLUMN total DROP NOT NULL; ALTER TABLE shop.orders ALTER COLUMN total SET NOT NULL"],
+    [
+        "ALTER TABLE shop.orders ALTER total DROP NOT NULL; ALTER TABLE shop.orders ALTER total SET NOT NULL"
+    ],
     # Indexes and constraints.
     ["CREATE INDEX on_total ON shop.orders (total)", "REINDEX INDEX shop.on_total", "DROP INDEX shop.on_total"],
-    ["CREATE INDEX CONCURRENTLY on_total ON shop.orders (total)", "REINDEX INDEX CONCURRENTLY shop.on_total",
-     "ALTER INDEX shop.on_total RENAME TO on_order_total", "DROP INDEX CONCURRENTLY shop.on_order_total"],
+    [
+        "CREATE INDEX CONCURRENTLY on_total ON shop.orders (total)",
+        "REINDEX INDEX CONCURRENTLY shop.on_total",
+        "ALTER INDEX shop.on_total RENAME TO on_order_total",
+        "DROP INDEX CONCURRENTLY shop.on_order_total",
+    ],
     ["REINDEX TABLE shop.orders", "REINDEX TABLE CONCURRENTLY shop.orders", "REINDEX SCHEMA shop"],
-    ["ALTER TABLE shop.orders ADD CONSTRAINT positive CHECK (total >= 0) NOT VALID", "ALTER TABLE shop.orders VALIDATE CONSTRAINT positive",
-     "ALTER TABLE shop.orders RENAME CONSTRAINT positive TO not_negative", "ALTER TABLE shop.orders DROP CONSTRAINT not_negative"],
+    [
+        "ALTER TABLE shop.orders ADD CONSTRAINT positive CHECK (total >= 0) NOT VALID",
+        "ALTER TABLE shop.orders VALIDATE CONSTRAINT positive",
+        "ALTER TABLE shop.orders RENAME CONSTRAINT positive TO not_negative",
+        "ALTER TABLE shop.orders DROP CONSTRAINT not_negative",
+    ],
     ["ALTER TABLE shop.orders ADD UNIQUE (id, total)"],
-    ["ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_order_id_fkey", "ALTER TABLE shop.orders DROP CONSTRAINT orders_pkey CASCADE"],
+    [
+        "ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_order_id_fkey",
+        "ALTER TABLE shop.orders DROP CONSTRAINT orders_pkey CASCADE",
+    ],
     # Maintenance and data.
     ["VACUUM shop.orders", "VACUUM FULL shop.orders", "VACUUM (ANALYZE) shop.products", "ANALYZE shop.orders"],
     ["CLUSTER shop.orders USING orders_pkey", "CLUSTER"],
     ["TRUNCATE shop.orders CASCADE"],
-    ["REFRESH MATERIALIZED VIEW shop.sales", "REFRESH MATERIALIZED VIEW shop.sales WITH NO DATA", "REFRESH MATERIALIZED VIEW shop.sales"],
+    [
+        "REFRESH MATERIALIZED VIEW shop.sales",
+        "REFRESH MATERIALIZED VIEW shop.sales WITH NO DATA",
+        "REFRESH MATERIALIZED VIEW shop.sales",
+    ],
     ["CREATE UNIQUE INDEX ON shop.sales (sku)", "REFRESH MATERIALIZED VIEW CONCURRENTLY shop.sales"],
     # Other relations, made and dropped.
     ["CREATE TABLE shop.baskets (id integer)", "ALTER TABLE shop.baskets RENAME TO carts", "DROP TABLE shop.carts"],
-    ["CREATE TABLE shop.copy AS SELECT * FROM shop.orders", "SELECT id INTO shop.ids FROM shop.orders", "DROP TABLE shop.copy, shop.ids"],
+    [
+        "CREATE TABLE shop.copy AS SELECT * FROM shop.orders",
+        "SELECT id INTO shop.ids FROM shop.orders",
+        "DROP TABLE shop.copy, shop.ids",
+    ],
     ["CREATE VIEW shop.everything AS SELECT * FROM shop.orders", "DROP VIEW shop.everything"],
     ["CREATE MATERIALIZED VIEW shop.everything AS SELECT * FROM shop.orders", "DROP MATERIALIZED VIEW shop.everything"],
-    ["CREATE OR REPLACE VIEW shop.open_orders AS SELECT id, placed_at, 'somebody'::varchar(80) AS customer, total, note FROM shop.orders"],
+    [
+        "CREATE OR REPLACE VIEW shop.open_orders AS"
+" SELECT id, placed_at, 'somebody'::varchar(80) AS customer, total, note FROM shop.orders"
+    ],
     ["CREATE SEQUENCE shop.numbers", "ALTER SEQUENCE shop.numbers RESTART", "DROP SEQUENCE shop.numbers"],
     ["CREATE FUNCTION shop.one() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION shop.one"],
     # Optional claims, and one of two alternatives.
-    ["DROP TABLE shop.order_lines CASCADE; CREATE MATERIALIZED VIEW shop.sales AS SELECT sku, 1::bigint AS quantity FROM shop.products"],
+    [
+        "DROP TABLE shop.order_lines CASCADE;"
+" CREATE MATERIALIZED VIEW shop.sales AS SELECT sku, 1::bigint AS quantity FROM shop.products"
+    ],
     ["ALTER TABLE shop.order_lines RENAME COLUMN quantity TO amount"],
     ["CREATE VIEW shop.unshipped AS SELECT * FROM shop.open_orders"],
     # Types.
-    ["ALTER TYPE shop.order_status ADD VALUE 'returned'", "ALTER TYPE shop.order_status RENAME VALUE 'returned' TO 'sent back'"],
-    ["ALTER DOMAIN shop.email DROP CONSTRAINT email_check", "ALTER DOMAIN shop.email SET NOT NULL", "ALTER DOMAIN shop.email SET DEFAULT 'a@b'"],
+    [
+        "ALTER TYPE shop.order_status ADD VALUE 'returned'",
+        "ALTER TYPE shop.order_status RENAME VALUE 'returned' TO 'sent back'",
+    ],
+    [
+        "ALTER DOMAIN shop.email DROP CONSTRAINT email_check",
+        "ALTER DOMAIN shop.email SET NOT NULL",
+        "ALTER DOMAIN shop.email SET DEFAULT 'a@b'",
+    ],
     ["CREATE TYPE shop.mood AS ENUM ('fine')", "ALTER TYPE shop.mood RENAME TO humour", "DROP TYPE shop.humour"],
     # Partitions.
     [PARTITION, "ALTER TABLE shop.visits DETACH PARTITION shop.visits_2027", "DROP TABLE shop.visits_2027"],
@@ -99,30 +142,41 @@ HARMLESS = [
     ["CREATE TABLE shop.visits_rest PARTITION OF shop.visits DEFAULT"],
     # Made anew just as it was: granted again.
     ["DROP VIEW shop.open_orders; CREATE VIEW shop.open_orders AS SELECT id, total FROM shop.orders"],
-    ["ALTER TABLE shop.customers DROP COLUMN name CASCADE; ALTER TABLE shop.customers ADD COLUMN name varchar(80) NOT NULL DEFAULT '';"
-     " CREATE VIEW shop.open_orders AS SELECT id, total FROM shop.orders"],
+    [
+        "ALTER TABLE shop.customers DROP COLUMN name CASCADE;"
+" ALTER TABLE shop.customers ADD COLUMN name varchar(80) NOT NULL DEFAULT '';"
+        " CREATE VIEW shop.open_orders AS SELECT id, total FROM shop.orders"
+    ],
     ["ALTER TABLE shop.visits RENAME TO v; CREATE TABLE shop.visits (LIKE shop.v)"],
     # Privileges and policies.
     ["GRANT SELECT ON shop.orders TO PUBLIC", "REVOKE SELECT ON shop.orders FROM PUBLIC"],
     ["GRANT INSERT ON shop.orders TO reporter", "REVOKE INSERT ON shop.orders FROM reporter"],
     ["REVOKE SELECT (placed_at) ON shop.orders FROM reporter"],
     ["ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO PUBLIC"],
-    ["ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON shop.orders USING (true)",
-     "CREATE POLICY own ON shop.orders FOR SELECT TO reporter USING (true)", "DROP POLICY all_rows ON shop.orders",
-     "ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY", "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY"],
+    [
+        "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON shop.orders USING (true)",
+        "CREATE POLICY own ON shop.orders FOR SELECT TO reporter USING (true)",
+        "DROP POLICY all_rows ON shop.orders",
+        "ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY",
+    ],
     # Of the table as such.
     ["ALTER TABLE shop.orders SET (fillfactor = 90)", "ALTER TABLE shop.orders REPLICA IDENTITY FULL"],
     ["COMMENT ON TABLE shop.orders IS 'orders'", "COMMENT ON COLUMN shop.orders.total IS 'in euro'"],
     ["ALTER TABLE shop.visits_2026 SET UNLOGGED", "ALTER TABLE shop.visits_2026 SET LOGGED"],
     ["CREATE RULE nothing AS ON DELETE TO shop.orders DO INSTEAD NOTHING", "DROP RULE nothing ON shop.orders"],
-    ["CREATE TRIGGER same BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-     "ALTER TABLE shop.orders DISABLE TRIGGER same", "DROP TRIGGER same ON shop.orders"],
+    [
+        "CREATE TRIGGER same BEFORE UPDATE ON shop.orders"
+" FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "ALTER TABLE shop.orders DISABLE TRIGGER same",
+        "DROP TRIGGER same ON shop.orders",
+    ],
     # Temporary.
     ["CREATE TEMP TABLE orders (id integer)", "ALTER TABLE pg_temp.orders DROP COLUMN id", "DROP TABLE pg_temp.orders"],
     ["CREATE TEMP TABLE orders ON COMMIT DROP AS SELECT 1 AS id"],
     ["CREATE TEMP VIEW open_orders AS SELECT 1 AS id", "DROP VIEW pg_temp.open_orders"],
     ["CREATE TYPE pg_temp.order_status AS ENUM ('new')", "DROP TYPE pg_temp.order_status"],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("migration", HARMLESS, ids=lambda migration: migration[0].strip()[:70])

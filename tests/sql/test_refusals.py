@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import json
 
-import psycopg
 import pytest
 
-from tests.support import refused
-
-Refusal = pytest.ExceptionInfo[psycopg.Error]
-
-
-def detail(refusal: Refusal) -> str:
-    return refusal.value.diag.message_detail or ""
-
-
-def hint(refusal: Refusal) -> str:
-    return refusal.value.diag.message_hint or ""
+from tests.support import detail, hint, refused
 
 
 def test_a_single_statement_is_a_transaction(claim, owner):

@@ -1,0 +1,244 @@
+"""Without Python, its library or the package, a server still takes what hurts nobody and refuses what does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.sql.conftest import ROOT, janitor, make_shop, open_session
+from tests.support import Server, Session, refused
+
+PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
+
+
+def pg_config(option: str) -> Path:
+    return Path(subprocess.run([PG_CONFIG, option], check=True, capture_output=True, text=True).stdout.strip())
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A server of an installation of its own, which may be damaged without harm to anybody else's."""
+
+    server: Server
+    package: Path
+    plpython: Path
+    modules: Path
+
+    @contextmanager
+    def without(self, what: str) -> Iterator[None]:
+        """Take something away for the sessions that begin in this block."""
+        if what == "jsonschema":
+            module = self.modules / "jsonschema.py"
+            module.write_text("raise ImportError(\"No module named 'jsonschema'\")\n")
+            try:
+                yield
+            finally:
+                module.unlink()
+            return
+        path = {"package": self.package, "plpython": self.plpython}[what]
+        away = path.with_name(path.name + ".away")
+        path.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(path)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """A copy of the server's programs finds its libraries and share directory beside itself.
+
+    It is not below tmp_path, which is closed to the user postgres.
+    """
+    home = Path(tempfile.mkdtemp(prefix="integratedb-installation.", dir="/tmp"))
+    home.chmod(0o755)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home)
+        bindir, libdir, sharedir = (pg_config(option) for option in ("--bindir", "--pkglibdir", "--sharedir"))
+        copies = [home / path.relative_to("/") for path in (bindir, libdir, sharedir)]
+        for path, copy in zip((bindir, libdir, sharedir), copies, strict=True):
+            shutil.copytree(path, copy, ignore=shutil.ignore_patterns("bitcode", "pgxs"), dirs_exist_ok=True)
+        modules = home / "modules"
+        modules.mkdir()
+        cluster = ROOT / "scripts/cluster"
+        started = subprocess.run(
+            [cluster, "start", home / "cluster"],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PG_CONFIG": str(copies[0] / "pg_config"), "PYTHONPATH": str(modules)},
+        )
+        stack.callback(lambda: subprocess.run([cluster, "stop", home / "cluster"], check=True))
+        parts = conninfo_to_dict(started.stdout)
+        (package,) = (copies[2] / "integratedb/python").glob("integratedb_*[0-9]")
+        yield Installation(
+            server=Server(socket=str(parts["host"]), port=int(str(parts["port"]))),
+            package=package,
+            plpython=copies[1] / "plpython3.so",
+            modules=modules,
+        )
+
+
+Log = Callable[[str], Session]
+
+
+@pytest.fixture
+def login(installation: Installation) -> Iterator[Log]:
+    """``login(user)``: a new session, in a shop whose products are claimed by "*", and of whose orders a column is."""
+    with ExitStack() as stack, janitor(installation.server, "shop"):
+        make_shop(installation.server, "shop")
+
+        def login(user: str) -> Session:
+            return stack.enter_context(open_session(installation.server, user, "shop"))
+
+        admin = login("shop_admin")
+        admin.run("SELECT integratedb_create_stakeholder('reporter')")
+        admin.run("""SELECT integratedb_claim('reporter', '{"match": [
+            {"path": "shop.products", "fields": ["*"]}, {"path": "shop.orders", "fields": ["note"]}]}')""")
+        yield login
+        admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+        stack.close()
+
+
+MISSING = ["package", "plpython", "jsonschema"]
+ADD = "ALTER TABLE shop.products ADD COLUMN weight integer"
+
+
+def pending(session: Session) -> str:
+    value = session.value("SELECT value FROM integratedb_status() WHERE fact = 'pending sync'")
+    assert isinstance(value, str)
+    return value
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_what_touches_no_claim_passes_in_silence(installation, login, what):
+    with installation.without(what):
+        owner = login("shop_owner")
+        for ddl in (
+            "CREATE TABLE shop.other (id integer)",
+            "ALTER TABLE shop.customers ADD COLUMN other text",
+            "DROP TABLE shop.other",
+            "DROP MATERIALIZED VIEW shop.sales",
+            "GRANT SELECT ON shop.customers TO PUBLIC",
+            "CREATE INDEX ON shop.products (name)",
+        ):
+            owner.run(ddl)
+        assert owner.warnings() == []
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_what_breaks_a_claim_is_refused(installation, login, what):
+    with installation.without(what):
+        owner = login("shop_owner")
+        for ddl in (
+            "ALTER TABLE shop.orders DROP COLUMN note",
+            "ALTER TABLE shop.products DROP COLUMN tags",
+            "REVOKE SELECT ON shop.products FROM reporter",
+        ):
+            with refused("IDB01"):
+                owner.run(ddl)
+
+
+@pytest.mark.parametrize("what", ["package", "plpython"])
+def test_what_breaks_no_claim_commits_with_a_warning_that_names_the_package(installation, login, what):
+    with installation.without(what):
+        owner = login("shop_owner")
+        owner.run(ADD)
+        (warning,) = [notice for notice in owner.notices if notice.severity_nonlocalized == "WARNING"]
+        assert "no claim is broken" in warning.message_primary
+        assert installation.package.name in (warning.message_detail or "")
+        assert "postgresql-plpython3" in (warning.message_detail or "")
+        assert "integratedb_sync()" in (warning.message_hint or "")
+        assert owner.value("SELECT count(*) FROM information_schema.columns WHERE column_name = 'weight'") == 1
+        assert pending(login("shop_admin")) == "1"
+
+
+@pytest.mark.parametrize(
+    "cure",
+    ["SELECT integratedb_sync()", "ALTER TABLE shop.orders ADD COLUMN other integer", ADD.replace("weight", "more")],
+)
+def test_the_next_sync_makes_up_for_it(installation, login, cure):
+    with installation.without("package"):
+        login("shop_owner").run(ADD)
+    reporter = login("reporter")
+    with refused("42501"):
+        reporter.run("SELECT weight FROM shop.products")
+    owner = login("shop_owner")
+    owner.run(cure)
+    assert owner.warnings() == []
+    reporter.run("SELECT weight FROM shop.products")
+    assert pending(login("shop_admin")) == "0"
+
+
+def test_what_was_put_off_is_enforced_as_far_as_it_is_known(installation, login):
+    with installation.without("package"):
+        owner = login("shop_owner")
+        owner.run(ADD)
+        owner.run("ALTER TABLE shop.products DROP COLUMN weight")
+        with refused("IDB01"):
+            owner.run("ALTER TABLE shop.products DROP COLUMN tags")
+
+
+def test_a_table_made_anew_without_python_is_still_enforced(installation, login):
+    """It is granted nothing until the next sync, which is no break; what its columns must be is known."""
+    with installation.without("package"):
+        owner = login("shop_owner")
+        owner.run("DROP VIEW shop.open_orders; DROP TABLE shop.order_lines CASCADE")
+        owner.run("DROP TABLE shop.orders; CREATE TABLE shop.orders (id integer, note varchar(200))")
+        with refused("IDB01"):
+            owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+    owner = login("shop_owner")
+    owner.run("SELECT integratedb_sync()")
+    login("reporter").run("SELECT note FROM shop.orders")
+
+
+def test_without_jsonschema_claims_are_followed_and_only_handing_in_fails(installation, login):
+    with installation.without("jsonschema"):
+        owner = login("shop_owner")
+        owner.run(ADD)
+        assert owner.warnings() == []
+        login("reporter").run("SELECT weight FROM shop.products")
+        with refused("38000", match="jsonschema"):
+            login("shop_admin").run("""SELECT integratedb_claim('reporter', '{"match": []}')""")
+
+
+def test_the_extension_is_not_made_where_jsonschema_is_missing(installation, login):
+    superuser = login("postgres")
+    superuser.run("DROP EXTENSION integratedb CASCADE")
+    with installation.without("jsonschema"), refused("58P01", match="jsonschema") as refusal:
+        login("postgres").run("CREATE EXTENSION integratedb")
+    assert "python3-jsonschema" in (refusal.value.diag.message_hint or "")
+    superuser.run("CREATE EXTENSION integratedb")
+    superuser.run("DROP SCHEMA reporter; DROP OWNED BY reporter; DROP ROLE reporter")
+    superuser.run("SELECT integratedb_create_stakeholder('reporter')")
+
+
+def has_python(session: Session) -> bool:
+    return "plpython3" in Path(f"/proc/{session.info.backend_pid}/maps").read_text()
+
+
+def test_ddl_that_touches_no_claim_never_starts_python(claim, owner):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    owner.run("CREATE TABLE shop.other (id integer)")
+    owner.run("ALTER TABLE shop.customers ADD COLUMN other text")
+    owner.run("GRANT SELECT ON shop.customers TO PUBLIC")
+    owner.run("DROP TABLE shop.other")
+    assert not has_python(owner)
+    owner.run("ALTER TABLE shop.orders ADD COLUMN other text")
+    assert has_python(owner)
+
+
+def test_a_refusal_never_starts_python(claim, owner):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    with refused("IDB01"):
+        owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+    assert not has_python(owner)

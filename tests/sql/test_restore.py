@@ -1,0 +1,298 @@
+"""A dump restores into another cluster, role dump first, whichever way, and what it restores is enforced."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sql.conftest import DATABASE, open_session
+from tests.support import Server, Session, refused
+
+BINDIR = Path(
+    subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True)
+    .stdout.strip()
+)  # fmt: skip
+
+MATCHES = (
+    {"path": "shop.orders", "fields": ["id", "note"]},
+    {"path": "shop.products", "fields": ["*"]},
+    {"path": "shop.customers", "fields": [{"alternatives": ["phone", "telephone"]}]},
+    {"path": "shop.sales", "fields": ["sku"]},
+)
+
+
+def tool(server: Server, name: str, *arguments: str, script: str | None = None) -> str:
+    """Run a client program against a server; what goes wrong fails the test."""
+    done = subprocess.run(
+        [
+            BINDIR / name,
+            "--host",
+            server.socket,
+            "--port",
+            str(server.port),
+            "--username",
+            server.superuser,
+            *arguments,
+        ],
+        input=script,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def source(claim, owner: Session, server: Server) -> Server:
+    """A shop with claims, whose object identifiers no other cluster has: tables were made and dropped."""
+    owner.run("CREATE TABLE shop.gone AS SELECT 1 AS id; DROP TABLE shop.gone")
+    owner.run("ALTER TABLE shop.orders ADD COLUMN gone integer; ALTER TABLE shop.orders DROP COLUMN gone")
+    owner.run("ALTER TABLE shop.products DROP COLUMN attributes; ALTER TABLE shop.products ADD COLUMN attributes jsonb")
+    claim(*MATCHES)
+    return server
+
+
+@pytest.fixture
+def roles(source: Server, second_server: Server) -> None:
+    """The first step of every restore."""
+    script = tool(source, "pg_dumpall", "--roles-only")
+    tool(second_server, "psql", "--quiet", "--dbname", "postgres", script=script)
+
+
+def restore_plain(source: Server, target: Server, directory: Path, *, single: bool = True) -> None:
+    tool(target, "createdb", DATABASE)
+    script = tool(source, "pg_dump", DATABASE)
+    options = ["--single-transaction"] if single else []
+    tool(target, "psql", "--quiet", "--set=ON_ERROR_STOP=1", *options, "--dbname", DATABASE, script=script)
+
+
+def restore_plain_in_pieces(source: Server, target: Server, directory: Path) -> None:
+    restore_plain(source, target, directory, single=False)
+
+
+def restore_custom(source: Server, target: Server, directory: Path) -> None:
+    tool(target, "createdb", DATABASE)
+    tool(source, "pg_dump", "--format=custom", f"--file={directory}/dump", DATABASE)
+    tool(target, "pg_restore", "--exit-on-error", "--dbname", DATABASE, f"{directory}/dump")
+
+
+def restore_custom_at_once(source: Server, target: Server, directory: Path) -> None:
+    tool(target, "createdb", DATABASE)
+    tool(source, "pg_dump", "--format=custom", f"--file={directory}/dump", DATABASE)
+    tool(target, "pg_restore", "--single-transaction", "--dbname", DATABASE, f"{directory}/dump")
+
+
+def restore_clean_over_an_older_copy(source: Server, target: Server, directory: Path) -> None:
+    """Drops every claimed table of a database that has the claims already, and makes it anew."""
+    restore_plain(source, target, directory)
+    script = tool(source, "pg_dump", "--clean", "--if-exists", DATABASE)
+    tool(
+        target, "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--dbname", DATABASE, script=script
+    )
+
+
+def restore_clean_by_pg_restore(source: Server, target: Server, directory: Path) -> None:
+    restore_custom(source, target, directory)
+    tool(target, "pg_restore", "--exit-on-error", "--clean", "--if-exists", "--dbname", DATABASE, f"{directory}/dump")
+
+
+WAYS = [
+    restore_plain,
+    restore_plain_in_pieces,
+    restore_custom,
+    restore_custom_at_once,
+    restore_clean_over_an_older_copy,
+    restore_clean_by_pg_restore,
+]
+
+Restored = Callable[..., Session]
+
+
+@pytest.fixture
+def restored(source: Server, roles: None, second_server: Server, tmp_path: Path) -> Iterator[Restored]:
+    """``restored(user, way)``: restore that way, once, and connect to what came of it."""
+    done: list[Callable[[Server, Server, Path], None]] = []
+
+    sessions: list[Session] = []
+
+    def connect(user: str, way: Callable[[Server, Server, Path], None] = restore_plain) -> Session:
+        if not done:
+            way(source, second_server, tmp_path)
+            done.append(way)
+        sessions.append(open_session(second_server, user, DATABASE))
+        return sessions[-1]
+
+    yield connect
+    for session in sessions:
+        session.close()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_a_restored_database_reads_and_refuses_as_before(restored, way):
+    superuser, owner, reporter = (restored(user, way) for user in ("postgres", "shop_owner", "reporter"))
+    assert superuser.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    assert superuser.value("SELECT count(*) FROM integratedb.ddl_event") == 0
+    reporter.run("SELECT id, note FROM shop.orders; SELECT * FROM shop.products; SELECT sku FROM shop.sales")
+    with refused("42501"):
+        reporter.run("SELECT total FROM shop.orders")
+
+    # Some ordinary DDL arms it.
+    owner.run("CREATE TABLE shop.other (id integer)")
+    assert owner.warnings() == []
+    for ddl in (
+        "ALTER TABLE shop.orders DROP COLUMN note",
+        "ALTER TABLE shop.products RENAME COLUMN sku TO code",
+        "DROP MATERIALIZED VIEW shop.sales",
+        "REVOKE SELECT ON shop.orders FROM reporter",
+    ):
+        with refused("IDB01"):
+            owner.run(ddl)
+    owner.run("ALTER TABLE shop.products ADD COLUMN weight integer")
+    reporter.run("SELECT weight FROM shop.products")
+    owner.run("ALTER TABLE shop.customers RENAME COLUMN phone TO telephone")
+    reporter.run("SELECT telephone FROM shop.customers")
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "ALTER TABLE shop.orders DROP COLUMN note",
+        "ALTER TABLE shop.orders RENAME COLUMN note TO remark",
+        "ALTER TABLE shop.orders ALTER COLUMN note TYPE text",
+        "ALTER TABLE shop.products DROP COLUMN tags",
+        "DROP TABLE shop.orders CASCADE",
+        "ALTER TABLE shop.orders RENAME TO purchases",
+        "DROP SCHEMA shop CASCADE",
+        "REVOKE SELECT ON shop.orders FROM reporter",
+        "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE shop.products DROP COLUMN tags; SELECT integratedb_unmet_claims()",
+    ],
+)
+def test_the_very_first_migration_after_a_restore_is_enforced(restored, server, second_server, ddl):
+    owner = restored("shop_owner")
+    with refused("IDB01"):
+        owner.run(ddl)
+
+
+def test_the_grants_of_a_restored_database_are_still_ours(restored):
+    superuser, reporter = restored("postgres"), restored("reporter")
+    superuser.run("""SELECT integratedb_claim('reporter', '{"match": {"path": "shop.products", "fields": ["sku"]}}')""")
+    reporter.run("SELECT sku FROM shop.products")
+    for gone in ("SELECT note FROM shop.orders", "SELECT name FROM shop.products", "SELECT sku FROM shop.sales"):
+        with refused("42501"):
+            reporter.run(gone)
+    superuser.run("""SELECT integratedb_claim('reporter', '{"match": []}')""")
+    with refused("42501"):
+        reporter.run("SELECT sku FROM shop.products")
+    assert not superuser.value("SELECT has_schema_privilege('reporter', 'shop', 'USAGE')")
+
+
+def test_the_grants_of_others_are_still_theirs(source, superuser, restored):
+    superuser.run("GRANT SELECT (total) ON shop.orders TO reporter")
+    restored_superuser = restored("postgres")
+    restored_superuser.run("""SELECT integratedb_claim('reporter', '{"match": []}')""")
+    assert restored_superuser.value("SELECT has_column_privilege('reporter', 'shop.orders', 'total', 'SELECT')")
+
+
+def test_a_stakeholder_of_a_restored_database_may_be_dropped(restored):
+    superuser = restored("postgres")
+    assert superuser.value("SELECT integratedb_drop_stakeholder('reporter')") is True
+    assert superuser.rows("SELECT FROM pg_roles WHERE rolname = 'reporter'") == []
+
+
+def test_settings_and_identifiers_go_on(source, admin, restored):
+    admin.run("SELECT integratedb_configure('ddl_event_retention', '30 days')")
+    superuser = restored("postgres")
+    assert superuser.value("SELECT value FROM integratedb_status() WHERE fact = 'ddl_event_retention'") == "30 days"
+    superuser.run("SELECT integratedb_create_stakeholder('another')")
+    assert superuser.value("SELECT max(id) > min(id) FROM integratedb_stakeholders()")
+
+
+def test_status_tells_that_it_is_not_armed_yet_and_sync_arms_it(restored):
+    superuser = restored("postgres")
+    armed = "SELECT value FROM integratedb_status() WHERE fact = 'armed'"
+    assert superuser.value(armed).startswith("no: restored")
+    superuser.run("SELECT integratedb_sync()")
+    assert superuser.warnings() == []
+    assert superuser.value(armed) == "yes"
+
+
+def test_identifiers_that_mean_something_else_now_do_not_mislead(restored):
+    """The oid that the dump recorded for a claimed table may be another table's in the new cluster."""
+    superuser, owner = restored("postgres"), restored("shop_owner")
+    superuser.run("UPDATE integratedb.claim_relation SET relid = 'shop.visits'::regclass, path = path")
+    superuser.run("UPDATE integratedb.own_grant SET relid = 'shop.visits'::regclass WHERE relation_name = 'orders'")
+    owner.run("DROP TABLE shop.visits")
+    assert owner.warnings() == []
+    with refused("IDB01"):
+        owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+
+
+def test_roles_that_are_missing_are_a_warning(source, second_server, tmp_path):
+    for role in ("shop_owner", "integratedb_admin", "integratedb_daemon"):
+        tool(second_server, "psql", "--quiet", "--dbname", "postgres", f"--command=CREATE ROLE {role} LOGIN")
+    tool(second_server, "createdb", DATABASE)
+    script = tool(source, "pg_dump", "--no-privileges", DATABASE).replace("OWNER TO reporter", "OWNER TO CURRENT_USER")
+    tool(second_server, "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", DATABASE, script=script)
+    with open_session(second_server, "shop_owner", DATABASE) as owner:
+        owner.run("ALTER TABLE shop.products ADD COLUMN weight integer")
+        assert any("role reporter of stakeholder reporter does not exist" in warning for warning in owner.warnings())
+        with refused("IDB01"):
+            owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+        owner.notices.clear()
+        owner.run("SELECT integratedb_sync()")
+        assert any("role reporter of stakeholder reporter does not exist" in warning for warning in owner.warnings())
+
+
+def test_a_restore_over_a_schema_that_breaks_a_claim_is_a_warning(source, roles, second_server, tmp_path):
+    """The dump says what there is, and the claims come with it: nobody is migrating."""
+    restore_plain(source, second_server, tmp_path)
+    script = tool(source, "pg_dump", "--clean", "--if-exists", DATABASE).replace(
+        "note character varying(200)", "remark text"
+    )
+    script = script.replace(
+        "COPY shop.orders (id, customer_id, status, total, note, placed_at)",
+        "COPY shop.orders (id, customer_id, status, total, remark, placed_at)",
+    )
+    script = "\n".join(line for line in script.splitlines() if not (line.startswith("GRANT SELECT(note)")))
+    tool(
+        second_server,
+        "psql",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        "--single-transaction",
+        "--dbname",
+        DATABASE,
+        script=script,
+    )
+    with open_session(second_server, "shop_owner", DATABASE) as owner:
+        owner.run("ALTER TABLE shop.orders ADD COLUMN channel text")
+        (warning,) = owner.warnings()
+        assert "since an earlier transaction" in warning
+        assert [path for (path,) in owner.rows("SELECT path FROM integratedb_unmet_claims()")] == ["shop.orders"]
+
+
+def test_the_settings_of_a_restore_excuse_no_ordinary_role(claim, owner):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    owner.run("SET check_function_bodies = off; SET row_security = off")
+    with refused("IDB01"):
+        owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+
+
+def test_a_copy_made_by_template_is_enforced_too(claim, owner, superuser, server, connect):
+    claim(*MATCHES)
+    for session in (owner, superuser):
+        session.close()
+    with open_session(server, server.superuser, "postgres") as cluster:
+        cluster.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{DATABASE}'")
+        cluster.run(f"CREATE DATABASE shop_copy TEMPLATE {DATABASE}")
+    copy = connect("shop_owner", dbname="shop_copy")
+    with refused("IDB01"):
+        copy.run("ALTER TABLE shop.orders DROP COLUMN note")
+    copy.run("ALTER TABLE shop.products ADD COLUMN weight integer")
+    connect("reporter", dbname="shop_copy").run("SELECT weight FROM shop.products")
