@@ -119,9 +119,7 @@ def parse_specification(document: str | None, kind: str) -> str | None:
     )
 
 
-def expand(
-    plpy: Plpy, document: str, kind: str, positions: Sequence[int], schema_relations: list[int] | None
-) -> str:
+def expand(plpy: Plpy, document: str, kind: str, positions: Sequence[int], schema_relations: list[int] | None) -> str:
     """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON.
 
     The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,

@@ -69,9 +69,7 @@ HARMLESS = [
     ["ALTER TABLE shop.orders ADD COLUMN channel text; ALTER TABLE shop.orders DROP COLUMN channel"],
     ["ALTER TABLE shop.products ADD COLUMN channel text; ALTER TABLE shop.products DROP COLUMN channel"],
     ["ALTER TABLE shop.customers RENAME COLUMN name TO n; ALTER TABLE shop.customers RENAME COLUMN n TO name"],
-    [
-        "ALTER TABLE shop.orders ALTER total DROP NOT NULL; ALTER TABLE shop.orders ALTER total SET NOT NULL"
-    ],
+    ["ALTER TABLE shop.orders ALTER total DROP NOT NULL; ALTER TABLE shop.orders ALTER total SET NOT NULL"],
     # Indexes and constraints.
     ["CREATE INDEX on_total ON shop.orders (total)", "REINDEX INDEX shop.on_total", "DROP INDEX shop.on_total"],
     [
@@ -113,14 +111,14 @@ HARMLESS = [
     ["CREATE MATERIALIZED VIEW shop.everything AS SELECT * FROM shop.orders", "DROP MATERIALIZED VIEW shop.everything"],
     [
         "CREATE OR REPLACE VIEW shop.open_orders AS"
-" SELECT id, placed_at, 'somebody'::varchar(80) AS customer, total, note FROM shop.orders"
+        " SELECT id, placed_at, 'somebody'::varchar(80) AS customer, total, note FROM shop.orders"
     ],
     ["CREATE SEQUENCE shop.numbers", "ALTER SEQUENCE shop.numbers RESTART", "DROP SEQUENCE shop.numbers"],
     ["CREATE FUNCTION shop.one() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION shop.one"],
     # Optional claims, and one of two alternatives.
     [
         "DROP TABLE shop.order_lines CASCADE;"
-" CREATE MATERIALIZED VIEW shop.sales AS SELECT sku, 1::bigint AS quantity FROM shop.products"
+        " CREATE MATERIALIZED VIEW shop.sales AS SELECT sku, 1::bigint AS quantity FROM shop.products"
     ],
     ["ALTER TABLE shop.order_lines RENAME COLUMN quantity TO amount"],
     ["CREATE VIEW shop.unshipped AS SELECT * FROM shop.open_orders"],
@@ -144,7 +142,7 @@ HARMLESS = [
     ["DROP VIEW shop.open_orders; CREATE VIEW shop.open_orders AS SELECT id, total FROM shop.orders"],
     [
         "ALTER TABLE shop.customers DROP COLUMN name CASCADE;"
-" ALTER TABLE shop.customers ADD COLUMN name varchar(80) NOT NULL DEFAULT '';"
+        " ALTER TABLE shop.customers ADD COLUMN name varchar(80) NOT NULL DEFAULT '';"
         " CREATE VIEW shop.open_orders AS SELECT id, total FROM shop.orders"
     ],
     ["ALTER TABLE shop.visits RENAME TO v; CREATE TABLE shop.visits (LIKE shop.v)"],
@@ -167,7 +165,7 @@ HARMLESS = [
     ["CREATE RULE nothing AS ON DELETE TO shop.orders DO INSTEAD NOTHING", "DROP RULE nothing ON shop.orders"],
     [
         "CREATE TRIGGER same BEFORE UPDATE ON shop.orders"
-" FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
         "ALTER TABLE shop.orders DISABLE TRIGGER same",
         "DROP TRIGGER same ON shop.orders",
     ],

@@ -117,9 +117,7 @@ def test_a_claim_on_a_schema_and_a_migration_in_it_wait_for_each_other(reporter,
     assert not migrating.done()
     admin.run("COMMIT")
     migrating.result(timeout=20)
-    assert superuser.value(
-        "SELECT has_any_column_privilege('reporter', 'shop.news', 'SELECT')"
-    )
+    assert superuser.value("SELECT has_any_column_privilege('reporter', 'shop.news', 'SELECT')")
 
 
 def test_of_a_claim_on_a_schema_and_a_drop_in_it_one_is_told_to_retry(reporter, owner, admin, superuser, meanwhile):
@@ -406,9 +404,7 @@ def test_two_claims_of_the_same_tables_never_deadlock(claim, connect, superuser)
         session = connect("shop_admin")
         for _ in range(5):
             try:
-                session.run(
-                    "SELECT integratedb_claim(%s, %s)", name, Jsonb({"match": matches[::order]})
-                )
+                session.run("SELECT integratedb_claim(%s, %s)", name, Jsonb({"match": matches[::order]}))
             except psycopg.Error as error:
                 errors.append(error)
 
