@@ -79,13 +79,16 @@ class Delivery:
         """Deliver until told to stop, finishing the attempt under way."""
         try:
             while not stopping.is_set():
-                events = await _unless(stopping, self._queue.peek(self._sink.window))
-                if events is None:
-                    return
+                events = self._queue.first(self._sink.window)
+                if not events:
+                    arrived = await _unless(stopping, self._queue.peek(self._sink.window))
+                    if arrived is None:
+                        return
+                    events = arrived
                 if GATHER_FROM < len(events) < self._sink.window // 2:
                     # Many are coming: what an attempt costs is shared by more after a moment.
                     await asyncio.sleep(GATHER_S)
-                    events = await self._queue.peek(self._sink.window)
+                    events = self._queue.first(self._sink.window)
                 pause_s = await self._attempt(events)
                 if pause_s is None:
                     return

@@ -114,6 +114,10 @@ class ChannelQueue:
         except TimeoutError:
             self.spill()
 
+    def first(self, limit: int) -> list[Event]:
+        """Return up to `limit` events that are in memory at the head, without waiting; they stay in the queue."""
+        return list(islice(self._events, limit))
+
     async def peek(self, limit: int, start: int | None = None) -> list[Event]:
         """Wait for events and return up to `limit`, leaving them in the queue: from position `start` on, or the first."""
         while True:
