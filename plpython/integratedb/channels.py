@@ -64,7 +64,7 @@ def restore(channel: Channel, stored: Sequence[Channel]) -> Channel:
     for earlier in stored:
         if channel_name(earlier) == channel_name(channel) and earlier["type"] == channel["type"]:
             restored = dict(channel)
-            if restored.get("secret") == REDACTED and "secret" in earlier:
+            if restored.get("secret") == REDACTED:
                 restored["secret"] = earlier["secret"]
             # Only the very same URL: a password never goes to a host it was not written for.
             if "url" in earlier and restored.get("url") == _redact_url(earlier["url"]):

@@ -151,6 +151,19 @@ def test_one_table_may_be_matched_twice() -> None:
             {"path": "a.b", "fields": [{"name": "id", "optional": True}]},
         ),
         (
+            {
+                "path": "a.b",
+                "fields": [
+                    {"alternatives": ["id", {"name": "key"}], "optional": True},
+                    {"alternatives": ["a", "b"], "optional": False},
+                ],
+            },
+            {
+                "path": "a.b",
+                "fields": [{"alternatives": ["id", "key"], "optional": True}, {"alternatives": ["a", "b"]}],
+            },
+        ),
+        (
             {"path": "a.b", "fields": [{"name": "id", "is_nullable": "true", "type": "int [ ]"}]},
             {"path": "a.b", "fields": [{"name": "id", "is_nullable": True, "type": "int[]"}]},
         ),

@@ -307,6 +307,7 @@ def test_a_secret(secret: str) -> None:
         "whsec_" + "A" * 31 + "_",
         "whsec_" + "A" * 33,
         "whsec_" + "A" * 32 + "\n",
+        "whsec_" + "A" * 33 + "B==",
         "env:",
         "env:9",
         "env:HOOK SECRET",
@@ -354,6 +355,18 @@ def test_a_redacted_secret_put_back_keeps_the_stored_one() -> None:
     shown = [redact(channel) for channel in stored]
     specification = accepted(channels(*shown), stored)
     assert shorten(specification)["channels"] == stored
+
+
+def test_a_new_secret_or_url_replaces_the_stored_one() -> None:
+    stored: list[Channel] = [{**HOOK, "url": "https://u:pw@host/"}, LIVE]
+    new: list[Channel] = [{**HOOK, "url": "https://u:new@host/", "secret": "whsec_" + "B" * 32}, LIVE]
+    assert shorten(accepted(channels(*new), stored))["channels"] == new
+
+
+def test_a_redacted_secret_is_not_that_of_a_channel_of_another_type() -> None:
+    bus: Channel = {**BUS, "name": "shop", "url": "redis://:pw@host/0"}
+    refused(channels({**HOOK, "name": "shop", "secret": REDACTED}), "#/channels/0/secret", "redacted", stored=[bus])
+    refused(channels(redact(bus)), "#/channels/0/url", "redacted", stored=[{**HOOK, "name": "shop"}])
 
 
 def test_a_redacted_secret_without_a_stored_one_is_refused() -> None:
