@@ -231,3 +231,20 @@ def test_a_receiver_that_refuses_connections_is_retried(shop: Shop) -> None:
     eventually(lambda: shop.queued("hook") == 10)
     with Receiver(port=port).run() as receiver:
         eventually(lambda: order_ids(receiver.delivered()) == list(range(1, 11)))
+
+
+def test_what_is_only_in_memory_when_the_daemon_is_killed_comes_again(shop: Shop, receiver: Receiver) -> None:
+    def slow(_: str) -> int:
+        time.sleep(2)
+        return 204
+
+    receiver.behave = slow
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 20)
+    eventually(lambda: daemon.metric("integratedb_changes_total") >= 20)
+    time.sleep(0.5)  # time enough to confirm, were it not in memory only
+    daemon.kill()
+    receiver.behave = lambda _: 204
+    shop.daemon()
+    eventually(lambda: set(order_ids(receiver.delivered())) == set(range(1, 21)))

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from integratedb_companion.delivery import retry_delay_s
 from integratedb_companion.events import Event
 from integratedb_companion.progress import Progress
