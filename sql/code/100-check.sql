@@ -392,7 +392,7 @@ BEGIN
      SET unmet_since = NULL
    WHERE c.unmet_since IS NOT NULL
      AND (everything OR c.id = ANY (touched))
-     AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
 
   RETURN NULL;
 END

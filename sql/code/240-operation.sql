@@ -129,7 +129,7 @@ AS $$
       (6, 'stakeholders', (SELECT count(*)::text FROM mine)),
       (7, 'claims', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'claims')),
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
-      (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.unmet_claim AS u ON u.claim_id = c.id)),
+      (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
       (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
       (11, 'lock holder', CASE WHEN integratedb.is_admin(integratedb.caller()) THEN coalesce(integratedb.lock_holder(), 'nobody') END)
     ) AS f (position, fact, value)

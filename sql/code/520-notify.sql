@@ -251,7 +251,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.concerns_notifications() IS 'Whether this transaction may have changed anything about notifications: what is asked for, what is there, or the publications.';
 
-CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal()
+CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal(claims bigint[])
 RETURNS integratedb.refusal
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -265,10 +265,10 @@ AS $$
            string_agg(DISTINCT format('Author of the migration: %s', p.cure), E'\n'),
            'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
     FROM integratedb.notification_problem AS p
-  HAVING count(*) > 0
+   WHERE p.claim_id = ANY (claims)
 $$;
 
-COMMENT ON FUNCTION integratedb.unnotifiable_refusal() IS 'IDB01 when this transaction leaves something that somebody is notified of without a way to tell it; else null.';
+COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS 'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
 
 CREATE OR REPLACE FUNCTION integratedb.follow_notifications()
 RETURNS integratedb.refusal
@@ -279,7 +279,8 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   meddled CONSTANT text := integratedb.publication_event();
-  refusal integratedb.refusal;
+  broken bigint[];
+  fresh bigint[];
   lets_pass text;
 BEGIN
   IF meddled IS NOT NULL THEN
@@ -298,14 +299,16 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  refusal := integratedb.unnotifiable_refusal();
-  IF refusal.code IS NOT NULL THEN
+  broken := ARRAY(SELECT DISTINCT p.claim_id FROM integratedb.notification_problem AS p);
+  IF cardinality(broken) > 0 THEN
+    fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL);
     lets_pass := CASE WHEN integratedb.override_reason() IS NOT NULL THEN format('overridden (%s)', integratedb.override_reason())
                       WHEN integratedb.setting_value('enforcement') = 'explicit' THEN 'enforcement is explicit' END;
-    IF lets_pass IS NULL THEN
-      RETURN refusal;
+    IF cardinality(fresh) > 0 AND lets_pass IS NULL THEN
+      RETURN integratedb.unnotifiable_refusal(fresh);
     END IF;
-    RAISE WARNING '%: %', lets_pass, refusal.message USING DETAIL = refusal.detail, HINT = refusal.hint;
+    PERFORM integratedb.warn_unmet(fresh, lets_pass);
+    PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(broken) EXCEPT SELECT unnest(fresh)), 'since an earlier transaction');
   END IF;
 
   PERFORM integratedb.publish_control(

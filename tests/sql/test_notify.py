@@ -210,6 +210,42 @@ def test_a_partition_without_identity_cannot_be_attached(owner: Session, notify:
     owner.run("INSERT INTO shop.whole VALUES (1, '2024-03-02'); UPDATE shop.whole SET id = 2; DELETE FROM shop.whole")
 
 
+LOSE_IDENTITY = "ALTER TABLE shop.keyed REPLICA IDENTITY NOTHING"
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_preview_and_validate_migration_tell_of_a_lost_identity(owner: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "events": ["UPDATE"]})
+    (row,) = owner.dicts("SELECT * FROM integratedb_preview_migration(%s)", LOSE_IDENTITY)
+    assert (row["stakeholder"], row["kind"], row["path"]) == ("fulfilment", "notifications", "shop.keyed")
+    (problem,) = row["problems"]
+    assert problem["property"] == "replica_identity"
+    assert problem["message"].startswith("shop.keyed: has no replica identity")
+    assert "REPLICA IDENTITY FULL" in row["hint"]
+    with refused("IDB01"), owner.transaction():
+        owner.run(LOSE_IDENTITY)
+        owner.run("SELECT integratedb_validate_migration()")
+
+
+@pytest.mark.usefixtures("tables")
+def test_what_an_override_broke_is_a_warning_for_later_migrations_until_it_is_mended(
+    superuser: Session, owner: Session, notify: Notify
+) -> None:
+    notify({"path": "shop.keyed", "events": ["UPDATE"]})
+    with superuser.transaction():
+        superuser.run(LOSE_IDENTITY)
+        superuser.run("SELECT integratedb_override('it must go')")
+    assert [row["path"] for row in owner.dicts("SELECT * FROM integratedb_unmet_claims()")] == ["shop.keyed"]
+
+    owner.run("ALTER TABLE shop.keyed ADD COLUMN more text")
+    assert [warning for warning in owner.warnings() if warning.startswith("since an earlier transaction: a claim")]
+
+    owner.run("ALTER TABLE shop.keyed REPLICA IDENTITY DEFAULT")
+    assert owner.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    with refused("IDB01", match="breaks notifications of fulfilment"):
+        owner.run(LOSE_IDENTITY)
+
+
 def test_an_override_lets_it_pass_and_the_owners_statements_still_work(
     superuser: Session, admin: Session, notify: Notify
 ) -> None:
