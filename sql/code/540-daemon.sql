@@ -196,6 +196,8 @@ AS $$
   SELECT ch.id, daemon_report.state, daemon_report.attempts, now() + make_interval(secs => retry_in_s), error, CASE WHEN error IS NOT NULL THEN now() END
     FROM integratedb.channel AS ch
    WHERE ch.id = daemon_report.channel_id
+     -- One that is being given up is waited for, and gone then.
+     FOR KEY SHARE
   ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE
      SET state = EXCLUDED.state,
          attempts = EXCLUDED.attempts,
@@ -216,8 +218,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
   SELECT delivery_save.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
-    FROM unnest(lsns, positions, keys, events, times) AS e (lsn, position, key, event, committed_at)
-   WHERE EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.id = delivery_save.channel_id)
+    FROM integratedb.channel AS ch
+   CROSS JOIN unnest(lsns, positions, keys, events, times) AS e (lsn, position, key, event, committed_at)
+   WHERE ch.id = delivery_save.channel_id
+     -- One that is being given up is waited for, and gone then.
+     FOR KEY SHARE OF ch
   ON CONFLICT DO NOTHING
 $$;
 
@@ -295,7 +300,11 @@ BEGIN
     INTO limits
     FROM integratedb.channel AS ch
     JOIN integratedb.stakeholder AS st ON st.id = ch.stakeholder_id
-   WHERE ch.id = daemon_enforce_limits.channel_id;
+   WHERE ch.id = daemon_enforce_limits.channel_id
+     FOR KEY SHARE OF ch;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
 
   -- What is being delivered right now is left alone.
   WITH ranked AS (
