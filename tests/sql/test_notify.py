@@ -451,6 +451,40 @@ def test_a_migration_and_a_notification_do_not_cross(
     assert published(superuser) == {}
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "delivery_save({id}, ARRAY['0/1'::pg_lsn], ARRAY[0], ARRAY[''::bytea], ARRAY['{{}}'], ARRAY[0.0]::float[])",
+        "daemon_report({id}, 'failing', 'no answer', 1, 1)",
+        "daemon_enforce_limits({id}, '0/0', 0)",
+    ],
+)
+@pytest.mark.usefixtures("tables")
+def test_what_the_daemon_writes_for_a_channel_that_is_being_given_up_is_dropped(
+    superuser: Session, admin: Session, server: Server, connect: Callable[..., Session], notify: Notify, call: str
+) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
+    channel = superuser.value("SELECT id FROM integratedb.channel")
+    daemon = connect(server.superuser)
+    problems: list[psycopg.Error] = []
+
+    def write() -> None:
+        try:
+            daemon.run(f"SELECT integratedb.{call.format(id=channel)}")
+        except psycopg.Error as problem:
+            problems.append(problem)
+
+    with admin.transaction():
+        admin.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb({"match": [], "channels": []}))
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(10)
+    assert problems == []
+    assert superuser.rows("SELECT FROM integratedb.delivery UNION ALL SELECT FROM integratedb.channel_health") == []
+
+
 @pytest.mark.parametrize("options", [[], ["--clean", "--if-exists"]], ids=["plain", "clean"])
 def test_a_dump_brings_channels_and_publications_and_the_first_sync_arms_them(
     superuser: Session,
