@@ -114,6 +114,13 @@ CREATE OR REPLACE VIEW integratedb.unmet_claim AS
 
 COMMENT ON VIEW integratedb.unmet_claim IS 'Non-optional claims none of whose alternatives the present catalog satisfies.';
 
+CREATE OR REPLACE VIEW integratedb.broken_claim AS
+  SELECT u.claim_id FROM integratedb.unmet_claim AS u
+  UNION
+  SELECT p.claim_id FROM integratedb.notification_problem AS p;
+
+COMMENT ON VIEW integratedb.broken_claim IS 'Unmet claims, and notifications that are met but cannot be told: what has to be reported until it is mended.';
+
 CREATE OR REPLACE FUNCTION integratedb.problems_of(claims bigint[])
 RETURNS TABLE (
   claim_id bigint,
@@ -195,6 +202,13 @@ AS $$
    ) AS p (fails, property, expected, actual, found, renamed)
    WHERE f.failing = f.choices
      AND p.fails
+  UNION ALL
+  SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
+         -- The place is put before it.
+         ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
+         NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM integratedb.notification_problem AS n
+   WHERE n.claim_id = ANY (claims)
 $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';

@@ -31,7 +31,7 @@ BEGIN
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL
    WHERE c.unmet_since IS NOT NULL
-     AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
 END
 $$;
 
@@ -71,7 +71,7 @@ BEGIN
   UPDATE integratedb.serialisation SET armed_for = current_setting('server_version_num')::integer / 10000;
 
   -- What a restore brought back unmet is nobody's migration.
-  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
        SET unmet_since = now()

@@ -156,7 +156,7 @@ SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  IF integratedb.is_restore_session() THEN
+  IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
 
@@ -177,11 +177,14 @@ BEGIN
            CASE WHEN d.object_type LIKE '% column' THEN d.address_names[3] END AS column_name,
            d.classid,
            d.objid,
-           d.object_type NOT IN ('index', 'table constraint', 'publication') AS checked
+           -- An index may be somebody's replica identity.
+           d.object_type NOT IN ('index', 'table constraint')
+           OR EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') AS checked
       FROM gone AS d
      WHERE (d.is_relation
             OR d.object_type IN ('table column', 'view column', 'foreign table column', 'materialized view column', 'schema', 'type',
-                                 'policy', 'index', 'table constraint', 'publication', 'extension'))
+                                 'policy', 'index', 'table constraint', 'publication', 'extension')
+            OR (d.object_type LIKE 'publication %' AND d.original))
        -- What goes with its table says nothing of its own; a dropped index is told from its table's by nothing but "original".
        AND (d.is_relation OR d.original OR d.object_type IN ('schema', 'extension')
             OR (d.object_type NOT IN ('index', 'table constraint')

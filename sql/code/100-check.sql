@@ -392,7 +392,7 @@ BEGIN
      SET unmet_since = NULL
    WHERE c.unmet_since IS NOT NULL
      AND (everything OR c.id = ANY (touched))
-     AND NOT EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = c.id);
+     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
 
   RETURN NULL;
 END
@@ -447,6 +447,9 @@ BEGIN
   END IF;
 
   refusal := integratedb.check_transaction();
+  IF refusal.code IS NULL THEN
+    refusal := integratedb.follow_notifications();
+  END IF;
   IF refusal.code IS NOT NULL THEN
     refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
   END IF;

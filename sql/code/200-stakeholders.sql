@@ -299,7 +299,7 @@ AS $$
     FROM integratedb.stakeholder AS st
     LEFT JOIN integratedb.specification AS s ON s.stakeholder_id = st.id
     LEFT JOIN integratedb.claim AS c ON c.specification_id = s.id
-    LEFT JOIN integratedb.unmet_claim AS u ON u.claim_id = c.id
+    LEFT JOIN integratedb.broken_claim AS u ON u.claim_id = c.id
    GROUP BY st.id
    ORDER BY st.name
 $$;

@@ -294,6 +294,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   owner integratedb.stakeholder;
+  document jsonb;
   refused boolean;
 BEGIN
   PERFORM integratedb.require_admin_or_self(stakeholder);
@@ -307,10 +308,11 @@ BEGIN
       hint => 'The kinds are claims and notifications.');
   END IF;
 
-  RETURN coalesce(
+  document := coalesce(
     (SELECT s.document FROM integratedb.specification AS s
       WHERE s.stakeholder_id = owner.id AND s.kind = integratedb_specification.kind),
     '{"match": []}');
+  RETURN CASE kind WHEN 'notifications' THEN integratedb.with_channels(document, owner.id) ELSE document END;
 END
 $$;
 
@@ -372,6 +374,7 @@ BEGIN
            SELECT u.claim_id FROM integratedb.unmet_claim AS u
             WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+  problems := problems || integratedb.unnotifiable(stored_id);
 
   -- Rolls everything above back; the variable stays.
   RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';

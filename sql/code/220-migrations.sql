@@ -46,7 +46,7 @@ SET jit = off
 AS $$
 DECLARE
   -- All of them, and cut afterwards: a statement without parameters is planned once a session.
-  unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u ORDER BY u.claim_id);
+  unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u ORDER BY u.claim_id);
 BEGIN
   -- GREATEST passes over nulls, so the null that stands for all is taken out first.
   unmet := unmet[:greatest(coalesce(max_results, cardinality(unmet)), 0)];
@@ -82,7 +82,7 @@ BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
 
-  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u);
 
   IF cardinality(unmet) > 0 THEN
     IF integratedb.override_reason() IS NOT NULL THEN

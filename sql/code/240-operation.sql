@@ -117,7 +117,7 @@ AS $$
       JOIN integratedb.specification AS s ON s.stakeholder_id = mine.id
       JOIN integratedb.claim AS c ON c.specification_id = s.id
   )
-  SELECT f.fact, f.value
+  (SELECT f.fact, f.value
     FROM (VALUES
       (1, 'version', (SELECT x.extversion FROM pg_extension AS x WHERE x.extname = 'integratedb')),
       (2, 'enforcement', integratedb.setting_value('enforcement')),
@@ -129,12 +129,14 @@ AS $$
       (6, 'stakeholders', (SELECT count(*)::text FROM mine)),
       (7, 'claims', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'claims')),
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
-      (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.unmet_claim AS u ON u.claim_id = c.id)),
+      (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
       (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
       (11, 'lock holder', CASE WHEN integratedb.is_admin(integratedb.caller()) THEN coalesce(integratedb.lock_holder(), 'nobody') END)
     ) AS f (position, fact, value)
    WHERE f.value IS NOT NULL
-   ORDER BY f.position
+   ORDER BY f.position)
+  UNION ALL
+  SELECT n.fact, n.value FROM integratedb.notification_facts() AS n
 $$;
 
 COMMENT ON FUNCTION integratedb_status() IS

@@ -26,7 +26,8 @@ GRANT EXECUTE ON FUNCTION
   integratedb_sync(),
   integratedb_dependents(text, text),
   integratedb_check_spec(jsonb, text),
-  integratedb_claim(text, jsonb)
+  integratedb_claim(text, jsonb),
+  integratedb_notify(text, jsonb)
 TO PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
@@ -40,5 +41,30 @@ GRANT EXECUTE ON FUNCTION
   integratedb_access(text),
   integratedb_ddl_events(timestamptz, integer),
   integratedb_configure(text, text),
-  integratedb_status()
+  integratedb_status(),
+  integratedb_pause_channel(text, text),
+  integratedb_resume_channel(text, text),
+  integratedb_redeliver(text, text),
+  integratedb_deliveries(text, text, integer)
 TO integratedb_admin;
+
+GRANT USAGE ON SCHEMA integratedb TO integratedb_daemon;
+
+GRANT EXECUTE ON FUNCTION
+  integratedb.daemon_check(),
+  integratedb.daemon_slot(text),
+  integratedb.daemon_slot_announced(text),
+  integratedb.daemon_slot_created(text, pg_lsn, bigint[]),
+  integratedb.daemon_control_ids(),
+  integratedb.daemon_control(pg_lsn),
+  integratedb.daemon_control_passed(bigint[], pg_lsn),
+  integratedb.daemon_reserve(text, pg_lsn),
+  integratedb.daemon_backlog(),
+  integratedb.daemon_pause(bigint, text),
+  integratedb.daemon_report(bigint, text, text, integer, double precision),
+  integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint),
+  integratedb.delivery_save(bigint, pg_lsn[], bigint[], bytea[], text[], double precision[]),
+  integratedb.delivery_load(bigint, pg_lsn, bigint, integer),
+  integratedb.delivery_settle(bigint, pg_lsn[], bigint[]),
+  integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text)
+TO integratedb_daemon;

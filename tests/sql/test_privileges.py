@@ -31,6 +31,7 @@ PUBLIC_FUNCTIONS = {
     "integratedb_check_spec",
     "integratedb_claim",
     "integratedb_dependents",
+    "integratedb_notify",
     "integratedb_preview_migration",
     "integratedb_sync",
     "integratedb_unmet_claims",
@@ -178,7 +179,8 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
     functions = superuser.rows(f"""
         SELECT proname FROM ({FUNCTIONS}) AS f
          CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
-         WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner""")
+         WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
+           AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')""")
     assert functions == []
 
 

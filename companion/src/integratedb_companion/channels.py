@@ -1,0 +1,181 @@
+"""Runs the channels that are in force: one queue each, and one delivery task or one socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from .addresses import AddressPolicy
+from .delivery import Delivery, Sink
+from .metrics import Metrics
+from .queue import ChannelQueue
+from .redis_sink import RedisSink
+from .routing import Put
+from .sockets import BroadcastSocket, QueueSocket, SocketChannel
+from .spill import Report, Spill
+from .state import Channel, StakeholderState
+from .webhook import WebhookSink
+
+log = logging.getLogger(__name__)
+
+#: How long an attempt under way may take when a channel stops.
+STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A channel in force and what serves it."""
+
+    channel: Channel
+    queue: ChannelQueue
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    socket: SocketChannel | None = None
+
+    @property
+    def takes_events(self) -> bool:
+        """Nobody is told later what a broadcast sent, so a paused one keeps nothing."""
+        return not (self.channel.paused and self.channel.settings.get("mode") == "broadcast")
+
+
+class Channels:
+    """All channels in force."""
+
+    def __init__(
+        self,
+        spill: Spill,
+        metrics: Metrics,
+        policy: AddressPolicy,
+        session: aiohttp.ClientSession,
+        *,
+        on_progress: Callable[[], None],
+        on_gone: Callable[[Channel, str], None],
+        on_death: Callable[[BaseException], None],
+    ) -> None:
+        self._spill = spill
+        self._metrics = metrics
+        self._policy = policy
+        self._session = session
+        self._on_progress = on_progress
+        self._on_gone = on_gone
+        self._on_death = on_death
+        self._running: dict[int, Running] = {}
+
+    def __iter__(self) -> Iterator[Running]:
+        return iter(list(self._running.values()))
+
+    def puts(self) -> dict[int, Put]:
+        """What takes the events of each channel."""
+        return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
+
+    def find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
+        """The socket that a client asks for."""
+        for running in self._running.values():
+            if (running.channel.stakeholder, running.channel.name) == (stakeholder, name):
+                return running.socket
+        return None
+
+    def oldest_unsafe(self) -> Iterable[int | None]:
+        """For each channel, the commit LSN of its oldest event in memory only."""
+        return [running.queue.oldest_unsafe() for running in self._running.values()]
+
+    async def make_room(self) -> None:
+        """Hold the stream up until no queue is full any more; queues that stay full spill."""
+        full = [running.queue.make_room() for running in self._running.values() if running.queue.full]
+        if full:
+            await asyncio.gather(*full)
+        while self._spill.full:
+            await self._spill.flush()
+
+    def tick(self) -> None:
+        """Spill what has been waiting for long."""
+        for running in self._running.values():
+            running.queue.tick()
+
+    async def put_in_force(self, states: Iterable[StakeholderState], backlog: Iterable[int] = ()) -> None:
+        """Start, change and stop channels so that they are those of `states`."""
+        wanted = {channel.id: channel for state in states for channel in state.channels}
+        spilled = set(backlog)
+        for id_ in self._running.keys() - wanted.keys():
+            await self._remove(self._running.pop(id_))
+        for id_, channel in wanted.items():
+            running = self._running.get(id_)
+            if running is None:
+                queue = ChannelQueue(id_, self._spill, self._on_progress, spilled=id_ in spilled)
+                self._running[id_] = running = Running(channel, queue)
+                self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
+                self._start(running)
+            elif running.channel != channel:
+                await self._stop(running)
+                running.channel = channel
+                self._start(running)
+
+    async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
+        """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
+        running = self._running.get(channel_id)
+        if running is None:
+            return
+        await self._stop(running)
+        if rewind:
+            running.queue.spill()
+            await self._spill.drain()
+            running.queue.rewind()
+        self._start(running)
+
+    async def restart_all(self, policy: AddressPolicy, session: aiohttp.ClientSession) -> None:
+        """Begin anew with another configuration."""
+        self._policy, self._session = policy, session
+        for id_ in list(self._running):
+            await self.restart(id_)
+
+    async def stop(self) -> None:
+        """Finish what is under way and stop."""
+        await asyncio.gather(*(self._stop(running) for running in self._running.values()))
+
+    def _start(self, running: Running) -> None:
+        channel, queue = running.channel, running.queue
+        if channel.paused:
+            queue.spill()
+            queue.report(Report("paused"))
+            return
+        sink: Sink
+        match channel.type:
+            case "WEBHOOK":
+                sink = WebhookSink(channel.settings, self._session)
+            case "REDIS":
+                sink = RedisSink(channel.stakeholder, channel.settings, self._policy)
+            case "SOCKET" if channel.settings.get("mode") == "broadcast":
+                running.socket = sink = BroadcastSocket(channel, self._metrics)
+            case "SOCKET":
+                running.socket = QueueSocket(channel, queue, self._metrics)
+                return
+            case kind:
+                raise ValueError(f"unknown type of channel {kind!r}")
+        running.stopping = asyncio.Event()
+        delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone)
+        running.task = asyncio.create_task(delivery.run(running.stopping))
+        running.task.add_done_callback(self._ended)
+
+    async def _stop(self, running: Running) -> None:
+        running.stopping.set()
+        task, running.task = running.task, None
+        socket, running.socket = running.socket, None
+        if socket is not None:
+            await socket.close()
+        if task is not None:
+            _, late = await asyncio.wait((task,), timeout=STOP_TIMEOUT_S)
+            for one in late:
+                one.cancel()
+
+    async def _remove(self, running: Running) -> None:
+        await self._stop(running)
+        self._spill.forget(running.channel.id)
+        self._metrics.forget(running.channel)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._on_death(problem)

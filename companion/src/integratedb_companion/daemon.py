@@ -1,0 +1,322 @@
+"""The daemon: puts the parts together, follows the stream, confirms what is safe, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg
+from websockets.asyncio.server import Server
+
+from . import __version__
+from . import slot as slots
+from .addresses import AddressPolicy
+from .channels import Channels
+from .config import ConfigurationError, Settings
+from .database import Database
+from .events import EVENTS_LOST, Transaction
+from .listener import Listener
+from .login import Logins
+from .metrics import Metrics
+from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
+from .progress import Progress
+from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System
+from .routing import Router
+from .sockets import SocketChannel
+from .spill import Spill
+from .state import Channel, StakeholderState, parse_state
+from .stream import ControlCommit, StreamReader
+from .webhook import open_session
+
+log = logging.getLogger(__name__)
+
+CONFIRM_EVERY_S: Final = 10.0
+CONFIRM_AT_MOST_EVERY_S: Final = 0.1
+RECONNECT_S: Final = 1.0
+SLOT_IN_USE_TRIES: Final = 5
+HOUSEKEEPING_EVERY_S: Final = 3.0
+LIMITS_EVERY_TICKS: Final = 4
+STOP_TIMEOUT_S: Final = 10.0
+#: How far the slot may be confirmed before that is noted durably again.
+RESERVE_BYTES: Final = 16 << 20
+
+
+class ServerChangedError(Exception):
+    """The server is another one, or on another timeline: what is in memory says nothing about it."""
+
+
+class Daemon:
+    """One daemon for one database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._database = Database(settings.dsn)
+        self._progressed = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._spill = Spill(self._database, self._progressed.set)
+        self._policy = AddressPolicy(settings.denied)
+        self._session = open_session(self._policy)
+        self._channels = Channels(
+            self._spill,
+            self._metrics,
+            self._policy,
+            self._session,
+            on_progress=self._progressed.set,
+            on_gone=self._gone,
+            on_death=self._fail,
+        )
+        self._states: dict[int, StakeholderState] = {}
+        self._progress = Progress(0)
+        self._ceiling_lsn = 0
+        self._stream: ReplicationConnection | None = None
+        self._system: System | None = None
+        self._lag_bytes = 0
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._stop.set()
+
+    def reload(self, settings: Settings) -> None:
+        """Take over another configuration, as far as it can change while running."""
+        self._settings = settings
+        self._start(self._reload())
+
+    async def run(self) -> None:
+        """Run until told to stop; raises when it cannot go on."""
+        server = None
+        try:
+            await self._first_connection()
+            server = await self._listen()
+            log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
+            await self._attach()
+            # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
+            for work in (self._spill.run(), self._confirm(), self._keep_house(), self._follow()):
+                self._start(work)
+            stop = asyncio.create_task(self._stop.wait())
+            await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if self._failure.done():
+                self._failure.result()
+            await self._finish()
+        finally:
+            if server is not None:
+                server.close()
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+            await self._session.close()
+            await self._database.close()
+
+    async def _follow(self) -> None:
+        """Read the stream, again after every lost connection."""
+        busy = 0
+        while True:
+            try:
+                connection = await ReplicationConnection.open(self._settings.dsn)
+                try:
+                    await self._same_server(connection)
+                    self._reader.restart()
+                    await connection.start(self._settings.slot, self._progress.confirmed_lsn)
+                    busy = 0
+                    await self._read(connection)
+                finally:
+                    self._stream = None
+                    await connection.close()
+            except SlotInUseError:
+                busy += 1
+                if busy >= SLOT_IN_USE_TRIES:
+                    raise
+            except SlotUnusableError as problem:
+                raise slots.SlotLostError(f"{problem}. {slots.CURE}") from None
+            except (StreamEndedError, psycopg.OperationalError) as problem:
+                log.warning("stream lost", extra={"error": str(problem).strip()})
+            await asyncio.sleep(RECONNECT_S)
+            await slots.check(self._settings.slot, self._database)
+
+    async def _read(self, connection: ReplicationConnection) -> None:
+        self._stream = connection
+        log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
+        self._progressed.set()
+        while True:
+            for data in await connection.read():
+                happened = self._reader.take(data)
+                if isinstance(happened, ControlCommit):
+                    await self._control(happened)
+                elif isinstance(happened, Keepalive):
+                    self._progressed.set()
+            await self._channels.make_room()
+            await asyncio.sleep(0)
+
+    async def _control(self, happened: ControlCommit) -> None:
+        """Put in force what a transaction changed, after noting durably that it has been."""
+        commit = happened.commit
+        await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
+        for row in happened.rows:
+            if row.kind == "state":
+                state = parse_state(row.body)
+                self._states[state.id] = state
+        await self._put_in_force()
+        for row in happened.rows:
+            if row.kind == "redeliver":
+                await self._channels.restart(int(row.body["channel"]), rewind=True)
+        self._progress.routed(commit.commit_lsn, commit.end_lsn)
+
+    async def _put_in_force(self, backlog: set[int] | None = None) -> None:
+        states = list(self._states.values())
+        await self._channels.put_in_force(states, backlog or ())
+        self._router.put_in_force(states, self._channels.puts())
+        log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
+
+    async def _confirm(self) -> None:
+        """Tell the server how far it may forget, whenever there is progress and every ten seconds."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_EVERY_S):
+                    await self._progressed.wait()
+            self._progressed.clear()
+            await self._confirm_once()
+            await asyncio.sleep(CONFIRM_AT_MOST_EVERY_S)
+
+    async def _confirm_once(self) -> None:
+        lsn = self._progress.advance([self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()])
+        if lsn > self._ceiling_lsn:
+            self._ceiling_lsn = lsn + RESERVE_BYTES
+            await self._database.reserve(self._settings.slot, self._ceiling_lsn)
+        if self._stream is not None:
+            with suppress(StreamEndedError):  # the reader of the stream notices too
+                self._stream.confirm(lsn, lsn)
+
+    async def _keep_house(self) -> None:
+        """Every few seconds: spill what waits, measure the lag; now and then: drop what is beyond the limits."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_EVERY_S)
+            self._channels.tick()
+            self._progressed.set()
+            self._lag_bytes = max(0, await self._database.wal_position() - self._progress.confirmed_lsn)
+            self._metrics.lag_bytes.set(self._lag_bytes)
+            self._metrics.streaming.set(self._stream is not None)
+            ticks += 1
+            if ticks % LIMITS_EVERY_TICKS == 0:
+                await self._enforce_limits()
+
+    async def _enforce_limits(self) -> None:
+        for running in self._channels:
+            if running.queue.spilled:
+                channel = running.channel
+                lost = await self._database.enforce_limits(channel.id, running.queue.cursor)
+                if lost:
+                    self._metrics.of(channel).lost.inc(lost)
+                    names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+                    log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
+
+    async def _first_connection(self) -> None:
+        """Connect once, so that a wrong configuration is told at once."""
+        try:
+            connection = await self._database.connect()
+            async with connection:
+                await connection.execute("SELECT integratedb.daemon_check()")
+        except psycopg.Error as problem:
+            raise ConfigurationError(" ".join(str(problem).split())) from None
+        try:
+            await (await ReplicationConnection.open(self._settings.dsn)).close()
+        except psycopg.Error as problem:
+            raise ConfigurationError(" ".join(str(problem).split())) from None
+
+    async def _listen(self) -> Server:
+        listener = Listener(Logins(self._settings.dsn), self._find_socket, self._unready, self._metrics)
+        host, port = self._settings.host, self._settings.port
+        try:
+            return await listener.open(host, port)
+        except OSError as problem:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {problem.strerror}") from None
+
+    async def _attach(self) -> None:
+        name = self._settings.slot
+        lsn, gap = await slots.attach(name, self._database, self._settings.dsn, accept_gap=self._settings.accept_gap)
+        source = f"/integratedb/{await self._database.name()}"
+        self._progress = Progress(lsn)
+        self._router = Router(source)
+        self._reader = StreamReader(self._router, self._progress, source, self._metrics)
+        self._ceiling_lsn = (await self._database.slot(name)).ceiling_lsn
+        for body in await self._database.control_in_force(lsn):
+            state = parse_state(body)
+            self._states[state.id] = state
+        if gap:
+            await self._tell_gap(lsn, source)
+        await self._put_in_force(await self._database.backlog())
+
+    async def _tell_gap(self, lsn: int, source: str) -> None:
+        """Tell every channel that changes were missed."""
+        moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
+        for state in self._states.values():
+            for channel in state.channels:
+                data = {"reason": "slot_lost", "channel": channel.name, "count": None}
+                await self._database.save(channel.id, [moment.event(0, EVENTS_LOST, channel.name, data)])
+
+    async def _same_server(self, connection: ReplicationConnection) -> None:
+        system = await connection.system()
+        if self._system is not None and system != self._system:
+            raise ServerChangedError(f"the server was {self._system}, and is now {system}")
+        self._system = system
+
+    async def _finish(self) -> None:
+        """Finish what is under way, and confirm it."""
+        log.info("stopping")
+        await self._channels.stop()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._spill.drain()
+                await self._confirm_once()
+                await self._database.reserve(self._settings.slot, self._progress.confirmed_lsn)
+        except TimeoutError:
+            log.warning("the database does not answer: what is not confirmed will be sent again")
+
+    async def _reload(self) -> None:
+        old = self._session
+        self._policy = AddressPolicy(self._settings.denied)
+        self._session = open_session(self._policy)
+        await self._channels.restart_all(self._policy, self._session)
+        await old.close()
+        log.info("configuration read again")
+
+    def _gone(self, channel: Channel, reason: str) -> None:
+        names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+        log.error("channel paused: its receiver wants no more", extra={**names, "error": reason})
+        self._start(self._database.pause(channel.id, reason))
+
+    def _find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
+        return self._channels.find_socket(stakeholder, name)
+
+    def _unready(self) -> str | None:
+        if self._stream is None:
+            return "not connected to the stream"
+        if self._lag_bytes > self._settings.max_lag_bytes:
+            return f"{self._lag_bytes} bytes behind"
+        return None
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._fail(problem)
+
+    def _fail(self, problem: BaseException) -> None:
+        """A part that dies stops the whole."""
+        if not self._failure.done():
+            self._failure.set_exception(problem)

@@ -1,0 +1,217 @@
+"""The daemon's SQL: calls of the extension's functions for it, on one connection that is made again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from .events import Event
+from .pgoutput import format_lsn, parse_lsn
+from .replication import conninfo
+from .spill import Report
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[TupleRow]
+
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the server and the extension know of the slot."""
+
+    exists: bool
+    usable: bool
+    active_pid: int | None
+    confirmed_lsn: int
+    known: str | None
+    ceiling_lsn: int
+    same_system: bool
+
+
+class Database:
+    """The connection; calls wait for a server that is restarting."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = conninfo(dsn)
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+
+    async def connect(self) -> Connection:
+        """Make a connection of its own."""
+        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def call(self, function: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a piece of SQL, again on a new connection for as long as the old one breaks."""
+        while True:
+            try:
+                async with self._lock:
+                    if self._connection is None or self._connection.closed:
+                        self._connection = await self.connect()
+                    return await function(self._connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
+                if self._connection is not None and not self._connection.closed:
+                    await self._connection.close()
+                log.warning("database unreachable", extra={"error": str(problem).strip()})
+                await asyncio.sleep(RETRY_S)
+
+    async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[TupleRow]:
+        async def run(connection: Connection) -> list[TupleRow]:
+            cursor = await connection.execute(query.encode(), arguments)
+            return await cursor.fetchall()
+
+        return await self.call(run)
+
+    async def name(self) -> str:
+        """The name of the database."""
+        [row] = await self._rows("SELECT current_database()", {})
+        return str(row[0])
+
+    async def slot(self, name: str) -> Slot:
+        """Look at the slot."""
+        [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s)", {"slot": name})
+        exists, usable, active_pid, confirmed, known, ceiling, same_system = row
+        return Slot(
+            exists, usable, active_pid, parse_lsn(confirmed or "0/0"), known, parse_lsn(ceiling or "0/0"), same_system
+        )
+
+    async def slot_announced(self, name: str) -> None:
+        """Note that the slot is about to be created."""
+        await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s)", {"slot": name})
+
+    async def slot_created(self, name: str, lsn: int, control_ids: Sequence[int]) -> None:
+        """Note that the slot begins at `lsn`, with these control rows already in force."""
+        await self._rows(
+            "SELECT integratedb.daemon_slot_created(%(slot)s, %(lsn)s::pg_lsn, %(ids)s::bigint[])",
+            {"slot": name, "lsn": format_lsn(lsn), "ids": list(control_ids)},
+        )
+
+    async def control_ids_in(self, snapshot: str) -> list[int]:
+        """The control rows that an exported snapshot sees."""
+        connection = await self.connect()
+        async with connection:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+            cursor = await connection.execute("SELECT * FROM integratedb.daemon_control_ids()")
+            ids = [int(row[0]) for row in await cursor.fetchall()]
+            await connection.execute("COMMIT")
+            return ids
+
+    async def control_in_force(self, lsn: int) -> list[dict[str, Any]]:
+        """The states in force at a position."""
+        rows = await self._rows(
+            "SELECT body FROM integratedb.daemon_control(%(lsn)s::pg_lsn) AS c (body)", {"lsn": format_lsn(lsn)}
+        )
+        return [row[0] for row in rows]
+
+    async def control_passed(self, ids: Sequence[int], lsn: int) -> None:
+        """Note durably that control rows take effect at `lsn`."""
+        await self._rows(
+            "SELECT integratedb.daemon_control_passed(%(ids)s::bigint[], %(lsn)s::pg_lsn)",
+            {"ids": list(ids), "lsn": format_lsn(lsn)},
+        )
+
+    async def reserve(self, slot: str, lsn: int) -> None:
+        """Note durably that the slot may be confirmed up to `lsn` from now on."""
+        await self._rows(
+            "SELECT integratedb.daemon_reserve(%(slot)s, %(lsn)s::pg_lsn)", {"slot": slot, "lsn": format_lsn(lsn)}
+        )
+
+    async def backlog(self) -> set[int]:
+        """The channels with events in the delivery table."""
+        return {int(row[0]) for row in await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})}
+
+    async def wal_position(self) -> int:
+        """How far the server has written WAL."""
+        [row] = await self._rows("SELECT pg_current_wal_lsn()", {})
+        return parse_lsn(row[0])
+
+    async def enforce_limits(self, channel_id: int, after: tuple[int, int]) -> int:
+        """Drop a channel's events beyond its limits; returns how many."""
+        [row] = await self._rows(
+            "SELECT integratedb.daemon_enforce_limits(%(channel)s, %(lsn)s::pg_lsn, %(position)s)",
+            {"channel": channel_id, "lsn": format_lsn(after[0]), "position": after[1]},
+        )
+        return int(row[0])
+
+    async def pause(self, channel_id: int, reason: str) -> None:
+        """Pause a channel whose receiver wants no more."""
+        await self._rows(
+            "SELECT integratedb.daemon_pause(%(channel)s, %(reason)s)", {"channel": channel_id, "reason": reason}
+        )
+
+    async def save(self, channel_id: int, events: Sequence[Event]) -> None:
+        """Write events to the delivery table."""
+        await self._rows(
+            "SELECT integratedb.delivery_save(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[],"
+            " %(keys)s::bytea[], %(events)s::text[], %(times)s::float8[])",
+            {
+                "channel": channel_id,
+                "lsns": [format_lsn(event.commit_lsn) for event in events],
+                "positions": [event.position for event in events],
+                "keys": [event.key for event in events],
+                "events": [event.payload.decode() for event in events],
+                "times": [event.committed_at_s for event in events],
+            },
+        )
+
+    async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
+        """Read events from the delivery table."""
+        rows = await self._rows(
+            "SELECT * FROM integratedb.delivery_load(%(channel)s, %(lsn)s::pg_lsn, %(position)s, %(limit)s)",
+            {"channel": channel_id, "lsn": format_lsn(after[0]), "position": after[1], "limit": limit},
+        )
+        return [
+            Event(parse_lsn(lsn), position, key, payload.encode(), committed_at_s)
+            for lsn, position, key, payload, committed_at_s in rows
+        ]
+
+    async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
+        """Delete delivered events."""
+        await self._rows(
+            "SELECT integratedb.delivery_settle(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[])",
+            {"channel": channel_id, **_keys(keys)},
+        )
+
+    async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
+        """Put events aside for good."""
+        await self._rows(
+            "SELECT integratedb.delivery_dead(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[], %(error)s)",
+            {"channel": channel_id, "error": error, **_keys(keys)},
+        )
+
+    async def report(self, channel_id: int, report: Report) -> None:
+        """Tell how a channel fares."""
+        await self._rows(
+            "SELECT integratedb.daemon_report(%(channel)s, %(state)s, %(error)s, %(attempts)s, %(retry)s)",
+            {
+                "channel": channel_id,
+                "state": report.state,
+                "error": report.error,
+                "attempts": report.attempts,
+                "retry": report.retry_in_s,
+            },
+        )
+
+
+def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, list[Any]]:
+    return {"lsns": [format_lsn(lsn) for lsn, _ in keys], "positions": [position for _, position in keys]}
+
+
+def as_json(value: bytes | None) -> Any:
+    """Read the body of a control row from the stream."""
+    return json.loads(value or b"null")

@@ -1,0 +1,214 @@
+"""Turns column values from Postgres's text form into JSON, the way to_jsonb() does it, without losing digits.
+
+A converter takes the text of one value and returns a JSON fragment. Numbers are passed through as they are written, so a
+bigint or numeric keeps every digit; json is passed through as json. The connection pins DateStyle, IntervalStyle, TimeZone,
+bytea_output and extra_float_digits, which is what makes the text form a fixed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from orjson import dumps
+
+Converter = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """An array over elements of another type."""
+
+    element: int
+    delimiter: bytes = b","
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeType:
+    """A row type: names and types of its attributes, in order."""
+
+    attributes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainType:
+    """A domain: values look like those of its base type."""
+
+    base: int
+
+
+TypeStructure = ArrayType | CompositeType | DomainType
+
+BOOL: Final = 16
+INT8, INT2, INT4, FLOAT4, FLOAT8, NUMERIC = 20, 21, 23, 700, 701, 1700
+TIMESTAMP, TIMESTAMPTZ = 1114, 1184
+JSON, JSONB = 114, 3802
+
+
+class ValueShapeError(ValueError):
+    """A value does not have the shape that its type promises."""
+
+
+def text(value: bytes) -> bytes:
+    """Any type without a JSON counterpart: its text."""
+    try:
+        return dumps(value.decode())
+    except UnicodeDecodeError:  # a database in SQL_ASCII holds whatever was put into it
+        return dumps(value.decode(errors="replace"))
+
+
+def as_is(value: bytes) -> bytes:
+    """A value whose text is JSON already."""
+    return value
+
+
+def _boolean(value: bytes) -> bytes:
+    return b"true" if value == b"t" else b"false"
+
+
+def _number(value: bytes) -> bytes:
+    # NaN and the infinities are no JSON numbers; like to_jsonb(), send them as strings.
+    return value if value[-1:].isdigit() else text(value)
+
+
+def _timestamp(value: bytes) -> bytes:
+    if value[-3:] == b"+00" and value[10:11] == b" ":  # nearly all there are
+        return b'"%bT%b:00"' % (value[:10], value[11:])
+    if not value[:1].isdigit():  # infinity, -infinity
+        return text(value)
+    moment, era, _ = value.partition(b" BC")
+    if moment.endswith(b"+00"):
+        moment += b":00"
+    return b'"' + moment.replace(b" ", b"T", 1) + era + b'"'
+
+
+_SCALARS: Final[dict[int, Converter]] = {
+    BOOL: _boolean,
+    INT2: as_is,
+    INT4: as_is,
+    INT8: as_is,
+    FLOAT4: _number,
+    FLOAT8: _number,
+    NUMERIC: _number,
+    JSON: as_is,
+    JSONB: as_is,
+    TIMESTAMP: _timestamp,
+    TIMESTAMPTZ: _timestamp,
+}
+
+
+def converter(type_oid: int, structures: Mapping[int, TypeStructure]) -> Converter:
+    """Find the converter of a type; `structures` describes the arrays, composites and domains among the types."""
+    structure = structures.get(type_oid)
+    if isinstance(structure, DomainType):
+        return converter(structure.base, structures)
+    if isinstance(structure, ArrayType):
+        return _array_converter(converter(structure.element, structures), structure.delimiter)
+    if isinstance(structure, CompositeType):
+        return _composite_converter(
+            [(dumps(name) + b":", converter(oid, structures)) for name, oid in structure.attributes]
+        )
+    return _SCALARS.get(type_oid, text)
+
+
+def _array_converter(element: Converter, delimiter: bytes) -> Converter:
+    def convert(value: bytes) -> bytes:
+        try:
+            return _array(value, element, delimiter[0])
+        except (ValueError, IndexError):
+            return text(value)
+
+    return convert
+
+
+def _array(value: bytes, element: Converter, delimiter: int) -> bytes:
+    """Convert {1,NULL,"a b",{...}}; a prefix such as [0:1]= tells lower bounds, which JSON does not have."""
+    at = value.index(b"=") + 1 if value[:1] == b"[" else 0
+    out: list[bytes] = []
+    depth = 0
+    while at < len(value):
+        char = value[at]
+        if char == 0x7B:  # {
+            out.append(b"[")
+            depth += 1
+            at += 1
+        elif char == 0x7D:  # }
+            out.append(b"]")
+            depth -= 1
+            at += 1
+        elif char == delimiter:
+            out.append(b",")
+            at += 1
+        elif char == 0x22:  # "
+            item, at = _quoted(value, at)
+            out.append(element(item))
+        else:
+            end = at
+            while value[end] not in (delimiter, 0x7D):
+                end += 1
+            item = value[at:end]
+            out.append(b"null" if item.upper() == b"NULL" else element(item))
+            at = end
+    if depth or out[:1] != [b"["]:
+        raise ValueShapeError(value)
+    return b"".join(out)
+
+
+def _composite_converter(attributes: list[tuple[bytes, Converter]]) -> Converter:
+    def convert(value: bytes) -> bytes:
+        try:
+            items = _composite(value)
+            if len(items) != len(attributes):
+                return text(value)
+        except (ValueError, IndexError):
+            return text(value)
+        pairs = (
+            name + (b"null" if item is None else convert_item(item))
+            for (name, convert_item), item in zip(attributes, items, strict=True)
+        )
+        return b"{" + b",".join(pairs) + b"}"
+
+    return convert
+
+
+def _composite(value: bytes) -> list[bytes | None]:
+    """Split (1,,"a ""b") into its attributes; nothing between two commas is null."""
+    if value[:1] != b"(" or value[-1:] != b")":
+        raise ValueShapeError(value)
+    items: list[bytes | None] = []
+    at = 1
+    while True:
+        if value[at] == 0x22:  # "
+            item, at = _quoted(value, at)
+            items.append(item)
+        else:
+            end = at
+            while value[end] not in b",)":
+                end += 1
+            items.append(value[at:end] or None)
+            at = end
+        if value[at] == 0x29:  # )
+            return items
+        if value[at] != 0x2C:  # ,
+            raise ValueShapeError(value)
+        at += 1
+
+
+def _quoted(value: bytes, at: int) -> tuple[bytes, int]:
+    """Read a quoted item; backslash and doubled quotes both escape."""
+    out = bytearray()
+    at += 1
+    while True:
+        char = value[at]
+        if char == 0x5C:  # backslash
+            out.append(value[at + 1])
+            at += 2
+        elif char == 0x22:
+            if value[at + 1 : at + 2] != b'"':
+                return bytes(out), at + 1
+            out.append(0x22)
+            at += 2
+        else:
+            out.append(char)
+            at += 1

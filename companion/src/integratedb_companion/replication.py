@@ -1,0 +1,169 @@
+"""Reads the replication stream of a slot through psycopg, woken by the socket, and answers how far it is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+from .pgoutput import format_lsn, parse_lsn, status_update
+
+log = logging.getLogger(__name__)
+
+PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
+#: How many messages are taken from the connection before others get their turn.
+BATCH_MESSAGES = 250
+
+#: What makes the text form of values a fixed one.
+PINNED_SETTINGS = {
+    "DateStyle": "ISO",
+    "IntervalStyle": "iso_8601",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+}
+
+
+class StreamEndedError(Exception):
+    """The server closed the stream, or the connection was lost."""
+
+
+class SlotInUseError(Exception):
+    """Somebody else reads the slot."""
+
+
+class SlotUnusableError(Exception):
+    """The slot is gone, or the WAL that it needs is."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Which server this is, and on which timeline."""
+
+    identifier: str
+    timeline: int
+
+
+def conninfo(dsn: str) -> str:
+    """Complete a connection string with the settings that every connection pins."""
+    options = " ".join(f"-c {name}={value}" for name, value in PINNED_SETTINGS.items())
+    given = psycopg.conninfo.conninfo_to_dict(dsn).get("options")
+    return make_conninfo(
+        dsn,
+        options=f"{given} {options}" if given else options,
+        client_encoding="UTF8",
+        application_name="integratedb daemon",
+        keepalives_idle=30,
+        tcp_user_timeout=60_000,
+    )
+
+
+class ReplicationConnection:
+    """One connection in replication mode."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+
+    @classmethod
+    async def open(cls, dsn: str) -> ReplicationConnection:
+        """Connect."""
+        connection = await psycopg.AsyncConnection.connect(conninfo(dsn), autocommit=True, replication="database")
+        return cls(connection)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._connection.close()
+
+    async def system(self) -> System:
+        """Ask which server this is."""
+        [row] = await self._rows(b"IDENTIFY_SYSTEM")
+        return System(str(row[0]), int(row[1]))
+
+    async def create_slot(self, slot: str) -> tuple[int, str]:
+        """Create the slot; returns where it begins, and the name of a snapshot of exactly that moment."""
+        name = slot.encode()
+        [row] = await self._rows(b"CREATE_REPLICATION_SLOT \"%b\" LOGICAL pgoutput (SNAPSHOT 'export')" % name)
+        return parse_lsn(row[1]), row[2]
+
+    async def drop_slot(self, slot: str) -> None:
+        """Drop the slot."""
+        await self._rows(b'DROP_REPLICATION_SLOT "%b"' % slot.encode())
+
+    async def start(self, slot: str, lsn: int) -> None:
+        """Begin to stream."""
+        command = (
+            f'START_REPLICATION SLOT "{slot}" LOGICAL {format_lsn(lsn)} '
+            f"(proto_version '1', publication_names '{PUBLICATIONS}')"
+        )
+        result = await asyncio.to_thread(self._pgconn.exec_, command.encode())
+        if result.status != pq.ExecStatus.COPY_BOTH:
+            state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+            message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode()
+            if state == "55006":
+                raise SlotInUseError(message)
+            if state in ("42704", "55000", "58P01"):
+                raise SlotUnusableError(message)
+            raise StreamEndedError(message)
+
+    async def read(self) -> list[memoryview]:
+        """Wait for messages and return those that are there."""
+        pgconn = self._pgconn
+        messages: list[memoryview] = []
+        looked = False
+        try:
+            while True:
+                while len(messages) < BATCH_MESSAGES:
+                    length, data = pgconn.get_copy_data(1)
+                    if length > 0:
+                        messages.append(data)
+                    elif length == 0:
+                        break
+                    else:
+                        raise StreamEndedError(pgconn.get_error_message() or "the server ended the stream")
+                if messages:
+                    return messages
+                if looked:
+                    await self._readable()
+                looked = True  # the first look costs less than to ask whether there is something to see
+                pgconn.consume_input()
+        except psycopg.Error as problem:
+            raise StreamEndedError(str(problem).strip()) from None
+
+    async def _readable(self) -> None:
+        # Watched only while waiting: a socket that has something would wake the loop again and again.
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[None] = loop.create_future()
+        socket = self._pgconn.socket
+        loop.add_reader(socket, _wake, readable)
+        try:
+            await readable
+        finally:
+            loop.remove_reader(socket)
+
+    def confirm(self, lsn: int, received_lsn: int) -> None:
+        """Tell the server that everything up to `lsn` may be forgotten."""
+        try:
+            self._pgconn.put_copy_data(status_update(lsn, time.time(), written_lsn=received_lsn))
+            self._pgconn.flush()
+        except psycopg.Error as problem:
+            raise StreamEndedError(str(problem).strip()) from None
+
+    async def _rows(self, command: bytes) -> list[list[str]]:
+        result = await asyncio.to_thread(self._pgconn.exec_, command)
+        if result.status != pq.ExecStatus.TUPLES_OK and result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.OperationalError(result.error_message.decode().strip())
+        return [
+            [(result.get_value(row, column) or b"").decode() for column in range(result.nfields)]
+            for row in range(result.ntuples)
+        ]
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -1,0 +1,170 @@
+"""Decides which channels a row change goes to, by a table that is compiled once for a relation and a specification version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from .events import Event, Projection, Transaction
+from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update, Value
+from .state import EVENTS, StakeholderState
+
+Put = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One form of a change, and the channels that want it so."""
+
+    projection: Projection
+    puts: tuple[Put, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What happens to the changes of one relation."""
+
+    outputs: Mapping[str, tuple[Output, ...]]
+    inserts: tuple[Output, ...]
+    key: tuple[int, ...]
+
+    def key_of(self, row: Row) -> bytes:
+        """The values of the replica identity, which order is kept by where a channel delivers concurrently."""
+        return b"\0".join(_key_part(row[index]) for index in self.key)
+
+
+def _key_part(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+class Router:
+    """Turns the changes of the stream into events on channels."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._relations: dict[int, Relation] = {}
+        self._states: dict[int, StakeholderState] = {}
+        self._puts: Mapping[int, Put] = {}
+        self._plans: dict[int, Plan | None] = {}
+
+    def put_in_force(self, states: Iterable[StakeholderState], puts: Mapping[int, Put]) -> None:
+        """Replace what is in force; `puts` takes the events of each channel by its id."""
+        self._states = {state.id: state for state in states}
+        self._puts = puts
+        self._plans.clear()
+
+    def announce(self, stakeholder_id: int, event: Event) -> None:
+        """Send an event to every channel of one stakeholder."""
+        state = self._states.get(stakeholder_id)
+        for channel in state.channels if state else ():
+            if channel.id in self._puts:
+                self._puts[channel.id](event)
+
+    def describe(self, relation: Relation) -> None:
+        """Take note of what a relation looks like from here on in the stream."""
+        self._relations[relation.relid] = relation
+        self._plans.pop(relation.relid, None)
+
+    def insert(self, transaction: Transaction, message: Insert) -> int:
+        """Route a new row; returns how many events came of it."""
+        position = transaction.position
+        transaction.position = position + 1
+        relid = message.relid
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        if plan is None:
+            return 0
+        new = message.new
+        count = 0
+        for output in plan.inserts:
+            key = plan.key_of(new) if plan.key else b""
+            payload = output.projection.insert(transaction, position, new)
+            event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
+            for put in output.puts:
+                put(event)
+                count += 1
+        return count
+
+    def update(self, transaction: Transaction, message: Update) -> int:
+        """Route a changed row."""
+        old, new = message.old, message.new
+        return self._route(
+            transaction, message.relid, "UPDATE", old or new, lambda form, at: form.update(transaction, at, old, new)
+        )
+
+    def delete(self, transaction: Transaction, message: Delete) -> int:
+        """Route a deleted row."""
+        old = message.old
+        return self._route(
+            transaction, message.relid, "DELETE", old, lambda form, at: form.delete(transaction, at, old)
+        )
+
+    def truncate(self, transaction: Transaction, message: Truncate) -> int:
+        """Route emptied tables, one event each."""
+        return sum(
+            self._route(transaction, relid, "TRUNCATE", None, lambda form, at: form.truncate(transaction, at))
+            for relid in message.relids
+        )
+
+    def _route(
+        self,
+        transaction: Transaction,
+        relid: int,
+        kind: str,
+        key_row: Row | None,
+        build: Callable[[Projection, int], bytes],
+    ) -> int:
+        position = transaction.position
+        transaction.position = position + 1
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        if plan is None:
+            return 0
+        count = 0
+        for output in plan.outputs[kind]:
+            key = plan.key_of(key_row) if plan.key and key_row else b""
+            payload = build(output.projection, position)
+            event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
+            for put in output.puts:
+                put(event)
+                count += 1
+        return count
+
+    def _compile(self, relid: int) -> Plan | None:
+        relation = self._relations[relid]
+        outputs = {kind: tuple(self._outputs(relation, kind)) for kind in EVENTS}
+        plan = None
+        if any(outputs.values()):
+            plan = Plan(outputs, outputs["INSERT"], self._key(relation))
+        self._plans[relid] = plan
+        return plan
+
+    def _key(self, relation: Relation) -> tuple[int, ...]:
+        """The columns that order is kept by; none where nobody delivers concurrently, which costs less."""
+        concurrent = {
+            channel.id
+            for state in self._states.values()
+            for channel in state.channels
+            if channel.settings.get("concurrency", 1) > 1
+        }
+        wanted = any(
+            route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids)
+            for state in self._states.values()
+            for route in state.routes
+        )
+        return tuple(index for index, column in enumerate(relation.columns) if column.key and wanted)
+
+    def _outputs(self, relation: Relation, kind: str) -> Iterable[Output]:
+        for state in self._states.values():
+            # The matches of one stakeholder that hit the same change on one channel make one event together.
+            fields_of: dict[int, set[str]] = {}
+            path = ""
+            for route in state.routes:
+                if route.relid == relation.relid and kind in route.events:
+                    path = route.path
+                    for channel in route.channel_ids:
+                        fields_of.setdefault(channel, set()).update(route.fields)
+            together: dict[frozenset[str], list[Put]] = {}
+            for channel, fields in fields_of.items():
+                if channel in self._puts:
+                    together.setdefault(frozenset(fields), []).append(self._puts[channel])
+            for wanted, puts in together.items():
+                yield Output(Projection(relation, path, wanted, state.types, self._source), tuple(puts))

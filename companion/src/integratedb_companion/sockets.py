@@ -1,0 +1,188 @@
+"""The SOCKET channels: events over WebSockets, to one consumer that acknowledges, or to everybody who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import orjson
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+
+from .delivery import Outcome
+from .events import Event, parse_event_id
+from .metrics import Metrics
+from .queue import ChannelQueue, Key, key_of
+from .spill import Report
+from .state import Channel
+
+log = logging.getLogger(__name__)
+
+REPLACED, BAD_FRAME, TOO_SLOW, GONE = 4000, 4002, 4008, 1001
+#: Events on their way to a consumer that it has not acknowledged yet.
+WINDOW = 1_000
+WINDOW_BYTES = 4 << 20
+#: Events that are sent before the window is looked at again.
+SEND_EVENTS = 50
+#: What may wait in the connection of a broadcast client before it counts as too slow.
+BACKLOG_BYTES = 1 << 20
+DISMISS_S = 3
+
+
+class SocketChannel(Protocol):
+    """A channel that clients connect to."""
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Serve one client until it goes."""
+
+    async def close(self) -> None:
+        """Send everybody away."""
+
+
+class QueueSocket:
+    """One consumer, a newer one replaces the older; what it has not acknowledged it gets again."""
+
+    def __init__(self, channel: Channel, queue: ChannelQueue, metrics: Metrics) -> None:
+        self._queue = queue
+        self._window = int(channel.settings.get("window", WINDOW))
+        self._metrics = metrics.of(channel)
+        self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
+        self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+        self._consumer: ServerConnection | None = None
+        self._turn = asyncio.Lock()
+        queue.spill()  # until somebody connects
+        queue.report(Report("waiting"))
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Serve the consumer; returns when it goes or is replaced."""
+        older, self._consumer = self._consumer, connection
+        if older is not None:
+            await older.close(REPLACED, "replaced by a newer connection")
+        async with self._turn:  # the older one has let go of the queue
+            if self._consumer is not connection:
+                return
+            log.info("consumer connected", extra=self._names)
+            self._connections.set(1)
+            self._queue.report(Report("ok"))
+            try:
+                await self._exchange(connection)
+            finally:
+                if self._consumer is connection:
+                    self._consumer = None
+                self._connections.set(0)
+                self._queue.spill()
+                self._queue.report(Report("waiting"))
+                log.info("consumer gone", extra=self._names)
+
+    async def close(self) -> None:
+        """Send the consumer away."""
+        if self._consumer is not None:
+            await self._consumer.close(GONE, "the channel is being changed or the daemon stops")
+        async with self._turn:
+            pass
+
+    async def _exchange(self, connection: ServerConnection) -> None:
+        sent: deque[Event] = deque()
+        may_send = asyncio.Event()
+        sending = asyncio.create_task(self._send(connection, sent, may_send))
+        try:
+            async for frame in connection:
+                if not self._acknowledge(frame, sent):
+                    await connection.close(BAD_FRAME, 'expected {"ack": "<id of an event that was sent>"}')
+                    return
+                may_send.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _send(self, connection: ServerConnection, sent: deque[Event], may_send: asyncio.Event) -> None:
+        position = self._queue.head
+        while True:
+            may_send.clear()
+            if len(sent) >= self._window or sum(len(event.payload) for event in sent) > WINDOW_BYTES:
+                await may_send.wait()
+                continue
+            for event in await self._queue.peek(min(self._window - len(sent), SEND_EVENTS), position):
+                position += 1
+                sent.append(event)
+                await connection.send(event.payload, text=True)
+
+    def _acknowledge(self, frame: str | bytes, sent: deque[Event]) -> bool:
+        """Take an acknowledgement, which covers all before it; False when it is none."""
+        key = _parse_ack(frame)
+        if key is None:
+            return False
+        if sent and key < key_of(sent[0]):
+            return True  # a repeat
+        done: list[Event] = []
+        while sent and key_of(sent[0]) <= key:
+            done.append(sent.popleft())
+        if not done:
+            return key <= self._queue.last_settled
+        exact = key_of(done[-1]) == key
+        if not exact:
+            return False
+        self._queue.settle(done)
+        self._metrics.delivered.inc(len(done))
+        return True
+
+
+class BroadcastSocket:
+    """Any number of clients, who get what is sent while they listen; too slow a client is sent away."""
+
+    window = 500
+
+    def __init__(self, channel: Channel, metrics: Metrics) -> None:
+        self._clients: set[ServerConnection] = set()
+        self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Keep a client until it goes."""
+        self._clients.add(connection)
+        self._connections.set(len(self._clients))
+        try:
+            async for _ in connection:
+                pass  # nothing is expected from a listener
+        except ConnectionClosed:
+            pass
+        finally:
+            self._clients.discard(connection)
+            self._connections.set(len(self._clients))
+
+    async def deliver(self, events: Sequence[Event]) -> Outcome:
+        """Send events to whoever is there."""
+        for event in events:
+            broadcast(self._clients, event.payload, text=True)
+        for client in [c for c in self._clients if c.transport.get_write_buffer_size() > BACKLOG_BYTES]:
+            self._clients.discard(client)
+            task = asyncio.create_task(self._dismiss(client))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return Outcome(events)
+
+    async def close(self) -> None:
+        """Send everybody away."""
+        await asyncio.gather(*(client.close(GONE, "the channel is being changed") for client in list(self._clients)))
+
+    async def _dismiss(self, client: ServerConnection) -> None:
+        try:
+            async with asyncio.timeout(DISMISS_S):
+                await client.close(TOO_SLOW, "too slow")
+        except TimeoutError:  # it does not even read that
+            client.transport.abort()
+
+
+def _parse_ack(frame: str | bytes) -> Key | None:
+    try:
+        message = orjson.loads(frame)
+        if isinstance(message, dict) and isinstance(message.get("ack"), str):
+            return parse_event_id(message["ack"])
+    except ValueError:
+        pass
+    return None

@@ -1,0 +1,101 @@
+"""What the control stream says is in force: each stakeholder's channels and what is routed to them, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .json_values import ArrayType, CompositeType, DomainType, TypeStructure
+
+EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
+
+
+class StateError(ValueError):
+    """A control row does not have the form this version of the daemon knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as defined; `settings` are those of its type, secrets included (and therefore never logged)."""
+
+    id: int
+    stakeholder: str
+    name: str
+    type: str
+    paused: bool
+    max_queue_bytes: int
+    max_queue_age_s: float
+    settings: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Changes of one table, that go to some channels of one stakeholder, with the fields asked for."""
+
+    relid: int
+    path: str
+    events: frozenset[str]
+    fields: frozenset[str]
+    channel_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StakeholderState:
+    """All that is in force for one stakeholder."""
+
+    id: int
+    stakeholder: str
+    channels: tuple[Channel, ...]
+    routes: tuple[Route, ...]
+    types: Mapping[int, TypeStructure]
+
+
+def parse_state(body: Mapping[str, Any]) -> StakeholderState:
+    """Read the body of a control row of kind `state`."""
+    try:
+        stakeholder = body["stakeholder"]
+        return StakeholderState(
+            id=int(body["id"]),
+            stakeholder=stakeholder,
+            channels=tuple(_channel(stakeholder, channel) for channel in body["channels"]),
+            routes=tuple(_route(route) for route in body["routes"]),
+            types={int(oid): _type(structure) for oid, structure in body["types"].items()},
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StateError(f"a control row cannot be read: {problem!r}") from problem
+
+
+def _channel(stakeholder: str, channel: Mapping[str, Any]) -> Channel:
+    return Channel(
+        id=int(channel["id"]),
+        stakeholder=stakeholder,
+        name=channel["name"],
+        type=channel["type"],
+        paused=bool(channel.get("paused")),
+        max_queue_bytes=int(channel["max_queue_bytes"]),
+        max_queue_age_s=float(channel["max_queue_age_s"]),
+        settings=channel["settings"],
+    )
+
+
+def _route(route: Mapping[str, Any]) -> Route:
+    return Route(
+        relid=int(route["relid"]),
+        path=route["path"],
+        events=frozenset(route["events"]),
+        fields=frozenset(route["fields"]),
+        channel_ids=tuple(int(channel) for channel in route["channels"]),
+    )
+
+
+def _type(structure: Mapping[str, Any]) -> TypeStructure:
+    match structure["kind"]:
+        case "array":
+            return ArrayType(int(structure["element"]), structure.get("delimiter", ",").encode())
+        case "composite":
+            return CompositeType(tuple((name, int(oid)) for name, oid in structure["attributes"]))
+        case "domain":
+            return DomainType(int(structure["base"]))
+        case kind:
+            raise StateError(f"unknown kind of type {kind!r}")

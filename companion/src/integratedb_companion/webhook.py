@@ -1,0 +1,116 @@
+"""The WEBHOOK sink: POSTs events, signed by the Standard Webhooks convention."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+
+from .addresses import AddressPolicy
+from .delivery import Outcome
+from .events import Event
+from .secret_settings import MissingSecretError, resolve
+
+SINGLE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+#: What is read of an answer, so that the connection can be used again.
+ANSWER_BYTES = 64 << 10
+
+
+def open_session(policy: AddressPolicy) -> aiohttp.ClientSession:
+    """Open the HTTP client that all webhooks share: connections are kept, addresses checked when they are connected to."""
+    connector = aiohttp.TCPConnector(limit=0, socket_factory=policy.socket, keepalive_timeout=60)
+    return aiohttp.ClientSession(connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Sign a body: whsec_ and base64 is the key, a version and base64 the signature."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class GoneError(Exception):
+    """The receiver answered 410: it wants no more."""
+
+
+class WebhookSink:
+    """Sends to one URL, `concurrency` requests at a time; events of one key stay in order."""
+
+    def __init__(self, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+        self._url: str = settings["url"]
+        self._secret: str | None = settings.get("secret")
+        self._timeout = aiohttp.ClientTimeout(total=float(settings.get("timeout", 10)))
+        self._batch = int(settings.get("batch", 1))
+        self._concurrency = int(settings.get("concurrency", 1))
+        self._session = session
+        # Several batches a lane, so that an uneven spread of keys does not leave lanes idle.
+        self.window = self._batch * (self._concurrency * 4 if self._concurrency > 1 else 1)
+
+    async def deliver(self, events: Sequence[Event]) -> Outcome:
+        """Send events, each key in one lane; a lane stops at its first failure."""
+        if self._concurrency == 1:
+            return await self._lane(events)
+        lanes: dict[int, list[Event]] = {}
+        for event in events:
+            lanes.setdefault(hash(event.key) % self._concurrency, []).append(event)
+        outcomes = await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+        arrived = {id(event) for outcome in outcomes for event in outcome.delivered}
+        return Outcome(
+            delivered=[event for event in events if id(event) in arrived],
+            failed=[event for outcome in outcomes for event in outcome.failed],
+            error=next((outcome.error for outcome in outcomes if outcome.error), None),
+            gone=any(outcome.gone for outcome in outcomes),
+        )
+
+    async def close(self) -> None:
+        """Nothing of its own to close: the session is shared."""
+
+    async def _lane(self, events: Sequence[Event]) -> Outcome:
+        delivered: list[Event] = []
+        for start in range(0, len(events), self._batch):
+            batch = events[start : start + self._batch]
+            try:
+                await self._post(batch)
+            except GoneError:
+                return Outcome(delivered, batch, "HTTP 410 Gone", gone=True)
+            except (aiohttp.ClientError, TimeoutError, OSError, MissingSecretError, ValueError) as problem:
+                return Outcome(delivered, batch, _describe(problem))
+            delivered.extend(batch)
+        return Outcome(delivered)
+
+    async def _post(self, batch: Sequence[Event]) -> None:
+        if self._batch == 1:
+            message_id, body, content_type = batch[0].id, batch[0].payload, SINGLE
+        else:
+            message_id = batch[0].id if len(batch) == 1 else f"{batch[0].id}..{batch[-1].id}"
+            body, content_type = b"[" + b",".join(event.payload for event in batch) + b"]", BATCH
+        timestamp = int(time.time())
+        headers = {"content-type": content_type, "webhook-id": message_id, "webhook-timestamp": str(timestamp)}
+        if self._secret is not None:
+            headers["webhook-signature"] = sign(resolve(self._secret), message_id, timestamp, body)
+        async with self._session.post(
+            resolve(self._url), data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+        ) as response:
+            await response.content.read(ANSWER_BYTES)
+            if response.status == 410:
+                raise GoneError
+            if not 200 <= response.status < 300:
+                raise aiohttp.ClientError(f"HTTP {response.status} {response.reason or ''}".strip())
+
+
+def _describe(problem: Exception) -> str:
+    if isinstance(problem, TimeoutError):
+        return "no answer within the timeout"
+    if isinstance(problem, aiohttp.InvalidURL):  # whose text is the URL, which may hold a password
+        return "the URL cannot be called"
+    if isinstance(problem, binascii.Error):
+        return "the secret is not whsec_ and base64"
+    return str(problem) or type(problem).__name__

@@ -1,0 +1,34 @@
+"""The webhook receiver of the demo: prints each event that it is sent, and takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers 204 to everything."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        print(f"{self.headers['content-type']}, webhook-signature: {self.headers['webhook-signature']}")
+        print(indented(body), flush=True)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing: the events are what is to be seen."""
+
+
+def indented(body: bytes) -> str:
+    """JSON on several lines, its numbers to the digit: as a float, 42.50 would lose one."""
+    event = json.loads(body, parse_float=lambda digits: f"\0{digits}")
+    return re.sub(r'"\\u0000([^"]*)"', r"\1", json.dumps(event, indent=2))
+
+
+if __name__ == "__main__":
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    print(server.server_address[1], file=sys.stderr, flush=True)
+    server.serve_forever()

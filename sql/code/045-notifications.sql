@@ -1,0 +1,100 @@
+-- What is asked to be notified, what is published now, and why something cannot be.
+
+CREATE OR REPLACE VIEW integratedb.notification AS
+  SELECT s.stakeholder_id,
+         st.name AS stakeholder,
+         c.id AS claim_id,
+         cr.id AS relation_id,
+         k.oid AS relid,
+         cr.schema_name,
+         cr.relation_name,
+         cr.path,
+         c.wildcard_schema IS NULL AS is_named,
+         CASE WHEN m.match -> 'events' IS NULL OR m.match -> 'events' ? '*' THEN ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
+              ELSE ARRAY(SELECT pg_catalog.jsonb_array_elements_text(m.match -> 'events')) END AS events,
+         m.match -> 'channels' AS channels,
+         k.relkind IN ('r', 'p') AND k.relpersistence = 'p' AND NOT k.relispartition AS is_publishable,
+         CASE WHEN k.relispartition THEN 'a single partition'
+              WHEN k.relpersistence = 'u' THEN 'an unlogged table'
+              ELSE CASE k.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialised view' WHEN 'f' THEN 'a foreign table' END END AS obstacle
+    FROM integratedb.specification AS s
+    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+    JOIN integratedb.claim AS c ON c.specification_id = s.id
+    JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
+    JOIN pg_catalog.pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
+   CROSS JOIN LATERAL (SELECT s.document -> 'match' -> c.match AS match) AS m
+   WHERE s.kind = 'notifications';
+
+COMMENT ON VIEW integratedb.notification IS 'Relations that somebody is notified of, where the last expansion found them and they are still there: the events asked for, and what stands against publishing them.';
+
+CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
+  SELECT wanted.relid AS relid, k.oid AS leaf
+    FROM (SELECT DISTINCT n.relid FROM integratedb.notification AS n WHERE n.is_publishable) AS wanted
+   CROSS JOIN LATERAL (
+     SELECT wanted.relid AS leaf
+     UNION
+     SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(wanted.relid) AS p WHERE p.isleaf) AS tree
+    JOIN pg_catalog.pg_class AS k ON k.oid = tree.leaf AND k.relkind = 'r'
+   WHERE NOT (k.relreplident = 'f'
+              OR EXISTS (
+                SELECT FROM pg_catalog.pg_index AS i
+                 WHERE i.indrelid = k.oid
+                   AND i.indisvalid
+                   AND CASE k.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END));
+
+COMMENT ON VIEW integratedb.unidentified_leaf IS 'Tables, and partitions of published tables, without a replica identity: publishing their UPDATE or DELETE would make those fail.';
+
+CREATE OR REPLACE VIEW integratedb.published AS
+  SELECT r.prrelid AS relid, p.pubname AS publication, p.oid AS publication_oid
+    FROM pg_catalog.pg_publication AS p
+    JOIN pg_catalog.pg_publication_rel AS r ON r.prpubid = p.oid
+   WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control');
+
+COMMENT ON VIEW integratedb.published IS 'What is in our publications now.';
+
+CREATE OR REPLACE VIEW integratedb.notification_problem AS
+  SELECT n.stakeholder_id,
+         n.stakeholder,
+         n.claim_id,
+         n.path,
+         NULL::text AS field,
+         'table' AS property,
+         pg_catalog.format('%s is %s: only permanent tables and partitioned tables can be notified', n.path, n.obstacle) AS message,
+         CASE n.obstacle WHEN 'a single partition' THEN 'Name the partitioned table.' ELSE 'Name the tables that its rows come from.' END AS cure
+    FROM integratedb.notification AS n
+   WHERE n.is_named
+     AND NOT n.is_publishable
+  UNION ALL
+  SELECT n.stakeholder_id,
+         n.stakeholder,
+         n.claim_id,
+         n.path,
+         NULL,
+         'replica_identity',
+         pg_catalog.format('%s has no replica identity%s, so its UPDATE and DELETE cannot be told', n.path,
+                CASE WHEN u.leaf = n.relid THEN '' ELSE pg_catalog.format(' in its partition %s', u.leaf::pg_catalog.regclass) END),
+         pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY FULL, or ADD PRIMARY KEY; or ask for INSERT and TRUNCATE only.', u.leaf::pg_catalog.regclass)
+    FROM integratedb.notification AS n
+    JOIN integratedb.unidentified_leaf AS u ON u.relid = n.relid
+   WHERE n.events && ARRAY['UPDATE', 'DELETE']
+     -- A wildcard takes what it can get, but what it had it keeps.
+     AND (n.is_named OR EXISTS (SELECT FROM integratedb.published AS p WHERE p.relid = n.relid AND p.publication = 'integratedb'))
+  UNION ALL
+  SELECT n.stakeholder_id,
+         n.stakeholder,
+         n.claim_id,
+         n.path,
+         a.attname,
+         'column',
+         pg_catalog.format('%s.%s is a generated column, which the stream does not carry', n.path, a.attname),
+         'Leave the column out; the fields "*" do.'
+    FROM integratedb.notification AS n
+    JOIN integratedb.claim AS c ON c.id = n.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    JOIN integratedb.claim_column AS cc ON cc.relation_id = n.relation_id
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND a.attgenerated <> ''
+   WHERE NOT pg_catalog.jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', pg_catalog.jsonb_build_object('m', c.match))
+     AND pg_catalog.current_setting('server_version_num')::integer < 180000;
+
+COMMENT ON VIEW integratedb.notification_problem IS 'Why something that is asked for cannot be notified, with the cure.';

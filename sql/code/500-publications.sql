@@ -1,0 +1,101 @@
+-- The publications: what stakeholders are notified of, without column lists, kept equal to the matches.
+
+CREATE OR REPLACE VIEW integratedb.wanted_publication AS
+  SELECT n.relid,
+         CASE WHEN pg_catalog.bool_or(n.events && ARRAY['UPDATE', 'DELETE'])
+                   AND NOT EXISTS (SELECT FROM integratedb.unidentified_leaf AS u WHERE u.relid = n.relid)
+              THEN 'integratedb' ELSE 'integratedb_append' END::name AS publication
+    FROM integratedb.notification AS n
+   WHERE n.is_publishable
+   GROUP BY n.relid;
+
+COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE.';
+
+CREATE OR REPLACE FUNCTION integratedb.ensure_publications()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  wanted record;
+BEGIN
+  INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+  FOR wanted IN
+    SELECT w.name, w.publish, p.oid IS NULL AS is_missing
+      FROM (VALUES ('integratedb', 'insert, update, delete, truncate', true, true, true, true),
+                   ('integratedb_append', 'insert, truncate', true, false, false, true),
+                   ('integratedb_control', 'insert', true, false, false, false))
+        AS w (name, publish, pubinsert, pubupdate, pubdelete, pubtruncate)
+      LEFT JOIN pg_publication AS p ON p.pubname = w.name
+     WHERE p.oid IS NULL
+        OR (p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot)
+           IS DISTINCT FROM (w.pubinsert, w.pubupdate, w.pubdelete, w.pubtruncate, true)
+  LOOP
+    IF wanted.is_missing THEN
+      EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+    ELSE
+      EXECUTE format('ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+    END IF;
+  END LOOP;
+
+  IF NOT EXISTS (SELECT FROM integratedb.published AS p WHERE p.publication = 'integratedb_control' AND p.relid = 'integratedb.control'::regclass) THEN
+    ALTER PUBLICATION integratedb_control ADD TABLE ONLY integratedb.control;
+  END IF;
+
+  DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.ensure_publications() IS 'Makes sure of the three publications: they are there and publish what they should. Their tables are reconcile_publications()''s.';
+
+CREATE OR REPLACE FUNCTION integratedb.reconcile_publications()
+RETURNS oid[]
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  change record;
+  added oid[] := ARRAY[]::oid[];
+BEGIN
+  PERFORM integratedb.ensure_publications();
+  INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+  -- A loop, because each is a statement of its own; in name order, so that two cannot deadlock each other.
+  FOR change IN
+    SELECT r.schema_name, r.relation_name, r.oid AS relid, had.publication AS old, want.publication AS new
+      FROM (SELECT p.relid, p.publication FROM integratedb.published AS p WHERE p.publication <> 'integratedb_control') AS had
+      FULL JOIN integratedb.wanted_publication AS want USING (relid)
+      JOIN integratedb.readable_relation AS r ON r.oid = relid
+     WHERE had.publication IS DISTINCT FROM want.publication
+     ORDER BY r.schema_name, r.relation_name
+  LOOP
+    IF change.old IS NOT NULL THEN
+      EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', change.old, change.schema_name, change.relation_name);
+    END IF;
+    IF change.new IS NOT NULL THEN
+      EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', change.new, change.schema_name, change.relation_name);
+      IF change.old IS NULL THEN
+        added := array_append(added, change.relid);
+      END IF;
+    END IF;
+  END LOOP;
+
+  DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+  RETURN added;
+EXCEPTION
+  WHEN deadlock_detected OR lock_not_available THEN
+    PERFORM integratedb.refuse(
+      code => SQLSTATE,
+      message => format('a table to be published is locked by another transaction: %s', SQLERRM),
+      detail => NULL,
+      hint => 'Nothing was changed. Run the transaction again.');
+    RETURN added;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.reconcile_publications() IS 'Makes the tables of the publications what the matches want. Returns those that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';

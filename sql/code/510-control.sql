@@ -1,0 +1,192 @@
+-- What is in force for a stakeholder, as the daemon reads it, and what changed about it.
+
+CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[])
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH RECURSIVE reached AS (
+    SELECT o.type_oid FROM unnest(type_oids) AS o (type_oid)
+    UNION
+    SELECT part.type_oid
+      FROM reached AS r
+      JOIN pg_type AS t ON t.oid = r.type_oid
+     CROSS JOIN LATERAL (
+       SELECT t.typbasetype AS type_oid WHERE t.typtype = 'd'
+       UNION ALL
+       SELECT t.typelem WHERE t.typlen = -1 AND t.typelem <> 0
+       UNION ALL
+       SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped) AS part
+  )
+  SELECT coalesce(jsonb_object_agg(t.oid,
+           CASE WHEN t.typtype = 'd' THEN jsonb_build_object('kind', 'domain', 'base', t.typbasetype::bigint)
+                WHEN t.typtype = 'c' THEN jsonb_build_object('kind', 'composite', 'attributes',
+                  (SELECT coalesce(jsonb_agg(jsonb_build_array(a.attname, a.atttypid::bigint) ORDER BY a.attnum), '[]')
+                     FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
+                ELSE jsonb_build_object('kind', 'array', 'element', t.typelem::bigint, 'delimiter', e.typdelim) END), '{}')
+    FROM reached AS r
+    JOIN pg_type AS t ON t.oid = r.type_oid
+    LEFT JOIN pg_type AS e ON e.oid = t.typelem
+   WHERE t.typtype IN ('d', 'c') OR (t.typlen = -1 AND t.typelem <> 0)
+$$;
+
+COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS 'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types only.';
+
+CREATE OR REPLACE FUNCTION integratedb.claimed_schema(of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(jsonb_object_agg(x.path, jsonb_build_object('relid', x.relid::bigint, 'columns', x.columns)), '{}')
+    FROM (SELECT cr.path,
+                 max(cr.relid) AS relid,
+                 coalesce(jsonb_object_agg(rc.column_name, jsonb_build_object('type', rc.type, 'nullable', rc.is_nullable))
+                            FILTER (WHERE rc.column_name IS NOT NULL), '{}') AS columns
+            FROM integratedb.specification AS s
+            JOIN integratedb.claim AS c ON c.specification_id = s.id
+            JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
+            JOIN integratedb.readable_relation AS r ON r.oid = cr.relid AND r.schema_name = cr.schema_name AND r.relation_name = cr.relation_name
+            LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+            LEFT JOIN integratedb.readable_column AS rc ON rc.relid = r.oid AND rc.attnum = cc.attnum
+           WHERE s.stakeholder_id = of_stakeholder
+           GROUP BY cr.path) AS x
+$$;
+
+COMMENT ON FUNCTION integratedb.claimed_schema(bigint) IS 'What a stakeholder has claimed or is notified of, as it is now: {path: {relid, columns: {name: {type, nullable}}}}.';
+
+CREATE OR REPLACE FUNCTION integratedb.control_state(of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH channel AS (
+    SELECT ch.* FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder
+  ), route AS (
+    SELECT n.claim_id, n.relid, n.path, n.events,
+           ARRAY(SELECT DISTINCT a.attname::text
+                   FROM integratedb.claim_column AS cc
+                   JOIN pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND NOT a.attisdropped
+                  WHERE cc.relation_id = n.relation_id
+                  ORDER BY 1) AS fields,
+           ARRAY(SELECT ch.id
+                   FROM channel AS ch
+                  WHERE n.channels IS NULL OR n.channels ?| ARRAY['*', ch.name, ch.type]
+                  ORDER BY ch.id) AS channels
+      FROM integratedb.notification AS n
+     WHERE n.stakeholder_id = of_stakeholder
+       AND n.is_publishable
+  )
+  SELECT jsonb_build_object(
+    'id', st.id,
+    'stakeholder', st.name,
+    'channels', coalesce(
+      (SELECT jsonb_agg(jsonb_build_object(
+                'id', ch.id, 'name', ch.name, 'type', ch.type, 'paused', ch.paused_at IS NOT NULL, 'settings', ch.settings,
+                'max_queue_bytes', ch.settings -> 'max_queue_bytes', 'max_queue_age_s', ch.settings -> 'max_queue_age') ORDER BY ch.id)
+         FROM channel AS ch), '[]'),
+    'routes', coalesce(
+      (SELECT jsonb_agg(jsonb_build_object(
+                'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels)
+                ORDER BY r.claim_id, r.path)
+         FROM route AS r), '[]'),
+    'types', integratedb.type_structures(ARRAY(
+      SELECT DISTINCT a.atttypid FROM route AS r JOIN pg_attribute AS a ON a.attrelid = r.relid AND a.attnum > 0 AND a.attname = ANY (r.fields))),
+    'schema', CASE WHEN EXISTS (SELECT FROM channel) THEN integratedb.claimed_schema(st.id) ELSE '{}' END)
+    FROM integratedb.stakeholder AS st
+   WHERE st.id = of_stakeholder
+$$;
+
+COMMENT ON FUNCTION integratedb.control_state(bigint) IS 'All that the daemon must know of a stakeholder: the body of a control row of kind state.';
+
+CREATE OR REPLACE FUNCTION integratedb.schema_changes(old_schema jsonb, new_schema jsonb)
+RETURNS TABLE (path text, changes jsonb)
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH relation AS (
+    SELECT path, o.value AS old, n.value AS new
+      FROM jsonb_each(old_schema) AS o (path, value)
+      FULL JOIN jsonb_each(new_schema) AS n (path, value) USING (path)
+  ), change AS (
+    SELECT r.path, 1 AS position, '' AS column_name,
+           jsonb_build_object('change', CASE WHEN r.new IS NULL THEN 'table_gone' WHEN r.old IS NULL THEN 'table_added' ELSE 'table_recreated' END) AS change
+      FROM relation AS r
+     WHERE r.old -> 'relid' IS DISTINCT FROM r.new -> 'relid'
+    UNION ALL
+    SELECT r.path, 2, column_name,
+           jsonb_strip_nulls(jsonb_build_object(
+             'change', CASE WHEN new_column IS NULL THEN 'column_gone' WHEN old_column IS NULL THEN 'column_added' ELSE 'column_changed' END,
+             'column', column_name, 'old', old_column, 'new', new_column))
+      FROM relation AS r
+     CROSS JOIN LATERAL (
+       SELECT name AS column_name, r.old -> 'columns' -> name AS old_column, r.new -> 'columns' -> name AS new_column
+         FROM (SELECT jsonb_object_keys(r.old -> 'columns') UNION SELECT jsonb_object_keys(r.new -> 'columns')) AS k (name)) AS both_columns
+     WHERE r.old IS NOT NULL
+       AND r.new IS NOT NULL
+       AND old_column IS DISTINCT FROM new_column
+  )
+  SELECT c.path, jsonb_agg(c.change ORDER BY c.position, c.column_name) FROM change AS c GROUP BY c.path
+$$;
+
+COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS 'What is different between two outcomes of claimed_schema(), one row a path.';
+
+CREATE OR REPLACE FUNCTION integratedb.publish_control(handed_in bigint[], added oid[])
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body FROM integratedb.control AS c WHERE c.kind = 'state' ORDER BY c.stakeholder_id, c.id DESC
+  ), compared AS MATERIALIZED (
+    SELECT st.id AS stakeholder_id, l.body AS old, integratedb.control_state(st.id) AS new
+      FROM integratedb.stakeholder AS st
+      LEFT JOIN latest AS l ON l.stakeholder_id = st.id
+     WHERE l.body IS NOT NULL
+        OR EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = st.id)
+        OR EXISTS (SELECT FROM integratedb.notification AS n WHERE n.stakeholder_id = st.id)
+    UNION ALL
+    SELECT l.stakeholder_id, l.body,
+           jsonb_build_object('id', l.stakeholder_id, 'stakeholder', l.body ->> 'stakeholder', 'channels', '[]'::jsonb, 'routes', '[]'::jsonb,
+                              'types', '{}'::jsonb, 'schema', '{}'::jsonb)
+      FROM latest AS l
+     WHERE NOT EXISTS (SELECT FROM integratedb.stakeholder AS st WHERE st.id = l.stakeholder_id)
+  ), schema_change AS (
+    INSERT INTO integratedb.control (stakeholder_id, kind, body)
+    SELECT d.stakeholder_id, 'schema_changed',
+           jsonb_build_object(
+             'id', d.stakeholder_id, 'stakeholder', d.new ->> 'stakeholder', 'subject', s.path,
+             'data', jsonb_build_object(
+               'path', s.path, 'changes', s.changes,
+               'gap', coalesce((d.new #>> ARRAY['schema', s.path, 'relid'])::oid = ANY (added), false)))
+      FROM compared AS d
+     CROSS JOIN LATERAL integratedb.schema_changes(d.old -> 'schema', d.new -> 'schema') AS s
+     WHERE d.new -> 'channels' <> '[]'
+       AND d.old -> 'channels' <> '[]'
+       -- What a stakeholder itself asked for anew is no news to it; what it had all along is.
+       AND (d.stakeholder_id <> ALL (handed_in) OR (d.old -> 'schema' ? s.path AND d.new -> 'schema' ? s.path AND s.changes @> '[{"change": "column_changed"}]'))
+     ORDER BY d.stakeholder_id, s.path
+  )
+  INSERT INTO integratedb.control (stakeholder_id, kind, body)
+  SELECT d.stakeholder_id, 'state', d.new
+    FROM compared AS d
+   WHERE d.old IS DISTINCT FROM d.new
+   ORDER BY d.stakeholder_id;
+
+  -- Without a daemon there is nobody who has to pass the older ones.
+  DELETE FROM integratedb.control AS c
+   WHERE NOT EXISTS (SELECT FROM integratedb.slot)
+     AND (c.kind <> 'state'
+          OR EXISTS (SELECT FROM integratedb.control AS n WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id));
+$$;
+
+COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[]) IS 'Writes control rows for what has changed since the last ones. handed_in: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications.';

@@ -1,0 +1,335 @@
+-- Handing in what a stakeholder is notified of, and what follows at COMMIT.
+
+CREATE OR REPLACE FUNCTION integratedb.parse_notifications(document jsonb, stored_channels jsonb)
+RETURNS jsonb
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.notifications
+return notifications.parse_notifications(document, stored_channels)
+$python$;
+
+COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
+
+CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
+RETURNS jsonb
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.notifications
+return notifications.show_channels(channels)
+$python$;
+
+COMMENT ON FUNCTION integratedb.show_channels(jsonb) IS 'Channels as they may be shown: in their short form, secrets redacted.';
+
+CREATE OR REPLACE FUNCTION integratedb.channels_of(of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(jsonb_agg(ch.settings || jsonb_build_object('name', ch.name, 'type', ch.type) ORDER BY ch.id), '[]')
+    FROM integratedb.channel AS ch
+   WHERE ch.stakeholder_id = of_stakeholder
+$$;
+
+COMMENT ON FUNCTION integratedb.channels_of(bigint) IS 'A stakeholder''s channels as the specification writes them, filled in, secrets included.';
+
+CREATE OR REPLACE FUNCTION integratedb.with_channels(document jsonb, of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT CASE WHEN c.channels = '[]' THEN document ELSE document || jsonb_build_object('channels', integratedb.show_channels(c.channels)) END
+    FROM (SELECT integratedb.channels_of(of_stakeholder) AS channels) AS c
+$$;
+
+COMMENT ON FUNCTION integratedb.with_channels(jsonb, bigint) IS 'A notifications document with the stakeholder''s channels as they may be shown.';
+
+CREATE OR REPLACE FUNCTION integratedb.store_channels(of_stakeholder bigint, channels jsonb)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- A channel of another type is another channel: what waits for the old one is of no use to it.
+  DELETE FROM integratedb.channel AS ch
+   WHERE ch.stakeholder_id = of_stakeholder
+     AND NOT EXISTS (
+       SELECT FROM jsonb_to_recordset(channels) AS n (name text, type text) WHERE n.name = ch.name AND n.type = ch.type);
+
+  INSERT INTO integratedb.channel AS ch (stakeholder_id, name, type, settings)
+  SELECT of_stakeholder, n.value ->> 'name', n.value ->> 'type', n.value - 'name' - 'type'
+    FROM jsonb_array_elements(channels) WITH ORDINALITY AS n (value, position)
+   ORDER BY n.position
+  ON CONFLICT ON CONSTRAINT channel_stakeholder_name_key DO UPDATE
+     SET settings = EXCLUDED.settings
+   WHERE ch.settings <> EXCLUDED.settings;
+$$;
+
+COMMENT ON FUNCTION integratedb.store_channels(bigint, jsonb) IS 'Replaces a stakeholder''s channels; those of the same name and type go on, with what waits for them.';
+
+CREATE OR REPLACE FUNCTION integratedb.lock_to_publish(relations jsonb)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  relation record;
+BEGIN
+  FOR relation IN
+    SELECT DISTINCT k.schema_name, k.relation_name
+      FROM jsonb_array_elements(relations) AS r (path)
+      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+     WHERE k.relkind IN ('r', 'p')
+     ORDER BY k.schema_name, k.relation_name
+  LOOP
+    BEGIN
+      EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE UPDATE EXCLUSIVE MODE', relation.schema_name, relation.relation_name);
+    EXCEPTION
+      WHEN undefined_table OR invalid_schema_name THEN
+        NULL; -- dropped or renamed since: the expansion sees what there is
+      WHEN deadlock_detected OR lock_not_available THEN
+        PERFORM integratedb.refuse(
+          code => SQLSTATE,
+          message => format('%s is locked by another transaction: %s', integratedb.path_of(relation.schema_name, relation.relation_name), SQLERRM),
+          detail => NULL,
+          hint => 'Nothing was changed. Run the transaction again; a migration or VACUUM of that table may be under way.');
+    END;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.lock_to_publish(jsonb) IS 'Locks these tables ([schema, relation]) as adding them to a publication will, in name order. Errors: 40P01, 55P03, each with a HINT to retry.';
+
+CREATE OR REPLACE FUNCTION integratedb.unnotifiable(of_specification bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(
+    jsonb_agg(jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', NULL, 'actual', NULL, 'message', p.message)
+              ORDER BY p.path, p.message), '[]')
+    FROM integratedb.notification_problem AS p
+    JOIN integratedb.claim AS c ON c.id = p.claim_id
+   WHERE c.specification_id = of_specification
+$$;
+
+COMMENT ON FUNCTION integratedb.unnotifiable(bigint) IS 'What a specification asks for that cannot be notified, as an array of problems; empty for claims.';
+
+CREATE OR REPLACE FUNCTION integratedb.refuse_unnotifiable(of_stakeholder bigint)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  problems CONSTANT jsonb := (
+    SELECT integratedb.unnotifiable(s.id) FROM integratedb.specification AS s WHERE s.stakeholder_id = of_stakeholder AND s.kind = 'notifications');
+BEGIN
+  IF problems <> '[]' THEN
+    PERFORM integratedb.refuse(
+      code => 'IDB03',
+      message => format('claim not met: %s%s', problems #>> '{0,message}',
+                        CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
+      detail => problems::text,
+      hint => (SELECT string_agg(DISTINCT p.cure, E'\n') FROM integratedb.notification_problem AS p WHERE p.stakeholder_id = of_stakeholder));
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_unnotifiable(bigint) IS 'Raises IDB03 when what a stakeholder asks for cannot be notified, with the cure in the hint.';
+
+CREATE OR REPLACE FUNCTION integratedb_notify(stakeholder text, spec jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- grants on and publishes tables of any owner; checks the caller itself
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  caller CONSTANT name := integratedb.caller();
+  owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  old_document CONSTANT jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = 'notifications');
+  bare CONSTANT jsonb := CASE jsonb_typeof(spec) WHEN 'object' THEN spec - 'channels' ELSE spec END;
+  parsed jsonb;
+  expanded jsonb;
+BEGIN
+  -- The size first; then the document with its channels, which says more than the one without.
+  parsed := integratedb.parsed(bare, 'notifications');
+  IF octet_length(spec::text) <= 1000000 THEN
+    parsed := integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id));
+  END IF;
+  IF parsed ? 'refusals' THEN
+    PERFORM integratedb.refuse_specification(parsed -> 'refusals');
+  END IF;
+
+  IF parsed -> 'channels' <> 'null' AND NOT integratedb.is_admin(caller) THEN
+    PERFORM integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I may not define channels', caller),
+      detail => NULL,
+      hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
+  END IF;
+
+  PERFORM integratedb.require_right_to_hand_in(caller, owner.name, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
+  PERFORM integratedb.lock_to_publish(parsed -> 'relations');
+
+  expanded := integratedb.hand_in(stakeholder, bare, 'notifications');
+  IF parsed -> 'channels' <> 'null' THEN
+    PERFORM integratedb.store_channels(owner.id, parsed -> 'channels');
+  END IF;
+
+  PERFORM integratedb.refuse_unnotifiable(owner.id);
+  PERFORM integratedb.reconcile_publications();
+  RETURN integratedb.with_channels(expanded, owner.id);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb_notify(text, jsonb) IS
+'Replaces what a stakeholder is notified of, and its channels.
+stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up. Left out, "channels" stay as they are; a redacted secret put back keeps the stored one.
+Returns the notifications as expanded against the catalog, with the channels, secrets redacted.
+Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+IDB03 not met, or not to be notified (no replica identity, no table), DETAIL the problems, HINT the cure; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
+For those who may integratedb_claim(); channels for members of integratedb_admin only.';
+
+CREATE OR REPLACE FUNCTION integratedb.publication_event()
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT e.command_tag
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = pg_current_xact_id()
+     AND (e.object_type LIKE 'publication%' OR e.command_tag = 'ALTER PUBLICATION')
+     AND (e.object_identity IN ('integratedb', 'integratedb_append', 'integratedb_control')
+          OR e.object_identity ~ ' in publication (integratedb|integratedb_append|integratedb_control)$'
+          -- A rename tells the new name only.
+          OR (e.object_type = 'publication'
+              AND (SELECT count(*) FROM pg_publication AS p WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control')) < 3))
+   LIMIT 1
+$$;
+
+COMMENT ON FUNCTION integratedb.publication_event() IS 'The command by which somebody else changed our publications in this transaction; null when nobody did.';
+
+CREATE OR REPLACE FUNCTION integratedb.concerns_notifications()
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM integratedb.ddl_event AS e
+                  WHERE e.xid = pg_current_xact_id()
+                    AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%'
+                         -- With a stakeholder, its schema is renamed or dropped.
+                         OR e.object_type = 'schema'
+                         OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
+      OR cardinality(integratedb.touched_claims(pg_current_xact_id())) > 0
+      -- A partition made or attached concerns whoever is notified of the whole.
+      OR EXISTS (SELECT FROM unnest(integratedb.touched_relations(pg_current_xact_id())) AS t (relid)
+                  CROSS JOIN LATERAL pg_partition_ancestors(t.relid) AS a
+                  JOIN integratedb.published AS p ON p.relid = a.relid)
+$$;
+
+COMMENT ON FUNCTION integratedb.concerns_notifications() IS 'Whether this transaction may have changed anything about notifications: what is asked for, what is there, or the publications.';
+
+CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal(claims bigint[])
+RETURNS integratedb.refusal
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT 'IDB01',
+         format('invalid migration: it breaks notifications of %s', string_agg(DISTINCT p.stakeholder, ', ')),
+         string_agg(DISTINCT format('%s (notifications): %s', p.stakeholder, p.message), E'\n'),
+         concat_ws(E'\n',
+           string_agg(DISTINCT format('Author of the migration: %s', p.cure), E'\n'),
+           'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
+    FROM integratedb.notification_problem AS p
+   WHERE p.claim_id = ANY (claims)
+$$;
+
+COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS 'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
+
+CREATE OR REPLACE FUNCTION integratedb.follow_notifications()
+RETURNS integratedb.refusal
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  meddled CONSTANT text := integratedb.publication_event();
+  broken bigint[];
+  fresh bigint[];
+  lets_pass text;
+BEGIN
+  IF meddled IS NOT NULL THEN
+    RETURN ROW(
+      'IDB01',
+      format('invalid migration (%s): the publications integratedb, integratedb_append and integratedb_control belong to the extension', meddled),
+      NULL,
+      'What they publish follows the specifications: integratedb_notify(). Make a publication of your own for anything else.')::integratedb.refusal;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')
+     AND NOT EXISTS (SELECT FROM integratedb.control) THEN
+    RETURN NULL;
+  END IF;
+  IF NOT integratedb.concerns_notifications() THEN
+    RETURN NULL;
+  END IF;
+
+  broken := ARRAY(SELECT DISTINCT p.claim_id FROM integratedb.notification_problem AS p);
+  IF cardinality(broken) > 0 THEN
+    fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL);
+    lets_pass := CASE WHEN integratedb.override_reason() IS NOT NULL THEN format('overridden (%s)', integratedb.override_reason())
+                      WHEN integratedb.setting_value('enforcement') = 'explicit' THEN 'enforcement is explicit' END;
+    IF cardinality(fresh) > 0 AND lets_pass IS NULL THEN
+      RETURN integratedb.unnotifiable_refusal(fresh);
+    END IF;
+    PERFORM integratedb.warn_unmet(fresh, lets_pass);
+    PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(broken) EXCEPT SELECT unnest(fresh)), 'since an earlier transaction');
+  END IF;
+
+  PERFORM integratedb.publish_control(
+    handed_in => ARRAY(
+      SELECT st.id
+        FROM integratedb.ddl_event AS e
+        JOIN integratedb.stakeholder AS st ON e.reason = 'specification of ' || st.name
+       WHERE e.xid = pg_current_xact_id()
+         AND e.command_tag IN ('INTEGRATEDB CLAIMS', 'INTEGRATEDB NOTIFICATIONS')),
+    added => integratedb.reconcile_publications());
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.follow_notifications() IS 'At COMMIT, after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  -- A dump brings its own; pg_dump cannot bring the membership of our control table, which the first check adds.
+  IF NOT integratedb.is_restore_session() THEN
+    PERFORM integratedb.ensure_publications();
+  END IF;
+END
+$$;

@@ -1,0 +1,357 @@
+-- What the daemon may do: these functions, and nothing else in this database.
+
+CREATE OR REPLACE FUNCTION integratedb.system_identifier()
+RETURNS bigint
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT c.system_identifier FROM pg_control_system() AS c
+$$;
+
+COMMENT ON FUNCTION integratedb.system_identifier() IS 'Which cluster this is.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_check()
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF current_setting('wal_level') <> 'logical' THEN
+    PERFORM integratedb.refuse(
+      code => '55000',
+      message => format('wal_level is %s, notifications need logical', current_setting('wal_level')),
+      detail => NULL,
+      hint => 'ALTER SYSTEM SET wal_level = logical, and restart Postgres.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream at all. Error: 55000.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
+RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT p.slot_name IS NOT NULL,
+         p.wal_status IS DISTINCT FROM 'lost' AND p.plugin = 'pgoutput' AND p.database = current_database(),
+         p.active_pid,
+         p.confirmed_flush_lsn,
+         CASE WHEN s.created THEN 'created' WHEN s.name IS NOT NULL THEN 'announced' END,
+         s.ceiling_lsn,
+         coalesce(s.system_identifier = integratedb.system_identifier(), true)
+    FROM (SELECT slot AS name) AS wanted
+    LEFT JOIN pg_replication_slots AS p ON p.slot_name = wanted.name
+    LEFT JOIN integratedb.slot AS s ON s.name = wanted.name
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_slot(text) IS 'What the server and we know of a slot: known is announced, created, or null.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_slot_announced(slot text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.arm();
+
+  -- The publications must be older than the slot.
+  PERFORM integratedb.reconcile_publications();
+  PERFORM integratedb.publish_control(handed_in => '{}', added => '{}');
+
+  INSERT INTO integratedb.slot AS s (name, system_identifier)
+  VALUES (slot, integratedb.system_identifier())
+  ON CONFLICT ON CONSTRAINT slot_pkey DO UPDATE
+     SET created = false, ceiling_lsn = NULL, system_identifier = EXCLUDED.system_identifier, noted_at = now();
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_slot_announced(text) IS 'Notes that a slot is about to be created, and makes everything ready for it.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_control_ids()
+RETURNS SETOF bigint
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT c.id FROM integratedb.control AS c
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_control_ids() IS 'The control rows that there are: in the snapshot of a new slot, those that will not come in its stream.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_slot_created(slot text, lsn pg_lsn, control_ids bigint[])
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  UPDATE integratedb.control AS c
+     SET effective_lsn = CASE WHEN c.id = ANY (control_ids) THEN lsn END
+   WHERE c.effective_lsn IS NOT NULL OR c.id = ANY (control_ids);
+
+  UPDATE integratedb.slot AS s SET created = true, ceiling_lsn = lsn, noted_at = now() WHERE s.name = slot;
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_slot_created(text, pg_lsn, bigint[]) IS 'Notes that a slot begins at lsn, where these control rows were in force.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_control(lsn pg_lsn)
+RETURNS SETOF jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT DISTINCT ON (c.stakeholder_id) c.body
+    FROM integratedb.control AS c
+   WHERE c.kind = 'state'
+     AND c.effective_lsn <= lsn
+   ORDER BY c.stakeholder_id, c.id DESC
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_control(pg_lsn) IS 'The states in force at a position of the stream, one a stakeholder.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_control_passed(control_ids bigint[], lsn pg_lsn)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  UPDATE integratedb.control AS c SET effective_lsn = lsn WHERE c.id = ANY (control_ids);
+
+  -- What no slot can go back to. After a crash a slot stands at restart_lsn or later.
+  WITH passed AS (
+    SELECT min(p.restart_lsn) AS lsn FROM integratedb.slot AS s JOIN pg_replication_slots AS p ON p.slot_name = s.name
+  )
+  DELETE FROM integratedb.control AS c
+   USING passed
+   WHERE c.effective_lsn <= passed.lsn
+     AND (c.kind <> 'state'
+          OR EXISTS (
+            SELECT FROM integratedb.control AS n
+             WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id AND n.effective_lsn <= passed.lsn));
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_control_passed(bigint[], pg_lsn) IS 'Notes that control rows are in force from lsn on, and forgets what is behind every slot.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_reserve(slot text, lsn pg_lsn)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  UPDATE integratedb.slot AS s SET ceiling_lsn = lsn, noted_at = now() WHERE s.name = slot
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS 'Notes how far the daemon will confirm a slot at most.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_backlog()
+RETURNS SETOF bigint
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT ch.id
+    FROM integratedb.channel AS ch
+   WHERE EXISTS (SELECT FROM integratedb.delivery AS d WHERE d.channel_id = ch.id AND d.dead_at IS NULL)
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_backlog() IS 'The channels for which events wait in the database.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_pause(channel_id bigint, reason text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.set_paused(channel_id, reason);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_pause(bigint, text) IS 'Pauses a channel whose receiver wants no more.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_report(channel_id bigint, state text, error text, attempts integer, retry_in_s double precision)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.channel_health AS h (channel_id, state, attempts, next_attempt_at, last_error, last_error_at)
+  SELECT ch.id, daemon_report.state, daemon_report.attempts, now() + make_interval(secs => retry_in_s), error, CASE WHEN error IS NOT NULL THEN now() END
+    FROM integratedb.channel AS ch
+   WHERE ch.id = daemon_report.channel_id
+     -- One that is being given up is waited for, and gone then.
+     FOR KEY SHARE
+  ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE
+     SET state = EXCLUDED.state,
+         attempts = EXCLUDED.attempts,
+         next_attempt_at = EXCLUDED.next_attempt_at,
+         last_error = coalesce(EXCLUDED.last_error, h.last_error),
+         last_error_at = coalesce(EXCLUDED.last_error_at, h.last_error_at),
+         changed_at = now()
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_report(bigint, text, text, integer, double precision) IS 'Notes how a channel fares.';
+
+CREATE OR REPLACE FUNCTION integratedb.delivery_save(channel_id bigint, lsns pg_lsn[], positions bigint[], keys bytea[], events text[], times double precision[])
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
+  SELECT delivery_save.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
+    FROM integratedb.channel AS ch
+   CROSS JOIN unnest(lsns, positions, keys, events, times) AS e (lsn, position, key, event, committed_at)
+   WHERE ch.id = delivery_save.channel_id
+     -- One that is being given up is waited for, and gone then.
+     FOR KEY SHARE OF ch
+  ON CONFLICT DO NOTHING
+$$;
+
+COMMENT ON FUNCTION integratedb.delivery_save(bigint, pg_lsn[], bigint[], bytea[], text[], double precision[]) IS 'Keeps events that a channel cannot take now. Events that are there already stay as they are; a channel that is gone keeps none.';
+
+CREATE OR REPLACE FUNCTION integratedb.delivery_load(channel_id bigint, after_lsn pg_lsn, after_position bigint, max_results integer)
+RETURNS TABLE (commit_lsn pg_lsn, "position" bigint, key bytea, event text, committed_at double precision)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT n.commit_lsn, n.position, n.key, n.event, extract(epoch FROM n.committed_at)::double precision
+    FROM (SELECT d.*, sum(octet_length(d.event)) OVER (ORDER BY d.commit_lsn, d.position) - octet_length(d.event) AS bytes_before
+            FROM (SELECT w.*
+                    FROM integratedb.delivery AS w
+                   WHERE w.channel_id = delivery_load.channel_id
+                     AND (w.commit_lsn, w.position) > (after_lsn, after_position)
+                     AND w.dead_at IS NULL
+                   ORDER BY w.commit_lsn, w.position
+                   LIMIT max_results) AS d) AS n
+   WHERE n.bytes_before < 1000000
+   ORDER BY n.commit_lsn, n.position
+$$;
+
+COMMENT ON FUNCTION integratedb.delivery_load(bigint, pg_lsn, bigint, integer) IS 'The next events of a channel after a place in the stream: at most max_results, and about a megabyte.';
+
+CREATE OR REPLACE FUNCTION integratedb.delivery_settle(channel_id bigint, lsns pg_lsn[], positions bigint[])
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  DELETE FROM integratedb.delivery AS d
+   USING unnest(lsns, positions) AS e (lsn, position)
+   WHERE d.channel_id = delivery_settle.channel_id
+     AND d.commit_lsn = e.lsn
+     AND d.position = e.position
+$$;
+
+COMMENT ON FUNCTION integratedb.delivery_settle(bigint, pg_lsn[], bigint[]) IS 'Forgets delivered events.';
+
+CREATE OR REPLACE FUNCTION integratedb.delivery_dead(channel_id bigint, lsns pg_lsn[], positions bigint[], error text)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  UPDATE integratedb.delivery AS d
+     SET dead_at = now(), error = delivery_dead.error
+    FROM unnest(lsns, positions) AS e (lsn, position)
+   WHERE d.channel_id = delivery_dead.channel_id
+     AND d.commit_lsn = e.lsn
+     AND d.position = e.position
+$$;
+
+COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS 'Gives events up, for the reason told: they stay, visible and redeliverable.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  limits record;
+  dropped record;
+BEGIN
+  SELECT st.name AS stakeholder, ch.name,
+         (ch.settings ->> 'max_queue_bytes')::bigint AS bytes,
+         now() - make_interval(secs => (ch.settings ->> 'max_queue_age')::double precision) AS oldest
+    INTO limits
+    FROM integratedb.channel AS ch
+    JOIN integratedb.stakeholder AS st ON st.id = ch.stakeholder_id
+   WHERE ch.id = daemon_enforce_limits.channel_id
+     FOR KEY SHARE OF ch;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+
+  -- What is being delivered right now is left alone.
+  WITH ranked AS (
+    SELECT d.commit_lsn, d.position, d.committed_at, d.dead_at,
+           sum(octet_length(d.event)) OVER (ORDER BY d.commit_lsn DESC, d.position DESC) AS bytes_from_here
+      FROM integratedb.delivery AS d
+     WHERE d.channel_id = daemon_enforce_limits.channel_id
+  ), gone AS (
+    DELETE FROM integratedb.delivery AS d
+     USING ranked AS r
+     WHERE d.channel_id = daemon_enforce_limits.channel_id
+       AND (d.commit_lsn, d.position) = (r.commit_lsn, r.position)
+       AND (r.bytes_from_here > limits.bytes OR r.committed_at < limits.oldest)
+       AND (r.dead_at IS NOT NULL OR (r.commit_lsn, r.position) > (after_lsn, after_position))
+    RETURNING d.commit_lsn, d.position, d.event, d.committed_at
+  )
+  SELECT coalesce(sum(CASE WHEN g.event::jsonb ->> 'type' = 'integratedb.events.lost' THEN coalesce((g.event::jsonb #>> '{data,count}')::bigint, 0) ELSE 1 END), 0) AS number,
+         count(*) FILTER (WHERE g.event::jsonb ->> 'type' <> 'integratedb.events.lost') AS fresh,
+         min(integratedb.event_id(g.commit_lsn, g.position)) AS first_id,
+         max(integratedb.event_id(g.commit_lsn, g.position)) AS last_id,
+         (array_agg(g.commit_lsn ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_lsn,
+         (array_agg(g.position ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_position,
+         max(g.committed_at) AS last_time,
+         min(g.event::jsonb ->> 'source') AS source
+    INTO dropped
+    FROM gone AS g;
+
+  IF dropped.last_id IS NULL THEN
+    RETURN 0;
+  END IF;
+
+  -- One event tells it, where the last of them stood; later ones take it up.
+  INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
+  VALUES (daemon_enforce_limits.channel_id, dropped.last_lsn, dropped.last_position, '',
+          jsonb_build_object(
+            'specversion', '1.0', 'id', dropped.last_id, 'source', dropped.source, 'type', 'integratedb.events.lost', 'subject', limits.name,
+            'time', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'datacontenttype', 'application/json',
+            'data', jsonb_build_object('reason', 'queue_limit', 'channel', limits.name, 'count', dropped.number,
+                                       'first_id', dropped.first_id, 'last_id', dropped.last_id))::text,
+          now());
+
+  INSERT INTO integratedb.channel_health AS h (channel_id, state, lost)
+  VALUES (daemon_enforce_limits.channel_id, 'failing', dropped.fresh)
+  ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE SET lost = h.lost + EXCLUDED.lost;
+
+  RETURN dropped.fresh;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint) IS 'Drops a channel''s oldest events beyond max_queue_bytes and max_queue_age, except those before a place in the stream, which are on their way; an event says so. Returns how many.';

@@ -1,0 +1,520 @@
+"""Notifications in the database: what may be asked for, what owners may still do, what the daemon learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.support import Server, Session, refused
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+HOOK = {"name": "hook", "type": "WEBHOOK", "url": "https://user:pass@shop.example/hook", "secret": SECRET}
+BUS = {"name": "bus", "type": "REDIS", "url": "redis://localhost/0"}
+Notify = Callable[..., Any]
+
+
+@pytest.fixture
+def notify(admin: Session) -> Notify:
+    """``notify(*matches, channels=[...])``: the stakeholder, created when it is new, is notified of these."""
+
+    def notify(
+        *matches: dict[str, Any], channels: list[Any] | None = None, by: str = "fulfilment", session: Session = admin
+    ) -> Any:
+        if not admin.rows("SELECT name FROM integratedb_stakeholders() WHERE name = %s", by):
+            admin.run("SELECT integratedb_create_stakeholder(%s)", by)
+        spec: dict[str, Any] = {"match": list(matches)}
+        if channels is not None:
+            spec["channels"] = channels
+        return session.value("SELECT integratedb_notify(%s, %s)", by, Jsonb(spec))
+
+    return notify
+
+
+@pytest.fixture
+def tables(owner: Session) -> None:
+    """Tables of all kinds."""
+    owner.run(
+        """
+        CREATE TABLE shop.keyed (id bigint PRIMARY KEY, v text);
+        CREATE TABLE shop.keyless (v text);
+        CREATE UNLOGGED TABLE shop.fleeting (id bigint PRIMARY KEY);
+        CREATE TABLE shop.doubled (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
+        CREATE VIEW shop.seen AS SELECT * FROM shop.keyed;
+        CREATE TABLE shop.whole (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+        CREATE TABLE shop.part PARTITION OF shop.whole FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+        """
+    )
+
+
+def published(session: Session) -> dict[str, str]:
+    return dict(
+        session.rows(
+            "SELECT relid::regclass::text, publication FROM integratedb.published"
+            " WHERE publication <> 'integratedb_control'"
+        )
+    )
+
+
+def latest_state(session: Session) -> Any:
+    return session.value("SELECT body FROM integratedb.control WHERE kind = 'state' ORDER BY id DESC LIMIT 1")
+
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def test_publications_are_there_and_empty_from_the_beginning(superuser: Session) -> None:
+    rows = superuser.rows(
+        "SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot FROM pg_publication ORDER BY 1"
+    )
+    assert rows == [
+        ("integratedb", True, True, True, True, True),
+        ("integratedb_append", True, False, False, True, True),
+        ("integratedb_control", True, False, False, False, True),
+    ]
+    assert published(superuser) == {}
+
+
+def test_publications_hold_what_is_asked_for(superuser: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]}, {"path": "shop.keyless", "fields": ["v"], "events": ["INSERT"]})
+    assert published(superuser) == {"shop.keyed": "integratedb", "shop.keyless": "integratedb_append"}
+    notify({"path": "shop.keyed", "fields": ["id"], "events": ["INSERT", "TRUNCATE"]})
+    assert published(superuser) == {"shop.keyed": "integratedb_append"}
+    notify({"path": "shop.whole", "fields": ["*"]})
+    assert published(superuser) == {"shop.whole": "integratedb"}
+    notify()
+    assert published(superuser) == {}
+
+
+def test_two_stakeholders_share_a_publication(superuser: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"], "events": ["INSERT"]})
+    notify({"path": "shop.keyed", "fields": ["v"], "events": ["DELETE"]}, by="billing")
+    assert published(superuser) == {"shop.keyed": "integratedb"}
+    notify(by="billing")
+    assert published(superuser) == {"shop.keyed": "integratedb_append"}
+
+
+def test_no_column_lists_so_that_columns_stay_the_owners(superuser: Session, owner: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]})
+    assert superuser.rows("SELECT prattrs FROM pg_publication_rel WHERE prattrs IS NOT NULL") == []
+    owner.run("DROP VIEW shop.seen")
+    owner.run("ALTER TABLE shop.keyed ALTER COLUMN v TYPE varchar(10)")
+    owner.run("ALTER TABLE shop.keyed DROP COLUMN v")
+
+
+@pytest.mark.parametrize(
+    ("match", "message", "cure"),
+    [
+        ({"path": "shop.keyless", "fields": ["v"]}, "no replica identity", "REPLICA IDENTITY FULL"),
+        ({"path": "shop.fleeting"}, "an unlogged table", "Name the tables"),
+        ({"path": "shop.seen"}, "a view", "Name the tables"),
+        ({"path": "shop.part"}, "a single partition", "partitioned table"),
+        ({"path": "shop.doubled", "fields": ["twice"]}, "generated column", "Leave the column out"),
+        ({"alternatives": [{"path": "shop.keyed"}, {"path": "shop.keyless"}]}, "no replica identity", "FULL"),
+    ],
+)
+def test_what_cannot_be_notified_is_refused_with_the_cure(
+    superuser: Session, notify: Notify, match: dict[str, Any], message: str, cure: str
+) -> None:
+    with refused("IDB03", message) as refusal:
+        notify(match)
+    assert cure in (refusal.value.diag.message_hint or "")
+    assert message in json.loads(refusal.value.diag.message_detail or "[]")[0]["message"]
+    assert published(superuser) == {}
+    assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+def test_a_check_without_storing_says_the_same(admin: Session) -> None:
+    spec = Jsonb({"match": [{"path": "shop.keyless", "fields": ["v"]}]})
+    [row] = admin.dicts("SELECT * FROM integratedb_check_spec(%s, 'notifications')", spec)
+    assert (row["code"], row["path"], row["property"]) == ("IDB03", "shop.keyless", "replica_identity")
+
+
+def test_wildcards_skip_what_cannot_be_notified(superuser: Session, notify: Notify) -> None:
+    notify({"path": "shop.*", "fields": ["*"]})
+    tables = published(superuser)
+    assert tables["shop.keyed"] == "integratedb"
+    assert tables["shop.whole"] == "integratedb"
+    assert tables["shop.keyless"] == "integratedb_append"
+    assert "shop.part" not in tables
+    assert "shop.fleeting" not in tables
+    assert "shop.seen" not in tables
+
+
+def test_a_table_of_a_wildcard_comes_and_goes_and_its_owner_is_never_stopped(
+    superuser: Session, owner: Session, notify: Notify
+) -> None:
+    notify({"path": "shop.*", "fields": ["*"]})
+    owner.run("CREATE TABLE shop.fresh (v text)")
+    assert published(superuser)["shop.fresh"] == "integratedb_append"
+    owner.run("INSERT INTO shop.fresh VALUES ('a')")
+    owner.run("UPDATE shop.fresh SET v = 'b'")
+    owner.run("DELETE FROM shop.fresh")
+    owner.run("ALTER TABLE shop.fresh ADD PRIMARY KEY (v)")
+    assert published(superuser)["shop.fresh"] == "integratedb"
+    with owner.transaction():
+        owner.run("DROP TABLE shop.fresh")
+        owner.run("SELECT integratedb_sync()")
+    assert "shop.fresh" not in published(superuser)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey",
+        "ALTER TABLE shop.keyed REPLICA IDENTITY NOTHING",
+        "ALTER TABLE shop.keyed SET UNLOGGED",
+        "CREATE TABLE shop.next PARTITION OF shop.whole FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');"
+        " ALTER TABLE shop.next REPLICA IDENTITY NOTHING",
+        "ALTER TABLE shop.part REPLICA IDENTITY NOTHING",
+    ],
+)
+def test_taking_the_identity_away_is_refused_at_commit(
+    superuser: Session, owner: Session, notify: Notify, statement: str
+) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]}, {"path": "shop.whole", "fields": ["id"]})
+    before = published(superuser)
+    with refused("IDB01", "notifications of fulfilment|publish") if "UNLOGGED" not in statement else refused("55000"):
+        owner.run(statement)
+    assert published(superuser) == before
+    owner.run("INSERT INTO shop.keyed VALUES (1); UPDATE shop.keyed SET v = 'x'; DELETE FROM shop.keyed")
+
+
+def test_an_index_that_is_the_identity_may_not_go_alone(owner: Session, notify: Notify) -> None:
+    owner.run("ALTER TABLE shop.keyless ADD COLUMN code text NOT NULL")
+    owner.run("CREATE UNIQUE INDEX keyless_code ON shop.keyless (code)")
+    owner.run("ALTER TABLE shop.keyless REPLICA IDENTITY USING INDEX keyless_code")
+    notify({"path": "shop.keyless", "fields": ["code"]})
+    with refused("IDB01", "notifications of fulfilment"):
+        owner.run("DROP INDEX shop.keyless_code")
+
+
+def test_a_partition_without_identity_cannot_be_attached(owner: Session, notify: Notify) -> None:
+    owner.run("ALTER TABLE shop.whole DROP CONSTRAINT whole_pkey; ALTER TABLE shop.part REPLICA IDENTITY FULL")
+    notify({"path": "shop.whole", "fields": ["id"]})
+    owner.run("CREATE TABLE shop.loose (id int NOT NULL, day date NOT NULL)")
+    attach = "ALTER TABLE shop.whole ATTACH PARTITION shop.loose FOR VALUES FROM ('2024-03-01') TO ('2024-04-01')"
+    with refused("IDB01", "notifications of fulfilment") as refusal:
+        owner.run(attach)
+    assert "shop.loose REPLICA IDENTITY FULL" in (refusal.value.diag.message_hint or "")
+    with owner.transaction():
+        owner.run("ALTER TABLE shop.loose REPLICA IDENTITY FULL")
+        owner.run(attach)
+    owner.run("INSERT INTO shop.whole VALUES (1, '2024-03-02'); UPDATE shop.whole SET id = 2; DELETE FROM shop.whole")
+
+
+LOSE_IDENTITY = "ALTER TABLE shop.keyed REPLICA IDENTITY NOTHING"
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_preview_and_validate_migration_tell_of_a_lost_identity(owner: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "events": ["UPDATE"]})
+    (row,) = owner.dicts("SELECT * FROM integratedb_preview_migration(%s)", LOSE_IDENTITY)
+    assert (row["stakeholder"], row["kind"], row["path"]) == ("fulfilment", "notifications", "shop.keyed")
+    (problem,) = row["problems"]
+    assert problem["property"] == "replica_identity"
+    assert problem["message"].startswith("shop.keyed: has no replica identity")
+    assert "REPLICA IDENTITY FULL" in row["hint"]
+    with refused("IDB01"), owner.transaction():
+        owner.run(LOSE_IDENTITY)
+        owner.run("SELECT integratedb_validate_migration()")
+
+
+@pytest.mark.usefixtures("tables")
+def test_what_an_override_broke_is_a_warning_for_later_migrations_until_it_is_mended(
+    superuser: Session, owner: Session, notify: Notify
+) -> None:
+    notify({"path": "shop.keyed", "events": ["UPDATE"]})
+    with superuser.transaction():
+        superuser.run(LOSE_IDENTITY)
+        superuser.run("SELECT integratedb_override('it must go')")
+    assert [row["path"] for row in owner.dicts("SELECT * FROM integratedb_unmet_claims()")] == ["shop.keyed"]
+
+    owner.run("ALTER TABLE shop.keyed ADD COLUMN more text")
+    assert [warning for warning in owner.warnings() if warning.startswith("since an earlier transaction: a claim")]
+
+    owner.run("ALTER TABLE shop.keyed REPLICA IDENTITY DEFAULT")
+    assert owner.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    with refused("IDB01", match="breaks notifications of fulfilment"):
+        owner.run(LOSE_IDENTITY)
+
+
+def test_an_override_lets_it_pass_and_the_owners_statements_still_work(
+    superuser: Session, admin: Session, notify: Notify
+) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]})
+    with superuser.transaction():
+        superuser.run("SELECT integratedb_override('must be')")
+        superuser.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
+    assert published(superuser) == {"shop.keyed": "integratedb_append"}
+    superuser.run("INSERT INTO shop.keyed VALUES (1); UPDATE shop.keyed SET v = 'x'; DELETE FROM shop.keyed")
+    assert any("overridden (must be)" in warning for warning in superuser.warnings())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP PUBLICATION integratedb",
+        "ALTER PUBLICATION integratedb_append RENAME TO other",
+        "ALTER PUBLICATION integratedb ADD TABLE shop.keyless",
+        "ALTER PUBLICATION integratedb DROP TABLE shop.keyed",
+        "ALTER PUBLICATION integratedb SET (publish = 'insert')",
+        "ALTER PUBLICATION integratedb_control DROP TABLE integratedb.control",
+    ],
+)
+def test_our_publications_are_not_for_others_to_change(superuser: Session, notify: Notify, statement: str) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]})
+    before = superuser.rows("SELECT * FROM integratedb.published"), superuser.rows("SELECT * FROM pg_publication")
+    with refused("IDB01", "belong to the extension"):
+        superuser.run(statement)
+    assert (
+        superuser.rows("SELECT * FROM integratedb.published"),
+        superuser.rows("SELECT * FROM pg_publication"),
+    ) == before
+    superuser.run("CREATE PUBLICATION mine FOR TABLE shop.keyed")
+    superuser.run("ALTER PUBLICATION mine DROP TABLE shop.keyed; DROP PUBLICATION mine")
+
+
+def test_secrets_are_shown_to_nobody_and_survive_being_put_back(
+    superuser: Session, admin: Session, notify: Notify, stakeholder: Callable[[str], Session]
+) -> None:
+    reader = stakeholder("fulfilment")
+    returned = notify({"path": "shop.keyed", "fields": ["id"]}, channels=[HOOK, BUS, {"type": "SOCKET"}])
+    shown = [returned] + [
+        session.value("SELECT integratedb_specification('fulfilment', 'notifications')") for session in (admin, reader)
+    ]
+    for document in shown:
+        assert SECRET not in json.dumps(document)
+        assert "pass" not in json.dumps(document["channels"])
+    stored = superuser.rows("SELECT id, settings FROM integratedb.channel ORDER BY id")
+    assert stored[0][1]["secret"] == SECRET
+    admin.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb(shown[1]))
+    assert superuser.rows("SELECT id, settings FROM integratedb.channel ORDER BY id") == stored
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"match": [{"path": "shop.keyed", "channels": ["nowhere"]}], "channels": [BUS]}, "nowhere"),
+        ({"match": [], "channels": [{**HOOK, "secret": "whsec_short"}]}, "whsec_"),
+        ({"match": [], "channels": [{**HOOK, "url": "ftp://x/"}]}, "http"),
+        ({"match": [], "channels": [{**BUS, "url": "http://x/"}]}, "redis"),
+        ({"match": [{"path": "shop.keyed", "events": ["UPSERT"]}]}, "UPSERT"),
+        ({"match": [], "channels": [{**BUS, "colour": "red"}]}, "colour"),
+        ({"match": [], "channels": [{"type": "FAX"}]}, "FAX"),
+        ([], "array|object"),
+        (None, "null|object"),
+    ],
+)
+def test_a_document_that_is_not_well_formed_is_refused(admin: Session, notify: Notify, spec: Any, message: str) -> None:
+    notify()
+    with refused("IDB02", message):
+        admin.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb(spec))
+
+
+def test_channels_are_the_admins(
+    superuser: Session, owner: Session, notify: Notify, stakeholder: Callable[[str], Session]
+) -> None:
+    reader = stakeholder("fulfilment")
+    notify({"path": "shop.keyed", "fields": ["id", "v"]}, channels=[BUS])
+    with refused("42501", "channels"):
+        notify({"path": "shop.keyed"}, channels=[HOOK], session=owner)
+    notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, session=owner)
+    notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, session=reader)
+    with refused("42501"):
+        notify({"path": "shop.keyed", "fields": ["id", "v"]}, session=reader)
+    with refused("42501"):
+        notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, channels=[BUS], session=reader)
+    assert superuser.value("SELECT name FROM integratedb.channel") == "bus"
+
+
+def test_a_channel_keeps_its_identity_while_its_name_and_type_do(superuser: Session, notify: Notify) -> None:
+    notify(channels=[BUS, HOOK])
+    ids: dict[str, int] = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
+    notify(channels=[{**BUS, "stream": "other"}, {"name": "hook", "type": "SOCKET"}])
+    again: dict[str, int] = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))
+    assert again["bus"] == ids["bus"]
+    assert again["hook"] != ids["hook"]
+
+
+def test_the_daemon_is_told_what_is_in_force(superuser: Session, owner: Session, notify: Notify) -> None:
+    owner.run("CREATE TYPE shop.pair AS (a int, b text); CREATE DOMAIN shop.pairs AS shop.pair[]")
+    owner.run("ALTER TABLE shop.keyed ADD COLUMN p shop.pairs")
+    notify({"path": "shop.keyed", "fields": ["*"], "events": ["INSERT"], "channels": ["REDIS"]}, channels=[BUS, HOOK])
+    state = latest_state(superuser)
+    [route] = state["routes"]
+    assert route["path"] == "shop.keyed"
+    assert route["fields"] == ["id", "p", "v"]
+    assert route["events"] == ["INSERT"]
+    assert route["channels"] == [superuser.value("SELECT id FROM integratedb.channel WHERE name = 'bus'")]
+    assert sorted(structure["kind"] for structure in state["types"].values()) == ["array", "composite", "domain"]
+    owner.run("ALTER TYPE shop.pair ADD ATTRIBUTE c bool")
+    assert (
+        len(next(t for t in latest_state(superuser)["types"].values() if t["kind"] == "composite")["attributes"]) == 3
+    )
+
+
+def test_schema_changes_are_told_to_who_claims_them_too(superuser: Session, owner: Session, notify: Notify) -> None:
+    superuser.run("INSERT INTO integratedb.slot VALUES ('x', true, '0/1', 1)")  # somebody reads, so history is kept
+    notify({"path": "shop.keyless", "fields": ["v"], "events": ["INSERT"]}, channels=[BUS])
+    superuser.run(
+        "SELECT integratedb_claim('fulfilment', %s)", Jsonb({"match": [{"path": "shop.keyed", "fields": ["*"]}]})
+    )
+    owner.run("ALTER TABLE shop.keyed ADD COLUMN extra int")
+    [(subject, data)] = superuser.rows(
+        "SELECT body ->> 'subject', body -> 'data' FROM integratedb.control WHERE kind = 'schema_changed'"
+    )
+    assert subject == "shop.keyed"
+    assert data == {
+        "path": "shop.keyed",
+        "changes": [
+            {"change": "column_added", "column": "extra", "new": {"type": "pg_catalog.int4", "nullable": True}}
+        ],
+        "gap": False,
+    }
+
+
+def test_a_dropped_or_renamed_stakeholder_is_told_to_the_daemon(
+    superuser: Session, admin: Session, notify: Notify
+) -> None:
+    superuser.run("INSERT INTO integratedb.slot VALUES ('x', true, '0/1', 1)")
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
+    admin.run("SELECT integratedb_rename_stakeholder('fulfilment', 'logistics')")
+    assert latest_state(superuser)["stakeholder"] == "logistics"
+    admin.run("SELECT integratedb_drop_stakeholder('logistics')")
+    state = latest_state(superuser)
+    assert (state["channels"], state["routes"]) == ([], [])
+    assert published(superuser) == {}
+
+
+def test_ddl_that_concerns_nobody_writes_no_control_row(superuser: Session, owner: Session, notify: Notify) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
+    before = superuser.value("SELECT max(id) FROM integratedb.control")
+    owner.run("CREATE TABLE shop.nobodys (id int); ALTER TABLE shop.nobodys ADD COLUMN v text; DROP TABLE shop.nobodys")
+    owner.run("ALTER TABLE shop.keyed ADD COLUMN not_asked_for int")
+    assert superuser.value("SELECT max(id) FROM integratedb.control") == before
+
+
+def test_operators_calls(admin: Session, notify: Notify, stakeholder: Callable[[str], Session]) -> None:
+    reader = stakeholder("fulfilment")
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
+    assert admin.value("SELECT integratedb_pause_channel('fulfilment', 'bus')") is True
+    assert admin.value("SELECT integratedb_pause_channel('fulfilment', 'bus')") is False
+    status: dict[str, str] = dict(admin.rows("SELECT * FROM integratedb_status()"))
+    assert status["channel fulfilment.bus"].startswith("paused: paused by ")
+    of_reader: dict[str, str] = dict(reader.rows("SELECT * FROM integratedb_status()"))
+    assert of_reader["channel fulfilment.bus"].startswith("paused")
+    assert admin.value("SELECT integratedb_resume_channel('fulfilment', 'bus')") is True
+    assert admin.value("SELECT integratedb_redeliver('fulfilment', 'bus')") == 0
+    assert admin.rows("SELECT * FROM integratedb_deliveries('fulfilment', 'bus')") == []
+    for call in ("pause_channel", "resume_channel", "redeliver", "deliveries"):
+        with refused("42704", "no channel 'x'"):
+            admin.rows(f"SELECT integratedb_{call}('fulfilment', 'x')")
+        with refused("IDB04"):
+            admin.rows(f"SELECT integratedb_{call}('nobody', 'x')")
+        with refused("42501"):
+            reader.rows(f"SELECT integratedb_{call}('fulfilment', 'bus')")
+
+
+def test_a_migration_and_a_notification_do_not_cross(
+    superuser: Session, owner: Session, connect: Callable[..., Session], notify: Notify
+) -> None:
+    notify()
+    admin = connect("shop_admin")
+    with owner.transaction():
+        owner.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
+        outcome: list[psycopg.Error | None] = []
+
+        def hand_in() -> None:
+            try:
+                spec = Jsonb({"match": [{"path": "shop.keyed", "fields": ["id"]}]})
+                admin.run("SELECT integratedb_notify('fulfilment', %s)", spec)
+                outcome.append(None)
+            except psycopg.Error as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=hand_in)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(10)
+    [error] = outcome
+    assert error is not None
+    assert error.sqlstate == "IDB03"
+    assert published(superuser) == {}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "delivery_save({id}, ARRAY['0/1'::pg_lsn], ARRAY[0], ARRAY[''::bytea], ARRAY['{{}}'], ARRAY[0.0]::float[])",
+        "daemon_report({id}, 'failing', 'no answer', 1, 1)",
+        "daemon_enforce_limits({id}, '0/0', 0)",
+    ],
+)
+@pytest.mark.usefixtures("tables")
+def test_what_the_daemon_writes_for_a_channel_that_is_being_given_up_is_dropped(
+    superuser: Session, admin: Session, server: Server, connect: Callable[..., Session], notify: Notify, call: str
+) -> None:
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
+    channel = superuser.value("SELECT id FROM integratedb.channel")
+    daemon = connect(server.superuser)
+    problems: list[psycopg.Error] = []
+
+    def write() -> None:
+        try:
+            daemon.run(f"SELECT integratedb.{call.format(id=channel)}")
+        except psycopg.Error as problem:
+            problems.append(problem)
+
+    with admin.transaction():
+        admin.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb({"match": [], "channels": []}))
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(10)
+    assert problems == []
+    assert superuser.rows("SELECT FROM integratedb.delivery UNION ALL SELECT FROM integratedb.channel_health") == []
+
+
+@pytest.mark.parametrize("options", [[], ["--clean", "--if-exists"]], ids=["plain", "clean"])
+def test_a_dump_brings_channels_and_publications_and_the_first_sync_arms_them(
+    superuser: Session,
+    server: Server,
+    database: str,
+    notify: Notify,
+    connect: Callable[..., Session],
+    options: list[str],
+) -> None:
+    notify(
+        {"path": "shop.keyed", "fields": ["id"]},
+        {"path": "shop.keyless", "fields": ["v"], "events": ["INSERT"]},
+        channels=[HOOK],
+    )
+    superuser.run("DROP TABLE shop.whole")  # pg_dump --clean cannot drop the key of a partition
+    bindir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True).strip()
+    address = ["-h", server.socket, "-p", str(server.port), "-U", server.superuser]
+    dump = subprocess.check_output([f"{bindir}/pg_dump", *address, *options, database])
+    superuser.run("CREATE DATABASE restored")
+    restore = [f"{bindir}/psql", *address, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", "restored"]
+    for _ in range(2 if options else 1):  # the second time there is something to clean
+        done = subprocess.run(restore, input=dump, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+    restored = connect(server.superuser, dbname="restored")
+    before = published(superuser)
+    assert published(restored) == before
+    assert restored.value("SELECT settings ->> 'secret' FROM integratedb.channel") == SECRET
+    restored.run("SELECT integratedb_sync()")
+    assert published(restored) == before
+    assert restored.value("SELECT count(*) FROM integratedb.published WHERE publication = 'integratedb_control'") == 1
+    assert latest_state(restored)["channels"][0]["name"] == "hook"
+    with refused("IDB01", "notifications of fulfilment"):
+        restored.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")

@@ -1,0 +1,312 @@
+"""The real things that the system tests run against: a cluster, daemons, a Redis, an HTTP receiver."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
+
+from tests.support import Session
+
+ROOT = Path(__file__).parents[2]
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+DAEMON_ROLE, DAEMON_PASSWORD = "companion", "companion-password"
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(check: Callable[[], Any], *, timeout_s: float = 20, message: str = "") -> Any:
+    """Wait until the check gives something true, and give that."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        result = check()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {message or check}; last: {result!r}")
+        time.sleep(0.02)
+
+
+class Cluster:
+    """A Postgres of its own, with fsync, that may be crashed."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+        started = subprocess.run(
+            [ROOT / "scripts/cluster", "start", link, "--durable"], check=True, capture_output=True, text=True
+        )
+        parts = conninfo_to_dict(started.stdout.strip())
+        self.socket, self.port = str(parts["host"]), int(str(parts["port"]))
+
+    def session(self, dbname: str, user: str = "postgres") -> Session:
+        """Connect over the socket, where everybody is trusted."""
+        return Session.open(host=self.socket, port=self.port, user=user, dbname=dbname)
+
+    def dsn(self, dbname: str) -> str:
+        """Tell how the daemon connects: over TCP, by password."""
+        return f"host=127.0.0.1 port={self.port} dbname={dbname} user={DAEMON_ROLE} password={DAEMON_PASSWORD}"
+
+    def crash(self) -> None:
+        """Stop the server without a checkpoint, and start it again."""
+        bindir = subprocess.run(
+            [os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        command = [
+            f"{bindir}/pg_ctl",
+            "restart",
+            "--silent",
+            "--wait",
+            "--mode",
+            "immediate",
+            "-D",
+            f"{self.socket}/data",
+        ]
+        if os.getuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        subprocess.run([*command, "-l", f"{self.socket}/log"], check=True, cwd="/", stdin=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        """Stop it and remove everything."""
+        subprocess.run([ROOT / "scripts/cluster", "stop", self._link], check=True)
+
+
+class Daemon:
+    """A daemon process."""
+
+    def __init__(
+        self, dsn: str, slot: str, log: Path, *options: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.port = free_port()
+        self.log_file = log
+        command = [sys.executable, "-m", "integratedb_companion.cli", "daemon"]
+        command += ["--dsn", dsn, "--slot", slot, "--listen", f"127.0.0.1:{self.port}", *options]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+            )
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask it something over HTTP; status 0 when it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, refusal.read().decode()
+        except OSError:
+            return 0, ""
+
+    def ready(self) -> Daemon:
+        """Wait until it streams."""
+        eventually(lambda: self.get("/ready")[0] == 200 or self.process.poll() is not None, message="ready")
+        assert self.process.poll() is None, self.log_file.read_text()
+        return self
+
+    def metric(self, name: str) -> float:
+        """Sum what /metrics says of one name."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+    def logs(self) -> list[dict[str, Any]]:
+        """Give what it has logged."""
+        return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+
+    def kill(self) -> None:
+        """Kill it in the middle of whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout_s: float = 20) -> int:
+        """Ask it to stop, and give its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def exit_status(self, timeout_s: float = 20) -> int:
+        """Wait for it to end by itself."""
+        return self.process.wait(timeout_s)
+
+    def resident_mb(self, which: str = "VmRSS") -> float:
+        """Tell how much memory it has resident; VmHWM is the most it ever had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith(which)).split()[1]) / 1024
+
+
+class RedisServer:
+    """A Redis; a durable one has everything again after it was killed."""
+
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+        self.port = free_port()
+        self._directory = directory
+        self._durable = durable
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Tell where it is."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it; what it had comes back."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+        options += ["--save", "", "--loglevel", "warning"]
+        if self._durable:
+            options += ["--appendonly", "yes", "--appendfsync", "always"]
+        self.process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        eventually(self._answers, message="redis")
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+
+@dataclass
+class Request:
+    """A request that the receiver got, and what it answered."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    status: int
+    at_s: float
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events in it."""
+        content = json.loads(self.body)
+        return content if isinstance(content, list) else [content]
+
+
+@dataclass
+class Receiver:
+    """An HTTP server that keeps what it gets; `behave` decides the answer, and may take its time."""
+
+    behave: Callable[[str], int] = lambda _: 204
+    requests: list[Request] = field(default_factory=list)
+    port: int = 0
+
+    @contextlib.contextmanager
+    def run(self) -> Iterator[Receiver]:
+        """Listen."""
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = receiver.behave(self.path)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.requests.append(Request(self.path, headers, body, status, time.monotonic()))
+                with contextlib.suppress(OSError):
+                    self.send_response(status)
+                    if status in (301, 302, 307):
+                        self.send_header("location", f"http://127.0.0.1:{receiver.port}/elsewhere")
+                    self.send_header("content-length", "0")
+                    self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        server.daemon_threads = True
+        self.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def url(self, path: str = "/hook") -> str:
+        """Tell where it is."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def delivered(self, path: str = "/hook") -> list[dict[str, Any]]:
+        """Give the events that it has taken, in order, repeats included."""
+        return [
+            event
+            for request in list(self.requests)
+            if request.path == path and 200 <= request.status < 300
+            for event in request.events
+        ]
+
+
+@dataclass
+class Shop:
+    """A database with the extension, a table of orders, and one stakeholder."""
+
+    cluster: Cluster
+    database: str
+    stakeholder: str
+    password: str
+    slot: str
+    owner: Session
+    admin: Session
+    directory: Path
+    daemons: list[Daemon] = field(default_factory=list)
+
+    def notify(self, *channels: dict[str, Any], match: list[dict[str, Any]] | None = None) -> None:
+        """Ask for notifications, of all of public.orders when nothing else is said."""
+        if match is None:
+            match = [{"path": "public.orders", "fields": ["*"]}]
+        spec = {"match": match, "channels": list(channels)}
+        self.admin.run("SELECT integratedb_notify(%s, %s)", self.stakeholder, Jsonb(spec))
+
+    def daemon(self, *options: str, wait: bool = True, environment: Mapping[str, str] | None = None) -> Daemon:
+        """Start a daemon."""
+        log = self.directory / f"daemon{len(self.daemons)}.log"
+        daemon = Daemon(self.cluster.dsn(self.database), self.slot, log, *options, environment=environment)
+        self.daemons.append(daemon)
+        return daemon.ready() if wait else daemon
+
+    def insert(self, first: int, last: int) -> None:
+        """Insert orders, one a transaction."""
+        for number in range(first, last + 1):
+            self.owner.run("INSERT INTO orders VALUES (%s, 'new')", number)
+
+    def status(self) -> dict[str, str]:
+        """Give integratedb_status()."""
+        return dict(self.admin.rows("SELECT * FROM integratedb_status()"))
+
+    def queued(self, channel: str) -> int:
+        """Count what waits in the database for a channel."""
+        return int(self.status()[f"channel {self.stakeholder}.{channel} queued"])
+
+
+def order_ids(events: list[dict[str, Any]]) -> list[int]:
+    """Give the ids of the orders that events are about."""
+    return [(event["data"]["record"] or event["data"]["old"])["id"] for event in events]
+
+
+def without_repeats(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop what a receiver would drop: events whose id it has seen."""
+    return list({event["id"]: event for event in events}.values())

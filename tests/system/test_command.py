@@ -1,0 +1,148 @@
+"""The command: configuration, exit statuses, signals, what it serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
+
+
+def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "integratedb_companion.cli", "daemon", *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--listen", "nowhere"], "HOST:PORT"),
+        (["--slot", "Bad-Name"], "slot"),
+        (["--deny-address", "10.0.0.0/99"], "deny-address"),
+        (["--max-lag", "much"], "max-lag"),
+        (["--log-level", "loud"], "log-level"),
+        (["--dsn", "no such = thing ="], "dsn"),
+        (["--config", "/nonexistent.toml"], "nonexistent"),
+        (["--dsn", "host=127.0.0.1 port=1 dbname=x"], "refused"),
+    ],
+)
+def test_bad_configuration_is_one_line_and_status_2(options: list[str], word: str) -> None:
+    result = run(*options)
+    assert result.returncode == 2
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert len(lines) == 1
+    assert lines[0].startswith("integratedb: ")
+    assert word in lines[0]
+
+
+def test_a_wrong_password_and_a_missing_right_are_configuration(shop: Shop) -> None:
+    dsn = shop.cluster.dsn(shop.database)
+    assert run("--dsn", dsn.replace("password=", "password=x")).returncode == 2
+    login = f"user={shop.stakeholder} password={shop.password}"
+    stakeholder = f"host=127.0.0.1 port={shop.cluster.port} dbname={shop.database} {login}"
+    result = run("--dsn", stakeholder)
+    assert result.returncode == 2
+    assert "permission denied" in result.stderr
+    assert shop.password not in result.stderr
+
+
+def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_text('slot = "From-File"\nlisten = "from-file"\n')
+    assert "from-flag" in run("--config", str(file), "--listen", "from-flag", INTEGRATEDB_LISTEN="from-env").stderr
+    assert "from-env" in run("--config", str(file), INTEGRATEDB_LISTEN="from-env").stderr
+    assert "from-file" in run("--config", str(file)).stderr
+    file.write_text('sloot = "x"\n')
+    assert "unknown option sloot" in run("--config", str(file)).stderr
+
+
+def test_libpqs_own_variables_work(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(shop.cluster.port), "PGDATABASE": shop.database}
+    environment |= {"PGUSER": "companion", "PGPASSWORD": "companion-password"}
+    daemon = Daemon("", shop.slot, shop.directory / "daemon.log", environment=environment)
+    shop.daemons.append(daemon)
+    daemon.ready()
+    shop.insert(1, 1)
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
+
+
+def test_a_port_that_is_taken_is_configuration(shop: Shop) -> None:
+    first = shop.daemon()
+    result = run("--dsn", shop.cluster.dsn(shop.database), "--slot", shop.slot, "--listen", f"127.0.0.1:{first.port}")
+    assert result.returncode == 2
+    assert "cannot listen" in result.stderr
+
+
+def test_sigterm_finishes_what_is_in_flight(shop: Shop, receiver: Receiver) -> None:
+    def behave(_: str) -> int:
+        time.sleep(1)
+        return 204
+
+    receiver.behave = behave
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    time.sleep(0.3)
+    assert daemon.stop() == 0
+    assert order_ids(receiver.delivered()) == [1]
+    receiver.behave = lambda _: 204
+    shop.insert(2, 2)
+    shop.daemon()
+    eventually(lambda: len(receiver.delivered()) >= 2)
+    assert order_ids(receiver.delivered()) == [1, 2]
+
+
+def test_sighup_reads_the_configuration_again(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_text('deny_address = ["127.0.0.0/8"]\n')
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon("--config", str(file))
+    shop.insert(1, 1)
+    eventually(lambda: shop.queued("hook") == 1)
+    file.write_text("deny_address = []\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
+    file.write_text("deny_address = [")
+    daemon.process.send_signal(signal.SIGHUP)
+    eventually(lambda: any(line["message"] == "configuration not taken over" for line in daemon.logs()))
+    shop.insert(2, 2)
+    eventually(lambda: order_ids(receiver.delivered()) == [1, 2])
+
+
+def test_what_the_daemon_tells_of_itself(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 5)
+    eventually(lambda: daemon.metric("integratedb_events_delivered_total") == 5)
+    assert daemon.metric("integratedb_delivery_latency_seconds_count") >= 1
+    assert daemon.get("/live") == (200, "live\n")
+    assert daemon.get("/ready") == (200, "ready\n")
+    assert daemon.get("/nothing")[0] == 404
+    assert all({"time", "level", "message"} <= entry.keys() for entry in daemon.logs())
+    assert SECRET not in daemon.log_file.read_text()
+
+
+def test_too_much_lag_is_not_ready(shop: Shop, receiver: Receiver) -> None:
+    def behave(_: str) -> int:
+        time.sleep(4)
+        return 204
+
+    receiver.behave = behave
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon("--max-lag", "0")
+    shop.insert(1, 1)
+    eventually(lambda: daemon.get("/ready") != (200, "ready\n"))
+    assert "bytes behind" in daemon.get("/ready")[1]

@@ -1,0 +1,250 @@
+"""Faults: processes are killed and restarted under load; nothing is lost, repeats have equal ids, order is kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import redis
+
+from tests.system.harness import SECRET, Receiver, RedisServer, Shop, eventually, free_port, order_ids, without_repeats
+
+
+def stream(client: Any, key: str = "orders") -> list[dict[str, Any]]:
+    return [orjson.loads(fields[b"event"]) for _, fields in client.xrange(key)]
+
+
+@contextmanager
+def load(shop: Shop) -> Iterator[list[int]]:
+    """Somebody inserts orders all the time, and notes those that were committed."""
+    committed: list[int] = []
+    stop = threading.Event()
+
+    def run() -> None:
+        number = 1_000
+        while not stop.is_set():
+            try:
+                with shop.cluster.session(shop.database, "shop_owner") as session:
+                    while not stop.is_set():
+                        number += 1
+                        session.run("INSERT INTO orders VALUES (%s, 'load')", number)
+                        committed.append(number)
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield committed
+    finally:
+        stop.set()
+        thread.join()
+
+
+def grown(numbers: list[int], to: int) -> bool:
+    return len(numbers) > to
+
+
+def holds(shop: Shop, number: int) -> bool:
+    return shop.queued("hook") == number
+
+
+def assert_nothing_lost(events: list[dict[str, Any]], expected: set[int]) -> None:
+    first_time = without_repeats(events)
+    assert set(order_ids(first_time)) >= expected
+    assert len(first_time) == len({event["data"]["record"]["id"] for event in first_time}), "repeats have equal ids"
+    assert [event["id"] for event in first_time] == sorted(event["id"] for event in first_time), "order is kept"
+
+
+def test_the_daemon_is_killed_under_load(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
+    shop.daemon().stop()  # from here on there is a slot
+    with load(shop) as committed:
+        for _ in range(3):
+            daemon = shop.daemon()
+            eventually(partial(grown, committed, len(committed) + 200))
+            daemon.kill()
+    shop.daemon()
+    eventually(lambda: set(order_ids(stream(redis_client))) >= set(committed))
+    assert_nothing_lost(stream(redis_client), set(committed))
+
+
+def test_the_daemon_is_killed_while_a_channel_is_spilled(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 500
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    for start in (1, 101):
+        daemon = shop.daemon()
+        shop.insert(start, start + 99)
+        eventually(partial(holds, shop, start + 99))
+        daemon.kill()
+    receiver.behave = lambda _: 204
+    shop.daemon()
+    eventually(lambda: len(without_repeats(receiver.delivered())) == 200)
+    assert_nothing_lost(receiver.delivered(), set(range(1, 201)))
+    eventually(lambda: shop.queued("hook") == 0)
+
+
+def test_postgres_crashes_under_load(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
+    daemon = shop.daemon()
+    with load(shop) as committed:
+        for _ in range(2):
+            eventually(partial(grown, committed, len(committed) + 200))
+            shop.cluster.crash()
+        eventually(partial(grown, committed, len(committed) + 100))
+    eventually(lambda: set(order_ids(stream(redis_client))) >= set(committed))
+    assert daemon.process.poll() is None
+    assert_nothing_lost(stream(redis_client), set(committed))
+    with shop.cluster.session(shop.database) as admin:
+        assert {row[0] for row in admin.rows("SELECT id FROM orders")} == set(order_ids(stream(redis_client)))
+
+
+def test_redis_is_restarted_under_load(shop: Shop, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, durable=True)
+    try:
+        shop.notify({"name": "bus", "type": "REDIS", "url": server.url, "stream": "orders"})
+        shop.daemon()
+        with load(shop) as committed:
+            for _ in range(2):
+                eventually(partial(grown, committed, len(committed) + 200))
+                server.kill()
+                time.sleep(1.2)
+                server.start()
+        with redis.Redis.from_url(server.url) as connected:
+            client: Any = connected
+            eventually(lambda: set(order_ids(stream(client))) >= set(committed))
+            assert_nothing_lost(stream(client), set(committed))
+    finally:
+        server.kill()
+
+
+def test_a_million_rows_in_one_transaction(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify(
+        {"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"},
+        {"type": "SOCKET"},
+        match=[{"path": "public.orders", "fields": ["id"], "channels": ["bus"]}],
+    )
+    daemon = shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 1000000), 'x'")
+    eventually(lambda: redis_client.xlen("orders") == 1_000_000, timeout_s=90)
+    assert daemon.resident_mb("VmHWM") < 150
+    eventually(lambda: int(shop.status()[f"slot {shop.slot} lag, bytes"]) < 1_000_000)
+    last = redis_client.xrevrange("orders", count=1)[0][1][b"event"]
+    assert orjson.loads(last)["data"]["record"] == {"id": 1_000_000}
+    redis_client.flushall()
+
+
+def test_a_rolled_back_transaction_sends_nothing(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
+    shop.daemon()
+    with shop.owner.transaction(force_rollback=True):
+        shop.insert(1, 5)
+    with shop.owner.transaction():
+        shop.insert(6, 6)
+        with shop.owner.transaction(force_rollback=True):
+            shop.insert(7, 7)
+        shop.insert(8, 8)
+    eventually(lambda: len(stream(redis_client)) >= 2)
+    assert order_ids(stream(redis_client)) == [6, 8]
+
+
+def test_a_slot_dropped_behind_the_daemons_back_is_said_loudly(
+    shop: Shop, redis_server: RedisServer, redis_client: Any
+) -> None:
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
+    assert shop.daemon().stop() == 0
+    shop.insert(1, 1)
+    shop.admin.run("SELECT pg_drop_replication_slot(%s)", shop.slot)
+    assert shop.status()[f"slot {shop.slot}"] == "LOST"
+    daemon = shop.daemon(wait=False)
+    assert daemon.exit_status() == 3
+    assert "--accept-gap" in daemon.logs()[-1]["error"]
+
+    shop.daemon("--accept-gap")
+    shop.insert(2, 2)
+    events = eventually(lambda: stream(redis_client) if len(stream(redis_client)) == 2 else None)
+    assert [event["type"] for event in events] == ["integratedb.events.lost", "integratedb.row.insert"]
+    assert events[0]["data"]["reason"] == "slot_lost"
+    assert order_ids(events[1:]) == [2]
+
+
+def test_a_slot_dropped_while_the_daemon_runs_ends_it(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.admin.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", shop.slot)
+    for _ in range(200):
+        try:
+            shop.admin.run("SELECT pg_drop_replication_slot(%s)", shop.slot)
+            break
+        except psycopg.errors.ObjectInUse:
+            time.sleep(0.01)
+    assert daemon.exit_status() == 3
+    assert daemon.get("/ready")[0] != 200
+
+
+def test_a_slot_made_anew_by_somebody_is_not_taken_for_ours(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    assert shop.daemon().stop() == 0
+    shop.admin.run("SELECT pg_drop_replication_slot(%s)", shop.slot)
+    shop.insert(1, 10)
+    shop.admin.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", shop.slot)
+    daemon = shop.daemon(wait=False)
+    assert daemon.exit_status() == 3
+    assert "never confirmed" in daemon.logs()[-1]["error"]
+
+
+def test_a_slot_of_somebody_else_is_left_alone(shop: Shop) -> None:
+    shop.admin.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", shop.slot)
+    assert shop.daemon(wait=False).exit_status() == 3
+
+
+def test_a_second_daemon_on_the_slot_refuses(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    first = shop.daemon()
+    second = shop.daemon(wait=False)
+    assert second.exit_status() == 4
+    assert "active" in second.logs()[-1]["error"]
+    assert first.get("/ready")[0] == 200
+
+
+def test_an_idle_database_lets_the_slot_advance(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    shop.daemon()
+    with shop.cluster.session("postgres") as other:
+        other.run("CREATE TABLE IF NOT EXISTS noise (t text)")
+        other.run("INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
+    eventually(lambda: int(shop.status()[f"slot {shop.slot} lag, bytes"]) < 100_000, timeout_s=40)
+
+
+def test_a_receiver_that_refuses_connections_is_retried(shop: Shop) -> None:
+    port = free_port()
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": f"http://127.0.0.1:{port}/hook", "secret": SECRET})
+    shop.daemon()
+    shop.insert(1, 10)
+    eventually(lambda: shop.queued("hook") == 10)
+    with Receiver(port=port).run() as receiver:
+        eventually(lambda: order_ids(receiver.delivered()) == list(range(1, 11)))
+
+
+def test_what_is_only_in_memory_when_the_daemon_is_killed_comes_again(shop: Shop, receiver: Receiver) -> None:
+    def slow(_: str) -> int:
+        time.sleep(2)
+        return 204
+
+    receiver.behave = slow
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 20)
+    eventually(lambda: daemon.metric("integratedb_changes_total") >= 20)
+    time.sleep(0.5)  # time enough to confirm, were it not in memory only
+    daemon.kill()
+    receiver.behave = lambda _: 204
+    shop.daemon()
+    eventually(lambda: set(order_ids(receiver.delivered())) == set(range(1, 21)))

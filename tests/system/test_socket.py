@@ -1,0 +1,237 @@
+"""WebSockets: who is let in, acknowledgement and replay, replacement, broadcast, and clients that misbehave."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.system.harness import Daemon, Shop, eventually, order_ids
+
+
+@contextmanager
+def listen(
+    shop: Shop, daemon: Daemon, channel: str = "SOCKET", password: str | None = None
+) -> Iterator[ClientConnection]:
+    credentials = f"{shop.stakeholder}:{shop.password if password is None else password}"
+    headers = {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
+    url = f"ws://127.0.0.1:{daemon.port}/v1/notifications/{channel}"
+    with connect(url, additional_headers=headers, open_timeout=10, close_timeout=1) as connection:
+        yield connection
+
+
+def receive(connection: ClientConnection, count: int) -> list[dict[str, Any]]:
+    return [json.loads(connection.recv(timeout=10)) for _ in range(count)]
+
+
+def acknowledge(connection: ClientConnection, event: dict[str, Any]) -> None:
+    connection.send(json.dumps({"ack": event["id"]}))
+
+
+def nothing_comes(connection: ClientConnection, wait_s: float = 0.5) -> bool:
+    try:
+        connection.recv(timeout=wait_s)
+    except TimeoutError:
+        return True
+    return False
+
+
+def test_what_was_not_acknowledged_comes_again_after_a_reconnect(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.insert(1, 5)
+    with listen(shop, daemon) as consumer:
+        events = receive(consumer, 5)
+        assert order_ids(events) == [1, 2, 3, 4, 5]
+        acknowledge(consumer, events[2])  # covers the first three
+        eventually(lambda: shop.queued("SOCKET") == 2)
+    with listen(shop, daemon) as consumer:
+        again = receive(consumer, 2)
+        assert again == events[3:]
+        shop.insert(6, 6)
+        [sixth] = receive(consumer, 1)
+        acknowledge(consumer, sixth)
+        eventually(lambda: shop.queued("SOCKET") == 0)
+    with listen(shop, daemon) as consumer:
+        assert nothing_comes(consumer)
+
+
+def test_events_wait_in_the_database_while_nobody_is_connected_also_across_a_kill(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.insert(1, 50)
+    eventually(lambda: shop.queued("SOCKET") == 50)
+    assert shop.status()[f"channel {shop.stakeholder}.SOCKET"] == "waiting"
+    daemon.kill()
+    daemon = shop.daemon()
+    with listen(shop, daemon) as consumer:
+        assert order_ids(receive(consumer, 50)) == list(range(1, 51))
+
+
+def test_a_newer_consumer_replaces_the_older(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    with listen(shop, daemon) as older:
+        shop.insert(1, 1)
+        receive(older, 1)
+        with listen(shop, daemon) as newer:
+            assert order_ids(receive(newer, 1)) == [1]
+            with pytest.raises(ConnectionClosed) as closed:
+                older.recv(timeout=5)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4000
+
+
+def test_a_window_bounds_what_is_in_flight(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 1500), 'x'")
+    with listen(shop, daemon) as consumer:
+        events = receive(consumer, 1000)
+        assert nothing_comes(consumer)
+        acknowledge(consumer, events[-1])
+        assert order_ids(receive(consumer, 500)) == list(range(1001, 1501))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "no JSON", "[]", '{"ack": 1}', '{"ack": "x"}', '{"ack": "FFFFFFFFFFFFFFFF-00000000"}', b"\xff", "[" * 50_000],
+    ids=["empty", "text", "array", "number", "no id", "unknown id", "binary", "deep"],
+)
+def test_a_frame_that_is_no_acknowledgement_ends_the_connection_and_nothing_else(
+    shop: Shop, frame: str | bytes
+) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    with listen(shop, daemon) as consumer:
+        receive(consumer, 1)
+        consumer.send(frame)
+        with pytest.raises(ConnectionClosed) as closed:
+            consumer.recv(timeout=5)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4002
+    with listen(shop, daemon) as consumer:
+        [event] = receive(consumer, 1)
+        acknowledge(consumer, event)
+        acknowledge(consumer, event)  # twice is no mistake
+        shop.insert(2, 2)
+        assert order_ids(receive(consumer, 1)) == [2]
+
+
+def test_who_is_let_in(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"}, {"name": "hook", "type": "REDIS", "url": "redis://127.0.0.1:1/0"})
+    daemon = shop.daemon()
+    for channel, password, status in (
+        ("SOCKET", "wrong", 401),
+        ("SOCKET", "", 401),
+        ("other", None, 404),
+        ("hook", None, 404),
+        ("../../live", None, 404),
+    ):
+        with pytest.raises(InvalidStatus) as refused, listen(shop, daemon, channel, password):
+            pass
+        assert refused.value.response.status_code == status
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{daemon.port}/v1/notifications/SOCKET"):
+        pass
+    assert refused.value.response.status_code == 401
+    with listen(shop, daemon):
+        pass
+
+
+def test_guessing_passwords_is_slowed_down(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    statuses = []
+    for attempt in range(8):
+        with pytest.raises(InvalidStatus) as refused, listen(shop, daemon, password=f"guess {attempt}"):
+            pass
+        statuses.append(refused.value.response.status_code)
+    assert statuses == [401] * 5 + [429] * 3
+    assert shop.password not in daemon.log_file.read_text()
+
+
+def test_a_login_that_needs_no_password_proves_nothing(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    log = shop.directory / "trusting.log"
+    dsn = f"host={shop.cluster.socket} port={shop.cluster.port} dbname={shop.database} user=companion"
+    daemon = Daemon(dsn, shop.slot, log)
+    shop.daemons.append(daemon)
+    daemon.ready()
+    with pytest.raises(InvalidStatus) as refused, listen(shop, daemon, password="anything"):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_broadcast_reaches_everybody_and_keeps_nothing(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"})
+    daemon = shop.daemon()
+    shop.insert(1, 2)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(listen(shop, daemon, "live")) for _ in range(3)]
+        shop.insert(3, 12)
+        for client in clients:
+            assert order_ids(receive(client, 10)) == list(range(3, 13))
+    assert shop.queued("live") == 0
+
+
+def test_a_broadcast_client_that_does_not_read_is_sent_away_and_the_others_go_on(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"})
+    daemon = shop.daemon()
+    credentials = base64.b64encode(f"{shop.stakeholder}:{shop.password}".encode()).decode()
+    with socket.create_connection(("127.0.0.1", daemon.port)) as slow, listen(shop, daemon, "live") as good:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(
+            b"GET /v1/notifications/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Authorization: Basic " + credentials.encode() + b"\r\n\r\n"
+        )
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 2)
+        for number in range(40):
+            shop.owner.run("INSERT INTO orders VALUES (%s, repeat('x', 500000))", number)
+            receive(good, 1)
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
+        shop.insert(1001, 1001)
+        assert order_ids(receive(good, 1)) == [1001]
+
+
+def test_connections_that_never_log_in_do_no_harm(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    before = daemon.resident_mb()
+    for _ in range(3):
+        with ExitStack() as stack:
+            for number in range(1000):
+                peer = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
+                if number % 2:
+                    with suppress(OSError):  # beyond so many, connections are dropped at once
+                        peer.sendall(b"GET /v1/notifications/SOCKET HTTP/1.1\r\n")
+    eventually(lambda: daemon.get("/live")[0] == 200)
+    assert daemon.resident_mb() - before < 60
+    shop.insert(1, 1)
+    with listen(shop, daemon) as consumer:
+        assert order_ids(receive(consumer, 1)) == [1]
+
+
+def test_a_paused_channel_lets_nobody_in_and_loses_nothing(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    with listen(shop, daemon) as consumer:
+        shop.admin.run("SELECT integratedb_pause_channel(%s, 'SOCKET')", shop.stakeholder)
+        with pytest.raises(ConnectionClosed):
+            consumer.recv(timeout=5)
+    shop.insert(1, 3)
+    with pytest.raises(InvalidStatus), listen(shop, daemon):
+        pass
+    shop.admin.run("SELECT integratedb_resume_channel(%s, 'SOCKET')", shop.stakeholder)
+    time.sleep(0.5)
+    with listen(shop, daemon) as consumer:
+        assert order_ids(receive(consumer, 3)) == [1, 2, 3]

@@ -1,0 +1,296 @@
+"""What comes through: every type as to_jsonb() has it, schema and specification changes in their order, partitions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from tests.system.harness import RedisServer, Shop, eventually, order_ids
+
+TYPES = {
+    "bool": ["true", "false"],
+    "smallint": ["-32768"],
+    "integer": ["2147483647"],
+    "bigint": ["9223372036854775807", "-9007199254740993"],
+    "numeric": ["12345678901234567890.12345678901234567890", "'NaN'", "'Infinity'", "-0.5", "1e-10"],
+    "numeric(10,2)": ["1.10"],
+    "real": ["1.5", "'NaN'", "3.4e38"],
+    "double precision": ["1e300", "'-Infinity'", "0.1", "123456789.123456789"],
+    "money": ["'12.34'"],
+    "text": ["'naïve \"quoted\" \\ \u2028 é'", "''", "E'tab\\tnew\\nline'"],
+    "varchar(10)": ["'abc'"],
+    "char(5)": ["'ab'"],
+    '"char"': ["'x'"],
+    "name": ["'a name'"],
+    "bytea": ["'\\xdeadbeef00'", "''"],
+    "date": ["'2024-02-29'", "'infinity'", "'0044-03-15 BC'"],
+    "time": ["'04:05:06.789'"],
+    "timetz": ["'04:05:06+02'"],
+    "timestamp": ["'2024-02-29 04:05:06.789'", "'-infinity'", "'0044-03-15 12:00 BC'"],
+    "timestamptz": ["'2024-02-29 04:05:06.789+02'", "'infinity'", "'0044-03-15 12:00+00 BC'"],
+    "interval": ["'1 year 2 days 03:04:05.6'"],
+    "uuid": ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"],
+    "json": ['\'{"b": 1, "a": [null, true, 1.10]}\''],
+    "jsonb": ['\'{"b": 12345678901234567890, "a": "\\\\u00e9"}\'', "'null'", "'\"text\"'"],
+    "xml": ["'<a b=\"c\">d</a>'"],
+    "inet": ["'192.168.0.1/24'"],
+    "cidr": ["'10.0.0.0/8'"],
+    "macaddr": ["'08:00:2b:01:02:03'"],
+    "bit(3)": ["B'101'"],
+    "varbit": ["B'10101'"],
+    "point": ["'(1,2)'"],
+    "box": ["'(1,2),(3,4)'"],
+    "path": ["'[(1,2),(3,4)]'"],
+    "circle": ["'<(1,2),3>'"],
+    "tsvector": ["'a fat cat'"],
+    "tsquery": ["'fat & cat'"],
+    "int4range": ["'[1,5)'", "'empty'"],
+    "tstzrange": ["'[2024-01-01 00:00+00,2024-02-01 00:00+00)'"],
+    "int4multirange": ["'{[1,2),[5,6)}'"],
+    "oid": ["42"],
+    "pg_lsn": ["'0/16B3748'"],
+    "int[]": ["'{1,NULL,3}'", "'{}'", "'{{1,2},{3,4}}'", "'[0:1]={5,6}'"],
+    "text[]": ["""'{"a \\"q\\" \\\\\\\\","NULL",NULL,"{x}",""}'"""],
+    "bool[]": ["'{t,f}'"],
+    "numeric[]": ["'{1.10,NaN}'"],
+    "timestamptz[]": ["'{2024-01-01 00:00+00}'"],
+    "jsonb[]": ["ARRAY['{\"a\": [1, 2]}'::jsonb, 'null']"],
+    "box[]": ["ARRAY['(1,2),(3,4)'::box, '(0,0),(1,1)']"],
+    "mood": ["'happy'"],
+    "mood[]": ["'{sad,happy}'"],
+    "positive": ["12"],
+    "positive[]": ["'{1,2}'"],
+    "pair": ["ROW(1, 'a \"b\", (c)')", "ROW(NULL, '')", "ROW(1, NULL)"],
+    "pair[]": ["ARRAY[ROW(1, 'x, \"y\" \\z')::pair, NULL]"],
+    "nested": ["ROW(ROW(1, 'in \"ner\"'), ARRAY[true, NULL], '{\"k\": [1]}')"],
+}
+
+
+def events(client: Any) -> list[dict[str, Any]]:
+    return [orjson.loads(fields[b"event"]) for _, fields in client.xrange("orders")]
+
+
+def raw(client: Any) -> list[Any]:
+    return [json.loads(fields[b"event"], parse_int=str, parse_float=str) for _, fields in client.xrange("orders")]
+
+
+@pytest.fixture
+def bus(redis_server: RedisServer, redis_client: Any) -> dict[str, Any]:
+    """A channel."""
+    return {"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"}
+
+
+def test_every_type_comes_as_to_jsonb_has_it(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.owner.run("CREATE TYPE mood AS ENUM ('sad', 'happy')")
+    shop.owner.run("CREATE DOMAIN positive AS bigint CHECK (value > 0)")
+    shop.owner.run("CREATE TYPE pair AS (a int, b text)")
+    shop.owner.run("CREATE TYPE nested AS (p pair, flags bool[], j jsonb)")
+    columns = [
+        (f"c{n}_{m}", type_, value) for n, (type_, values) in enumerate(TYPES.items()) for m, value in enumerate(values)
+    ]
+    shop.owner.run("CREATE TABLE kinds (id int PRIMARY KEY, " + ", ".join(f"{c} {t}" for c, t, _ in columns) + ")")
+    shop.notify(bus, match=[{"path": "public.kinds", "fields": ["*"]}])
+    shop.daemon()
+    shop.owner.run("INSERT INTO kinds VALUES (1, " + ", ".join(v for _, _, v in columns) + ")")
+    shop.owner.run("INSERT INTO kinds VALUES (2)")
+    eventually(lambda: len(raw(redis_client)) == 2)
+    full, empty = (event["data"]["record"] for event in raw(redis_client))
+    shop.owner.run("SET timezone = 'UTC'; SET intervalstyle = 'iso_8601'; SET bytea_output = hex")
+    expected = json.loads(
+        shop.owner.value("SELECT to_jsonb(k)::text FROM kinds AS k WHERE id = 1"), parse_int=str, parse_float=str
+    )
+    # to_jsonb() cannot carry what json looked like, and writes floating-point numbers its own way.
+    different = {
+        f"{type_}: {expected[column]!r} came as {full[column]!r}"
+        for column, type_, _ in columns
+        if full[column] != expected[column] and not same_number(full[column], expected[column])
+    }
+    assert different == set()
+    assert {value for column, value in empty.items() if column != "id"} == {None}
+
+
+def same_number(left: Any, right: Any) -> bool:
+    try:
+        return float(left) == float(right) and "e" in f"{left}{right}".lower()
+    except (TypeError, ValueError):
+        return False
+
+
+def test_schema_changes_take_effect_where_they_stand_in_the_stream(
+    shop: Shop, bus: dict[str, Any], redis_client: Any
+) -> None:
+    shop.notify(bus)
+    assert shop.daemon().stop() == 0  # all of this happens while nobody reads
+    shop.insert(1, 1)
+    shop.owner.run("ALTER TABLE orders ADD COLUMN note text DEFAULT 'n'")
+    shop.insert(2, 2)
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE orders ALTER COLUMN note TYPE varchar(30)")
+        shop.owner.run("SELECT integratedb_sync()")
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE orders DROP COLUMN note")
+        shop.owner.run("SELECT integratedb_sync()")
+    shop.insert(3, 3)
+    shop.daemon()
+    got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 6 else None)
+    assert [event["data"].get("record", event["data"].get("changes")) for event in got] == [
+        {"id": 1, "status": "new"},
+        [{"change": "column_added", "column": "note", "new": {"type": "pg_catalog.text", "nullable": True}}],
+        {"id": 2, "status": "new", "note": "n"},
+        [
+            {
+                "change": "column_changed",
+                "column": "note",
+                "old": {"type": "pg_catalog.text", "nullable": True},
+                "new": {"type": "pg_catalog.varchar", "nullable": True},
+            }
+        ],
+        [{"change": "column_gone", "column": "note", "old": {"type": "pg_catalog.varchar", "nullable": True}}],
+        {"id": 3, "status": "new"},
+    ]
+    assert {event["type"] for event in got} == {"integratedb.row.insert", "integratedb.schema.changed"}
+    assert got[1]["data"]["gap"] is False
+
+
+def test_specifications_take_effect_from_their_commit_on(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.notify(bus, match=[{"path": "public.orders", "fields": ["id"], "events": ["INSERT"]}])
+    assert shop.daemon().stop() == 0
+    shop.insert(1, 1)
+    shop.notify(bus, match=[{"path": "public.orders", "fields": ["status"], "events": ["INSERT", "UPDATE"]}])
+    shop.insert(2, 2)
+    shop.owner.run("UPDATE orders SET status = 'x' WHERE id = 2")
+    shop.notify(bus, match=[{"path": "public.orders", "fields": ["id"], "events": ["DELETE"]}])
+    shop.insert(3, 3)
+    shop.owner.run("DELETE FROM orders WHERE id = 3")
+    killed = shop.daemon()
+    eventually(lambda: len(events(redis_client)) >= 4)
+    killed.kill()
+    shop.daemon()
+    shop.owner.run("DELETE FROM orders WHERE id = 2")
+    eventually(lambda: events(redis_client)[-1]["data"]["old"] == {"id": 2})
+    once = {event["id"]: event["data"] for event in events(redis_client)}
+    assert [(data["record"], data["old"]) for data in once.values()] == [
+        ({"id": 1}, None),
+        ({"status": "new"}, None),
+        ({"status": "x"}, None),
+        (None, {"id": 3}),
+        (None, {"id": 2}),
+    ]
+
+
+def test_a_running_daemon_follows_new_channels(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.notify({"type": "SOCKET"})
+    shop.daemon()
+    shop.insert(1, 1)
+    shop.notify(bus)
+    shop.insert(2, 2)
+    eventually(lambda: order_ids(events(redis_client)) == [2])
+    shop.notify({**bus, "stream": "elsewhere"})
+    shop.insert(3, 3)
+    eventually(lambda: redis_client.xlen("elsewhere") == 1)
+    shop.notify(match=[])
+    shop.insert(4, 4)
+    assert shop.admin.rows("SELECT FROM integratedb.published WHERE publication <> 'integratedb_control'") == []
+
+
+def test_a_table_made_anew_goes_on_and_the_gap_is_told(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.notify(bus)
+    shop.daemon()
+    shop.insert(1, 1)
+    with shop.owner.transaction():
+        shop.owner.run("DROP TABLE orders")
+        shop.owner.run("CREATE TABLE orders (id bigint PRIMARY KEY, status text)")
+        shop.insert(2, 2)
+    shop.insert(3, 3)
+    got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 3 else None)
+    assert [event["type"].rsplit(".", 1)[1] for event in got] == ["insert", "changed", "insert"]
+    assert got[1]["data"]["gap"] is True
+    assert got[1]["data"]["changes"] == [{"change": "table_recreated"}]
+    assert order_ids([got[0], got[2]]) == [1, 3]
+
+
+def test_partitions_tell_of_their_root(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.owner.run("CREATE TABLE sales (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)")
+    shop.owner.run("CREATE TABLE sales_1 PARTITION OF sales FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')")
+    shop.notify(bus, match=[{"path": "public.sales", "fields": ["*"]}])
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, '2024-01-02')")
+    shop.owner.run("CREATE TABLE sales_2 PARTITION OF sales FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')")
+    shop.owner.run("INSERT INTO sales VALUES (2, '2024-02-02')")
+    shop.owner.run("UPDATE sales SET id = 3 WHERE id = 2")
+    shop.owner.run("DELETE FROM sales WHERE id = 1")
+    got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 4 else None)
+    assert {event["subject"] for event in got} == {"public.sales"}
+    assert [(event["data"]["record"] or {}).get("id") for event in got] == [1, 2, 3, None]
+
+
+def test_an_unchanged_toasted_value_is_named_and_not_made_up(
+    shop: Shop, bus: dict[str, Any], redis_client: Any
+) -> None:
+    shop.owner.run("ALTER TABLE orders ALTER COLUMN status SET STORAGE EXTERNAL")
+    shop.notify(bus)
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders VALUES (1, repeat('x', 10000))")
+    shop.owner.run("UPDATE orders SET id = 2")
+    shop.owner.run("ALTER TABLE orders REPLICA IDENTITY FULL")
+    shop.owner.run("UPDATE orders SET id = 3")
+    shop.owner.run("TRUNCATE orders")
+    got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 4 else None)
+    _, default, full, truncated = (event["data"] for event in got if event["type"].startswith("integratedb.row"))
+    assert default["record"] == {"id": 2}
+    assert default["unavailable"] == ["status"]
+    assert (default["old"], default["changed"]) == ({"id": 1}, ["id"])
+    assert full["record"] == {"id": 3, "status": "x" * 10_000}
+    assert full["changed"] == ["id"]
+    assert (truncated["record"], truncated["old"]) == (None, None)
+
+
+def test_a_topic_is_published_to(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "topic": "news"})
+    shop.daemon()
+    with redis_client.pubsub(ignore_subscribe_messages=True) as subscriber:
+        subscriber.subscribe("news")
+        subscriber.get_message(timeout=1)
+        shop.insert(1, 1)
+        message = eventually(lambda: subscriber.get_message(timeout=0.5))
+    assert orjson.loads(message["data"])["data"]["record"]["id"] == 1
+
+
+def test_a_stream_is_kept_about_maxlen_long_also_where_scripts_are_forbidden(
+    shop: Shop, redis_server: RedisServer, redis_client: Any
+) -> None:
+    redis_client.acl_setuser("plain", enabled=True, passwords=["+pw"], categories=["+@all", "-@scripting"], keys=["*"])
+    url = redis_server.url.replace("//", "//plain:pw@")
+    shop.notify({"name": "bus", "type": "REDIS", "url": url, "stream": "orders", "maxlen": 100})
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 2000), 'x'")
+    eventually(lambda: events(redis_client) and events(redis_client)[-1]["data"]["record"]["id"] == 2000)
+    assert redis_client.xlen("orders") < 300
+
+
+def test_beyond_its_limits_a_queue_loses_its_oldest_events_and_says_so(shop: Shop, redis_client: Any) -> None:
+    shop.notify({"type": "SOCKET", "max_queue_bytes": 20_000})
+    daemon = shop.daemon()
+    shop.insert(1, 100)
+    lost = eventually(lambda: shop.status().get(f"channel {shop.stakeholder}.SOCKET lost"), timeout_s=60)
+    assert daemon.metric("integratedb_events_lost_total") == int(lost)
+    rows = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, 'SOCKET', NULL)", shop.stakeholder)
+    assert rows[0]["event"]["type"] == "integratedb.events.lost"
+    assert rows[0]["event"]["data"]["count"] == int(lost)
+    assert [row["event"]["data"]["record"]["id"] for row in rows[1:]] == list(range(int(lost) + 1, 101))
+
+
+def test_the_daemon_reads_nothing_but_its_functions(shop: Shop) -> None:
+    with shop.cluster.session(shop.database, "companion") as daemon:
+        for table in ("channel", "control", "delivery", "specification", "slot"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                daemon.rows(f"SELECT * FROM integratedb.{table}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            daemon.rows("SELECT * FROM orders")
+        for call in ("integratedb_notify(%s, '{\"match\": []}')", "integratedb_pause_channel(%s, 'x')"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                daemon.run(f"SELECT {call}", shop.stakeholder)

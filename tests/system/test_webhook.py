@@ -1,0 +1,202 @@
+"""Webhooks: the form that receivers check, and what happens when they do not take what they get."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cloudevents.core.formats.json import JSONFormat
+from standardwebhooks.webhooks import Webhook
+
+from tests.system.harness import SECRET, Receiver, Shop, eventually, order_ids, without_repeats
+
+
+def webhook(receiver: Receiver, path: str = "/hook", **more: Any) -> dict[str, Any]:
+    return {"name": path.strip("/"), "type": "WEBHOOK", "url": receiver.url(path), "secret": SECRET, **more}
+
+
+def test_an_event_is_what_other_peoples_libraries_expect(shop: Shop, receiver: Receiver) -> None:
+    shop.notify(webhook(receiver))
+    shop.daemon()
+    shop.insert(1, 1)
+    [request] = eventually(lambda: receiver.requests)
+    assert Webhook(SECRET).verify(request.body, request.headers) == request.events[0]
+    event: Any = from_http_event(HTTPMessage(request.headers, request.body), JSONFormat())
+    assert event.get_type() == "integratedb.row.insert"
+    assert event.get_subject() == "public.orders"
+    assert event.get_source() == f"/integratedb/{shop.database}"
+    assert event.get_id() == request.headers["webhook-id"]
+    assert event.get_data()["record"] == {"id": 1, "status": "new"}
+
+
+def test_a_batch_is_one_signed_request(shop: Shop, receiver: Receiver) -> None:
+    shop.notify(webhook(receiver, batch=50))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 120), 'x'")
+    eventually(lambda: len(receiver.delivered()) == 120)
+    assert order_ids(receiver.delivered()) == list(range(1, 121))
+    assert max(len(request.events) for request in receiver.requests) == 50
+    for request in receiver.requests:
+        assert request.headers["content-type"] == "application/cloudevents-batch+json"
+        Webhook(SECRET).verify(request.body, request.headers)
+
+
+def test_a_failing_receiver_gets_everything_in_order_when_it_is_well_again(shop: Shop, receiver: Receiver) -> None:
+    shop.notify(webhook(receiver))
+    daemon = shop.daemon()
+    shop.insert(1, 3)
+    eventually(lambda: len(receiver.delivered()) == 3)
+    receiver.behave = lambda _: 503
+    shop.insert(4, 20)
+    # Down for longer than the first retries take.
+    eventually(lambda: sum(request.status == 503 for request in receiver.requests) >= 3)
+    status = shop.status()
+    assert status[f"channel {shop.stakeholder}.hook"] == "failing"
+    assert "503" in status[f"channel {shop.stakeholder}.hook last error"]
+    assert shop.queued("hook") == 17
+    assert int(status[f"slot {shop.slot} lag, bytes"]) < 100_000
+    receiver.behave = lambda _: 204
+    eventually(lambda: len(receiver.delivered()) >= 20)
+    assert order_ids(receiver.delivered()) == list(range(1, 21))
+    eventually(lambda: shop.queued("hook") == 0)
+    shop.insert(21, 22)
+    eventually(lambda: order_ids(receiver.delivered()) == list(range(1, 23)))
+    assert daemon.metric("integratedb_delivery_failures_total") >= 3
+
+
+def test_retries_come_at_growing_intervals(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 500
+    shop.notify(webhook(receiver))
+    shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: len(receiver.requests) >= 4)
+    times = [request.at_s for request in receiver.requests]
+    first, second, third = (later - earlier for earlier, later in pairwise(times[:4]))
+    assert 0.9 < first < 1.6
+    assert 1.5 < second < 2.6
+    assert 3.0 < third < 4.6
+
+
+def test_after_max_attempts_an_event_is_put_aside_and_can_be_redelivered(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 500
+    shop.notify(webhook(receiver, max_attempts=1))
+    shop.daemon()
+    shop.insert(1, 2)
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook dead"] == "2")
+    deliveries = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder)
+    assert [(row["state"], row["event"]["data"]["record"]["id"]) for row in deliveries] == [("dead", 1), ("dead", 2)]
+    assert "500" in deliveries[0]["error"]
+    receiver.behave = lambda _: 204
+    shop.insert(3, 3)
+    eventually(lambda: order_ids(receiver.delivered()) == [3])
+    assert shop.admin.value("SELECT integratedb_redeliver(%s, 'hook')", shop.stakeholder) == 2
+    eventually(lambda: order_ids(receiver.delivered()) == [3, 1, 2])
+    eventually(lambda: shop.admin.rows("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder) == [])
+
+
+def test_410_pauses_the_channel_until_it_is_resumed(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 410
+    shop.notify(webhook(receiver))
+    shop.daemon()
+    shop.insert(1, 2)
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook"].startswith("paused: HTTP 410"))
+    seen = len(receiver.requests)
+    receiver.behave = lambda _: 204
+    shop.insert(3, 3)
+    time.sleep(1.5)
+    assert len(receiver.requests) == seen
+    assert shop.admin.value("SELECT integratedb_resume_channel(%s, 'hook')", shop.stakeholder) is True
+    eventually(lambda: order_ids(receiver.delivered()) == [1, 2, 3])
+
+
+def test_a_receiver_that_hangs_holds_up_nobody_else(shop: Shop, receiver: Receiver) -> None:
+    def behave(path: str) -> int:
+        if path == "/slow":
+            time.sleep(30)
+        return 204
+
+    receiver.behave = behave
+    shop.notify(webhook(receiver, "/slow", timeout=2), webhook(receiver, "/fast"))
+    shop.daemon()
+    started = time.monotonic()
+    shop.insert(1, 50)
+    eventually(lambda: len(receiver.delivered("/fast")) == 50)
+    assert time.monotonic() - started < 2
+    eventually(lambda: "timeout" in shop.status().get(f"channel {shop.stakeholder}.slow last error", ""))
+    eventually(lambda: int(shop.status()[f"slot {shop.slot} lag, bytes"]) < 100_000)
+
+
+def test_more_concurrency_keeps_the_order_of_each_key(shop: Shop, receiver: Receiver) -> None:
+    def behave(_: str) -> int:
+        time.sleep(0.005)
+        return 204
+
+    receiver.behave = behave
+    shop.notify(webhook(receiver, concurrency=8))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 20), '0'")
+    for version in range(1, 11):
+        shop.owner.run("UPDATE orders SET status = %s", str(version))
+    events = eventually(lambda: receiver.delivered() if len(receiver.delivered()) >= 220 else None)
+    for order in range(1, 21):
+        versions = [int(e["data"]["record"]["status"]) for e in events if e["data"]["record"]["id"] == order]
+        assert versions == list(range(11))
+
+
+def test_redirects_are_not_followed(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 307
+    shop.notify(webhook(receiver))
+    shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: "307" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
+    assert all(request.path == "/hook" for request in receiver.requests)
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/"])
+def test_link_local_addresses_are_never_called(shop: Shop, url: str) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": url, "secret": SECRET})
+    shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: "is not called" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
+
+
+def test_denied_addresses_are_recognised_behind_a_name(shop: Shop, receiver: Receiver) -> None:
+    url = f"http://localhost:{receiver.port}/hook"
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": url, "secret": SECRET})
+    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")
+    shop.insert(1, 1)
+    eventually(lambda: "is not called" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
+    assert receiver.requests == []
+
+
+def test_a_secret_can_come_from_the_daemons_environment(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": "env:HOOK_URL", "secret": "env:HOOK_SECRET"})
+    shop.daemon(environment={"HOOK_URL": receiver.url(), "HOOK_SECRET": SECRET})
+    shop.insert(1, 1)
+    [request] = eventually(lambda: receiver.requests)
+    Webhook(SECRET).verify(request.body, request.headers)
+
+
+def test_a_missing_secret_is_told_and_not_worked_around(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": "env:NOT_THERE"})
+    shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: "NOT_THERE" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
+    assert receiver.requests == []
+
+
+def test_nothing_is_sent_twice_while_all_is_well(shop: Shop, receiver: Receiver) -> None:
+    shop.notify(webhook(receiver))
+    daemon = shop.daemon()
+    shop.insert(1, 100)
+    eventually(lambda: len(receiver.delivered()) == 100)
+    assert daemon.stop() == 0
+    shop.insert(101, 110)
+    shop.daemon()
+    eventually(lambda: len(receiver.delivered()) >= 110)
+    assert order_ids(receiver.delivered()) == list(range(1, 111))
+    assert len(without_repeats(receiver.delivered())) == 110
+    assert shop.admin.value("SELECT count(*) FROM integratedb.delivery") == 0

@@ -1,0 +1,157 @@
+"""Routing and the form of events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cloudevents.core.formats.json import JSONFormat
+from integratedb_companion.events import Event, Transaction, event_id, parse_event_id
+from integratedb_companion.pgoutput import UNCHANGED, Begin, Column, Delete, Insert, Relation, Truncate, Update
+from integratedb_companion.routing import Router
+from integratedb_companion.state import StateError, parse_state
+
+COLUMNS = (Column("id", 20, -1, True), Column("status", 25, -1, False), Column("note", 25, -1, False))
+ORDERS = Relation(7, "public", "orders", "d", COLUMNS)
+FULL_ORDERS = Relation(7, "public", "orders", "f", tuple(Column(c.name, c.type_oid, -1, True) for c in COLUMNS))
+
+
+def state(*routes: dict[str, Any], stakeholder: str = "shop", channels: tuple[int, ...] = (1, 2)) -> dict[str, Any]:
+    return {
+        "id": len(stakeholder),
+        "stakeholder": stakeholder,
+        "channels": [
+            {"id": i, "name": f"c{i}", "type": "REDIS", "max_queue_bytes": 1, "max_queue_age_s": 1, "settings": {}}
+            for i in channels
+        ],
+        "routes": [{"relid": 7, "path": "public.orders", "events": ["INSERT"], **route} for route in routes],
+        "types": {},
+    }
+
+
+class Sent:
+    def __init__(self, *bodies: dict[str, Any], relation: Relation = ORDERS) -> None:
+        self.router = Router("/integratedb/shop")
+        self.events: list[tuple[int, Event]] = []
+        states = [parse_state(body) for body in bodies]
+        puts = {c.id: self._put(c.id) for s in states for c in s.channels}
+        self.router.put_in_force(states, puts)
+        self.router.describe(relation)
+        self.transaction = Transaction(Begin(0x16B3748, 86_400_000_001, 731), "/integratedb/shop")
+
+    def _put(self, channel: int) -> Any:
+        return lambda event: self.events.append((channel, event))
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(event.payload) for _, event in self.events]
+
+
+def test_an_insert_is_a_cloudevent_with_the_fields_asked_for() -> None:
+    sent = Sent(state({"fields": ["id", "status"], "channels": [1]}))
+    sent.router.insert(sent.transaction, Insert(7, [b"9223372036854775807", b'ne"w', b"secret"]))
+    [(channel, event)] = sent.events
+    assert channel == 1
+    assert json.loads(event.payload) == {
+        "specversion": "1.0",
+        "id": "00000000016B3748-00000000",
+        "source": "/integratedb/shop",
+        "type": "integratedb.row.insert",
+        "subject": "public.orders",
+        "datacontenttype": "application/json",
+        "time": "2000-01-02T00:00:00.000001Z",
+        "data": {
+            "record": {"id": 9223372036854775807, "status": 'ne"w'},
+            "old": None,
+            "changed": None,
+            "lsn": "0/16B3748",
+            "xid": 731,
+        },
+    }
+    message = HTTPMessage({"content-type": "application/cloudevents+json"}, event.payload)
+    assert from_http_event(message, JSONFormat()).get_subject() == "public.orders"
+
+
+def test_matches_of_one_stakeholder_on_one_channel_make_one_event() -> None:
+    sent = Sent(state({"fields": ["id"], "channels": [1]}, {"fields": ["note"], "channels": [1, 2]}))
+    sent.router.insert(sent.transaction, Insert(7, [b"1", None, b"n"]))
+    assert {c: json.loads(e.payload)["data"]["record"] for c, e in sent.events} == {
+        1: {"id": 1, "note": "n"},
+        2: {"note": "n"},
+    }
+
+
+def test_stakeholders_do_not_see_each_others_fields() -> None:
+    sent = Sent(
+        state({"fields": ["id"], "channels": [1]}, channels=(1,)),
+        state({"fields": ["note"], "channels": [3]}, stakeholder="other", channels=(3,)),
+    )
+    sent.router.insert(sent.transaction, Insert(7, [b"1", None, b"n"]))
+    assert [(c, json.loads(e.payload)["data"]["record"]) for c, e in sent.events] == [
+        (1, {"id": 1}),
+        (3, {"note": "n"}),
+    ]
+
+
+def test_events_nobody_asked_for_are_counted_and_not_sent() -> None:
+    sent = Sent(state({"fields": ["id"], "channels": [1], "events": ["DELETE"]}))
+    sent.router.insert(sent.transaction, Insert(7, [b"1", None, None]))
+    sent.router.delete(sent.transaction, Delete(7, [b"1", None, None]))
+    assert [e.id for _, e in sent.events] == [event_id(0x16B3748, 1)]
+    assert sent.bodies()[0]["data"]["record"] is None
+    assert sent.bodies()[0]["data"]["old"] == {"id": 1}
+
+
+EVERYTHING = {"fields": ["id", "status", "note"], "channels": [1], "events": ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]}
+
+
+def test_an_update_by_default_tells_the_key_and_names_what_the_stream_left_out() -> None:
+    sent = Sent(state(EVERYTHING))
+    sent.router.update(sent.transaction, Update(7, None, [b"1", b"new", UNCHANGED]))
+    sent.router.update(sent.transaction, Update(7, [b"1", None, None], [b"2", b"new", b"n"]))
+    first, second = (body["data"] for body in sent.bodies())
+    assert first["record"] == {"id": 1, "status": "new"}
+    assert first["unavailable"] == ["note"]
+    assert (first["old"], first["changed"]) == ({"id": 1}, None)
+    assert (second["old"], second["changed"]) == ({"id": 1}, ["id"])
+    assert "unavailable" not in second
+
+
+def test_an_update_with_full_identity_tells_everything() -> None:
+    sent = Sent(state(EVERYTHING), relation=FULL_ORDERS)
+    sent.router.update(sent.transaction, Update(7, [b"1", b"old", b"long"], [b"1", b"new", UNCHANGED]))
+    [body] = sent.bodies()
+    assert body["data"]["record"] == {"id": 1, "status": "new", "note": "long"}
+    assert body["data"]["old"] == {"id": 1, "status": "old", "note": "long"}
+    assert body["data"]["changed"] == ["status"]
+
+
+def test_truncate_has_neither_record_nor_old() -> None:
+    sent = Sent(state(EVERYTHING))
+    sent.router.truncate(sent.transaction, Truncate((7,)))
+    [body] = sent.bodies()
+    assert (body["type"], body["data"]["record"], body["data"]["old"]) == ("integratedb.row.truncate", None, None)
+
+
+def test_a_relation_that_changes_in_the_stream_changes_the_events() -> None:
+    sent = Sent(state(EVERYTHING))
+    sent.router.insert(sent.transaction, Insert(7, [b"1", b"a", b"b"]))
+    sent.router.describe(Relation(7, "public", "orders", "d", COLUMNS[:2]))
+    sent.router.insert(sent.transaction, Insert(7, [b"2", b"a"]))
+    assert [body["data"]["record"] for body in sent.bodies()] == [
+        {"id": 1, "status": "a", "note": "b"},
+        {"id": 2, "status": "a"},
+    ]
+
+
+def test_event_ids_read_back_and_others_are_refused() -> None:
+    assert parse_event_id(event_id(2**40, 17)) == (2**40, 17)
+    for text in ("", "x", "0-0", "00000000016B3748-0000000G", "00000000016B3748_00000000"):
+        with pytest.raises(ValueError, match=r"event|invalid literal"):
+            parse_event_id(text)
+
+
+def test_a_control_row_of_an_unknown_form_is_refused() -> None:
+    with pytest.raises(StateError):
+        parse_state({"id": 1, "stakeholder": "x", "channels": [{"id": 1}], "routes": [], "types": {}})

@@ -1,0 +1,105 @@
+"""A channel's queue keeps its order and loses nothing, whenever it spills; and only what is safe is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+from integratedb_companion.delivery import retry_delay_s
+from integratedb_companion.events import Event
+from integratedb_companion.progress import Progress
+from integratedb_companion.queue import ChannelQueue, key_of
+from integratedb_companion.spill import Spill
+
+
+class Table:
+    """The delivery table, in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[int, int], Event] = {}
+
+    async def save(self, channel_id: int, events: Sequence[Event]) -> None:
+        await asyncio.sleep(0)
+        self.rows |= {key_of(event): event for event in events}
+
+    async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
+        await asyncio.sleep(0)
+        return [self.rows[key] for key in sorted(self.rows) if key > after][: min(limit, 3)]
+
+    async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
+        await asyncio.sleep(0)
+        for key in keys:
+            del self.rows[key]
+
+    async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
+        raise AssertionError
+
+    async def report(self, channel_id: int, report: Any) -> None:
+        raise AssertionError
+
+
+steps = st.lists(st.sampled_from(["put", "put", "put", "take", "take one", "spill", "tick", "wait"]), max_size=60)
+
+
+@given(steps)
+def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> None:
+    async def run() -> None:
+        table = Table()
+        spill = Spill(table, lambda: None)
+        queue = ChannelQueue(1, spill, lambda: None)
+        writing = asyncio.create_task(spill.run())
+        put: list[Event] = []
+        taken: list[Event] = []
+
+        async def take(limit: int) -> None:
+            events = await asyncio.wait_for(queue.peek(limit), 5)
+            taken.extend(events)
+            queue.settle(events)
+
+        for action in actions:
+            if action == "put":
+                event = Event(10 * len(put) + 10, 0, b"", b"x" * 10, 0.0)
+                put.append(event)
+                queue.put(event)
+            elif action.startswith("take") and len(taken) < len(put):
+                await take(1 if action == "take one" else 5)
+            elif action == "spill":
+                queue.spill()
+            elif action == "tick":
+                queue.tick()
+            elif action == "wait":
+                await spill.flush()
+            unsafe = [key_of(e) for e in put[len(taken) :] if key_of(e) not in table.rows]
+            told = [lsn for lsn in (queue.oldest_unsafe(), spill.oldest_unsafe()) if lsn is not None]
+            assert not unsafe or min(told) <= unsafe[0][0], "what is in memory only is never taken for safe"
+        while len(taken) < len(put):
+            await take(4)
+        await spill.drain()
+        assert [key_of(event) for event in taken] == [key_of(event) for event in put]
+        assert table.rows == {}
+        assert queue.bytes == 0
+        writing.cancel()
+
+    with patch("integratedb_companion.spill.GATHER_S", 0):
+        asyncio.run(run())
+
+
+def test_only_what_is_safe_is_confirmed() -> None:
+    progress = Progress(5)
+    progress.routed(10, 11)
+    progress.routed(20, 21)
+    progress.routed(30, 31)
+    assert progress.advance([20, None]) == 11
+    assert progress.advance([30]) == 21
+    progress.seen(99)
+    assert progress.advance([30]) == 21
+    assert progress.advance([None]) == 99
+
+
+def test_pauses_double_from_a_second_to_five_minutes() -> None:
+    assert [retry_delay_s(n, 0) for n in (1, 2, 3, 9, 10, 1000)] == [1, 2, 4, 256, 300, 300]
+    assert all(retry_delay_s(n, 1) >= 0.8 * retry_delay_s(n, 0) for n in range(1, 20))
