@@ -407,13 +407,12 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  -- Asked for once: in the condition it would be asked for at every row.
+  oldest CONSTANT timestamptz := now() - integratedb.setting_value('ddl_event_retention')::interval;
 BEGIN
   DELETE FROM integratedb.ddl_event AS e
-   WHERE e.id IN (SELECT old.id
-                    FROM integratedb.ddl_event AS old
-                   WHERE old.occurred_at < now() - integratedb.setting_value('ddl_event_retention')::interval
-                   ORDER BY old.occurred_at
-                   LIMIT 1000);
+   WHERE e.id IN (SELECT old.id FROM integratedb.ddl_event AS old WHERE old.occurred_at < oldest ORDER BY old.occurred_at LIMIT 1000);
 
   DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
 END

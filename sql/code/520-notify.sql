@@ -210,21 +210,24 @@ For those who may integratedb_claim(); channels for members of integratedb_admin
 
 CREATE OR REPLACE FUNCTION integratedb.publication_event()
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT e.command_tag
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
-     AND (e.object_type LIKE 'publication%' OR e.command_tag = 'ALTER PUBLICATION')
-     AND (e.object_identity IN ('integratedb', 'integratedb_append', 'integratedb_control')
-          OR e.object_identity ~ ' in publication (integratedb|integratedb_append|integratedb_control)$'
-          -- A rename tells the new name only.
-          OR (e.object_type = 'publication'
-              AND (SELECT count(*) FROM pg_publication AS p WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control')) < 3))
-   LIMIT 1
+BEGIN
+  RETURN (
+    SELECT e.command_tag
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id()
+       AND (e.object_type LIKE 'publication%' OR e.command_tag = 'ALTER PUBLICATION')
+       AND (e.object_identity IN ('integratedb', 'integratedb_append', 'integratedb_control')
+            OR e.object_identity ~ ' in publication (integratedb|integratedb_append|integratedb_control)$'
+            -- A rename tells the new name only.
+            OR (e.object_type = 'publication'
+                AND (SELECT count(*) FROM pg_publication AS p WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control')) < 3))
+     LIMIT 1);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.publication_event() IS 'The command by which somebody else changed our publications in this transaction; null when nobody did.';
