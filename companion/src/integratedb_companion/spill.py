@@ -16,10 +16,11 @@ from .events import Event
 #: What may wait to be written before the stream is held up.
 PENDING_BYTES = 8 << 20
 #: How long writes are gathered, unless there are many: nobody waits for them but the slot.
-GATHER_S = 0.05
+GATHER_S = 0.1
 GATHERED_BYTES = 1 << 20
 #: What one statement writes at most.
 WRITE_EVENTS = 2_000
+POLITE_EVENTS = 20
 
 
 class DeliveryTable(Protocol):
@@ -153,7 +154,9 @@ class Spill:
         events = self._pending.get(channel_id)
         left = len(events) if events else 0  # what is added meanwhile is for the next round
         while events and left > 0:
-            chunk = [events[index] for index in range(min(left, WRITE_EVENTS))]
+            # In a hurry many at once; else few, so that the channels that are well are not kept waiting by one write.
+            at_most = WRITE_EVENTS if self._pending_bytes >= GATHERED_BYTES else POLITE_EVENTS
+            chunk = [events[index] for index in range(min(left, at_most))]
             await self._table.save(channel_id, chunk)
             # Only now: until the write is durable these events count as unsafe.
             for event in chunk:
