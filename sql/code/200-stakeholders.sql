@@ -234,6 +234,8 @@ DECLARE
   dropped boolean := true;
 BEGIN
   PERFORM integratedb.take_lock();
+  -- The channels in the order of their ids, as the daemon takes them.
+  PERFORM FROM integratedb.channel AS ch WHERE ch.stakeholder_id = present.id ORDER BY ch.id FOR UPDATE;
   DELETE FROM integratedb.stakeholder AS st WHERE st.id = present.id;
 
   BEGIN

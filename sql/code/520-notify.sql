@@ -60,6 +60,9 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+  -- In the order of their ids, as the daemon takes them.
+  SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder ORDER BY ch.id FOR UPDATE;
+
   -- A channel of another type is another channel: what waits for the old one is of no use to it.
   DELETE FROM integratedb.channel AS ch
    WHERE ch.stakeholder_id = of_stakeholder

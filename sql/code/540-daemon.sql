@@ -209,24 +209,30 @@ $$;
 
 COMMENT ON FUNCTION integratedb.daemon_report(bigint, text, text, integer, double precision) IS 'Notes how a channel fares.';
 
-CREATE OR REPLACE FUNCTION integratedb.delivery_save(channel_id bigint, lsns pg_lsn[], positions bigint[], keys bytea[], events text[], times double precision[])
+CREATE OR REPLACE FUNCTION integratedb.delivery_save(channel_ids bigint[], lsns pg_lsn[], positions bigint[], keys bytea[], events text[], times double precision[])
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+  -- A channel that is being given up is waited for, and gone then. In the order of their ids, as whoever gives several up
+  -- takes them.
+  WITH kept AS MATERIALIZED (
+    SELECT ch.id
+      FROM integratedb.channel AS ch
+     WHERE ch.id = ANY (channel_ids)
+     ORDER BY ch.id
+       FOR KEY SHARE
+  )
   INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
-  SELECT delivery_save.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
-    FROM integratedb.channel AS ch
-   CROSS JOIN unnest(lsns, positions, keys, events, times) AS e (lsn, position, key, event, committed_at)
-   WHERE ch.id = delivery_save.channel_id
-     -- One that is being given up is waited for, and gone then.
-     FOR KEY SHARE OF ch
+  SELECT e.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
+    FROM unnest(channel_ids, lsns, positions, keys, events, times) AS e (channel_id, lsn, position, key, event, committed_at)
+   WHERE e.channel_id IN (SELECT k.id FROM kept AS k)
   ON CONFLICT DO NOTHING
 $$;
 
-COMMENT ON FUNCTION integratedb.delivery_save(bigint, pg_lsn[], bigint[], bytea[], text[], double precision[]) IS 'Keeps events that a channel cannot take now. Events that are there already stay as they are; a channel that is gone keeps none.';
+COMMENT ON FUNCTION integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]) IS 'Keeps events that channels cannot take now, one element each in every array. Events that are there already stay as they are; a channel that is gone keeps none.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_load(channel_id bigint, after_lsn pg_lsn, after_position bigint, max_results integer)
 RETURNS TABLE (commit_lsn pg_lsn, "position" bigint, key bytea, event text, committed_at double precision)

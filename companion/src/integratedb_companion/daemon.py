@@ -263,7 +263,7 @@ class Daemon:
         for state in self._states.values():
             for channel in state.channels:
                 data = {"reason": "slot_lost", "channel": channel.name, "count": None}
-                await self._database.save(channel.id, [moment.event(0, EVENTS_LOST, channel.name, data)])
+                await self._database.save([(channel.id, moment.event(0, EVENTS_LOST, channel.name, data))])
 
     async def _same_server(self, connection: ReplicationConnection) -> None:
         system = await connection.system()

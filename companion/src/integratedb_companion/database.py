@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -154,18 +154,18 @@ class Database:
             "SELECT integratedb.daemon_pause(%(channel)s, %(reason)s)", {"channel": channel_id, "reason": reason}
         )
 
-    async def save(self, channel_id: int, events: Sequence[Event]) -> None:
-        """Write events to the delivery table."""
+    async def save(self, events: Sequence[tuple[int, Event]]) -> None:
+        """Write events, each with the id of its channel, to the delivery table."""
         await self._rows(
-            "SELECT integratedb.delivery_save(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[],"
+            "SELECT integratedb.delivery_save(%(channels)s::bigint[], %(lsns)s::pg_lsn[], %(positions)s::bigint[],"
             " %(keys)s::bytea[], %(events)s::text[], %(times)s::float8[])",
             {
-                "channel": channel_id,
-                "lsns": [format_lsn(event.commit_lsn) for event in events],
-                "positions": [event.position for event in events],
-                "keys": [event.key for event in events],
-                "events": [event.payload.decode() for event in events],
-                "times": [event.committed_at_s for event in events],
+                "channels": _array(str(channel_id) for channel_id, _ in events),
+                "lsns": _array(format_lsn(event.commit_lsn) for _, event in events),
+                "positions": _array(str(event.position) for _, event in events),
+                "keys": _array('"\\\\x' + event.key.hex() + '"' for _, event in events),
+                "events": _array(_quoted(event.payload) for _, event in events),
+                "times": _array(repr(event.committed_at_s) for _, event in events),
             },
         )
 
@@ -210,6 +210,15 @@ class Database:
 
 def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, list[Any]]:
     return {"lsns": [format_lsn(lsn) for lsn, _ in keys], "positions": [position for _, position in keys]}
+
+
+def _array(elements: Iterable[str]) -> str:
+    """Write elements that need no more quoting as an array; many of them, faster than the driver does."""
+    return "{" + ",".join(elements) + "}"
+
+
+def _quoted(payload: bytes) -> str:
+    return '"' + payload.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def as_json(value: bytes | None) -> Any:

@@ -137,11 +137,16 @@ class ChannelQueue:
             self._bytes += sum(len(event.payload) for event in events)
             self._cursor = key_of(events[-1])
             self._saved = max(self._saved, self._cursor)
-        elif self._spill.pending(self.channel_id):
+            return
+        unwritten = self._spill.take_back(self.channel_id, self._cursor)
+        if unwritten is None:
             await self._spill.flush()
         else:
-            self.spilled = False  # nothing can have come in between: no await since the check
+            # The table has no more, and nothing can have come in between: no await since the answer.
+            self.spilled = False
             self._tail_at_tick = None
+            self._events.extend(unwritten)
+            self._bytes += sum(len(event.payload) for event in unwritten)
 
     def rewind(self) -> None:
         """Look at all of the delivery table again. The queue must be spilled, with nothing waiting to be written."""

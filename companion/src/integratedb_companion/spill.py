@@ -1,6 +1,7 @@
 """Keeps events of channels that cannot take them now in the database, and forgets them when they are delivered.
 
-One task writes, in order: what channels save first, then what they settle. The writes of all channels share a round trip.
+One task writes, in order: what channels save first, then what they settle. All channels share its statements: a write takes
+the processors from the channels that are well, so there should be few.
 """
 
 from __future__ import annotations
@@ -8,25 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from .events import Event
 
 #: What may wait to be written before the stream is held up.
 PENDING_BYTES = 8 << 20
-#: How long writes are gathered, unless there are many: nobody waits for them but the slot.
-GATHER_S = 0.1
+#: How long writes are gathered, unless there are many or somebody waits: nobody else does but the slot.
+GATHER_S = 2.0
 GATHERED_BYTES = 1 << 20
 #: What one statement writes at most.
 WRITE_EVENTS = 2_000
-POLITE_EVENTS = 20
 
 
 class DeliveryTable(Protocol):
     """The part of the database that this module needs; each call retries until the database takes it."""
 
-    async def save(self, channel_id: int, events: Sequence[Event]) -> None: ...
+    async def save(self, events: Sequence[tuple[int, Event]]) -> None: ...
 
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]: ...
 
@@ -59,7 +61,10 @@ class Spill:
         self._dead: dict[int, list[tuple[tuple[int, int], str]]] = {}
         self._reports: dict[int, Report] = {}
         self._writing = False
+        #: The channels whose events are being saved just now.
+        self._saving: frozenset[int] = frozenset()
         self._work = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._round_done = asyncio.Condition()
 
     @property
@@ -89,9 +94,18 @@ class Spill:
         self._reports[channel_id] = report
         self._work.set()
 
-    def pending(self, channel_id: int) -> int:
-        """How many events of a channel are not durable yet."""
-        return len(self._pending.get(channel_id, ()))
+    def take_back(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
+        """Give a channel what it queued after a place in the stream and is not written; None while some is being written."""
+        if channel_id in self._saving:
+            return None
+        events = self._pending.get(channel_id)
+        taken: deque[Event] = deque()
+        while events and (events[-1].commit_lsn, events[-1].position) > after:
+            taken.appendleft(events.pop())
+            self._pending_bytes -= len(taken[0].payload)
+        if events is not None and not events:
+            del self._pending[channel_id]
+        return list(taken)
 
     def forget(self, channel_id: int) -> None:
         """Drop what is queued for a channel that is no more."""
@@ -111,6 +125,7 @@ class Spill:
     async def flush(self) -> None:
         """Wait until what is queued now has been written, or a part of it."""
         if self._busy():
+            self._hurry.set()
             async with self._round_done:
                 await self._round_done.wait()
 
@@ -127,8 +142,9 @@ class Spill:
         while True:
             await self._work.wait()
             if self._pending_bytes < GATHERED_BYTES:
-                await asyncio.sleep(GATHER_S)  # what arrives meanwhile shares the commit
+                await self._gather()
             self._work.clear()
+            self._hurry.clear()
             self._writing = True
             await self._write()
             self._writing = False
@@ -136,12 +152,17 @@ class Spill:
                 self._round_done.notify_all()
             self._on_progress()
 
+    async def _gather(self) -> None:
+        """Let what arrives meanwhile share the commit, unless somebody waits for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._hurry.wait()
+
     async def _write(self) -> None:
         settled, self._settled = self._settled, {}
         dead, self._dead = self._dead, {}
         reports, self._reports = self._reports, {}
-        for channel_id in list(self._pending):
-            await self._write_pending(channel_id)
+        await self._write_pending()
         for channel_id, keys in settled.items():
             await self._table.settle(channel_id, keys)
         for channel_id, letters in dead.items():
@@ -150,19 +171,31 @@ class Spill:
         for channel_id, report in reports.items():
             await self._table.report(channel_id, report)
 
-    async def _write_pending(self, channel_id: int) -> None:
-        events = self._pending.get(channel_id)
-        left = len(events) if events else 0  # what is added meanwhile is for the next round
-        while events and left > 0:
-            # In a hurry many at once; else few, so that the channels that are well are not kept waiting by one write.
-            at_most = WRITE_EVENTS if self._pending_bytes >= GATHERED_BYTES else POLITE_EVENTS
-            chunk = [events[index] for index in range(min(left, at_most))]
-            await self._table.save(channel_id, chunk)
+    async def _write_pending(self) -> None:
+        left = {channel_id: len(events) for channel_id, events in self._pending.items()}
+        while chunk := self._chunk(left):
+            self._saving = frozenset(channel_id for channel_id, _ in chunk)
+            await self._table.save(chunk)
+            self._saving = frozenset()
             # Only now: until the write is durable these events count as unsafe.
-            for event in chunk:
-                if self._pending.get(channel_id) is events:
+            for channel_id, event in chunk:
+                events = self._pending.get(channel_id)
+                if events and events[0] is event:  # else the channel is no more
                     events.popleft()
                     self._pending_bytes -= len(event.payload)
-            left -= len(chunk)
-        if events is not None and not events and self._pending.get(channel_id) is events:
-            del self._pending[channel_id]
+                    if not events:
+                        del self._pending[channel_id]
+
+    def _chunk(self, left: dict[int, int]) -> list[tuple[int, Event]]:
+        """What to write at once, of as many events as are `left` of each channel; what is added later is for the next round."""
+        chunk: list[tuple[int, Event]] = []
+        for channel_id in list(left):
+            events = self._pending.get(channel_id, ())
+            number = min(left[channel_id], len(events), WRITE_EVENTS - len(chunk))
+            chunk += [(channel_id, event) for event in islice(events, number)]
+            left[channel_id] -= number
+            if not number:
+                del left[channel_id]
+            if len(chunk) == WRITE_EVENTS:
+                break
+        return chunk

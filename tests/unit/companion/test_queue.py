@@ -22,9 +22,9 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[tuple[int, int], Event] = {}
 
-    async def save(self, channel_id: int, events: Sequence[Event]) -> None:
+    async def save(self, events: Sequence[tuple[int, Event]]) -> None:
         await asyncio.sleep(0)
-        self.rows |= {key_of(event): event for event in events}
+        self.rows |= {key_of(event): event for _, event in events}
 
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
         await asyncio.sleep(0)
@@ -85,6 +85,30 @@ def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> 
         writing.cancel()
 
     with patch("integratedb_companion.spill.GATHER_S", 0):
+        asyncio.run(run())
+
+
+def test_a_channel_that_recovers_waits_for_no_write() -> None:
+    async def run() -> None:
+        table = Table()
+        spill = Spill(table, lambda: None)
+        queue = ChannelQueue(1, spill, lambda: None)
+        writing = asyncio.create_task(spill.run())
+        queue.spill()
+        for number in (1, 2):
+            queue.put(Event(number, 0, b"", b"x", 0.0))
+        await spill.flush()
+        queue.put(Event(3, 0, b"", b"x", 0.0))  # as they do all the time, and writes are gathered for long
+        queue.settle(await asyncio.wait_for(queue.peek(5), 5))
+        events = await asyncio.wait_for(queue.peek(5), 5)
+        assert [event.commit_lsn for event in events] == [3]
+        assert not queue.spilled
+        assert queue.oldest_unsafe() == 3
+        assert spill.oldest_unsafe() is None
+        assert list(table.rows) == [(1, 0), (2, 0)], "delivered, and to be forgotten in the next round"
+        writing.cancel()
+
+    with patch("integratedb_companion.spill.GATHER_S", 1_000):
         asyncio.run(run())
 
 
