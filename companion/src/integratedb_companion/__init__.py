@@ -1,8 +1,15 @@
-"""The companion of the IntegrateDB extension: carries row changes from Postgres to whoever asked for them."""
+"""The companion of the IntegrateDB extension: the daemon that carries row changes to whoever asked, and the command line."""
 
-from importlib.metadata import PackageNotFoundError, version
+__version__: str
 
-try:
-    __version__ = version("integratedb-companion")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0"
+
+def __getattr__(name: str) -> str:
+    """The version, looked up when somebody asks: that takes longer than showing the help of the command."""
+    if name != "__version__":
+        raise AttributeError(name)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("integratedb-companion")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"

@@ -1,102 +1,55 @@
-"""The command `integratedb`: reads flags, environment and file, runs the daemon, and turns its end into an exit status."""
+"""The command `integratedb`: which commands there are, each loaded when it is called."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+import importlib
+from typing import NamedTuple
 
 import click
 
-from . import __version__, logs
-from .config import ConfigurationError, Settings, build, read_file
-from .daemon import Daemon
-from .replication import SlotInUseError
-from .slot import SlotLostError
+PACKAGE = __package__
 
-log = logging.getLogger(__name__)
 
-STATUS_FAILED, STATUS_CONFIGURATION, STATUS_SLOT_LOST, STATUS_SLOT_IN_USE = 1, 2, 3, 4
-Command = TypeVar("Command", bound=Callable[..., None])
-DEFAULTS: dict[str, Any] = {
-    "dsn": "",
-    "slot": "integratedb",
-    "listen": "127.0.0.1:4400",
-    "deny_address": (),
-    "accept_gap": False,
-    "max_lag": "1GB",
-    "log_level": "info",
+class Entry(NamedTuple):
+    """Where a command is, and its line in the help: written here, so that the help imports none of them."""
+
+    section: str
+    module: str
+    help: str
+
+
+#: The attribute of the module that is the command is called as the command itself.
+COMMANDS = {
+    "daemon": Entry("Run", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
 }
 
 
-@click.group(context_settings={"auto_envvar_prefix": "INTEGRATEDB", "help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="integratedb")
+class Commands(click.Group):
+    """A group that imports the module of a command when that is called."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f".{COMMANDS[name].module}", PACKAGE), name)
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in COMMANDS.items():
+            sections.setdefault(entry.section, []).append((name, entry.help))
+        width = max(map(len, COMMANDS))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="integratedb-companion", prog_name="integratedb")
 def main() -> None:
-    """The companion of a Postgres database with the IntegrateDB extension."""
-
-
-def _option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
-    return click.option(name, help=text, envvar=f"INTEGRATEDB_{name[2:].replace('-', '_').upper()}", **settings)
-
-
-@main.command()
-@_option("--dsn", "Connection string; libpq's own PG* variables work too.")
-@_option("--slot", "Name of the replication slot.  [integratedb]")
-@_option("--listen", "HOST:PORT for health, metrics and WebSockets.  [127.0.0.1:4400]")
-@_option("--deny-address", "A network that webhooks must not call; may be repeated.", multiple=True, metavar="CIDR")
-@_option("--max-lag", "How much unconfirmed WAL /ready tolerates.  [1GB]")
-@_option("--log-level", "debug, info, warning or error.  [info]")
-@_option("--accept-gap", "Go on from now when the slot was lost; channels are told.", is_flag=True, default=None)
-@_option("--config", "A TOML file with the same options; read again on SIGHUP.")
-def daemon(config: str | None, **flags: Any) -> None:
-    """Carry row changes to webhooks, Redis and WebSockets."""
-
-    def configure() -> Settings:
-        given = {name: value for name, value in flags.items() if value not in (None, ())}
-        settings = build(DEFAULTS | read_file(config) | given)
-        logs.configure(settings.log_level)
-        return settings
-
-    try:
-        settings = configure()
-        status = asyncio.run(_run(settings, configure))
-    except ConfigurationError as problem:
-        click.echo(f"integratedb: {problem}", err=True)
-        status = STATUS_CONFIGURATION
-    sys.exit(status)
-
-
-async def _run(settings: Settings, configure: Any) -> int:
-    running = Daemon(settings)
-
-    def reload() -> None:
-        try:
-            running.reload(configure())
-        except ConfigurationError as problem:
-            log.error("configuration not taken over", extra={"error": str(problem)})
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    for stop_signal in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(stop_signal, running.stop)
-    try:
-        await running.run()
-    except SlotLostError as problem:
-        log.critical("slot lost", extra={"error": str(problem), "slot": settings.slot})
-        return STATUS_SLOT_LOST
-    except SlotInUseError as problem:
-        log.critical("slot in use", extra={"error": str(problem), "slot": settings.slot})
-        return STATUS_SLOT_IN_USE
-    except ConfigurationError:
-        raise
-    except Exception:
-        log.critical("cannot go on", exc_info=True)
-        return STATUS_FAILED
-    log.info("stopped")
-    return 0
+    """The command line of a Postgres database with the IntegrateDB extension."""
 
 
 if __name__ == "__main__":
