@@ -10,20 +10,39 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" integratedb.
 PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
 
 SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sql/code/*.sql))
-SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
+UPDATE_SOURCES := $(sort $(wildcard sql/code/*.sql)) sql/update-tail.sql
 PYTHON_FILES := $(wildcard plpython/integratedb/*.py plpython/integratedb/*.json)
 
-DATA_built = $(SCRIPT)
-DATA = $(filter-out $(SCRIPT),$(wildcard sql/releases/integratedb--*.sql))
-EXTRA_CLEAN = .build/cache .build/stage plpython/integratedb/__pycache__
+# What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
+SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
+UPDATES := $(patsubst sql/upgrades/%,sql/releases/integratedb--%,$(wildcard sql/upgrades/*--$(EXTVERSION).sql))
+BUILT := $(SCRIPT) $(UPDATES)
+
+# What earlier releases were, file by file with its checksum: installed beside the present version, as it is.
+FROZEN := $(shell sed 's/^[0-9a-f]*  //' sql/releases/frozen.sha256)
+FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,%,$(dir $(filter plpython/releases/%,$(FROZEN)))))))
+
+DATA = $(BUILT) $(filter-out $(BUILT),$(filter sql/releases/%,$(FROZEN)))
+EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage plpython/integratedb/__pycache__
 
 .DEFAULT_GOAL := all
+
+BUILD = awk -v package=$(PYTHON_PACKAGE) -f sql/build.awk
 
 # The directories are prerequisites too: a source that was removed must go from the script.
 $(SCRIPT): $(SOURCES) sql/build.awk integratedb.control $(wildcard sql/state sql/code)
 	@mkdir -p $(@D)
-	awk -v package=$(PYTHON_PACKAGE) -f sql/build.awk $(SOURCES) > $@.new || { rm -f $@.new; exit 1; }
+	$(BUILD) $(SOURCES) > $@.new || { rm -f $@.new; exit 1; }
 	@mv $@.new $@
+
+# An update is what sql/upgrades/ says of the state, and then all of the code again.
+sql/releases/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $(SOURCES) $(wildcard sql/update-*.sql) \
+		sql/build.awk integratedb.control $(wildcard sql/state sql/code)
+	@mkdir -p $(@D)
+	$(BUILD) sql/update-head.sql $< $(UPDATE_SOURCES) > $@.new || { rm -f $@.new; exit 1; }
+	@mv $@.new $@
+
+all: $(BUILT)
 
 # PGXN wants META.json in the repository; its version (the lines that hold nothing else) follows the control file.
 all: META.json
@@ -37,19 +56,23 @@ ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
 # The Python of a version has its own directory, so that of older versions stays: a database that has not run ALTER
-# EXTENSION UPDATE yet goes on using it. The directory is swapped, not written in place: sessions may be importing from it.
+# EXTENSION UPDATE yet goes on using it, and CREATE EXTENSION VERSION can make an older one. A directory is swapped, not
+# written in place: sessions may be importing from it.
 pythondir = $(DESTDIR)$(datadir)/integratedb/python
 install: install-python
-install-python:
-	rm -rf '$(pythondir)/$(PYTHON_PACKAGE).new'
-	$(MKDIR_P) '$(pythondir)/$(PYTHON_PACKAGE).new'
-	$(INSTALL_DATA) $(PYTHON_FILES) '$(pythondir)/$(PYTHON_PACKAGE).new/'
-	rm -rf '$(pythondir)/$(PYTHON_PACKAGE)'
-	mv '$(pythondir)/$(PYTHON_PACKAGE).new' '$(pythondir)/$(PYTHON_PACKAGE)'
+install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
+
+install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(PYTHON_FILES)
+$(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
+	rm -rf '$(pythondir)/$*.new'
+	$(MKDIR_P) '$(pythondir)/$*.new'
+	$(INSTALL_DATA) $(or $(PACKAGE_FILES),$(filter plpython/releases/$*/%,$(FROZEN))) '$(pythondir)/$*.new/'
+	rm -rf '$(pythondir)/$*'
+	mv '$(pythondir)/$*.new' '$(pythondir)/$*'
 
 uninstall: uninstall-python
 uninstall-python:
-	rm -rf '$(pythondir)/$(PYTHON_PACKAGE)'
+	rm -rf $(patsubst %,'$(pythondir)/%',$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 	-rmdir '$(pythondir)' '$(dir $(pythondir))' 2>/dev/null
 else
 all install uninstall clean:
@@ -57,7 +80,7 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: install-python uninstall-python help demo demo-stop test lint unit bench
+.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test lint unit bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"

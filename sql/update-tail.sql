@@ -1,0 +1,2 @@
+-- From here on the event triggers look again; ALTER EXTENSION itself leaves its row in the audit log.
+DELETE FROM integratedb.own_change AS o WHERE o.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id();
