@@ -1,16 +1,29 @@
--- The triggers themselves, after everything that they call; in an update the event triggers are replaced as a whole.
+-- The triggers themselves, after everything that they call. An update leaves those that are there: a trigger cannot be
+-- dropped while a check of the same transaction waits, and an event trigger may have been disabled by somebody. One whose
+-- definition changes is dropped by sql/upgrades/, and comes back here.
 
-DROP TRIGGER IF EXISTS ddl_event_check ON integratedb.ddl_event;
-CREATE CONSTRAINT TRIGGER ddl_event_check
-  AFTER INSERT OR UPDATE OF requeued_at, check_queued ON integratedb.ddl_event
-  DEFERRABLE INITIALLY DEFERRED
-  FOR EACH ROW WHEN (NEW.check_queued)
-  EXECUTE FUNCTION integratedb.on_commit();
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = 'integratedb.ddl_event'::pg_catalog.regclass AND t.tgname = 'ddl_event_check'
+  ) THEN
+    CREATE CONSTRAINT TRIGGER ddl_event_check
+      AFTER INSERT OR UPDATE OF requeued_at, check_queued ON integratedb.ddl_event
+      DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.check_queued)
+      EXECUTE FUNCTION integratedb.on_commit();
+  END IF;
+END
+$$;
 
 COMMENT ON TRIGGER ddl_event_check ON integratedb.ddl_event IS 'The check at COMMIT.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
+    RETURN;
+  END IF;
+
   EXECUTE pg_catalog.format(
     'CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end WHEN TAG IN (%s) EXECUTE FUNCTION integratedb.on_ddl_command_end()',
     (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(t.tag), ', ')
@@ -32,6 +45,12 @@ $$;
 
 COMMENT ON EVENT TRIGGER integratedb_ddl_command_end IS 'Logs what commands create and alter, and queues the check of the claims at COMMIT.';
 
-CREATE EVENT TRIGGER integratedb_sql_drop ON sql_drop EXECUTE FUNCTION integratedb.on_sql_drop();
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_sql_drop') THEN
+    CREATE EVENT TRIGGER integratedb_sql_drop ON sql_drop EXECUTE FUNCTION integratedb.on_sql_drop();
+  END IF;
+END
+$$;
 
 COMMENT ON EVENT TRIGGER integratedb_sql_drop IS 'Logs what commands drop, and queues the check of the claims at COMMIT.';

@@ -1,70 +1,103 @@
--- Who may execute what: nobody anything, then the few. This file is the one home of grants, and comes last, so that a
--- new function cannot be forgotten.
+-- Who may execute what: nobody anything, then the few. This file is the one home of EXECUTE grants, and comes last, so that
+-- a new function cannot be forgotten.
+--
+-- It changes only what is not so yet. A GRANT or REVOKE in an extension's script makes all that the function's ACL holds
+-- then part of the extension, which pg_dump leaves out: in an update that would swallow what stakeholders were granted.
 
 DO LANGUAGE plpgsql $$
 DECLARE
-  member record;
+  everybody CONSTANT pg_catalog.regprocedure[] := ARRAY[
+    'integratedb_validate_migration(integer)',
+    'integratedb_unmet_claims(integer)',
+    'integratedb_preview_migration(text)',
+    'integratedb_sync()',
+    'integratedb_dependents(text, text)',
+    'integratedb_check_spec(jsonb, text)',
+    'integratedb_claim(text, jsonb)',
+    'integratedb_notify(text, jsonb)'
+  ]::pg_catalog.regprocedure[];
+
+  admins CONSTANT pg_catalog.regprocedure[] := ARRAY[
+    'integratedb_create_stakeholder(text, timestamptz)',
+    'integratedb_rename_stakeholder(text, text)',
+    'integratedb_rotate_password(text, timestamptz)',
+    'integratedb_drop_stakeholder(text)',
+    'integratedb_stakeholders()',
+    'integratedb_specification(text, text)',
+    'integratedb_override(text)',
+    'integratedb_access(text)',
+    'integratedb_ddl_events(timestamptz, integer)',
+    'integratedb_configure(text, text)',
+    'integratedb_status()',
+    'integratedb_pause_channel(text, text)',
+    'integratedb_resume_channel(text, text)',
+    'integratedb_redeliver(text, text)',
+    'integratedb_deliveries(text, text, integer)'
+  ]::pg_catalog.regprocedure[];
+
+  daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[
+    'integratedb.daemon_check()',
+    'integratedb.daemon_slot(text)',
+    'integratedb.daemon_slot_announced(text)',
+    'integratedb.daemon_slot_created(text, pg_lsn, bigint[])',
+    'integratedb.daemon_control_ids()',
+    'integratedb.daemon_control(pg_lsn)',
+    'integratedb.daemon_control_passed(bigint[], pg_lsn)',
+    'integratedb.daemon_reserve(text, pg_lsn)',
+    'integratedb.daemon_backlog()',
+    'integratedb.daemon_pause(bigint, text)',
+    'integratedb.daemon_report(bigint, text, text, integer, double precision)',
+    'integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint)',
+    'integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[])',
+    'integratedb.delivery_load(bigint, pg_lsn, bigint, integer)',
+    'integratedb.delivery_settle(bigint, pg_lsn[], bigint[])',
+    'integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text)'
+  ]::pg_catalog.regprocedure[];
+
+  change record;
 BEGIN
-  FOR member IN
-    SELECT p.oid::pg_catalog.regprocedure AS signature
-      FROM pg_catalog.pg_depend AS d
-      JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'integratedb'
-      JOIN pg_catalog.pg_proc AS p ON p.oid = d.objid
-     WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-       AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-       AND d.deptype = 'e'
+  FOR change IN
+    WITH member AS (
+      SELECT p.oid::pg_catalog.regprocedure AS signature, p.proacl, p.proowner
+        FROM pg_catalog.pg_depend AS d
+        JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'integratedb'
+        JOIN pg_catalog.pg_proc AS p ON p.oid = d.objid
+       WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+         AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+         AND d.deptype = 'e'
+    ), wanted (grantee, signature) AS (
+      SELECT 'public', f.signature FROM pg_catalog.unnest(everybody) AS f (signature)
+      UNION ALL
+      SELECT 'integratedb_admin', f.signature FROM pg_catalog.unnest(admins) AS f (signature)
+      UNION ALL
+      SELECT 'integratedb_daemon', f.signature FROM pg_catalog.unnest(daemons) AS f (signature)
+    ), held (grantee, signature) AS (
+      SELECT g.grantee, m.signature
+        FROM member AS m
+       CROSS JOIN LATERAL pg_catalog.aclexplode(m.proacl) AS a
+        JOIN (VALUES ('public', 0::pg_catalog.oid),
+                     ('integratedb_admin', 'integratedb_admin'::pg_catalog.regrole),
+                     ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole)) AS g (grantee, oid)
+          ON g.oid = a.grantee
+    )
+    SELECT 1 AS step, 'REVOKE ALL ON FUNCTION %s FROM %s' AS statement, r.signature, r.grantee
+      FROM (SELECT m.signature, 'public' AS grantee FROM member AS m WHERE m.proacl IS NULL
+            UNION ALL
+            (SELECT h.signature, h.grantee FROM held AS h EXCEPT SELECT w.signature, w.grantee FROM wanted AS w)) AS r
+    UNION ALL
+    SELECT 2, 'GRANT EXECUTE ON FUNCTION %s TO %s', g.signature, g.grantee
+      FROM (SELECT w.signature, w.grantee FROM wanted AS w EXCEPT SELECT h.signature, h.grantee FROM held AS h) AS g
+     ORDER BY step
   LOOP
-    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
+    EXECUTE pg_catalog.format(change.statement, change.signature, change.grantee);
   END LOOP;
+
+  IF NOT EXISTS (
+    SELECT FROM pg_catalog.pg_namespace AS n
+     CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS a
+     WHERE n.nspname = 'integratedb' AND a.grantee = 'integratedb_daemon'::pg_catalog.regrole AND a.privilege_type = 'USAGE'
+  ) THEN
+    GRANT USAGE ON SCHEMA integratedb TO integratedb_daemon;
+  END IF;
 END
 $$;
-
-GRANT EXECUTE ON FUNCTION
-  integratedb_validate_migration(integer),
-  integratedb_unmet_claims(integer),
-  integratedb_preview_migration(text),
-  integratedb_sync(),
-  integratedb_dependents(text, text),
-  integratedb_check_spec(jsonb, text),
-  integratedb_claim(text, jsonb),
-  integratedb_notify(text, jsonb)
-TO PUBLIC;
-
-GRANT EXECUTE ON FUNCTION
-  integratedb_create_stakeholder(text, timestamptz),
-  integratedb_rename_stakeholder(text, text),
-  integratedb_rotate_password(text, timestamptz),
-  integratedb_drop_stakeholder(text),
-  integratedb_stakeholders(),
-  integratedb_specification(text, text),
-  integratedb_override(text),
-  integratedb_access(text),
-  integratedb_ddl_events(timestamptz, integer),
-  integratedb_configure(text, text),
-  integratedb_status(),
-  integratedb_pause_channel(text, text),
-  integratedb_resume_channel(text, text),
-  integratedb_redeliver(text, text),
-  integratedb_deliveries(text, text, integer)
-TO integratedb_admin;
-
-GRANT USAGE ON SCHEMA integratedb TO integratedb_daemon;
-
-GRANT EXECUTE ON FUNCTION
-  integratedb.daemon_check(),
-  integratedb.daemon_slot(text),
-  integratedb.daemon_slot_announced(text),
-  integratedb.daemon_slot_created(text, pg_lsn, bigint[]),
-  integratedb.daemon_control_ids(),
-  integratedb.daemon_control(pg_lsn),
-  integratedb.daemon_control_passed(bigint[], pg_lsn),
-  integratedb.daemon_reserve(text, pg_lsn),
-  integratedb.daemon_backlog(),
-  integratedb.daemon_pause(bigint, text),
-  integratedb.daemon_report(bigint, text, text, integer, double precision),
-  integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint),
-  integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]),
-  integratedb.delivery_load(bigint, pg_lsn, bigint, integer),
-  integratedb.delivery_settle(bigint, pg_lsn[], bigint[]),
-  integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text)
-TO integratedb_daemon;

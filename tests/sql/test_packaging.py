@@ -32,16 +32,33 @@ def sharedir(tmp_path: Path) -> Path:
     return tmp_path / path.lstrip("/")
 
 
-def test_install_copies_the_control_file_the_scripts_and_the_python_of_this_version(tmp_path, sharedir):
-    make("install", f"DESTDIR={tmp_path}")
+def frozen() -> list[Path]:
+    """What earlier releases were: the files that sql/releases/frozen.sha256 lists."""
+    lines = (ROOT / "sql/releases/frozen.sha256").read_text().splitlines()
+    return [Path(line.split("  ", 1)[1]) for line in lines]
+
+
+def test_install_copies_the_control_file_and_the_scripts_and_the_python_of_this_version_and_its_releases(
+    tmp_path, sharedir
+):
+    stray = ROOT / "sql/releases/integratedb--99.0.0.sql"
+    stray.touch()
+    try:
+        make("install", f"DESTDIR={tmp_path}")
+    finally:
+        stray.unlink()
     python = {path.name for path in (ROOT / "plpython/integratedb").glob("*.*") if path.suffix in (".py", ".json")}
-    scripts = {path.name for path in (ROOT / "sql/releases").glob("*.sql")}
-    assert f"integratedb--{VERSION}.sql" in scripts
+    updates = {path.name for path in (ROOT / "sql/upgrades").glob(f"*--{VERSION}.sql")}
+    assert updates
     assert files(sharedir) == (
-        {"extension/integratedb.control"}
-        | {f"extension/{name}" for name in scripts}
+        {"extension/integratedb.control", f"extension/integratedb--{VERSION}.sql"}
+        | {f"extension/integratedb--{name}" for name in updates}
+        | {f"extension/{path.name}" for path in frozen() if path.parent.match("sql/releases")}
         | {f"integratedb/python/{PACKAGE}/{name}" for name in python}
+        | {f"integratedb/python/{path.parent.name}/{path.name}" for path in frozen() if path.match("plpython/*/*/*")}
     )
+    old = sharedir / "integratedb/python/integratedb_0_1_0/spec.py"
+    assert old.read_bytes() == (ROOT / "plpython/releases/integratedb_0_1_0/spec.py").read_bytes()
 
 
 def test_install_keeps_the_python_of_other_versions_and_removes_what_this_one_no_longer_has(tmp_path, sharedir):

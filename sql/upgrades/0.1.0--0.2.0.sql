@@ -1,0 +1,1 @@
+-- Nothing about the state changes.
