@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,16 @@ from psycopg import sql
 from psycopg.rows import TupleRow, dict_row
 
 Query = str | sql.SQL | sql.Composed
+
+
+def given_dsns() -> list[str]:
+    """The clusters that INTEGRATEDB_TEST_DSN names, one a line."""
+    return os.environ.get("INTEGRATEDB_TEST_DSN", "").splitlines()
+
+
+def worker_number() -> int:
+    """Which of the run's workers this is, from 0. Roles belong to a whole cluster, so each has its own."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @dataclass(frozen=True)

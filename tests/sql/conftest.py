@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from tests.support import Server, Session
+from tests.support import Server, Session, given_dsns, worker_number
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "shop_template"
@@ -33,11 +33,14 @@ Connect = Callable[..., Session]
 
 @pytest.fixture(scope="session")
 def server() -> Server:
-    """The cluster of this run."""
-    dsn = os.environ.get("INTEGRATEDB_TEST_DSN")
-    if not dsn:
-        pytest.exit("INTEGRATEDB_TEST_DSN is not set: run `make test`, or see tests/README.md", returncode=2)
-    parts = conninfo_to_dict(dsn)
+    """The cluster of this run, or of this one of its workers."""
+    dsns = given_dsns()
+    if len(dsns) <= worker_number():
+        pytest.exit(
+            f"INTEGRATEDB_TEST_DSN names {len(dsns)} clusters, too few: run `make test`, or see tests/README.md",
+            returncode=2,
+        )
+    parts = conninfo_to_dict(dsns[worker_number()])
     return Server(socket=str(parts["host"]), port=int(str(parts["port"])), superuser=str(parts["user"]))
 
 

@@ -19,6 +19,9 @@ from tests.support import Server, Session, refused
 
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 
+# One worker takes them all, because the copy of an installation costs some seconds.
+pytestmark = pytest.mark.xdist_group("installation")
+
 
 def pg_config(option: str) -> Path:
     return Path(subprocess.run([PG_CONFIG, option], check=True, capture_output=True, text=True).stdout.strip())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,21 +24,27 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
-from tests.support import Session
+from tests.support import Session, worker_number
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
 DAEMON_ROLE, DAEMON_PASSWORD = "companion", "companion-password"
 
 
+# Those of a worker: what one probes, no other takes. Below 32768 the kernel gives none to whoever connects somewhere.
+PORTS = itertools.cycle(random.sample(range(1000), 1000))
+
+
 def free_port() -> int:
     """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", 10_000 + 1_000 * worker_number() + port))
+            return int(probe.getsockname()[1])
+    raise AssertionError
 
 
-def eventually(check: Callable[[], Any], *, timeout_s: float = 20, message: str = "") -> Any:
+def eventually(check: Callable[[], Any], *, timeout_s: float = 60, message: str = "") -> Any:
     """Wait until the check gives something true, and give that."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -49,12 +57,12 @@ def eventually(check: Callable[[], Any], *, timeout_s: float = 20, message: str 
 
 
 class Cluster:
-    """A Postgres of its own, with fsync, that may be crashed."""
+    """A Postgres of its own that may be crashed: what is committed outlives that."""
 
     def __init__(self, link: Path) -> None:
         self._link = link
         started = subprocess.run(
-            [ROOT / "scripts/cluster", "start", link, "--durable"], check=True, capture_output=True, text=True
+            [ROOT / "scripts/cluster", "start", link, "--synchronous"], check=True, capture_output=True, text=True
         )
         parts = conninfo_to_dict(started.stdout.strip())
         self.socket, self.port = str(parts["host"]), int(str(parts["port"]))
@@ -137,13 +145,13 @@ class Daemon:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout_s: float = 20) -> int:
+    def stop(self, timeout_s: float = 60) -> int:
         """Ask it to stop, and give its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 
-    def exit_status(self, timeout_s: float = 20) -> int:
+    def exit_status(self, timeout_s: float = 60) -> int:
         """Wait for it to end by itself."""
         return self.process.wait(timeout_s)
 
