@@ -80,7 +80,7 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test lint unit bench
+.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -97,6 +97,9 @@ demo-stop: ## stop the Postgres of make demo and remove it
 
 test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" runs a part
 	@scripts/test $(PYTEST_ARGS)
+
+test-docker: ## the same in containers, for each major version; MAJORS="17" PYTEST_ARGS="-k compose" for a part
+	@PYTEST_ARGS='$(PYTEST_ARGS)' scripts/test-docker $(MAJORS)
 
 unit: ## the tests that need no server
 	@scripts/bootstrap --test

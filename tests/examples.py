@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,24 +37,35 @@ def stable(answer: str) -> str:
     return "\n".join(line.rstrip() for line in masked.strip("\n").splitlines())
 
 
+# How to start psql as a role that has this password, or none: the command line, and its environment.
+Login = Callable[[str, str | None], tuple[list[str], dict[str, str]]]
+
+
+def local(server: Server, database: str) -> Login:
+    """The psql of this machine; roles with a password log in over TCP."""
+    bindir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True).strip()
+
+    def login(role: str, password: str | None) -> tuple[list[str], dict[str, str]]:
+        host = server.socket if password is None else server.tcp
+        conninfo = f"host={host} port={server.port} user={role} dbname={database}"
+        variables = {"PGPASSWORD": password or "", "PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"}
+        return [f"{bindir}/psql", "--no-psqlrc", "--no-password", conninfo], os.environ | variables
+
+    return login
+
+
 class Psql:
     """A psql as one role, that is given one block after another."""
 
-    def __init__(self, server: Server, role: str, database: str, passwords: dict[str, str]) -> None:
-        bindir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True).strip()
-        host = server.tcp if role in passwords else server.socket
+    def __init__(self, command: list[str], environment: dict[str, str], cwd: Path | None) -> None:
         self.process = subprocess.Popen(
-            [
-                f"{bindir}/psql",
-                "--no-psqlrc",
-                "--no-password",
-                f"host={host} port={server.port} user={role} dbname={database}",
-            ],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"PGPASSWORD": passwords.get(role, ""), "PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+            env=environment,
+            cwd=cwd,
         )
         self.say(r"\set SHOW_CONTEXT never")
 
@@ -69,7 +80,7 @@ class Psql:
             if line.strip() == END:
                 return answer
             answer += line
-        raise AssertionError(f"psql ended: {answer}")
+        raise AssertionError(f"psql ended with status {self.process.wait()}: {answer}")
 
     def end(self) -> None:
         """Log out."""
@@ -77,7 +88,7 @@ class Psql:
 
 
 @contextmanager
-def sessions(server: Server, database: str) -> Iterator[dict[str, Psql]]:
+def sessions() -> Iterator[dict[str, Psql]]:
     """The sessions that stay open, which end with the page."""
     opened: dict[str, Psql] = {}
     yield opened
@@ -86,16 +97,21 @@ def sessions(server: Server, database: str) -> Iterator[dict[str, Psql]]:
 
 
 def run_examples(page: Path, server: Server, database: str) -> None:
-    """Run a page; every answer must be what the page says."""
+    """Run a page by the psql of this machine; every answer must be what the page says."""
+    run_examples_by(page, local(server, database))
+
+
+def run_examples_by(page: Path, login: Login, cwd: Path | None = None) -> None:
+    """Run a page by psql sessions that are started like this, in this directory."""
     text = page.read_text(encoding="utf-8")
     passwords: dict[str, str] = {}
     differences: list[str] = []
 
-    with sessions(server, database) as opened:
+    with sessions() as opened:
 
         def check(block: re.Match[str]) -> str:
             role, name = block["role"], block["session"]
-            psql = opened.get(name or "") or Psql(server, role, database, passwords)
+            psql = opened.get(name or "") or Psql(*login(role, passwords.get(role)), cwd)
             if name:
                 opened[name] = psql
             answer = psql.say(block["code"])
