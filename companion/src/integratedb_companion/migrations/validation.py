@@ -1,0 +1,100 @@
+"""Calls integratedb_validate_migration() over whatever connection a migration has, and puts its refusal into words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+CALL = "SELECT integratedb_validate_migration()"
+INSTALLED = "SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = 'integratedb'"
+GUARDED_CALL = """DO $$ BEGIN
+  IF to_regproc('integratedb_validate_migration') IS NOT NULL THEN
+    PERFORM integratedb_validate_migration();
+  END IF;
+END $$"""
+
+
+class InvalidMigration(Exception):  # noqa: N818 -- the words of the server's message
+    """The migration breaks claims (SQLSTATE IDB01). Its text says whose, and what each side can do.
+
+    ``claims`` are the lines of the server's DETAIL, one a claim that is not met; ``remedies`` those of its HINT.
+    """
+
+    def __init__(self, message: str, claims: list[str], remedies: list[str]) -> None:
+        self.claims = claims
+        self.remedies = remedies
+        super().__init__("\n".join([message, *(f"  {claim}" for claim in claims), *remedies]))
+
+
+def validate(connection: Any, *, missing_ok: bool = False) -> None:
+    """Do at once, in the open transaction, what COMMIT does: refuse the migration when any claim is unmet.
+
+    connection: SQLAlchemy's (Alembic: ``op.get_bind()``), Django's, or any DB-API connection, such as psycopg's. Under
+    ``alembic upgrade --sql`` the call is printed.
+    missing_ok: do nothing in a database without the extension, such as one that only tests use.
+    Raises InvalidMigration (IDB01); every other error of the server as the driver raises it, among them 40001, 40P01 and
+    55P03, after which the migration is to be run again, and 42883 where the extension is missing.
+    """
+    if not hasattr(connection, "cursor") and not hasattr(connection, "exec_driver_sql"):
+        connection.execute(GUARDED_CALL if missing_ok else CALL)  # Alembic's stand-in, which prints
+        return
+    if missing_ok and not _value(connection, INSTALLED):
+        return
+    try:
+        _value(connection, CALL)
+    except Exception as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        # Without the driver's error before it: its text is the same once more, and the frames lead into this file.
+        raise refusal from None
+
+
+def _value(connection: Any, query: str) -> Any:
+    """Give the first column of the only row."""
+    if hasattr(connection, "exec_driver_sql"):
+        return connection.exec_driver_sql(query).scalar()
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()[0]
+
+
+def _refusal(error: BaseException) -> InvalidMigration | None:
+    """Put an IDB01 into words; None for any other error."""
+    refusal = None
+    for cause in _causes(error):
+        code, message, detail, hint = _fields(cause)
+        if code == "IDB01":  # the innermost is the driver's own, and has all of the fields
+            refusal = _style()(message, detail.splitlines(), hint.splitlines())
+    return refusal
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Unwrap what SQLAlchemy (orig) and Django (__cause__) put around the driver's error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = getattr(cause, "orig", None) or cause.__cause__
+
+
+def _fields(error: BaseException) -> tuple[str, ...]:
+    """Code, message, detail and hint, where psycopg and psycopg2, pg8000, or asyncpg have them."""
+    diagnostics = getattr(error, "diag", None)
+    found: tuple[str | None, ...]
+    if diagnostics is not None:
+        found = diagnostics.sqlstate, diagnostics.message_primary, diagnostics.message_detail, diagnostics.message_hint
+    elif error.args and isinstance(error.args[0], dict):
+        found = tuple(error.args[0].get(key) for key in "CMDH")
+    else:
+        found = tuple(getattr(error, name, None) for name in ("sqlstate", "message", "detail", "hint"))
+    return tuple(value or "" for value in found)
+
+
+def _style() -> type[InvalidMigration]:
+    """Alembic prints its own CommandError as one message, and every other exception as a traceback."""
+    command_error = getattr(sys.modules.get("alembic.util.exc"), "CommandError", None)
+    if command_error is None:
+        return InvalidMigration
+    return type("InvalidMigration", (InvalidMigration, command_error), {"__doc__": InvalidMigration.__doc__})
