@@ -12,7 +12,13 @@ from tests.sql.conftest import ROOT
 from tests.support import Server, Session
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", DOCS / "sql-reference.md", DOCS / "errors.md", DOCS / "permissions.md"]
+PAGES = [
+    ROOT / "README.md",
+    DOCS / "sql-reference.md",
+    DOCS / "errors.md",
+    DOCS / "permissions.md",
+    DOCS / "recipes/README.md",
+]
 
 FUNCTIONS = """
     SELECT p.oid, p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosecdef, n.nspname,
@@ -37,7 +43,7 @@ def as_written(declaration: str) -> str:
     return re.sub(r"::\w[\w ]*\b", "", declaration.replace("timestamp with time zone", "timestamptz"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_print_what_the_page_says(page: Path, server: Server, database: str) -> None:
     run_examples(page, server, database)
 
@@ -88,7 +94,9 @@ def test_permissions_lists_the_security_definer_functions(superuser: Session) ->
 LINK = re.compile(r"\[[^]]*\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         there = (page.parent / target) if target else page

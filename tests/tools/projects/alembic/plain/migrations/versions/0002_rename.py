@@ -1,0 +1,12 @@
+"""An email is an email address."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("orders", sa.Column("channel", sa.Text()), schema="shop")
+    op.alter_column("customers", "email", new_column_name="email_address", schema="shop")

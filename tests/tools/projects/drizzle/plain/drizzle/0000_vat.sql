@@ -1,0 +1,1 @@
+ALTER TABLE "shop"."orders" ADD COLUMN "vat" numeric(5, 2);

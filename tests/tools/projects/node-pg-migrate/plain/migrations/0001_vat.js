@@ -1,0 +1,3 @@
+export const up = (pgm) => {
+  pgm.addColumn({ schema: 'shop', name: 'orders' }, { vat: 'numeric(5, 2)' })
+}

@@ -1,0 +1,3 @@
+CREATE TABLE shop.schema_version (version integer PRIMARY KEY);
+ALTER TABLE shop.orders ADD COLUMN vat numeric(5, 2);
+INSERT INTO shop.schema_version (version) VALUES (1);

@@ -1,0 +1,6 @@
+class Vat < ActiveRecord::Migration[6.1]
+  def change
+    add_column "shop.orders", :vat, :decimal, precision: 5, scale: 2
+    up_only { execute "SELECT integratedb_validate_migration()" }
+  end
+end

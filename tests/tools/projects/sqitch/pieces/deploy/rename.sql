@@ -1,0 +1,4 @@
+-- Deploy shop:rename to pg
+
+ALTER TABLE shop.orders ADD COLUMN channel text;
+ALTER TABLE shop.customers RENAME COLUMN email TO email_address;

@@ -1,0 +1,4 @@
+-- transactional: false
+-- depends: 0001_vat
+ALTER TABLE shop.orders ADD COLUMN channel text;
+ALTER TABLE shop.customers RENAME COLUMN email TO email_address;

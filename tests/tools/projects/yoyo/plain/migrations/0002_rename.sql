@@ -1,0 +1,3 @@
+-- depends: 0001_vat
+ALTER TABLE shop.orders ADD COLUMN channel text;
+ALTER TABLE shop.customers RENAME COLUMN email TO email_address;

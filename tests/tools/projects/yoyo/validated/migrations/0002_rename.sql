@@ -1,0 +1,4 @@
+-- depends: 0001_vat
+ALTER TABLE shop.orders ADD COLUMN channel text;
+ALTER TABLE shop.customers RENAME COLUMN email TO email_address;
+SELECT integratedb_validate_migration();
