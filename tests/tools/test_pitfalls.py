@@ -34,6 +34,24 @@ def test_alembic_prints_the_call_where_it_prints_sql(project: MakeProject) -> No
     assert printed.output.count("\nSELECT integratedb_validate_migration();\n") == 2
 
 
+def test_a_migration_that_an_admin_overrides_passes(
+    project: MakeProject, superuser: Session, admin: Session, owner: Session
+) -> None:
+    made = project(BY_NAME["alembic"], "validated")
+    migrate_first(made, owner)
+    migration = made.directory / "migrations/versions/0002_rename.py"
+    override = "    op.execute(\"SELECT integratedb_override('incident 4711')\")\n"
+    migration.write_text(migration.read_text().replace("-> None:\n", f"-> None:\n{override}"))
+    refused = made.run("alembic upgrade head")
+    assert refused.status == 1
+    assert "permission denied for function integratedb_override" in refused.output
+    superuser.run("GRANT integratedb_admin TO shop_owner")
+    passed = made.run("alembic upgrade head")
+    assert passed.status == 0, passed.output
+    assert column(owner, COLUMNS) == BOTH
+    assert admin.value("SELECT stakeholder FROM integratedb_unmet_claims()") == "mailer"
+
+
 def test_django_does_without_the_extension_where_that_is_allowed(
     project: MakeProject, superuser: Session, owner: Session
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from tests.support import Session
-from tests.tools.harness import COLUMNS, FILE, PROJECTS, Project, Tool, answers
+from tests.tools.harness import COLUMNS, FILE, PROJECTS, RECIPES, Project, Tool, answers
 
 PSYCOPG = "postgresql+psycopg"
 PSQL = "psql --no-psqlrc --single-transaction --set ON_ERROR_STOP=1 --file"
@@ -152,3 +153,12 @@ def test_the_files_on_a_page_are_those_that_are_run(tool: Tool) -> None:
         written = [file.read_text() for file in PROJECTS.glob(f"{tool.name}/*/{path}")]
         assert any(text in content for content in written), f"{tool.name}: no {path} has\n{text}"
     assert FILE.search(tool.recipe())
+
+
+def test_a_page_whose_tool_is_not_run_says_so() -> None:
+    index = (RECIPES / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[.+\]\((.+)\.md\) \|.*\| (.+) \|$", index, re.MULTILINE))
+    assert set(rows) == {page.stem for page in RECIPES.glob("*.md")} - {"README"}
+    for name, seen_with in rows.items():
+        said = "**Not run by the tests**" in (RECIPES / f"{name}.md").read_text(encoding="utf-8")
+        assert said == (name not in BY_NAME) == (seen_with == "not run"), name
