@@ -5,11 +5,9 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE STRICT PARALLEL SAFE
 SECURITY INVOKER
-AS $$
-  SELECT CASE WHEN part ~ '^[a-z_][a-z0-9_$]*$' THEN part ELSE '"' || replace(part, '"', '""') || '"' END
-$$;
+RETURN CASE WHEN part ~ '^[a-z_][a-z0-9_$]*$' THEN part ELSE '"' || replace(part, '"', '""') || '"' END;
 
-COMMENT ON FUNCTION integratedb.quote_part(text) IS 'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No SET search_path: the planner inlines it, and pg_catalog is first in every path that reaches it.';
+COMMENT ON FUNCTION integratedb.quote_part(text) IS 'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No SET search_path, so that the planner inlines it: its body was resolved when it was made.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_of(schema_name name, relation_name name)
 RETURNS text
@@ -104,19 +102,17 @@ RETURNS integer
 LANGUAGE sql
 IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
-AS $$
-  SELECT CASE
-    WHEN type_oid IN (1042, 1043, 1014, 1015) AND type_modifier > 4 THEN type_modifier - 4
-    WHEN type_oid IN (1560, 1562, 1561, 1563) AND type_modifier > 0 THEN type_modifier
-    WHEN type_oid IN (1700, 1231) AND type_modifier > 4 THEN ((type_modifier - 4) >> 16) & 65535
-    WHEN type_oid = 21 THEN 16
-    WHEN type_oid = 23 THEN 32
-    WHEN type_oid = 20 THEN 64
-    WHEN type_oid = 700 THEN 24
-    WHEN type_oid = 701 THEN 53
-    ELSE 2147483647
-  END
-$$;
+RETURN CASE
+  WHEN type_oid IN (1042, 1043, 1014, 1015) AND type_modifier > 4 THEN type_modifier - 4
+  WHEN type_oid IN (1560, 1562, 1561, 1563) AND type_modifier > 0 THEN type_modifier
+  WHEN type_oid IN (1700, 1231) AND type_modifier > 4 THEN ((type_modifier - 4) >> 16) & 65535
+  WHEN type_oid = 21 THEN 16
+  WHEN type_oid = 23 THEN 32
+  WHEN type_oid = 20 THEN 64
+  WHEN type_oid = 700 THEN 24
+  WHEN type_oid = 701 THEN 53
+  ELSE 2147483647
+END;
 
 COMMENT ON FUNCTION integratedb.length_limit(oid, integer) IS 'Character (or bit) length, or numeric precision, of a type with this modifier, as information_schema.columns gives them; of the elements for an array; 2147483647: no limit. After information_schema._pg_char_max_length and _pg_numeric_precision. Not for domains.';
 

@@ -101,7 +101,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.set_new_password(text, timestamptz) IS 'Gives the stakeholder''s role a new password, of which Postgres sees the verifier only. valid_until: null: for ever. Returns the password.';
 
-CREATE OR REPLACE FUNCTION integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
 RETURNS TABLE (id bigint, name text, username text, password text)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -132,7 +132,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_create_stakeholder(text, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.integratedb_create_stakeholder(text, timestamptz) IS
 'Creates a stakeholder: a login role and a private schema of its name.
 stakeholder: the name, trimmed and lower-cased; 1 to 32 of a-z, 0-9, _.
 valid_until: when the password expires; null: never.
@@ -140,7 +140,7 @@ Returns id, name, username and password, this once: Postgres keeps a SCRAM-SHA-2
 Errors: IDB05 the name is taken by a stakeholder, role or schema; IDB06 it is no valid name.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_rename_stakeholder(stakeholder text, new_name text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_rename_stakeholder(stakeholder text, new_name text)
 RETURNS TABLE (id bigint, name text, username text, password text)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -171,14 +171,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_rename_stakeholder(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_rename_stakeholder(text, text) IS
 'Renames a stakeholder, its role and its schema together, and gives it a new password; claims and grants stay.
 stakeholder: present name. new_name: as for integratedb_create_stakeholder().
 Returns id, name, username and password, this once.
 Errors: IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken; IDB06 it is no valid name.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)
 RETURNS TABLE (id bigint, name text, username text, password text)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -196,7 +196,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_rotate_password(text, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.integratedb_rotate_password(text, timestamptz) IS
 'Gives a stakeholder a new password; open sessions stay.
 stakeholder: its name. valid_until: when the password expires; null: never.
 Returns id, name, username and password, this once.
@@ -220,7 +220,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.end_sessions(name) IS 'Ends the sessions of a role, and waits up to 5 s for each.';
 
-CREATE OR REPLACE FUNCTION integratedb_drop_stakeholder(stakeholder text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -277,7 +277,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_drop_stakeholder(text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_drop_stakeholder(text) IS
 'Drops a stakeholder with its claims, grants and role, and ends its sessions.
 stakeholder: its name.
 Returns whether the private schema was dropped: it is when it is empty; else it stays with its tables, owned by the database owner.
@@ -285,7 +285,7 @@ A role that another database uses is kept, with a WARNING.
 Errors: IDB01 at COMMIT, when others claim the schema; IDB04 unknown.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_stakeholders()
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_stakeholders()
 RETURNS TABLE (id bigint, name text, created_at timestamptz, claims bigint, notifications bigint, unmet bigint)
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -306,7 +306,7 @@ AS $$
    ORDER BY st.name
 $$;
 
-COMMENT ON FUNCTION integratedb_stakeholders() IS
+COMMENT ON FUNCTION @extschema@.integratedb_stakeholders() IS
 'The stakeholders of this database.
 Returns id, name, created_at, and how many matches each has: claims, notifications, unmet.
 For members of integratedb_admin.';

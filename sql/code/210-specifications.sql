@@ -264,7 +264,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.hand_in(text, jsonb, text) IS 'Replaces a stakeholder''s specification of this kind. Returns it as expanded. Errors: those of integratedb_claim().';
 
-CREATE OR REPLACE FUNCTION integratedb_claim(stakeholder text, spec jsonb)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -277,7 +277,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_claim(text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.integratedb_claim(text, jsonb) IS
 'Replaces a stakeholder''s claims: what it depends on, and may SELECT.
 stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up.
 Returns the claims as expanded against the catalog, every property filled in; min_length "unlimited" where the column has no limit.
@@ -285,7 +285,7 @@ Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well f
 IDB03 not met, DETAIL the problems; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
 For members of integratedb_admin; for whoever could GRANT SELECT on every relation that the old and the new one name; for the stakeholder when it weakens or gives up its own.';
 
-CREATE OR REPLACE FUNCTION integratedb_specification(stakeholder text, kind text DEFAULT 'claims')
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_specification(stakeholder text, kind text DEFAULT 'claims')
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -316,7 +316,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_specification(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_specification(text, text) IS
 'A stakeholder''s specification in its short form; {"match": []} when it has none.
 stakeholder: its name. kind: claims or notifications.
 Errors: 22023 unknown kind; 42501 the caller may not; IDB04 unknown stakeholder.
@@ -386,7 +386,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.dry_run(jsonb, text) IS 'The problems of a short document against the present catalog, by the very rules that store it, and nothing stored.';
 
-CREATE OR REPLACE FUNCTION integratedb_check_spec(spec jsonb, kind text DEFAULT 'claims')
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_check_spec(spec jsonb, kind text DEFAULT 'claims')
 RETURNS TABLE (code text, pointer text, path text, field text, property text, expected jsonb, actual jsonb, message text)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -411,7 +411,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_check_spec(jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_check_spec(jsonb, text) IS
 'What handing in a specification would be refused for, privileges aside; stores nothing.
 spec: a specification. kind: claims or notifications.
 Returns a row a problem, none when it is fine: code IDB02 (not well formed) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.

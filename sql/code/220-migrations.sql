@@ -1,6 +1,6 @@
 -- What a migration, or its author, may ask: does it hold, let the baseline follow, what would happen, let it pass.
 
-CREATE OR REPLACE FUNCTION integratedb_sync()
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_sync()
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -30,13 +30,13 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_sync() IS
+COMMENT ON FUNCTION @extschema@.integratedb_sync() IS
 'Accepts the present catalog as the new truth where the specifications allow it: wildcard claims shrink and grow, properties that were left out follow, revoked privileges come back.
 A migration that must drop a column somebody claims by "*" calls it in its transaction. A named claim that the transaction made unmet is still refused at COMMIT (IDB01); one that was unmet before stays so, with a WARNING.
 Errors: 40001, 40P01, 55P03: retry; 54000 an access list is full.
 For everybody; it leaves a row in the audit log.';
 
-CREATE OR REPLACE FUNCTION integratedb_unmet_claims(max_results integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_unmet_claims(max_results integer DEFAULT 100)
 RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -60,13 +60,13 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_unmet_claims(integer) IS
+COMMENT ON FUNCTION @extschema@.integratedb_unmet_claims(integer) IS
 'Which claims the present catalog, with this transaction''s changes, does not satisfy.
 max_results: at most so many; null: all.
 Returns a row a claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative, problems (array of {path, field, property, expected, actual, message}; property is table, column, type, min_length, is_nullable, privilege, row_security or replica_identity), hint.
 For everybody; reads only.';
 
-CREATE OR REPLACE FUNCTION integratedb_validate_migration(max_results integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_validate_migration(max_results integer DEFAULT 100)
 RETURNS integer
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -101,21 +101,21 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_validate_migration(integer) IS
+COMMENT ON FUNCTION @extschema@.integratedb_validate_migration(integer) IS
 'Does at once, inside the migration, what COMMIT does, and for every claim of the database: validates, then syncs. What holds here is the baseline from here on.
 max_results: how many unmet claims the error lists.
 Returns 0; under integratedb_override(), or while a dump is restored, the number of unmet claims, with a WARNING.
 Errors: IDB01 a claim is unmet, whoever made it so and whatever the setting enforcement; 40001, 40P01, 55P03: retry.
 For everybody.';
 
-CREATE OR REPLACE FUNCTION integratedb_preview_migration(ddl text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_preview_migration(ddl text)
 RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER -- runs the caller's statements as the caller, under the caller's search_path
 AS $$
 DECLARE
-  unmet jsonb;
+  unmet pg_catalog.jsonb;
 BEGIN
   IF ddl IS NULL THEN
     RETURN;
@@ -133,10 +133,11 @@ BEGIN
       RETURN QUERY
         SELECT p.claim_id, p.stakeholder, p.kind, p.path, p.problems, p.hint
           FROM pg_catalog.jsonb_to_recordset(unmet)
-            AS p (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text);
+            AS p (claim_id bigint, stakeholder pg_catalog.text, kind pg_catalog.text, path pg_catalog.text,
+                  problems pg_catalog.jsonb, hint pg_catalog.text);
     WHEN active_sql_transaction OR no_active_sql_transaction OR invalid_transaction_termination OR feature_not_supported THEN
       -- 0A000 is also what Postgres says of statements that it will never do (ALTER TYPE of a column that a view reads).
-      IF SQLSTATE = '0A000' AND SQLERRM NOT LIKE 'EXECUTE of %' THEN
+      IF SQLSTATE OPERATOR(pg_catalog.=) '0A000' AND NOT pg_catalog.starts_with(SQLERRM, 'EXECUTE of ') THEN
         RAISE;
       END IF;
 
@@ -148,14 +149,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_preview_migration(text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_preview_migration(text) IS
 'Who would be hurt: runs statements, looks, and rolls them back. Locks are taken and held until the end of the calling transaction.
 ddl: one or more SQL statements, run as the caller.
 Returns the rows of integratedb_unmet_claims() as they would be after them.
 Errors: 0A000 what cannot run in a transaction; those of the statements themselves.
 For everybody, with the caller''s own rights.';
 
-CREATE OR REPLACE FUNCTION integratedb_override(reason text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_override(reason text)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -177,7 +178,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_override(text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_override(text) IS
 'Lets this transaction commit although it breaks claims: they become a WARNING that names who is hurt, and stay listed by integratedb_unmet_claims() until they are met.
 reason: for the audit log.
 Error: 22023 no reason.

@@ -1,6 +1,6 @@
 -- Who depends on what, and who can read what.
 
-CREATE OR REPLACE FUNCTION integratedb_dependents(path text, field text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -33,14 +33,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_dependents(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_dependents(text, text) IS
 'Who depends on a table or column.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
 Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
 Error: 22023 path is none.
 For everybody.';
 
-CREATE OR REPLACE FUNCTION integratedb_access(stakeholder text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_access(stakeholder text)
 RETURNS TABLE (path text, field text, reason text, excess boolean)
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -89,7 +89,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_access(text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_access(text) IS
 'What a stakeholder''s role can really read, grants to PUBLIC and inherited ones included, system schemas aside.
 stakeholder: its name.
 Returns a row a column: path, field, reason (claim, own schema, public, other grant; the first that applies), excess: readable though neither claimed nor its own.

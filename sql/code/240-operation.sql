@@ -1,6 +1,6 @@
 -- Settings, status and the audit log, for whoever operates the database.
 
-CREATE OR REPLACE FUNCTION integratedb_configure(setting text, value text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_configure(setting text, value text)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_configure(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_configure(text, text) IS
 'Changes a setting.
 setting, value: enforcement: commit (default; a migration that breaks a claim is refused at COMMIT) or explicit (it commits with a WARNING); ddl_event_retention: how long the audit log is kept, an interval (default 90 days).
 Error: IDB07 no such setting, or not its value.
@@ -98,7 +98,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations; null when nobody does.';
 
-CREATE OR REPLACE FUNCTION integratedb_status()
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_status()
 RETURNS TABLE (fact text, value text)
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -139,12 +139,12 @@ AS $$
   SELECT n.fact, n.value FROM integratedb.notification_facts() AS n
 $$;
 
-COMMENT ON FUNCTION integratedb_status() IS
+COMMENT ON FUNCTION @extschema@.integratedb_status() IS
 'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off because Python could not be loaded), lock holder.
 Returns fact and value, both text.
 For members of integratedb_admin; a stakeholder is told of itself only.';
 
-CREATE OR REPLACE FUNCTION integratedb_ddl_events(since timestamptz DEFAULT NULL, max_results integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_ddl_events(since timestamptz DEFAULT NULL, max_results integer DEFAULT 100)
 RETURNS TABLE (
   id bigint,
   occurred_at timestamptz,
@@ -169,7 +169,7 @@ AS $$
    LIMIT max_results
 $$;
 
-COMMENT ON FUNCTION integratedb_ddl_events(timestamptz, integer) IS
+COMMENT ON FUNCTION @extschema@.integratedb_ddl_events(timestamptz, integer) IS
 'The audit log of schema changes, newest first.
 since: from this time on; null: all that is kept. max_results: at most so many; null: all.
 Returns id, occurred_at, xid (transaction), session_user_name (login), command_tag, object_type, object_identity, query (on the first row of a transaction; cut at 8 kB, PASSWORD literals masked), reason (of an override).

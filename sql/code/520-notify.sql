@@ -156,7 +156,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unnotifiable(bigint) IS 'Raises IDB03 when what a stakeholder asks for cannot be notified, with the cure in the hint.';
 
-CREATE OR REPLACE FUNCTION integratedb_notify(stakeholder text, spec jsonb)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_notify(stakeholder text, spec jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -203,7 +203,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_notify(text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.integratedb_notify(text, jsonb) IS
 'Replaces what a stakeholder is notified of, and its channels.
 stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up. Left out, "channels" stay as they are; a redacted secret put back keeps the stored one.
 Returns the notifications as expanded against the catalog, with the channels, secrets redacted.

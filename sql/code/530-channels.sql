@@ -53,7 +53,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.set_paused(bigint, text) IS 'Pauses a channel for a reason, or resumes it (null); the daemon follows. Returns whether that changed anything.';
 
-CREATE OR REPLACE FUNCTION integratedb_pause_channel(stakeholder text, channel text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_pause_channel(stakeholder text, channel text)
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -65,14 +65,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_pause_channel(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_pause_channel(text, text) IS
 'Stops delivery on a channel: its events are kept, within its limits, until integratedb_resume_channel(). A broadcast SOCKET keeps none.
 stakeholder, channel: their names.
 Returns whether it was running before.
 Errors: 42704 no such channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_resume_channel(stakeholder text, channel text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_resume_channel(stakeholder text, channel text)
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -84,14 +84,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_resume_channel(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_resume_channel(text, text) IS
 'Goes on with delivery on a paused channel, also one that paused because its receiver answered 410, from where it stopped.
 stakeholder, channel: their names.
 Returns whether it was paused before.
 Errors: 42704 no such channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_redeliver(stakeholder text, channel text)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_redeliver(stakeholder text, channel text)
 RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -112,14 +112,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_redeliver(text, text) IS
+COMMENT ON FUNCTION @extschema@.integratedb_redeliver(text, text) IS
 'Puts the events that a channel has given up (dead-lettered) back in the queue, in their old order, and tries the channel at once.
 stakeholder, channel: their names.
 Returns how many events.
 Errors: 42704 no such channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb_deliveries(stakeholder text, channel text, max_results integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_deliveries(stakeholder text, channel text, max_results integer DEFAULT 100)
 RETURNS TABLE (id text, state text, committed_at timestamptz, spilled_at timestamptz, dead_at timestamptz, error text, event jsonb)
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -140,7 +140,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb_deliveries(text, text, integer) IS
+COMMENT ON FUNCTION @extschema@.integratedb_deliveries(text, text, integer) IS
 'The events that a channel has not taken and that are therefore kept in the database, oldest first.
 stakeholder, channel: their names. max_results: at most so many; null: all.
 Returns id, state (queued, or dead: given up after max_attempts), committed_at, spilled_at, dead_at, error, event.

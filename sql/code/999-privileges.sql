@@ -7,32 +7,32 @@
 DO LANGUAGE plpgsql $$
 DECLARE
   everybody CONSTANT pg_catalog.regprocedure[] := ARRAY[
-    'integratedb_validate_migration(integer)',
-    'integratedb_unmet_claims(integer)',
-    'integratedb_preview_migration(text)',
-    'integratedb_sync()',
-    'integratedb_dependents(text, text)',
-    'integratedb_check_spec(jsonb, text)',
-    'integratedb_claim(text, jsonb)',
-    'integratedb_notify(text, jsonb)'
+    '@extschema@.integratedb_validate_migration(integer)',
+    '@extschema@.integratedb_unmet_claims(integer)',
+    '@extschema@.integratedb_preview_migration(text)',
+    '@extschema@.integratedb_sync()',
+    '@extschema@.integratedb_dependents(text, text)',
+    '@extschema@.integratedb_check_spec(jsonb, text)',
+    '@extschema@.integratedb_claim(text, jsonb)',
+    '@extschema@.integratedb_notify(text, jsonb)'
   ]::pg_catalog.regprocedure[];
 
   admins CONSTANT pg_catalog.regprocedure[] := ARRAY[
-    'integratedb_create_stakeholder(text, timestamptz)',
-    'integratedb_rename_stakeholder(text, text)',
-    'integratedb_rotate_password(text, timestamptz)',
-    'integratedb_drop_stakeholder(text)',
-    'integratedb_stakeholders()',
-    'integratedb_specification(text, text)',
-    'integratedb_override(text)',
-    'integratedb_access(text)',
-    'integratedb_ddl_events(timestamptz, integer)',
-    'integratedb_configure(text, text)',
-    'integratedb_status()',
-    'integratedb_pause_channel(text, text)',
-    'integratedb_resume_channel(text, text)',
-    'integratedb_redeliver(text, text)',
-    'integratedb_deliveries(text, text, integer)'
+    '@extschema@.integratedb_create_stakeholder(text, timestamptz)',
+    '@extschema@.integratedb_rename_stakeholder(text, text)',
+    '@extschema@.integratedb_rotate_password(text, timestamptz)',
+    '@extschema@.integratedb_drop_stakeholder(text)',
+    '@extschema@.integratedb_stakeholders()',
+    '@extschema@.integratedb_specification(text, text)',
+    '@extschema@.integratedb_override(text)',
+    '@extschema@.integratedb_access(text)',
+    '@extschema@.integratedb_ddl_events(timestamptz, integer)',
+    '@extschema@.integratedb_configure(text, text)',
+    '@extschema@.integratedb_status()',
+    '@extschema@.integratedb_pause_channel(text, text)',
+    '@extschema@.integratedb_resume_channel(text, text)',
+    '@extschema@.integratedb_redeliver(text, text)',
+    '@extschema@.integratedb_deliveries(text, text, integer)'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[
