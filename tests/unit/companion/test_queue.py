@@ -112,6 +112,43 @@ def test_a_channel_that_recovers_waits_for_no_write() -> None:
         asyncio.run(run())
 
 
+def test_what_is_being_written_is_not_safe_until_it_is_written() -> None:
+    class SlowTable(Table):
+        """Takes what is written when it is told to."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked = asyncio.Event()
+            self.answers = asyncio.Event()
+
+        async def save(self, events: Sequence[tuple[int, Event]]) -> None:
+            self.asked.set()
+            await self.answers.wait()
+            await super().save(events)
+
+    async def run() -> None:
+        table = SlowTable()
+        confirmed: list[int | None] = []
+        spill = Spill(table, lambda: confirmed.append(spill.oldest_unsafe()))
+        writing = asyncio.create_task(spill.run())
+        for lsn in (10, 20):
+            spill.save(1, Event(lsn, 0, b"", b"x", 0.0))
+        await asyncio.wait_for(table.asked.wait(), 5)
+        for _ in range(20):  # time enough for whoever does not wait
+            await asyncio.sleep(0)
+            assert spill.oldest_unsafe() == 10
+        assert confirmed == []
+        table.answers.set()
+        await asyncio.wait_for(spill.drain(), 5)
+        assert sorted(table.rows) == [(10, 0), (20, 0)]
+        assert spill.oldest_unsafe() is None
+        assert confirmed == [None]
+        writing.cancel()
+
+    with patch("integratedb_companion.spill.GATHER_S", 0):
+        asyncio.run(run())
+
+
 def test_only_what_is_safe_is_confirmed() -> None:
     progress = Progress(5)
     progress.routed(10, 11)
