@@ -105,9 +105,10 @@ unit: ## the tests that need no server
 	@scripts/bootstrap --test
 	@scripts/pytest tests/unit $(PYTEST_ARGS)
 
-lint: ## the static gates: ruff, mypy, import boundaries, shellcheck
+lint: ## the static gates: ruff, mypy, import boundaries, shellcheck, hadolint, yamllint, pgspot
 	@scripts/bootstrap --test
 	@scripts/lint
+	@echo 'What asks a server (plpgsql_check, search paths, privileges, hostile names) is part of make test.'
 
 bench: ## the benchmarks, each with its peer measured in the same run
 	@scripts/bootstrap --test

@@ -7,7 +7,8 @@ ARG IMAGE=integratedb:17
 FROM ${IMAGE}
 USER root
 WORKDIR /integratedb
-# As in docker/Dockerfile: the makefiles of PGXS without its compilers.
+# As in docker/Dockerfile: the makefiles of PGXS without its compilers. What apt has fetched is needed once more below.
+# hadolint ignore=DL3009,DL4006
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates make > /dev/null \
     && apt-get download -qq "postgresql-server-dev-$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" \

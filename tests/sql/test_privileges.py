@@ -47,6 +47,9 @@ ACCEPTED = {
     "grant_columns: text type variable is not sanitized": "a list of what quote_ident() gave",
     "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
+    "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
+    "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
+    "daemon_enforce_limits: target type is different type than source type": "a constant",
 }
 # refuse() does not return; assigned to something, its call stays out of the CONTEXT that a client sees.
 REFUSED = 'never read variable "refused"'
@@ -225,11 +228,31 @@ def test_nobody_can_use_the_group_roles_to_log_in(superuser):
 def test_plpgsql_check_finds_nothing_else(superuser: Session):
     superuser.run("CREATE EXTENSION plpgsql_check")
     found = superuser.rows(f"""
-        SELECT f.proname, c.message
+        SELECT f.proname, f.prorettype::regtype::text, c.message
           FROM ({FUNCTIONS}) AS f
           JOIN pg_language AS l ON l.oid = f.prolang AND l.lanname = 'plpgsql'
-         CROSS JOIN LATERAL plpgsql_check_function_tb(
-           f.oid,
-           CASE f.prorettype WHEN 'trigger'::regtype THEN 'integratedb.ddl_event'::regclass ELSE 0 END,
-           fatal_errors => false, other_warnings => true, extra_warnings => true, security_warnings => true) AS c""")
-    assert {f"{name}: {message}" for name, message in found if message != REFUSED} - set(ACCEPTED) == set()
+          LEFT JOIN pg_trigger AS t ON t.tgfoid = f.oid
+          LEFT JOIN LATERAL plpgsql_check_function_tb(
+            f.oid, coalesce(t.tgrelid, 0), fatal_errors => false, all_warnings => true) AS c ON true""")
+    assert {"trigger", "event_trigger", "jsonb"} <= {kind for _, kind, _ in found}
+    messages = {f"{name}: {message}" for name, _, message in found if message not in (None, REFUSED)}
+    assert messages - set(ACCEPTED) == set()
+
+
+def test_everybody_has_no_other_privilege_on_anything_of_the_extension(superuser):
+    """Types aside: what one may do with USAGE of a type is to name it."""
+    granted = superuser.rows(f"""
+        WITH member AS ({MEMBERS}), acl (what, acl) AS (
+          SELECT m.identity, coalesce(k.relacl, acldefault(translate(k.relkind::text, 'vS', 'rs')::"char", k.relowner))
+            FROM member AS m JOIN pg_class AS k ON m.classid = 'pg_class'::regclass AND k.oid = m.objid
+          UNION ALL
+          SELECT format('%s.%s', m.identity, a.attname), a.attacl
+            FROM member AS m JOIN pg_attribute AS a ON m.classid = 'pg_class'::regclass AND a.attrelid = m.objid
+          UNION ALL
+          SELECT m.identity, coalesce(n.nspacl, acldefault('n', n.nspowner))
+            FROM member AS m JOIN pg_namespace AS n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
+        )
+        SELECT a.what, x.privilege_type FROM acl AS a CROSS JOIN aclexplode(a.acl) AS x WHERE x.grantee = 0""")
+    assert granted == []
+    kinds = {kind for _, _, kind, _ in superuser.rows(MEMBERS)}
+    assert kinds == {"event trigger", "function", "schema", "sequence", "table", "type", "view"}
