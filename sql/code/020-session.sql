@@ -101,6 +101,39 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_own_xid(xid) IS 'Whether this transaction, or a subtransaction of it, wrote a row that it can see: xmin of the row is still in progress.';
 
+CREATE OR REPLACE FUNCTION integratedb.require_writable()
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  -- Always on while a server is in recovery.
+  IF NOT current_setting('transaction_read_only')::boolean THEN
+    RETURN;
+  END IF;
+
+  IF pg_is_in_recovery() THEN
+    refused := integratedb.refuse(
+      code => '25006',
+      message => 'this server is a standby, where nothing can be changed',
+      detail => NULL,
+      hint => 'Do it on the primary. What only reads works here too, such as integratedb_unmet_claims() and integratedb_status().');
+  END IF;
+
+  refused := integratedb.refuse(
+    code => '25006',
+    message => 'this transaction is read-only',
+    detail => NULL,
+    hint => 'BEGIN READ WRITE, or SET default_transaction_read_only = off.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_writable() IS 'Refuses what writes, where nothing can be written: on a standby, in a read-only transaction. Error: 25006.';
+
 CREATE OR REPLACE FUNCTION integratedb.take_lock()
 RETURNS void
 LANGUAGE plpgsql
@@ -111,6 +144,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  PERFORM integratedb.require_writable();
   UPDATE integratedb.serialisation SET taken = taken + 1;
 EXCEPTION
   WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
@@ -122,4 +156,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction. Errors: 40001, 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry.';

@@ -44,6 +44,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
+  PERFORM integratedb.require_writable();
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
 
   INSERT INTO integratedb.ddl_event (command_tag, reason, checked, query, check_queued)

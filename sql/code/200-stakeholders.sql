@@ -93,6 +93,8 @@ AS $$
 DECLARE
   secret record;
 BEGIN
+  -- What the server refuses it quotes, to the client and in its log, and the verifier would stand there.
+  PERFORM integratedb.require_writable();
   SELECT * INTO secret FROM integratedb.new_password();
   EXECUTE format('ALTER ROLE %I PASSWORD %L VALID UNTIL %L', stakeholder, secret.verifier, coalesce(valid_until, 'infinity'));
   RETURN secret.password;

@@ -204,6 +204,8 @@ DECLARE
   expanded jsonb;
   unmet bigint[];
 BEGIN
+  PERFORM integratedb.require_writable();
+
   -- Of no effect but one: Postgres refuses it (42501) where code of one role runs for another, such as the functions of an
   -- index under REINDEX or ANALYZE. caller() would take that for the other.
   UNLISTEN integratedb;
@@ -356,6 +358,9 @@ DECLARE
   stored_id bigint;
   problems jsonb;
 BEGIN
+  -- It writes, and takes everything back.
+  PERFORM integratedb.require_writable();
+
   -- A stakeholder that can have no role: nothing is granted to it, and no privilege is asked for.
   WITH nobody AS (
     INSERT INTO integratedb.stakeholder AS st (name, role_oid)

@@ -10,6 +10,8 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  PERFORM integratedb.require_writable();
+
   IF integratedb.setting_value(setting) IS NULL THEN
     refused := integratedb.refuse(
       code => 'IDB07',

@@ -172,6 +172,8 @@ DECLARE
   parsed jsonb;
   expanded jsonb;
 BEGIN
+  PERFORM integratedb.require_writable();
+
   -- The size first; then the document with its channels, which says more than the one without.
   parsed := integratedb.parsed(bare, 'notifications');
   IF octet_length(spec::text) <= 1000000 THEN

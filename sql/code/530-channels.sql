@@ -102,6 +102,8 @@ DECLARE
   target CONSTANT integratedb.channel := integratedb.find_channel(stakeholder, channel);
   again bigint;
 BEGIN
+  PERFORM integratedb.require_writable();
+
   UPDATE integratedb.delivery AS d SET dead_at = NULL, error = NULL WHERE d.channel_id = target.id AND d.dead_at IS NOT NULL;
   GET DIAGNOSTICS again = ROW_COUNT;
 

@@ -20,6 +20,15 @@ SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
+  -- A slot of a standby is another slot, and nothing can be noted here.
+  IF pg_is_in_recovery() THEN
+    PERFORM integratedb.refuse(
+      code => '55000',
+      message => 'this server is a standby: notifications are sent from the primary',
+      detail => NULL,
+      hint => 'Name all servers in --dsn, with target_session_attrs=read-write: that finds the primary.');
+  END IF;
+
   IF current_setting('wal_level') <> 'logical' THEN
     PERFORM integratedb.refuse(
       code => '55000',
