@@ -54,3 +54,14 @@ END
 $$;
 
 COMMENT ON EVENT TRIGGER integratedb_sql_drop IS 'Logs what commands drop, and queues the check of the claims at COMMIT.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_drop_extension') THEN
+    CREATE EVENT TRIGGER integratedb_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
+      EXECUTE FUNCTION integratedb.on_drop_extension();
+  END IF;
+END
+$$;
+
+COMMENT ON EVENT TRIGGER integratedb_drop_extension IS 'Says what DROP EXTENSION leaves behind.';

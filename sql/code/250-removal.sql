@@ -1,0 +1,81 @@
+-- What DROP EXTENSION leaves behind, and the statements that take it away: roles are the cluster's, schemas may hold
+-- tables, and Postgres knows neither publications nor slots that belong to an extension.
+
+CREATE OR REPLACE FUNCTION integratedb.leftovers()
+RETURNS TABLE (object text, statement text)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH owner AS (
+    SELECT pg_get_userbyid(d.datdba) AS name FROM pg_database AS d WHERE d.datname = current_database()
+  ), stakeholder AS (
+    SELECT st.name,
+           -- What else is in a schema (a sequence, a function) comes with it.
+           (SELECT count(*) FROM pg_class AS k WHERE k.relnamespace = n.oid AND k.relkind IN ('r', 'p', 'v', 'm', 'f')) AS relations,
+           EXISTS (SELECT FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid) AS is_filled,
+           n.oid IS NOT NULL AS has_schema
+      FROM integratedb.stakeholder AS st
+      JOIN pg_roles AS u ON u.rolname = st.name
+      LEFT JOIN pg_namespace AS n ON n.nspname = st.name AND n.nspowner = u.oid
+  )
+  SELECT l.object, l.statement
+    FROM (
+      SELECT 1, s.name::text, 'replication slot ' || s.name, format('SELECT pg_drop_replication_slot(%L);', s.name)
+        FROM integratedb.slot AS s
+        JOIN pg_replication_slots AS p ON p.slot_name = s.name AND p.database = current_database()
+      UNION ALL
+      SELECT 2, p.pubname, 'publication ' || p.pubname, format('DROP PUBLICATION %I;', p.pubname)
+        FROM pg_publication AS p
+       WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control')
+      UNION ALL
+      SELECT 3, s.name,
+             format('schema %s, %s', quote_ident(s.name),
+                    CASE WHEN s.relations = 1 THEN 'with 1 table or view'
+                         WHEN s.relations > 1 THEN format('with %s tables and views', s.relations)
+                         WHEN s.is_filled THEN 'which is not empty'
+                         ELSE 'which is empty' END),
+             format(CASE WHEN s.is_filled THEN 'DROP SCHEMA %I CASCADE;' ELSE 'DROP SCHEMA %I;' END, s.name)
+        FROM stakeholder AS s
+       WHERE s.has_schema
+      UNION ALL
+      -- What else it owns is kept; its grants go.
+      SELECT 4, s.name,
+             format('role %s, and what it was granted', quote_ident(s.name)),
+             format('REASSIGN OWNED BY %1$I TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I;', s.name, owner.name)
+        FROM stakeholder AS s
+       CROSS JOIN owner
+      UNION ALL
+      SELECT 5, u.rolname, 'role ' || u.rolname || ', unless another database has the extension', format('DROP ROLE %I;', u.rolname)
+        FROM pg_roles AS u
+       WHERE u.rolname IN ('integratedb_admin', 'integratedb_daemon')
+    ) AS l (kind, name, object, statement)
+   ORDER BY l.kind, l.name
+$$;
+
+COMMENT ON FUNCTION integratedb.leftovers() IS 'What DROP EXTENSION leaves behind: each object, and the statement that takes it away afterwards. For superusers, who may drop the extension; DROP EXTENSION itself says it in a NOTICE.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_drop_extension()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- reads tables that nobody else can
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Afterwards there is nobody left to say it: the event triggers go with the extension. Which extension is dropped is
+  -- known from the words of the statement only.
+  IF integratedb.is_restore_session()
+     OR NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = integratedb.caller())
+     OR current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)' THEN
+    RETURN;
+  END IF;
+
+  RAISE NOTICE 'extension integratedb leaves behind what a database cannot drop with it; users'' tables, rows and grants stay as they are'
+    USING DETAIL = (SELECT string_agg(format('%s: %s', l.object, l.statement), E'\n') FROM integratedb.leftovers() AS l),
+          HINT = 'Once it is dropped, and no application needs them, these statements take it all away. Stop the daemon first.';
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_drop_extension() IS 'Event trigger: before the extension is dropped, says what stays and how to take that away.';
