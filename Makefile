@@ -80,7 +80,7 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit bench
+.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -104,6 +104,9 @@ test-docker: ## the same in containers, for each major version; MAJORS="17" PYTE
 unit: ## the tests that need no server
 	@scripts/bootstrap --test
 	@scripts/pytest tests/unit $(PYTEST_ARGS)
+
+fuzz: ## random migrations against a model of the contract, FUZZ_SECONDS=600; a failure says how to repeat it
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),25) scripts/test tests/sql/fuzz/test_contract.py $(PYTEST_ARGS)
 
 lint: ## the static gates: ruff, mypy, import boundaries, shellcheck, hadolint, yamllint, pgspot
 	@scripts/bootstrap --test

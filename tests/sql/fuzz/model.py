@@ -1,0 +1,393 @@
+"""The contract in a few lines: what claims mean, when a transaction is refused, and what may be read and is published.
+
+Written from the documents, not from the engine: it knows a specification, the catalog at each moment that counts, and
+what it said before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
+
+#: What a specification may call a type, by the name that format_type has for it.
+SPELLINGS = {
+    "smallint": ("smallint", "int2"),
+    "integer": ("integer", "int", "int4", "pg_catalog.int4"),
+    "bigint": ("bigint", "int8"),
+    "text": ("text", "pg_catalog.text"),
+    "character varying": ("varchar", "character varying"),
+    "numeric": ("numeric", "decimal"),
+    "boolean": ("boolean", "bool"),
+    "timestamp with time zone": ("timestamptz", "timestamp with time zone"),
+    "jsonb": ("jsonb",),
+    "integer[]": ("integer[]", "int4[]"),
+    "text[]": ("text[]", "text ARRAY"),
+    "character varying[]": ("varchar[]",),
+}
+
+Event = str
+EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A field alternative as expanded: `exactly` is a type by its own name, `type` one as a specification calls it."""
+
+    name: str
+    type: str | None = None
+    exactly: str | None = None
+    length: int | None = None
+    not_null: bool = False
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A required column, or one of several."""
+
+    optional: bool
+    choices: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A relation as expanded; `oid` is the one that had the name then."""
+
+    key: tuple[str, str]
+    oid: int | None
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A match as expanded; each alternative is one table, or all those of a schema."""
+
+    stakeholder: str
+    kind: str
+    path: str
+    optional: bool
+    schema: str | None
+    alternatives: tuple[tuple[Table, ...], ...]
+    events: frozenset[Event]
+    has_wildcard: bool
+    source: dict[str, Any] = field(hash=False, compare=False)
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """As integratedb_unmet_claims() lists it."""
+        return (self.stakeholder, self.kind, self.path)
+
+    def tables(self) -> Iterator[Table]:
+        """All tables of all alternatives."""
+        for alternative in self.alternatives:
+            yield from alternative
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """The schema and the relation of a path."""
+    first, second = re.findall(r'"(?:[^"]|"")*"|[^".]+', path)
+    return _unquoted(first), _unquoted(second)
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def quoted(part: str) -> str:
+    """A part of a path with quotes where it needs them."""
+    return part if re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]{0,62}", part) else '"' + part.replace('"', '""') + '"'
+
+
+def expand(stakeholder: str, kind: str, match: dict[str, Any], catalog: Catalog) -> Claim:
+    """What a match means in this catalog."""
+    written = match.get("alternatives", [match])
+    schema, first = split_path(written[0]["path"])
+    whole_schema = schema if first == "*" else None
+    if whole_schema is not None:
+        alternatives = [
+            tuple(
+                Table(relation.key, relation.oid, tuple(_every_column(relation)))
+                for relation in catalog.relations.values()
+                if relation.schema == schema and not relation.is_partition
+            )
+        ]
+    else:
+        alternatives = [(_table(alternative, catalog),) for alternative in written]
+    events = match.get("events", ["*"])
+    return Claim(
+        stakeholder,
+        kind,
+        f"{quoted(schema)}.{first if first == '*' else quoted(first)}",
+        match.get("optional", False),
+        whole_schema,
+        tuple(alternatives),
+        frozenset(EVENTS if "*" in events else events),
+        any("*" in (alternative.get("fields") or []) for alternative in written),
+        match,
+    )
+
+
+def _table(alternative: dict[str, Any], catalog: Catalog) -> Table:
+    key = split_path(alternative["path"])
+    relation = catalog.relations.get(key)
+    fields = alternative.get("fields") or []
+    if fields == ["*"]:
+        return Table(key, relation.oid if relation else None, tuple(_every_column(relation)) if relation else ())
+    return Table(key, relation.oid if relation else None, tuple(_field(given, relation) for given in fields))
+
+
+def _every_column(relation: Relation) -> Iterator[Field]:
+    for column in relation.columns.values():
+        yield Field(False, (_filled({"name": column.name}, column),))
+
+
+def _field(given: str | dict[str, Any], relation: Relation | None) -> Field:
+    written = {"name": given} if isinstance(given, str) else given
+    choices = [{"name": c} if isinstance(c, str) else c for c in written.get("alternatives", [written])]
+    columns = relation.columns if relation else {}
+    return Field(
+        bool(written.get("optional", False)), tuple(_filled(choice, columns.get(choice["name"])) for choice in choices)
+    )
+
+
+def _filled(choice: dict[str, Any], column: Column | None) -> Wanted:
+    """What is left out is taken from the column, where there is one."""
+    length = choice.get("min_length")
+    nullable = choice.get("is_nullable")
+    if isinstance(nullable, str):
+        nullable = nullable == "true"
+    return Wanted(
+        choice["name"],
+        choice.get("type"),
+        column.type if column and "type" not in choice else None,
+        UNLIMITED if length == "unlimited" else length if length is not None else column.length if column else None,
+        not nullable if nullable is not None else bool(column and column.not_null),
+        column.number if column else None,
+    )
+
+
+def is_type(column: Column, spelling: str) -> bool:
+    """Whether a specification may call the column's type so."""
+    if column.type_kind == "b":
+        return spelling in SPELLINGS[column.type] or (spelling == "ARRAY" and column.type.endswith("[]"))
+    bare = column.type.rpartition(".")[2]
+    own = spelling in (column.type, bare)
+    return own or (spelling == "USER-DEFINED" if column.type_kind == "e" else spelling in SPELLINGS[column.base])
+
+
+def is_met(claim: Claim, catalog: Catalog, *, privileges: bool = True) -> bool:
+    """Whether the catalog satisfies a claim as expanded; `privileges` is false where they are about to be given."""
+    if claim.optional:
+        return True
+    if claim.schema is not None and claim.schema not in catalog.schemas:
+        return False
+    return any(
+        all(_is_table_met(table, claim.stakeholder, catalog, privileges) for table in alternative)
+        for alternative in claim.alternatives
+    )
+
+
+def _is_table_met(table: Table, role: str, catalog: Catalog, privileges: bool) -> bool:
+    relation = catalog.relations.get(table.key)
+    if relation is None:
+        return False
+    # A privilege counts where it was given: what was made anew gets it at the COMMIT.
+    asked = privileges and relation.oid == table.oid
+    if asked and role not in catalog.schemas[relation.schema].users:
+        return False
+    if relation.row_security and not any(
+        p.permissive and p.command in "r*" and (not p.roles or role in p.roles) for p in relation.policies
+    ):
+        return False
+    return all(
+        wanted.optional
+        or any(_is_column_met(c, relation.columns.get(c.name), role if asked else None) for c in wanted.choices)
+        for wanted in table.fields
+    )
+
+
+def _is_column_met(wanted: Wanted, column: Column | None, role: str | None) -> bool:
+    return (
+        column is not None
+        and (wanted.exactly is None or wanted.exactly == column.type)
+        and (wanted.type is None or is_type(column, wanted.type))
+        and (wanted.length is None or wanted.length <= column.length)
+        and (column.not_null or not wanted.not_null)
+        and (role is None or column.number != wanted.number or role in column.readers)
+    )
+
+
+def untold(claim: Claim, catalog: Catalog) -> bool:
+    """Whether it asks to be notified of something that cannot be told."""
+    for table in claim.tables() if claim.kind == "notifications" else ():
+        relation = catalog.relations.get(table.key)
+        if relation is None or relation.oid != table.oid:
+            continue
+        named = claim.schema is None
+        if named and not relation.publishable:
+            return True
+        if (
+            relation.publishable
+            and claim.events & {"UPDATE", "DELETE"}
+            and not is_identified(relation, catalog)
+            and (named or "integratedb" in relation.publications)
+        ):
+            return True
+        generated = {column.number for column in relation.columns.values() if column.generated}
+        if not claim.has_wildcard and any(c.number in generated for f in table.fields for c in f.choices):
+            return True
+    return False
+
+
+def is_identified(relation: Relation, catalog: Catalog) -> bool:
+    """Whether every table that holds its rows has a replica identity."""
+    leaves = [catalog.by_oid[leaf] for leaf in relation.leaves if leaf in catalog.by_oid]
+    return all(leaf.identified for leaf in ([relation] if relation.kind == "r" else leaves) if leaf.kind == "r")
+
+
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class State:
+    """What the model remembers: specifications, their expansions, who is let off, and which grants are the engine's."""
+
+    claims: tuple[Claim, ...] = ()
+    excused: frozenset[Claim] = frozenset()
+    granted: frozenset[Place] = frozenset()
+    used: frozenset[tuple[str, int]] = frozenset()
+    overridden: bool = False
+
+    def unmet(self, catalog: Catalog) -> list[Claim]:
+        """The claims that the catalog does not satisfy."""
+        return [claim for claim in self.claims if not is_met(claim, catalog)]
+
+    def listed(self, catalog: Catalog) -> Counter[tuple[str, str, str]]:
+        """What integratedb_unmet_claims() lists."""
+        return Counter(c.name for c in self.claims if not is_met(c, catalog) or untold(c, catalog))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether it is refused and on whose account; else the state after it."""
+
+    refused: Counter[tuple[str, str]]
+    state: State
+
+
+def _names(claims: list[Claim]) -> Counter[tuple[str, str]]:
+    return Counter((claim.stakeholder, claim.kind) for claim in claims)
+
+
+def commit(state: State, catalog: Catalog) -> Verdict:
+    """What COMMIT makes of it."""
+    unmet = state.unmet(catalog)
+    fresh = [claim for claim in unmet if claim not in state.excused]
+    if fresh and not state.overridden:
+        return Verdict(_names(fresh), state)
+    after = [claim if claim in unmet else _again(claim, catalog) for claim in state.claims]
+    excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
+    silent = [claim for claim in after if untold(claim, catalog)]
+    fresh = [claim for claim in silent if claim not in excused]
+    if fresh and not state.overridden:
+        return Verdict(_names(fresh), state)
+    bad = frozenset(unmet) | frozenset(silent)
+    return Verdict(Counter(), _granted(replace(state, claims=tuple(after), excused=bad, overridden=False), catalog))
+
+
+def sync(state: State, catalog: Catalog) -> State:
+    """Let the claims follow where that makes them met; privileges come back."""
+    after = []
+    for claim in state.claims:
+        again = _again(claim, catalog)
+        follows = any(is_met(c, catalog, privileges=False) for c in (claim, again))
+        after.append(again if follows else claim)
+    excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
+    bad = {c for c in after if not is_met(c, catalog, privileges=False) or untold(c, catalog)}
+    return _granted(replace(state, claims=tuple(after), excused=frozenset(excused & bad)), catalog)
+
+
+def validate(state: State, catalog: Catalog) -> State | None:
+    """What integratedb_validate_migration() leaves; None when it refuses."""
+    bad = [claim for claim in state.claims if not is_met(claim, catalog) or untold(claim, catalog)]
+    if bad and not state.overridden:
+        return None
+    return sync(replace(state, excused=state.excused | frozenset(bad)), catalog)
+
+
+def hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:
+    """The state with this specification instead of the earlier one; None when it is refused."""
+    new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
+    old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
+    if any(not is_met(claim, catalog, privileges=False) or untold(claim, catalog) for claim in new):
+        return None
+    claims = [claim for claim in state.claims if claim not in old] + new
+    oids = {table.oid for claim in old + new for table in claim.tables() if table.oid is not None}
+    after = replace(state, claims=tuple(claims), excused=state.excused & frozenset(claims) - frozenset(new))
+    granted = _granted(after, catalog)
+    return replace(
+        after,
+        granted=frozenset(p for p in state.granted if p[0] != stakeholder or p[1] not in oids)
+        | frozenset(p for p in granted.granted if p[0] == stakeholder and p[1] in oids),
+        used=frozenset(p for p in state.used if p[0] != stakeholder)
+        | frozenset(p for p in granted.used if p[0] == stakeholder),
+    )
+
+
+def _again(claim: Claim, catalog: Catalog) -> Claim:
+    return expand(claim.stakeholder, claim.kind, claim.source, catalog)
+
+
+def claimed(state: State, catalog: Catalog) -> frozenset[Place]:
+    """The columns that any claim names and that are those of its expansion."""
+    places = set()
+    for claim in state.claims:
+        for table in claim.tables():
+            relation = catalog.relations.get(table.key)
+            if relation is None or relation.oid != table.oid:
+                continue
+            for wanted in (choice for one in table.fields for choice in one.choices):
+                column = relation.columns.get(wanted.name)
+                if column and column.number == wanted.number:
+                    places.add((claim.stakeholder, relation.oid, column.number))
+    return frozenset(places)
+
+
+def entered(state: State, catalog: Catalog) -> frozenset[tuple[str, int]]:
+    """The schemas that somebody needs for what it claims."""
+    here = {(relation.key, relation.oid) for relation in catalog.relations.values()}
+    named = {(c.stakeholder, t.key[0]) for c in state.claims for t in c.tables() if (t.key, t.oid) in here}
+    named |= {(c.stakeholder, c.schema) for c in state.claims if c.schema is not None}
+    return frozenset((who, catalog.schemas[schema].oid) for who, schema in named if schema in catalog.schemas)
+
+
+def _granted(state: State, catalog: Catalog) -> State:
+    """What the engine has granted then: what is claimed and was not granted by somebody else."""
+    others = {(who, r.oid, c.number) for r, c in catalog.columns() for who in c.granted} - state.granted
+    users = {(who, schema.oid) for schema in catalog.schemas.values() for who in schema.granted} - state.used
+    return replace(state, granted=claimed(state, catalog) - others, used=entered(state, catalog) - users)
+
+
+def publications(state: State, catalog: Catalog) -> dict[tuple[str, str], frozenset[str]]:
+    """In which publication each table belongs."""
+    wanted: dict[tuple[str, str], set[Event]] = {}
+    for claim in state.claims:
+        for table in claim.tables() if claim.kind == "notifications" else ():
+            relation = catalog.relations.get(table.key)
+            if relation and relation.oid == table.oid and relation.publishable:
+                wanted.setdefault(relation.key, set()).update(claim.events)
+    return {
+        key: frozenset(
+            {
+                "integratedb"
+                if events & {"UPDATE", "DELETE"} and is_identified(catalog.relations[key], catalog)
+                else "integratedb_append"
+            }
+        )
+        for key, events in wanted.items()
+    }

@@ -1,0 +1,281 @@
+"""Random schemas, specifications and migrations on the real server: at each COMMIT it says what the model says."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from tests.sql.conftest import OWNER, Connect
+from tests.sql.fuzz import catalog, model
+from tests.sql.fuzz.catalog import Catalog
+from tests.sql.fuzz.model import SPELLINGS, State
+from tests.sql.fuzz.statements import Documents, Draw, Statements
+from tests.support import Session
+
+ROLES = ("fz_reader", "fz_other")
+CALLS = {"claims": "integratedb_claim", "notifications": "integratedb_notify"}
+
+#: Stories a seed, for as many workers as there are shards; `make fuzz` sets the seconds, and goes on with new seeds.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
+FIRST_SEED = int(os.environ.get("FUZZ_SEED", time.time_ns() % 2**32 if SECONDS else 1))
+SHARDS = 3
+#: Shrinking takes minutes on a real server, and a failure prints its statements anyway.
+SHRINK = bool(os.environ.get("FUZZ_SHRINK"))
+
+
+class World:
+    """A database in which one owner migrates and two stakeholders depend, and the model of it."""
+
+    def __init__(self, superuser: Session, owner: Session) -> None:
+        self.superuser = superuser
+        self.owner = owner
+        self.owner.run("SET search_path = ''; SET client_min_messages = error")
+        self.state = State()
+        self.transcript: list[str] = []
+        self.outcomes: Counter[str] = Counter()
+
+    def catalog(self) -> Catalog:
+        """Read the catalog, in the owner's transaction."""
+        return catalog.read(self.owner, OWNER, ROLES)
+
+    def reset(self) -> None:
+        """Begin anew: nothing claimed, nothing there."""
+        self.owner.rollback()
+        for who, kind in self.superuser.rows(
+            "SELECT st.name, s.kind FROM integratedb.specification AS s"
+            " JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id WHERE s.document <> '{\"match\": []}'"
+        ):
+            self.superuser.run(f"SELECT {CALLS[kind]}(%s, %s)", who, Jsonb({"match": []}))
+        for name in self.catalog().schemas:
+            self.owner.run(f'DROP SCHEMA "{name}" CASCADE')
+        self.state = State()
+        self.transcript = []
+
+    def run(self, statement: str, *values: Any) -> None:
+        """Execute as the owner, and write it down."""
+        self.transcript.append(statement % tuple(f"'{v}'" for v in values) + ";" if values else statement + ";")
+        try:
+            self.owner.run(statement, *values)
+        except psycopg.Error as error:
+            self.transcript.append(f"-- {error.sqlstate} {error.diag.message_primary}")
+            self.outcomes[f"{statement.split(' ')[0]} {error.sqlstate}"] += 1
+            raise
+        self.outcomes[" ".join(re.findall(r"^[A-Z]+|integratedb_\w+", statement))] += 1
+
+    # The steps of a transaction.
+
+    def statement(self, draw: Draw) -> None:
+        """One statement, of which Postgres may know that it cannot be; then the transaction goes on without it."""
+        statement = Statements(draw, self.catalog(), ROLES).any()
+        in_savepoint = draw.chance(2)
+        if not in_savepoint and self.dry_run(statement) is None:
+            self.run(statement)
+        elif in_savepoint:
+            refused = self.guarded(statement)
+            assert refused is None or not (refused.sqlstate or "").startswith(("IDB", "XX")), refused
+
+    def dry_run(self, statement: str) -> psycopg.Error | None:
+        """What Postgres would say."""
+        try:
+            with self.owner.transaction(force_rollback=True):
+                self.owner.run(statement)
+        except psycopg.Error as error:
+            return error
+        return None
+
+    def hand_in(self, draw: Draw) -> None:
+        """A new specification; the model knows whether it is accepted."""
+        who, kind = draw.one(ROLES), draw.one(list(CALLS))
+        now = self.catalog()
+        document = Documents(draw, now, SPELLINGS).document(kind)
+        expected = model.hand_in(self.state, who, kind, document, now)
+        refused = self.guarded(f"SELECT public.{CALLS[kind]}(%s, %s)", who, json.dumps(document))
+        assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
+        assert refused is None or refused.sqlstate == "IDB03", refused
+        self.state = expected or self.state
+
+    def sync(self) -> None:
+        """The baseline follows."""
+        expected = model.sync(self.state, self.catalog())
+        assert self.guarded("SELECT public.integratedb_sync()") is None
+        self.state = expected
+
+    def validate(self) -> None:
+        """Refused for whatever is unmet."""
+        expected = model.validate(self.state, self.catalog())
+        refused = self.guarded("SELECT public.integratedb_validate_migration()")
+        assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
+        assert refused is None or refused.sqlstate == "IDB01", refused
+        self.state = expected or self.state
+
+    def guarded(self, statement: str, *values: Any) -> psycopg.Error | None:
+        """Execute what may be refused, without losing the transaction."""
+        try:
+            with self.owner.transaction():
+                self.run(statement, *values)
+        except psycopg.Error as error:
+            return error
+        return None
+
+    def transaction(self, draw: Draw) -> None:
+        """A migration, to its COMMIT or not."""
+        before = self.state
+        self.run("BEGIN")
+        kept: list[State] = []
+        for _ in range(draw.number(1, 5)):
+            match draw.number(1, 30):
+                case 1:
+                    self.sync()
+                case 2:
+                    self.validate()
+                case 3:
+                    self.run("SELECT public.integratedb_override('fuzz')")
+                    self.state = replace(self.state, overridden=True)
+                case 4 | 5:
+                    self.hand_in(draw)
+                case 6:
+                    self.run("SET CONSTRAINTS ALL IMMEDIATE")
+                case 7 | 8:
+                    self.run(f"SAVEPOINT s{len(kept)}")
+                    kept.append(self.state)
+                case 9 | 10 if kept:
+                    self.state = kept.pop()
+                    self.run(f"ROLLBACK TO SAVEPOINT s{len(kept)}")
+                case _:
+                    self.statement(draw)
+        if draw.chance(12):
+            self.run("ROLLBACK")
+            self.state = before
+        else:
+            self.commit(before)
+        self.compare()
+
+    def commit(self, before: State) -> None:
+        """COMMIT; the engine and the model agree on the verdict, and on what it does."""
+        now = self.catalog()
+        verdict = model.commit(self.state, now)
+        listed = Counter(self.owner.rows("SELECT stakeholder, kind, path FROM public.integratedb_unmet_claims(NULL)"))
+        assert listed == self.state.listed(now), "integratedb_unmet_claims() before COMMIT"
+        try:
+            self.run("COMMIT")
+        except psycopg.Error as error:
+            if error.sqlstate != "IDB01":
+                raise
+            named = Counter(re.findall(r"^(\w+) \((\w+)\): ", error.diag.message_detail or "", re.MULTILINE))
+            assert set(named) == set(verdict.refused), f"the model refuses {verdict.refused}; the engine: {named}"
+            self.state = before
+            return
+        assert not verdict.refused, f"the model refuses {verdict.refused}; the engine accepted"
+        self.compare_grants(now, self.state, verdict.state)
+        self.state = verdict.state
+
+    # What follows.
+
+    def compare(self) -> None:
+        """What is listed as unmet, and what is published."""
+        now = self.catalog()
+        listed = Counter(self.owner.rows("SELECT stakeholder, kind, path FROM public.integratedb_unmet_claims(NULL)"))
+        assert listed == self.state.listed(now), "integratedb_unmet_claims()"
+        published = {r.key: r.publications for r in now.relations.values() if r.publications}
+        assert published == model.publications(self.state, now), "publications"
+
+    def compare_grants(self, before: Catalog, old: State, new: State) -> None:
+        """SELECT on exactly the claimed columns, besides what somebody else gave; USAGE likewise."""
+        now = self.catalog()
+        had = {(who, r.oid, c.number) for r, c in before.columns() for who in c.granted}
+        has = {(who, r.oid, c.number) for r, c in now.columns() for who in c.granted}
+        self._compare("SELECT", had, has, set(old.granted), set(model.claimed(new, now)), new)
+        had_usage = {(who, s.oid) for s in before.schemas.values() for who in s.granted}
+        has_usage = {(who, s.oid) for s in now.schemas.values() for who in s.granted}
+        self._compare("USAGE", had_usage, has_usage, set(old.used), set(model.entered(new, now)), new)
+        tables = {r.oid: r.granted for r in before.relations.values()}
+        assert tables == {r.oid: r.granted for r in now.relations.values()}, "SELECT on whole tables"
+
+    @staticmethod
+    def _compare(what: str, had: set[Any], has: set[Any], ours: set[Any], wanted: set[Any], new: State) -> None:
+        others = had - ours
+        # What was revoked and is not required comes back with the next sync, or before.
+        revoked = ours - had
+        assert wanted - revoked <= has, f"{what} lacks {wanted - revoked - has}"
+        # The grants of a claim that is unmet stay as they were.
+        unmet = {claim.stakeholder for claim in new.excused}
+        kept = {place for place in ours & had if place[0] in unmet}
+        assert others <= has, f"{what} of others is gone: {others - has}"
+        assert has <= wanted | others | kept, f"{what} is too much: {has - wanted - others - kept}"
+
+
+@pytest.fixture
+def world(superuser: Session, connect: Connect) -> Iterator[World]:
+    """An owner who may create schemas, and is an admin, so that it may override and claim what does not exist."""
+    superuser.run(f"GRANT integratedb_admin TO {OWNER}")
+    superuser.run(f"GRANT CREATE ON DATABASE {superuser.info.dbname} TO {OWNER}")
+    for role in ROLES:
+        superuser.run("SELECT integratedb_create_stakeholder(%s)", role)
+    yield World(superuser, connect(OWNER))
+    superuser.run(f"REVOKE integratedb_admin FROM {OWNER}")
+
+
+def tell_story(world: World, random: Random) -> None:
+    """Some tables, some claims, and what happens to them."""
+    draw = Draw(random)
+    world.reset()
+    try:
+        world.run("BEGIN")
+        for _ in range(draw.number(2, 6)):
+            world.statement(draw)
+        world.commit(world.state)
+        for _ in range(draw.number(1, 3)):
+            world.run("BEGIN")
+            before = world.state
+            world.hand_in(draw)
+            world.commit(before)
+            world.compare()
+        for _ in range(draw.number(1, 8)):
+            world.transaction(draw)
+    except BaseException:
+        note("\n" + "\n".join(world.transcript))
+        raise
+
+
+def seeds(shard: int) -> Iterator[int]:
+    """One seed, always the same; or new ones until the time is over."""
+    if not SECONDS:
+        yield FIRST_SEED + shard
+        return
+    until = time.monotonic() + SECONDS
+    for number in itertools.count(FIRST_SEED + shard, SHARDS):
+        if time.monotonic() > until:
+            return
+        yield number
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_the_engine_says_what_the_model_says(world: World, shard: int) -> None:
+    for number in seeds(shard):
+        print(f"again: FUZZ_SEED={number - shard} FUZZ_EXAMPLES={EXAMPLES}", flush=True)
+        configured = settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink] if SHRINK else [Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        randoms = st.randoms(note_method_calls=False, use_true_random=not SHRINK)
+        seed(number)(configured(given(random=randoms)(lambda random: tell_story(world, random))))()
+    print(*(f"{count} {what}" for what, count in world.outcomes.most_common()), sep=", ")
