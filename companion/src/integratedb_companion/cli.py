@@ -20,7 +20,25 @@ class Entry(NamedTuple):
 
 #: The attribute of the module that is the command is called as the command itself.
 COMMANDS = {
-    "daemon": Entry("Run", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
+    "init": Entry("Set up", "commands.setup", "Install the extension, or say what is missing."),
+    "completion": Entry("Set up", "commands.completion", "Print the completion script for a shell."),
+    "stakeholder": Entry("Applications", "commands.stakeholders", "add, list, rename, rotate, drop."),
+    "claim": Entry("Applications", "commands.specifications", "Hand in what a stakeholder depends on."),
+    "notify": Entry("Applications", "commands.specifications", "Hand in what a stakeholder is told of."),
+    "access": Entry("Applications", "commands.operation", "List what a stakeholder can really read."),
+    "preview": Entry("Migrations", "commands.migrations", "Say who would be hurt by statements."),
+    "dependents": Entry("Migrations", "commands.migrations", "Say who depends on a table or column."),
+    "unmet": Entry("Migrations", "commands.migrations", "List the claims that are not satisfied."),
+    "sync": Entry("Migrations", "commands.migrations", "Let the claims follow the database."),
+    "check": Entry("Migrations", "commands.check", "Try pending migrations on a throw-away Postgres."),
+    "plan": Entry("Contracts as code", "commands.contracts", "Show what applying contracts would change."),
+    "apply": Entry("Contracts as code", "commands.contracts", "Make the database agree with contracts."),
+    "export": Entry("Contracts as code", "commands.contracts", "Write the present state as contracts."),
+    "lint": Entry("Contracts as code", "commands.contracts", "Check contracts without a database."),
+    "schema": Entry("Contracts as code", "commands.contracts", "Print the JSON Schema of a contract."),
+    "status": Entry("Operation", "commands.operation", "Show how things stand."),
+    "log": Entry("Operation", "commands.operation", "Print the audit log of schema changes."),
+    "daemon": Entry("Operation", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
 }
 
 
@@ -49,7 +67,15 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="integratedb-companion", prog_name="integratedb")
 def main() -> None:
-    """The command line of a Postgres database with the IntegrateDB extension."""
+    """Several applications share one Postgres database without breaking each other.
+
+    Every command calls the functions of the extension; -h after a command shows examples. The database is found as psql
+    finds it: --dsn, -d, or PGHOST, PGDATABASE, PGSERVICE and their like.
+
+    \b
+    Exit status: 0 done; 1 refused, unmet, or somebody would be hurt; 2 wrong
+    usage; 3 plan: there are changes; 5 no connection.
+    """
 
 
 if __name__ == "__main__":

@@ -1,0 +1,303 @@
+"""A throw-away Postgres: of the binaries on this machine, or in a container; gone when the check is over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from .model import UnableError
+
+USER = "integratedb_check"
+START_S = 60
+
+#: The log is read back for what the server said to sessions that did not pass it on.
+SETTINGS = {
+    "wal_level": "logical",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_locks_per_transaction": "256",
+    "max_prepared_transactions": "10",
+    "password_encryption": "scram-sha-256",
+    "logging_collector": "on",
+    "log_destination": "jsonlog",
+    "log_directory": "log",
+    "log_filename": "server",
+    "log_rotation_age": "0",
+    "log_rotation_size": "0",
+    "log_min_messages": "warning",
+    "log_error_verbosity": "default",
+    "lc_messages": "C",
+}
+LOG = "log/server.json"
+
+
+class Postgres(ABC):
+    """A server that is there between `start` and `stop`; only who knows the password gets in."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.password = secrets.token_urlsafe(24)
+        self.port = 0
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, with the database. Error: UnableError."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it and remove everything."""
+
+    @property
+    def programs(self) -> Path | None:
+        """Where psql and pg_restore of its version are, if that is known."""
+        return None
+
+    @property
+    def dsn(self) -> str:
+        """How to connect."""
+        return make_conninfo(
+            "", host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname=self.database
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What the commands of the check run in: libpq's variables and DATABASE_URL lead to this server, and only here."""
+        kept = {
+            name: value for name, value in os.environ.items() if not (name.startswith("PG") and name[2:3].isalpha())
+        }
+        path = kept.get("PATH", os.defpath)
+        return {
+            **kept,
+            "PATH": f"{self.programs}{os.pathsep}{path}" if self.programs else path,
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": USER,
+            "PGPASSWORD": self.password,
+            "PGDATABASE": self.database,
+            "DATABASE_URL": f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{quote(self.database, safe='')}",
+        }
+
+    def wait(self, alive: Any) -> None:
+        """Wait until it lets us in. Error: UnableError."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                psycopg.connect(make_conninfo(self.dsn, dbname="postgres"), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as problem:
+                if time.monotonic() > deadline or not alive():
+                    raise UnableError(f"the throw-away Postgres does not start: {str(problem).strip()}") from None
+            time.sleep(0.1)
+
+
+class LocalPostgres(Postgres):
+    """Of binaries on this machine. Postgres refuses to run as root, so root runs it as another user."""
+
+    def __init__(self, database: str, programs: Path) -> None:
+        super().__init__(database)
+        self._programs = programs
+        self._home: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = _unprivileged_user() if os.geteuid() == 0 else None
+
+    @property
+    def programs(self) -> Path:
+        return self._programs
+
+    def start(self) -> None:
+        self._home = home = Path(tempfile.mkdtemp(prefix="integratedb-check-", dir=_short_directory()))
+        (home / "password").write_text(self.password)
+        if self._owner:
+            for path in (home, home / "password"):
+                os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+        initialised = self._run(
+            "initdb", f"--pgdata={home}/data", f"--username={USER}", "--auth=scram-sha-256", "--encoding=UTF8",
+            f"--pwfile={home}/password", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        (home / "password").unlink()
+        if initialised.returncode:
+            raise UnableError(f"initdb failed: {initialised.stderr.decode(errors='replace').strip()}")
+        # A port is free until somebody takes it, so the server itself finds out.
+        for _ in range(5):
+            self.port = _free_port()
+            self._launch(home)
+            with contextlib.suppress(_EndedError):
+                self.wait(self._alive)
+                self._create_database()
+                return
+        raise UnableError(f"the throw-away Postgres does not start: {self._said()}")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            # SIGQUIT: what is in it is thrown away.
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(3)
+            self._process.wait()
+        if self._home is not None:
+            shutil.rmtree(self._home, ignore_errors=True)
+
+    def _launch(self, home: Path) -> None:
+        settings = SETTINGS | {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(home)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (home / "start").open("wb") as output:
+            self._process = subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", f"{home}/data", "-p", str(self.port), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+                **self._as_owner(),
+            )
+
+    def _alive(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise _EndedError
+        return True
+
+    def _create_database(self) -> None:
+        from psycopg import sql
+
+        if self.database in ("postgres", "template1"):
+            return
+        conninfo = make_conninfo(self.dsn, dbname="postgres")
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+
+    def _said(self) -> str:
+        return (self._home / "start").read_text(errors="replace").strip()[-1000:] if self._home else ""
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [str(self._programs / program), *arguments], check=False, capture_output=True, cwd="/", **self._as_owner()
+        )
+
+    def _as_owner(self) -> dict[str, Any]:
+        if self._owner is None:
+            return {}
+        return {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []}
+
+
+class _EndedError(Exception):
+    """The server has ended instead of starting."""
+
+
+class DockerPostgres(Postgres):
+    """In a container of an image that has the extension; it is removed with the check."""
+
+    def __init__(self, database: str, image: str) -> None:
+        super().__init__(database)
+        self.image = image
+        self._container = ""
+
+    def start(self) -> None:
+        # The password is handed over in the environment: a command line can be seen by everybody.
+        environment = os.environ | {
+            "POSTGRES_PASSWORD": self.password,
+            "POSTGRES_USER": USER,
+            "POSTGRES_DB": self.database,
+        }
+        variables = [part for name in ("PASSWORD", "USER", "DB") for part in ("-e", f"POSTGRES_{name}")]
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        self._container = self._docker(
+            "run", "--detach", "--rm", "--publish", "127.0.0.1::5432", *variables, self.image, "postgres", *settings,
+            environment=environment,
+        )  # fmt: skip
+        self.port = int(self._docker("port", self._container, "5432/tcp").splitlines()[0].rpartition(":")[2])
+        self.wait(self._alive)
+
+    def stop(self) -> None:
+        if self._container:
+            subprocess.run(["docker", "rm", "--force", "--volumes", self._container], check=False, capture_output=True)
+
+    def _alive(self) -> bool:
+        return self._docker("inspect", "--format", "{{.State.Running}}", self._container) == "true"
+
+    def _docker(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        try:
+            done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True, env=environment)
+        except FileNotFoundError:
+            raise UnableError("there is no program docker", "Install it, or leave --docker out.") from None
+        if done.returncode:
+            raise UnableError(f"docker {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def running(postgres: Postgres) -> Iterator[Postgres]:
+    """The server, for the length of the block."""
+    try:
+        postgres.start()
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+def find_programs(given: str | None) -> Path:
+    """Where the server's programs are: as told, by PG_CONFIG, by PATH, or where distributions put them; the newest there.
+
+    Error: UnableError.
+    """
+    if given is not None:
+        if _has_server(Path(given)):
+            return Path(given)
+        raise UnableError(f"{given} has no initdb and postgres")
+    for directory in _candidates():
+        if _has_server(directory):
+            return directory
+    raise UnableError(
+        "no Postgres server is installed here",
+        "Debian, Ubuntu: apt-get install postgresql. Or name the directory of initdb by --bindir, or an image by --docker.",
+    )
+
+
+def _candidates() -> Iterator[Path]:
+    config = shutil.which(os.environ.get("PG_CONFIG") or "pg_config")
+    if config is not None:
+        told = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
+        if told.returncode == 0:
+            yield Path(told.stdout.strip())
+    in_path = shutil.which("initdb")
+    if in_path is not None:
+        yield Path(in_path).parent
+    found = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
+    yield from sorted(
+        found, key=lambda path: float("".join(c for c in path.parent.name if c in "0123456789.") or 0), reverse=True
+    )
+
+
+def _has_server(directory: Path) -> bool:
+    return all(os.access(directory / program, os.X_OK) for program in ("initdb", "postgres"))
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise UnableError("Postgres refuses to run as root, and there is neither a user postgres nor nobody")
+
+
+def _short_directory() -> str:
+    """A directory for sockets: their paths are limited to some 100 bytes."""
+    return tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"  # noqa: S108
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

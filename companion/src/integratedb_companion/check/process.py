@@ -1,0 +1,79 @@
+"""Runs what the user gave: shell commands, scripts and dumps, with the throw-away server in their environment."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from .dumps import is_archive
+from .model import UnableError
+from .postgres import Postgres
+
+PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file")
+
+#: psql reads a script as it is, whatever its encoding; it only passes through here.
+ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
+
+
+class Runner:
+    """Runs one thing after another; what they print goes to `say` as it comes, and is kept for the report."""
+
+    def __init__(self, postgres: Postgres, say: Callable[[str], None]) -> None:
+        self._environment, self._say = postgres.environment(), say
+
+    def run(self, command: str, said: list[str]) -> None:
+        """A script (*.sql) by psql, up to its first error; else a command by the shell. Error: UnableError."""
+        path = Path(command)
+        if path.is_file() and path.suffix == ".sql":
+            self._process([*PSQL, command], command, said)
+        else:
+            self._process(["/bin/sh", "-c", command], command, said)
+
+    def run_text(self, text: str, name: str, said: list[str]) -> None:
+        """The text of a script or dump by psql. Error: UnableError."""
+        with _temporary(text) as file:
+            self._process([*PSQL, "-"], name, said, file)
+
+    def as_sql(self, path: Path) -> str:
+        """A script or dump as text; pg_restore reads the other formats. Error: UnableError."""
+        if not is_archive(path):
+            return path.read_text(**ENCODING)
+        command = ["pg_restore", "--file=-", str(path)]
+        done = subprocess.run(command, check=False, capture_output=True, env=self._environment, **ENCODING)
+        if done.returncode:
+            raise UnableError(f"pg_restore cannot read {path}: {done.stderr.strip()}")
+        return str(done.stdout)
+
+    def _process(self, command: list[str], name: str, said: list[str], file: IO[bytes] | None = None) -> None:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=file or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=self._environment,
+            )
+        except FileNotFoundError:
+            hint = f"There is no program {command[0]}. Debian, Ubuntu: apt-get install postgresql-client."
+            raise UnableError(hint) from None
+        with process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                self._say(line.rstrip("\n"))
+        if process.returncode:
+            raise UnableError(f"exit status {process.returncode}: {name}")
+
+
+@contextmanager
+def _temporary(text: str) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode(**ENCODING))
+        file.seek(0)
+        yield file

@@ -1,0 +1,233 @@
+"""The check itself: base, contracts, migrations, and then the state that they leave, and what the server logged meanwhile.
+
+The setting `enforcement` is `explicit` while the migrations run: each that would be refused goes through with a warning, so
+that one run tells of all of them. The warnings are read from the server's log, because a tool may swallow them, and because
+a later migration may repair what an earlier one broke; production refuses the earlier one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+
+from ..commands.database import Database, opened
+from ..commands.setup import preflight
+from ..contracts.model import Contract, Finding
+from ..contracts.reading import files_in, read_contracts
+from ..contracts.reconcile import Reconciliation
+from ..contracts.variables import for_daemon
+from .dumps import missing_roles
+from .model import Break, Report, Step, UnableError
+from .postgres import LOG, Postgres
+from .process import Runner
+from .server_log import Refusal, refusals
+
+#: As much of a command's output goes into a report.
+KEPT_CHARACTERS = 4000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be tried: each of base and migrations is a file or a shell command."""
+
+    base: tuple[str, ...]
+    contracts: Path | None
+    migrations: tuple[str, ...]
+
+
+class StepFailedError(Exception):
+    """A step failed; what it said is in the report."""
+
+
+class Check:
+    """One check, on a server that runs."""
+
+    def __init__(self, plan: Plan, postgres: Postgres, report: Report, say: Say) -> None:
+        self.plan, self.postgres, self.report, self.say = plan, postgres, report, say
+        self.runner = Runner(postgres, say)
+        self.contracts: dict[str, Contract] = {}
+
+    def run(self) -> None:
+        """Run the steps; the first that fails is the last, but what the migrations left is always looked at."""
+        try:
+            with self._step("base") as said:
+                self._base(said)
+            with self._step("contracts"):
+                self._contracts()
+        except StepFailedError:
+            return
+        known = self._unmet()
+        self.report.notes += [f"Unmet in the base already: {entry[0]} ({entry[1]}): {entry[3]}" for entry in known]
+        events, position = self._events(), self._log_size()
+        with suppress(StepFailedError), self._step("migrations") as said:
+            for command in self.plan.migrations:
+                self.runner.run(command, said)
+        self._look(known, position)
+        if self.plan.migrations and self._events() == events:
+            self.report.notes.append(
+                "The migrations changed nothing that could be seen: do they use DATABASE_URL, or PGHOST and its like?"
+            )
+
+    @contextmanager
+    def _step(self, name: Literal["base", "contracts", "migrations"]) -> Iterator[list[str]]:
+        said: list[str] = []
+        begun = time.monotonic()
+        self.say(f"== {name}")
+        ok = False
+        try:
+            yield said
+            ok = True
+        except (UnableError, psycopg.Error) as problem:
+            said.append(f"{problem}\n")
+            self.say(str(problem))
+            raise StepFailedError from None
+        finally:
+            text = "".join(said)[-KEPT_CHARACTERS:]
+            self.report.steps.append(Step(name, ok, round(time.monotonic() - begun, 2), text))
+
+    def _base(self, said: list[str]) -> None:
+        texts = {base: self.runner.as_sql(Path(base)) for base in self.plan.base if Path(base).exists()}
+        created = [role for text in texts.values() for role in missing_roles(text.splitlines())]
+        self._create_roles(["postgres", *created], "".join(texts.values()))
+        for base in self.plan.base:
+            if base in texts:
+                self.runner.run_text(texts[base], base, said)
+            else:
+                self.runner.run(base, said)
+        self._install()
+
+    def _create_roles(self, roles: list[str], script: str) -> None:
+        """Make the roles that a dump expects; postgres as the superuser that it is everywhere."""
+        makes_postgres = "\nCREATE ROLE postgres;" in f"\n{script}"
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
+            existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+            for role in dict.fromkeys(roles):
+                if role == "postgres" and not makes_postgres:
+                    connection.execute("CREATE ROLE postgres SUPERUSER")
+                elif role not in existing and role != "postgres":
+                    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+
+    def _install(self) -> None:
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
+            missing = [check for check in preflight(connection) if check.state == "missing"]
+            if missing:
+                cures = " ".join(check.cure or "" for check in missing)
+                raise UnableError(f"the throw-away Postgres lacks {', '.join(c.name for c in missing)}. {cures}")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS integratedb CASCADE")
+
+    def _contracts(self) -> None:
+        with opened(self.postgres.dsn, None) as database:
+            # What a dump brought names objects by the numbers of another server.
+            database.rows("integratedb_sync")
+            if self.plan.contracts is not None:
+                contracts = read_contracts(files_in(self.plan.contracts), for_daemon(os.environ))
+                self.contracts = {contract.stakeholder: contract for contract in contracts}
+                run = Reconciliation(database, contracts, prune=False)
+                with database.connection.transaction():
+                    run.run()
+                self.report.breaks += [self._not_met(finding) for finding in run.findings]
+            self.report.stakeholders = [row["name"] for row in database.rows("integratedb_stakeholders")]
+            if not self.report.stakeholders:
+                self.report.notes.append("There is no stakeholder, neither in the base nor by a contract.")
+            database.rows("integratedb_configure", setting="enforcement", value="explicit")
+
+    def _not_met(self, finding: Finding) -> Break:
+        more = finding.more
+        return Break(
+            "contracts",
+            str(more.get("stakeholder") or Path(finding.file).stem),
+            str(more.get("kind") or "claims"),
+            f"{finding.message} (before the migrations)",
+            path=more.get("path"),
+            column=more.get("field"),
+            hint="A claim on what a migration brings is an alternative or optional until that has run.",
+            file=finding.file,
+            line=finding.line,
+        )
+
+    def _look(self, known: list[tuple[str, str, str, str]], position: int) -> None:
+        """The claims that are unmet now; and those that were broken on the way, and are met again."""
+        final = self._unmet_rows()
+        for row in final:
+            for problem in row["problems"]:
+                if (row["stakeholder"], row["kind"], problem["path"], problem["message"]) not in known:
+                    self.report.breaks.append(self._break(row["stakeholder"], row["kind"], problem, row["hint"]))
+        told = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
+        for refusal in refusals(self._log(position)):
+            if not _is_told(refusal, told):
+                problem = {"message": f"{refusal.message} ({_ON_THE_WAY[refusal.occasion]})"}
+                self.report.breaks.append(self._break(refusal.stakeholder, refusal.kind, problem, None))
+
+    def _break(self, stakeholder: str, kind: str, problem: dict[str, Any], hint: str | None) -> Break:
+        contract = self.contracts.get(stakeholder)
+        path, column = problem.get("path"), problem.get("field")
+        return Break(
+            "migrations",
+            stakeholder,
+            kind,
+            problem["message"],
+            path=path,
+            column=column,
+            hint=hint,
+            file=contract.file if contract else None,
+            line=contract.line_of_column(kind, path, column) if contract else None,
+        )
+
+    def _unmet(self) -> list[tuple[str, str, str, str]]:
+        rows = self._unmet_rows()
+        return [(row["stakeholder"], row["kind"], p["path"], p["message"]) for row in rows for p in row["problems"]]
+
+    def _unmet_rows(self) -> list[dict[str, Any]]:
+        with self._database() as database:
+            return database.rows("integratedb_unmet_claims", max_results=None)
+
+    def _events(self) -> int:
+        with self._database() as database:
+            return len(database.rows("integratedb_ddl_events", max_results=None))
+
+    def _log_size(self) -> int:
+        with self._database() as database:
+            row = database.connection.execute("SELECT size FROM pg_catalog.pg_stat_file(%s)", (LOG,)).fetchone()
+            return int(row[0]) if row else 0
+
+    def _log(self, position: int) -> str:
+        with self._database() as database:
+            row = database.connection.execute(
+                "SELECT pg_catalog.pg_read_file(%s, %s, size - %s) FROM pg_catalog.pg_stat_file(%s)",
+                (LOG, position, position, LOG),
+            ).fetchone()
+            return str(row[0]) if row else ""
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        with opened(self.postgres.dsn, None) as database:
+            yield database
+
+
+_ON_THE_WAY = {
+    "refused": "on the way; production refuses the transaction that does it",
+    "overridden": "the migration overrides the claim",
+}
+
+
+def _is_told(refusal: Refusal, told: set[tuple[str, str, str]]) -> bool:
+    return any(
+        stakeholder == refusal.stakeholder and kind == refusal.kind and message in refusal.message
+        for stakeholder, kind, message in told
+    )
+
+
+def to_standard_error(line: str) -> None:
+    """Print a line of what is going on."""
+    print(line, file=sys.stderr, flush=True)

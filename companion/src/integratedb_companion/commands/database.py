@@ -1,0 +1,108 @@
+"""A session for one command: every call is a public SQL function, found in the schema that the extension lives in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow, dict_row
+from psycopg.types.json import Jsonb
+
+from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
+from .output import say, styled
+
+CONNECT_TIMEOUT_S = 10
+
+EXTENSION = """
+    SELECT n.nspname, x.extversion
+      FROM pg_catalog.pg_extension AS x
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
+     WHERE x.extname = 'integratedb'
+"""
+
+
+class Database:
+    """A connection in autocommit, and the extension's functions."""
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], schema: str, version: str) -> None:
+        self.connection, self.schema, self.version = connection, schema, version
+
+    @property
+    def name(self) -> str:
+        """The name of the database."""
+        return self.connection.info.dbname
+
+    def rows(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
+        """Call a function by named arguments, documents as objects, and give its rows."""
+        call = sql.SQL("SELECT * FROM {}({})").format(
+            sql.Identifier(self.schema, function),
+            sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(a), sql.Placeholder(a)) for a in arguments),
+        )
+        values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(call, values).fetchall()
+
+    def value(self, function: str, **arguments: Any) -> Any:
+        """Call a function that gives one value."""
+        [row] = self.rows(function, **arguments)
+        return next(iter(row.values()))
+
+
+def parameters(dsn: str, dbname: str | None) -> str:
+    """Put the options together as libpq would; what is wrong with them is said without repeating a password."""
+    try:
+        overriding: dict[str, Any] = {}
+        if dbname is not None:
+            is_conninfo = "=" in dbname or dbname.startswith(("postgresql://", "postgres://"))
+            overriding = dict(conninfo_to_dict(dbname)) if is_conninfo else {"dbname": dbname}
+        given = conninfo_to_dict(dsn, **overriding)
+    except psycopg.Error as problem:
+        why = re.sub(r'"[^"]*"', '"..."', str(problem)).strip()
+        raise CommandError(f"the connection string cannot be read: {why}", status=STATUS_USAGE) from None
+    defaults = {"application_name": "integratedb"}
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        defaults["connect_timeout"] = str(CONNECT_TIMEOUT_S)
+    return make_conninfo("", **{**defaults, **given})
+
+
+def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
+    """Connect; what the server says beside its results goes to standard error."""
+    try:
+        connection = psycopg.connect(parameters(dsn, dbname), autocommit=True)
+    except psycopg.OperationalError as problem:
+        raise CommandError(
+            f"cannot connect: {str(problem).strip()}",
+            status=STATUS_NO_CONNECTION,
+            hint="--dsn, -d, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
+            "say where the database is; ~/.pgpass has passwords.",
+        ) from None
+    connection.add_notice_handler(_show_notice)
+    return connection
+
+
+def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
+    severity = notice.severity_nonlocalized or "NOTICE"
+    color = "yellow" if severity == "WARNING" else None
+    say(f"{styled(severity, fg=color, bold=True)}: {styled(notice.message_primary or '')}", err=True)
+    for label, text in (("DETAIL", notice.message_detail), ("HINT", notice.message_hint)):
+        if text:
+            say(f"{styled(label, bold=True)}: {styled(text)}", err=True)
+
+
+@contextmanager
+def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
+    """A session on a database that has the extension; it ends with the block."""
+    with connect(dsn, dbname) as connection:
+        found = connection.execute(EXTENSION).fetchone()
+        if found is None:
+            raise CommandError(
+                f"the extension is not installed in database {connection.info.dbname}",
+                hint="integratedb init installs it, or says what is missing.",
+            )
+        yield Database(connection, schema=found[0], version=found[1])

@@ -1,0 +1,124 @@
+"""`integratedb preview`, `unmet`, `sync` and `dependents`: what whoever migrates asks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..contracts.reading import read_text
+from .database import opened
+from .framework import STATUS_REFUSED, command, connected, json_output
+from .output import print_json, print_table, say, styled
+
+
+@command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@connected
+@json_output
+def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
+
+    They run with your own rights, and the locks that they take are held until that is over. Leave BEGIN and COMMIT out,
+    and what cannot run in a transaction. Exit status 1 when somebody would be hurt.
+
+    \b
+    Examples:
+      integratedb preview migrations/0042_rename_email.sql
+      echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
+    """
+    statements = sys.stdin.read() if file == "-" else read_text(Path(file))
+    with opened(dsn, dbname) as database:
+        rows = database.rows("integratedb_preview_migration", ddl=statements)
+    _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
+
+
+@command()
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.  [all]")
+@connected
+@json_output
+def unmet(limit: int | None, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """List the claims that the database does not satisfy. Exit status 1 when there are some.
+
+    \b
+    Example, as a health check:
+      integratedb unmet > /dev/null || alert "claims are unmet"
+    """
+    with opened(dsn, dbname) as database:
+        rows = database.rows("integratedb_unmet_claims", max_results=limit)
+    _show_unmet(rows, as_json=as_json, none="Every claim is met.", some="unmet")
+
+
+@command()
+@connected
+@json_output
+def sync(dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Take the database as it is for the truth, where the specifications allow it.
+
+    Claims by "*" follow the tables, privileges that were revoked come back. A named claim is never excused: what is unmet
+    stays so, with a warning.
+
+    \b
+    Example, after a restore:
+      integratedb sync && integratedb unmet
+    """
+    with opened(dsn, dbname) as database:
+        database.rows("integratedb_sync")
+    if as_json:
+        print_json({"synced": True})
+    else:
+        say("The claims follow the database as it is now.")
+
+
+@command()
+@click.argument("path")
+@click.argument("field", required=False)
+@connected
+@json_output
+def dependents(path: str, field: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Say who depends on a table, or on a column of it.
+
+    \b
+    Examples:
+      integratedb dependents shop.customers
+      integratedb dependents shop.customers email
+    """
+    with opened(dsn, dbname) as database:
+        rows = database.rows("integratedb_dependents", path=path, field=field)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(["stakeholder", "kind", "dependency"], [list(row.values()) for row in rows])
+    else:
+        say("Nobody.")
+
+
+def _show_unmet(rows: list[dict[str, Any]], *, as_json: bool, none: str, some: str) -> None:
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        say(styled(none, fg="green"))
+    else:
+        print_unmet(rows)
+        count = len(rows)
+        say()
+        say(styled(f"{count} {'claim' if count == 1 else 'claims'} {some}.", fg="red", bold=True))
+    if rows:
+        raise click.exceptions.Exit(STATUS_REFUSED)
+
+
+def print_unmet(rows: list[dict[str, Any]]) -> None:
+    """A line a problem, and below it what each side can do."""
+    problems = [(row, problem) for row in rows for problem in row["problems"]]
+    print_table(
+        ["stakeholder", "kind", "path", "field", "problem"],
+        [
+            [row["stakeholder"], row["kind"], problem["path"], problem["field"], problem["message"]]
+            for row, problem in problems
+        ],
+    )
+    say()
+    for hint in dict.fromkeys(row["hint"] for row in rows):
+        say(styled(hint))

@@ -1,0 +1,55 @@
+"""Whether contracts have the shape that the JSON Schema asks for: no database is needed, so an editor's hook can run it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .model import Contract, Document, Finding, Steps
+from .schema import contract_schema
+
+
+def check_shapes(contracts: list[Contract]) -> list[Finding]:
+    """What the schema refuses in them, in the order of the lines."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(contract_schema())
+    findings = []
+    for contract in contracts:
+        document: Document = {"stakeholder": contract.stakeholder}
+        document |= {"claims": contract.claims, "notifications": contract.notifications}
+        for error in validator.iter_errors(document):
+            steps: Steps = tuple(error.absolute_path)
+            findings += [Finding(text, contract.file, contract.line(where)) for text, where in _explain(error, steps)]
+    return sorted(set_of(findings), key=lambda finding: (finding.file, finding.line))
+
+
+def set_of(findings: list[Finding]) -> list[Finding]:
+    """The findings, each once."""
+    return list({(finding.file, finding.line, finding.message): finding for finding in findings}.values())
+
+
+def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
+    """The words for an error: the schema's titles say what would be right. A value is shown unless it may be a secret."""
+    title = error.schema.get("title", "what is allowed here")
+    match error.validator:
+        case "required":
+            return [(f'{title} needs "{key}"', steps) for key in error.validator_value if key not in error.instance]
+        case "additionalProperties":
+            allowed = error.schema["properties"]
+            return [
+                (f'"{key}" is not allowed in {title}; allowed: {", ".join(allowed)}', (*steps, key))
+                for key in error.instance
+                if key not in allowed
+            ]
+        case "minItems":
+            return [(f"it is empty; expected {title}", steps)]
+        case _ if steps[-1:] in (("secret",), ("url",)):
+            return [(f"the text is not {title}", steps)]
+        case _:
+            return [(f"{_shown(error.instance)} is not {title}", steps)]
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."

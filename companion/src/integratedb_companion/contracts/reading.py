@@ -1,0 +1,96 @@
+"""Contracts from a directory: every file is read, and everything that is wrong with any of them is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .model import KINDS, Contract, Document, Finding, UnusableContractsError
+from .variables import Lookup, interpolate
+from .yaml_source import read
+
+SUFFIXES = (".yaml", ".yml")
+KEYS = ("stakeholder", *KINDS)
+EMPTY: Document = {"match": []}
+
+
+def files_in(directory: Path) -> list[Path]:
+    """The contracts of a directory, by name; hidden files and other files are none."""
+    if not directory.is_dir():
+        raise UnusableContractsError([Finding("there is no such directory", str(directory))])
+    found = [path for path in directory.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]
+    if not found:
+        raise UnusableContractsError([Finding("there is no contract (*.yaml) in it", str(directory))])
+    return sorted(found)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Error: UnusableContractsError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise UnusableContractsError([Finding(problem.strerror or str(problem), str(path))]) from None
+    except UnicodeDecodeError:
+        raise UnusableContractsError([Finding("it is not UTF-8", str(path))]) from None
+
+
+def read_contracts(paths: Iterable[Path], lookup: Lookup) -> list[Contract]:
+    """The contracts in these files, by stakeholder. Error: UnusableContractsError with all that is wrong."""
+    contracts: dict[str, Contract] = {}
+    findings: list[Finding] = []
+    for path in paths:
+        try:
+            contract = parse(read_text(path), str(path), lookup)
+        except UnusableContractsError as problem:
+            findings += problem.findings
+            continue
+        other = contracts.setdefault(contract.stakeholder, contract)
+        if other is not contract:
+            line = contract.line(("stakeholder",))
+            findings.append(Finding(f"{contract.stakeholder} has a contract already, in {other.file}", str(path), line))
+    if findings:
+        raise UnusableContractsError(findings)
+    return [contracts[name] for name in sorted(contracts)]
+
+
+def parse(text: str, file: str, lookup: Lookup) -> Contract:
+    """The contract that a file says. Error: UnusableContractsError."""
+    value, lines = read(text, file)
+    if not isinstance(value, dict):
+        raise UnusableContractsError(
+            [Finding("a contract is an object with stakeholder, claims and notifications", file)]
+        )
+    value, findings = interpolate(value, lookup, file, lines)
+    for key in value:
+        if key not in KEYS:
+            findings.append(Finding(f'unknown key "{key}"; a contract has {", ".join(KEYS)}', file, lines[key,]))
+    name = value.get("stakeholder")
+    if not isinstance(name, str) or not name:
+        line = lines.get(("stakeholder",), 1)
+        findings.append(Finding("a contract needs the name of its stakeholder, as a text", file, line))
+    documents = {}
+    for kind in KINDS:
+        document = value.get(kind)
+        if document is not None and not isinstance(document, dict):
+            findings.append(Finding(f"{kind} is an object with the key match", file, lines[kind,]))
+        documents[kind] = EMPTY if document is None else document
+    if findings:
+        raise UnusableContractsError(findings)
+    return Contract(str(name), documents["claims"], _whole(documents["notifications"]), file, lines)
+
+
+def _whole(notifications: Document) -> Document:
+    """A file says everything: channels that it leaves out are not there, where integratedb_notify() would keep them."""
+    return notifications if "channels" in notifications else {**notifications, "channels": []}
+
+
+def read_document(text: str, file: str, lookup: Lookup) -> tuple[Any, Contract]:
+    """A single specification, for the commands that hand in one; the contract has the lines, for messages."""
+    value, lines = read(text, file)
+    value, findings = interpolate(value, lookup, file, lines)
+    if findings:
+        raise UnusableContractsError(findings)
+    placed = {(kind, *steps): line for kind in KINDS for steps, line in lines.items()}
+    document = value if isinstance(value, dict) else {}
+    return value, Contract("", document, document, file, placed)

@@ -1,0 +1,80 @@
+"""The JSON Schema of a contract, by which editors complete one: made of the extension's schemas, so no rule lives twice.
+
+``python -m integratedb_companion.contracts.schema plpython/integratedb FILE...`` writes it; a test says when that is due.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from .model import KINDS
+
+FILE = "contract.schema.json"
+
+_TEXTS = {
+    "claims": "What the stakeholder depends on and may read: a specification as integratedb_claim() takes it.",
+    "notifications": "What row changes it is told of, and where: a specification as integratedb_notify() takes it. "
+    "A channel that the file leaves out is not there.",
+}
+
+
+def contract_schema() -> dict[str, Any]:
+    """The schema as it is shipped."""
+    text = resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def build(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Put the schemas of the kinds of specification together, their definitions under names of their own."""
+    definitions: dict[str, Any] = {}
+    properties: dict[str, Any] = {
+        "stakeholder": {
+            "title": "the name of a stakeholder",
+            "description": "The name of the application, of its role and of its schema: 1 to 32 of a to z, 0 to 9 and _, "
+            "not beginning with a digit.",
+            "type": "string",
+            "pattern": "^[a-z_][a-z0-9_]{0,31}$",
+        }
+    }
+    for kind in KINDS:
+        whole = _moved(schemas[kind], kind)
+        definitions |= {f"{kind}_{name}": definition for name, definition in whole.pop("$defs").items()}
+        del whole["$schema"]
+        properties[kind] = {**whole, "title": f"a specification of {kind}", "description": _TEXTS[kind]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "a contract",
+        "description": "A stakeholder of a database with IntegrateDB, as integratedb apply makes it. ${NAME} in a text "
+        "stands for an environment variable.",
+        "type": "object",
+        "required": ["stakeholder"],
+        "properties": properties,
+        "additionalProperties": False,
+        "$defs": definitions,
+    }
+
+
+def _moved(part: Any, kind: str) -> Any:
+    if isinstance(part, dict):
+        moved = {key: _moved(entry, kind) for key, entry in part.items()}
+        if isinstance(moved.get("$ref"), str):
+            moved["$ref"] = moved["$ref"].replace("#/$defs/", f"#/$defs/{kind}_")
+        return moved
+    return [_moved(entry, kind) for entry in part] if isinstance(part, list) else part
+
+
+def main(source: str, *targets: str) -> None:
+    """Write the schema from the extension's."""
+    schemas = {kind: json.loads(Path(source, f"{kind}.schema.json").read_text(encoding="utf-8")) for kind in KINDS}
+    text = json.dumps(build(schemas), indent=2, ensure_ascii=False) + "\n"
+    for target in targets:
+        Path(target).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,66 @@
+"""`${NAME}` in a contract stands for an environment variable, so that no secret is in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .model import Finding, Steps
+
+_PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: Gives the value of a variable, or None for one that is not set; told whether it is all of the text.
+Lookup = Callable[[str, bool], str | None]
+
+
+def environment(variables: Mapping[str, str]) -> Lookup:
+    """Variables that must be set: an empty one counts as not set, because an empty secret is none."""
+    return lambda name, _: variables.get(name) or None
+
+
+def for_daemon(variables: Mapping[str, str]) -> Lookup:
+    """Variables that need not be set, where no secret is used: the daemon's `env:NAME` is well formed in their place."""
+    return lambda name, alone: variables.get(name) or (f"env:{name}" if alone else "unset")
+
+
+def escape(text: str) -> str:
+    """Give a text that is read back as it is."""
+    return text.replace("${", "$${")
+
+
+def interpolate(
+    value: Any, lookup: Lookup, file: str, lines: Mapping[Steps, int], steps: Steps = ()
+) -> tuple[Any, list[Finding]]:
+    """Replace the variables in all texts; the keys stay. What cannot be replaced is told by file and line."""
+    findings: list[Finding] = []
+
+    def replaced(text: str, where: Steps) -> str:
+        def one(found: re.Match[str]) -> str:
+            if found[0] == "$${":
+                return "${"
+            name = found["name"]
+            if name is None or not _NAME.fullmatch(name):
+                shown = found[0] if name is not None else "${ without }"
+                findings.append(
+                    Finding(f"{shown} is not a variable such as ${{NAME}}; $${{ stands for ${{", file, lines[where])
+                )
+                return ""
+            known = lookup(name, found[0] == text)
+            if known is None:
+                findings.append(Finding(f"the environment variable {name} is not set", file, lines[where]))
+            return known or ""
+
+        return _PLACEHOLDER.sub(one, text)
+
+    def walk(part: Any, where: Steps) -> Any:
+        if isinstance(part, str):
+            return replaced(part, where)
+        if isinstance(part, dict):
+            return {key: walk(entry, (*where, key)) for key, entry in part.items()}
+        if isinstance(part, list):
+            return [walk(entry, (*where, index)) for index, entry in enumerate(part)]
+        return part
+
+    return walk(value, steps), findings

@@ -1,0 +1,82 @@
+"""Credentials in HashiCorp Vault's key-value store, version 2: one secret a stakeholder, under a path."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import hvac
+import requests
+from hvac.exceptions import VaultError
+
+from .credentials import Credentials, CredentialsError
+
+TIMEOUT_S = 15
+
+
+class VaultTarget:
+    """Writes MOUNT/PATH/STAKEHOLDER; VAULT_ADDR, VAULT_TOKEN (or ~/.vault-token), VAULT_NAMESPACE and VAULT_CACERT hold."""
+
+    def __init__(self, client: Any, mount: str, path: str) -> None:
+        self.client, self.mount, self.path = client, mount, path
+        self.written: list[tuple[str, int]] = []
+
+    @classmethod
+    def from_environment(cls, where: str) -> VaultTarget:
+        """The target at MOUNT/PATH. Error: CredentialsError when it, the address or the token is missing."""
+        mount, _, path = where.strip("/").partition("/")
+        if not mount or not path:
+            raise CredentialsError("vault: needs a mount and a path, as in vault:secret/integratedb")
+        if not os.environ.get("VAULT_ADDR"):
+            raise CredentialsError("vault: the environment variable VAULT_ADDR is not set")
+        # hvac reads the variables that Vault's own command reads, and ~/.vault-token.
+        client = hvac.Client(timeout=TIMEOUT_S, namespace=os.environ.get("VAULT_NAMESPACE") or None)
+        if not client.token:
+            raise CredentialsError("vault: neither VAULT_TOKEN nor ~/.vault-token is there")
+        return cls(client, mount, path)
+
+    def __str__(self) -> str:
+        return f"Vault, {self.mount}/{self.path}"
+
+    def prepare(self) -> None:
+        """See whether Vault answers, and knows the token."""
+        try:
+            known = self.client.is_authenticated()
+        except (VaultError, requests.RequestException) as problem:
+            raise CredentialsError(f"{self}: {_why(problem)}") from None
+        if not known:
+            raise CredentialsError(f"{self}: permission denied: the token is not known, or has expired")
+
+    def write(self, credentials: list[Credentials]) -> None:
+        """Write a new version of each secret; when one cannot be written, those before it are taken back."""
+        for entry in credentials:
+            path = f"{self.path}/{entry.stakeholder}"
+            try:
+                answer = self.client.secrets.kv.v2.create_or_update_secret(
+                    path=path, secret=entry.fields(), mount_point=self.mount
+                )
+            except (VaultError, requests.RequestException) as problem:
+                self.undo()
+                raise CredentialsError(f"{self}/{entry.stakeholder}: {_why(problem)}") from None
+            self.written.append((path, answer["data"]["version"]))
+
+    def undo(self) -> None:
+        """Destroy the versions that were written: versions before them stay."""
+        failed = None
+        for path, version in self.written:
+            try:
+                self.client.secrets.kv.v2.destroy_secret_versions(path=path, versions=[version], mount_point=self.mount)
+            except (VaultError, requests.RequestException) as problem:
+                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_why(problem)}"
+        self.written.clear()
+        if failed:
+            raise CredentialsError(failed)
+
+
+def _why(problem: Exception) -> str:
+    """One line, without the request: it holds the secret."""
+    if isinstance(problem, VaultError):
+        errors = ", ".join(str(error) for error in problem.errors or ())
+        return errors or f"Vault refused ({type(problem).__name__})"
+    reason = getattr(problem.args[0], "reason", None) if problem.args else None
+    return f"Vault cannot be reached ({type(problem).__name__}{f': {reason}' if reason else ''})"

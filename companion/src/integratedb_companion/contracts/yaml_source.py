@@ -1,0 +1,150 @@
+"""YAML in and out: values with the line that each stands on, by the rules of YAML 1.2, in which `no` is a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from .model import Finding, Steps, UnusableContractsError
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+#: Aliases may name a large part many times; nobody writes so much by hand.
+MAX_VALUES = 200_000
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own way to say it
+
+
+_SCALARS = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]{1,100}", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]{1,4})?",
+        list("-+.0123456789"),
+    ),
+}
+for _name, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+class _Reader:
+    """Walks the nodes of one document; PyYAML gives them their places, and the plain values lose them."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[Steps, int] = {}
+
+    def fail(self, message: str, node: Any) -> UnusableContractsError:
+        return UnusableContractsError([Finding(message, self.file, node.start_mark.line + 1)])
+
+    def value(self, node: Any, steps: Steps) -> Any:
+        self.lines.setdefault(steps, node.start_mark.line + 1)
+        if len(self.lines) > MAX_VALUES:
+            raise self.fail(f"there are more than {MAX_VALUES} values in it", node)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, steps)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(entry, (*steps, index)) for index, entry in enumerate(node.value)]
+        return self.scalar(node)
+
+    def mapping(self, node: Any, steps: Steps) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key, str):
+                raise self.fail("a key must be a text", key_node)
+            if key == "<<":
+                raise self.fail("merge keys (<<) are not understood; an alias (*name) of a whole value is", key_node)
+            if key in result:
+                raise self.fail(f'the key "{key}" stands twice', key_node)
+            self.lines[*steps, key] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, (*steps, key))
+        return result
+
+    def scalar(self, node: Any) -> Any:
+        text: str = node.value
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case tag:
+                raise self.fail(f"the tag {tag} is not understood", node)
+
+
+def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
+    """Read one document, JSON included. Error: UnusableContractsError with the line."""
+    reader = _Reader(file)
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return (None if node is None else reader.value(node, ())), reader.lines
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        said = problem.problem or problem.context or "it is not YAML"
+        if said == "but found another document":
+            said = "there is a second document in the file; a contract is a file of its own"
+        raise UnusableContractsError([Finding(said, file, mark.line + 1 if mark else 1)]) from None
+    except yaml.YAMLError as problem:
+        raise UnusableContractsError([Finding(" ".join(str(problem).split()), file)]) from None
+    except RecursionError:
+        raise UnusableContractsError([Finding("it is nested too deeply, or an alias contains itself", file)]) from None
+    finally:
+        loader.dispose()
+
+
+class _Flow(list[Any]):
+    """A list that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents the entries of a list, and repeats what is the same instead of naming it."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    _Flow, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+)
+
+#: The order in which people write keys; jsonb keeps another one.
+_ORDER = ["stakeholder", "claims", "notifications", "match", "path", "name", "type", "fields", "alternatives"]
+_ORDER += ["min_length", "is_nullable", "optional", "events", "url", "secret", "channels"]
+
+
+def write(value: Any) -> str:
+    """Write a value as people would: keys in their usual order, and columns and events on one line."""
+    text: str = yaml.dump(
+        _arranged(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
+    )
+    return text
+
+
+def _arranged(value: Any) -> Any:
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
+        return {
+            key: _Flow(map(_arranged, value[key])) if _is_flow(key, value[key]) else _arranged(value[key])
+            for key in keys
+        }
+    return [_arranged(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _is_flow(key: str, value: Any) -> bool:
+    return isinstance(value, list) and (key == "fields" or all(isinstance(entry, str) for entry in value))
