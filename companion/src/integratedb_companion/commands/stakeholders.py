@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ..contracts.credentials import CredentialsError, Target, issued, target
+from ..contracts.credentials import Credentials, CredentialsError, Target, issued, target
 from ..contracts.handover import handover
 from .database import opened
 from .framework import STATUS_USAGE, CommandError, Group, confirm, connected, json_output
@@ -148,13 +149,19 @@ def _issue(
         [row] = database.rows(function, **arguments)
         credentials = issued(database.connection, row)
         under_way.write([credentials])
-    if chosen is None and not as_json:
-        shown = credentials.fields()
-        print_table(["credential", "value"], list(shown.items()))
+        # Before COMMIT: a password that could not be shown must not become good.
+        _show(credentials, chosen, as_json=as_json)
+        sys.stdout.flush()
+
+
+def _show(credentials: Credentials, chosen: Target | None, *, as_json: bool) -> None:
+    if as_json:
+        shown = (
+            credentials.fields() if chosen is None else {"username": credentials.username, "credentials": str(chosen)}
+        )
+        print_json({"stakeholder": credentials.stakeholder, **shown})
+    elif chosen is None:
+        print_table(["credential", "value"], list(credentials.fields().items()))
         say("This is the only time that the password is shown.", err=True)
-    elif as_json:
-        hidden = {} if chosen is None else {"credentials": str(chosen)}
-        shown = {"username": credentials.username} if chosen is not None else credentials.fields()
-        print_json({"stakeholder": credentials.stakeholder, **shown, **hidden})
     else:
         say(f"The credentials of {credentials.stakeholder} are in {chosen}.")

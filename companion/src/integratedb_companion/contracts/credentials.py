@@ -35,7 +35,9 @@ class Credentials:
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
         database = quote(self.dbname, safe="")
         if self.host.startswith("/"):
-            return f"postgresql://{login}@/{database}?{urlencode({'host': self.host, 'port': self.port})}"
+            return (
+                f"postgresql://{login}@/{database}?{urlencode({'host': self.host, 'port': self.port}, quote_via=quote)}"
+            )
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"postgresql://{login}@{host}:{self.port}/{database}"
 

@@ -47,11 +47,14 @@ class _Reader:
         self.lines.setdefault(steps, node.start_mark.line + 1)
         if len(self.lines) > MAX_VALUES:
             raise self.fail(f"there are more than {MAX_VALUES} values in it", node)
+        tag = node.tag.removeprefix("tag:yaml.org,2002:")
+        if not isinstance(node, yaml.ScalarNode) and tag not in ("map", "seq"):
+            raise self.fail(f"the tag {tag} is not understood", node)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, steps)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(entry, (*steps, index)) for index, entry in enumerate(node.value)]
-        return self.scalar(node)
+        return self.scalar(node, tag)
 
     def mapping(self, node: Any, steps: Steps) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -67,9 +70,9 @@ class _Reader:
             result[key] = self.value(value_node, (*steps, key))
         return result
 
-    def scalar(self, node: Any) -> Any:
+    def scalar(self, node: Any, tag: str) -> Any:
         text: str = node.value
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
+        match tag:
             case "str":
                 return text
             case "null":
@@ -80,7 +83,7 @@ class _Reader:
                 return int(text)
             case "float":
                 return float(text)
-            case tag:
+            case _:
                 raise self.fail(f"the tag {tag} is not understood", node)
 
 

@@ -1,0 +1,171 @@
+"""`integratedb check`: the verdict on pending migrations, whatever their tool says, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.system.command_line.conftest import COMMAND, Place, run
+from tests.system.command_line.test_contracts import FULFILMENT, MAILER
+from tests.system.harness import ROOT
+
+BREAKING = "ALTER TABLE shop.customers DROP COLUMN email;\n"
+
+
+def servers() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("integratedb-check-*"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project's files: the schema that production has, contracts, and a place for migrations."""
+    (tmp_path / "base.sql").write_text("CREATE SCHEMA shop;\n" + (ROOT / "demo/shop.sql").read_text())
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts/mailer.yaml").write_text(MAILER)
+    (tmp_path / "contracts/fulfilment.yaml").write_text(FULFILMENT)
+    return tmp_path
+
+
+@pytest.fixture
+def check(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``check(*migrations, status=0)``: run it on the project; no server may be left."""
+
+    def check(*migrations: str, status: int = 0, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        before = servers()
+        arguments = ["--base", f"{project}/base.sql", "--contracts", f"{project}/contracts", *options]
+        for migration in migrations:
+            arguments += ["--migrations", migration]
+        result = run("check", *arguments)
+        assert result.returncode == status, f"{result.returncode}: {result.stdout}\n{result.stderr}"
+        assert servers() == before
+        return result
+
+    return check
+
+
+def test_a_harmless_migration_passes_without_any_secret(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    migration = 'psql -qc "ALTER TABLE shop.customers ADD COLUMN born date" "$DATABASE_URL"'
+    assert "Nobody would be hurt." in check(migration).stdout
+
+
+def test_a_breaking_one_is_reported_in_every_format(
+    check: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    (project / "0042.sql").write_text(BREAKING)
+    junit = project / "report.xml"
+    result = check(
+        f"{project}/0042.sql", "echo done", status=1, options=("--format", "json", "--format", f"junit:{junit}")
+    )
+    report = json.loads(result.stdout)
+    assert (report["result"], report["stakeholders"]) == ("broken", ["fulfilment", "mailer"])
+    [broken] = report["breaks"]
+    assert (broken["stakeholder"], broken["path"], broken["column"]) == ("mailer", "shop.customers", "email")
+    assert (broken["file"], broken["line"]) == (f"{project}/contracts/mailer.yaml", 6)
+    suite = ElementTree.parse(junit).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("6", "1", "0")
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == ["mailer"]
+
+
+def test_a_tool_that_hides_its_failure_hides_nothing(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    hiding = f'psql -c "{BREAKING.strip()}" > /dev/null 2>&1; true'
+    result = check(hiding, status=1, options=("--format", "github"))
+    [line] = result.stdout.splitlines()
+    assert line.startswith("::error file=")
+    assert ",line=6,title=mailer (claims)::shop.customers.email: expected a column" in line
+
+
+def test_what_breaks_on_the_way_and_is_mended_is_reported_too(
+    check: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    away = 'psql -qc "ALTER TABLE shop.customers RENAME COLUMN email TO mail"'
+    back = 'psql -qc "ALTER TABLE shop.customers RENAME COLUMN mail TO email"'
+    assert "production refuses the transaction" in check(away, back, status=1).stdout
+    assert (
+        "Nobody would be hurt."
+        in check(f"{away.removesuffix(chr(34))}; {back.removeprefix('psql -qc ' + chr(34))}").stdout
+    )
+
+
+def test_migrations_that_fail_or_do_nothing_are_told(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    failed = check("echo no such luck; exit 7", status=1)
+    assert "no such luck" in failed.stderr
+    assert "FAILED  migrations" in failed.stdout
+    assert "changed nothing" in check("true").stdout
+
+
+def test_a_contract_that_does_not_hold_to_begin_with(
+    check: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    (project / "contracts/mailer.yaml").write_text(MAILER.replace("email]", "e_mail]"))
+    shown = check(status=1).stdout
+    assert "contracts/mailer.yaml:6: claims: shop.customers.e_mail: expected a column, found none (before the" in shown
+
+
+def test_what_cannot_be_tried_is_status_2(project: Path) -> None:
+    base = ("--contracts", f"{project}/contracts", "--migrations", "true")
+    assert "FAILED  base" in run("check", "--base", "exit 3", *base).stdout
+    assert run("check", "--bindir", "/nonexistent", *base).returncode == 2
+    assert run("check", "--format", "pdf", *base).returncode == 2
+    assert run("check").returncode == 2
+
+
+def test_a_dump_of_production_is_a_base(place: Place, project: Path) -> None:
+    """With the extension, its stakeholders, their claims, and owners that the throw-away server does not know."""
+    place.run("stakeholder", "add", "reporter")
+    place.run("claim", "reporter", "-", stdin="match: {path: shop.orders, fields: [total]}")
+    dump = project / "production.dump"
+    subprocess.run(
+        ["pg_dump", "--format=custom", f"--file={dump}", place.database],
+        check=True,
+        env=os.environ | place.environment("postgres"),
+    )
+    migration = 'psql -qc "ALTER TABLE shop.orders DROP COLUMN total CASCADE"'
+    result = run("check", "--base", dump, "--migrations", migration, "--format", "json")
+    assert result.returncode == 1, result.stderr
+    [broken] = json.loads(result.stdout)["breaks"]
+    assert (broken["stakeholder"], broken["column"], broken["file"]) == ("reporter", "total", None)
+
+
+def test_a_job_that_is_cancelled_leaves_no_server(project: Path) -> None:
+    before = servers()
+    process = subprocess.Popen(
+        [*COMMAND, "check", "--base", f"{project}/base.sql", "--migrations", "sleep 60"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("== migrations"):
+            break
+    [home] = servers() - before
+    pid = int((home / "data/postmaster.pid").read_text().splitlines()[0])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) != 0
+    process.stderr.close()
+    assert servers() == before
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+IMAGE = os.environ.get("INTEGRATEDB_TEST_IMAGE", "")
+
+
+@pytest.mark.skipif(
+    not IMAGE or shutil.which("docker") is None, reason="INTEGRATEDB_TEST_IMAGE names no image, or there is no docker"
+)
+def test_a_container_serves_as_well(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    result = check(f'psql -qc "{BREAKING.strip()}"', status=1, options=("--docker", IMAGE))
+    assert "shop.customers.email: expected a column" in result.stdout

@@ -1,0 +1,316 @@
+"""Each command against a real server: what it does, prints and ends with."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from integratedb_companion.cli import COMMANDS
+
+from tests.support import refused
+from tests.system.command_line.conftest import Place, run
+
+Stakeholder = Callable[..., str]
+ORDERS = {"path": "shop.orders", "fields": ["id", "total"]}
+ESCAPE = "\x1b["
+
+
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, *(f"stakeholder {verb}" for verb in ("add", "list", "rename", "rotate", "drop"))]
+)
+def test_every_commands_help_teaches_by_example(name: str) -> None:
+    result = run(*name.split(), "--help")
+    assert result.returncode == 0
+    if name not in ("stakeholder", "daemon"):
+        assert re.search(rf"Examples?.*:\n(.*\n)*? +.*integratedb {name}", result.stdout)
+
+
+def test_the_help_loads_no_library_of_any_command() -> None:
+    program = (
+        "import sys; from integratedb_companion.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('psycopg','rich','aiohttp','redis','yaml','hvac','jsonschema') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_stakeholder_comes_logs_in_gets_a_new_name_and_password_and_goes(place: Place) -> None:
+    shown = place.run("stakeholder", "add", "reporter").stdout
+    [password] = re.findall(r"^password +(\S+)$", shown, re.MULTILINE)
+    place.login("reporter", password).close()
+
+    rotated = json.loads(place.run("stakeholder", "rotate", "reporter", "--json").stdout)
+    with refused_login():
+        place.login("reporter", password)
+    place.login("reporter", rotated["password"]).close()
+
+    renamed = json.loads(place.run("stakeholder", "rename", "reporter", "analyst", "--json").stdout)
+    place.login("analyst", renamed["password"]).close()
+    [row] = json.loads(place.run("stakeholder", "list", "--json").stdout)
+    assert (row["name"], row["claims"], row["unmet"]) == ("analyst", 0, 0)
+    assert re.search(r"^analyst +0 +0 +0 +\d{4}-", place.run("stakeholder", "list").stdout, re.MULTILINE)
+
+    assert json.loads(place.run("stakeholder", "drop", "analyst", "--json").stdout)["schema_dropped"] is True
+    assert "There is no stakeholder" in place.run("stakeholder", "list").stdout
+
+
+def refused_login():
+    return pytest.raises(Exception, match="password authentication failed")
+
+
+def test_a_password_can_expire(place: Place) -> None:
+    place.run("stakeholder", "add", "reporter", "--valid-until", "2031-01-01")
+    with place.session() as superuser:
+        assert (
+            superuser.value("SELECT rolvaliduntil::date::text FROM pg_roles WHERE rolname = 'reporter'") == "2031-01-01"
+        )
+    assert "22007" in place.run("stakeholder", "add", "other", "--valid-until", "soon", status=1).stderr
+
+
+def test_on_a_terminal_a_drop_is_asked_about(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    terminal = place.terminal("stakeholder", "drop", "reporter")
+    terminal.expect("end its sessions?")
+    terminal.type("n\n")
+    assert terminal.end() == 1
+    terminal = place.terminal("stakeholder", "drop", "reporter")
+    terminal.expect("end its sessions?")
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    assert "reporter" not in place.run("stakeholder", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"match": {"path": "shop.orders", "fields": ["id"]}}', "match:\n  - path: shop.orders\n    fields: [id]\n"],
+)
+def test_a_claim_is_handed_in_from_a_file_and_from_standard_input(
+    place: Place, stakeholder: Stakeholder, text: str
+) -> None:
+    stakeholder("reporter")
+    file = place.directory / "claims"
+    file.write_text(text)
+    assert place.run("claim", "reporter", file).stdout == "reporter: 1 match stored.\n"
+    expanded = json.loads(place.run("claim", "reporter", "-", "--json", stdin=text).stdout)
+    assert expanded["match"][0]["fields"][0]["type"] == "pg_catalog.int8"
+
+
+def test_a_refused_claim_tells_file_and_line_and_stores_nothing(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    file = place.directory / "claims.yaml"
+    file.write_text("match:\n  - path: shop.orders\n    fields:\n      - id\n      - vat\n")
+    said = place.run("claim", "reporter", file, status=1).stderr
+    assert f"{file}:5: IDB03 shop.orders.vat: expected a column, found none" in said
+    assert place.run("claim", "reporter", file, "--dry-run", status=1).stderr.count("IDB03") == 1
+    file.write_text("match:\n  - path: shop.orders\n    feelds: [id]\n")
+    assert f"{file}:3: IDB02" in place.run("claim", "reporter", file, status=1).stderr
+    with place.session("shop_admin") as admin:
+        assert admin.value("SELECT integratedb_specification('reporter')") == {"match": [ORDERS]}
+
+
+def test_a_dry_run_stores_nothing(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    text = json.dumps({"match": ORDERS})
+    assert "would be accepted" in place.run("claim", "reporter", "-", "--dry-run", stdin=text).stdout
+    with place.session("shop_admin") as admin:
+        assert admin.value("SELECT integratedb_specification('reporter')") == {"match": []}
+
+
+def test_a_secret_of_a_channel_comes_from_the_environment(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+    text = (
+        "match: [{path: shop.orders, fields: [id], events: [INSERT]}]\n"
+        "channels: [{name: hook, type: WEBHOOK, url: 'https://x.example/', secret: '${HOOK}'}]\n"
+    )
+    missing = place.run("notify", "reporter", "-", stdin=text, status=2).stderr
+    assert "<stdin>:2: the environment variable HOOK is not set" in missing
+    assert secret not in place.run("notify", "reporter", "-", "--json", stdin=text, HOOK=secret).stdout
+    with place.session() as superuser:
+        assert superuser.value("SELECT settings ->> 'secret' FROM integratedb.channel") == secret
+
+
+def test_unmet_claims_end_in_status_1(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    assert place.run("unmet").stdout == "Every claim is met.\n"
+    assert json.loads(place.run("unmet", "--json").stdout) == []
+    with place.session() as superuser, superuser.transaction():
+        superuser.run("SELECT integratedb_override('a test')")
+        superuser.run("ALTER TABLE shop.orders DROP COLUMN total CASCADE")
+    shown = place.run("unmet", status=1).stdout
+    assert re.search(
+        r"^reporter +claims +shop.orders +total +shop.orders.total: expected a column", shown, re.MULTILINE
+    )
+    assert "1 claim unmet." in shown
+    [row] = json.loads(place.run("unmet", "--json", status=1).stdout)
+    assert row["problems"][0]["property"] == "column"
+
+
+def test_a_preview_says_who_would_be_hurt_and_changes_nothing(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    file = place.directory / "0042.sql"
+    file.write_text("ALTER TABLE shop.orders DROP COLUMN total CASCADE;")
+    shown = place.run("preview", file, user="shop_owner", status=1).stdout
+    assert "shop.orders.total: expected a column" in shown
+    assert "1 claim would be hurt." in shown
+    file.write_text("ALTER TABLE shop.orders DROP COLUMN note;")
+    assert place.run("preview", file, user="shop_owner").stdout == "Nobody would be hurt.\n"
+    assert place.run("preview", "-", "--json", user="shop_owner", stdin="SELECT 1").stdout == "[]\n"
+    with place.session() as superuser:
+        superuser.run("SELECT total, note FROM shop.orders LIMIT 1")
+
+
+def test_a_statement_that_fails_is_no_preview(place: Place) -> None:
+    said = place.run("preview", "-", user="shop_owner", stdin="ALTER TABLE shop.nothing ADD x int", status=1)
+    assert "42P01" in said.stderr
+    assert said.stdout == ""
+    assert "no such file" in place.run("preview", "/nonexistent.sql", status=2).stderr.lower()
+
+
+def test_dependents_are_listed(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    assert re.search(r"^reporter +claims +required$", place.run("dependents", "shop.orders", "id").stdout, re.MULTILINE)
+    assert place.run("dependents", "shop.orders", "note").stdout == "Nobody.\n"
+
+
+def test_sync_brings_revoked_privileges_back(place: Place, stakeholder: Stakeholder) -> None:
+    password = stakeholder("reporter", ORDERS)
+    with place.session() as superuser, superuser.transaction():
+        superuser.run("SELECT integratedb_override('a test')")
+        superuser.run("REVOKE SELECT (id) ON shop.orders FROM reporter")
+    with place.login("reporter", password) as reporter, refused("42501"):
+        reporter.run("SELECT id FROM shop.orders")
+    place.run("sync")
+    with place.login("reporter", password) as reporter:
+        reporter.run("SELECT id FROM shop.orders")
+
+
+def test_status_is_a_table_or_an_object(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    shown = place.run("status").stdout
+    assert re.search(r"^stakeholders +1$", shown, re.MULTILINE)
+    assert ESCAPE not in shown
+    assert json.loads(place.run("status", "--json").stdout)["claims"] == "1"
+
+
+def test_colours_are_for_terminals_that_want_them(place: Place) -> None:
+    coloured, plain = place.terminal("status"), place.terminal("status", NO_COLOR="1")
+    assert ESCAPE in coloured.expect("lock holder")
+    # Bold is no colour; the sequences that set one have a number from 30 on.
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", plain.expect("lock holder"))
+    assert (coloured.end(), plain.end()) == (0, 0)
+    plan = place.terminal("plan", place.contract("stakeholder: mailer\n"), NO_COLOR="1")
+    assert ESCAPE not in plan.expect("1 to add")
+    assert plan.end() == 3
+
+
+def test_access_tells_what_is_in_excess(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    assert place.run("access", "reporter", "--excess").stdout == "Nothing in excess.\n"
+    with place.session("shop_owner") as owner:
+        owner.run("GRANT SELECT (note) ON shop.orders TO reporter")
+    assert re.search(r"^shop.orders +id +claim$", place.run("access", "reporter").stdout, re.MULTILINE)
+    [row] = json.loads(place.run("access", "reporter", "--excess", "--json").stdout)
+    assert (row["field"], row["reason"]) == ("note", "other grant")
+
+
+def test_a_name_cannot_steer_the_terminal(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    with place.session("shop_owner") as owner:
+        owner.run('CREATE TABLE shop."x\x1b[31mred" (id int); GRANT SELECT ON shop."x\x1b[31mred" TO reporter')
+        owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
+    assert "\x1b" not in place.run("access", "reporter").stdout
+    assert "\x1b" not in place.run("log").stdout
+
+
+def test_the_log_is_printed_and_followed(place: Place) -> None:
+    with place.session("shop_owner") as owner:
+        owner.run("ALTER TABLE shop.orders ADD COLUMN vat numeric")
+        assert re.search(r"shop_owner  ALTER TABLE shop.orders$", place.run("log", "-n", "3").stdout, re.MULTILINE)
+        assert json.loads(place.run("log", "-n", "1", "--json").stdout)["command_tag"] == "ALTER TABLE"
+        assert place.run("log", "--since", "tomorrow").stdout == ""
+        terminal = place.terminal("log", "--follow", "-n", "1")
+        terminal.expect("ALTER TABLE")
+        owner.run("CREATE TABLE shop.returns (id bigint)")
+        shown = terminal.expect("shop.returns")
+        owner.run("DROP TABLE shop.returns")
+        terminal.expect("DROP TABLE")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 0
+    assert shown.count("CREATE TABLE") == 1
+
+
+def test_json_errors_go_to_standard_error(place: Place) -> None:
+    result = place.run("access", "nobody", "--json", status=1)
+    assert result.stdout == ""
+    assert json.loads(result.stderr)["error"]["sqlstate"] == "IDB04"
+
+
+def test_what_is_not_allowed_is_a_line_with_its_sqlstate(place: Place) -> None:
+    result = place.run("stakeholder", "list", user="shop_owner", status=1)
+    assert result.stderr.startswith("integratedb: 42501 permission denied")
+
+
+def test_no_connection_is_status_5_and_tells_no_password(place: Place) -> None:
+    secret = "hunter2hunter2"
+    refused_port = run("status", "--dsn", f"host=127.0.0.1 port=1 password={secret}")
+    wrong = run("status", "--dsn", f"postgresql://shop_admin:{secret}@127.0.0.1:{place.cluster.port}/{place.database}")
+    unreadable = run("status", "--dsn", f"dbname=x {secret}")
+    assert (refused_port.returncode, wrong.returncode, unreadable.returncode) == (5, 5, 2)
+    for result in (refused_port, wrong, unreadable):
+        assert result.stderr.startswith("integratedb: ")
+        assert secret not in result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_the_connection_follows_libpqs_conventions(place: Place) -> None:
+    service = place.directory / "services"
+    service.write_text(f"[shop]\nhost={place.cluster.socket}\nport={place.cluster.port}\nuser=shop_admin\n")
+    found = run("status", "-d", place.database, "--dsn", "service=shop", PGSERVICEFILE=str(service))
+    assert found.returncode == 0, found.stderr
+    uri = f"postgresql://shop_admin@/{place.database}?host={place.cluster.socket}&port={place.cluster.port}"
+    assert run("status", "-d", uri).returncode == 0
+    assert run("status", INTEGRATEDB_DSN=uri).returncode == 0
+
+
+def test_a_database_without_the_extension_is_told_of(place: Place) -> None:
+    result = place.run("status", "-d", "postgres", status=1)
+    assert "integratedb init" in result.stderr
+
+
+def test_the_extension_may_be_in_a_schema_of_its_own(place: Place) -> None:
+    with place.session() as superuser:
+        superuser.run("DROP EXTENSION integratedb CASCADE; DROP SCHEMA IF EXISTS integratedb")
+    place.run("init", "--schema", "public", user="postgres")
+    with place.session() as superuser:
+        superuser.run("DROP EXTENSION integratedb CASCADE; CREATE SCHEMA tools")
+        superuser.run("GRANT USAGE ON SCHEMA tools TO PUBLIC")
+    place.run("init", "--schema", "tools", user="postgres")
+    assert re.search(r"^stakeholders +0$", place.run("status").stdout, re.MULTILINE)
+
+
+def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text(run("completion", "bash").stdout)
+    asks = (
+        f"source {script}; PATH={Path(sys.executable).parent}:$PATH; COMP_WORDS=(integratedb st); COMP_CWORD=1; "
+        '_integratedb_completion integratedb; printf "%s\\n" "${COMPREPLY[@]}"; '
+        "COMP_WORDS=(integratedb apply --pr); COMP_CWORD=2; _integratedb_completion integratedb; "
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    answer = subprocess.run(["bash", "-c", asks], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == ["stakeholder", "status", "--prune"]
+
+
+def test_wrong_usage_is_status_2() -> None:
+    assert run("nonsense").returncode == 2
+    assert run("claim").returncode == 2
+    assert run("log", "--limit", "many").returncode == 2

@@ -1,0 +1,292 @@
+"""Contracts as code: a plan is what an application does, an application is whole, and a second one changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.system.command_line.conftest import Place
+
+Stakeholder = Callable[..., str]
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+OTHER_SECRET = "whsec_AAAA9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+
+MAILER = """\
+# yaml-language-server: $schema=contract.schema.json
+stakeholder: mailer
+claims:
+  match:
+    - path: shop.customers
+      fields: [name, email]
+"""
+
+REPORTER = """\
+stakeholder: reporter
+claims:
+  match:
+    - path: shop.orders
+      fields:
+        - id
+        - vat
+"""
+
+HOOK = """\
+stakeholder: a
+notifications:
+  match: []
+  channels:
+    - {type: WEBHOOK, url: x, secret: "${NO}"}
+"""
+
+FULFILMENT = """\
+stakeholder: fulfilment
+notifications:
+  match:
+    - {path: shop.orders, fields: [id, status], events: [INSERT]}
+  channels:
+    - {name: hook, type: WEBHOOK, url: "https://x.example/", secret: "${HOOK}"}
+    - {name: bus, type: REDIS, url: "redis://user:${BUS}@localhost/0"}
+"""
+
+
+def events(place: Place) -> int:
+    with place.session() as superuser:
+        return int(superuser.value("SELECT count(*) FROM integratedb.ddl_event"))
+
+
+def state(place: Place) -> list[str]:
+    """Give what a run could have changed: roles, schemas, specifications and channels."""
+    with place.session() as superuser:
+        return [
+            str(superuser.rows(query))
+            for query in (
+                "SELECT rolname FROM pg_roles ORDER BY 1",
+                "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_temp|^pg_toast_temp' ORDER BY 1",
+                "SELECT stakeholder_id, kind, document FROM integratedb.specification ORDER BY 1, 2",
+                "SELECT stakeholder_id, name, settings FROM integratedb.channel ORDER BY 1, 2",
+                "SELECT count(*) FROM integratedb.ddl_event",
+            )
+        ]
+
+
+def test_a_plan_changes_nothing_and_an_application_is_what_it_said(place: Place) -> None:
+    directory = place.contract(MAILER)
+    before = state(place)
+    planned = place.run("plan", directory, status=3).stdout
+    assert state(place) == before
+    assert re.search(r"^\+ mailer ", planned, re.MULTILINE)
+    assert "+ fields: [name, email]" in planned
+    assert "Stakeholders: 1 to add, 0 to change, 0 to remove." in planned
+
+    applied = place.run("apply", directory).stdout
+    assert applied.startswith(planned.rstrip())
+    [password] = re.findall(r"^mailer +(\S+) +postgresql://", applied, re.MULTILINE)
+    with place.login("mailer", password) as mailer:
+        mailer.run("SELECT name, email FROM shop.customers")
+
+
+def test_a_second_application_leaves_nothing_behind(place: Place) -> None:
+    # Written otherwise than it is stored, and with secrets that nobody is shown: still the same.
+    directory = place.contract(
+        MAILER.replace("fields: [name, email]", "fields: [{name: name}, email]\n      optional: false")
+    )
+    place.contract(FULFILMENT, "fulfilment.yaml")
+    secrets: dict[str, Any] = {"HOOK": SECRET, "BUS": "pass%2Fword"}
+    place.run("apply", directory, **secrets)
+    before = state(place)
+    assert place.run("apply", directory, **secrets).stdout == "No changes: the database is as the contracts say.\n"
+    assert state(place) == before
+    assert place.run("plan", directory, **secrets).returncode == 0
+
+
+def test_a_secret_that_changes_is_seen_and_not_shown(place: Place) -> None:
+    directory = place.contract(FULFILMENT, "fulfilment.yaml")
+    place.run("apply", directory, HOOK=SECRET, BUS="one")
+    shown = place.run("plan", directory, HOOK=OTHER_SECRET, BUS="one", status=3)
+    assert "a secret, or a password in a URL, which is not shown" in shown.stdout
+    assert OTHER_SECRET not in shown.stdout + shown.stderr
+    assert place.run("plan", directory, HOOK=SECRET, BUS="two", status=3).stdout
+    place.run("apply", directory, HOOK=OTHER_SECRET, BUS="one")
+    with place.session() as superuser:
+        assert (
+            superuser.value("SELECT settings ->> 'secret' FROM integratedb.channel WHERE name = 'hook'") == OTHER_SECRET
+        )
+    place.run("plan", directory, HOOK=OTHER_SECRET, BUS="one")
+
+
+def test_what_changes_is_shown_by_table_and_channel(place: Place) -> None:
+    directory = place.contract(MAILER)
+    place.contract(FULFILMENT, "fulfilment.yaml")
+    secrets: dict[str, Any] = {"HOOK": SECRET, "BUS": "one"}
+    place.run("apply", directory, **secrets)
+    place.contract(MAILER.replace("[name, email]", "[name, phone]") + "    - path: shop.products\n")
+    place.contract(FULFILMENT[: FULFILMENT.index("    - {name: bus")], "fulfilment.yaml")
+    document = json.loads(place.run("plan", directory, "--json", status=3, **secrets).stdout)
+    fulfilment, mailer = document["changes"]
+    assert [(c["action"], c["name"]) for c in fulfilment["channels"]] == [("remove", "bus (REDIS)")]
+    assert [(c["action"], c["name"]) for c in mailer["claims"]] == [
+        ("change", "shop.customers"),
+        ("add", "shop.products"),
+    ]
+    text = place.run("plan", directory, status=3, **secrets).stdout
+    assert "          - fields: [name, email]\n          + fields: [name, phone]\n" in text
+
+
+def test_one_bad_contract_and_nothing_is_applied(place: Place) -> None:
+    directory = place.contract(MAILER)
+    place.contract(REPORTER, "r.yaml")
+    place.contract("stakeholder: analyst\nclaims:\n  match:\n    - path: orders\n", "z.yaml")
+    before = state(place)
+    for command in ("plan", "apply"):
+        said = place.run(command, directory, status=1).stderr
+        assert "r.yaml:7: IDB03 shop.orders.vat: expected a column, found none" in said
+        assert 'z.yaml:4: IDB02 "orders" is not a table path' in said
+    assert state(place) == before
+    [first, second] = json.loads(place.run("plan", directory, "--json", status=1).stderr)["error"]["problems"]
+    assert {(p["line"], p["sqlstate"]) for p in (first, second)} == {(7, "IDB03"), (4, "IDB02")}
+
+
+def test_without_prune_nobody_is_dropped(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    directory = place.contract(MAILER)
+    assert "kept (--prune drops them): reporter" in place.run("apply", directory).stdout
+    assert "reporter" in place.run("stakeholder", "list").stdout
+
+
+def test_prune_drops_whom_a_plan_leaves_alone(place: Place, stakeholder: Stakeholder) -> None:
+    password = stakeholder("reporter", {"path": "shop.orders", "fields": ["id"]})
+    directory = place.contract(MAILER)
+    with place.login("reporter", password) as reporter:
+        assert "- reporter" in place.run("plan", directory, "--prune", status=3).stdout
+        assert reporter.value("SELECT 1") == 1  # dropping ends sessions, for good; planning must not
+    place.run("apply", directory, "--prune")
+    rows = json.loads(place.run("stakeholder", "list", "--json").stdout)
+    assert [row["name"] for row in rows] == ["mailer"]
+
+
+def test_an_empty_directory_is_a_mistake(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    assert "no contract" in place.run("apply", place.directory, "--prune", status=2).stderr
+    assert "no such directory" in place.run("plan", place.directory / "nowhere", status=2).stderr
+    assert "reporter" in place.run("stakeholder", "list").stdout
+
+
+def test_one_stakeholder_only(place: Place) -> None:
+    directory = place.contract(MAILER)
+    place.contract("stakeholder: reporter\n", "reporter.yaml")
+    place.run("apply", directory, "--only", "reporter")
+    rows = json.loads(place.run("stakeholder", "list", "--json").stdout)
+    assert [row["name"] for row in rows] == ["reporter"]
+    assert "nobody" in place.run("plan", directory, "--only", "nobody", status=2).stderr
+
+
+def test_what_a_file_leaves_out_goes(place: Place) -> None:
+    directory = place.contract(FULFILMENT, "fulfilment.yaml")
+    place.run("apply", directory, HOOK=SECRET, BUS="one")
+    place.contract("stakeholder: fulfilment\n", "fulfilment.yaml")
+    place.run("apply", directory)
+    with place.session("shop_admin") as admin:
+        assert admin.value("SELECT integratedb_specification('fulfilment', 'notifications')") == {"match": []}
+
+
+def test_on_a_terminal_it_asks_and_no_is_no(place: Place) -> None:
+    directory = place.contract(MAILER)
+    terminal = place.terminal("apply", directory)
+    terminal.expect("Apply this to database")
+    terminal.type("n\n")
+    assert terminal.end() == 1
+    assert "There is no stakeholder" in place.run("stakeholder", "list").stdout
+    terminal = place.terminal("apply", directory)
+    terminal.expect("Apply this to database")
+    terminal.type("y\n")
+    terminal.expect("Applied.")
+    assert terminal.end() == 0
+
+
+def test_what_was_agreed_to_is_what_is_applied(place: Place, stakeholder: Stakeholder) -> None:
+    directory = place.contract(MAILER)
+    terminal = place.terminal("apply", directory)
+    terminal.expect("Apply this to database")
+    stakeholder("mailer", {"path": "shop.customers", "fields": ["phone"]})
+    terminal.type("y\n")
+    terminal.expect("the database has changed since the plan was made")
+    assert terminal.end() == 1
+    with place.session("shop_admin") as admin:
+        document = admin.value("SELECT integratedb_specification('mailer')")
+    assert document["match"][0]["fields"] == ["phone"]
+
+
+def test_an_export_is_the_state(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("mailer", {"path": "shop.customers", "fields": ["name", {"alternatives": ["email", "e_mail"]}]})
+    stakeholder("newcomer")
+    notifications = {
+        "match": [{"path": "shop.orders", "fields": ["*"], "events": ["INSERT"], "channels": ["hook"]}],
+        "channels": [
+            {"name": "hook", "type": "WEBHOOK", "url": "https://u:pw@x.example/", "secret": SECRET},
+            {"name": "daemons", "type": "WEBHOOK", "url": "https://x.example/${x}", "secret": "env:HOOK"},
+        ],
+    }
+    stakeholder("fulfilment")
+    with place.session("shop_admin") as admin:
+        admin.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb(notifications))
+    directory = place.directory / "exported"
+    shown = place.run("export", directory).stdout
+    assert {path.name for path in directory.iterdir()} == {
+        "contract.schema.json", "fulfilment.yaml", "mailer.yaml", "newcomer.yaml",
+    }  # fmt: skip
+    assert "FULFILMENT_HOOK_SECRET" in shown
+    assert SECRET not in (directory / "fulfilment.yaml").read_text()
+    secrets: dict[str, Any] = {"FULFILMENT_HOOK_SECRET": SECRET, "FULFILMENT_HOOK_PASSWORD": "pw"}
+    before = state(place)
+    assert "No changes" in place.run("plan", directory, **secrets).stdout
+    assert "No changes" in place.run("apply", directory, **secrets).stdout
+    assert state(place) == before
+    place.run("lint", directory)
+
+
+def test_an_export_replaces_nothing_unasked(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("mailer")
+    directory = place.contract(MAILER)
+    assert "mailer.yaml:1: the file is there" in place.run("export", directory, status=2).stderr
+    assert (directory / "mailer.yaml").read_text() == MAILER
+    place.run("export", directory, "--force")
+    assert (directory / "mailer.yaml").read_text() != MAILER
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("stakeholder: a\nclaims:\n  match: [\n", 4, ""),
+        ("stakeholder: a\ncliams: {}\n", 2, 'unknown key "cliams"'),
+        ("stakeholder: a\nstakeholder: b\n", 2, "stands twice"),
+        ("claims:\n  match: []\n", 1, "needs the name"),
+        (HOOK, 5, "NO is not set"),
+        ("stakeholder: a\n---\nstakeholder: b\n", 2, "second document"),
+        ("- a\n", 1, "object"),
+    ],
+)  # fmt: skip
+def test_a_contract_that_cannot_be_read_is_told_by_file_and_line(place: Place, text: str, line: int, word: str) -> None:
+    directory = place.contract(text, "a.yaml")
+    said = place.run("plan", directory, status=2).stderr
+    assert re.search(rf"{re.escape(str(directory / 'a.yaml'))}:{line}: .*{re.escape(word)}", said)
+
+
+def test_two_contracts_of_one_stakeholder_are_refused(place: Place) -> None:
+    place.contract(MAILER)
+    directory = place.contract(MAILER, "other.yaml")
+    assert "other.yaml:2: mailer has a contract already" in place.run("plan", directory, status=2).stderr
+
+
+def test_lint_needs_no_database_and_no_variables(place: Place, tmp_path: Path) -> None:
+    directory = place.contract(FULFILMENT, "fulfilment.yaml")
+    assert "1 contract is well formed" in place.run("lint", directory, PGHOST="/nonexistent").stdout
+    place.contract(MAILER.replace("fields: [name, email]", "fields: [name, email]\n      colour: red"))
+    said = place.run("lint", directory, status=2, PGHOST="/nonexistent").stderr
+    assert 'mailer.yaml:7: "colour" is not allowed in a match without alternatives' in said

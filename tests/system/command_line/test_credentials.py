@@ -1,0 +1,254 @@
+"""Where new credentials go, and that none is ever lost, nor one left behind that is no good."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system.command_line.conftest import COMMAND, ELSEWHERE, Place
+from tests.system.command_line.test_contracts import MAILER
+
+Stakeholder = Callable[..., str]
+TOKEN = "hvs.testtesttest"
+
+
+@dataclass
+class Vault:
+    """Speaks the KV secrets engine, version 2, and the token lookup, of Vault's HTTP API."""
+
+    mount: str = "secret"
+    secrets: dict[str, list[dict[str, Any] | None]] = field(default_factory=dict)
+    refuse_from: int = 1_000
+    writes: int = 0
+    port: int = 0
+
+    @contextlib.contextmanager
+    def run(self) -> Iterator[Vault]:
+        """Listen."""
+        vault = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self, status: int, body: dict[str, Any] | None = None) -> None:
+                content = b"" if body is None else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                if self.headers["x-vault-token"] != TOKEN:
+                    self.answer(403, {"errors": ["permission denied"]})
+                elif self.path == "/v1/auth/token/lookup-self":
+                    self.answer(200, {"data": {"id": TOKEN}})
+                else:
+                    self.answer(404, {"errors": []})
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+                _, _, mount, action, path = self.path.split("/", 4)
+                if self.headers["x-vault-token"] != TOKEN or mount != vault.mount:
+                    self.answer(403, {"errors": ["permission denied"]})
+                elif action == "data":
+                    vault.writes += 1
+                    if vault.writes >= vault.refuse_from:
+                        self.answer(403, {"errors": ["1 error occurred: permission denied"]})
+                        return
+                    versions = vault.secrets.setdefault(path, [])
+                    versions.append(body["data"])
+                    self.answer(200, {"data": {"version": len(versions), "destroyed": False}})
+                elif action == "destroy":
+                    for version in body["versions"]:
+                        vault.secrets[path][version - 1] = None
+                    self.answer(204)
+                else:
+                    self.answer(404, {"errors": []})
+
+            do_PUT = do_POST  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        self.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What leads the command here."""
+        return {"VAULT_ADDR": f"http://127.0.0.1:{self.port}", "VAULT_TOKEN": TOKEN}
+
+
+@pytest.fixture
+def vault() -> Iterator[Vault]:
+    """A Vault, as far as key-value secrets go."""
+    with Vault().run() as running:
+        yield running
+
+
+def names(place: Place) -> list[str]:
+    with place.session() as superuser:
+        return [row[0] for row in superuser.rows("SELECT name FROM integratedb.stakeholder ORDER BY 1")]
+
+
+def can_log_in(place: Place, credentials: dict[str, str]) -> bool:
+    with place.login(credentials["username"], credentials["password"]) as session:
+        return bool(session.value("SELECT current_user") == credentials["username"])
+
+
+def refuse_at_commit(place: Place) -> None:
+    """Let every COMMIT be refused that makes a stakeholder."""
+    with place.session() as superuser:
+        superuser.run("""
+            CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'refused at COMMIT'; END$$;
+            CREATE CONSTRAINT TRIGGER no AFTER INSERT ON integratedb.stakeholder DEFERRABLE INITIALLY DEFERRED
+              FOR EACH ROW EXECUTE FUNCTION public.no();
+        """)
+
+
+def test_a_file_is_private_and_keeps_what_it_had(place: Place) -> None:
+    directory = place.contract(MAILER)
+    file = place.directory / "credentials.json"
+    file.write_text('{"earlier": {"password": "kept"}}')
+    file.chmod(0o644)
+    shown = place.run("apply", directory, "--credentials", file).stdout
+    stored = json.loads(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stored["earlier"] == {"password": "kept"}
+    assert can_log_in(place, stored["mailer"])
+    assert stored["mailer"]["password"] not in shown
+    assert list(place.directory.glob(".*")) == []
+
+
+def test_a_new_password_replaces_the_old_one_in_the_file(place: Place) -> None:
+    file = place.directory / "credentials.json"
+    place.run("stakeholder", "add", "mailer", "--credentials", file)
+    first = json.loads(file.read_text())["mailer"]
+    shown = place.run("stakeholder", "rotate", "mailer", "--credentials", file, "--json").stdout
+    second = json.loads(file.read_text())["mailer"]
+    assert first["password"] != second["password"]
+    assert can_log_in(place, second)
+    assert second["password"] not in shown
+
+
+@pytest.mark.parametrize("where", ["{0}/missing/c.json", "{0}/other.txt", "k8s:{0}/other.txt", "k8s:", "vault:secret"])
+def test_a_target_that_cannot_be_used_is_told_before_anything_happens(place: Place, where: str) -> None:
+    (place.directory / "other.txt").write_text("[not, {ours")
+    directory = place.contract(MAILER)
+    place.run("apply", directory, "--credentials", where.format(place.directory), status=2)
+    assert names(place) == []
+
+
+def test_a_commit_that_is_refused_leaves_the_file_as_it_was(place: Place) -> None:
+    directory = place.contract(MAILER)
+    refuse_at_commit(place)
+    for before in (None, '{"earlier": {}}\n'):
+        file = place.directory / "credentials.json"
+        if before is not None:
+            file.write_text(before)
+        said = place.run("apply", directory, "--credentials", file, status=1).stderr
+        assert "refused at COMMIT" in said
+        assert (file.read_text() if file.exists() else None) == before
+    assert names(place) == []
+
+
+def test_vault_gets_a_secret_a_stakeholder(place: Place, vault: Vault) -> None:
+    directory = place.contract(MAILER)
+    shown = place.run("apply", directory, "--credentials", "vault:secret/teams/shop", **vault.environment).stdout
+    [credentials] = vault.secrets["teams/shop/mailer"]
+    assert credentials is not None
+    assert can_log_in(place, credentials)
+    assert credentials["password"] not in shown
+    assert "Vault, secret/teams/shop" in shown
+    place.run("stakeholder", "rotate", "mailer", "--credentials", "vault:secret/teams/shop", **vault.environment)
+    [_, second] = vault.secrets["teams/shop/mailer"]
+    assert second is not None
+    assert can_log_in(place, second)
+
+
+def test_when_vault_refuses_nothing_is_changed(place: Place, vault: Vault) -> None:
+    directory = place.contract(MAILER)
+    place.contract("stakeholder: reporter\n", "reporter.yaml")
+    vault.refuse_from = 2
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert "permission denied" in said
+    assert "Nothing was changed" in said
+    assert TOKEN not in said
+    assert vault.secrets == {"shop/mailer": [None]}  # the one that was written is destroyed
+    assert names(place) == []
+
+
+def test_when_vault_is_away_or_does_not_know_the_token_nothing_begins(place: Place, vault: Vault) -> None:
+    directory = place.contract(MAILER)
+    environment = vault.environment
+    assert "VAULT_ADDR" in place.run("apply", directory, "--credentials", "vault:secret/shop", status=2).stderr
+    for wrong in ({"VAULT_TOKEN": "hvs.wrong"}, {"VAULT_ADDR": "http://127.0.0.1:1"}):
+        place.run("apply", directory, "--credentials", "vault:secret/shop", status=2, **(environment | wrong))
+    assert names(place) == []
+
+
+def test_a_refused_commit_destroys_what_vault_got(place: Place, vault: Vault) -> None:
+    refuse_at_commit(place)
+    vault.secrets["shop/mailer"] = [{"password": "earlier"}]
+    directory = place.contract(MAILER)
+    place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment)
+    assert vault.secrets == {"shop/mailer": [{"password": "earlier"}, None]}
+
+
+def test_a_manifest_for_kubernetes(place: Place) -> None:
+    file = place.directory / "secrets.yaml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n")
+    place.run("stakeholder", "add", "order_desk_", "--credentials", f"k8s:{file}")
+    place.run("stakeholder", "rotate", "order_desk_", "--credentials", f"k8s:{file}")
+    other, secret = yaml.safe_load_all(file.read_text())
+    assert other["kind"] == "ConfigMap"
+    assert (secret["apiVersion"], secret["kind"], secret["type"]) == ("v1", "Secret", "Opaque")
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", secret["metadata"]["name"])
+    assert can_log_in(place, secret["stringData"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_standard_output_that_nobody_reads_loses_no_password(place: Place) -> None:
+    directory = place.contract(MAILER)
+    kept = {name: value for name, value in os.environ.items() if not ELSEWHERE.fullmatch(name)}
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*COMMAND, "apply", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=kept | place.environment("shop_admin"),
+        )
+    assert result.returncode != 0
+    assert names(place) == []
+
+
+def test_the_uri_is_one_that_logs_in(place: Place) -> None:
+    environment = place.environment("shop_admin") | {"PGHOST": "127.0.0.1", "PGPASSWORD": "admin"}
+    with place.session() as superuser:
+        superuser.run("ALTER ROLE shop_admin PASSWORD 'admin'")
+    made = json.loads(place.run("stakeholder", "add", "mailer", "--json", **environment).stdout)
+    assert place.run("status", "--dsn", made["uri"]).returncode == 0

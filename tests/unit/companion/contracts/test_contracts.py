@@ -1,0 +1,159 @@
+"""Contracts without a database: variables, the schema, lint, differences, exports, connection strings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from integratedb_companion.contracts.credentials import Credentials
+from integratedb_companion.contracts.difference import Change, compare
+from integratedb_companion.contracts.exporting import REDACTED, contract_text
+from integratedb_companion.contracts.lint import check_shapes
+from integratedb_companion.contracts.model import KINDS, UnusableContractsError
+from integratedb_companion.contracts.reading import parse
+from integratedb_companion.contracts.rendering import as_text
+from integratedb_companion.contracts.schema import build, contract_schema
+from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate
+from jsonschema import Draft202012Validator
+from psycopg.conninfo import conninfo_to_dict
+
+from integratedb.channels import redact
+from integratedb.model import Specification
+from integratedb.spec import parse as parse_specification
+
+ROOT = Path(__file__).parents[4]
+ANYTHING = environment({"A": "one", "EMPTY": ""})
+
+
+def interpolated(text: str) -> tuple[Any, list[str]]:
+    value, findings = interpolate(text, ANYTHING, "file", {(): 7})
+    return value, [f"{finding.line}: {finding.message}" for finding in findings]
+
+
+def test_variables_are_replaced_and_dollars_stay() -> None:
+    assert interpolated("x${A}y${A}") == ("xoneyone", [])
+    assert interpolated("$A costs $5 $$ $${A}") == ("$A costs $5 $$ ${A}", [])
+
+
+@pytest.mark.parametrize("text", ["${B}", "${EMPTY}", "${a b}", "${}", "${A", "${1}"])
+def test_a_variable_that_is_not_there_is_told_with_its_line(text: str) -> None:
+    _, [message] = interpolated(text)
+    assert message.startswith("7: ")
+
+
+@given(st.text())
+def test_an_escaped_text_is_read_back(text: str) -> None:
+    assert interpolated(escape(text)) == (text, [])
+
+
+def test_where_no_secret_is_used_the_documents_are_well_formed_without_them() -> None:
+    text = """
+stakeholder: a
+notifications:
+  match: []
+  channels:
+    - {name: h, type: WEBHOOK, url: "${URL}", secret: "${S}"}
+    - {name: r, type: REDIS, url: "redis://user:${PW}@host/0"}
+"""
+    contract = parse(text, "file", for_daemon({}))
+    assert isinstance(parse_specification(contract.notifications, "notifications"), Specification)
+
+
+def test_the_published_schema_is_made_of_the_extensions() -> None:
+    """Else: python -m integratedb_companion.contracts.schema plpython/integratedb FILES, with these two."""
+    sources = {kind: json.loads((ROOT / f"plpython/integratedb/{kind}.schema.json").read_text()) for kind in KINDS}
+    assert contract_schema() == build(sources)
+    assert json.loads((ROOT / "docs/contract.schema.json").read_text()) == build(sources)
+    Draft202012Validator.check_schema(contract_schema())
+
+
+def test_every_reference_in_the_schema_leads_somewhere() -> None:
+    whole = contract_schema()
+
+    def references(part: Any) -> list[str]:
+        if isinstance(part, dict):
+            return [v for k, v in part.items() if k == "$ref"] + [r for v in part.values() for r in references(v)]
+        return [r for v in part for r in references(v)] if isinstance(part, list) else []
+
+    assert {reference.removeprefix("#/$defs/") for reference in references(whole)} <= whole["$defs"].keys()
+
+
+def test_lint_finds_what_the_schema_refuses_and_shows_no_secret() -> None:
+    text = """
+stakeholder: Mailer
+claims:
+  match:
+    - path: s.t
+      fields: [id, {name: x, min_length: 0}]
+notifications:
+  match: []
+  channels:
+    - {name: h, type: WEBHOOK, url: 5, secret: 4711}
+"""
+    findings = check_shapes([parse(text, "file", ANYTHING)])
+    assert [finding.line for finding in findings] == [2, 6, 10, 10]
+    assert "4711" not in str(findings)
+
+
+def test_what_a_contract_leaves_out_is_nothing() -> None:
+    contract = parse("stakeholder: a\n", "file", ANYTHING)
+    assert contract.claims == {"match": []}
+    assert contract.notifications == {"match": [], "channels": []}
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(UnusableContractsError) as refusal:
+        parse("cliams: ${B}\nclaims: []\n", "file", ANYTHING)
+    assert len(refusal.value.findings) == 4
+
+
+MATCH = {"path": "s.t", "fields": ["a"]}
+
+
+def test_equal_matches_fall_out_and_the_rest_is_paired_by_table() -> None:
+    other = {"path": "s.t", "fields": ["b"]}
+    before = {"match": [MATCH, {"path": "s.gone"}]}
+    after = {"match": [other, MATCH, {"path": "s.new"}]}
+    changes = compare("claims", before, after)
+    assert [(change.action, change.name) for change in changes] == [
+        ("add", "s.t"), ("remove", "s.gone"), ("add", "s.new"),
+    ]  # fmt: skip
+    assert compare("claims", before, before) == []
+    [changed] = compare("claims", {"match": [MATCH]}, {"match": [other]})
+    assert (changed.action, changed.before, changed.after) == ("change", MATCH, other)
+
+
+def test_a_plan_without_changes_is_one_line() -> None:
+    assert list(map(click.unstyle, as_text([], [], "dir"))) == ["No changes: the database is as the contracts say."]
+    assert "1 to remove" in list(as_text([Change("a", "remove")], [], "dir"))[-1]
+
+
+def test_an_export_has_variables_for_secrets_each_with_a_name_of_its_own() -> None:
+    channels = [
+        {"name": "a-b", "type": "WEBHOOK", "url": "https://u:p@x/", "secret": "whsec_" + "A" * 32},
+        {"name": "a_b", "type": "WEBHOOK", "url": "https://x/${y}", "secret": "whsec_" + "A" * 32},
+        {"name": "c", "type": "WEBHOOK", "url": "https://x/", "secret": "env:NAME"},
+    ]
+    taken: set[str] = set()
+    shown = {"match": [], "channels": [redact(channel) for channel in channels]}
+    text = contract_text("s", {"match": []}, shown, taken)
+    assert REDACTED not in text
+    assert taken == {"S_A_B_SECRET", "S_A_B_SECRET_2", "S_A_B_PASSWORD"}
+    values = {"S_A_B_SECRET": channels[0]["secret"], "S_A_B_SECRET_2": channels[1]["secret"], "S_A_B_PASSWORD": "p"}
+    assert parse(text, "file", environment(values)).notifications["channels"] == channels
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
+
+
+@given(password=NAMES, dbname=NAMES, host=st.sampled_from(["db.example", "/var/run/my pg", "::1", "127.0.0.1"]))
+def test_a_uri_says_the_same_as_its_parts(password: str, dbname: str, host: str) -> None:
+    credentials = Credentials("s", "user_1", password, host, "5433", dbname)
+    assert conninfo_to_dict(credentials.uri) == {
+        "user": "user_1", "password": password, "host": host, "port": "5433", "dbname": dbname,
+    }  # fmt: skip
