@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -58,15 +60,21 @@ class Runner:
                 encoding="utf-8",
                 errors="replace",
                 env=self._environment,
+                start_new_session=True,
             )
         except FileNotFoundError:
             hint = f"There is no program {command[0]}. Debian, Ubuntu: apt-get install postgresql-client."
             raise UnableError(hint) from None
         with process:
             assert process.stdout is not None
-            for line in process.stdout:
-                said.append(line)
-                self._say(line.rstrip("\n"))
+            try:
+                for line in process.stdout:
+                    said.append(line)
+                    self._say(line.rstrip("\n"))
+            except BaseException:
+                # Who interrupts the check does not want to wait for what it started.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         if process.returncode:
             raise UnableError(f"exit status {process.returncode}: {name}")
 

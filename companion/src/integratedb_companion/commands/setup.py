@@ -59,9 +59,9 @@ def preflight(connection: psycopg.Connection[TupleRow]) -> Iterator[Check]:
     installed = connection.execute(EXTENSION).fetchone()
     user = connection.info.user
     is_superuser = connection.info.parameter_status("is_superuser") == "on"
-    if is_superuser or installed:
+    if is_superuser:
         yield Check("superuser", "ok", user)
-    else:
+    elif not installed:
         cure = (
             f"Connect as a superuser (-d 'dbname={connection.info.dbname} user=postgres'): plpython3u is not trusted."
         )
