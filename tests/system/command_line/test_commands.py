@@ -303,7 +303,7 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
     asks = (
         f"source {script}; PATH={Path(sys.executable).parent}:$PATH; COMP_WORDS=(integratedb st); COMP_CWORD=1; "
         '_integratedb_completion integratedb; printf "%s\\n" "${COMPREPLY[@]}"; '
-        "COMP_WORDS=(integratedb apply --pr); COMP_CWORD=2; _integratedb_completion integratedb; "
+        "COMPREPLY=(); COMP_WORDS=(integratedb apply --pr); COMP_CWORD=2; _integratedb_completion integratedb; "
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     answer = subprocess.run(["bash", "-c", asks], check=True, capture_output=True, text=True)
