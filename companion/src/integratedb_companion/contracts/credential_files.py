@@ -39,11 +39,12 @@ class PrivateFile:
     """A file that is replaced as a whole, with mode 0600; what it had comes back when the database says no."""
 
     def __init__(self, path: str) -> None:
+        self.given = path
         self.path = Path(os.path.realpath(path))
         self.before: bytes | None = None
 
     def __str__(self) -> str:
-        return str(self.path)
+        return self.given
 
     def prepare(self) -> None:
         """Read what is there, and see whether it can be added to and the directory written."""
@@ -52,7 +53,7 @@ class PrivateFile:
             with tempfile.TemporaryFile(dir=self.path.parent):
                 pass
         except OSError as problem:
-            raise CredentialsError(f"{self.path}: {problem.strerror or problem}") from None
+            raise CredentialsError(f"{self}: {problem.strerror or problem}") from None
         self.content([])
 
     def content(self, credentials: list[Credentials]) -> bytes:
@@ -71,7 +72,7 @@ class PrivateFile:
         try:
             self.path.unlink(missing_ok=True)
         except OSError as problem:
-            raise CredentialsError(f"{self.path}: {problem.strerror}") from None
+            raise CredentialsError(f"{self}: {problem.strerror}") from None
 
     def _replace(self, content: bytes) -> None:
         try:
@@ -89,7 +90,7 @@ class PrivateFile:
                 raise
             self._sync_directory()
         except OSError as problem:
-            raise CredentialsError(f"{self.path}: {problem.strerror or problem}") from None
+            raise CredentialsError(f"{self}: {problem.strerror or problem}") from None
 
     def _sync_directory(self) -> None:
         directory = os.open(self.path.parent, os.O_RDONLY)
@@ -109,7 +110,7 @@ class JsonFile(PrivateFile):
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            raise CredentialsError(f"{self.path}: the file is there, and holds something else than credentials")
+            raise CredentialsError(f"{self}: the file is there, and holds something else than credentials")
         return (json.dumps(stored | _by_stakeholder(credentials), indent=2) + "\n").encode()
 
 

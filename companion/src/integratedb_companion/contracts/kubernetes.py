@@ -25,9 +25,9 @@ class SecretManifest(PrivateFile):
         try:
             stored = [entry for entry in yaml.safe_load_all(self.before or b"") if entry is not None]
         except yaml.YAMLError:
-            raise CredentialsError(f"{self.path}: the file is there, and is not YAML") from None
+            raise CredentialsError(f"{self}: the file is there, and is not YAML") from None
         if not all(isinstance(entry, dict) for entry in stored):
-            raise CredentialsError(f"{self.path}: the file is there, and is not a manifest")
+            raise CredentialsError(f"{self}: the file is there, and is not a manifest")
         new = [secret(entry) for entry in credentials]
         names = {entry["metadata"]["name"] for entry in new}
         kept = [entry for entry in stored if not (entry.get("kind") == "Secret" and _name(entry) in names)]
