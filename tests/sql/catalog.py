@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from typing import Any
 
 from tests.support import Session
@@ -24,7 +23,8 @@ WITH member AS (
 # By kind of line: a query whose rows are the lines.
 QUERIES = {
     "extension": """
-        SELECT e.extversion, e.extnamespace::regnamespace, e.extrelocatable, r.rolname, obj_description(e.oid, 'pg_extension')
+        SELECT e.extversion, e.extnamespace::regnamespace, e.extrelocatable, r.rolname,
+               obj_description(e.oid, 'pg_extension')
           FROM pg_extension AS e JOIN pg_roles AS r ON r.oid = e.extowner
          WHERE e.extname = 'integratedb'""",
     "needs": """
@@ -38,7 +38,8 @@ QUERIES = {
           JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
           JOIN pg_roles AS r ON r.oid = p.proowner""",
     "relation": """
-        SELECT k.name, k.relkind, k.relpersistence, k.relreplident, k.relrowsecurity, k.relforcerowsecurity, k.reloptions,
+        SELECT k.name, k.relkind, k.relpersistence, k.relreplident, k.relrowsecurity, k.relforcerowsecurity,
+               k.reloptions,
                k.relowner::regrole, k.relacl::text[],
                CASE WHEN k.relkind = 'v' THEN pg_get_viewdef(k.oid) END
           FROM relation AS k""",
@@ -52,7 +53,8 @@ QUERIES = {
           LEFT JOIN pg_attrdef AS f ON f.adrelid = a.attrelid AND f.adnum = a.attnum""",
     "type": """
         SELECT m.name, t.typtype, t.typnotnull, t.typdefault, format_type(t.typbasetype, t.typtypmod),
-               (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid),
+               (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
+                  FROM pg_enum AS e WHERE e.enumtypid = t.oid),
                (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
                   FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped)
           FROM member AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid""",
@@ -60,7 +62,8 @@ QUERIES = {
         SELECT k.name, c.conname, pg_get_constraintdef(c.oid), c.convalidated, obj_description(c.oid, 'pg_constraint')
           FROM relation AS k JOIN pg_constraint AS c ON c.conrelid = k.oid""",
     "index": """
-        SELECT k.name, pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisreplident, obj_description(i.indexrelid, 'pg_class')
+        SELECT k.name, pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisreplident,
+               obj_description(i.indexrelid, 'pg_class')
           FROM relation AS k JOIN pg_index AS i ON i.indrelid = k.oid""",
     "sequence": """
         SELECT k.name, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle
@@ -73,9 +76,12 @@ QUERIES = {
           FROM relation AS k JOIN pg_policy AS p ON p.polrelid = k.oid""",
     "event trigger": """
         SELECT m.name, e.evtevent, e.evtfoid::regprocedure, e.evtenabled, e.evttags, e.evtowner::regrole
-          FROM member AS m JOIN pg_event_trigger AS e ON m.classid = 'pg_event_trigger'::regclass AND e.oid = m.objid""",
+          FROM member AS m
+          JOIN pg_event_trigger AS e ON m.classid = 'pg_event_trigger'::regclass AND e.oid = m.objid""",
     "schema": """
-        SELECT n.nspname, n.nspowner::regrole, n.nspacl::text[] FROM pg_namespace AS n WHERE n.nspname = 'integratedb'""",
+        SELECT n.nspname, n.nspowner::regrole, n.nspacl::text[]
+          FROM pg_namespace AS n
+         WHERE n.nspname = 'integratedb'""",
     # What pg_dump takes for part of the extension, and leaves out.
     "initial privileges": """
         SELECT pg_describe_object(i.classoid, i.objoid, i.objsubid), i.privtype, i.initprivs::text[]

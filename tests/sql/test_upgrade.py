@@ -1,4 +1,4 @@
-"""ALTER EXTENSION UPDATE, from every release: what is in place stays, and what comes of it is what a fresh install makes."""
+"""ALTER EXTENSION UPDATE, from every release: what is in place stays, and the catalog is that of a fresh install."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Shop = Callable[..., str]
 
 @pytest.fixture
 def shop(server: Server, connect: Connect) -> Shop:
-    """``shop(version)``: a database of its own with the shop and that version of the extension; dropped after the test."""
+    """``shop(version)``: a database with the shop and that version of the extension; dropped after the test."""
 
     def make(version: str) -> str:
         name = "shop_" + version.replace(".", "_")
@@ -172,9 +172,8 @@ def test_an_update_keeps_what_is_in_place_and_makes_what_a_fresh_install_makes(s
     assert not difference, "\n".join(difference)
 
     assert_enforced(owner, reader)
-    with connect(OWNER, dbname=old) as another:
-        with refused("IDB01"):
-            another.run("ALTER TABLE shop.orders DROP COLUMN note")
+    with connect(OWNER, dbname=old) as another, refused("IDB01"):
+        another.run("ALTER TABLE shop.orders DROP COLUMN note")
 
 
 def shop_of_a_fresh_install(shop: Shop, connect: Connect, server: Server, version: str) -> list[str]:

@@ -23,7 +23,7 @@ def number(version: str) -> list[int]:
 
 def last_release() -> str:
     """The last release before the present version."""
-    versions = re.findall(r"sql/releases/integratedb--([0-9.]+)\.sql$", "\n".join(frozen()), re.MULTILINE)
+    versions: list[str] = re.findall(r"sql/releases/integratedb--([0-9.]+)\.sql$", "\n".join(frozen()), re.MULTILINE)
     return max((version for version in versions if number(version) < number(control_version())), key=number)
 
 
