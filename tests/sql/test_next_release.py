@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,14 +49,18 @@ def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
     for name in ("sql", "plpython", "scripts"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "META.json", "integratedb.control", ".gitignore"):
+    for name in ("Makefile", "META.json", "CHANGELOG.md", "integratedb.control", ".gitignore"):
         shutil.copy(ROOT / name, tree / name)
     run(tree, "git", "init", "--quiet")
+    run(tree, "git", "config", "user.name", "Somebody")
+    run(tree, "git", "config", "user.email", "somebody@example.org")
     return tree
 
 
 def run(tree: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=tree, check=True, capture_output=True, text=True, env=environment or None)
+    done = subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True, env=environment or None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -86,8 +91,11 @@ def copy(tree: Path) -> Iterator[Installation]:
     """A Postgres with the present version, frozen, and the next one."""
     run(tree, "scripts/freeze")
     make_next_version(tree)
+    # What somebody has built of another branch is nothing of this version.
+    (tree / "sql/releases/integratedb--98.0.0.sql").touch()
     with installation() as copy:
         run(tree, "make", "install", **copy.environment)
+        assert not [name for name in copy.files() if "98.0.0" in name]
         yield copy
 
 
@@ -140,6 +148,44 @@ def test_what_is_frozen_can_be_frozen_again_but_not_changed(tree):
     run(tree, "scripts/freeze")
     run(tree, "scripts/freeze", "--check")
     edit(tree / "sql/code/020-session.sql", "commit", "explicit")
-    with pytest.raises(subprocess.CalledProcessError) as refused:
+    with pytest.raises(AssertionError, match="a released file was changed"):
         run(tree, "scripts/freeze")
-    assert "a released file was changed" in refused.value.stderr
+
+
+def commit(tree: Path) -> None:
+    run(tree, "git", "add", "--all")
+    run(tree, "git", "commit", "--quiet", "--message", "Something")
+
+
+def missing(tree: Path) -> list[str]:
+    """What make release finds to be missing."""
+    said = subprocess.run(["make", "--silent", "release"], cwd=tree, check=False, capture_output=True, text=True)
+    assert (said.returncode == 0) is ("Left to do, on this commit" in said.stdout), said.stdout + said.stderr
+    return re.findall(r"NOT YET (.*?):", said.stdout)
+
+
+def test_make_release_says_what_is_missing_and_then_what_is_left(tree):
+    run(tree, "scripts/freeze")
+    make_next_version(tree)
+    run(tree, "make")
+    changelog = tree / "CHANGELOG.md"
+    changelog.write_text(f"# Changelog\n\n## [Unreleased]\n\n- Something.\n\n## [{PRESENT}] - 2026-11-20\n")
+    commit(tree)
+    assert missing(tree) == ["the changelog has a section with its date", "the version is frozen"]
+
+    edit(changelog, "[Unreleased]", f"[{NEXT}] - 2026-12-24")
+    edit(tree / "sql/releases/integratedb--0.1.0.sql", "CREATE TABLE integratedb.setting", "CREATE TABLE integratedb.s")
+    assert missing(tree) == ["the version is frozen", "what is released is as it was", "everything is committed"]
+
+    run(tree, "git", "checkout", "sql/releases")
+    run(tree, "scripts/freeze")
+    commit(tree)
+    assert missing(tree) == []
+    assert f"integratedb-{NEXT}/" in zipfile.ZipFile(tree / f".build/dist/integratedb-{NEXT}.zip").namelist()
+
+    run(tree, "git", "tag", f"v{NEXT}")
+    upgrade = tree / f"sql/upgrades/{PRESENT}--{NEXT}.sql"
+    upgrade.rename(upgrade.with_name(f"0.0.9--{NEXT}.sql"))
+    edit(tree / "META.json", NEXT, "1.0.0")
+    assert missing(tree)[0] == "the version is not released yet"
+    assert "an update leads here from the last release" in missing(tree)
