@@ -38,7 +38,7 @@ UPGRADE = """
 
 DROP TRIGGER ddl_event_check ON integratedb.ddl_event;
 DROP EVENT TRIGGER integratedb_sql_drop;
-DROP FUNCTION integratedb_pause_channel(text, text);
+DROP FUNCTION @extschema@.integratedb_pause_channel(text, text);
 UPDATE integratedb.stakeholder SET added = 'by the update';
 """
 
