@@ -94,8 +94,7 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
-.PHONY: dist release install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit bench
+.PHONY: dist release install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
