@@ -1,5 +1,5 @@
-# IntegrateDB is built and installed by PGXS: make, make install, make uninstall, make clean; PG_CONFIG= and DESTDIR= work
-# as in any extension. The rest are the commands of the README, each a script in scripts/.
+# IntegrateDB is built and installed by PGXS: make, make install, make installcheck, make uninstall, make clean; PG_CONFIG=
+# and DESTDIR= work as in any extension. The rest are the commands of the README, each a script in scripts/.
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
@@ -25,6 +25,10 @@ FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,
 DATA = $(BUILT) $(filter-out $(BUILT),$(filter sql/releases/%,$(FROZEN)))
 EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage plpython/integratedb/__pycache__
 
+# make installcheck, on a running server: a short session of an installed extension.
+REGRESS = smoke
+REGRESS_OPTS = --inputdir=tests/installcheck
+
 .DEFAULT_GOAL := all
 
 BUILD = awk -v package=$(PYTHON_PACKAGE) -f sql/build.awk
@@ -49,6 +53,16 @@ all: META.json
 META.json: integratedb.control
 	sed 's/^\( *"version": *\)"[^"]*"/\1"$(EXTVERSION)"/' $@ > $@.new && cat $@.new > $@
 	@rm -f $@.new
+
+# What PGXN distributes: the tree of the last commit, with what make install needs in it.
+DISTDIR = .
+DIST = $(DISTDIR)/integratedb-$(EXTVERSION).zip
+dist: ## the archive for PGXN, integratedb-X.Y.Z.zip, of the last commit
+	@git diff --quiet HEAD -- integratedb.control META.json || { echo "make dist: commit integratedb.control and META.json first" >&2; exit 1; }
+	git archive --format=zip --prefix=integratedb-$(EXTVERSION)/ --output='$(DIST)' HEAD
+
+release: ## what can be checked before a release, and the steps that are left (docs/releasing.md)
+	@scripts/release
 
 # Without PGXS (a bare machine) the commands of the README still work: they install what is missing first.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -80,14 +94,14 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
+.PHONY: dist release install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  make, make install, make uninstall, make clean: as in any extension; DESTDIR= works"
+	@echo "  make, make install, make installcheck, make uninstall, make clean: as in any extension; DESTDIR= works"
 
 demo: ## start a throw-away Postgres and tell what IntegrateDB does, in SQL
 	@scripts/demo start

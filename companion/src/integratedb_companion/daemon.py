@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 from websockets.asyncio.server import Server
 
-from . import __version__
+from . import __version__, versions
 from . import slot as slots
 from .addresses import AddressPolicy
 from .channels import Channels
@@ -226,6 +226,7 @@ class Daemon:
         try:
             connection = await self._database.connect()
             async with connection:
+                await versions.check(connection, __version__)
                 await connection.execute("SELECT integratedb.daemon_check()")
         except psycopg.Error as problem:
             raise ConfigurationError(" ".join(str(problem).split())) from None
