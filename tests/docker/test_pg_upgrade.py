@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from testcontainers.core.network import Network
 
-from tests.docker.shop import DAEMON_PASSWORD, assert_enforced, bus, daemon, make_shop, place_order, told
+from tests.docker.shop import (
+    DAEMON_PASSWORD,
+    assert_enforced,
+    bus,
+    daemon,
+    make_shop,
+    place_order,
+    skip_unless_a_plain_table_passes,
+    told,
+)
 from tests.docker.support import MAJORS, PASSWORD, Container, eventually, image, postgres
 
 OLDEST, *NEWER = MAJORS
@@ -35,6 +44,8 @@ def test_an_upgraded_cluster_is_enforced_and_told_of_without_the_old_programs(ma
         image(tag, Path(__file__).with_name("pg_upgrade.Dockerfile"), **arguments),
         postgres(OLDEST, network=network, name="old", INTEGRATEDB_DAEMON_PASSWORD=DAEMON_PASSWORD) as old,
     ):
+        with postgres(major, network=network, name="new") as empty:
+            skip_unless_a_plain_table_passes(old, empty, empty)
         mailer = make_shop(old)
         with daemon(network, "old"):
             place_order(old, "before")
