@@ -18,7 +18,7 @@ COPY integratedb.control ./
 COPY scripts/bootstrap scripts/common.sh scripts/
 COPY companion companion
 COPY tests/requirements.txt tests/requirements.txt
-RUN scripts/bootstrap --test \
+RUN scripts/bootstrap --suites \
     && chown -R postgres:postgres . \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --chown=postgres:postgres . .
