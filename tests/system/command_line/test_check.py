@@ -16,7 +16,7 @@ import pytest
 
 from tests.system.command_line.conftest import COMMAND, Place, run
 from tests.system.command_line.test_contracts import FULFILMENT, MAILER
-from tests.system.harness import ROOT
+from tests.system.harness import ROOT, eventually
 
 BREAKING = "ALTER TABLE shop.customers DROP COLUMN email;\n"
 
@@ -142,8 +142,9 @@ def test_a_dump_of_production_is_a_base(place: Place, project: Path) -> None:
 
 
 def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> None:
+    migrations = f"echo $$ > {project}/pid; exec sleep 600"
     process = subprocess.Popen(
-        [*COMMAND, "check", "--base", f"{project}/base.sql", "--migrations", "sleep 60"],
+        [*COMMAND, "check", "--base", f"{project}/base.sql", "--migrations", migrations],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -154,12 +155,13 @@ def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> 
         if line.startswith("== migrations"):
             break
     [home] = room.iterdir()
-    pid = int((home / "data/postmaster.pid").read_text().splitlines()[0])
+    eventually(lambda: (project / "pid").exists() and (project / "pid").read_text().strip())
+    pids = [int(file.read_text().split()[0]) for file in (home / "data/postmaster.pid", project / "pid")]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) != 0
     process.stderr.close()
     assert list(room.iterdir()) == []
-    assert not Path(f"/proc/{pid}").exists()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 IMAGE = os.environ.get("INTEGRATEDB_TEST_IMAGE", "")

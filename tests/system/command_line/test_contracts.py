@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.system.command_line.conftest import Place
+from tests.system.harness import eventually
 
 Stakeholder = Callable[..., str]
 
@@ -104,6 +106,20 @@ def test_a_second_application_leaves_nothing_behind(place: Place) -> None:
     assert place.run("apply", directory, **secrets).stdout == "No changes: the database is as the contracts say.\n"
     assert state(place) == before
     assert place.run("plan", directory, **secrets).returncode == 0
+
+
+def test_what_is_the_same_is_left_alone_while_something_else_changes(place: Place) -> None:
+    directory = place.contract(MAILER)
+    place.contract(FULFILMENT, "fulfilment.yaml")
+    secrets: dict[str, Any] = {"HOOK": SECRET, "BUS": "one"}
+    place.run("apply", directory, **secrets)
+    handed_in = "SELECT reason, count(*) FROM integratedb.ddl_event WHERE command_tag ~ '^INTEGRATEDB' GROUP BY 1"
+    with place.session() as superuser:
+        before = {row[0]: row[1] for row in superuser.rows(handed_in)}
+        place.contract(MAILER.replace("[name, email]", "[name]"))
+        place.run("apply", directory, **secrets)
+        after = {row[0]: row[1] for row in superuser.rows(handed_in)}
+    assert {name for name in after if after[name] != before.get(name)} == {"specification of mailer"}
 
 
 def test_a_secret_that_changes_is_seen_and_not_shown(place: Place) -> None:
@@ -221,6 +237,31 @@ def test_what_was_agreed_to_is_what_is_applied(place: Place, stakeholder: Stakeh
     with place.session("shop_admin") as admin:
         document = admin.value("SELECT integratedb_specification('mailer')")
     assert document["match"][0]["fields"] == ["phone"]
+
+
+def test_a_migration_that_is_under_way_is_waited_for(place: Place) -> None:
+    directory = place.contract(MAILER)
+    with place.session("shop_owner") as owner, owner.transaction():
+        owner.run("ALTER TABLE shop.customers ADD COLUMN born date")
+        process = place.terminal("apply", directory, "--yes", PGOPTIONS="-c lock_timeout=100ms")
+        with place.session() as superuser:
+            waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'integratedb' AND wait_event_type = 'Lock'"
+            eventually(lambda: superuser.rows(waiting))
+            time.sleep(0.3)
+            eventually(lambda: process.process.poll() is not None or superuser.rows(waiting))
+        assert process.process.poll() is None
+    process.expect("Applied.")
+    assert process.end() == 0
+
+
+def test_many_contracts_show_how_far_they_are_on_a_terminal(place: Place) -> None:
+    for number in range(20):
+        directory = place.contract(f"stakeholder: app_{number}\n", f"{number}.yaml")
+    terminal = place.terminal("plan", directory)
+    terminal.expect("planning")
+    terminal.expect("20 to add")
+    assert terminal.end() == 3
+    assert "planning" not in place.run("plan", directory, status=3).stderr
 
 
 def test_an_export_is_the_state(place: Place, stakeholder: Stakeholder) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import threading
@@ -20,6 +21,7 @@ import yaml
 
 from tests.system.command_line.conftest import COMMAND, ELSEWHERE, Place
 from tests.system.command_line.test_contracts import MAILER
+from tests.system.harness import eventually
 
 Stakeholder = Callable[..., str]
 TOKEN = "hvs.testtesttest"
@@ -171,6 +173,50 @@ def test_a_commit_that_is_refused_leaves_the_file_as_it_was(place: Place) -> Non
         assert "refused at COMMIT" in said
         assert (file.read_text() if file.exists() else None) == before
     assert names(place) == []
+
+
+class Severing:
+    """Stands between the command and the server, and hangs up on the command when it has asked for COMMIT."""
+
+    def __init__(self, port: int) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.server.getsockname()[1])
+        self._target = port
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        client, _ = self.server.accept()
+        there = socket.create_connection(("127.0.0.1", self._target))
+        severed = threading.Event()
+
+        def back() -> None:
+            with there, contextlib.suppress(OSError):
+                while (data := there.recv(65_536)) and not severed.is_set():
+                    client.sendall(data)
+
+        threading.Thread(target=back, daemon=True).start()
+        while data := client.recv(65_536):
+            if b"COMMIT" in data:
+                severed.set()
+            there.sendall(data)
+            if severed.is_set():
+                client.close()
+                return
+
+
+def test_when_nobody_knows_whether_there_was_a_commit_the_passwords_stay(place: Place) -> None:
+    directory = place.contract(MAILER)
+    file = place.directory / "credentials.json"
+    with place.session() as superuser:
+        superuser.run("ALTER ROLE shop_admin PASSWORD 'admin'")
+    proxy = Severing(place.cluster.port)
+    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(proxy.port), "PGPASSWORD": "admin"}
+    with proxy.server:
+        said = place.run("apply", directory, "--credentials", file, status=5, **environment).stderr
+    assert "the connection was lost during COMMIT" in said
+    assert str(file) in said
+    eventually(lambda: names(place) == ["mailer"])
+    assert can_log_in(place, json.loads(file.read_text())["mailer"])
 
 
 def test_vault_gets_a_secret_a_stakeholder(place: Place, vault: Vault) -> None:
