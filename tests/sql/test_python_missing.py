@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.sql.conftest import ROOT, janitor, make_shop, open_session
+from tests.sql.test_packaging import PACKAGE
 from tests.support import Server, Session, refused
 
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
@@ -82,10 +83,9 @@ def installation() -> Iterator[Installation]:
         )
         stack.callback(lambda: subprocess.run([cluster, "stop", home / "cluster"], check=True))
         parts = conninfo_to_dict(started.stdout)
-        (package,) = (copies[2] / "integratedb/python").glob("integratedb_*[0-9]")
         yield Installation(
             server=Server(socket=str(parts["host"]), port=int(str(parts["port"]))),
-            package=package,
+            package=copies[2] / "integratedb/python" / PACKAGE,
             plpython=copies[1] / "plpython3.so",
             modules=modules,
         )
