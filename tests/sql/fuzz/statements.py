@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ TYPES = (
 )
 
 T = TypeVar("T")
+Key = tuple[str, str]
 
 
 class Draw:
@@ -71,16 +72,20 @@ def relation_name(relation: Relation) -> str:
 class Statements:
     """Draws the next statement of a migration."""
 
-    def __init__(self, draw: Draw, catalog: Catalog, roles: Sequence[str]) -> None:
+    def __init__(self, draw: Draw, catalog: Catalog, roles: Sequence[str], claimed: Collection[Key] = ()) -> None:
         self.draw = draw
         self.catalog = catalog
         self.roles = roles
         relations = list(catalog.relations.values())
         self.relations = relations
         self.tables = [r for r in relations if r.kind in "rp"]
-        self.plain = [r for r in self.tables if r.kind == "r" and not r.is_partition]
-        self.partitioned = [r for r in self.tables if r.kind == "p"]
-        self.partitions = [r for r in self.tables if r.is_partition]
+        # What somebody claims is more worth changing.
+        claimed_tables = [r for r in self.tables if r.key in claimed]
+        if claimed_tables and not draw.chance(4):
+            self.tables = claimed_tables
+        self.plain = [r for r in relations if r.kind == "r" and not r.is_partition]
+        self.partitioned = [r for r in relations if r.kind == "p"]
+        self.partitions = [r for r in relations if r.kind in "rp" and r.is_partition]
         self.views = [r for r in relations if r.kind in "vm"]
         self.schemas = list(catalog.schemas)
 
@@ -97,7 +102,7 @@ class Statements:
             choices += [self.rename, self.move, self.create_view, self.row_security, self.policy, self.identity]
             choices += [self.primary_key, self.drop_table, self.generated]
         if self.relations:
-            choices += [self.revoke, self.revoke, self.grant]
+            choices += [self.revoke, self.grant]
         if self.views:
             choices += [self.drop_view, self.alter_view]
         if self.partitioned:
@@ -137,8 +142,7 @@ class Statements:
     def create_table(self) -> str:
         schema = self.draw.one(self.schemas)
         columns = [
-            f"{ident(name)} {self.type()}{self.draw.one(['', '', ' NOT NULL'])}"
-            for name in self.draw.some(COLUMNS, 0, 4)
+            f"{ident(name)} {self.type()}{self.draw.one(['', ' NOT NULL'])}" for name in self.draw.some(COLUMNS, 1, 4)
         ]
         kind = self.draw.one(["TABLE", "TABLE", "TABLE", "TABLE", "UNLOGGED TABLE", "PARTITIONED"])
         if kind == "PARTITIONED":
@@ -213,7 +217,9 @@ class Statements:
     def nullability(self) -> str:
         relation = self.draw.one(self.tables)
         action = self.draw.one(["SET", "DROP", "DROP"])
-        return f"ALTER TABLE {relation_name(relation)} ALTER COLUMN {self.column(relation)} {action} NOT NULL"
+        fitting = [ident(c.name) for c in relation.columns.values() if c.not_null == (action == "DROP")]
+        column = self.draw.one(fitting) if fitting else self.column(relation)
+        return f"ALTER TABLE {relation_name(relation)} ALTER COLUMN {column} {action} NOT NULL"
 
     def create_view(self) -> str:
         table = self.draw.one(self.tables)
@@ -313,7 +319,7 @@ class Documents:
 
     def document(self, kind: str) -> dict[str, Any]:
         """A specification of this kind."""
-        return {"match": [self.match(kind) for _ in range(self.draw.number(0, 3))]}
+        return {"match": [self.match(kind) for _ in range(self.draw.one([0, 1, 1, 2, 3]))]}
 
     def match(self, kind: str) -> dict[str, Any]:
         """A match."""

@@ -30,7 +30,7 @@ ROLES = ("fz_reader", "fz_other")
 CALLS = {"claims": "integratedb_claim", "notifications": "integratedb_notify"}
 
 #: Stories a seed, for as many workers as there are shards; `make fuzz` sets the seconds, and goes on with new seeds.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 FIRST_SEED = int(os.environ.get("FUZZ_SEED", time.time_ns() % 2**32 if SECONDS else 1))
 SHARDS = 3
@@ -81,7 +81,8 @@ class World:
 
     def statement(self, draw: Draw) -> None:
         """One statement, of which Postgres may know that it cannot be; then the transaction goes on without it."""
-        statement = Statements(draw, self.catalog(), ROLES).any()
+        claimed = {table.key for claim in self.state.claims for table in claim.tables()}
+        statement = Statements(draw, self.catalog(), ROLES, claimed).any()
         in_savepoint = draw.chance(2)
         if not in_savepoint and self.dry_run(statement) is None:
             self.run(statement)
@@ -98,9 +99,23 @@ class World:
             return error
         return None
 
-    def hand_in(self, draw: Draw) -> None:
+    def found(self, draw: Draw) -> None:
+        """Some tables, and what each stakeholder depends on."""
+        self.run("BEGIN")
+        self.run('CREATE SCHEMA "fz"')
+        for _ in range(draw.number(2, 4)):
+            self.run(Statements(draw, self.catalog(), ROLES).create_table())
+        for _ in range(draw.number(0, 3)):
+            self.statement(draw)
+        for who in ROLES:
+            for kind in CALLS:
+                # Twice again if it is refused, so that there is something to break.
+                any(self.hand_in(draw, who, kind) for _ in range(3))
+        self.commit(State())
+        self.compare()
+
+    def hand_in(self, draw: Draw, who: str, kind: str) -> bool:
         """A new specification; the model knows whether it is accepted."""
-        who, kind = draw.one(ROLES), draw.one(list(CALLS))
         now = self.catalog()
         document = Documents(draw, now, SPELLINGS).document(kind)
         expected = model.hand_in(self.state, who, kind, document, now)
@@ -108,6 +123,7 @@ class World:
         assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
         assert refused is None or refused.sqlstate == "IDB03", refused
         self.state = expected or self.state
+        return expected is not None and bool(document["match"])
 
     def sync(self) -> None:
         """The baseline follows."""
@@ -137,7 +153,7 @@ class World:
         before = self.state
         self.run("BEGIN")
         kept: list[State] = []
-        for _ in range(draw.number(1, 5)):
+        for _ in range(draw.one([1, 1, 2, 3, 5])):
             match draw.number(1, 30):
                 case 1:
                     self.sync()
@@ -146,14 +162,14 @@ class World:
                 case 3:
                     self.run("SELECT public.integratedb_override('fuzz')")
                     self.state = replace(self.state, overridden=True)
-                case 4 | 5:
-                    self.hand_in(draw)
-                case 6:
+                case 4 | 5 | 6:
+                    self.hand_in(draw, draw.one(ROLES), draw.one(list(CALLS)))
+                case 7:
                     self.run("SET CONSTRAINTS ALL IMMEDIATE")
-                case 7 | 8:
+                case 8 | 9:
                     self.run(f"SAVEPOINT s{len(kept)}")
                     kept.append(self.state)
-                case 9 | 10 if kept:
+                case 10 | 11 if kept:
                     self.state = kept.pop()
                     self.run(f"ROLLBACK TO SAVEPOINT s{len(kept)}")
                 case _:
@@ -235,17 +251,8 @@ def tell_story(world: World, random: Random) -> None:
     draw = Draw(random)
     world.reset()
     try:
-        world.run("BEGIN")
-        for _ in range(draw.number(2, 6)):
-            world.statement(draw)
-        world.commit(world.state)
-        for _ in range(draw.number(1, 3)):
-            world.run("BEGIN")
-            before = world.state
-            world.hand_in(draw)
-            world.commit(before)
-            world.compare()
-        for _ in range(draw.number(1, 8)):
+        world.found(draw)
+        for _ in range(draw.number(3, 8)):
             world.transaction(draw)
     except BaseException:
         note("\n" + "\n".join(world.transcript))
