@@ -197,8 +197,7 @@ class World:
             self.state = before
             return
         assert not verdict.refused, f"the model refuses {verdict.refused}; the engine accepted"
-        self.compare_grants(now, self.state, verdict.state)
-        self.state = verdict.state
+        self.state = self.compare_grants(now, self.state, verdict.state)
 
     # What follows.
 
@@ -210,7 +209,7 @@ class World:
         published = {r.key: r.publications for r in now.relations.values() if r.publications}
         assert published == model.publications(self.state, now), "publications"
 
-    def compare_grants(self, before: Catalog, old: State, new: State) -> None:
+    def compare_grants(self, before: Catalog, old: State, new: State) -> State:
         """SELECT on exactly the claimed columns, besides what somebody else gave; USAGE likewise."""
         now = self.catalog()
         had = {(who, r.oid, c.number) for r, c in before.columns() for who in c.granted}
@@ -221,6 +220,8 @@ class World:
         self._compare("USAGE", had_usage, has_usage, set(old.used), set(model.entered(new, now)), new)
         tables = {r.oid: r.granted for r in before.relations.values()}
         assert tables == {r.oid: r.granted for r in now.relations.values()}, "SELECT on whole tables"
+        # What was kept for a claim that is unmet is the engine's to revoke.
+        return replace(new, granted=new.granted | old.granted & has, used=new.used | old.used & has_usage)
 
     @staticmethod
     def _compare(what: str, had: set[Any], has: set[Any], ours: set[Any], wanted: set[Any], new: State) -> None:
