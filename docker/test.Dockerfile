@@ -6,7 +6,7 @@ ARG IMAGE=integratedb:17
 
 FROM ${IMAGE}
 USER root
-WORKDIR /integratedb
+WORKDIR /checkout
 # As in docker/Dockerfile: the makefiles of PGXS without its compilers. What apt has fetched is needed once more below.
 # hadolint ignore=DL3009,DL4006
 RUN apt-get update -qq \

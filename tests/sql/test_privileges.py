@@ -13,7 +13,7 @@ from tests.support import Session, refused
 
 EXPECTED = Path(__file__).parent / "expected"
 
-# Whatever CREATE EXTENSION made.
+# Whatever CREATE EXTENSION made. A table's type and the arrays of types are members too in some versions of Postgres.
 MEMBERS = """
 SELECT d.classid, d.objid, i.type, i.identity
   FROM pg_depend AS d
@@ -21,6 +21,11 @@ SELECT d.classid, d.objid, i.type, i.identity
  CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
  WHERE d.refclassid = 'pg_extension'::regclass
    AND d.deptype = 'e'
+   AND NOT EXISTS (
+     SELECT
+       FROM pg_type AS t
+       LEFT JOIN pg_class AS k ON k.oid = t.typrelid
+      WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (k.relkind <> 'c' OR t.typcategory = 'A'))
  ORDER BY i.type, i.identity COLLATE "C"
 """
 
@@ -50,6 +55,18 @@ ACCEPTED = {
     "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
     "daemon_enforce_limits: target type is different type than source type": "a constant",
+}
+# Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
+STABLE_ALL_THE_SAME = {
+    "daemon_check": "it raises, or does nothing",
+    "find_channel": "it raises, or does nothing VOLATILE",
+    "integratedb_unmet_claims": "the view asks functions that read the catalog",
+    "is_own_xid": "pg_xact_status() of a transaction that is ours stays what it is",
+    "refuse_unnotifiable": "it raises, or does nothing",
+    "require_writable": "pg_is_in_recovery() changes once, and never within a statement that writes",
+}
+ACCEPTED |= {
+    f"{name}: routine is marked as STABLE, but expression is VOLATILE": why for name, why in STABLE_ALL_THE_SAME.items()
 }
 # refuse() does not return; assigned to something, its call stays out of the CONTEXT that a client sees.
 REFUSED = 'never read variable "refused"'
@@ -228,7 +245,10 @@ def test_nobody_can_use_the_group_roles_to_log_in(superuser):
 def test_plpgsql_check_finds_nothing_else(superuser: Session):
     superuser.run("CREATE EXTENSION plpgsql_check")
     found = superuser.rows(f"""
-        SELECT f.proname, f.prorettype::regtype::text, c.message
+        SELECT f.proname, f.prorettype::regtype::text,
+               CASE WHEN c.context LIKE 'at assignment to variable "refused"%' AND c.message LIKE '%is VOLATILE' THEN NULL
+                    ELSE c.message
+               END
           FROM ({FUNCTIONS}) AS f
           JOIN pg_language AS l ON l.oid = f.prolang AND l.lanname = 'plpgsql'
           LEFT JOIN pg_trigger AS t ON t.tgfoid = f.oid
