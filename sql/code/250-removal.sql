@@ -49,7 +49,7 @@ AS $$
       UNION ALL
       SELECT 5, u.rolname, 'role ' || u.rolname || ', unless another database has the extension', format('DROP ROLE %I;', u.rolname)
         FROM pg_roles AS u
-       WHERE u.rolname IN ('integratedb_admin', 'integratedb_daemon')
+       WHERE u.rolname IN ('integratedb_admin', 'integratedb_api', 'integratedb_daemon')
     ) AS l (kind, name, object, statement)
    ORDER BY l.kind, l.name
 $$;

@@ -54,6 +54,25 @@ DECLARE
     'integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text)'
   ]::pg_catalog.regprocedure[];
 
+  apis CONSTANT pg_catalog.regprocedure[] := ARRAY[
+    'integratedb.api_has_users()',
+    'integratedb.api_create_first_user(text, text)',
+    'integratedb.api_create_user(text, text, jsonb)',
+    'integratedb.api_users(bigint, integer)',
+    'integratedb.api_user_by_id(bigint)',
+    'integratedb.api_user_by_name(text)',
+    'integratedb.api_change_user(bigint, text, text, boolean, jsonb)',
+    'integratedb.api_delete_user(bigint)',
+    'integratedb.api_refresh_token_issued(bigint, interval)',
+    'integratedb.api_refresh_token_used(uuid, bigint)',
+    'integratedb.api_login_attempted(text, text)',
+    'integratedb.api_login_succeeded(text, text, timestamptz)',
+    'integratedb.api_stakeholder(bigint)',
+    'integratedb.api_stakeholder_name(text)',
+    'integratedb.api_schemas(jsonb, text)',
+    'integratedb.api_ddl_events(bigint, integer)'
+  ]::pg_catalog.regprocedure[];
+
   change record;
 BEGIN
   FOR change IN
@@ -71,13 +90,16 @@ BEGIN
       SELECT 'integratedb_admin', f.signature FROM pg_catalog.unnest(admins) AS f (signature)
       UNION ALL
       SELECT 'integratedb_daemon', f.signature FROM pg_catalog.unnest(daemons) AS f (signature)
+      UNION ALL
+      SELECT 'integratedb_api', f.signature FROM pg_catalog.unnest(apis) AS f (signature)
     ), held (grantee, signature) AS (
       SELECT g.grantee, m.signature
         FROM member AS m
        CROSS JOIN LATERAL pg_catalog.aclexplode(m.proacl) AS a
         JOIN (VALUES ('public', 0::pg_catalog.oid),
                      ('integratedb_admin', 'integratedb_admin'::pg_catalog.regrole),
-                     ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole)) AS g (grantee, oid)
+                     ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole),
+                     ('integratedb_api', 'integratedb_api'::pg_catalog.regrole)) AS g (grantee, oid)
           ON g.oid = a.grantee
     )
     SELECT 1 AS step, 'REVOKE ALL ON FUNCTION %s FROM %s' AS statement, r.signature, r.grantee
@@ -92,12 +114,15 @@ BEGIN
     EXECUTE pg_catalog.format(change.statement, change.signature, change.grantee);
   END LOOP;
 
-  IF NOT EXISTS (
-    SELECT FROM pg_catalog.pg_namespace AS n
-     CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS a
-     WHERE n.nspname = 'integratedb' AND a.grantee = 'integratedb_daemon'::pg_catalog.regrole AND a.privilege_type = 'USAGE'
-  ) THEN
-    GRANT USAGE ON SCHEMA integratedb TO integratedb_daemon;
-  END IF;
+  FOR change IN
+    SELECT g.grantee
+      FROM (VALUES ('integratedb_daemon'::pg_catalog.regrole), ('integratedb_api'::pg_catalog.regrole)) AS g (grantee)
+     WHERE NOT EXISTS (
+       SELECT FROM pg_catalog.pg_namespace AS n
+        CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS a
+        WHERE n.nspname = 'integratedb' AND a.grantee = g.grantee AND a.privilege_type = 'USAGE')
+  LOOP
+    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA integratedb TO %s', change.grantee);
+  END LOOP;
 END
 $$;

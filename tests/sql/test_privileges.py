@@ -119,6 +119,7 @@ def test_who_may_do_what_is_the_expected(superuser, stakeholder, expected):
         "PUBLIC": "anybody",
         "integratedb_admin": "integratedb_admin",
         "integratedb_daemon": "integratedb_daemon",
+        "integratedb_api": "integratedb_api",
         "stakeholder": "reporter",
         "table owner": OWNER,
     }
@@ -155,7 +156,8 @@ def test_everything_has_a_comment(superuser):
             WHERE (d.classoid, d.objoid, d.objsubid) = (p.classid, p.objid, p.objsubid) AND d.description <> '')
         UNION ALL
         SELECT 'role ' || rolname FROM pg_roles
-         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon') AND shobj_description(oid, 'pg_authid') IS NULL
+         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_api')
+           AND shobj_description(oid, 'pg_authid') IS NULL
         UNION ALL
         SELECT 'extension' FROM pg_extension AS x
          WHERE extname = 'integratedb' AND obj_description(oid, 'pg_extension') IS NULL
@@ -200,7 +202,8 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
         SELECT proname FROM ({FUNCTIONS}) AS f
          CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
          WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
-           AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')""")
+           AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')
+           AND NOT (x.grantee = 'integratedb_api'::regrole AND proname ~ '^api_')""")
     assert functions == []
 
 
@@ -238,8 +241,8 @@ def test_a_stakeholder_may_execute_what_is_about_itself_and_what_everybody_may(s
 def test_nobody_can_use_the_group_roles_to_log_in(superuser):
     roles = superuser.rows("""
         SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
-          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon')""")
-    assert roles == [(False,) * 6] * 2
+          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_api')""")
+    assert roles == [(False,) * 6] * 3
 
 
 def test_plpgsql_check_finds_nothing_else(superuser: Session):

@@ -39,6 +39,7 @@ COMMANDS = {
     "status": Entry("Operation", "commands.operation", "Show how things stand."),
     "log": Entry("Operation", "commands.operation", "Print the audit log of schema changes."),
     "daemon": Entry("Operation", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
+    "serve": Entry("Operation", "commands.serve", "Serve the management API over HTTP."),
 }
 
 

@@ -1,4 +1,4 @@
-"""The daemon's configuration: flags over environment over file over defaults, checked once."""
+"""Configuration, checked once: flags over environment over file over defaults; and that of the daemon."""
 
 from __future__ import annotations
 
@@ -46,20 +46,21 @@ def build(options: dict[str, Any]) -> Settings:
     unknown = options.keys() - {"dsn", "slot", "listen", "deny_address", "accept_gap", "max_lag", "log_level"}
     if unknown:
         raise ConfigurationError(f"unknown option {', '.join(sorted(unknown))}")
-    host, port = _listen(str(options["listen"]))
+    host, port = checked_address(str(options["listen"]))
     return Settings(
-        dsn=_dsn(str(options["dsn"])),
+        dsn=checked_dsn(str(options["dsn"])),
         slot=_slot(str(options["slot"])),
         host=host,
         port=port,
-        denied=tuple(_network(str(network)) for network in options["deny_address"]),
+        denied=tuple(checked_network(str(network)) for network in options["deny_address"]),
         accept_gap=bool(options["accept_gap"]),
         max_lag_bytes=_size(str(options["max_lag"])),
-        log_level=_level(str(options["log_level"])),
+        log_level=checked_log_level(str(options["log_level"])),
     )
 
 
-def _dsn(dsn: str) -> str:
+def checked_dsn(dsn: str) -> str:
+    """Check a connection string."""
     try:
         psycopg.conninfo.conninfo_to_dict(dsn)
     except psycopg.Error as problem:
@@ -73,14 +74,16 @@ def _slot(slot: str) -> str:
     return slot
 
 
-def _listen(listen: str) -> tuple[str, int]:
+def checked_address(listen: str) -> tuple[str, int]:
+    """Check HOST:PORT, and split it."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or not int(port) < 65_536:
         raise ConfigurationError(f"listen {listen!r}: not HOST:PORT")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _network(network: str) -> IPNetwork:
+def checked_network(network: str) -> IPNetwork:
+    """Check the notation of a network."""
     try:
         return ipaddress.ip_network(network, strict=False)
     except ValueError as problem:
@@ -95,7 +98,8 @@ def _size(size: str) -> int:
     return int(number) * factor
 
 
-def _level(level: str) -> str:
+def checked_log_level(level: str) -> str:
+    """Check the name of a log level."""
     if level not in ("debug", "info", "warning", "error"):
         raise ConfigurationError(f"log-level {level!r}: not debug, info, warning or error")
     return level

@@ -1,0 +1,188 @@
+"""Refusals: which status and which JSON a SQLSTATE, a framework's error or our own becomes. Always an object `errors`."""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+log = logging.getLogger(__name__)
+
+#: What a specification, a name or a path that was handed in can be refused with, and what of the request it is about.
+UNPROCESSABLE = {
+    "IDB05": "#/name",
+    "IDB06": "#/name",
+    "22023": "#",
+    "22003": "#",
+    "22021": "#",
+    "22P02": "#",
+    "22P05": "#",
+    "23505": "#/username",
+    "54000": "#",
+    "54001": "#",
+}
+NOT_FOUND = {"IDB04", "42704"}
+#: Another transaction came in between, or the server is busy, restarting or gone: the same request may do later.
+LATER = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
+RETRY_AFTER_S = 1
+#: What is said of a claim that is not met, in this order; jsonb has one of its own.
+PROBLEM = ("path", "field", "property", "expected", "actual", "message")
+
+
+class RefusalError(Exception):
+    """A refusal of the service itself."""
+
+    def __init__(self, status: int, errors: dict[str, Any] | None = None, **headers: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.errors = errors or {"detail": phrase(status)}
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def phrase(status: int) -> str:
+    """Give the words of a status, as RFC 9110 has them."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(status).phrase
+
+
+def forbidden(reason: str) -> RefusalError:
+    """Refuse what this user may not, and say why."""
+    return RefusalError(403, {"detail": phrase(403), "reason": reason})
+
+
+def invalid(message: str, pointer: str) -> RefusalError:
+    """Refuse a part of what was handed in."""
+    return RefusalError(422, {"detail": [[message, pointer]]})
+
+
+def unauthorized() -> RefusalError:
+    """Refuse who did not say, or not prove, who it is."""
+    return RefusalError(401, WWW_Authenticate="Bearer")
+
+
+def refusal_of(problem: psycopg.Error) -> RefusalError | None:
+    """Give the refusal that an error of the database is; None when it is a fault, of which a client is told nothing."""
+    code, diagnostic = problem.sqlstate, problem.diag
+    message = diagnostic.message_primary or ""
+    if code == "IDB01":
+        lines = (diagnostic.message_detail or message).splitlines()
+        return RefusalError(422, {"detail": [[line, "#"] for line in lines]})
+    if code == "IDB02":
+        return RefusalError(422, {"detail": json.loads(diagnostic.message_detail or "[]")})
+    if code == "IDB03":
+        problems = json.loads(diagnostic.message_detail or "[]")
+        return RefusalError(422, {"claims": [{key: problem.get(key) for key in PROBLEM} for problem in problems]})
+    if code in UNPROCESSABLE:
+        said = "it is taken" if code == "23505" else message
+        return RefusalError(422, {"detail": [[said, UNPROCESSABLE[code]]]})
+    if code in NOT_FOUND:
+        return RefusalError(404)
+    if code == "42501":
+        return forbidden(message)
+    # Without a SQLSTATE: no connection was free, or it was lost, or psycopg would not send a value (a NUL in a text).
+    if code in LATER or (code is None and isinstance(problem, psycopg.OperationalError)):
+        return RefusalError(503, Retry_After=str(RETRY_AFTER_S))
+    if code is None and isinstance(problem, psycopg.DataError):
+        return RefusalError(422, {"detail": [["it holds what Postgres cannot store", "#"]]})
+    return None
+
+
+class AsciiJSONResponse(JSONResponse):
+    """JSON that can be written whatever it repeats of a request, halves of surrogate pairs included."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it."""
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def answer(refusal: RefusalError) -> JSONResponse:
+    """Write a refusal."""
+    return AsciiJSONResponse({"errors": refusal.errors}, refusal.status, refusal.headers)
+
+
+def pointer(location: tuple[int | str, ...]) -> str:
+    """Give the JSON pointer, within the value of `data`, of a place that pydantic names; tags of unions begin with @."""
+    parts = [str(part) for part in location[1:] if not str(part).startswith("@")]
+    if location[:1] == ("body",):
+        parts = parts[1:]
+    return "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+async def _on_refusal(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RefusalError)
+    return answer(problem)
+
+
+def _allowed(request: Request) -> str | None:
+    """List the methods of a path: the framework names those of one of its routes only. None: it is not documented."""
+    path = getattr(request.scope.get("route"), "path", "")
+    described = request.app.openapi()["paths"].get(path) if isinstance(request.app, FastAPI) else None
+    return ", ".join(sorted(method.upper() for method in described)) if described else None
+
+
+async def _on_http(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)
+    # The framework's word for a body that cannot be read.
+    errors = {"detail": [["it is not JSON", "#"]]} if problem.status_code == 400 else None
+    refusal = RefusalError(problem.status_code, errors)
+    refusal.headers |= problem.headers or {}
+    if problem.status_code == 405 and (allowed := _allowed(request)):
+        refusal.headers["Allow"] = allowed
+    return answer(refusal)
+
+
+async def _on_invalid(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RequestValidationError)
+    errors = problem.errors()
+    if any(error["loc"][0] == "path" for error in errors):
+        return answer(RefusalError(404))
+    status = 400 if any(error["type"] == "json_invalid" for error in errors) else 422
+    return answer(RefusalError(status, {"detail": [[error["msg"], pointer(error["loc"])] for error in errors]}))
+
+
+async def _on_database(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, psycopg.Error)
+    refusal = refusal_of(problem)
+    if refusal is None:
+        # Not the DETAIL: it may show values.
+        context = {"sqlstate": problem.sqlstate, "error": problem.diag.message_primary, "path": request.url.path}
+        log.error("the database refused what the service asked", extra=context)
+        refusal = RefusalError(500)
+    return answer(refusal)
+
+
+async def _on_unencodable(*_: object) -> Response:
+    return answer(invalid("it holds half of a surrogate pair, which is no character", "#"))
+
+
+async def _on_nested(*_: object) -> Response:
+    return answer(invalid("it is nested too deeply", "#"))
+
+
+async def _on_fault(*_: object) -> Response:
+    return answer(RefusalError(500))
+
+
+#: For every part of the application.
+HANDLERS: dict[int | type[Exception], Any] = {
+    RefusalError: _on_refusal,
+    HTTPException: _on_http,
+    RequestValidationError: _on_invalid,
+    psycopg.Error: _on_database,
+    UnicodeEncodeError: _on_unencodable,
+    RecursionError: _on_nested,
+    Exception: _on_fault,
+}
+
+
+def install(application: FastAPI) -> None:
+    """Give a part of the application these answers."""
+    for cause, handler in HANDLERS.items():
+        application.add_exception_handler(cause, handler)

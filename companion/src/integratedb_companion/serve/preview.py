@@ -1,0 +1,55 @@
+"""Runs what a migration would do, as the login that migrations have, and takes it back."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from ..config import ConfigurationError
+from .database import Connection, conninfo, refuse_superuser, schema_of
+from .errors import LATER, RefusalError, invalid
+
+#: Statements find their tables by the login's own search_path. They hold up nobody for long: locks are waited for briefly.
+TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "60s"}
+PREVIEW: LiteralString = "SELECT * FROM {x}.integratedb_preview_migration(%s)"
+
+
+class Preview:
+    """A connection of its own for each: what statements leave in a session goes with it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = conninfo(dsn, "integratedb serve preview", TIMEOUTS, {})
+
+    async def _connect(self) -> Connection:
+        return await psycopg.AsyncConnection[DictRow].connect(self._dsn, row_factory=dict_row)
+
+    async def check(self) -> None:
+        """Connect once, so that a wrong configuration is told at once."""
+        try:
+            async with await self._connect() as connection:
+                # A superuser's statements reach what no rollback takes back: COPY TO PROGRAM, files.
+                await refuse_superuser(connection, "preview-dsn")
+                await schema_of(connection)
+        except psycopg.Error as problem:
+            raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
+
+    async def run(self, ddl: str) -> list[DictRow]:
+        """Say which claims would be unmet."""
+        async with await self._connect() as connection:
+            query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
+            try:
+                async with connection.transaction(force_rollback=True):
+                    return await (await connection.execute(query, [ddl])).fetchall()
+            except psycopg.Error as problem:
+                if problem.sqlstate is None or problem.sqlstate in LATER:
+                    raise
+                raise _refusal(problem) from None
+
+
+def _refusal(problem: psycopg.Error) -> RefusalError:
+    diagnostic = problem.diag
+    parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
+    return invalid(". ".join(part.rstrip(".") for part in parts if part), "#")

@@ -1,0 +1,91 @@
+"""The database as a whole: what is unmet, who depends on what, what has changed, and what a change would break."""
+
+from __future__ import annotations
+
+from typing import Annotated, LiteralString
+
+from fastapi import APIRouter, Query
+
+from ..answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
+from ..authentication import Authenticated, Shared, Unrestricted
+from ..errors import RefusalError, forbidden
+from ..paging import page
+from ..requests import After, Limit, PreviewBody
+
+router = APIRouter(tags=["database"])
+
+UNMET: LiteralString = """
+SELECT u.*
+  FROM {x}.integratedb_unmet_claims(max_results => NULL) AS u
+ WHERE u.claim_id > %(after)s
+   AND (%(names)s::text[] IS NULL OR u.stakeholder = ANY (%(names)s))
+ ORDER BY u.claim_id
+ LIMIT %(limit)s
+"""
+SYNC: LiteralString = "SELECT {x}.integratedb_sync()"
+COUNT_UNMET: LiteralString = "SELECT count(*) FROM {x}.integratedb_unmet_claims(max_results => NULL)"
+DEPENDENTS: LiteralString = """
+SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
+  FROM {x}.integratedb_dependents(%(path)s, %(field)s) WITH ORDINALITY AS d
+ WHERE d.ordinality > %(after)s
+   AND (%(names)s::text[] IS NULL OR d.stakeholder = ANY (%(names)s))
+ ORDER BY d.ordinality
+ LIMIT %(limit)s
+"""
+STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
+DDL_EVENTS: LiteralString = "SELECT * FROM integratedb.api_ddl_events(nullif(%(after)s, 0), %(limit)s)"
+
+
+@router.get("/unmet-claims", responses=refusals(401, 422))
+async def unmet_claims(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[UnmetClaim]:
+    """List the claims that the schema does not satisfy; of the user's stakeholders, where scopes restrict it."""
+    names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
+    rows = await shared.database.rows(UNMET, after=after, names=names, limit=limit + 1)
+    return page(UnmetClaim, rows, limit, key="claim_id")
+
+
+@router.post("/sync", responses=refusals(401, 403, 422))
+async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
+    """Let wildcard claims, filled-in properties and grants follow the schema; tell how many claims are unmet."""
+    async with shared.database.transaction() as transaction:
+        await transaction.rows(SYNC)
+        unmet = await transaction.value(COUNT_UNMET)
+    return Data(data=Synced(unmet=unmet))
+
+
+@router.post("/preview", responses=refusals(400, 401, 403, 404, 413, 415, 422))
+async def preview(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[list[UnmetClaim]]:
+    """List the claims that SQL statements would leave unmet: runs them as the preview login, and takes them back."""
+    if shared.preview is None:
+        raise RefusalError(404)
+    if not asking.is_root:
+        raise forbidden("only the root user previews")
+    return Data(data=[UnmetClaim(**row) for row in await shared.preview.run(body.data)])
+
+
+@router.get("/dependents", responses=refusals(401, 422))
+async def dependents(
+    asking: Authenticated,
+    shared: Shared,
+    path: Annotated[str, Query(max_length=300, description="schema.table, or schema.*")],
+    field: Annotated[str | None, Query(max_length=100, description="A column")] = None,
+    limit: Limit = 100,
+    after: After = 0,
+) -> Page[Dependent]:
+    """List who depends on a table or column; of the user's stakeholders, where scopes restrict it."""
+    names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
+    asked = {"path": path, "field": field, "names": names}
+    rows = await shared.database.rows(DEPENDENTS, **asked, after=after, limit=limit + 1)
+    return page(Dependent, rows, limit, key="ordinality")
+
+
+@router.get("/status", responses=refusals(401, 403))
+async def status(_: Unrestricted, shared: Shared) -> Data[dict[str, str]]:
+    """Tell how things stand, one fact a key."""
+    return Data(data={row["fact"]: row["value"] for row in await shared.database.rows(STATUS)})
+
+
+@router.get("/ddl-events", responses=refusals(401, 403, 422))
+async def ddl_events(_: Unrestricted, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[DdlEvent]:
+    """List the changes of the schema, newest first."""
+    return page(DdlEvent, await shared.database.rows(DDL_EVENTS, after=after, limit=limit + 1), limit)

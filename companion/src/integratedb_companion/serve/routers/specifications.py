@@ -1,0 +1,80 @@
+"""What a stakeholder claims, and what it is notified of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, LiteralString
+
+from fastapi import APIRouter
+from psycopg.types.json import Jsonb
+
+from ..answers import Data, InvalidOrUnmet, Specification, refusals
+from ..authentication import Authenticated, Caller, Shared
+from ..errors import forbidden, invalid
+from ..requests import Id, SpecificationBody
+from ..services import Services
+from .stakeholders import name_of
+
+router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"])
+
+Kind = Literal["claims", "notifications"]
+SHOW: LiteralString = "SELECT {x}.integratedb_specification(%(name)s, %(kind)s)"
+SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s, %(kind)s)"
+HAND_IN: dict[Kind, LiteralString] = {
+    "claims": "SELECT {x}.integratedb_claim(%(name)s, %(spec)s)",
+    "notifications": "SELECT {x}.integratedb_notify(%(name)s, %(spec)s)",
+}
+REFUSALS = refusals(400, 401, 403, 404, 413, 415, 422) | {422: {"model": InvalidOrUnmet}}
+
+
+@router.get("/claims", responses=refusals(401, 404))
+async def claims(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
+    """Show what a stakeholder depends on."""
+    return await _show(shared, asking, stakeholder_id, "claims")
+
+
+@router.put("/claims", responses=REFUSALS)
+async def claim(
+    stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
+) -> Data[Specification]:
+    """Replace what a stakeholder depends on, and may read."""
+    return await _hand_in(shared, asking, stakeholder_id, body, "claims")
+
+
+@router.get("/notifications", responses=refusals(401, 404))
+async def notifications(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
+    """Show what a stakeholder is notified of, and on which channels."""
+    return await _show(shared, asking, stakeholder_id, "notifications")
+
+
+@router.put("/notifications", responses=REFUSALS)
+async def notify(
+    stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
+) -> Data[Specification]:
+    """Replace what a stakeholder is notified of, and its channels; left out, channels stay as they are."""
+    return await _hand_in(shared, asking, stakeholder_id, body, "notifications")
+
+
+async def _show(shared: Services, asking: Caller, stakeholder_id: int, kind: Kind) -> Data[Specification]:
+    name = await name_of(shared, asking, stakeholder_id)
+    return _answer(await shared.database.value(SHOW, name=name, kind=kind), kind)
+
+
+async def _hand_in(
+    shared: Services, asking: Caller, stakeholder_id: int, body: SpecificationBody, kind: Kind
+) -> Data[Specification]:
+    name = await name_of(shared, asking, stakeholder_id)
+    if body.data.type not in (None, kind.upper()):
+        raise invalid(f"it is {body.data.type}, and should be {kind.upper()}", "#/type")
+    spec = Jsonb(body.data.document())
+    async with shared.database.transaction() as transaction:
+        if asking.scopes.schemas is not None:
+            outside = asking.scopes.outside(await transaction.value(SCHEMAS, spec=spec, kind=kind))
+            if outside:
+                raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
+        await transaction.rows(HAND_IN[kind], name=name, spec=spec)
+        stored = await transaction.value(SHOW, name=name, kind=kind)
+    return _answer(stored, kind)
+
+
+def _answer(stored: dict[str, Any], kind: Kind) -> Data[Specification]:
+    return Data(data=Specification.model_validate({"type": kind.upper(), **stored}))

@@ -1,0 +1,130 @@
+"""Stakeholders: by id, because they can be renamed; one outside a user's scopes is as unknown as one that does not exist."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+from fastapi import APIRouter
+
+from ..answers import Access, Credentials, Data, NewCredentials, Page, Stakeholder, StakeholderWithCredentials, refusals
+from ..authentication import Authenticated, Caller, Shared
+from ..errors import RefusalError, forbidden
+from ..paging import page
+from ..requests import After, Id, Limit, StakeholderAsStakeholder, StakeholderBody
+from ..services import Services
+
+router = APIRouter(prefix="/stakeholders", tags=["stakeholders"])
+
+LIST: LiteralString = """
+SELECT s.*
+  FROM {x}.integratedb_stakeholders() AS s
+ WHERE s.id > %(after)s
+   AND (%(names)s::text[] IS NULL OR s.name = ANY (%(names)s))
+ ORDER BY s.id
+ LIMIT %(limit)s
+"""
+ONE: LiteralString = "SELECT s.* FROM {x}.integratedb_stakeholders() AS s WHERE s.id = %(id)s"
+NAME_OF: LiteralString = "SELECT integratedb.api_stakeholder(%(id)s)"
+NORMALISED: LiteralString = "SELECT integratedb.api_stakeholder_name(%(name)s)"
+CREATE: LiteralString = "SELECT * FROM {x}.integratedb_create_stakeholder(%(name)s)"
+RENAME: LiteralString = "SELECT * FROM {x}.integratedb_rename_stakeholder(%(name)s, %(new_name)s)"
+ROTATE: LiteralString = "SELECT * FROM {x}.integratedb_rotate_password(%(name)s)"
+DROP: LiteralString = "SELECT {x}.integratedb_drop_stakeholder(%(name)s)"
+ACCESS: LiteralString = """
+SELECT a.path, a.field, a.reason, a.excess, a.ordinality
+  FROM {x}.integratedb_access(%(name)s) WITH ORDINALITY AS a
+ WHERE a.ordinality > %(after)s
+ ORDER BY a.ordinality
+ LIMIT %(limit)s
+"""
+
+
+async def name_of(shared: Services, asking: Caller, stakeholder_id: int) -> str:
+    """Give the name of a stakeholder that the user may manage; else 404."""
+    name: str | None = await shared.database.value(NAME_OF, id=stakeholder_id)
+    if name is None or not asking.scopes.has_stakeholder(name):
+        raise RefusalError(404)
+    return name
+
+
+async def _allowed_name(shared: Services, asking: Caller, given: str) -> str:
+    name: str = await shared.database.value(NORMALISED, name=given)
+    if not asking.scopes.has_stakeholder(name):
+        raise forbidden("this user is restricted by scopes to other stakeholders")
+    return name
+
+
+async def _stakeholder(shared: Services, stakeholder_id: int) -> dict[str, Any]:
+    row = await shared.database.row(ONE, id=stakeholder_id)
+    if row is None:
+        raise RefusalError(404)
+    return row
+
+
+async def _with_credentials(shared: Services, row: dict[str, Any]) -> StakeholderWithCredentials:
+    credentials = Credentials(username=row["username"], password=row["password"])
+    return StakeholderWithCredentials(**await _stakeholder(shared, row["id"]), credentials=credentials)
+
+
+@router.get("", responses=refusals(401, 422))
+async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[Stakeholder]:
+    """List the stakeholders, by id."""
+    names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
+    rows = await shared.database.rows(LIST, after=after, names=names, limit=limit + 1)
+    return page(Stakeholder, rows, limit)
+
+
+@router.post("", status_code=201, responses=refusals(400, 401, 403, 413, 415, 422))
+async def create(body: StakeholderBody, asking: Authenticated, shared: Shared) -> Data[StakeholderWithCredentials]:
+    """Create a stakeholder; its credentials are shown this once."""
+    given = body.stakeholder if isinstance(body, StakeholderAsStakeholder) else body.data
+    name = await _allowed_name(shared, asking, given.name)
+    row = await shared.database.row(CREATE, name=name)
+    assert row is not None
+    return Data(data=await _with_credentials(shared, row))
+
+
+@router.get("/{id}", responses=refusals(401, 404))
+async def show(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Stakeholder]:
+    """Show a stakeholder."""
+    await name_of(shared, asking, stakeholder_id)
+    return Data(data=Stakeholder(**await _stakeholder(shared, stakeholder_id)))
+
+
+@router.put("/{id}", responses=refusals(400, 401, 403, 404, 413, 415, 422))
+async def rename(
+    stakeholder_id: Id, body: StakeholderBody, asking: Authenticated, shared: Shared
+) -> Data[StakeholderWithCredentials | Stakeholder]:
+    """Rename a stakeholder, its role and its schema; that gives it new credentials, shown this once."""
+    name = await name_of(shared, asking, stakeholder_id)
+    given = body.stakeholder if isinstance(body, StakeholderAsStakeholder) else body.data
+    new_name = await _allowed_name(shared, asking, given.name)
+    if new_name == name:
+        return Data(data=Stakeholder(**await _stakeholder(shared, stakeholder_id)))
+    row = await shared.database.row(RENAME, name=name, new_name=new_name)
+    assert row is not None
+    return Data(data=await _with_credentials(shared, row))
+
+
+@router.delete("/{id}", status_code=204, responses=refusals(401, 404, 422))
+async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> None:
+    """Drop a stakeholder with its claims, grants and role; its schema stays if anything is in it."""
+    await shared.database.row(DROP, name=await name_of(shared, asking, stakeholder_id))
+
+
+@router.post("/{id}/credentials", responses=refusals(401, 404))
+async def rotate(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[NewCredentials]:
+    """Give a stakeholder a new password, shown this once; open sessions stay."""
+    row = await shared.database.row(ROTATE, name=await name_of(shared, asking, stakeholder_id))
+    assert row is not None
+    return Data(data=NewCredentials(credentials=Credentials(username=row["username"], password=row["password"])))
+
+
+@router.get("/{id}/access", responses=refusals(401, 404, 422))
+async def access(
+    stakeholder_id: Id, asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0
+) -> Page[Access]:
+    """List the columns that a stakeholder can really read, and why."""
+    name = await name_of(shared, asking, stakeholder_id)
+    rows = await shared.database.rows(ACCESS, name=name, after=after, limit=limit + 1)
+    return page(Access, rows, limit, key="ordinality")

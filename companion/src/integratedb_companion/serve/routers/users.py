@@ -1,0 +1,122 @@
+"""The users of the API: the first one is root, who manages the others."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+from fastapi import APIRouter
+from psycopg.errors import InsufficientPrivilege
+from psycopg.types.json import Jsonb
+
+from .. import authentication
+from ..answers import Data, Page, Session, User, refusals
+from ..authentication import Authenticated, AuthenticatedIfAny, Caller, Root, Shared
+from ..errors import RefusalError, forbidden, unauthorized
+from ..paging import page
+from ..requests import After, Id, Limit, NewUserAsUser, NewUserBody, ScopesIn, UserChangeAsUser, UserChangeBody
+from ..services import Services
+
+router = APIRouter(prefix="/users", tags=["users"])
+
+HAS_USERS: LiteralString = "SELECT integratedb.api_has_users()"
+CREATE_FIRST: LiteralString = "SELECT integratedb.api_create_first_user(%(username)s, %(password_hash)s)"
+CREATE: LiteralString = "SELECT integratedb.api_create_user(%(username)s, %(password_hash)s, %(scopes)s)"
+LIST: LiteralString = "SELECT * FROM integratedb.api_users(%(after)s, %(limit)s)"
+ONE: LiteralString = (
+    "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.api_user_by_id(%(id)s)"
+)
+CHANGE: LiteralString = (
+    "SELECT integratedb.api_change_user(%(id)s, %(username)s, %(password_hash)s, %(new_scopes)s, %(scopes)s)"
+)
+DELETE: LiteralString = "SELECT integratedb.api_delete_user(%(id)s)"
+
+
+@router.post("", status_code=201, responses=refusals(400, 401, 403, 413, 415, 422))
+async def create(body: NewUserBody, asking: AuthenticatedIfAny, shared: Shared) -> Data[Session]:
+    """Create a user. Without a token only while there is no user: the first one is root."""
+    new = body.user if isinstance(body, NewUserAsUser) else body.data
+    if asking is None:
+        return Data(data=await _create_first(shared, new.username, new.password, new.scopes))
+    if not asking.is_root:
+        raise forbidden("only the root user creates users")
+    password_hash = await shared.passwords.hash(new.password)
+    values = {"username": new.username, "password_hash": password_hash, "scopes": _stored(new.scopes)}
+    return Data(data=await _session(shared, await shared.database.value(CREATE, **values)))
+
+
+async def _create_first(shared: Services, username: str, password: str, scopes: ScopesIn | None) -> Session:
+    # Asked first, because a hash costs much; decided by the database, because two may come at once.
+    if await shared.database.value(HAS_USERS):
+        raise unauthorized()
+    if scopes is not None:
+        raise forbidden("the first user is root, who cannot be restricted")
+    password_hash = await shared.passwords.hash(password)
+    try:
+        user_id = await shared.database.value(CREATE_FIRST, username=username, password_hash=password_hash)
+    except InsufficientPrivilege:
+        raise unauthorized() from None
+    return await _session(shared, user_id)
+
+
+async def _session(shared: Services, user_id: int) -> Session:
+    user = await shared.database.row(authentication.USER, id=user_id)
+    if user is None:  # deleted since
+        raise RefusalError(404)
+    return await authentication.issue(shared, user_id, user["token_secret"])
+
+
+@router.get("", responses=refusals(401, 422))
+async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[User]:
+    """List the users; one who is not root sees itself."""
+    if not asking.is_root:
+        row = await shared.database.row(ONE, id=asking.id)
+        return Page(data=[User(**row)] if row and asking.id > after else [], next=None)
+    rows = await shared.database.rows(LIST, after=after, limit=limit + 1)
+    return page(User, rows, limit)
+
+
+@router.get("/{id}", responses=refusals(401, 403, 404))
+async def show(user_id: Id, asking: Authenticated, shared: Shared) -> Data[User]:
+    """Show a user; one who is not root only itself."""
+    _require_root_or_self(asking, user_id)
+    return Data(data=await _user(shared, user_id))
+
+
+@router.put("/{id}", responses=refusals(400, 401, 403, 404, 413, 415, 422))
+async def change(user_id: Id, body: UserChangeBody, asking: Authenticated, shared: Shared) -> Data[User]:
+    """Change a user. Whoever is not root may change its own password; a new password ends the user's sessions."""
+    _require_root_or_self(asking, user_id)
+    new = body.user if isinstance(body, UserChangeAsUser) else body.data
+    if not asking.is_root and new.model_fields_set - {"password"}:
+        raise forbidden("only the root user changes more than a password")
+    await shared.database.row(
+        CHANGE,
+        id=user_id,
+        username=new.username,
+        password_hash=None if new.password is None else await shared.passwords.hash(new.password),
+        new_scopes="scopes" in new.model_fields_set,
+        scopes=_stored(new.scopes),
+    )
+    return Data(data=await _user(shared, user_id))
+
+
+@router.delete("/{id}", status_code=204, responses=refusals(401, 403, 404))
+async def delete(user_id: Id, _: Root, shared: Shared) -> None:
+    """Delete a user, and end its sessions. Root cannot be deleted."""
+    await shared.database.row(DELETE, id=user_id)
+
+
+def _require_root_or_self(asking: Caller, user_id: int) -> None:
+    if not asking.is_root and asking.id != user_id:
+        raise forbidden("only the root user sees and changes other users")
+
+
+async def _user(shared: Services, user_id: int) -> User:
+    row = await shared.database.row(ONE, id=user_id)
+    if row is None:
+        raise RefusalError(404)
+    return User(**row)
+
+
+def _stored(scopes: ScopesIn | None) -> Any:
+    return None if scopes is None else Jsonb(scopes.model_dump(exclude_none=True))
