@@ -249,8 +249,9 @@ def test_plpgsql_check_finds_nothing_else(superuser: Session):
     superuser.run("CREATE EXTENSION plpgsql_check")
     found = superuser.rows(f"""
         SELECT f.proname, f.prorettype::regtype::text,
-               CASE WHEN c.context LIKE 'at assignment to variable "refused"%' AND c.message LIKE '%is VOLATILE' THEN NULL
-                    ELSE c.message
+               CASE
+                 WHEN c.context LIKE 'at assignment to variable "refused"%' AND c.message LIKE '%is VOLATILE' THEN NULL
+                 ELSE c.message
                END
           FROM ({FUNCTIONS}) AS f
           JOIN pg_language AS l ON l.oid = f.prolang AND l.lanname = 'plpgsql'
