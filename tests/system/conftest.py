@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ TEMPLATE = "shop_template"
 NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Postgres that may be crashed, and a template of a database with the extension."""
-    started = Cluster(tmp_path_factory.mktemp("cluster") / "link")
+@contextmanager
+def new_cluster(link: Path) -> Iterator[Cluster]:
+    """A Postgres, and in it a template of a database with the extension."""
+    started = Cluster(link)
     try:
         with started.session("postgres") as superuser:
             superuser.run("CREATE ROLE shop_owner LOGIN")
@@ -33,6 +34,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Postgres that may be crashed."""
+    with new_cluster(tmp_path_factory.mktemp("cluster") / "link") as started:
+        yield started
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.conftest import TEMPLATE
+from tests.system.conftest import TEMPLATE, new_cluster
 from tests.system.harness import Cluster
 from tests.system.serve.harness import API_PASSWORD, API_ROLE, Client, Place, Service, unique
 
@@ -24,12 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def api_cluster(cluster: Cluster) -> Cluster:
-    """The cluster, with the login of the service."""
-    with cluster.session("postgres") as superuser:
-        superuser.run(f"CREATE ROLE {API_ROLE} LOGIN PASSWORD '{API_PASSWORD}'")
-        superuser.run(f"GRANT integratedb_admin, integratedb_api TO {API_ROLE}")
-    return cluster
+def api_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Postgres with the login of the service; not the one that other tests crash."""
+    with new_cluster(tmp_path_factory.mktemp("cluster") / "link") as cluster:
+        with cluster.session("postgres") as superuser:
+            superuser.run(f"CREATE ROLE {API_ROLE} LOGIN PASSWORD '{API_PASSWORD}'")
+            superuser.run(f"GRANT integratedb_admin, integratedb_api TO {API_ROLE}")
+        yield cluster
 
 
 @contextmanager

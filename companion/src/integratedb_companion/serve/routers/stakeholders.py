@@ -106,7 +106,7 @@ async def rename(
     return Data(data=await _with_credentials(shared, row))
 
 
-@router.delete("/{id}", status_code=204, responses=refusals(401, 404, 422))
+@router.delete("/{id}", status_code=204, response_model=None, responses=refusals(401, 404, 422))
 async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> None:
     """Drop a stakeholder with its claims, grants and role; its schema stays if anything is in it."""
     await shared.database.row(DROP, name=await name_of(shared, asking, stakeholder_id))

@@ -100,7 +100,7 @@ async def change(user_id: Id, body: UserChangeBody, asking: Authenticated, share
     return Data(data=await _user(shared, user_id))
 
 
-@router.delete("/{id}", status_code=204, responses=refusals(401, 403, 404))
+@router.delete("/{id}", status_code=204, response_model=None, responses=refusals(401, 403, 404))
 async def delete(user_id: Id, _: Root, shared: Shared) -> None:
     """Delete a user, and end its sessions. Root cannot be deleted."""
     await shared.database.row(DELETE, id=user_id)
