@@ -16,7 +16,9 @@ CREATE OR REPLACE VIEW integratedb.notification AS
          k.relkind IN ('r', 'p') AND k.relpersistence = 'p' AND NOT k.relispartition AS is_publishable,
          CASE WHEN k.relispartition THEN 'a single partition'
               WHEN k.relpersistence = 'u' THEN 'an unlogged table'
-              ELSE CASE k.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialised view' WHEN 'f' THEN 'a foreign table' END END AS obstacle
+              ELSE CASE k.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialised view' WHEN 'f' THEN 'a foreign table' END END AS obstacle,
+         cr.alternative,
+         c.optional
     FROM integratedb.specification AS s
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id
@@ -61,7 +63,9 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          NULL::text AS field,
          'table' AS property,
          pg_catalog.format('%s is %s: only permanent tables and partitioned tables can be notified', n.path, n.obstacle) AS message,
-         CASE n.obstacle WHEN 'a single partition' THEN 'Name the partitioned table.' ELSE 'Name the tables that its rows come from.' END AS cure
+         CASE n.obstacle WHEN 'a single partition' THEN 'Name the partitioned table.' ELSE 'Name the tables that its rows come from.' END AS cure,
+         n.alternative,
+         n.optional
     FROM integratedb.notification AS n
    WHERE n.is_named
      AND NOT n.is_publishable
@@ -74,7 +78,9 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          'replica_identity',
          pg_catalog.format('%s has no replica identity%s, so its UPDATE and DELETE cannot be told', n.path,
                 CASE WHEN u.leaf = n.relid THEN '' ELSE pg_catalog.format(' in its partition %s', u.leaf::pg_catalog.regclass) END),
-         pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY FULL, or ADD PRIMARY KEY; or ask for INSERT and TRUNCATE only.', u.leaf::pg_catalog.regclass)
+         pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY FULL, or ADD PRIMARY KEY; or ask for INSERT and TRUNCATE only.', u.leaf::pg_catalog.regclass),
+         n.alternative,
+         n.optional
     FROM integratedb.notification AS n
     JOIN integratedb.unidentified_leaf AS u ON u.relid = n.relid
    WHERE n.events && ARRAY['UPDATE', 'DELETE']
@@ -89,7 +95,9 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          a.attname,
          'column',
          pg_catalog.format('%s.%s is a generated column, which the stream does not carry', n.path, a.attname),
-         'Leave the column out; the fields "*" do.'
+         'Leave the column out; the fields "*" do.',
+         n.alternative,
+         n.optional
     FROM integratedb.notification AS n
     JOIN integratedb.claim AS c ON c.id = n.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id

@@ -114,10 +114,25 @@ CREATE OR REPLACE VIEW integratedb.unmet_claim AS
 
 COMMENT ON VIEW integratedb.unmet_claim IS 'Non-optional claims none of whose alternatives the present catalog satisfies.';
 
+CREATE OR REPLACE VIEW integratedb.untellable_claim AS
+  SELECT DISTINCT p.claim_id
+    FROM integratedb.notification_problem AS p
+   WHERE NOT p.optional
+     AND NOT EXISTS (
+       SELECT FROM integratedb.notification AS n
+        WHERE n.claim_id = p.claim_id
+          AND n.alternative <> p.alternative
+          AND NOT EXISTS (
+            SELECT FROM integratedb.notification_problem AS other WHERE other.claim_id = n.claim_id AND other.alternative = n.alternative)
+          AND NOT EXISTS (
+            SELECT FROM integratedb.failing_field AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
+
+COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that cannot be told, by none of their alternatives.';
+
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u
   UNION
-  SELECT p.claim_id FROM integratedb.notification_problem AS p;
+  SELECT p.claim_id FROM integratedb.untellable_claim AS p;
 
 COMMENT ON VIEW integratedb.broken_claim IS 'Unmet claims, and notifications that are met but cannot be told: what has to be reported until it is mended.';
 

@@ -4,12 +4,13 @@ CREATE OR REPLACE VIEW integratedb.wanted_publication AS
   SELECT n.relid,
          CASE WHEN pg_catalog.bool_or(n.events && ARRAY['UPDATE', 'DELETE'])
                    AND NOT EXISTS (SELECT FROM integratedb.unidentified_leaf AS u WHERE u.relid = n.relid)
-              THEN 'integratedb' ELSE 'integratedb_append' END::name AS publication
+              THEN 'integratedb' ELSE 'integratedb_append' END::name AS publication,
+         pg_catalog.bool_or(n.events && ARRAY['UPDATE', 'DELETE']) AS wants_all
     FROM integratedb.notification AS n
    WHERE n.is_publishable
    GROUP BY n.relid;
 
-COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE.';
+COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
 
 CREATE OR REPLACE FUNCTION integratedb.ensure_publications()
 RETURNS void
@@ -67,7 +68,7 @@ BEGIN
 
   -- A loop, because each is a statement of its own; in name order, so that two cannot deadlock each other.
   FOR change IN
-    SELECT r.schema_name, r.relation_name, r.oid AS relid, had.publication AS old, want.publication AS new
+    SELECT r.schema_name, r.relation_name, r.oid AS relid, had.publication AS old, want.publication AS new, want.wants_all
       FROM (SELECT p.relid, p.publication FROM integratedb.published AS p WHERE p.publication <> 'integratedb_control') AS had
       FULL JOIN integratedb.wanted_publication AS want USING (relid)
       JOIN integratedb.readable_relation AS r ON r.oid = relid
@@ -81,6 +82,11 @@ BEGIN
       EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', change.new, change.schema_name, change.relation_name);
       IF change.old IS NULL THEN
         added := array_append(added, change.relid);
+      END IF;
+      IF change.new = 'integratedb_append' AND change.wants_all THEN
+        RAISE NOTICE USING
+          MESSAGE = format('%s is notified of INSERT and TRUNCATE only: it has no replica identity', integratedb.path_of(change.schema_name, change.relation_name)),
+          HINT = format('For UPDATE and DELETE, which are asked for where they can be told: ALTER TABLE %I.%I ADD PRIMARY KEY, or REPLICA IDENTITY FULL.', change.schema_name, change.relation_name);
       END IF;
     END IF;
   END LOOP;

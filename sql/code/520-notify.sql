@@ -307,7 +307,7 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  broken := ARRAY(SELECT DISTINCT p.claim_id FROM integratedb.notification_problem AS p);
+  broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
   IF cardinality(broken) > 0 THEN
     fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL);
     lets_pass := CASE WHEN integratedb.override_reason() IS NOT NULL THEN format('overridden (%s)', integratedb.override_reason())

@@ -187,6 +187,43 @@ def test_taking_the_identity_away_is_refused_at_commit(
     owner.run("INSERT INTO shop.keyed VALUES (1); UPDATE shop.keyed SET v = 'x'; DELETE FROM shop.keyed")
 
 
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"path": "shop.later", "fields": ["v"], "optional": True},
+        {"alternatives": [{"path": "shop.later", "fields": ["v"]}, {"path": "shop.keyed", "fields": ["v"]}]},
+    ],
+    ids=["optional", "alternative"],
+)
+def test_a_table_that_is_not_needed_may_come_without_identity_and_lose_it(
+    superuser: Session, owner: Session, notify: Notify, match: dict[str, Any]
+) -> None:
+    notify(match)
+    owner.run("CREATE TABLE shop.later (v text)")
+    assert published(superuser)["shop.later"] == "integratedb_append"
+    told = [notice for notice in owner.notices if "shop.later is notified of INSERT and TRUNCATE only" in notice.message_primary]
+    assert len(told) == 1
+    assert "ALTER TABLE shop.later ADD PRIMARY KEY" in (told[0].message_hint or "")
+    owner.run("ALTER TABLE shop.later ADD CONSTRAINT later_key PRIMARY KEY (v)")
+    assert published(superuser)["shop.later"] == "integratedb"
+    owner.run("ALTER TABLE shop.later DROP CONSTRAINT later_key")
+    assert published(superuser)["shop.later"] == "integratedb_append"
+    owner.run("INSERT INTO shop.later VALUES ('a'); UPDATE shop.later SET v = 'b'; DELETE FROM shop.later")
+
+
+def test_the_last_alternative_that_can_be_told_keeps_its_identity(owner: Session, notify: Notify) -> None:
+    notify({"alternatives": [{"path": "shop.later", "fields": ["v"]}, {"path": "shop.keyed", "fields": ["v"]}]})
+    owner.run("CREATE TABLE shop.later (v text)")
+    with refused("IDB01", "notifications of fulfilment"):
+        owner.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
+    # One without the field that is asked for does not stand in for it.
+    owner.run("ALTER TABLE shop.later ADD COLUMN id int PRIMARY KEY; ALTER TABLE shop.later DROP COLUMN v")
+    with refused("IDB01", "notifications of fulfilment"):
+        owner.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
+    owner.run("ALTER TABLE shop.later ADD COLUMN v text")
+    owner.run("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
+
+
 def test_an_index_that_is_the_identity_may_not_go_alone(owner: Session, notify: Notify) -> None:
     owner.run("ALTER TABLE shop.keyless ADD COLUMN code text NOT NULL")
     owner.run("CREATE UNIQUE INDEX keyless_code ON shop.keyless (code)")

@@ -170,14 +170,3 @@ def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> 
     process.stderr.close()
     assert list(room.iterdir()) == []
     eventually(lambda: not any(runs(pid) for pid in pids))
-
-
-IMAGE = os.environ.get("INTEGRATEDB_TEST_IMAGE", "")
-
-
-@pytest.mark.skipif(
-    not IMAGE or shutil.which("docker") is None, reason="INTEGRATEDB_TEST_IMAGE names no image, or there is no docker"
-)
-def test_a_container_serves_as_well(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    result = check(f'psql -qc "{BREAKING.strip()}"', status=1, options=("--docker", IMAGE))
-    assert "shop.customers.email: expected a column" in result.stdout

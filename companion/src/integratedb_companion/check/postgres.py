@@ -215,7 +215,9 @@ class DockerPostgres(Postgres):
         variables = [part for name in ("PASSWORD", "USER", "DB") for part in ("-e", f"POSTGRES_{name}")]
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         self._container = self._docker(
-            "run", "--detach", "--rm", "--publish", "127.0.0.1::5432", *variables, self.image, "postgres", *settings,
+            # By the label, what a killed check has left can be found: docker ps --filter label=integratedb.check
+            "run", "--detach", "--rm", "--label", f"integratedb.check={os.getpid()}", "--publish", "127.0.0.1::5432",
+            *variables, self.image, "postgres", *settings,
             environment=environment,
         )  # fmt: skip
         self.port = int(self._docker("port", self._container, "5432/tcp").splitlines()[0].rpartition(":")[2])
