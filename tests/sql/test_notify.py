@@ -201,7 +201,11 @@ def test_a_table_that_is_not_needed_may_come_without_identity_and_lose_it(
     notify(match)
     owner.run("CREATE TABLE shop.later (v text)")
     assert published(superuser)["shop.later"] == "integratedb_append"
-    told = [notice for notice in owner.notices if "shop.later is notified of INSERT and TRUNCATE only" in notice.message_primary]
+    told = [
+        notice
+        for notice in owner.notices
+        if "shop.later is notified of INSERT and TRUNCATE only" in notice.message_primary
+    ]
     assert len(told) == 1
     assert "ALTER TABLE shop.later ADD PRIMARY KEY" in (told[0].message_hint or "")
     owner.run("ALTER TABLE shop.later ADD CONSTRAINT later_key PRIMARY KEY (v)")
