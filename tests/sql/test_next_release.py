@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.installation import Installation, installation
 from tests.sql.catalog import snapshot
 from tests.sql.conftest import OWNER, ROOT, open_session
-from tests.sql.installation import Installation, installation
 from tests.sql.test_upgrade import assert_enforced, hand_in
 from tests.support import Server, Session
 from tests.unit.test_version import control_version

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.installation import Installation, installation
 from tests.sql.conftest import ROOT, open_session
-from tests.sql.installation import Installation, installation
 from tests.support import Server
 from tests.unit.test_version import control_version
 

@@ -2,106 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
-from tests.sql.conftest import ROOT, janitor, make_shop, open_session
+from tests.installation import Installation, installation
+from tests.sql.conftest import janitor, make_shop, open_session
 from tests.sql.test_packaging import PACKAGE
 from tests.support import Server, Session, refused
-
-PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 
 # One worker takes them all, because the copy of an installation costs some seconds.
 pytestmark = pytest.mark.xdist_group("installation")
 
 
-def pg_config(option: str) -> Path:
-    return Path(subprocess.run([PG_CONFIG, option], check=True, capture_output=True, text=True).stdout.strip())
-
-
 @dataclass(frozen=True)
-class Installation:
-    """A server of an installation of its own, which may be damaged without harm to anybody else's."""
+class Machine:
+    """A server of an installation that may be damaged without harm to anybody else's."""
 
     server: Server
-    package: Path
-    plpython: Path
-    modules: Path
+    files: Installation
 
-    @contextmanager
-    def without(self, what: str) -> Iterator[None]:
+    def without(self, what: str) -> AbstractContextManager[None]:
         """Take something away for the sessions that begin in this block."""
-        if what == "jsonschema":
-            module = self.modules / "jsonschema.py"
-            module.write_text("raise ImportError(\"No module named 'jsonschema'\")\n")
-            try:
-                yield
-            finally:
-                module.unlink()
-            return
-        path = {"package": self.package, "plpython": self.plpython}[what]
-        away = path.with_name(path.name + ".away")
-        path.rename(away)
-        try:
-            yield
-        finally:
-            away.rename(path)
+        match what:
+            case "package":
+                return self.files.without(self.files.sharedir / "integratedb/python" / PACKAGE)
+            case "plpython":
+                return self.files.without(self.files.pkglibdir / "plpython3.so")
+        return self.files.without_jsonschema()
 
 
 @pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
-    """A copy of the server's programs finds its libraries and share directory beside itself.
-
-    It is not below tmp_path, which is closed to the user postgres.
-    """
-    home = Path(tempfile.mkdtemp(prefix="integratedb-installation.", dir="/tmp"))
-    home.chmod(0o755)
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home)
-        bindir, libdir, sharedir = (pg_config(option) for option in ("--bindir", "--pkglibdir", "--sharedir"))
-        copies = [home / path.relative_to("/") for path in (bindir, libdir, sharedir)]
-        for path, copy in zip((bindir, libdir, sharedir), copies, strict=True):
-            shutil.copytree(path, copy, ignore=shutil.ignore_patterns("bitcode", "pgxs"), dirs_exist_ok=True)
-        modules = home / "modules"
-        modules.mkdir()
-        cluster = ROOT / "scripts/cluster"
-        started = subprocess.run(
-            [cluster, "start", home / "cluster"],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PG_CONFIG": str(copies[0] / "pg_config"), "PYTHONPATH": str(modules)},
-        )
-        stack.callback(lambda: subprocess.run([cluster, "stop", home / "cluster"], check=True))
-        parts = conninfo_to_dict(started.stdout)
-        yield Installation(
-            server=Server(socket=str(parts["host"]), port=int(str(parts["port"]))),
-            package=copies[2] / "integratedb/python" / PACKAGE,
-            plpython=copies[1] / "plpython3.so",
-            modules=modules,
-        )
+def machine() -> Iterator[Machine]:
+    """A machine with the extension."""
+    with installation(with_extension=True) as files, files.server() as server:
+        yield Machine(server, files)
 
 
 Log = Callable[[str], Session]
 
 
 @pytest.fixture
-def login(installation: Installation) -> Iterator[Log]:
+def login(machine: Machine) -> Iterator[Log]:
     """``login(user)``: a new session, in a shop whose products are claimed by "*", and of whose orders a column is."""
-    with ExitStack() as stack, janitor(installation.server, "shop"):
-        make_shop(installation.server, "shop")
+    with ExitStack() as stack, janitor(machine.server, "shop"):
+        make_shop(machine.server, "shop")
 
         def login(user: str) -> Session:
-            return stack.enter_context(open_session(installation.server, user, "shop"))
+            return stack.enter_context(open_session(machine.server, user, "shop"))
 
         admin = login("shop_admin")
         admin.run("SELECT integratedb_create_stakeholder('reporter')")
@@ -123,8 +74,8 @@ def pending(session: Session) -> str:
 
 
 @pytest.mark.parametrize("what", MISSING)
-def test_what_touches_no_claim_passes_in_silence(installation, login, what):
-    with installation.without(what):
+def test_what_touches_no_claim_passes_in_silence(machine, login, what):
+    with machine.without(what):
         owner = login("shop_owner")
         for ddl in (
             "CREATE TABLE shop.other (id integer)",
@@ -139,8 +90,8 @@ def test_what_touches_no_claim_passes_in_silence(installation, login, what):
 
 
 @pytest.mark.parametrize("what", MISSING)
-def test_what_breaks_a_claim_is_refused(installation, login, what):
-    with installation.without(what):
+def test_what_breaks_a_claim_is_refused(machine, login, what):
+    with machine.without(what):
         owner = login("shop_owner")
         for ddl in (
             "ALTER TABLE shop.orders DROP COLUMN note",
@@ -152,13 +103,13 @@ def test_what_breaks_a_claim_is_refused(installation, login, what):
 
 
 @pytest.mark.parametrize("what", ["package", "plpython"])
-def test_what_breaks_no_claim_commits_with_a_warning_that_names_the_package(installation, login, what):
-    with installation.without(what):
+def test_what_breaks_no_claim_commits_with_a_warning_that_names_the_package(machine, login, what):
+    with machine.without(what):
         owner = login("shop_owner")
         owner.run(ADD)
         (warning,) = [notice for notice in owner.notices if notice.severity_nonlocalized == "WARNING"]
         assert "no claim is broken" in warning.message_primary
-        assert installation.package.name in (warning.message_detail or "")
+        assert PACKAGE in (warning.message_detail or "")
         assert "postgresql-plpython3" in (warning.message_detail or "")
         assert "integratedb_sync()" in (warning.message_hint or "")
         assert owner.value("SELECT count(*) FROM information_schema.columns WHERE column_name = 'weight'") == 1
@@ -169,8 +120,8 @@ def test_what_breaks_no_claim_commits_with_a_warning_that_names_the_package(inst
     "cure",
     ["SELECT integratedb_sync()", "ALTER TABLE shop.orders ADD COLUMN other integer", ADD.replace("weight", "more")],
 )
-def test_the_next_sync_makes_up_for_it(installation, login, cure):
-    with installation.without("package"):
+def test_the_next_sync_makes_up_for_it(machine, login, cure):
+    with machine.without("package"):
         login("shop_owner").run(ADD)
     reporter = login("reporter")
     with refused("42501"):
@@ -182,8 +133,8 @@ def test_the_next_sync_makes_up_for_it(installation, login, cure):
     assert pending(login("shop_admin")) == "0"
 
 
-def test_what_was_put_off_is_enforced_as_far_as_it_is_known(installation, login):
-    with installation.without("package"):
+def test_what_was_put_off_is_enforced_as_far_as_it_is_known(machine, login):
+    with machine.without("package"):
         owner = login("shop_owner")
         owner.run(ADD)
         owner.run("ALTER TABLE shop.products DROP COLUMN weight")
@@ -191,9 +142,9 @@ def test_what_was_put_off_is_enforced_as_far_as_it_is_known(installation, login)
             owner.run("ALTER TABLE shop.products DROP COLUMN tags")
 
 
-def test_a_table_made_anew_without_python_is_still_enforced(installation, login):
+def test_a_table_made_anew_without_python_is_still_enforced(machine, login):
     """It is granted nothing until the next sync, which is no break; what its columns must be is known."""
-    with installation.without("package"):
+    with machine.without("package"):
         owner = login("shop_owner")
         owner.run("DROP VIEW shop.open_orders; DROP TABLE shop.order_lines CASCADE")
         owner.run("DROP TABLE shop.orders; CREATE TABLE shop.orders (id integer, note varchar(200))")
@@ -204,8 +155,8 @@ def test_a_table_made_anew_without_python_is_still_enforced(installation, login)
     login("reporter").run("SELECT note FROM shop.orders")
 
 
-def test_without_jsonschema_claims_are_followed_and_only_handing_in_fails(installation, login):
-    with installation.without("jsonschema"):
+def test_without_jsonschema_claims_are_followed_and_only_handing_in_fails(machine, login):
+    with machine.without("jsonschema"):
         owner = login("shop_owner")
         owner.run(ADD)
         assert owner.warnings() == []
@@ -214,10 +165,10 @@ def test_without_jsonschema_claims_are_followed_and_only_handing_in_fails(instal
             login("shop_admin").run("""SELECT integratedb_claim('reporter', '{"match": []}')""")
 
 
-def test_the_extension_is_not_made_where_jsonschema_is_missing(installation, login):
+def test_the_extension_is_not_made_where_jsonschema_is_missing(machine, login):
     superuser = login("postgres")
     superuser.run("DROP EXTENSION integratedb CASCADE")
-    with installation.without("jsonschema"), refused("58P01", match="jsonschema") as refusal:
+    with machine.without("jsonschema"), refused("58P01", match="jsonschema") as refusal:
         login("postgres").run("CREATE EXTENSION integratedb")
     assert "python3-jsonschema" in (refusal.value.diag.message_hint or "")
     superuser.run("CREATE EXTENSION integratedb")

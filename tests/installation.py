@@ -1,4 +1,4 @@
-"""A Postgres of its own: a copy of the server's files, into which a test may install what others must not meet."""
+"""A Postgres of its own: a copy of the server's files, which a test may damage, or install things into."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.sql.conftest import ROOT
 from tests.support import Server
 
+ROOT = Path(__file__).parents[1]
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 
 
@@ -24,9 +24,12 @@ def ask(pg_config: str | Path, what: str) -> Path:
 
 
 class Installation:
-    """The copy. Postgres finds its files relative to its programs, so that they may stand anywhere."""
+    """The copy. Postgres finds its files relative to its programs, so that they may stand anywhere.
 
-    def __init__(self, directory: Path) -> None:
+    with_extension: whether what is installed of the extension is copied, too.
+    """
+
+    def __init__(self, directory: Path, *, with_extension: bool) -> None:
         self.directory = directory
         for what in ("bindir", "pkglibdir", "sharedir"):
             original = ask(PG_CONFIG, what)
@@ -35,7 +38,12 @@ class Installation:
         self._copied(ask(PG_CONFIG, "libdir")).mkdir(parents=True, exist_ok=True)
         self.pg_config = self._copied(ask(PG_CONFIG, "bindir")) / "pg_config"
         self.sharedir = ask(self.pg_config, "sharedir")
+        self.pkglibdir = ask(self.pg_config, "pkglibdir")
         assert self.sharedir.is_relative_to(directory)
+        self._modules = directory / "modules"
+        self._modules.mkdir()
+        if with_extension:
+            return
         for path in (*self.sharedir.glob("extension/integratedb*"), self.sharedir / "integratedb"):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -48,10 +56,30 @@ class Installation:
             if "integratedb" in str(path.relative_to(self.sharedir))
         )
 
+    @contextmanager
+    def without(self, path: Path) -> Iterator[None]:
+        """Take a file or a directory away for the sessions that begin in this block."""
+        away = path.with_name(path.name + ".away")
+        path.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(path)
+
+    @contextmanager
+    def without_jsonschema(self) -> Iterator[None]:
+        """Let the Python of the sessions that begin in this block find no jsonschema."""
+        module = self._modules / "jsonschema.py"
+        module.write_text("raise ModuleNotFoundError(\"No module named 'jsonschema'\")\n")
+        try:
+            yield
+        finally:
+            module.unlink()
+
     @property
     def environment(self) -> Mapping[str, str]:
         """What makes make, pgxn and scripts/ use the copy."""
-        return {**os.environ, "PG_CONFIG": str(self.pg_config)}
+        return {**os.environ, "PG_CONFIG": str(self.pg_config), "PYTHONPATH": str(self._modules)}
 
     @contextmanager
     def server(self) -> Iterator[Server]:
@@ -72,8 +100,8 @@ class Installation:
 
 
 @contextmanager
-def installation() -> Iterator[Installation]:
+def installation(*, with_extension: bool = False) -> Iterator[Installation]:
     """Make a copy, where the user that runs servers can reach it, and remove it."""
     with tempfile.TemporaryDirectory(prefix="integratedb.", dir="/tmp") as directory:
         Path(directory).chmod(0o755)
-        yield Installation(Path(directory))
+        yield Installation(Path(directory), with_extension=with_extension)
