@@ -95,14 +95,19 @@ CREATE OR REPLACE VIEW integratedb.failing_field AS
 
 COMMENT ON VIEW integratedb.failing_field IS 'Required fields none of whose alternatives is met.';
 
+CREATE OR REPLACE VIEW integratedb.failing_alternative AS
+  SELECT r.claim_id, r.alternative, r.alternatives
+    FROM integratedb.required_relation AS r
+   WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy
+  UNION
+  SELECT f.claim_id, f.alternative, f.alternatives
+    FROM integratedb.failing_field AS f;
+
+COMMENT ON VIEW integratedb.failing_alternative IS 'Alternatives of non-optional claims that the present catalog does not satisfy, and of how many.';
+
 CREATE OR REPLACE VIEW integratedb.unmet_claim AS
   SELECT bad.claim_id
-    FROM (SELECT r.claim_id, r.alternative, r.alternatives
-            FROM integratedb.required_relation AS r
-           WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy
-          UNION
-          SELECT f.claim_id, f.alternative, f.alternatives
-            FROM integratedb.failing_field AS f) AS bad
+    FROM integratedb.failing_alternative AS bad
    GROUP BY bad.claim_id, bad.alternatives
   HAVING count(*) = bad.alternatives
   UNION
@@ -125,9 +130,9 @@ CREATE OR REPLACE VIEW integratedb.untellable_claim AS
           AND NOT EXISTS (
             SELECT FROM integratedb.notification_problem AS other WHERE other.claim_id = n.claim_id AND other.alternative = n.alternative)
           AND NOT EXISTS (
-            SELECT FROM integratedb.failing_field AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
+            SELECT FROM integratedb.failing_alternative AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
 
-COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that cannot be told, by none of their alternatives.';
+COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
 
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u

@@ -222,26 +222,43 @@ def _is_column_met(wanted: Wanted, column: Column | None, role: str | None) -> b
     )
 
 
-def untold(claim: Claim, catalog: Catalog) -> bool:
-    """Whether it asks to be notified of something that cannot be told."""
-    for table in claim.tables() if claim.kind == "notifications" else ():
-        relation = catalog.relations.get(table.key)
-        if relation is None or relation.oid != table.oid:
-            continue
-        named = claim.schema is None
-        if named and not relation.publishable:
-            return True
-        if (
-            relation.publishable
-            and claim.events & {"UPDATE", "DELETE"}
-            and not is_identified(relation, catalog)
-            and (named or "integratedb" in relation.publications)
-        ):
-            return True
-        generated = {column.number for column in relation.columns.values() if column.generated}
-        if not claim.has_wildcard and any(c.number in generated for f in table.fields for c in f.choices):
-            return True
-    return False
+def is_untold(claim: Claim, catalog: Catalog) -> bool:
+    """Whether any table that it asks to be notified of cannot be told: such a specification is not stored."""
+    return any(_is_table_untold(claim, table, catalog) for table in claim.tables())
+
+
+def is_untellable(claim: Claim, catalog: Catalog, *, privileges: bool = True) -> bool:
+    """Whether nothing that would satisfy it can be told: a transaction that leaves it so is refused."""
+    return (
+        not claim.optional
+        and is_untold(claim, catalog)
+        and not any(
+            all(
+                _is_table_met(table, claim.stakeholder, catalog, privileges)
+                and not _is_table_untold(claim, table, catalog)
+                for table in alternative
+            )
+            for alternative in claim.alternatives
+        )
+    )
+
+
+def _is_table_untold(claim: Claim, table: Table, catalog: Catalog) -> bool:
+    relation = catalog.relations.get(table.key)
+    if claim.kind != "notifications" or relation is None or relation.oid != table.oid:
+        return False
+    named = claim.schema is None
+    if named and not relation.publishable:
+        return True
+    if (
+        relation.publishable
+        and claim.events & {"UPDATE", "DELETE"}
+        and not is_identified(relation, catalog)
+        and (named or "integratedb" in relation.publications)
+    ):
+        return True
+    generated = {column.number for column in relation.columns.values() if column.generated}
+    return not claim.has_wildcard and any(c.number in generated for f in table.fields for c in f.choices)
 
 
 def is_identified(relation: Relation, catalog: Catalog) -> bool:
@@ -269,7 +286,7 @@ class State:
 
     def listed(self, catalog: Catalog) -> Counter[tuple[str, str, str]]:
         """What integratedb_unmet_claims() lists."""
-        return Counter(c.name for c in self.claims if not is_met(c, catalog) or untold(c, catalog))
+        return Counter(c.name for c in self.claims if not is_met(c, catalog) or is_untellable(c, catalog))
 
 
 @dataclass(frozen=True)
@@ -292,7 +309,7 @@ def commit(state: State, catalog: Catalog) -> Verdict:
         return Verdict(_names(fresh), state)
     after = [claim if claim in unmet else _again(claim, catalog) for claim in state.claims]
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
-    silent = [claim for claim in after if untold(claim, catalog)]
+    silent = [claim for claim in after if is_untellable(claim, catalog, privileges=False)]
     fresh = [claim for claim in silent if claim not in excused]
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
@@ -308,13 +325,17 @@ def sync(state: State, catalog: Catalog) -> State:
         follows = any(is_met(c, catalog, privileges=False) for c in (claim, again))
         after.append(again if follows else claim)
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
-    bad = {c for c in after if not is_met(c, catalog, privileges=False) or untold(c, catalog)}
+    bad = {
+        claim
+        for claim in after
+        if not is_met(claim, catalog, privileges=False) or is_untellable(claim, catalog, privileges=False)
+    }
     return _granted(replace(state, claims=tuple(after), excused=frozenset(excused & bad)), catalog)
 
 
 def validate(state: State, catalog: Catalog) -> State | None:
     """What integratedb_validate_migration() leaves; None when it refuses."""
-    bad = [claim for claim in state.claims if not is_met(claim, catalog) or untold(claim, catalog)]
+    bad = [claim for claim in state.claims if not is_met(claim, catalog) or is_untellable(claim, catalog)]
     if bad and not state.overridden:
         return None
     return sync(replace(state, excused=state.excused | frozenset(bad)), catalog)
@@ -324,7 +345,7 @@ def hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any],
     """The state with this specification instead of the earlier one; None when it is refused."""
     new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
     old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
-    if any(not is_met(claim, catalog, privileges=False) or untold(claim, catalog) for claim in new):
+    if any(not is_met(claim, catalog, privileges=False) or is_untold(claim, catalog) for claim in new):
         return None
     claims = [claim for claim in state.claims if claim not in old] + new
     oids = {table.oid for claim in old + new for table in claim.tables() if table.oid is not None}
