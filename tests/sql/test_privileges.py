@@ -58,11 +58,13 @@ ACCEPTED = {
 }
 # Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
 STABLE_ALL_THE_SAME = {
+    "api_schemas": "it raises, or does nothing VOLATILE",
     "daemon_check": "it raises, or does nothing",
     "find_channel": "it raises, or does nothing VOLATILE",
     "integratedb_unmet_claims": "the view asks functions that read the catalog",
     "is_own_xid": "pg_xact_status() of a transaction that is ours stays what it is",
     "refuse_unnotifiable": "it raises, or does nothing",
+    "require_api_user": "it raises, or does nothing VOLATILE",
     "require_writable": "pg_is_in_recovery() changes once, and never within a statement that writes",
 }
 ACCEPTED |= {

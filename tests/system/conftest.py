@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 
-from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, Receiver, RedisServer, Shop
+from tests.support import Session
+from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, Receiver, RedisServer, Shop, eventually
 
 TEMPLATE = "shop_template"
 NUMBERS = itertools.count(1)
@@ -43,6 +45,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
+def slot_is_dropped(superuser: Session, name: str) -> bool:
+    """Try to drop it; the server may not have noticed yet that a daemon was killed, or has only just let one in."""
+    try:
+        superuser.run("SELECT pg_drop_replication_slot(%s) FROM pg_replication_slots WHERE slot_name = %s", name, name)
+    except psycopg.errors.ObjectInUse:
+        superuser.run(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active", name
+        )
+        return False
+    return True
+
+
 @pytest.fixture
 def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
     """A database with a table of orders and a stakeholder; its daemons end with the test."""
@@ -58,13 +72,7 @@ def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
         if daemon.process.poll() is None:
             daemon.kill()
     with cluster.session("postgres") as superuser:
-        superuser.run(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active", name
-        )
-        for _ in range(50):
-            if not superuser.rows("SELECT FROM pg_replication_slots WHERE slot_name = %s AND active", name):
-                break
-        superuser.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", name)
+        eventually(lambda: slot_is_dropped(superuser, name))
         superuser.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
