@@ -50,9 +50,9 @@ class Project:
         variables = {"PGPASSWORD": password or "", "PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"}
         options = [option for item in variables.items() for option in ("-e", "=".join(item))]
         conninfo = f"host={host} user={role} dbname=shop"
-        return self.line("exec", "-T", *options, "postgres", "psql", "--no-psqlrc", "--no-password", conninfo), {
-            **self.environment
-        }
+        # Its two streams come in any order when they are carried apart.
+        psql = ("sh", "-c", 'exec psql "$@" 2>&1', "psql", "--no-psqlrc", "--no-password", conninfo)
+        return self.line("exec", "-T", *options, "postgres", *psql), {**self.environment}
 
     def sql(self, role: str, statements: str) -> str:
         """Run SQL in the container."""
@@ -61,7 +61,7 @@ class Project:
         done = subprocess.run(
             command, cwd=HERE, env=environment, input=statements, check=False, capture_output=True, text=True
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
 
