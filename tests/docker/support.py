@@ -31,7 +31,8 @@ def eventually(check: Callable[[], Any], *, timeout_s: float = 60, message: str 
 
 
 # By this scripts/test-docker finds what a killed run has left.
-LABEL = {"integratedb.test": os.environ.get("INTEGRATEDB_DOCKER_RUN", "")}
+RUN = os.environ.get("INTEGRATEDB_DOCKER_RUN", "0")
+LABEL = {"integratedb.test": RUN}
 
 
 class Container(DockerContainer):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.docker.support import ROOT, eventually, image
+from tests.docker.support import ROOT, RUN, eventually, image
 from tests.examples import run_examples_by
 
 HERE = ROOT / "docker"
@@ -84,7 +84,9 @@ def project(request) -> Iterator[Project]:
     """The services, up."""
     which: Callable[[], Iterator[list[str]]] = request.param
     for command in which():
-        name = f"integratedb-{which.__name__.replace('_', '-')}"
+        # One that no other worker has, and by which scripts/test-docker finds what a killed run has left.
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+        name = f"integratedb-{RUN}-{worker}-{which.__name__.replace('_', '-')}"
         settings = {"COMPOSE_PROJECT_NAME": name, "POSTGRES_PORT": free_port(), "DAEMON_PORT": free_port()}
         made = Project(command, os.environ | settings)
         try:
