@@ -107,6 +107,9 @@ BEGIN
   UPDATE integratedb.delivery AS d SET dead_at = NULL, error = NULL WHERE d.channel_id = target.id AND d.dead_at IS NOT NULL;
   GET DIAGNOSTICS again = ROW_COUNT;
 
+  -- What is the oldest now has not failed yet, should a daemon start here and go on counting.
+  UPDATE integratedb.channel_health AS h SET attempts = 0 WHERE h.channel_id = target.id;
+
   -- Also when there are none: it tries a channel that is waiting for its next attempt at once.
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
   VALUES (target.stakeholder_id, 'redeliver', jsonb_build_object('channel', target.id));

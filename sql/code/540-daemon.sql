@@ -180,6 +180,18 @@ $$;
 
 COMMENT ON FUNCTION integratedb.daemon_backlog() IS 'The channels for which events wait in the database.';
 
+CREATE OR REPLACE FUNCTION integratedb.daemon_failures()
+RETURNS TABLE (channel_id bigint, attempts integer)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT h.channel_id, h.attempts FROM integratedb.channel_health AS h WHERE h.state = 'failing' AND h.attempts > 0
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_failures() IS 'How many attempts at its oldest event each failing channel has behind it, as last reported: a daemon that starts goes on counting there.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_pause(channel_id bigint, reason text)
 RETURNS void
 LANGUAGE plpgsql

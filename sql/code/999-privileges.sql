@@ -45,6 +45,7 @@ DECLARE
     'integratedb.daemon_control_passed(bigint[], pg_lsn)',
     'integratedb.daemon_reserve(text, pg_lsn)',
     'integratedb.daemon_backlog()',
+    'integratedb.daemon_failures()',
     'integratedb.daemon_pause(bigint, text)',
     'integratedb.daemon_report(bigint, text, text, integer, double precision)',
     'integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint)',

@@ -97,6 +97,19 @@ def test_after_max_attempts_an_event_is_put_aside_and_can_be_redelivered(shop: S
     eventually(lambda: shop.admin.rows("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder) == [])
 
 
+def test_attempts_are_counted_on_after_the_daemon_was_killed(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 500
+    shop.notify(webhook(receiver, max_attempts=4))
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: shop.status().get(f"channel {shop.stakeholder}.hook failed attempts") == "3")
+    daemon.kill()
+    assert len(receiver.requests) == 3
+    shop.daemon()
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook dead"] == "1")
+    assert len(receiver.requests) == 4
+
+
 def test_410_pauses_the_channel_until_it_is_resumed(shop: Shop, receiver: Receiver) -> None:
     receiver.behave = lambda _: 410
     shop.notify(webhook(receiver))

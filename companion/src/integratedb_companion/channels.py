@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -40,6 +40,17 @@ class Running:
     def takes_events(self) -> bool:
         """Nobody is told later what a broadcast sent, so a paused one keeps nothing."""
         return not (self.channel.paused and self.channel.settings.get("mode") == "broadcast")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier daemon has left: channels with events in the delivery table, and failed attempts by channel."""
+
+    backlog: Collection[int] = ()
+    failures: Mapping[int, int] = field(default_factory=dict)
+
+
+NOTHING = Earlier()
 
 
 class Channels:
@@ -96,19 +107,18 @@ class Channels:
         for running in self._running.values():
             running.queue.tick()
 
-    async def put_in_force(self, states: Iterable[StakeholderState], backlog: Iterable[int] = ()) -> None:
+    async def put_in_force(self, states: Iterable[StakeholderState], earlier: Earlier = NOTHING) -> None:
         """Start, change and stop channels so that they are those of `states`."""
         wanted = {channel.id: channel for state in states for channel in state.channels}
-        spilled = set(backlog)
         for id_ in self._running.keys() - wanted.keys():
             await self._remove(self._running.pop(id_))
         for id_, channel in wanted.items():
             running = self._running.get(id_)
             if running is None:
-                queue = ChannelQueue(id_, self._spill, self._on_progress, spilled=id_ in spilled)
+                queue = ChannelQueue(id_, self._spill, self._on_progress, spilled=id_ in earlier.backlog)
                 self._running[id_] = running = Running(channel, queue)
                 self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
-                self._start(running)
+                self._start(running, earlier.failures.get(id_, 0))
             elif running.channel != channel:
                 await self._stop(running)
                 running.channel = channel
@@ -136,7 +146,7 @@ class Channels:
         """Finish what is under way and stop."""
         await asyncio.gather(*(self._stop(running) for running in self._running.values()))
 
-    def _start(self, running: Running) -> None:
+    def _start(self, running: Running, failures: int = 0) -> None:
         channel, queue = running.channel, running.queue
         if channel.paused:
             queue.spill()
@@ -156,7 +166,7 @@ class Channels:
             case kind:
                 raise ValueError(f"unknown type of channel {kind!r}")
         running.stopping = asyncio.Event()
-        delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone)
+        delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone, failures)
         running.task = asyncio.create_task(delivery.run(running.stopping))
         running.task.add_done_callback(self._ended)
 

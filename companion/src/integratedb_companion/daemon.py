@@ -17,7 +17,7 @@ from websockets.asyncio.server import Server
 from . import __version__, versions
 from . import slot as slots
 from .addresses import AddressPolicy
-from .channels import Channels
+from .channels import NOTHING, Channels, Earlier
 from .config import ConfigurationError, Settings
 from .database import Database
 from .events import EVENTS_LOST, Transaction
@@ -172,9 +172,9 @@ class Daemon:
                 await self._channels.restart(int(row.body["channel"]), rewind=True)
         self._progress.routed(commit.commit_lsn, commit.end_lsn)
 
-    async def _put_in_force(self, backlog: set[int] | None = None) -> None:
+    async def _put_in_force(self, earlier: Earlier = NOTHING) -> None:
         states = list(self._states.values())
-        await self._channels.put_in_force(states, backlog or ())
+        await self._channels.put_in_force(states, earlier)
         self._router.put_in_force(states, self._channels.puts())
         log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
 
@@ -256,7 +256,7 @@ class Daemon:
             self._states[state.id] = state
         if gap:
             await self._tell_gap(lsn, source)
-        await self._put_in_force(await self._database.backlog())
+        await self._put_in_force(Earlier(await self._database.backlog(), await self._database.failures()))
 
     async def _tell_gap(self, lsn: int, source: str) -> None:
         """Tell every channel that changes were missed."""

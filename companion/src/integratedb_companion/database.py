@@ -135,6 +135,11 @@ class Database:
         """The channels with events in the delivery table."""
         return {int(row[0]) for row in await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})}
 
+    async def failures(self) -> dict[int, int]:
+        """For each failing channel, how many attempts at its oldest event have failed."""
+        rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
+        return {int(channel_id): int(attempts) for channel_id, attempts in rows}
+
     async def wal_position(self) -> int:
         """How far the server has written WAL."""
         [row] = await self._rows("SELECT pg_current_wal_lsn()", {})

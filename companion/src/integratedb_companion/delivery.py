@@ -64,7 +64,9 @@ class Delivery:
         sink: Sink,
         metrics: Metrics,
         on_gone: Callable[[Channel, str], None],
+        failures: int = 0,
     ) -> None:
+        """`failures` is how many attempts at the oldest event have failed already, under an earlier daemon."""
         self.channel = channel
         self._queue = queue
         self._sink = sink
@@ -72,7 +74,7 @@ class Delivery:
         self._on_gone = on_gone
         self._max_attempts: int | None = channel.settings.get("max_attempts")
         self._attempts: dict[tuple[int, int], int] = {}
-        self._failures = 0
+        self._failures = self._failures_before = failures
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -101,6 +103,9 @@ class Delivery:
         """Try once; returns how long to wait before the next attempt, None when there is to be none."""
         started_s = time.monotonic()
         self._metrics.attempts.inc()
+        if self._failures_before:
+            self._attempts[key_of(events[0])] = self._failures_before
+            self._failures_before = 0
         outcome = await self._sink.deliver(events)
         if outcome.delivered:
             self._queue.settle(outcome.delivered)
@@ -134,7 +139,8 @@ class Delivery:
             self._failures = 1
         pause_s = retry_delay_s(self._failures, random.random())
         log.warning("delivery failed", extra={**self._names, "error": error, "retry_in_s": round(pause_s, 1)})
-        self._queue.report(Report("failing", error, self._failures, pause_s))
+        # After a restart the count goes on from here: that of the oldest event, of which nothing has failed yet after this.
+        self._queue.report(Report("failing", error, 0 if given_up else self._failures, pause_s))
         return pause_s
 
     def _count(self, event: Event) -> int:
