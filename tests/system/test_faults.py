@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -248,3 +249,28 @@ def test_what_is_only_in_memory_when_the_daemon_is_killed_comes_again(shop: Shop
     receiver.behave = lambda _: 204
     shop.daemon()
     eventually(lambda: set(order_ids(receiver.delivered())) == set(range(1, 21)))
+
+
+def test_what_is_written_while_the_daemon_stops_does_not_make_its_slot_look_moved(
+    shop: Shop, receiver: Receiver
+) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url("/hook"), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: len(receiver.delivered()) == 1)
+    position = "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s"
+    with shop.cluster.session(shop.database) as holding, holding.transaction():
+        holding.run("SELECT FROM integratedb.slot WHERE name = %s FOR UPDATE", shop.slot)
+        daemon.process.send_signal(signal.SIGTERM)
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        eventually(lambda: shop.admin.rows(waiting, shop.database))
+        noted = shop.admin.value(position, shop.slot)
+        # Longer than it takes to confirm once more.
+        for _ in range(10):
+            shop.admin.run("SELECT pg_current_xact_id()")
+            time.sleep(0.1)
+        assert shop.admin.value(position, shop.slot) == noted
+    assert daemon.stop() == 0
+    shop.daemon()
+    shop.insert(2, 2)
+    eventually(lambda: len(receiver.delivered()) == 2)

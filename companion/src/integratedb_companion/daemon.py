@@ -60,6 +60,7 @@ class Daemon:
         self._database = Database(settings.dsn)
         self._progressed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._finishing = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spill = Spill(self._database, self._progressed.set)
         self._policy = AddressPolicy(settings.denied)
@@ -185,14 +186,27 @@ class Daemon:
                 async with asyncio.timeout(CONFIRM_EVERY_S):
                     await self._progressed.wait()
             self._progressed.clear()
-            await self._confirm_once()
+            if self._finishing:
+                return
+            lsn = self._advance()
+            if lsn > self._ceiling_lsn:
+                self._ceiling_lsn = lsn + RESERVE_BYTES
+                await self._database.reserve(self._settings.slot, self._ceiling_lsn)
+            self._tell_server(lsn)
             await asyncio.sleep(CONFIRM_AT_MOST_EVERY_S)
 
-    async def _confirm_once(self) -> None:
-        lsn = self._progress.advance([self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()])
-        if lsn > self._ceiling_lsn:
-            self._ceiling_lsn = lsn + RESERVE_BYTES
-            await self._database.reserve(self._settings.slot, self._ceiling_lsn)
+    async def _confirm_last(self) -> None:
+        """Note how far exactly the slot will stand, and confirm that: one that stands beyond was moved by somebody else."""
+        # The server writes WAL all the time: _confirm() would go on from it, beyond what is noted here.
+        self._finishing = True
+        lsn = self._advance()
+        await self._database.reserve(self._settings.slot, lsn)
+        self._tell_server(lsn)
+
+    def _advance(self) -> int:
+        return self._progress.advance([self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()])
+
+    def _tell_server(self, lsn: int) -> None:
         if self._stream is not None:
             with suppress(StreamEndedError):  # the reader of the stream notices too
                 self._stream.confirm(lsn, lsn)
@@ -279,8 +293,7 @@ class Daemon:
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._spill.drain()
-                await self._confirm_once()
-                await self._database.reserve(self._settings.slot, self._progress.confirmed_lsn)
+                await self._confirm_last()
         except TimeoutError:
             log.warning("the database does not answer: what is not confirmed will be sent again")
 
