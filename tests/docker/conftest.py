@@ -18,9 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip everything, visibly, where there are no containers; the long suites come first."""
     here = [item for item in items if item.path.parent.name == "docker"]
     items.sort(key=lambda item: item.path.name != "test_suites.py")
-    if here and subprocess.run(["docker", "info"], check=False, capture_output=True).returncode:
+    unusable = os.environ.get("INTEGRATEDB_DOCKER_UNUSABLE", "")
+    if here and not unusable and subprocess.run(["docker", "info"], check=False, capture_output=True).returncode:
+        unusable = "no container runtime answers `docker info`"
+    if unusable:
         for item in here:
-            item.add_marker(pytest.mark.skip(reason="no container runtime answers `docker info`"))
+            item.add_marker(pytest.mark.skip(reason=unusable))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
