@@ -107,6 +107,16 @@ def live(project: Project) -> bool:
         return False
 
 
+def delivered(project: Project, total: str) -> None:
+    """Wait until the stream of orders has an event with this total; what the daemon has logged tells why it has not."""
+    read = ("exec", "-T", "redis", "redis-cli", "XRANGE", "orders", "-", "+")
+    try:
+        eventually(lambda: total in project.run(*read))
+    except AssertionError:
+        facts = project.sql("shop_admin", "SELECT * FROM integratedb_status()")
+        raise AssertionError(f"{project.run('logs', 'daemon')}\n{facts}\n{project.run(*read)}") from None
+
+
 def test_the_session_of_the_readme_can_be_typed_and_the_daemon_delivers(project: Project) -> None:
     run_examples_by(README, project.psql, cwd=HERE)
 
@@ -129,7 +139,7 @@ def test_the_session_of_the_readme_can_be_typed_and_the_daemon_delivers(project:
     project.run("up", "--detach")
     eventually(lambda: live(project), message="the daemon streams again")
     project.sql("shop_owner", "UPDATE shop.orders SET total = 4712 WHERE id = 17")
-    eventually(lambda: "4712.00" in project.run("exec", "-T", "redis", "redis-cli", "XRANGE", "orders", "-", "+"))
+    delivered(project, "4712.00")
 
 
 def test_no_password_is_in_an_environment_or_a_log(project: Project) -> None:

@@ -110,6 +110,20 @@ def test_attempts_are_counted_on_after_the_daemon_was_killed(shop: Shop, receive
     assert len(receiver.requests) == 4
 
 
+def test_a_failure_that_an_earlier_daemon_reported_is_over_with_the_first_success(
+    shop: Shop, receiver: Receiver
+) -> None:
+    receiver.behave = lambda _: 500
+    shop.notify(webhook(receiver))
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook"] == "failing")
+    daemon.kill()
+    receiver.behave = lambda _: 204
+    shop.daemon()
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook"] == "ok")
+
+
 def test_410_pauses_the_channel_until_it_is_resumed(shop: Shop, receiver: Receiver) -> None:
     receiver.behave = lambda _: 410
     shop.notify(webhook(receiver))

@@ -74,7 +74,10 @@ class Delivery:
         self._on_gone = on_gone
         self._max_attempts: int | None = channel.settings.get("max_attempts")
         self._attempts: dict[tuple[int, int], int] = {}
-        self._failures = self._failures_before = failures
+        self._failures_before = failures
+        #: Whether the channel is known to fail; and for how many attempts in a row, which makes the pauses grow.
+        self._failing = failures > 0
+        self._failures = 0
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -112,9 +115,10 @@ class Delivery:
             self._metrics.delivered.inc(len(outcome.delivered))
             self._metrics.latency_s.observe(max(0.0, time.time() - outcome.delivered[0].committed_at_s))
             self._metrics.attempt_s.observe(time.monotonic() - started_s)
-            if self._failures and outcome.error is None:
+            if self._failing and outcome.error is None:
                 log.info("channel delivers again", extra=self._names)
                 self._queue.report(Report("ok"))
+                self._failing = False
                 self._failures = 0
                 self._attempts.clear()
         if outcome.error is None:
@@ -127,6 +131,7 @@ class Delivery:
         return self._failed(outcome, outcome.error)
 
     def _failed(self, outcome: Outcome, error: str) -> float:
+        self._failing = True
         # A delivered event starts the pauses anew: the receiver lives.
         self._failures = 1 if outcome.delivered else self._failures + 1
         given_up = [event for event in outcome.failed if self._count(event) >= (self._max_attempts or float("inf"))]
@@ -139,8 +144,9 @@ class Delivery:
             self._failures = 1
         pause_s = retry_delay_s(self._failures, random.random())
         log.warning("delivery failed", extra={**self._names, "error": error, "retry_in_s": round(pause_s, 1)})
-        # After a restart the count goes on from here: that of the oldest event, of which nothing has failed yet after this.
-        self._queue.report(Report("failing", error, 0 if given_up else self._failures, pause_s))
+        # What a daemon that starts goes on counting from: the oldest event has failed so often.
+        attempts = 0 if given_up else self._attempts[min(map(key_of, outcome.failed))]
+        self._queue.report(Report("failing", error, attempts, pause_s))
         return pause_s
 
     def _count(self, event: Event) -> int:
