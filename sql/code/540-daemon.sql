@@ -236,6 +236,9 @@ LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
+-- The statement makes sure itself that the channels are there, and keeps them. The foreign key would ask again for each row,
+-- which takes a third of the time.
+SET session_replication_role = replica
 AS $$
   -- A channel that is being given up is waited for, and gone then. In the order of their ids, as whoever gives several up
   -- takes them.
@@ -250,7 +253,10 @@ AS $$
   SELECT e.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
     FROM unnest(channel_ids, lsns, positions, keys, events, times) AS e (channel_id, lsn, position, key, event, committed_at)
    WHERE e.channel_id IN (SELECT k.id FROM kept AS k)
-  ON CONFLICT DO NOTHING
+     -- For the events of one daemon this is enough, and costs half of what ON CONFLICT does.
+     AND NOT EXISTS (
+       SELECT FROM integratedb.delivery AS d
+        WHERE d.channel_id = e.channel_id AND d.commit_lsn = e.lsn AND d.position = e.position)
 $$;
 
 COMMENT ON FUNCTION integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]) IS 'Keeps events that channels cannot take now, one element each in every array. Events that are there already stay as they are; a channel that is gone keeps none.';

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from . import arrays
 from .events import Event
 from .pgoutput import format_lsn, parse_lsn
 from .replication import conninfo
@@ -48,7 +49,9 @@ class Database:
 
     async def connect(self) -> Connection:
         """Make a connection of its own."""
-        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        arrays.register(connection.adapters)
+        return connection
 
     async def close(self) -> None:
         """Disconnect."""
@@ -161,18 +164,22 @@ class Database:
 
     async def save(self, events: Sequence[tuple[int, Event]]) -> None:
         """Write events, each with the id of its channel, to the delivery table."""
-        await self._rows(
-            "SELECT integratedb.delivery_save(%(channels)s::bigint[], %(lsns)s::pg_lsn[], %(positions)s::bigint[],"
-            " %(keys)s::bytea[], %(events)s::text[], %(times)s::float8[])",
-            {
-                "channels": _array(str(channel_id) for channel_id, _ in events),
-                "lsns": _array(format_lsn(event.commit_lsn) for _, event in events),
-                "positions": _array(str(event.position) for _, event in events),
-                "keys": _array('"\\\\x' + event.key.hex() + '"' for _, event in events),
-                "events": _array(_quoted(event.payload) for _, event in events),
-                "times": _array(repr(event.committed_at_s) for _, event in events),
-            },
+        arguments = {
+            "channels": arrays.bigints([channel_id for channel_id, _ in events]),
+            "lsns": arrays.lsns([event.commit_lsn for _, event in events]),
+            "positions": arrays.bigints([event.position for _, event in events]),
+            "keys": arrays.byteas([event.key for _, event in events]),
+            "events": arrays.texts([event.payload for _, event in events]),
+            "times": arrays.doubles([event.committed_at_s for _, event in events]),
+        }
+        query = (
+            "SELECT integratedb.delivery_save(%(channels)s, %(lsns)s, %(positions)s, %(keys)s, %(events)s, %(times)s)"
         )
+        try:
+            await self._rows(query, arguments)
+        except psycopg.errors.UniqueViolation:
+            # The server was still writing the same for a connection that is lost. Now it has, and this sees it.
+            await self._rows(query, arguments)
 
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
         """Read events from the delivery table."""
@@ -188,14 +195,14 @@ class Database:
     async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
         """Delete delivered events."""
         await self._rows(
-            "SELECT integratedb.delivery_settle(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[])",
+            "SELECT integratedb.delivery_settle(%(channel)s, %(lsns)s, %(positions)s)",
             {"channel": channel_id, **_keys(keys)},
         )
 
     async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
         """Put events aside for good."""
         await self._rows(
-            "SELECT integratedb.delivery_dead(%(channel)s, %(lsns)s::pg_lsn[], %(positions)s::bigint[], %(error)s)",
+            "SELECT integratedb.delivery_dead(%(channel)s, %(lsns)s, %(positions)s, %(error)s)",
             {"channel": channel_id, "error": error, **_keys(keys)},
         )
 
@@ -213,17 +220,11 @@ class Database:
         )
 
 
-def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, list[Any]]:
-    return {"lsns": [format_lsn(lsn) for lsn, _ in keys], "positions": [position for _, position in keys]}
-
-
-def _array(elements: Iterable[str]) -> str:
-    """Write elements that need no more quoting as an array; many of them, faster than the driver does."""
-    return "{" + ",".join(elements) + "}"
-
-
-def _quoted(payload: bytes) -> str:
-    return '"' + payload.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, arrays.BinaryArray]:
+    return {
+        "lsns": arrays.lsns([lsn for lsn, _ in keys]),
+        "positions": arrays.bigints([position for _, position in keys]),
+    }
 
 
 def as_json(value: bytes | None) -> Any:
