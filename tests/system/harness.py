@@ -77,22 +77,18 @@ class Cluster:
 
     def crash(self) -> None:
         """Stop the server without a checkpoint, and start it again."""
+        self.restart("immediate")
+
+    def restart(self, mode: str, *, timeout_s: int = 60) -> None:
+        """Stop the server in this mode of pg_ctl's, and start it again."""
         bindir = subprocess.run(
             [os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True
         ).stdout.strip()
-        command = [
-            f"{bindir}/pg_ctl",
-            "restart",
-            "--silent",
-            "--wait",
-            "--mode",
-            "immediate",
-            "-D",
-            f"{self.socket}/data",
-        ]
+        command = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--mode", mode, "--timeout", str(timeout_s)]
+        command += ["-D", f"{self.socket}/data", "-l", f"{self.socket}/log"]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run([*command, "-l", f"{self.socket}/log"], check=True, cwd="/", stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """Stop it and remove everything."""

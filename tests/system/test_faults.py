@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,22 @@ from typing import Any
 
 import orjson
 import psycopg
+import pytest
 import redis
+from integratedb_companion.database import Database
 
-from tests.system.harness import SECRET, Receiver, RedisServer, Shop, eventually, free_port, order_ids, without_repeats
+from tests.system.conftest import slot_is_dropped
+from tests.system.harness import (
+    SECRET,
+    Daemon,
+    Receiver,
+    RedisServer,
+    Shop,
+    eventually,
+    free_port,
+    order_ids,
+    without_repeats,
+)
 
 
 def stream(client: Any, key: str = "orders") -> list[dict[str, Any]]:
@@ -199,6 +213,118 @@ def test_a_slot_made_anew_by_somebody_is_not_taken_for_ours(shop: Shop) -> None:
     daemon = shop.daemon(wait=False)
     assert daemon.exit_status() == 3
     assert "never confirmed" in daemon.logs()[-1]["error"]
+
+
+def delivers_and_confirms(shop: Shop, receiver: Receiver) -> Daemon:
+    """Start a daemon, and wait until the server knows that it has delivered something."""
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 3)
+    written = shop.admin.value("SELECT pg_current_wal_lsn()")
+    shop.insert(4, 4)
+    confirmed = "SELECT confirmed_flush_lsn >= %s FROM pg_replication_slots WHERE slot_name = %s"
+    eventually(lambda: shop.admin.value(confirmed, written, shop.slot))
+    return daemon
+
+
+def made_anew(shop: Shop) -> None:
+    """Somebody drops the slot and makes it again, and misses but one small change."""
+    eventually(lambda: slot_is_dropped(shop.admin, shop.slot))
+    shop.insert(9, 9)
+    shop.admin.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", shop.slot)
+
+
+def consumed(shop: Shop) -> None:
+    """Somebody else reads the slot."""
+    shop.insert(9, 9)
+    read = "SELECT count(*) FROM pg_logical_slot_get_binary_changes(%s, NULL, NULL, VARIADIC %s)"
+    options = ["proto_version", "1", "publication_names", "integratedb"]
+    eventually(lambda: not shop.admin.value("SELECT active FROM pg_replication_slots WHERE slot_name = %s", shop.slot))
+    assert shop.admin.value(read, shop.slot, options) > 0
+
+
+@pytest.mark.parametrize("meddle", [made_anew, consumed])
+def test_a_slot_that_was_meddled_with_behind_a_killed_daemon_is_noticed(
+    shop: Shop, receiver: Receiver, meddle: Callable[[Shop], None]
+) -> None:
+    delivers_and_confirms(shop, receiver).kill()
+    meddle(shop)
+    daemon = shop.daemon(wait=False)
+    assert daemon.exit_status() == 3
+    assert "never confirmed" in daemon.logs()[-1]["error"]
+
+
+def test_a_slot_made_anew_behind_a_daemon_that_runs_is_noticed(shop: Shop, receiver: Receiver) -> None:
+    daemon = delivers_and_confirms(shop, receiver)
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        made_anew(shop)
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    assert daemon.exit_status() == 3
+    assert "never confirmed" in daemon.logs()[-1]["error"]
+
+
+def test_a_daemon_killed_at_any_moment_knows_its_slot_again(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    for number in range(1, 7):
+        daemon = shop.daemon()
+        shop.insert(number, number)
+        eventually(lambda expected=number: len(set(order_ids(receiver.delivered()))) == expected)  # type: ignore[misc]
+        time.sleep(0.3 * number)  # before a confirmation, and after it
+        daemon.kill()
+    shop.daemon()
+
+
+def test_the_server_stops_at_once_while_a_channel_cannot_deliver(shop: Shop, receiver: Receiver) -> None:
+    hanging = threading.Event()
+
+    def hang(_: str) -> int:
+        hanging.wait(60)
+        return 204
+
+    receiver.behave = hang
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET, "timeout": 30})
+    daemon = shop.daemon()
+    shop.insert(1, 3)
+    eventually(lambda: daemon.metric("integratedb_changes_total") >= 3)
+    try:
+        shop.cluster.restart("fast", timeout_s=15)  # fails when it takes longer
+    finally:
+        hanging.set()
+    daemon.ready()
+    with shop.cluster.session(shop.database, "shop_owner") as owner:
+        owner.run("INSERT INTO orders VALUES (4, 'after')")
+    eventually(lambda: set(order_ids(receiver.delivered())) == {1, 2, 3, 4})
+
+
+def test_nothing_is_confirmed_that_is_still_on_its_way_to_the_database(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 503
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    position = "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s"
+    with shop.cluster.session(shop.database) as holding, holding.transaction():
+        holding.run("LOCK TABLE integratedb.delivery IN SHARE MODE")
+        before = shop.admin.value("SELECT pg_current_wal_insert_lsn()")
+        shop.insert(1, 5)
+        waiting = "SELECT FROM pg_locks WHERE relation = 'integratedb.delivery'::regclass AND NOT granted"
+        eventually(lambda: shop.admin.rows(waiting))
+        time.sleep(2)  # more than it takes to confirm, were it done
+        assert shop.admin.value(position, shop.slot) <= before
+        daemon.kill()
+    receiver.behave = lambda _: 204
+    shop.daemon()
+    eventually(lambda: set(order_ids(receiver.delivered())) == {1, 2, 3, 4, 5})
+
+
+def test_what_the_daemon_writes_is_durable_wherever_it_writes(shop: Shop) -> None:
+    async def setting() -> str:
+        connection = await Database(shop.cluster.dsn(shop.database)).connect()
+        async with connection:
+            return str((await (await connection.execute("SHOW synchronous_commit")).fetchone() or [""])[0])
+
+    shop.admin.run(f"ALTER DATABASE {shop.database} SET synchronous_commit = off")
+    assert asyncio.run(setting()) == "on"
 
 
 def test_a_slot_of_somebody_else_is_left_alone(shop: Shop) -> None:

@@ -36,15 +36,16 @@ from .webhook import open_session
 
 log = logging.getLogger(__name__)
 
-CONFIRM_EVERY_S: Final = 10.0
-CONFIRM_AT_MOST_EVERY_S: Final = 0.1
+KEEP_ALIVE_EVERY_S: Final = 10.0
+CONFIRM_AT_MOST_EVERY_S: Final = 1.0
+#: An idle database's slot is moved on by so much at once: to note how far writes WAL too.
+IDLE_BYTES: Final = 64 << 10
+ANSWER_AT_MOST_EVERY_S: Final = 0.1
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
 LIMITS_EVERY_TICKS: Final = 4
 STOP_TIMEOUT_S: Final = 10.0
-#: How far the slot may be confirmed before that is noted durably again.
-RESERVE_BYTES: Final = 16 << 20
 
 
 class ServerChangedError(Exception):
@@ -57,8 +58,9 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        self._database = Database(settings.dsn)
+        self._database = Database(settings.dsn, self._unreachable)
         self._progressed = asyncio.Event()
+        self._asked = asyncio.Event()
         self._stop = asyncio.Event()
         self._finishing = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -76,7 +78,8 @@ class Daemon:
         )
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
-        self._ceiling_lsn = 0
+        self._noted_lsn = 0
+        self._told_at_s = float("-inf")
         self._stream: ReplicationConnection | None = None
         self._system: System | None = None
         self._lag_bytes = 0
@@ -102,7 +105,7 @@ class Daemon:
             # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
-            for work in (self._spill.run(), self._confirm(), self._keep_house(), self._follow()):
+            for work in (self._spill.run(), self._confirm(), self._keep_alive(), self._keep_house(), self._follow()):
                 self._start(work)
             stop = asyncio.create_task(self._stop.wait())
             await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
@@ -156,6 +159,8 @@ class Daemon:
                     await self._control(happened)
                 elif isinstance(happened, Keepalive):
                     self._progressed.set()
+                    if happened.reply_requested:
+                        self._answer()
             await self._channels.make_room()
             await asyncio.sleep(0)
 
@@ -180,36 +185,66 @@ class Daemon:
         log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
 
     async def _confirm(self) -> None:
-        """Tell the server how far it may forget, whenever there is progress and every ten seconds."""
+        """Tell the server how far it may forget: at once when it asks, else once a second while there is progress."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CONFIRM_EVERY_S):
-                    await self._progressed.wait()
+            await self._progressed.wait()
             self._progressed.clear()
             if self._finishing:
                 return
             lsn = self._advance()
-            if lsn > self._ceiling_lsn:
-                self._ceiling_lsn = lsn + RESERVE_BYTES
-                await self._database.reserve(self._settings.slot, self._ceiling_lsn)
-            self._tell_server(lsn)
-            await asyncio.sleep(CONFIRM_AT_MOST_EVERY_S)
+            done = self._progress.done_lsn > self._noted_lsn
+            if done or self._asked.is_set() or lsn > self._noted_lsn + IDLE_BYTES:
+                self._asked.clear()
+                await self._note(lsn)
+            self._tell_server()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_AT_MOST_EVERY_S):
+                    await self._asked.wait()
+
+    async def _keep_alive(self) -> None:
+        """Tell the server now and then that somebody reads, also while a note has to wait."""
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_EVERY_S)
+            self._tell_server()
 
     async def _confirm_last(self) -> None:
-        """Note how far exactly the slot will stand, and confirm that: one that stands beyond was moved by somebody else."""
+        """Confirm, and nothing beyond it any more."""
         # The server writes WAL all the time: _confirm() would go on from it, beyond what is noted here.
         self._finishing = True
-        lsn = self._advance()
+        await self._note(self._advance())
+        self._tell_server()
+
+    async def _note(self, lsn: int) -> None:
+        """Note durably how far exactly the slot may stand: one that stands beyond was moved or made anew by somebody.
+
+        No slot that is created later can begin before this note, so none is ever taken for ours.
+        """
         await self._database.reserve(self._settings.slot, lsn)
-        self._tell_server(lsn)
+        self._noted_lsn = lsn
 
     def _advance(self) -> int:
         return self._progress.advance([self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()])
 
-    def _tell_server(self, lsn: int) -> None:
+    def _tell_server(self) -> None:
+        self._told_at_s = time.monotonic()
         if self._stream is not None:
             with suppress(StreamEndedError):  # the reader of the stream notices too
-                self._stream.confirm(lsn, lsn)
+                self._stream.confirm(self._noted_lsn, self._progress.seen_lsn)
+
+    def _answer(self) -> None:
+        """Answer a server that asks.
+
+        One that shuts down asks until it is told that everything has arrived, and waits for that. Its database takes no more
+        notes then, so the stream is broken off (see _unreachable).
+        """
+        if time.monotonic() >= self._told_at_s + ANSWER_AT_MOST_EVERY_S:
+            self._tell_server()
+        self._asked.set()
+
+    def _unreachable(self) -> None:
+        """Without the database nothing can be confirmed, and a server that shuts down waits for whoever reads a stream."""
+        if self._stream is not None:
+            self._stream.break_off()
 
     async def _keep_house(self) -> None:
         """Every few seconds: spill what waits, measure the lag; now and then: drop what is beyond the limits."""
@@ -264,7 +299,7 @@ class Daemon:
         self._progress = Progress(lsn)
         self._router = Router(source)
         self._reader = StreamReader(self._router, self._progress, source, self._metrics)
-        self._ceiling_lsn = (await self._database.slot(name)).ceiling_lsn
+        self._noted_lsn = lsn  # before the first confirmation; who else may read the slot has notes of his own
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
             self._states[state.id] = state

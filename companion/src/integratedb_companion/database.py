@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,6 +25,11 @@ T = TypeVar("T")
 Connection = psycopg.AsyncConnection[TupleRow]
 
 RETRY_S = 1.0
+COMPLAIN_EVERY_S = 30.0
+
+
+class UnreachableError(Exception):
+    """The server takes no connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,13 @@ class Slot:
 class Database:
     """The connection; calls wait for a server that is restarting."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, on_unreachable: Callable[[], None] = lambda: None) -> None:
+        """`on_unreachable` is called whenever the server takes no connection."""
         self._dsn = conninfo(dsn)
+        self._on_unreachable = on_unreachable
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
+        self._complained_at_s = float("-inf")
 
     async def connect(self) -> Connection:
         """Make a connection of its own."""
@@ -60,17 +69,36 @@ class Database:
 
     async def call(self, function: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a piece of SQL, again on a new connection for as long as the old one breaks."""
+        losses = 0
         while True:
             try:
                 async with self._lock:
-                    if self._connection is None or self._connection.closed:
-                        self._connection = await self.connect()
-                    return await function(self._connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
-                if self._connection is not None and not self._connection.closed:
-                    await self._connection.close()
-                log.warning("database unreachable", extra={"error": str(problem).strip()})
+                    return await function(await self._connected())
+            except UnreachableError as problem:
+                self._complain(problem)
+                self._on_unreachable()
                 await asyncio.sleep(RETRY_S)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
+                log.warning("connection to the database lost", extra={"error": str(problem).strip()})
+                await self.close()
+                losses += 1
+                if losses > 1:
+                    await asyncio.sleep(RETRY_S)
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = await self.connect()
+            except psycopg.OperationalError as problem:
+                raise UnreachableError(str(problem).strip()) from None
+        return self._connection
+
+    def _complain(self, problem: UnreachableError) -> None:
+        """Log it; not at every one of the many attempts that a long outage takes."""
+        now_s = time.monotonic()
+        if now_s >= self._complained_at_s + COMPLAIN_EVERY_S:
+            self._complained_at_s = now_s
+            log.warning("database unreachable", extra={"error": str(problem)})
 
     async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[TupleRow]:
         async def run(connection: Connection) -> list[TupleRow]:
@@ -129,7 +157,7 @@ class Database:
         )
 
     async def reserve(self, slot: str, lsn: int) -> None:
-        """Note durably that the slot may be confirmed up to `lsn` from now on."""
+        """Note durably that the slot may be confirmed up to `lsn` from now on, and no further."""
         await self._rows(
             "SELECT integratedb.daemon_reserve(%(slot)s, %(lsn)s::pg_lsn)", {"slot": slot, "lsn": format_lsn(lsn)}
         )

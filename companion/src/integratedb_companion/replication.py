@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -19,13 +22,15 @@ PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
 #: How many messages are taken from the connection before others get their turn.
 BATCH_MESSAGES = 250
 
-#: What makes the text form of values a fixed one.
+#: What makes the text form of values a fixed one, and what is written durable.
 PINNED_SETTINGS = {
     "DateStyle": "ISO",
     "IntervalStyle": "iso_8601",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
     "bytea_output": "hex",
+    # What the slot may forget must be in the database for good.
+    "synchronous_commit": "on",
 }
 
 
@@ -79,6 +84,11 @@ class ReplicationConnection:
     async def close(self) -> None:
         """Disconnect."""
         await self._connection.close()
+
+    def break_off(self) -> None:
+        """Let whoever reads notice at once that the stream has ended; anybody may call this."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._pgconn.socket)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
 
     async def system(self) -> System:
         """Ask which server this is."""
@@ -139,15 +149,15 @@ class ReplicationConnection:
         # Watched only while waiting: a socket that has something would wake the loop again and again.
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        socket = self._pgconn.socket
-        loop.add_reader(socket, _wake, readable)
+        descriptor = self._pgconn.socket
+        loop.add_reader(descriptor, _wake, readable)
         try:
             await readable
         finally:
-            loop.remove_reader(socket)
+            loop.remove_reader(descriptor)
 
     def confirm(self, lsn: int, received_lsn: int) -> None:
-        """Tell the server that everything up to `lsn` may be forgotten."""
+        """Tell the server that everything up to `lsn` may be forgotten, and how much has come."""
         try:
             self._pgconn.put_copy_data(status_update(lsn, time.time(), written_lsn=received_lsn))
             self._pgconn.flush()
