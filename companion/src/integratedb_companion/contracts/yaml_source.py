@@ -29,8 +29,6 @@ _SCALARS = {
         list("-+.0123456789"),
     ),
 }
-for _name, (_pattern, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
 class _Reader:
@@ -121,6 +119,12 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _: Any) -> bool:
         return True
 
+
+# Written, a text is quoted that either version of YAML would take for something else: `no` by the rules that PyYAML brings,
+# `1e3` by ours.
+for _name, (_pattern, _first) in _SCALARS.items():
+    for _kind in (_Loader, _Dumper):
+        _kind.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
 
 _Dumper.add_representer(
     _Flow, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)

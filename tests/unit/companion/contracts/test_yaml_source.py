@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from integratedb_companion.contracts.model import UnusableContractsError
 from integratedb_companion.contracts.yaml_source import read, write
@@ -20,6 +20,8 @@ DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionarie
 
 
 @given(DOCUMENTS)
+@example("1e3")
+@example("no")
 def test_what_is_written_is_read(document: Any) -> None:
     assert read(write(document), "file")[0] == document
 
