@@ -167,18 +167,25 @@ $$;
 COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS 'Notes how far the daemon will confirm a slot at most.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_backlog()
-RETURNS SETOF bigint
+RETURNS TABLE (channel_id bigint, waiting boolean, bytes bigint, last_lsn pg_lsn, last_position bigint)
 LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT ch.id
-    FROM integratedb.channel AS ch
-   WHERE EXISTS (SELECT FROM integratedb.delivery AS d WHERE d.channel_id = ch.id AND d.dead_at IS NULL)
+  SELECT kept.channel_id, kept.waiting, kept.bytes, latest.commit_lsn, latest.position
+    FROM (SELECT d.channel_id, bool_or(d.dead_at IS NULL) AS waiting, sum(octet_length(d.event))::bigint AS bytes
+            FROM integratedb.delivery AS d
+           GROUP BY d.channel_id) AS kept
+   CROSS JOIN LATERAL (
+     SELECT d.commit_lsn, d.position
+       FROM integratedb.delivery AS d
+      WHERE d.channel_id = kept.channel_id
+      ORDER BY d.commit_lsn DESC, d.position DESC
+      LIMIT 1) AS latest
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_backlog() IS 'The channels for which events wait in the database.';
+COMMENT ON FUNCTION integratedb.daemon_backlog() IS 'The channels of which events are kept in the database: whether any of them waits, how many bytes they are, and the last one in the stream.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_failures()
 RETURNS TABLE (channel_id bigint, attempts integer)
@@ -316,8 +323,8 @@ $$;
 
 COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS 'Gives events up, for the reason told: they stay, visible and redeliverable.';
 
-CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint)
-RETURNS bigint
+CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint, kept_bytes bigint)
+RETURNS TABLE (lost bigint, freed_bytes bigint)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
@@ -326,65 +333,70 @@ AS $$
 DECLARE
   limits record;
   dropped record;
+  loss text;
 BEGIN
   SELECT st.name AS stakeholder, ch.name,
-         (ch.settings ->> 'max_queue_bytes')::bigint AS bytes,
+         -- A little more than that, so that the event that tells it has room.
+         CASE WHEN kept_bytes > (ch.settings ->> 'max_queue_bytes')::bigint THEN kept_bytes - (ch.settings ->> 'max_queue_bytes')::bigint + 1000 ELSE 0 END
+           AS excess_bytes,
          now() - make_interval(secs => (ch.settings ->> 'max_queue_age')::double precision) AS oldest
     INTO limits
     FROM integratedb.channel AS ch
     JOIN integratedb.stakeholder AS st ON st.id = ch.stakeholder_id
    WHERE ch.id = daemon_enforce_limits.channel_id
      FOR KEY SHARE OF ch;
-  IF NOT FOUND THEN
-    RETURN 0;
-  END IF;
 
-  -- What is being delivered right now is left alone.
-  WITH ranked AS (
-    SELECT d.commit_lsn, d.position, d.committed_at, d.dead_at,
-           sum(octet_length(d.event)) OVER (ORDER BY d.commit_lsn DESC, d.position DESC) AS bytes_from_here
+  -- What is being delivered right now is left alone. A queue may be long, so only its end is looked at.
+  WITH candidate AS (
+    SELECT d.commit_lsn, d.position, d.committed_at, octet_length(d.event) AS bytes
       FROM integratedb.delivery AS d
      WHERE d.channel_id = daemon_enforce_limits.channel_id
+       AND (d.dead_at IS NOT NULL OR (d.commit_lsn, d.position) > (after_lsn, after_position))
+     ORDER BY d.commit_lsn, d.position
+     LIMIT 5000
+  ), ranked AS (
+    SELECT c.*, sum(c.bytes) OVER (ORDER BY c.commit_lsn, c.position) - c.bytes AS bytes_before
+      FROM candidate AS c
   ), gone AS (
     DELETE FROM integratedb.delivery AS d
      USING ranked AS r
      WHERE d.channel_id = daemon_enforce_limits.channel_id
        AND (d.commit_lsn, d.position) = (r.commit_lsn, r.position)
-       AND (r.bytes_from_here > limits.bytes OR r.committed_at < limits.oldest)
-       AND (r.dead_at IS NOT NULL OR (r.commit_lsn, r.position) > (after_lsn, after_position))
+       AND (r.bytes_before < limits.excess_bytes OR r.committed_at < limits.oldest)
     RETURNING d.commit_lsn, d.position, d.event, d.committed_at
+  ), told AS (
+    SELECT g.*, g.event::jsonb ->> 'type' = 'integratedb.events.lost' AS is_loss FROM gone AS g
   )
-  SELECT coalesce(sum(CASE WHEN g.event::jsonb ->> 'type' = 'integratedb.events.lost' THEN coalesce((g.event::jsonb #>> '{data,count}')::bigint, 0) ELSE 1 END), 0) AS number,
-         count(*) FILTER (WHERE g.event::jsonb ->> 'type' <> 'integratedb.events.lost') AS fresh,
-         min(integratedb.event_id(g.commit_lsn, g.position)) AS first_id,
-         max(integratedb.event_id(g.commit_lsn, g.position)) AS last_id,
-         (array_agg(g.commit_lsn ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_lsn,
-         (array_agg(g.position ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_position,
-         max(g.committed_at) AS last_time,
-         min(g.event::jsonb ->> 'source') AS source
+  SELECT coalesce(sum(CASE WHEN t.is_loss THEN coalesce((t.event::jsonb #>> '{data,count}')::bigint, 0) ELSE 1 END), 0) AS number,
+         count(*) FILTER (WHERE NOT t.is_loss) AS fresh,
+         coalesce(sum(octet_length(t.event)), 0)::bigint AS bytes,
+         min(integratedb.event_id(t.commit_lsn, t.position)) AS first_id,
+         max(integratedb.event_id(t.commit_lsn, t.position)) AS last_id,
+         (array_agg(t.commit_lsn ORDER BY t.commit_lsn DESC, t.position DESC))[1] AS last_lsn,
+         (array_agg(t.position ORDER BY t.commit_lsn DESC, t.position DESC))[1] AS last_position,
+         max(t.committed_at) AS last_time,
+         min(t.event::jsonb ->> 'source') AS source
     INTO dropped
-    FROM gone AS g;
+    FROM told AS t;
 
-  IF dropped.last_id IS NULL THEN
-    RETURN 0;
+  IF dropped.last_id IS NOT NULL THEN
+    -- One event tells it, where the last of them stood; later ones take it up.
+    loss := jsonb_build_object(
+      'specversion', '1.0', 'id', dropped.last_id, 'source', dropped.source, 'type', 'integratedb.events.lost', 'subject', limits.name,
+      'time', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'datacontenttype', 'application/json',
+      'data', jsonb_build_object('reason', 'queue_limit', 'channel', limits.name, 'count', dropped.number,
+                                 'first_id', dropped.first_id, 'last_id', dropped.last_id));
+
+    INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
+    VALUES (daemon_enforce_limits.channel_id, dropped.last_lsn, dropped.last_position, '', loss, now());
+
+    INSERT INTO integratedb.channel_health AS h (channel_id, state, lost)
+    VALUES (daemon_enforce_limits.channel_id, 'failing', dropped.fresh)
+    ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE SET lost = h.lost + EXCLUDED.lost;
   END IF;
 
-  -- One event tells it, where the last of them stood; later ones take it up.
-  INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
-  VALUES (daemon_enforce_limits.channel_id, dropped.last_lsn, dropped.last_position, '',
-          jsonb_build_object(
-            'specversion', '1.0', 'id', dropped.last_id, 'source', dropped.source, 'type', 'integratedb.events.lost', 'subject', limits.name,
-            'time', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'datacontenttype', 'application/json',
-            'data', jsonb_build_object('reason', 'queue_limit', 'channel', limits.name, 'count', dropped.number,
-                                       'first_id', dropped.first_id, 'last_id', dropped.last_id))::text,
-          now());
-
-  INSERT INTO integratedb.channel_health AS h (channel_id, state, lost)
-  VALUES (daemon_enforce_limits.channel_id, 'failing', dropped.fresh)
-  ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE SET lost = h.lost + EXCLUDED.lost;
-
-  RETURN dropped.fresh;
+  RETURN QUERY SELECT dropped.fresh, dropped.bytes - coalesce(octet_length(loss), 0);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint) IS 'Drops a channel''s oldest events beyond max_queue_bytes and max_queue_age, except those before a place in the stream, which are on their way; an event says so. Returns how many.';
+COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS 'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event tells it. Returns how many were dropped, and how many bytes less there are.';

@@ -48,7 +48,7 @@ DECLARE
     'integratedb.daemon_failures()',
     'integratedb.daemon_pause(bigint, text)',
     'integratedb.daemon_report(bigint, text, text, integer, double precision)',
-    'integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint)',
+    'integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint)',
     'integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[])',
     'integratedb.delivery_load(bigint, pg_lsn, bigint, integer)',
     'integratedb.delivery_settle(bigint, pg_lsn[], bigint[])',

@@ -497,7 +497,7 @@ def test_a_migration_and_a_notification_do_not_cross(
     [
         "delivery_save(ARRAY[{id}]::bigint[], ARRAY['0/1'::pg_lsn], '{{0}}', ARRAY[''::bytea], ARRAY['{{}}'], '{{0}}')",
         "daemon_report({id}, 'failing', 'no answer', 1, 1)",
-        "daemon_enforce_limits({id}, '0/0', 0)",
+        "daemon_enforce_limits({id}, '0/0', 0, 0)",
     ],
 )
 @pytest.mark.usefixtures("tables")

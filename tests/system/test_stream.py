@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import orjson
@@ -282,6 +283,18 @@ def test_beyond_its_limits_a_queue_loses_its_oldest_events_and_says_so(shop: Sho
     assert rows[0]["event"]["type"] == "integratedb.events.lost"
     assert rows[0]["event"]["data"]["count"] == int(lost)
     assert [row["event"]["data"]["record"]["id"] for row in rows[1:]] == list(range(int(lost) + 1, 101))
+
+    # What is kept is counted on across a restart, and nothing is dropped that need not be.
+    daemon.kill()
+    daemon = shop.daemon()
+    shop.insert(101, 110)
+    eventually(lambda: int(shop.status()[f"channel {shop.stakeholder}.SOCKET lost"]) > int(lost), timeout_s=60)
+    time.sleep(4)  # it looks every three seconds
+    rows = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, 'SOCKET', NULL)", shop.stakeholder)
+    lost = shop.status()[f"channel {shop.stakeholder}.SOCKET lost"]
+    assert [row["event"]["data"]["record"]["id"] for row in rows[1:]] == list(range(int(lost) + 1, 111))
+    kept = shop.admin.value("SELECT sum(octet_length(event)) FROM integratedb.delivery")
+    assert 18_000 < kept <= 20_000
 
 
 def test_the_daemon_reads_nothing_but_its_functions(shop: Shop) -> None:

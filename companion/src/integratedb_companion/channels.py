@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -12,7 +12,7 @@ import aiohttp
 from .addresses import AddressPolicy
 from .delivery import Delivery, Sink
 from .metrics import Metrics
-from .queue import ChannelQueue
+from .queue import NO_BACKLOG, Backlog, ChannelQueue
 from .redis_sink import RedisSink
 from .routing import Put
 from .sockets import BroadcastSocket, QueueSocket, SocketChannel
@@ -44,9 +44,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What an earlier daemon has left: channels with events in the delivery table, and failed attempts by channel."""
+    """What an earlier daemon has left, by channel: events in the delivery table, and failed attempts at the oldest."""
 
-    backlog: Collection[int] = ()
+    backlog: Mapping[int, Backlog] = field(default_factory=dict)
     failures: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -115,7 +115,7 @@ class Channels:
         for id_, channel in wanted.items():
             running = self._running.get(id_)
             if running is None:
-                queue = ChannelQueue(id_, self._spill, self._on_progress, spilled=id_ in earlier.backlog)
+                queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
                 self._running[id_] = running = Running(channel, queue)
                 self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
                 self._start(running, earlier.failures.get(id_, 0))

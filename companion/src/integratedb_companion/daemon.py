@@ -44,7 +44,6 @@ ANSWER_AT_MOST_EVERY_S: Final = 0.1
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
-LIMITS_EVERY_TICKS: Final = 4
 STOP_TIMEOUT_S: Final = 10.0
 
 
@@ -247,8 +246,7 @@ class Daemon:
             self._stream.break_off()
 
     async def _keep_house(self) -> None:
-        """Every few seconds: spill what waits, measure the lag; now and then: drop what is beyond the limits."""
-        ticks = 0
+        """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
             self._channels.tick()
@@ -256,19 +254,22 @@ class Daemon:
             self._lag_bytes = max(0, await self._database.wal_position() - self._progress.confirmed_lsn)
             self._metrics.lag_bytes.set(self._lag_bytes)
             self._metrics.streaming.set(self._stream is not None)
-            ticks += 1
-            if ticks % LIMITS_EVERY_TICKS == 0:
-                await self._enforce_limits()
+            await self._enforce_limits()
 
     async def _enforce_limits(self) -> None:
         for running in self._channels:
-            if running.queue.spilled:
+            lost = 0
+            while running.queue.kept_bytes > 0:
+                some, freed_bytes = await self._database.enforce_limits(running.queue)
+                running.queue.kept_bytes -= freed_bytes
+                lost += some
+                if not some:
+                    break
+            if lost:
                 channel = running.channel
-                lost = await self._database.enforce_limits(channel.id, running.queue.cursor)
-                if lost:
-                    self._metrics.of(channel).lost.inc(lost)
-                    names = {"stakeholder": channel.stakeholder, "channel": channel.name}
-                    log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
+                self._metrics.of(channel).lost.inc(lost)
+                names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+                log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
 
     async def _first_connection(self) -> None:
         """Connect once, so that a wrong configuration is told at once."""

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 from . import arrays
 from .events import Event
 from .pgoutput import format_lsn, parse_lsn
+from .queue import Backlog, ChannelQueue
 from .replication import conninfo
 from .spill import Report
 
@@ -162,9 +163,13 @@ class Database:
             "SELECT integratedb.daemon_reserve(%(slot)s, %(lsn)s::pg_lsn)", {"slot": slot, "lsn": format_lsn(lsn)}
         )
 
-    async def backlog(self) -> set[int]:
-        """The channels with events in the delivery table."""
-        return {int(row[0]) for row in await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})}
+    async def backlog(self) -> dict[int, Backlog]:
+        """What is kept in the delivery table, by channel."""
+        rows = await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})
+        return {
+            int(channel_id): Backlog(waiting, int(bytes_), (parse_lsn(last_lsn), int(last_position)))
+            for channel_id, waiting, bytes_, last_lsn, last_position in rows
+        }
 
     async def failures(self) -> dict[int, int]:
         """For each failing channel, how many attempts at its oldest event have failed."""
@@ -176,13 +181,20 @@ class Database:
         [row] = await self._rows("SELECT pg_current_wal_lsn()", {})
         return parse_lsn(row[0])
 
-    async def enforce_limits(self, channel_id: int, after: tuple[int, int]) -> int:
-        """Drop a channel's events beyond its limits; returns how many."""
-        [row] = await self._rows(
-            "SELECT integratedb.daemon_enforce_limits(%(channel)s, %(lsn)s::pg_lsn, %(position)s)",
-            {"channel": channel_id, "lsn": format_lsn(after[0]), "position": after[1]},
-        )
-        return int(row[0])
+    async def enforce_limits(self, queue: ChannelQueue) -> tuple[int, int]:
+        """Drop some of a channel's events beyond its limits; returns how many, and how many bytes less there are."""
+
+        async def run(connection: Connection) -> tuple[int, int]:
+            # Asked now, when nothing is being loaded: what is loaded is no longer the table's to drop.
+            lsn, position = queue.cursor
+            cursor = await connection.execute(
+                "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s, %(lsn)s::pg_lsn, %(position)s, %(kept)s)",
+                {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
+            )
+            [(lost, freed_bytes)] = await cursor.fetchall()
+            return int(lost), int(freed_bytes)
+
+        return await self.call(run)
 
     async def pause(self, channel_id: int, reason: str) -> None:
         """Pause a channel whose receiver wants no more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from .events import Event
@@ -20,6 +21,18 @@ Key = tuple[int, int]
 LOAD_EVENTS = 500
 #: How long the stream waits for a full queue to get half empty before the queue spills.
 PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an earlier daemon has left in the delivery table for a channel: whether any of it waits, and the last event."""
+
+    waiting: bool
+    bytes: int
+    last: Key
+
+
+NO_BACKLOG = Backlog(False, 0, (0, 0))
 
 
 def key_of(event: Event) -> Key:
@@ -35,13 +48,15 @@ class ChannelQueue:
         channel_id: int,
         spill: Spill,
         on_progress: Callable[[], None],
+        backlog: Backlog = NO_BACKLOG,
         *,
-        spilled: bool = False,
         max_events: int = 10_000,
         max_bytes: int = 4 << 20,
     ) -> None:
         self.channel_id = channel_id
-        self.spilled = spilled
+        self.spilled = backlog.waiting
+        #: What is in the delivery table or on its way there, given up or not.
+        self.kept_bytes = backlog.bytes
         #: How many events have left: the position that the first one in memory has among all that ever were.
         self.head = 0
         self.last_settled: Key = (0, -1)
@@ -51,8 +66,10 @@ class ChannelQueue:
         self._max_bytes = max_bytes
         self._events: deque[Event] = deque()
         self._bytes = 0
-        #: Events up to this one are in the delivery table or on their way there.
-        self._saved: Key = (0, 0)
+        #: Events up to this one are in the delivery table or on their way there, unless they were delivered.
+        self._saved: Key = backlog.last
+        #: Whether events up to that one may come again, of which an earlier daemon took care.
+        self._may_repeat = backlog.last > (0, 0)
         #: The last event that was in `_events`: what follows it in the table is loaded next.
         self._cursor: Key = (0, -1)
         self._tail_at_tick: Key | None = None
@@ -79,8 +96,12 @@ class ChannelQueue:
 
     def put(self, event: Event) -> None:
         """Add an event at the end."""
+        if self._may_repeat:
+            if key_of(event) <= self._saved:
+                return
+            self._may_repeat = False
         if self.spilled:
-            self._spill.save(self.channel_id, event)
+            self._save(event)
         else:
             self._events.append(event)
             self._bytes += len(event.payload)
@@ -93,10 +114,14 @@ class ChannelQueue:
         self.spilled = True
         for event in self._events:
             if key_of(event) > self._saved:
-                self._spill.save(self.channel_id, event)
+                self._save(event)
         if self._events:
             self._saved = self._cursor = key_of(self._events[-1])
         self._room.set()
+
+    def _save(self, event: Event) -> None:
+        self._spill.save(self.channel_id, event)
+        self.kept_bytes += len(event.payload)
 
     def tick(self) -> None:
         """Spill when the head has been there since the last tick, so that it no longer holds up the slot."""
@@ -146,7 +171,9 @@ class ChannelQueue:
             self.spilled = False
             self._tail_at_tick = None
             self._events.extend(unwritten)
-            self._bytes += sum(len(event.payload) for event in unwritten)
+            taken_back = sum(len(event.payload) for event in unwritten)
+            self._bytes += taken_back
+            self.kept_bytes -= taken_back
 
     def rewind(self) -> None:
         """Look at all of the delivery table again. The queue must be spilled, with nothing waiting to be written."""
@@ -173,7 +200,9 @@ class ChannelQueue:
     def _remove(self, events: Sequence[Event]) -> None:
         self._take_out(events)
         if events and key_of(events[0]) <= self._saved:
-            self._spill.settle(self.channel_id, [key_of(event) for event in events if key_of(event) <= self._saved])
+            kept = [event for event in events if key_of(event) <= self._saved]
+            self._spill.settle(self.channel_id, [key_of(event) for event in kept])
+            self.kept_bytes -= sum(len(event.payload) for event in kept)
         if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
             self._room.set()
 

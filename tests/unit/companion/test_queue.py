@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from integratedb_companion.delivery import retry_delay_s
 from integratedb_companion.events import Event
 from integratedb_companion.progress import Progress
-from integratedb_companion.queue import ChannelQueue, key_of
+from integratedb_companion.queue import Backlog, ChannelQueue, key_of
 from integratedb_companion.spill import Spill
 
 
@@ -72,7 +72,8 @@ def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> 
             elif action == "tick":
                 queue.tick()
             elif action == "wait":
-                await spill.flush()
+                await spill.drain()
+                assert queue.kept_bytes == sum(len(event.payload) for event in table.rows.values())
             unsafe = [key_of(e) for e in put[len(taken) :] if key_of(e) not in table.rows]
             told = [lsn for lsn in (queue.oldest_unsafe(), spill.oldest_unsafe()) if lsn is not None]
             assert not unsafe or min(told) <= unsafe[0][0], "what is in memory only is never taken for safe"
@@ -82,6 +83,34 @@ def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> 
         assert [key_of(event) for event in taken] == [key_of(event) for event in put]
         assert table.rows == {}
         assert queue.bytes == 0
+        assert queue.kept_bytes == 0
+        writing.cancel()
+
+    with patch("integratedb_companion.spill.GATHER_S", 0):
+        asyncio.run(run())
+
+
+def test_what_an_earlier_daemon_took_care_of_is_not_taken_again() -> None:
+    """The slot stands before events that were kept, and before events that were delivered ahead of these."""
+
+    async def run() -> None:
+        table = Table()
+        events = [Event(lsn, 0, b"", b"x" * 10, 0.0) for lsn in range(10, 60, 10)]
+        table.rows = {key_of(event): event for event in events[1:4]}
+        spill = Spill(table, lambda: None)
+        queue = ChannelQueue(1, spill, lambda: None, Backlog(waiting=True, bytes=30, last=(40, 0)))
+        writing = asyncio.create_task(spill.run())
+        taken: list[int] = []
+        for event in events:
+            queue.put(event)
+        while len(taken) < 4:
+            some = await asyncio.wait_for(queue.peek(5), 5)
+            taken += [event.commit_lsn for event in some]
+            queue.settle(some)
+        await spill.drain()
+        assert taken == [20, 30, 40, 50]
+        assert table.rows == {}
+        assert queue.kept_bytes == 0
         writing.cancel()
 
     with patch("integratedb_companion.spill.GATHER_S", 0):
