@@ -324,7 +324,7 @@ $$;
 COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS 'Gives events up, for the reason told: they stay, visible and redeliverable.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint, kept_bytes bigint)
-RETURNS TABLE (lost bigint, freed_bytes bigint)
+RETURNS TABLE (lost bigint, freed_bytes bigint, told_behind boolean)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
@@ -395,8 +395,10 @@ BEGIN
     ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE SET lost = h.lost + EXCLUDED.lost;
   END IF;
 
-  RETURN QUERY SELECT dropped.fresh, dropped.bytes - coalesce(octet_length(loss), 0);
+  RETURN QUERY
+    SELECT dropped.fresh, dropped.bytes - coalesce(octet_length(loss), 0),
+           coalesce((dropped.last_lsn, dropped.last_position) <= (after_lsn, after_position), false);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS 'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event tells it. Returns how many were dropped, and how many bytes less there are.';
+COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS 'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event tells it. Returns how many were dropped, how many bytes less there are, and whether the event that tells it stands before that place too.';

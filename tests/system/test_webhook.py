@@ -97,6 +97,26 @@ def test_after_max_attempts_an_event_is_put_aside_and_can_be_redelivered(shop: S
     eventually(lambda: shop.admin.rows("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder) == [])
 
 
+def test_what_was_put_aside_grows_old_on_a_channel_that_is_well(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda _: 503
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET, "max_attempts": 1})
+    shop.daemon()
+    shop.insert(1, 1)
+    dead = "SELECT count(*) FROM integratedb.delivery WHERE dead_at IS NOT NULL"
+    eventually(lambda: shop.admin.value(dead) == 1)
+    receiver.behave = lambda _: 204
+    shop.insert(2, 2)
+    eventually(lambda: order_ids(receiver.delivered()) == [2])
+
+    shop.admin.run("UPDATE integratedb.delivery SET committed_at = committed_at - interval '8 days'")
+    lost = eventually(lambda: receiver.delivered()[1:])[0]
+    assert lost["type"] == "integratedb.events.lost"
+    assert lost["data"]["count"] == 1
+    shop.insert(3, 3)
+    eventually(lambda: order_ids(receiver.delivered()[2:]) == [3])
+    eventually(lambda: shop.admin.value("SELECT count(*) FROM integratedb.delivery") == 0)
+
+
 def test_attempts_are_counted_on_after_the_daemon_was_killed(shop: Shop, receiver: Receiver) -> None:
     receiver.behave = lambda _: 500
     shop.notify(webhook(receiver, max_attempts=4))

@@ -75,6 +75,9 @@ class Channels:
         self._on_gone = on_gone
         self._on_death = on_death
         self._running: dict[int, Running] = {}
+        #: Who starts or stops channels holds it: one that is being stopped must not be started twice.
+        self._changing = asyncio.Lock()
+        self._stopped = False
 
     def __iter__(self) -> Iterator[Running]:
         return iter(list(self._running.values()))
@@ -109,32 +112,34 @@ class Channels:
 
     async def put_in_force(self, states: Iterable[StakeholderState], earlier: Earlier = NOTHING) -> None:
         """Start, change and stop channels so that they are those of `states`."""
-        wanted = {channel.id: channel for state in states for channel in state.channels}
-        for id_ in self._running.keys() - wanted.keys():
-            await self._remove(self._running.pop(id_))
-        for id_, channel in wanted.items():
-            running = self._running.get(id_)
-            if running is None:
-                queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
-                self._running[id_] = running = Running(channel, queue)
-                self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
-                self._start(running, earlier.failures.get(id_, 0))
-            elif running.channel != channel:
-                await self._stop(running)
-                running.channel = channel
-                self._start(running)
+        async with self._changing:
+            wanted = {channel.id: channel for state in states for channel in state.channels}
+            for id_ in self._running.keys() - wanted.keys():
+                await self._remove(self._running.pop(id_))
+            for id_, channel in wanted.items():
+                running = self._running.get(id_)
+                if running is None:
+                    queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
+                    self._running[id_] = running = Running(channel, queue)
+                    self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
+                    self._start(running, earlier.failures.get(id_, 0))
+                elif running.channel != channel:
+                    await self._stop(running)
+                    running.channel = channel
+                    self._start(running)
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
         """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
-        running = self._running.get(channel_id)
-        if running is None:
-            return
-        await self._stop(running)
-        if rewind:
-            running.queue.spill()
-            await self._spill.drain()
-            running.queue.rewind()
-        self._start(running)
+        async with self._changing:
+            running = self._running.get(channel_id)
+            if running is None:
+                return
+            await self._stop(running)
+            if rewind:
+                running.queue.spill()
+                await self._spill.drain()
+                running.queue.rewind()
+            self._start(running)
 
     async def restart_all(self, policy: AddressPolicy, session: aiohttp.ClientSession) -> None:
         """Begin anew with another configuration."""
@@ -144,10 +149,13 @@ class Channels:
 
     async def stop(self) -> None:
         """Finish what is under way and stop."""
+        self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
         await asyncio.gather(*(self._stop(running) for running in self._running.values()))
 
     def _start(self, running: Running, failures: int = 0) -> None:
         channel, queue = running.channel, running.queue
+        if self._stopped:
+            return
         if channel.paused:
             queue.spill()
             queue.report(Report("paused"))

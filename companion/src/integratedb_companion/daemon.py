@@ -258,18 +258,21 @@ class Daemon:
 
     async def _enforce_limits(self) -> None:
         for running in self._channels:
-            lost = 0
+            lost, told_behind = 0, False
             while running.queue.kept_bytes > 0:
-                some, freed_bytes = await self._database.enforce_limits(running.queue)
-                running.queue.kept_bytes -= freed_bytes
-                lost += some
-                if not some:
+                dropped = await self._database.enforce_limits(running.queue)
+                running.queue.kept_bytes -= dropped.bytes
+                if not dropped.events:
                     break
+                lost += dropped.events
+                told_behind |= dropped.told_behind
             if lost:
                 channel = running.channel
                 self._metrics.of(channel).lost.inc(lost)
                 names = {"stakeholder": channel.stakeholder, "channel": channel.name}
                 log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
+            if told_behind:
+                await self._channels.restart(running.channel.id, rewind=True)
 
     async def _first_connection(self) -> None:
         """Connect once, so that a wrong configuration is told at once."""

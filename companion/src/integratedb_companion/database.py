@@ -46,6 +46,15 @@ class Slot:
     same_system: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was dropped of a queue, and whether the event that tells it stands where the queue does not look any more."""
+
+    events: int
+    bytes: int
+    told_behind: bool
+
+
 class Database:
     """The connection; calls wait for a server that is restarting."""
 
@@ -181,18 +190,18 @@ class Database:
         [row] = await self._rows("SELECT pg_current_wal_lsn()", {})
         return parse_lsn(row[0])
 
-    async def enforce_limits(self, queue: ChannelQueue) -> tuple[int, int]:
-        """Drop some of a channel's events beyond its limits; returns how many, and how many bytes less there are."""
+    async def enforce_limits(self, queue: ChannelQueue) -> Dropped:
+        """Drop some of a channel's events beyond its limits."""
 
-        async def run(connection: Connection) -> tuple[int, int]:
+        async def run(connection: Connection) -> Dropped:
             # Asked now, when nothing is being loaded: what is loaded is no longer the table's to drop.
             lsn, position = queue.cursor
             cursor = await connection.execute(
                 "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s, %(lsn)s::pg_lsn, %(position)s, %(kept)s)",
                 {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
             )
-            [(lost, freed_bytes)] = await cursor.fetchall()
-            return int(lost), int(freed_bytes)
+            [(lost, freed_bytes, told_behind)] = await cursor.fetchall()
+            return Dropped(int(lost), int(freed_bytes), told_behind or not queue.spilled)
 
         return await self.call(run)
 
