@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -203,22 +205,52 @@ def test_a_broadcast_client_that_does_not_read_is_sent_away_and_the_others_go_on
         assert order_ids(receive(good, 1)) == [1001]
 
 
-def test_connections_that_never_log_in_do_no_harm(shop: Shop) -> None:
-    shop.notify({"type": "SOCKET"})
+#: Opens connections, half of them with the beginning of a request, and holds them until told to end. In a process
+#: of its own, as one may have but so many files open.
+STRANGERS = """
+import contextlib, socket, sys
+held = []
+for number in range(500):
+    held.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+    if number % 2:
+        with contextlib.suppress(OSError):  # beyond so many, connections are dropped at once
+            held[-1].sendall(b"GET /v1/notifications/SOCKET HTTP/1.1\\r\\n")
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def strangers(port: int, count: int) -> Iterator[None]:
+    """So many connections that nobody logs in on."""
+    with ExitStack() as stack:
+        command = [sys.executable, "-c", STRANGERS, str(port)]
+        processes = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            for _ in range(count // 500)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"open\n"
+        yield
+
+
+def test_ten_thousand_connections_that_never_log_in_do_no_harm(shop: Shop) -> None:
+    shop.notify({"name": "live", "type": "SOCKET"}, {"name": "wall", "type": "SOCKET", "mode": "broadcast"})
     daemon = shop.daemon()
     before = daemon.resident_mb()
-    for _ in range(3):
-        with ExitStack() as stack:
-            for number in range(1000):
-                peer = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
-                if number % 2:
-                    with suppress(OSError):  # beyond so many, connections are dropped at once
-                        peer.sendall(b"GET /v1/notifications/SOCKET HTTP/1.1\r\n")
-    eventually(lambda: daemon.get("/live")[0] == 200)
+    with listen(shop, daemon, "live") as consumer:
+        with strangers(daemon.port, 10_000):
+            shop.insert(1, 100)
+            assert order_ids(receive(consumer, 100)) == list(range(1, 101))
+            # Who has said nothing is sent away after five seconds, and there is room again.
+            eventually(lambda: daemon.get("/live")[0] == 200, timeout_s=20)
+            with listen(shop, daemon, "wall") as late:
+                eventually(lambda: daemon.metric("integratedb_websocket_connections") == 2)
+                shop.insert(101, 101)
+                assert order_ids(receive(late, 1)) == [101]
+        assert order_ids(receive(consumer, 1)) == [101]
     assert daemon.resident_mb() - before < 60
-    shop.insert(1, 1)
-    with listen(shop, daemon) as consumer:
-        assert order_ids(receive(consumer, 1)) == [1]
 
 
 def test_a_paused_channel_lets_nobody_in_and_loses_nothing(shop: Shop) -> None:
