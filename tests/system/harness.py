@@ -158,13 +158,34 @@ class Daemon:
 
 
 class RedisServer:
-    """A Redis; a durable one has everything again after it was killed."""
+    """A Redis; a durable one has everything again after it was killed, an encrypted one speaks nothing but TLS."""
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False, encrypted: bool = False) -> None:
         self.port = free_port()
         self._directory = directory
         self._durable = durable
+        self._encrypted = encrypted
+        if encrypted:
+            command = [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ]
+            command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", self.certificate]
+            subprocess.run(command, check=True, cwd=directory, capture_output=True)
         self.start()
+
+    @property
+    def certificate(self) -> Path:
+        """Tell what an encrypted one is known by, as localhost."""
+        return self._directory / "certificate.pem"
 
     @property
     def url(self) -> str:
@@ -173,7 +194,11 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it; what it had comes back."""
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+        options = ["--tls-port", str(self.port), "--port", "0"] if self._encrypted else ["--port", str(self.port)]
+        if self._encrypted:
+            options += ["--tls-cert-file", str(self.certificate), "--tls-key-file", str(self._directory / "key.pem")]
+            options += ["--tls-auth-clients", "no"]
+        options += ["--bind", "127.0.0.1", "--dir", str(self._directory)]
         options += ["--save", "", "--loglevel", "warning"]
         if self._durable:
             options += ["--appendonly", "yes", "--appendfsync", "always"]

@@ -250,29 +250,6 @@ def test_an_unchanged_toasted_value_is_named_and_not_made_up(
     assert (truncated["record"], truncated["old"]) == (None, None)
 
 
-def test_a_topic_is_published_to(shop: Shop, redis_server: RedisServer, redis_client: Any) -> None:
-    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "topic": "news"})
-    shop.daemon()
-    with redis_client.pubsub(ignore_subscribe_messages=True) as subscriber:
-        subscriber.subscribe("news")
-        subscriber.get_message(timeout=1)
-        shop.insert(1, 1)
-        message = eventually(lambda: subscriber.get_message(timeout=0.5))
-    assert orjson.loads(message["data"])["data"]["record"]["id"] == 1
-
-
-def test_a_stream_is_kept_about_maxlen_long_also_where_scripts_are_forbidden(
-    shop: Shop, redis_server: RedisServer, redis_client: Any
-) -> None:
-    redis_client.acl_setuser("plain", enabled=True, passwords=["+pw"], categories=["+@all", "-@scripting"], keys=["*"])
-    url = redis_server.url.replace("//", "//plain:pw@")
-    shop.notify({"name": "bus", "type": "REDIS", "url": url, "stream": "orders", "maxlen": 100})
-    shop.daemon()
-    shop.owner.run("INSERT INTO orders SELECT generate_series(1, 2000), 'x'")
-    eventually(lambda: events(redis_client) and events(redis_client)[-1]["data"]["record"]["id"] == 2000)
-    assert redis_client.xlen("orders") < 300
-
-
 def test_beyond_its_limits_a_queue_loses_its_oldest_events_and_says_so(shop: Shop, redis_client: Any) -> None:
     shop.notify({"type": "SOCKET", "max_queue_bytes": 20_000})
     daemon = shop.daemon()

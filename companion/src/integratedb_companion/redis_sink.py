@@ -6,10 +6,12 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from aiohappyeyeballs import start_connection
 from hiredis import pack_command
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from .addresses import AddressPolicy
@@ -29,6 +31,36 @@ _PUBLISH = """
 for i = 2, #ARGV do redis.call('PUBLISH', KEYS[1], ARGV[i]) end
 return #ARGV - 1
 """
+
+
+#: How long an address of a name is tried before the next one is tried beside it (RFC 8305).
+HAPPY_EYEBALLS_S = 0.25
+
+
+class CheckedConnection(Connection):
+    """A connection whose address is checked when it is connected to: a name may lead elsewhere every time it is asked."""
+
+    def __init__(self, *, policy: AddressPolicy, **options: Any) -> None:
+        super().__init__(**options)
+        self._policy = policy
+        self._socket: socket.socket | None = None
+
+    async def _connect(self) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            loop = asyncio.get_running_loop()
+            addresses = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            self._socket = await start_connection(
+                addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_S, socket_factory=self._policy.socket
+            )
+        await super()._connect()  # type: ignore[no-untyped-call]
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        encryption = {name: value for name, value in super()._connection_arguments().items() if name == "ssl"}
+        return {"sock": self._socket, **encryption, **({"server_hostname": self.host} if encryption else {})}
+
+
+class CheckedSSLConnection(CheckedConnection, SSLConnection):
+    """The same, encrypted."""
 
 
 class RedisSink:
@@ -68,15 +100,18 @@ class RedisSink:
             await client.aclose()
 
     async def _open(self) -> Redis:
-        url = resolve(self._url)
-        parts = urlsplit(url)
-        if parts.scheme in ("redis", "rediss") and parts.hostname:
-            infos = await asyncio.get_running_loop().getaddrinfo(
-                parts.hostname, parts.port or 6379, type=socket.SOCK_STREAM
-            )
-            for info in infos:
-                self._policy.check(str(info[4][0]))
-        self._client = Redis.from_url(url, socket_timeout=self._timeout_s, socket_connect_timeout=self._timeout_s)
+        # Tried once: the pauses between attempts are ours.
+        pool = ConnectionPool.from_url(
+            resolve(self._url),
+            socket_timeout=self._timeout_s,
+            socket_connect_timeout=self._timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+        if issubclass(pool.connection_class, Connection):  # and no Unix socket
+            encrypted = issubclass(pool.connection_class, SSLConnection)
+            pool.connection_class = CheckedSSLConnection if encrypted else CheckedConnection
+            pool.connection_kwargs["policy"] = self._policy
+        self._client = Redis.from_pool(pool)
         return self._client
 
     async def _send(self, client: Redis, payloads: list[bytes]) -> None:
