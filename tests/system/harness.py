@@ -166,19 +166,15 @@ class RedisServer:
         self._durable = durable
         self._encrypted = encrypted
         if encrypted:
-            command = [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
+            command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem"]
+            command += [
                 "-subj",
                 "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-out",
+                self.certificate.name,
             ]
-            command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", self.certificate]
             subprocess.run(command, check=True, cwd=directory, capture_output=True)
         self.start()
 
