@@ -60,8 +60,14 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- In the order of their ids, as the daemon takes them.
-  SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder ORDER BY ch.id FOR UPDATE;
+  -- Those that go, in the order of their ids, as the daemon takes them. For the others, which stay or change, it need not wait,
+  -- however long this transaction stays open.
+  SELECT FROM integratedb.channel AS ch
+   WHERE ch.stakeholder_id = of_stakeholder
+     AND NOT EXISTS (
+       SELECT FROM jsonb_to_recordset(channels) AS n (name text, type text) WHERE n.name = ch.name AND n.type = ch.type)
+   ORDER BY ch.id
+     FOR UPDATE OF ch;
 
   -- A channel of another type is another channel: what waits for the old one is of no use to it.
   DELETE FROM integratedb.channel AS ch

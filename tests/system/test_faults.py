@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 from integratedb_companion.database import Database
+from psycopg.types.json import Jsonb
 
 from tests.system.conftest import slot_is_dropped
 from tests.system.harness import (
@@ -315,6 +316,20 @@ def test_nothing_is_confirmed_that_is_still_on_its_way_to_the_database(shop: Sho
     receiver.behave = lambda _: 204
     shop.daemon()
     eventually(lambda: set(order_ids(receiver.delivered())) == {1, 2, 3, 4, 5})
+
+
+def test_a_hand_in_that_is_left_open_holds_up_nobody(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda path: 204 if path == "/well" else 503
+    well = {"name": "well", "type": "WEBHOOK", "url": receiver.url("/well"), "secret": SECRET}
+    ill = {"name": "ill", "type": "WEBHOOK", "url": receiver.url("/ill"), "secret": SECRET}
+    shop.notify(well, ill)
+    shop.daemon()
+    with shop.cluster.session(shop.database) as admin, admin.transaction(force_rollback=True):
+        spec = {"match": [{"path": "public.orders", "fields": ["id"]}], "channels": [well, {**ill, "timeout": 5}]}
+        admin.run("SELECT integratedb_notify(%s, %s)", shop.stakeholder, Jsonb(spec))
+        shop.insert(1, 10)
+        eventually(lambda: shop.queued("ill") == 10, timeout_s=20)
+        eventually(lambda: order_ids(receiver.delivered("/well")) == list(range(1, 11)))
 
 
 def test_what_the_daemon_writes_is_durable_wherever_it_writes(shop: Shop) -> None:
