@@ -332,6 +332,31 @@ def test_a_hand_in_that_is_left_open_holds_up_nobody(shop: Shop, receiver: Recei
         eventually(lambda: order_ids(receiver.delivered("/well")) == list(range(1, 11)))
 
 
+def test_channels_that_hang_are_changed_without_holding_up_the_others(shop: Shop, receiver: Receiver) -> None:
+    released = threading.Event()
+
+    def behave(path: str) -> int:
+        if path != "/well":
+            released.wait(60)
+        return 204
+
+    receiver.behave = behave
+    well = {"name": "well", "type": "WEBHOOK", "url": receiver.url("/well"), "secret": SECRET}
+    hangs = {"type": "WEBHOOK", "url": receiver.url("/ill"), "secret": SECRET, "timeout": 30}
+    ill = [{"name": f"ill{number}", **hangs} for number in (1, 2, 3)]
+    shop.notify(well, *ill)
+    shop.daemon()
+    try:
+        shop.insert(1, 1)
+        eventually(lambda: len(receiver.delivered("/well")) == 1)
+        shop.notify(well, {**ill[0], "timeout": 25}, {**ill[1], "timeout": 25})  # one is given up, two are changed
+        shop.insert(2, 2)
+        eventually(lambda: order_ids(receiver.delivered("/well")) == [1, 2], timeout_s=5)
+    finally:
+        released.set()
+    eventually(lambda: set(order_ids(receiver.delivered("/ill"))) == {1, 2})
+
+
 def test_what_the_daemon_writes_is_durable_wherever_it_writes(shop: Shop) -> None:
     async def setting() -> str:
         connection = await Database(shop.cluster.dsn(shop.database)).connect()

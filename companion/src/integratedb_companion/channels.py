@@ -22,8 +22,10 @@ from .webhook import WebhookSink
 
 log = logging.getLogger(__name__)
 
-#: How long an attempt under way may take when a channel stops.
+#: How long an attempt under way may take when the daemon stops.
 STOP_TIMEOUT_S = 10.0
+#: And when a channel is changed, for which the stream waits, and so do the others. What is broken off is sent again.
+CHANGE_TIMEOUT_S = 1.0
 
 
 @dataclass(slots=True)
@@ -114,19 +116,21 @@ class Channels:
         """Start, change and stop channels so that they are those of `states`."""
         async with self._changing:
             wanted = {channel.id: channel for state in states for channel in state.channels}
-            for id_ in self._running.keys() - wanted.keys():
-                await self._remove(self._running.pop(id_))
-            for id_, channel in wanted.items():
-                running = self._running.get(id_)
-                if running is None:
-                    queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
-                    self._running[id_] = running = Running(channel, queue)
-                    self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
-                    self._start(running, earlier.failures.get(id_, 0))
-                elif running.channel != channel:
-                    await self._stop(running)
-                    running.channel = channel
-                    self._start(running)
+            gone = [self._running.pop(id_) for id_ in self._running.keys() - wanted.keys()]
+            changed = [running for id_, running in self._running.items() if running.channel != wanted[id_]]
+            await asyncio.gather(*(self._stop(running, CHANGE_TIMEOUT_S) for running in gone + changed))
+            for running in gone:
+                self._spill.forget(running.channel.id)
+                self._metrics.forget(running.channel)
+            for running in changed:
+                running.channel = wanted[running.channel.id]
+                self._start(running)
+            for id_ in wanted.keys() - self._running.keys():
+                channel = wanted[id_]
+                queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
+                self._running[id_] = running = Running(channel, queue)
+                self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
+                self._start(running, earlier.failures.get(id_, 0))
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
         """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
@@ -134,7 +138,7 @@ class Channels:
             running = self._running.get(channel_id)
             if running is None:
                 return
-            await self._stop(running)
+            await self._stop(running, CHANGE_TIMEOUT_S)
             if rewind:
                 running.queue.spill()
                 await self._spill.drain()
@@ -150,7 +154,7 @@ class Channels:
     async def stop(self) -> None:
         """Finish what is under way and stop."""
         self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
-        await asyncio.gather(*(self._stop(running) for running in self._running.values()))
+        await asyncio.gather(*(self._stop(running, STOP_TIMEOUT_S) for running in self._running.values()))
 
     def _start(self, running: Running, failures: int = 0) -> None:
         channel, queue = running.channel, running.queue
@@ -178,21 +182,16 @@ class Channels:
         running.task = asyncio.create_task(delivery.run(running.stopping))
         running.task.add_done_callback(self._ended)
 
-    async def _stop(self, running: Running) -> None:
+    async def _stop(self, running: Running, timeout_s: float) -> None:
         running.stopping.set()
         task, running.task = running.task, None
         socket, running.socket = running.socket, None
         if socket is not None:
             await socket.close()
         if task is not None:
-            _, late = await asyncio.wait((task,), timeout=STOP_TIMEOUT_S)
+            _, late = await asyncio.wait((task,), timeout=timeout_s)
             for one in late:
                 one.cancel()
-
-    async def _remove(self, running: Running) -> None:
-        await self._stop(running)
-        self._spill.forget(running.channel.id)
-        self._metrics.forget(running.channel)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (problem := task.exception()) is not None:
