@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -19,6 +18,7 @@ from . import slot as slots
 from .addresses import AddressPolicy
 from .channels import NOTHING, Channels, Earlier
 from .config import ConfigurationError, Settings
+from .confirmation import Confirmation
 from .database import Database
 from .events import EVENTS_LOST, Transaction
 from .listener import Listener
@@ -36,11 +36,6 @@ from .webhook import open_session
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_EVERY_S: Final = 10.0
-CONFIRM_AT_MOST_EVERY_S: Final = 1.0
-#: An idle database's slot is moved on by so much at once: to note how far writes WAL too.
-IDLE_BYTES: Final = 64 << 10
-ANSWER_AT_MOST_EVERY_S: Final = 0.1
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
@@ -58,12 +53,10 @@ class Daemon:
         self._settings = settings
         self._metrics = Metrics()
         self._database = Database(settings.dsn, self._unreachable)
-        self._progressed = asyncio.Event()
-        self._asked = asyncio.Event()
         self._stop = asyncio.Event()
-        self._finishing = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._spill = Spill(self._database, self._progressed.set)
+        self._confirmation = Confirmation(self._note, self._oldest_unsafe)
+        self._spill = Spill(self._database, self._confirmation.progressed)
         self._policy = AddressPolicy(settings.denied)
         self._session = open_session(self._policy)
         self._channels = Channels(
@@ -71,15 +64,12 @@ class Daemon:
             self._metrics,
             self._policy,
             self._session,
-            on_progress=self._progressed.set,
+            on_progress=self._confirmation.progressed,
             on_gone=self._gone,
             on_death=self._fail,
         )
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
-        self._noted_lsn = 0
-        self._told_at_s = float("-inf")
-        self._stream: ReplicationConnection | None = None
         self._system: System | None = None
         self._lag_bytes = 0
         self._background: set[asyncio.Task[Any]] = set()
@@ -104,7 +94,9 @@ class Daemon:
             # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
-            for work in (self._spill.run(), self._confirm(), self._keep_alive(), self._keep_house(), self._follow()):
+            confirmation = self._confirmation
+            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._keep_house(), self._follow()
+            for work in works:
                 self._start(work)
             stop = asyncio.create_task(self._stop.wait())
             await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +126,7 @@ class Daemon:
                     busy = 0
                     await self._read(connection)
                 finally:
-                    self._stream = None
+                    self._confirmation.stream = None
                     await connection.close()
             except SlotInUseError:
                 busy += 1
@@ -148,18 +140,18 @@ class Daemon:
             await slots.check(self._settings.slot, self._database)
 
     async def _read(self, connection: ReplicationConnection) -> None:
-        self._stream = connection
+        self._confirmation.stream = connection
         log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
-        self._progressed.set()
+        self._confirmation.progressed()
         while True:
             for data in await connection.read():
                 happened = self._reader.take(data)
                 if isinstance(happened, ControlCommit):
                     await self._control(happened)
                 elif isinstance(happened, Keepalive):
-                    self._progressed.set()
+                    self._confirmation.progressed()
                     if happened.reply_requested:
-                        self._answer()
+                        self._confirmation.asked()
             await self._channels.make_room()
             await asyncio.sleep(0)
 
@@ -183,77 +175,26 @@ class Daemon:
         self._router.put_in_force(states, self._channels.puts())
         log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
 
-    async def _confirm(self) -> None:
-        """Tell the server how far it may forget: at once when it asks, else once a second while there is progress."""
-        while True:
-            await self._progressed.wait()
-            self._progressed.clear()
-            if self._finishing:
-                return
-            lsn = self._advance()
-            done = self._progress.done_lsn > self._noted_lsn
-            if done or self._asked.is_set() or lsn > self._noted_lsn + IDLE_BYTES:
-                self._asked.clear()
-                await self._note(lsn)
-            self._tell_server()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CONFIRM_AT_MOST_EVERY_S):
-                    await self._asked.wait()
-
-    async def _keep_alive(self) -> None:
-        """Tell the server now and then that somebody reads, also while a note has to wait."""
-        while True:
-            await asyncio.sleep(KEEP_ALIVE_EVERY_S)
-            self._tell_server()
-
-    async def _confirm_last(self) -> None:
-        """Confirm, and nothing beyond it any more."""
-        # The server writes WAL all the time: _confirm() would go on from it, beyond what is noted here.
-        self._finishing = True
-        await self._note(self._advance())
-        self._tell_server()
+    def _oldest_unsafe(self) -> list[int | None]:
+        return [self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()]
 
     async def _note(self, lsn: int) -> None:
-        """Note durably how far exactly the slot may stand: one that stands beyond was moved or made anew by somebody.
-
-        No slot that is created later can begin before this note, so none is ever taken for ours.
-        """
         await self._database.reserve(self._settings.slot, lsn)
-        self._noted_lsn = lsn
-
-    def _advance(self) -> int:
-        return self._progress.advance([self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()])
-
-    def _tell_server(self) -> None:
-        self._told_at_s = time.monotonic()
-        if self._stream is not None:
-            with suppress(StreamEndedError):  # the reader of the stream notices too
-                self._stream.confirm(self._noted_lsn, self._progress.seen_lsn)
-
-    def _answer(self) -> None:
-        """Answer a server that asks.
-
-        One that shuts down asks until it is told that everything has arrived, and waits for that. Its database takes no more
-        notes then, so the stream is broken off (see _unreachable).
-        """
-        if time.monotonic() >= self._told_at_s + ANSWER_AT_MOST_EVERY_S:
-            self._tell_server()
-        self._asked.set()
 
     def _unreachable(self) -> None:
         """Without the database nothing can be confirmed, and a server that shuts down waits for whoever reads a stream."""
-        if self._stream is not None:
-            self._stream.break_off()
+        if self._confirmation.stream is not None:
+            self._confirmation.stream.break_off()
 
     async def _keep_house(self) -> None:
         """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
             self._channels.tick()
-            self._progressed.set()
+            self._confirmation.progressed()
             self._lag_bytes = max(0, await self._database.wal_position() - self._progress.confirmed_lsn)
             self._metrics.lag_bytes.set(self._lag_bytes)
-            self._metrics.streaming.set(self._stream is not None)
+            self._metrics.streaming.set(self._confirmation.stream is not None)
             await self._enforce_limits()
 
     async def _enforce_limits(self) -> None:
@@ -303,7 +244,7 @@ class Daemon:
         self._progress = Progress(lsn)
         self._router = Router(source)
         self._reader = StreamReader(self._router, self._progress, source, self._metrics)
-        self._noted_lsn = lsn  # before the first confirmation; who else may read the slot has notes of his own
+        self._confirmation.begin(self._progress)
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
             self._states[state.id] = state
@@ -332,7 +273,7 @@ class Daemon:
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._spill.drain()
-                await self._confirm_last()
+                await self._confirmation.finish()
         except TimeoutError:
             log.warning("the database does not answer: what is not confirmed will be sent again")
 
@@ -353,7 +294,7 @@ class Daemon:
         return self._channels.find_socket(stakeholder, name)
 
     def _unready(self) -> str | None:
-        if self._stream is None:
+        if self._confirmation.stream is None:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:
             return f"{self._lag_bytes} bytes behind"
