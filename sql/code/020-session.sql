@@ -2,21 +2,51 @@
 
 COMMENT ON SCHEMA integratedb IS 'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it was created in.';
 COMMENT ON ROLE integratedb_admin IS 'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the extension.';
+COMMENT ON ROLE integratedb_archive IS 'Owns what dropped stakeholders of IntegrateDB left behind. It has no rights and no members, and nobody logs in as it.';
 COMMENT ON ROLE integratedb_daemon IS 'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through functions only.';
 
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  acting CONSTANT text := current_setting('role');
+  refused boolean;
 BEGIN
-  RETURN CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
+  -- Postgres refuses UNLISTEN where code of one role runs in the session of another: index functions and statistics under
+  -- ANALYZE, REINDEX or autovacuum, materialised views under REFRESH. Nobody listens there, so it has no other effect.
+  BEGIN
+    UNLISTEN "integratedb: nobody listens";
+  EXCEPTION
+    WHEN insufficient_privilege THEN
+      refused := integratedb.refuse(
+        code => '42501',
+        message => 'permission denied: this code runs for maintenance, in the session of another role',
+        detail => NULL,
+        hint => 'Index expressions, statistics and materialised views cannot call functions of IntegrateDB that ask who the caller is.');
+  END;
+
+  IF acting = 'none' THEN
+    RETURN SESSION_USER;
+  END IF;
+
+  -- The setting keeps the name that SET ROLE was given. That role may be renamed since, and another one have its name.
+  IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = acting AND pg_has_role(SESSION_USER, r.oid, 'MEMBER')) THEN
+    refused := integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: %I, the role of this session, was dropped or renamed, or is no longer open to %I', acting, SESSION_USER),
+      detail => NULL,
+      hint => 'RESET ROLE, or SET ROLE again.');
+  END IF;
+
+  RETURN acting;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger; the setting "role" cannot be set without membership. Code that runs for somebody else (index expressions under REINDEX or ANALYZE) would pass for that one: hand_in() makes sure that it is not in such a place.';
+COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
@@ -63,7 +93,7 @@ BEGIN
   RETURN (
     SELECT coalesce(
       (SELECT s.value FROM integratedb.setting AS s WHERE s.name = setting),
-      CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' END));
+      CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' WHEN 'lock_timeout' THEN '30 s' END));
 END
 $$;
 
@@ -142,12 +172,26 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  before CONSTANT text := current_setting('lock_timeout');
+  longest CONSTANT interval := integratedb.setting_value('lock_timeout');
   refused boolean;
 BEGIN
   PERFORM integratedb.require_writable();
+
+  -- Whoever holds the lock may keep it for ever. A session that has a shorter limit of its own keeps that.
+  IF before::interval NOT BETWEEN interval '1 ms' AND longest THEN
+    PERFORM set_config('lock_timeout', ceil(extract(epoch FROM longest) * 1000)::integer::text, true);
+  END IF;
   UPDATE integratedb.serialisation SET taken = taken + 1;
+  PERFORM set_config('lock_timeout', before, true);
 EXCEPTION
-  WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
+  WHEN lock_not_available THEN
+    refused := integratedb.refuse(
+      code => SQLSTATE,
+      message => format('another transaction holds the lock between claims and migrations: %s', coalesce(integratedb.lock_holder(), 'it has ended since')),
+      detail => NULL,
+      hint => 'Nothing was changed. Run the transaction again. An admin ends the holder by SELECT integratedb_end_lock_holder().');
+  WHEN serialization_failure OR deadlock_detected THEN
     refused := integratedb.refuse(
       code => SQLSTATE,
       message => format('a claim or a migration in another transaction came in between: %s', SQLERRM),
@@ -156,4 +200,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction; waits for as long as the setting lock_timeout, or the session''s own, says. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry; 55P03 names the holder.';

@@ -32,7 +32,7 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
     JOIN integratedb.claim AS c ON c.id = cr.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
-    LEFT JOIN pg_catalog.pg_authid AS u ON u.rolname = st.name
+    LEFT JOIN pg_catalog.pg_authid AS u ON u.oid = st.role_oid AND u.rolname = st.name
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = cr.schema_name
     LEFT JOIN pg_catalog.pg_class AS k
            ON k.relnamespace = n.oid

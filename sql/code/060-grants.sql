@@ -19,6 +19,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.could_grant(name, oid) IS 'Whether the role could GRANT SELECT on the relation: admins, its owner, holders of the grant option.';
 
+CREATE OR REPLACE FUNCTION integratedb.could_grant_usage(role_name name, namespace oid)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT integratedb.is_admin(role_name)
+        OR EXISTS (
+          SELECT FROM pg_roles AS r
+           WHERE r.rolname = role_name
+             AND has_schema_privilege(r.oid, namespace, 'USAGE WITH GRANT OPTION')));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.could_grant_usage(name, oid) IS 'Whether the role could GRANT USAGE on the schema: admins, its owner, holders of the grant option.';
+
 CREATE OR REPLACE FUNCTION integratedb.wanted_columns(stakeholders bigint[], relations oid[])
 RETURNS TABLE (stakeholder_id bigint, relid oid, attnum smallint)
 LANGUAGE plpgsql
@@ -43,6 +62,18 @@ $$;
 
 COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS 'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last expansion found them and they are still there.';
 
+CREATE OR REPLACE FUNCTION integratedb.submitter(of_specification integratedb.specification)
+RETURNS name
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT u.rolname FROM pg_roles AS u WHERE u.oid = (of_specification).handed_in_by_oid AND u.rolname = (of_specification).handed_in_by
+$$;
+
+COMMENT ON FUNCTION integratedb.submitter(integratedb.specification) IS 'The role that submitted the specification, if it still is the same role; else null.';
+
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -51,19 +82,28 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- What we granted before we go on granting; a relation that appeared or was made anew needs somebody who could.
+  -- Where a grant of ours is in force we go on granting. A relation that appeared or was recreated, or whose owner revoked
+  -- all of ours, needs a submitter who could grant.
   RETURN (
-    SELECT EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = for_stakeholder AND g.relid = relation)
+    SELECT EXISTS (
+             SELECT FROM integratedb.own_grant AS g
+               JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = g.stakeholder_id
+               JOIN pg_attribute AS a ON a.attrelid = g.relid AND a.attnum = g.attnum AND NOT a.attisdropped
+              CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+              WHERE g.stakeholder_id = for_stakeholder
+                AND g.relid = relation
+                AND x.grantee = u.role_oid
+                AND x.privilege_type = 'SELECT')
         OR EXISTS (
           SELECT FROM integratedb.claim_relation AS cr
             JOIN integratedb.claim AS c ON c.id = cr.claim_id
             JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
            WHERE cr.relid = relation
-             AND integratedb.could_grant(s.handed_in_by, relation)));
+             AND integratedb.could_grant(integratedb.submitter(s), relation)));
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether the relation may be granted to the stakeholder: we did so before, or whoever handed in a claim on it could still do so.';
+COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever submitted a claim on it could still grant it.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[])
 RETURNS void
@@ -81,18 +121,23 @@ BEGIN
       DELETE FROM integratedb.own_grant AS g
        WHERE g.relid = ANY (relations)
          AND g.stakeholder_id = ANY (stakeholders)
-         AND (g.stakeholder_id, g.relid, g.attnum) NOT IN (
-           SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
+         AND ((g.stakeholder_id, g.relid, g.attnum) NOT IN (
+                SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
+              -- An owner needs no grant. Postgres merges ours into what the owner has, and keeps none when the owner changes.
+              OR EXISTS (
+                SELECT FROM pg_class AS k
+                  JOIN integratedb.stakeholder_role AS u ON u.role_oid = k.relowner
+                 WHERE k.oid = g.relid AND u.stakeholder_id = g.stakeholder_id))
       RETURNING g.stakeholder_id, g.relid, g.attnum
     )
     SELECT st.name AS stakeholder, r.schema_name, r.relation_name, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
       FROM gone
       JOIN integratedb.stakeholder AS st ON st.id = gone.stakeholder_id
-      JOIN pg_authid AS u ON u.rolname = st.name
-      JOIN integratedb.readable_relation AS r ON r.oid = gone.relid
+      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
+      JOIN integratedb.readable_relation AS r ON r.oid = gone.relid AND r.relowner <> u.role_oid
       JOIN pg_attribute AS a ON a.attrelid = gone.relid AND a.attnum = gone.attnum AND NOT a.attisdropped
      -- With the grant option it is the owner's grant by now: we never give that.
-     WHERE NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.oid AND x.grantor = r.relowner AND x.is_grantable)
+     WHERE NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.grantor = r.relowner AND x.is_grantable)
      GROUP BY st.name, r.schema_name, r.relation_name
   LOOP
     EXECUTE format('REVOKE SELECT (%s) ON TABLE %I.%I FROM %I',
@@ -121,9 +166,9 @@ BEGIN
     SELECT st.name AS stakeholder, n.nspname AS schema_name
       FROM gone
       JOIN integratedb.stakeholder AS st ON st.id = gone.stakeholder_id
-      JOIN pg_authid AS u ON u.rolname = st.name
+      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
       JOIN pg_namespace AS n ON n.oid = gone.namespace_oid
-     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.oid AND x.grantor = n.nspowner AND x.is_grantable)
+     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.grantor = n.nspowner AND x.is_grantable)
   LOOP
     EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM %I', surplus.schema_name, surplus.stakeholder);
   END LOOP;
@@ -132,7 +177,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on schemas, and no claim wants any more.';
 
-CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], giving_back boolean)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -144,30 +189,31 @@ DECLARE
 BEGIN
   FOR wanted IN
     SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
-           array_agg(lacking.relid) FILTER (WHERE lacking.relid IS NOT NULL) AS relids,
-           array_agg(lacking.handed_in_by) FILTER (WHERE lacking.relid IS NULL) AS schema_claimed_by
-      FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, k.oid AS relid, NULL::name AS handed_in_by
+           array_agg(DISTINCT lacking.submitter) AS submitters,
+           EXISTS (SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = lacking.stakeholder_id AND g.namespace_oid = n.oid) AS was_granted
+      FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, integratedb.submitter(s) AS submitter
               FROM integratedb.claim_relation AS cr
               JOIN integratedb.claim AS c ON c.id = cr.claim_id
               JOIN integratedb.specification AS s ON s.id = c.specification_id
               JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
              WHERE cr.relid = ANY (relations)
                AND s.stakeholder_id = ANY (stakeholders)
-            UNION ALL
-            SELECT s.stakeholder_id, n.oid, NULL, s.handed_in_by
+            UNION
+            SELECT s.stakeholder_id, n.oid, integratedb.submitter(s)
               FROM integratedb.claim AS c
               JOIN integratedb.specification AS s ON s.id = c.specification_id
               JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
              WHERE s.stakeholder_id = ANY (stakeholders)) AS lacking
       JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
-      JOIN pg_authid AS u ON u.rolname = st.name
-      JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.oid
+      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
+      JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.role_oid
      -- A grant that somebody made is left alone and not recorded as ours.
-     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.oid AND x.privilege_type = 'USAGE')
+     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE')
      GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname
   LOOP
-    CONTINUE WHEN NOT EXISTS (SELECT FROM unnest(wanted.schema_claimed_by) AS h (role_name) WHERE integratedb.is_admin(h.role_name))
-              AND NOT EXISTS (SELECT FROM unnest(wanted.relids) AS r (oid) WHERE integratedb.is_responsible(wanted.stakeholder_id, r.oid));
+    CONTINUE WHEN NOT CASE WHEN wanted.was_granted
+                           THEN giving_back AND integratedb.could_grant_usage(integratedb.caller(), wanted.namespace_oid)
+                           ELSE EXISTS (SELECT FROM unnest(wanted.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, wanted.namespace_oid)) END;
 
     BEGIN
       EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', wanted.schema_name, wanted.stakeholder);
@@ -183,7 +229,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[]) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and of their schema.*, where they were not granted it yet. Error: 54000.';
+COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], boolean) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and of their schema.*, where a submitter could grant it. giving_back: also where somebody revoked it and the caller could grant it. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_full_access_list(object text, stakeholder text)
 RETURNS void
@@ -205,7 +251,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_full_access_list(text, text) IS 'Raises 54000: the access list of this object is full.';
 
-CREATE OR REPLACE FUNCTION integratedb.grant_columns(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.grant_columns(stakeholders bigint[], relations oid[], giving_back boolean)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -221,18 +267,23 @@ BEGIN
            w.relid,
            r.schema_name,
            r.relation_name,
+           g.relid IS NOT NULL AS was_granted,
            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
            array_agg(a.attnum) AS attnums
       FROM integratedb.wanted_columns(stakeholders, relations) AS w
       JOIN integratedb.stakeholder AS st ON st.id = w.stakeholder_id
-      JOIN pg_authid AS u ON u.rolname = st.name
-      JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.oid
+      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
+      JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.role_oid
       JOIN pg_attribute AS a ON a.attrelid = w.relid AND a.attnum = w.attnum
+      LEFT JOIN integratedb.own_grant AS g ON g.stakeholder_id = w.stakeholder_id AND g.relid = w.relid AND g.attnum = w.attnum
      WHERE a.attacl IS NULL
-        OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.oid AND x.privilege_type = 'SELECT')
-     GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name
+        OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
+     GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, g.relid IS NOT NULL
   LOOP
-    CONTINUE WHEN NOT integratedb.is_responsible(wanted.stakeholder_id, wanted.relid);
+    -- What we granted and is there no longer, somebody revoked who had the right to.
+    CONTINUE WHEN NOT CASE WHEN wanted.was_granted
+                           THEN giving_back AND integratedb.could_grant(integratedb.caller(), wanted.relid)
+                           ELSE integratedb.is_responsible(wanted.stakeholder_id, wanted.relid) END;
 
     BEGIN
       EXECUTE format('GRANT SELECT (%s) ON TABLE %I.%I TO %I',
@@ -253,7 +304,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[]) IS 'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted yet. Error: 54000 when an access list is full.';
+COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean) IS 'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted yet. giving_back: also on those that somebody revoked and the caller could grant. Error: 54000 when an access list is full.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_missing_roles(stakeholders bigint[])
 RETURNS void
@@ -269,19 +320,20 @@ BEGIN
     SELECT st.name
       FROM integratedb.stakeholder AS st
      WHERE st.id = ANY (stakeholders)
-       AND NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.rolname = st.name)
+       AND NOT EXISTS (SELECT FROM integratedb.stakeholder_role AS u WHERE u.stakeholder_id = st.id)
        -- The dry run of a specification is for nobody.
        AND st.name !~ '^integratedb'
   LOOP
-    RAISE WARNING 'role % of stakeholder % does not exist: it is granted nothing', missing, missing
-      USING HINT = format('Restore the roles (pg_dumpall --roles-only), or CREATE ROLE %I LOGIN; then SELECT integratedb_sync().', missing);
+    RAISE WARNING 'role % of stakeholder % does not exist%: it is granted nothing', missing, missing,
+        CASE WHEN EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = missing) THEN ' any more (another one has its name)' ELSE '' END
+      USING HINT = format('Restore the roles (pg_dumpall --roles-only), or CREATE ROLE %1$I LOGIN; then an admin makes it the stakeholder''s: SELECT integratedb_adopt_role(%1$L).', missing);
   END LOOP;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles.';
+COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
 
-CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -295,8 +347,8 @@ BEGIN
   INSERT INTO integratedb.own_change DEFAULT VALUES;
   PERFORM integratedb.revoke_surplus(stakeholders, relations);
   PERFORM integratedb.warn_missing_roles(stakeholders);
-  PERFORM integratedb.grant_usage(stakeholders, relations);
-  PERFORM integratedb.grant_columns(stakeholders, relations);
+  PERFORM integratedb.grant_usage(stakeholders, relations, giving_back);
+  PERFORM integratedb.grant_columns(stakeholders, relations, giving_back);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
   -- GRANT takes no lock that conflicts with another GRANT, or with what drops a table of a schema that is claimed whole.
@@ -312,4 +364,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';
+COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean) IS 'Makes our grants to these stakeholders on these relations what their claims want. giving_back: also those that somebody revoked, where the caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';

@@ -52,7 +52,8 @@ BEGIN
       ELSE touched
            || ARRAY(SELECT unnest(before) EXCEPT SELECT unnest(now))
            || ARRAY(SELECT unnest(now) EXCEPT SELECT unnest(before))
-    END);
+    END,
+    giving_back => false);
 END
 $$;
 
@@ -120,11 +121,16 @@ BEGIN
     FROM old
     JOIN pg_namespace AS n ON n.nspname = old.schema_name;
 
+  -- Roles are the cluster's, and here is another cluster. One of the name that is more than a stakeholder's is somebody else.
   UPDATE integratedb.stakeholder AS st
      SET role_oid = u.oid, role_database = current_database()
     FROM pg_roles AS u
    WHERE u.rolname = st.name
-     AND u.oid <> st.role_oid;
+     AND u.oid <> st.role_oid
+     AND integratedb.powers_of(u.oid) IS NULL;
+
+  UPDATE integratedb.specification AS s
+     SET handed_in_by_oid = coalesce((SELECT u.oid FROM pg_roles AS u WHERE u.rolname = s.handed_in_by), 0);
 END
 $$;
 

@@ -22,7 +22,8 @@ BEGIN
     relations => ARRAY(
       SELECT g.relid FROM integratedb.own_grant AS g
       UNION
-      SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.relid IS NOT NULL));
+      SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.relid IS NOT NULL),
+    giving_back => true);
 
   -- Grants given back may have met some; each of the others is tried alone.
   PERFORM integratedb.try_sync_unmet(u.claim_id)

@@ -420,6 +420,29 @@ $$;
 
 COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
 
+CREATE OR REPLACE FUNCTION integratedb.refuse_prepared()
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  -- Nothing but the statement tells PREPARE TRANSACTION from COMMIT. Between its words only white space and comments may stand.
+  IF current_query() ~* '\mprepare([[:space:]]|--[^\n\r]*[\n\r]|/[*].*[*]/)+transaction\M' AND NOT integratedb.is_admin(SESSION_USER) THEN
+    refused := integratedb.refuse(
+      code => '55000',
+      message => 'a transaction that changed the schema or a claim cannot be prepared for a later COMMIT',
+      detail => 'It would hold the lock between claims and migrations until somebody ends it, and every other migration would wait.',
+      hint => 'COMMIT it. Members of integratedb_admin may prepare such a transaction.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_prepared() IS 'Refuses PREPARE TRANSACTION at the check of a transaction, but for admins. Error: 55000.';
+
 CREATE OR REPLACE FUNCTION integratedb.on_commit()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -453,6 +476,7 @@ BEGIN
     refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
   END IF;
 
+  PERFORM integratedb.refuse_prepared();
   PERFORM integratedb.prune_ddl_events();
 
   -- From here on a further change queues the check anew.

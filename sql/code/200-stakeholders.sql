@@ -82,26 +82,29 @@ $$;
 
 COMMENT ON FUNCTION integratedb.require_free_name(text) IS 'Refuses a name that a stakeholder, role or schema has. Error: IDB05.';
 
-CREATE OR REPLACE FUNCTION integratedb.set_new_password(stakeholder text, valid_until timestamptz)
+CREATE OR REPLACE FUNCTION integratedb.set_new_password(of_role oid, valid_until timestamptz)
 RETURNS text
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
-SET datestyle = 'ISO'
 AS $$
 DECLARE
   secret record;
 BEGIN
-  -- What the server refuses it quotes, to the client and in its log, and the verifier would stand there.
   PERFORM integratedb.require_writable();
   SELECT * INTO secret FROM integratedb.new_password();
-  EXECUTE format('ALTER ROLE %I PASSWORD %L VALID UNTIL %L', stakeholder, secret.verifier, coalesce(valid_until, 'infinity'));
+
+  -- Not ALTER ROLE, which needs the verifier in its text, where pg_stat_statements and messages about a lock wait show it.
+  UPDATE pg_authid AS u
+     SET rolpassword = secret.verifier,
+         rolvaliduntil = coalesce(set_new_password.valid_until, 'infinity')
+   WHERE u.oid = of_role;
   RETURN secret.password;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.set_new_password(text, timestamptz) IS 'Gives the stakeholder''s role a new password, of which Postgres sees the verifier only. valid_until: null: for ever. Returns the password.';
+COMMENT ON FUNCTION integratedb.set_new_password(oid, timestamptz) IS 'Gives a role a new password, of which Postgres sees the verifier only, and no statement holds that. valid_until: null: for ever. Returns the password.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
 RETURNS TABLE (id bigint, name text, username text, password text)
@@ -112,6 +115,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   new_name CONSTANT text := integratedb.stakeholder_name(stakeholder);
+  new_role oid;
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.require_free_name(new_name);
@@ -125,11 +129,11 @@ BEGIN
 
   INSERT INTO integratedb.stakeholder AS st (name, role_oid)
   SELECT new_name, u.oid FROM pg_roles AS u WHERE u.rolname = new_name
-  RETURNING st.id INTO id;
+  RETURNING st.id, st.role_oid INTO id, new_role;
 
   name := new_name;
   username := new_name;
-  password := integratedb.set_new_password(new_name, valid_until);
+  password := integratedb.set_new_password(new_role, valid_until);
   RETURN NEXT;
 END
 $$;
@@ -152,15 +156,17 @@ AS $$
 DECLARE
   present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   wanted CONSTANT text := integratedb.stakeholder_name(new_name);
+  of_role oid;
   expires timestamptz;
 BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.require_free_name(wanted);
+  of_role := integratedb.hold_role(present);
 
-  SELECT u.rolvaliduntil INTO expires FROM pg_roles AS u WHERE u.rolname = present.name;
+  SELECT u.rolvaliduntil INTO expires FROM pg_roles AS u WHERE u.oid = of_role;
 
   EXECUTE format('ALTER ROLE %I RENAME TO %I', present.name, wanted);
-  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name) THEN
+  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name AND n.nspowner = of_role) THEN
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
   END IF;
   UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
@@ -168,7 +174,7 @@ BEGIN
   id := present.id;
   name := wanted;
   username := wanted;
-  password := integratedb.set_new_password(wanted, expires);
+  password := integratedb.set_new_password(of_role, expires);
   RETURN NEXT;
 END
 $$;
@@ -177,7 +183,8 @@ COMMENT ON FUNCTION @extschema@.integratedb_rename_stakeholder(text, text) IS
 'Renames a stakeholder, its role and its schema together, and gives it a new password; claims and grants stay.
 stakeholder: present name. new_name: as for integratedb_create_stakeholder().
 Returns id, name, username and password, this once.
-Errors: IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken; IDB06 it is no valid name.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role is gone, or another one has its name;
+IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken; IDB06 it is no valid name.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)
@@ -193,7 +200,7 @@ BEGIN
   id := present.id;
   name := present.name;
   username := present.name;
-  password := integratedb.set_new_password(present.name, valid_until);
+  password := integratedb.set_new_password(integratedb.hold_role(present), valid_until);
   RETURN NEXT;
 END
 $$;
@@ -202,89 +209,46 @@ COMMENT ON FUNCTION @extschema@.integratedb_rotate_password(text, timestamptz) I
 'Gives a stakeholder a new password; open sessions stay.
 stakeholder: its name. valid_until: when the password expires; null: never.
 Returns id, name, username and password, this once.
-Error: IDB04 unknown.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role is gone, or another one has its name; IDB04 unknown.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb.end_sessions(role_name name)
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_adopt_role(stakeholder text)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
-SECURITY INVOKER
-SET search_path = pg_catalog, integratedb, pg_temp
-AS $$
-BEGIN
-  PERFORM pg_terminate_backend(a.pid, 5000)
-     FROM pg_stat_activity AS a
-    WHERE a.usename = role_name
-      AND a.pid <> pg_backend_pid();
-END
-$$;
-
-COMMENT ON FUNCTION integratedb.end_sessions(name) IS 'Ends the sessions of a role, and waits up to 5 s for each.';
-
-CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
-RETURNS boolean
-LANGUAGE plpgsql
-VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER -- drops roles and schemas for admins who may not
+SECURITY DEFINER -- grants on tables of any owner
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
-  database_owner CONSTANT name := (SELECT pg_get_userbyid(d.datdba) FROM pg_database AS d WHERE d.datname = current_database());
-  elsewhere text;
-  dropped boolean := true;
+  candidate oid;
+  refused boolean;
 BEGIN
   PERFORM integratedb.take_lock();
-  -- The channels in the order of their ids, as the daemon takes them.
-  PERFORM FROM integratedb.channel AS ch WHERE ch.stakeholder_id = present.id ORDER BY ch.id FOR UPDATE;
-  DELETE FROM integratedb.stakeholder AS st WHERE st.id = present.id;
 
-  BEGIN
-    EXECUTE format('DROP SCHEMA IF EXISTS %I RESTRICT', present.name);
-  EXCEPTION
-    WHEN dependent_objects_still_exist THEN
-      dropped := false;
-      EXECUTE format('ALTER SCHEMA %I OWNER TO %I', present.name, database_owner);
-      RAISE NOTICE 'schema % is not empty: it is kept, and belongs to % now', quote_ident(present.name), quote_ident(database_owner);
-  END;
-
-  IF NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = present.name) THEN
-    RETURN dropped;
+  SELECT u.oid INTO candidate FROM pg_authid AS u WHERE u.rolname = present.name FOR UPDATE;
+  IF NOT FOUND THEN
+    refused := integratedb.refuse(
+      code => '42704',
+      message => format('there is no role %I for stakeholder %s', present.name, present.name),
+      detail => NULL,
+      hint => format('CREATE ROLE %I LOGIN first, or restore the roles.', present.name));
   END IF;
+  PERFORM integratedb.require_plain_role(candidate, present.name, 'a stakeholder');
 
-  EXECUTE format('ALTER ROLE %I NOLOGIN', present.name);
-  PERFORM integratedb.end_sessions(present.name);
-  EXECUTE format('REASSIGN OWNED BY %I TO %I', present.name, database_owner);
-  EXECUTE format('DROP OWNED BY %I', present.name);
-
-  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
-    INTO elsewhere
-    FROM pg_shdepend AS s
-    JOIN pg_roles AS u ON u.rolname = present.name
-    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
-   WHERE s.refclassid = 'pg_authid'::regclass
-     AND s.refobjid = u.oid
-     AND d.datname <> current_database();
-
-  IF elsewhere IS NULL THEN
-    EXECUTE format('DROP ROLE %I', present.name);
-  ELSE
-    EXECUTE format('ALTER ROLE %I LOGIN', present.name);
-    RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(present.name), elsewhere
-      USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', present.name, present.name);
-  END IF;
-
-  RETURN dropped;
+  UPDATE integratedb.stakeholder AS st SET role_oid = candidate, role_database = current_database() WHERE st.id = present.id;
+  EXECUTE format(
+    'GRANT EXECUTE ON FUNCTION @extschema@.integratedb_specification(text, text), @extschema@.integratedb_access(text), @extschema@.integratedb_status() TO %I',
+    present.name);
+  PERFORM integratedb.sync_all();
+  PERFORM integratedb.log_own_event('INTEGRATEDB ADOPT', format('role of %s', present.name), true);
 END
 $$;
 
-COMMENT ON FUNCTION @extschema@.integratedb_drop_stakeholder(text) IS
-'Drops a stakeholder with its claims, grants and role, and ends its sessions.
+COMMENT ON FUNCTION @extschema@.integratedb_adopt_role(text) IS
+'Makes the role of the stakeholder''s name its role, and grants it what the stakeholder claims: where the role was dropped and created again, or restored after the database.
 stakeholder: its name.
-Returns whether the private schema was dropped: it is when it is empty; else it stays with its tables, owned by the database owner.
-A role that another database uses is kept, with a WARNING.
-Errors: IDB01 at COMMIT, when others claim the schema; IDB04 unknown.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 there is no such role; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_stakeholders()

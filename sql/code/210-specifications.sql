@@ -49,7 +49,26 @@ $$;
 
 COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and relations that do not exist need an admin. Null when there is none.';
 
-CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, stakeholder text, kind text, old_document jsonb, new_parsed jsonb)
+CREATE OR REPLACE FUNCTION integratedb.forbidden_schema(caller name, of_stakeholder bigint, relations jsonb)
+RETURNS name
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT n.nspname
+    FROM (SELECT DISTINCT r.path ->> 0 AS name FROM jsonb_array_elements(relations) AS r (path)) AS named
+    JOIN pg_namespace AS n ON n.nspname = named.name
+    JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = of_stakeholder
+   WHERE NOT has_schema_privilege(u.role_oid, n.oid, 'USAGE')
+     AND NOT integratedb.could_grant_usage(caller, n.oid)
+   ORDER BY n.nspname
+   LIMIT 1
+$$;
+
+COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS 'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; null when there is none.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -59,13 +78,14 @@ AS $$
 DECLARE
   old_parsed jsonb;
   forbidden text;
+  forbidden_schema name;
   refused boolean;
 BEGIN
   IF integratedb.is_admin(caller) THEN
     RETURN true;
   END IF;
 
-  IF caller = stakeholder AND old_document IS NOT NULL
+  IF old_document IS NOT NULL AND integratedb.is_caller(owner)
      AND integratedb.is_weaker(
            old_document, new_parsed -> 'document', kind,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(cr.schema_name, cr.relation_name)), '[]')
@@ -73,7 +93,7 @@ BEGIN
               JOIN integratedb.specification AS s ON s.stakeholder_id = st.id AND s.kind = require_right_to_hand_in.kind
               JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.wildcard_schema IS NOT NULL
               JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
-             WHERE st.name = stakeholder)) THEN
+             WHERE st.id = owner.id)) THEN
     RETURN false;
   END IF;
 
@@ -84,13 +104,18 @@ BEGIN
     coalesce(old_parsed -> 'relations', '[]') || (new_parsed -> 'relations'));
 
   -- Where neither names a relation, nobody but an admin or the stakeholder has a say.
-  IF forbidden IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
+  IF forbidden IS NULL THEN
+    forbidden_schema := integratedb.forbidden_schema(caller, owner.id, new_parsed -> 'relations');
+  END IF;
+
+  IF forbidden IS NOT NULL OR forbidden_schema IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
     refused := integratedb.refuse(
       code => '42501',
-      message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, stakeholder,
-                        coalesce(': it could not GRANT SELECT on ' || forbidden, '')),
+      message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, owner.name,
+                        coalesce(': it could not GRANT SELECT on ' || forbidden,
+                                 ': it could not GRANT USAGE on schema ' || quote_ident(forbidden_schema), '')),
       detail => NULL,
-      hint => 'Ask a member of integratedb_admin, or the owner of every relation that the old and the new specification name. '
+      hint => 'Ask a member of integratedb_admin, or whoever owns every relation that the old and the new specification name, and their schemas. '
               'schema.* and relations that do not exist yet need an admin. A stakeholder may weaken or give up its own.');
   END IF;
 
@@ -98,7 +123,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_right_to_hand_in(name, text, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever handed it in stays responsible. Error: 42501.';
+COMMENT ON FUNCTION integratedb.require_right_to_hand_in(name, integratedb.stakeholder, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever handed it in stays responsible. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_relations(relations jsonb)
 RETURNS void
@@ -122,8 +147,13 @@ BEGIN
       IF relation.relkind IN ('r', 'p', 'v') THEN
         EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', relation.schema_name, relation.relation_name);
       ELSE
-        -- LOCK TABLE takes neither materialised views nor foreign tables. Nothing is read: the planner sees that no row can come.
-        EXECUTE format('SELECT FROM ONLY %I.%I WHERE false', relation.schema_name, relation.relation_name);
+        -- LOCK TABLE takes neither materialised views nor foreign tables. A statement that is prepared and never planned
+        -- locks what it names. Planning would run functions of the owner (index expressions, statistics) with our rights.
+        IF EXISTS (SELECT FROM pg_prepared_statements AS p WHERE p.name = 'integratedb: lock') THEN
+          DEALLOCATE "integratedb: lock"; -- an interrupt came between the two
+        END IF;
+        EXECUTE format('PREPARE "integratedb: lock" AS SELECT FROM ONLY %I.%I', relation.schema_name, relation.relation_name);
+        DEALLOCATE "integratedb: lock";
       END IF;
     EXCEPTION
       WHEN undefined_table OR invalid_schema_name THEN
@@ -206,15 +236,11 @@ DECLARE
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- Of no effect but one: Postgres refuses it (42501) where code of one role runs for another, such as the functions of an
-  -- index under REINDEX or ANALYZE. caller() would take that for the other.
-  UNLISTEN integratedb;
-
   IF parsed ? 'refusals' THEN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
+  PERFORM integratedb.require_right_to_hand_in(caller, owner, kind, old_document, parsed);
 
   PERFORM integratedb.lock_relations(
     (parsed -> 'relations') || coalesce(integratedb.parse_specification(old_document, kind) -> 'relations', '[]'));
@@ -226,7 +252,7 @@ BEGIN
   -- Again, now that nothing moves: the stakeholder may be gone, the tables in other hands, the document replaced.
   PERFORM integratedb.find_stakeholder(stakeholder);
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind;
-  is_responsible := integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
+  is_responsible := integratedb.require_right_to_hand_in(caller, owner, kind, old_document, parsed);
 
   SELECT integratedb.relations_of(array_agg(c.id))
     INTO old_relations
@@ -235,11 +261,12 @@ BEGIN
    WHERE s.stakeholder_id = owner.id
      AND s.kind = hand_in.kind;
 
-  INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by)
-  VALUES (owner.id, hand_in.kind, parsed -> 'document', caller)
+  INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by, handed_in_by_oid)
+  SELECT owner.id, hand_in.kind, parsed -> 'document', u.rolname, u.oid FROM pg_roles AS u WHERE u.rolname = caller
   ON CONFLICT ON CONSTRAINT specification_stakeholder_kind_key DO UPDATE
      SET document = EXCLUDED.document,
          handed_in_by = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by ELSE s.handed_in_by END,
+         handed_in_by_oid = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by_oid ELSE s.handed_in_by_oid END,
          handed_in_at = EXCLUDED.handed_in_at
   RETURNING s.id INTO stored_id;
 
@@ -250,7 +277,8 @@ BEGIN
     stakeholders => ARRAY[owner.id],
     relations => old_relations || ARRAY(
       SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
-       WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL));
+       WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
+    giving_back => is_responsible);
 
   unmet := ARRAY(
     SELECT u.claim_id FROM integratedb.unmet_claim AS u
@@ -290,17 +318,15 @@ For members of integratedb_admin; for whoever could GRANT SELECT on every relati
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_specification(stakeholder text, kind text DEFAULT 'claims')
 RETURNS jsonb
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads tables that nobody else can; checks the caller itself
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  owner integratedb.stakeholder;
+  owner CONSTANT integratedb.stakeholder := integratedb.require_admin_or_self(stakeholder);
   document jsonb;
   refused boolean;
 BEGIN
-  PERFORM integratedb.require_admin_or_self(stakeholder);
-  owner := integratedb.find_stakeholder(stakeholder);
 
   IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
     refused := integratedb.refuse(
@@ -325,27 +351,36 @@ Errors: 22023 unknown kind; 42501 the caller may not; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_admin_or_self(stakeholder text)
-RETURNS void
+RETURNS integratedb.stakeholder
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  caller CONSTANT name := integratedb.caller();
+  own integratedb.stakeholder;
   refused boolean;
 BEGIN
-  IF NOT integratedb.is_admin(integratedb.caller())
-     AND lower(btrim(stakeholder, E' \t\r\n') COLLATE "C") IS DISTINCT FROM integratedb.caller()::text THEN
-    refused := integratedb.refuse(
-      code => '42501',
-      message => format('permission denied: role %I is neither stakeholder %s nor an admin', integratedb.caller(), coalesce(quote_literal(left(stakeholder, 80)), 'null')),
-      detail => NULL,
-      hint => 'Ask a member of integratedb_admin.');
+  IF integratedb.is_admin(caller) THEN
+    RETURN integratedb.find_stakeholder(stakeholder);
   END IF;
+
+  SELECT st.* INTO own FROM integratedb.stakeholder AS st WHERE st.name = lower(btrim(stakeholder, E' \t\r\n') COLLATE "C");
+  IF FOUND AND integratedb.is_caller(own) THEN
+    RETURN own;
+  END IF;
+
+  refused := integratedb.refuse(
+    code => '42501',
+    message => format('permission denied: role %I is neither stakeholder %s nor an admin', caller, coalesce(quote_literal(left(stakeholder, 80)), 'null')),
+    detail => NULL,
+    hint => 'Ask a member of integratedb_admin.');
+  RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS 'Refuses a caller who is neither an admin nor this stakeholder. Error: 42501.';
+COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS 'The stakeholder of that name; refuses a caller who is neither an admin nor this stakeholder. Errors: 42501; IDB04, for an admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.dry_run(document jsonb, kind text)
 RETURNS jsonb

@@ -1,5 +1,31 @@
 -- What a migration, or its author, may ask: does it hold, let the baseline follow, what would happen, let it pass.
 
+CREATE OR REPLACE FUNCTION integratedb.has_stake()
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  caller CONSTANT name := integratedb.caller();
+  caller_oid CONSTANT oid := (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = caller);
+BEGIN
+  RETURN integratedb.is_admin(caller)
+      -- GRANT and REVOKE of something temporary leave rows too.
+      OR EXISTS (
+        SELECT FROM integratedb.ddl_event AS e
+         WHERE e.xid = pg_current_xact_id_if_assigned() AND e.checked AND e.command_tag NOT IN ('GRANT', 'REVOKE'))
+      OR EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.role_oid = caller_oid)
+      OR EXISTS (SELECT FROM integratedb.specification AS s WHERE s.handed_in_by_oid = caller_oid)
+      OR EXISTS (
+        SELECT FROM (SELECT DISTINCT k.relowner FROM integratedb.claim_relation AS cr JOIN pg_class AS k ON k.oid = cr.relid) AS owner (oid)
+         WHERE pg_has_role(caller_oid, owner.oid, 'USAGE'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.has_stake() IS 'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that is claimed, or this transaction changed the schema.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_sync()
 RETURNS void
 LANGUAGE plpgsql
@@ -10,6 +36,12 @@ AS $$
 DECLARE
   unmet bigint[];
 BEGIN
+  IF NOT integratedb.has_stake() THEN
+    RAISE NOTICE 'nothing to sync for role %', quote_ident(integratedb.caller())
+      USING DETAIL = 'This transaction changed no schema. The role owns nothing that is claimed, submitted no claim, and is neither a stakeholder nor an admin.';
+    RETURN;
+  END IF;
+
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
 
@@ -31,10 +63,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_sync() IS
-'Accepts the present catalog as the new truth where the specifications allow it: wildcard claims shrink and grow, properties that were left out follow, revoked privileges come back.
+'Accepts the present catalog as the new truth where the specifications allow it: wildcard claims shrink and grow, properties that were left out follow. A privilege that was revoked comes back where the caller could grant it.
 A migration that must drop a column somebody claims by "*" calls it in its transaction. A named claim that the transaction made unmet is still refused at COMMIT (IDB01); one that was unmet before stays so, with a WARNING.
 Errors: 40001, 40P01, 55P03: retry; 54000 an access list is full.
-For everybody; it leaves a row in the audit log.';
+For everybody; it leaves a row in the audit log. With a NOTICE it does nothing where nothing is at stake for the caller: no schema
+change in this transaction, no claim on the caller''s relations or by the caller.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_unmet_claims(max_results integer DEFAULT 100)
 RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
@@ -75,19 +108,22 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
+  changes_something CONSTANT boolean := integratedb.has_stake();
   unmet bigint[];
   refusal integratedb.refusal;
   refused boolean;
 BEGIN
-  PERFORM integratedb.take_lock();
-  PERFORM integratedb.arm();
+  IF changes_something THEN
+    PERFORM integratedb.take_lock();
+    PERFORM integratedb.arm();
+  END IF;
 
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u);
 
   IF cardinality(unmet) > 0 THEN
-    IF integratedb.override_reason() IS NOT NULL THEN
+    IF changes_something AND integratedb.override_reason() IS NOT NULL THEN
       PERFORM integratedb.warn_unmet(unmet, format('overridden (%s)', integratedb.override_reason()));
-    ELSIF integratedb.is_restore_session() THEN
+    ELSIF changes_something AND integratedb.is_restore_session() THEN
       PERFORM integratedb.warn_unmet(unmet, 'a dump is being restored');
     ELSE
       refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
@@ -95,8 +131,10 @@ BEGIN
     END IF;
   END IF;
 
-  PERFORM integratedb.sync_all();
-  PERFORM integratedb.log_own_event('INTEGRATEDB VALIDATE', NULL, true);
+  IF changes_something THEN
+    PERFORM integratedb.sync_all();
+    PERFORM integratedb.log_own_event('INTEGRATEDB VALIDATE', NULL, true);
+  END IF;
   RETURN cardinality(unmet);
 END
 $$;
@@ -104,6 +142,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_validate_migration(integer) IS
 'Does at once, inside the migration, what COMMIT does, and for every claim of the database: validates, then syncs. What holds here is the baseline from here on.
 max_results: how many unmet claims the error lists.
+Where nothing is at stake for the caller (see integratedb_sync()) it only looks, and syncs nothing.
 Returns 0; under integratedb_override(), or while a dump is restored, the number of unmet claims, with a WARNING.
 Errors: IDB01 a claim is unmet, whoever made it so and whatever the setting enforcement; 40001, 40P01, 55P03: retry.
 For everybody.';
@@ -124,7 +163,7 @@ BEGIN
   BEGIN
     EXECUTE ddl;
 
-    SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL) AS u;
+    SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL::pg_catalog.int4) AS u;
 
     -- Rolls the block back; the variable stays.
     RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'preview';

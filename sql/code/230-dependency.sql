@@ -43,19 +43,15 @@ For everybody.';
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_access(stakeholder text)
 RETURNS TABLE (path text, field text, reason text, excess boolean)
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads tables that nobody else can; checks the caller itself
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  owner integratedb.stakeholder;
-  role_oid oid;
+  owner CONSTANT integratedb.stakeholder := integratedb.require_admin_or_self(stakeholder);
+  role_oid CONSTANT oid := (SELECT r.role_oid FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = owner.id);
   claimed oid[];
 BEGIN
-  PERFORM integratedb.require_admin_or_self(stakeholder);
-  owner := integratedb.find_stakeholder(stakeholder);
-
-  SELECT u.oid INTO role_oid FROM pg_roles AS u WHERE u.rolname = owner.name;
   IF role_oid IS NULL THEN
     RETURN;
   END IF;

@@ -17,7 +17,7 @@ BEGIN
       code => 'IDB07',
       message => format('unknown setting: %s', coalesce(quote_literal(left(setting, 80)), 'null')),
       detail => NULL,
-      hint => 'The settings are enforcement (commit, explicit) and ddl_event_retention (an interval such as 90 days).');
+      hint => 'The settings are enforcement (commit, explicit), ddl_event_retention (an interval such as 90 days) and lock_timeout (an interval such as 30 s).');
   END IF;
 
   IF setting = 'enforcement' AND (value IS NULL OR value NOT IN ('commit', 'explicit')) THEN
@@ -36,6 +36,15 @@ BEGIN
       hint => 'An interval greater than zero, such as 90 days.');
   END IF;
 
+  IF setting = 'lock_timeout'
+     AND NOT (integratedb.is_positive_interval(value) AND value::interval BETWEEN interval '100 ms' AND interval '1 hour') THEN
+    refused := integratedb.refuse(
+      code => 'IDB07',
+      message => format('invalid value for setting lock_timeout: %s', coalesce(quote_literal(left(value, 80)), 'null')),
+      detail => NULL,
+      hint => 'An interval from 100 ms to 1 hour, such as 30 s.');
+  END IF;
+
   INSERT INTO integratedb.setting AS s (name, value)
   VALUES (integratedb_configure.setting, integratedb_configure.value)
   ON CONFLICT ON CONSTRAINT setting_pkey DO UPDATE SET value = EXCLUDED.value;
@@ -44,7 +53,8 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_configure(text, text) IS
 'Changes a setting.
-setting, value: enforcement: commit (default; a migration that breaks a claim is refused at COMMIT) or explicit (it commits with a WARNING); ddl_event_retention: how long the audit log is kept, an interval (default 90 days).
+setting, value: enforcement: commit (default; a migration that breaks a claim is refused at COMMIT) or explicit (it commits with a WARNING); ddl_event_retention: how long the audit log is kept, an interval (default 90 days);
+lock_timeout: how long a claim or a COMMIT with schema changes waits for another one, an interval from 100 ms to 1 hour (default 30 s).
 Error: IDB07 no such setting, or not its value.
 For members of integratedb_admin.';
 
@@ -100,19 +110,75 @@ $$;
 
 COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations; null when nobody does.';
 
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_end_lock_holder()
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- ends sessions of any role for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  holder CONSTANT text := integratedb.lock_holder();
+  pid CONSTANT integer := substring(holder FROM '^pid ([0-9]+),')::integer;
+  refused boolean;
+BEGIN
+  IF holder IS NULL OR pid = pg_backend_pid() THEN
+    RETURN NULL;
+  END IF;
+
+  IF pid IS NULL THEN
+    refused := integratedb.refuse(
+      code => '55000',
+      message => format('the lock is held by a %s', holder),
+      detail => 'Postgres ends a prepared transaction by a statement of its own only, outside of any function.',
+      hint => format('As a superuser or its owner, in this database: ROLLBACK PREPARED %s.', substring(holder FROM '^prepared transaction (.*) of [^'']*$')));
+  END IF;
+
+  PERFORM pg_terminate_backend(pid, 5000);
+  RETURN holder;
+END
+$$;
+
+COMMENT ON FUNCTION @extschema@.integratedb_end_lock_holder() IS
+'Ends the session that holds the lock between claims and migrations, so that those who wait go on; its transaction is rolled back.
+Returns who it was: process, role and since when; null: nobody holds it.
+Error: 55000 a prepared transaction holds it; the hint has the statement that ends it.
+For members of integratedb_admin.';
+
+CREATE OR REPLACE FUNCTION integratedb.who_may_create_in(of_schema name)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT string_agg(DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END, ', ')
+    FROM pg_namespace AS n
+   CROSS JOIN LATERAL aclexplode(n.nspacl) AS x
+   WHERE n.nspname = of_schema
+     AND x.privilege_type = 'CREATE'
+     AND x.grantee <> n.nspowner
+     AND NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.oid = x.grantee AND u.rolsuper)
+$$;
+
+COMMENT ON FUNCTION integratedb.who_may_create_in(name) IS 'Who may create objects in a schema, its owner and superusers aside; null: nobody. Whoever may can put a function there that calls meant for ours reach.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_status()
 RETURNS TABLE (fact text, value text)
 LANGUAGE sql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads tables and sessions that nobody else can; a stakeholder is told of itself only
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
-  WITH mine AS (
-    SELECT st.id
-      FROM integratedb.stakeholder AS st
-     WHERE integratedb.is_admin(integratedb.caller())
-        OR st.name = integratedb.caller()
+  WITH caller AS MATERIALIZED (
+    SELECT c.name, integratedb.is_admin(c.name) AS is_admin FROM integratedb.caller() AS c (name)
+  ), mine AS (
+    SELECT st.id, st.name
+      FROM caller
+      JOIN integratedb.stakeholder AS st
+        ON caller.is_admin
+        OR (st.name = caller.name AND EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = st.id))
   ), claims AS (
     SELECT c.id, c.sync_pending_since, c.unmet_since, s.kind
       FROM mine
@@ -133,16 +199,27 @@ AS $$
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
       (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
       (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
-      (11, 'lock holder', CASE WHEN integratedb.is_admin(integratedb.caller()) THEN coalesce(integratedb.lock_holder(), 'nobody') END)
+      (11, 'lock_timeout', integratedb.setting_value('lock_timeout')),
+      (12, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
+      (13, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
+                       SELECT CASE WHEN w.who IS NULL THEN n.nspname
+                                   ELSE format('%s: OPEN, %s may create in it and capture calls; REVOKE CREATE ON SCHEMA %I FROM %2$s', n.nspname, w.who, n.nspname) END
+                         FROM pg_extension AS x
+                         JOIN pg_namespace AS n ON n.oid = x.extnamespace
+                        CROSS JOIN LATERAL integratedb.who_may_create_in(n.nspname) AS w (who)
+                        WHERE x.extname = 'integratedb') END)
     ) AS f (position, fact, value)
    WHERE f.value IS NOT NULL
    ORDER BY f.position)
   UNION ALL
-  SELECT n.fact, n.value FROM integratedb.notification_facts() AS n
+  SELECT n.fact, n.value
+    FROM caller
+   CROSS JOIN LATERAL integratedb.notification_facts(ARRAY(SELECT mine.id FROM mine), caller.is_admin) AS n
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
-'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off because Python could not be loaded), lock holder.
+'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off because Python could not be loaded), lock_timeout, lock holder,
+schema (where these functions are; OPEN: somebody may create others there that capture calls), slots and channels.
 Returns fact and value, both text.
 For members of integratedb_admin; a stakeholder is told of itself only.';
 

@@ -8,16 +8,14 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH owner AS (
-    SELECT pg_get_userbyid(d.datdba) AS name FROM pg_database AS d WHERE d.datname = current_database()
-  ), stakeholder AS (
+  WITH stakeholder AS (
     SELECT st.name,
            -- What else is in a schema (a sequence, a function) comes with it.
            (SELECT count(*) FROM pg_class AS k WHERE k.relnamespace = n.oid AND k.relkind IN ('r', 'p', 'v', 'm', 'f')) AS relations,
            EXISTS (SELECT FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid) AS is_filled,
            n.oid IS NOT NULL AS has_schema
       FROM integratedb.stakeholder AS st
-      JOIN pg_roles AS u ON u.rolname = st.name
+      JOIN pg_roles AS u ON u.rolname = st.name AND u.oid = st.role_oid
       LEFT JOIN pg_namespace AS n ON n.nspname = st.name AND n.nspowner = u.oid
   )
   SELECT l.object, l.statement
@@ -43,13 +41,18 @@ AS $$
       -- What else it owns is kept; its grants go.
       SELECT 4, s.name,
              format('role %s, and what it was granted', quote_ident(s.name)),
-             format('REASSIGN OWNED BY %1$I TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I;', s.name, owner.name)
+             -- Not to the owner of the database: its sessions would run what code is among it.
+             format('REASSIGN OWNED BY %1$I TO integratedb_archive; DROP OWNED BY %1$I; DROP ROLE %1$I;', s.name)
         FROM stakeholder AS s
-       CROSS JOIN owner
       UNION ALL
       SELECT 5, u.rolname, 'role ' || u.rolname || ', unless another database has the extension', format('DROP ROLE %I;', u.rolname)
         FROM pg_roles AS u
        WHERE u.rolname IN ('integratedb_admin', 'integratedb_api', 'integratedb_daemon')
+      UNION ALL
+      SELECT 6, u.rolname, 'role integratedb_archive, with what dropped stakeholders left behind, once nobody needs that',
+             'DROP OWNED BY integratedb_archive; DROP ROLE integratedb_archive;'
+        FROM pg_roles AS u
+       WHERE u.rolname = 'integratedb_archive'
     ) AS l (kind, name, object, statement)
    ORDER BY l.kind, l.name
 $$;

@@ -197,7 +197,7 @@ BEGIN
       hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
   END IF;
 
-  PERFORM integratedb.require_right_to_hand_in(caller, owner.name, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
+  PERFORM integratedb.require_right_to_hand_in(caller, owner, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
   PERFORM integratedb.lock_to_publish(parsed -> 'relations');
 
   expanded := integratedb.hand_in(stakeholder, bare, 'notifications');

@@ -164,7 +164,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.event_id(pg_lsn, bigint) IS 'The id of an event, as the daemon writes it.';
 
-CREATE OR REPLACE FUNCTION integratedb.notification_facts()
+CREATE OR REPLACE FUNCTION integratedb.notification_facts(of_stakeholders bigint[], with_slots boolean)
 RETURNS TABLE (fact text, value text)
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -174,8 +174,7 @@ AS $$
   WITH mine AS (
     SELECT st.id, st.name
       FROM integratedb.stakeholder AS st
-     WHERE integratedb.is_admin(integratedb.caller())
-        OR st.name = integratedb.caller()
+     WHERE st.id = ANY (of_stakeholders)
   ), slot AS (
     SELECT s.name, s.created, p.slot_name IS NOT NULL AS is_there, p.active_pid, p.wal_status,
            pg_current_wal_lsn() - p.confirmed_flush_lsn AS lag_bytes,
@@ -184,7 +183,7 @@ AS $$
            (SELECT coalesce(extract(epoch FROM a.flush_lag), 0) FROM pg_stat_replication AS a WHERE a.pid = p.active_pid) AS lag_s
       FROM integratedb.slot AS s
       LEFT JOIN pg_replication_slots AS p ON p.slot_name = s.name
-     WHERE integratedb.is_admin(integratedb.caller())
+     WHERE with_slots
        AND NOT pg_is_in_recovery()
   ), channel AS (
     SELECT mine.name || '.' || ch.name AS name, ch.paused_at, ch.paused_reason, h.*, q.queued, q.dead, q.oldest, q.bytes
@@ -225,4 +224,4 @@ AS $$
    ORDER BY f.part, f.name, f.position
 $$;
 
-COMMENT ON FUNCTION integratedb.notification_facts() IS 'What integratedb_status() says of slots and channels.';
+COMMENT ON FUNCTION integratedb.notification_facts(bigint[], boolean) IS 'What integratedb_status() says of the channels of these stakeholders, and of slots.';

@@ -1,0 +1,607 @@
+"""Nobody gains a right: code that a table owner plants never runs with the rights of the extension or of an admin."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.sql.conftest import ADMIN, DATABASE, OWNER, Connect
+from tests.support import Session, refused
+
+# What a trap leaves behind when somebody else's rights run it. IMMUTABLE, so that a planner would evaluate it.
+TRAP = """
+    CREATE TABLE shop.loot (who text, at_place text);
+    GRANT INSERT ON shop.loot TO PUBLIC;
+    CREATE FUNCTION shop.note(place text) RETURNS void LANGUAGE sql VOLATILE
+      AS $$ INSERT INTO shop.loot VALUES (current_user, place) $$;
+    CREATE FUNCTION shop.trap(place text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+    BEGIN
+      IF current_user <> 'shop_owner' THEN
+        PERFORM shop.note(place);
+      END IF;
+      RETURN 1;
+    END
+    $$;
+    CREATE FUNCTION shop.trapped() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM shop.trap('trigger');
+      RETURN NEW;
+    END
+    $$;
+    GRANT USAGE ON SCHEMA shop TO PUBLIC;
+"""
+
+RELATIONS = {
+    "table": """
+        CREATE TABLE shop.x (
+          id integer PRIMARY KEY CHECK (shop.trap('check') = 1),
+          n integer DEFAULT shop.trap('default'),
+          g integer GENERATED ALWAYS AS (shop.trap('generated')) STORED);
+        CREATE INDEX ON shop.x ((shop.trap('index') + id)) WHERE shop.trap('predicate') = 1;
+        CREATE STATISTICS shop.s ON (shop.trap('statistics') + id), n FROM shop.x;
+        CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON shop.x FOR EACH ROW EXECUTE FUNCTION shop.trapped();
+        ALTER TABLE shop.x ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON shop.x USING (shop.trap('policy') = 1);
+        INSERT INTO shop.x VALUES (1);
+    """,
+    "partitioned table": """
+        CREATE TABLE shop.x (id integer CHECK (shop.trap('check') = 1), n integer DEFAULT shop.trap('default'))
+          PARTITION BY RANGE ((shop.trap('partition key') + id));
+        CREATE TABLE shop.x1 PARTITION OF shop.x DEFAULT;
+        CREATE INDEX ON shop.x ((shop.trap('index') + id));
+        INSERT INTO shop.x VALUES (1);
+    """,
+    "view": """
+        CREATE VIEW shop.x AS SELECT shop.trap('view') AS id, 1 AS n, 1 AS g;
+        CREATE RULE r AS ON INSERT TO shop.x DO INSTEAD SELECT shop.trap('rule');
+    """,
+    "view of a view with a trapped table": """
+        CREATE TABLE shop.y (id integer, n integer);
+        CREATE INDEX ON shop.y ((shop.trap('index') + id));
+        CREATE VIEW shop.z AS SELECT id + shop.trap('view') AS id, n FROM shop.y;
+        CREATE VIEW shop.x AS SELECT id, n FROM shop.z WHERE shop.trap('view') = 1;
+    """,
+    "materialised view": """
+        CREATE MATERIALIZED VIEW shop.x AS SELECT shop.trap('view') AS id, 1 AS n, 1 AS g;
+        CREATE INDEX ON shop.x ((shop.trap('index') + id)) WHERE shop.trap('predicate') = 1;
+        CREATE STATISTICS shop.s ON (shop.trap('statistics') + id), n FROM shop.x;
+    """,
+    "foreign table": """
+        CREATE FOREIGN TABLE shop.x (id integer CHECK (shop.trap('check') = 1), n integer DEFAULT shop.trap('default'))
+          SERVER nowhere;
+        CREATE STATISTICS shop.s ON (shop.trap('statistics') + id), n FROM shop.x;
+    """,
+    "table of a domain": """
+        CREATE DOMAIN shop.trapped_integer AS integer CHECK (shop.trap('domain') = 1) DEFAULT shop.trap('domain default');
+        CREATE TYPE shop.pair AS (a shop.trapped_integer, b integer);
+        CREATE TABLE shop.x (id shop.trapped_integer, n shop.pair);
+        CREATE FUNCTION shop.equal(shop.pair, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT shop.trap(''operator'') = 1';
+        CREATE OPERATOR shop.= (LEFTARG = shop.pair, RIGHTARG = integer, FUNCTION = shop.equal);
+        CREATE FUNCTION shop.to_text(shop.pair) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT shop.trap(''cast'')::text';
+        CREATE CAST (shop.pair AS text) WITH FUNCTION shop.to_text(shop.pair) AS IMPLICIT;
+        CREATE INDEX ON shop.x ((shop.trap('index') + id));
+    """,
+}
+
+
+@pytest.fixture
+def loot(superuser: Session, owner: Session) -> Session:
+    """The traps' functions; ``shop.loot`` fills when one runs as anybody but the owner."""
+    superuser.run(f"""
+        CREATE FOREIGN DATA WRAPPER without_handler;
+        CREATE SERVER nowhere FOREIGN DATA WRAPPER without_handler;
+        GRANT USAGE ON FOREIGN SERVER nowhere TO {OWNER};
+    """)
+    owner.run(TRAP)
+    return superuser
+
+
+@pytest.mark.parametrize("by", [OWNER, ADMIN, "postgres"])
+@pytest.mark.parametrize("kind", RELATIONS)
+def test_no_function_of_the_extension_runs_code_of_a_relation(loot, owner, stakeholder, connect, kind, by):
+    stakeholder("reporter")
+    owner.run(RELATIONS[kind])
+    session = connect(by)
+    x = {"path": "shop.x", "fields": ["id", "n"]}
+    inserts = Jsonb({"match": [{**x, "events": ["INSERT"]}]})
+    for match in ([x], [], [{**x, "optional": True}]):
+        session.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": match}))
+    if kind in ("table", "partitioned table", "table of a domain"):
+        session.run("SELECT integratedb_notify('reporter', %s)", inserts)
+    session.rows("SELECT * FROM integratedb_check_spec(%s)", Jsonb({"match": [x]}))
+    session.run("SELECT integratedb_sync()")
+    session.run("SELECT integratedb_validate_migration()")
+    session.rows("SELECT * FROM integratedb_unmet_claims()")
+    session.rows("SELECT * FROM integratedb_dependents('shop.x')")
+    owner.rows("SELECT * FROM integratedb_preview_migration('CREATE TABLE shop.previewed ()')")
+    owner.run("CREATE TABLE shop.later (id integer)")
+    if by != OWNER:
+        session.rows("SELECT * FROM integratedb_access('reporter')")
+        session.rows("SELECT * FROM integratedb_status()")
+        session.run("SELECT integratedb_rename_stakeholder('reporter', 'analyst')")
+        session.run("SELECT integratedb_drop_stakeholder('analyst')")
+    assert loot.rows("SELECT * FROM shop.loot") == []
+
+
+@pytest.mark.parametrize("kind", ["materialised view", "foreign table"])
+def test_a_claim_locks_what_lock_table_does_not_take(loot, owner, stakeholder, admin, connect, kind):
+    stakeholder("reporter")
+    owner.run(RELATIONS[kind])
+    with admin.transaction():
+        admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.x", "fields": ["id"]}]}\')')
+        with refused("55P03"):
+            connect(OWNER, options="-c lock_timeout=200").run(f"DROP {kind.replace('ised', 'ized')} shop.x")
+        assert admin.rows("SELECT name FROM pg_prepared_statements WHERE name LIKE 'integratedb%'") == []
+
+
+def test_a_prepared_statement_that_an_interrupt_left_is_no_obstacle(owner, stakeholder, admin):
+    stakeholder("reporter")
+    admin.run('PREPARE "integratedb: lock" AS SELECT 1')
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.sales", "fields": ["sku"]}]}\')')
+
+
+# Dropping a stakeholder
+
+PLANTED = """
+    CREATE TABLE reporter.totals (day date);
+    CREATE TABLE reporter.marks (who text);
+    GRANT INSERT ON reporter.marks TO PUBLIC;
+    GRANT USAGE ON SCHEMA reporter TO PUBLIC;
+    CREATE FUNCTION reporter.mark() RETURNS integer LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+    BEGIN
+      INSERT INTO reporter.marks VALUES (current_user);
+      RETURN 1;
+    END
+    $$;
+    CREATE FUNCTION reporter.borrow() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+    BEGIN
+      IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE EXCEPTION 'borrowed the rights of %', current_user;
+      END IF;
+      RETURN 1;
+    END
+    $$;
+    CREATE FUNCTION reporter.triggered() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM reporter.borrow();
+      RETURN NEW;
+    END
+    $$;
+    CREATE PROCEDURE reporter.proceed() LANGUAGE sql AS 'SELECT reporter.borrow()';
+    CREATE AGGREGATE reporter.agg(integer) (SFUNC = int4pl, STYPE = integer);
+    CREATE VIEW reporter.bait AS SELECT reporter.borrow() AS n;
+    CREATE INDEX ON reporter.totals ((reporter.borrow() + extract(year FROM day)));
+    CREATE TRIGGER t BEFORE INSERT ON reporter.totals FOR EACH ROW EXECUTE FUNCTION reporter.triggered();
+    CREATE TYPE reporter.kind AS ENUM ('a');
+    CREATE FUNCTION reporter.same(reporter.kind, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT reporter.borrow() = 1';
+    CREATE OPERATOR reporter.= (LEFTARG = reporter.kind, RIGHTARG = integer, FUNCTION = reporter.same);
+    CREATE FUNCTION reporter.number(reporter.kind) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT reporter.borrow()';
+    CREATE CAST (reporter.kind AS integer) WITH FUNCTION reporter.number(reporter.kind);
+    SELECT lo_create(4711);
+"""
+
+
+@pytest.fixture
+def dropped(superuser: Session, admin: Session, stakeholder) -> Session:
+    """A superuser's session in a database where a stakeholder with code in its schema was dropped."""
+    stakeholder("reporter").run(PLANTED)
+    assert admin.value("SELECT integratedb_drop_stakeholder('reporter')") is False
+    return superuser
+
+
+def test_what_a_dropped_stakeholder_leaves_belongs_to_nobody(dropped):
+    owners = dropped.rows("""
+        SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'reporter'
+        UNION SELECT relowner::regrole::text FROM pg_class WHERE relnamespace = 'reporter'::regnamespace
+        UNION SELECT proowner::regrole::text FROM pg_proc WHERE pronamespace = 'reporter'::regnamespace
+        UNION SELECT oprowner::regrole::text FROM pg_operator WHERE oprnamespace = 'reporter'::regnamespace
+        UNION SELECT typowner::regrole::text FROM pg_type WHERE typnamespace = 'reporter'::regnamespace
+        UNION SELECT lomowner::regrole::text FROM pg_largeobject_metadata
+    """)
+    assert owners == [("integratedb_archive",)]
+    assert dropped.row("""
+        SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,
+               (SELECT count(*) FROM pg_auth_members WHERE 'integratedb_archive'::regrole IN (roleid, member))
+          FROM pg_roles WHERE rolname = 'integratedb_archive'
+    """) == (False,) * 6 + (0,)
+
+
+def test_nobody_may_execute_its_code_and_a_superuser_lends_it_nothing(dropped, owner):
+    for call in ("reporter.mark()", "reporter.borrow()", "reporter.agg(1)"):
+        with refused("42501"):
+            owner.run(f"SELECT {call}")
+    dropped.run("SELECT reporter.mark()")
+    assert dropped.rows("SELECT who FROM reporter.marks") == [("integratedb_archive",)]
+    for statement in (
+        "SELECT * FROM reporter.bait",
+        "INSERT INTO reporter.totals VALUES ('2026-01-01')",
+        "REINDEX TABLE reporter.totals",
+        "ANALYZE reporter.totals",
+        "CALL reporter.proceed()",
+        "SELECT 'a'::reporter.kind OPERATOR(reporter.=) 1, 'a'::reporter.kind::integer",
+    ):
+        dropped.run(statement)
+
+
+def test_the_answer_lists_what_was_kept(stakeholder, admin):
+    stakeholder("reporter").run(PLANTED)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    (notice,) = [n for n in admin.notices if n.message_detail]
+    assert "integratedb_archive" in notice.message_primary
+    for kept in ("schema reporter", "table reporter.totals", "function reporter.mark()", "large object 4711"):
+        assert kept in (notice.message_detail or "").splitlines()
+
+
+def test_its_triggers_on_tables_of_others_are_dropped(stakeholder, admin, owner, superuser):
+    reporter = stakeholder("reporter")
+    reporter.run(PLANTED)
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter; GRANT TRIGGER ON shop.products TO reporter")
+    reporter.run("CREATE TRIGGER spy AFTER INSERT ON shop.products FOR EACH ROW EXECUTE FUNCTION reporter.triggered()")
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    assert superuser.rows("SELECT tgname FROM pg_trigger WHERE tgname = 'spy'") == []
+    owner.run("INSERT INTO shop.products (sku, name, price) VALUES ('X', 'x', 1)")
+
+
+def test_what_others_claim_of_it_stays_readable(stakeholder, admin):
+    stakeholder("reporter").run("CREATE TABLE reporter.totals (day date)")
+    analyst = stakeholder("analyst")
+    spec = Jsonb({"match": [{"path": "reporter.totals", "fields": ["day"]}]})
+    admin.run("SELECT integratedb_claim('analyst', %s)", spec)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    assert analyst.rows("SELECT day FROM reporter.totals") == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "ALTER ROLE integratedb_archive LOGIN",
+        "ALTER ROLE integratedb_archive SUPERUSER",
+        "GRANT pg_read_all_data TO integratedb_archive",
+        f"GRANT integratedb_archive TO {OWNER}",
+    ],
+)
+def test_nothing_is_handed_to_an_archive_that_somebody_can_use(stakeholder, admin, superuser, spoil):
+    stakeholder("reporter").run("CREATE TABLE reporter.totals (day date)")
+    superuser.run(spoil)
+    try:
+        with refused("42501", match="integratedb_archive"):
+            admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    finally:
+        superuser.run(f"""
+            ALTER ROLE integratedb_archive NOLOGIN NOSUPERUSER;
+            REVOKE pg_read_all_data FROM integratedb_archive;
+            REVOKE integratedb_archive FROM {OWNER};
+        """)
+
+
+def test_a_role_that_owns_the_database_is_not_dropped(stakeholder, admin, superuser):
+    stakeholder("reporter")
+    superuser.run(f"ALTER DATABASE {DATABASE} OWNER TO reporter")
+    with refused("2BP01", match=DATABASE):
+        admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+
+
+def test_the_leftovers_of_the_extension_hand_no_code_to_the_owner_of_the_database(stakeholder, superuser):
+    superuser.run(f"ALTER DATABASE {DATABASE} OWNER TO {OWNER}")
+    stakeholder("reporter").run(PLANTED)
+    statements = " ".join(row[0] for row in superuser.rows("SELECT statement FROM integratedb.leftovers()"))
+    assert "REASSIGN OWNED BY reporter TO integratedb_archive" in statements
+    assert OWNER not in statements
+
+
+# A role is known by its identifier
+
+
+@pytest.fixture
+def replaced(superuser: Session, stakeholder) -> str:
+    """The role of stakeholder reporter was dropped, and somebody made another one of its name."""
+    stakeholder("reporter").close()
+    superuser.run(
+        "DROP SCHEMA reporter; DROP OWNED BY reporter; DROP ROLE reporter; CREATE ROLE reporter LOGIN SUPERUSER"
+    )
+    return "reporter"
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["integratedb_rotate_password('reporter')", "integratedb_rename_stakeholder('reporter', 'analyst')"],
+)
+def test_a_role_made_again_under_the_name_gets_no_password(replaced, admin, superuser, call):
+    with refused("42704", match=replaced):
+        admin.run(f"SELECT {call}")
+    assert superuser.value("SELECT rolpassword FROM pg_authid WHERE rolname = 'reporter'") is None
+
+
+def test_a_role_made_again_under_the_name_is_granted_nothing(replaced, admin, superuser):
+    superuser.run("ALTER ROLE reporter NOSUPERUSER")
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.orders", "fields": ["id"]}]}\')')
+    admin.run("SELECT integratedb_sync()")
+    assert superuser.value("SELECT has_column_privilege('reporter', 'shop.orders', 'id', 'SELECT')") is False
+    assert any("another one has its name" in warning for warning in admin.warnings())
+
+
+def test_a_role_made_again_under_the_name_is_not_the_stakeholder(replaced, admin, superuser, connect):
+    superuser.run("ALTER ROLE reporter NOSUPERUSER")
+    superuser.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO reporter")
+    session = connect("reporter")
+    for call in ("integratedb_specification('reporter')", "integratedb_access('reporter')"):
+        with refused("42501"):
+            session.rows(f"SELECT {call}")
+    assert dict(session.rows("SELECT fact, value FROM integratedb_status()"))["stakeholders"] == "0"
+
+
+def test_dropping_the_stakeholder_leaves_a_role_made_again_under_the_name_alone(replaced, admin, superuser):
+    superuser.run("CREATE SCHEMA reporter")
+    assert admin.value("SELECT integratedb_drop_stakeholder('reporter')") is False
+    assert superuser.row("SELECT to_regrole('reporter') IS NOT NULL, to_regnamespace('reporter') IS NOT NULL") == (
+        True,
+        True,
+    )
+
+
+def test_an_admin_adopts_a_role_made_again_once_it_has_no_power(replaced, admin, superuser, connect):
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.orders", "fields": ["id"]}]}\')')
+    with refused("42501", match="SUPERUSER"):
+        admin.run("SELECT integratedb_adopt_role('reporter')")
+    superuser.run("ALTER ROLE reporter NOSUPERUSER")
+    admin.run("SELECT integratedb_adopt_role('reporter')")
+    assert len(connect("reporter").rows("SELECT id FROM shop.orders")) == 200
+    assert admin.row("SELECT username FROM integratedb_rotate_password('reporter')") == ("reporter",)
+
+
+@pytest.mark.parametrize(
+    "power",
+    [
+        "ALTER ROLE reporter SUPERUSER",
+        "ALTER ROLE reporter CREATEROLE",
+        "ALTER ROLE reporter CREATEDB",
+        "ALTER ROLE reporter REPLICATION",
+        "ALTER ROLE reporter BYPASSRLS",
+        "GRANT pg_read_all_data TO reporter",
+        "GRANT pg_execute_server_program TO reporter",
+        "GRANT integratedb_admin TO reporter",
+        f"GRANT {OWNER} TO reporter",
+        f"CREATE ROLE middle; GRANT {OWNER} TO middle; GRANT middle TO reporter",
+    ],
+)
+def test_a_stakeholder_with_powers_gets_no_password(stakeholder, admin, superuser, power):
+    stakeholder("reporter")
+    superuser.run(power)
+    verifier = superuser.value("SELECT rolpassword FROM pg_authid WHERE rolname = 'reporter'")
+    for call in (
+        "integratedb_rotate_password('reporter')",
+        "integratedb_rename_stakeholder('reporter', 'analyst')",
+        "integratedb_drop_stakeholder('reporter')",
+    ):
+        with refused("42501", match="powers"):
+            admin.run(f"SELECT {call}")
+    assert superuser.value("SELECT rolpassword FROM pg_authid WHERE rolname = 'reporter'") == verifier
+
+
+def test_a_plain_group_is_no_power(stakeholder, admin, superuser):
+    stakeholder("reporter")
+    superuser.run("CREATE ROLE readers; GRANT SELECT ON shop.orders TO readers; GRANT readers TO reporter")
+    admin.run("SELECT integratedb_rotate_password('reporter')")
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+
+
+def test_set_role_to_a_stakeholder_that_was_renamed_and_recreated_acts_as_neither(
+    stakeholder, admin, superuser, connect
+):
+    stakeholder("reporter")
+    superuser.run("CREATE ROLE pool LOGIN; GRANT reporter TO pool")
+    pool = connect("pool")
+    pool.run("SET ROLE reporter")
+    assert pool.value("SELECT integratedb_specification('reporter')") == {"match": []}
+    admin.run("SELECT integratedb_rename_stakeholder('reporter', 'analyst')")
+    admin.run("SELECT integratedb_create_stakeholder('reporter')")
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.orders", "fields": ["id"]}]}\')')
+    for call in ("integratedb_specification('reporter')", "integratedb_claim('reporter', '{\"match\": []}')"):
+        with refused("42501", match="renamed"):
+            pool.run(f"SELECT {call}")
+
+
+# USAGE on a schema
+
+
+def test_whoever_merely_owns_a_table_in_a_schema_does_not_open_the_schema(superuser, stakeholder, connect):
+    stakeholder("reporter")
+    superuser.run(f"""
+        CREATE ROLE lodger LOGIN;
+        CREATE SCHEMA depot;
+        GRANT USAGE, CREATE ON SCHEMA depot TO lodger;
+        CREATE TABLE depot.prices (n integer);
+        GRANT SELECT ON depot.prices TO PUBLIC;
+        CREATE TABLE depot.own (n integer);
+        ALTER TABLE depot.own OWNER TO lodger;
+    """)
+    spec = Jsonb({"match": [{"path": "depot.own", "fields": ["n"]}]})
+    for function in ("integratedb_claim", "integratedb_notify"):
+        with refused("42501", match="USAGE on schema depot"):
+            connect("lodger").run(f"SELECT {function}('reporter', %s)", spec)
+    assert superuser.value("SELECT has_schema_privilege('reporter', 'depot', 'USAGE')") is False
+    superuser.run("GRANT USAGE ON SCHEMA depot TO PUBLIC")
+    connect("lodger").run("SELECT integratedb_claim('reporter', %s)", spec)
+
+
+def test_what_was_open_to_all_is_not_opened_again_by_a_sync(superuser, stakeholder, connect):
+    stakeholder("reporter")
+    superuser.run("""
+        CREATE ROLE lodger LOGIN;
+        CREATE SCHEMA depot;
+        GRANT USAGE ON SCHEMA depot TO PUBLIC;
+        GRANT CREATE ON SCHEMA depot TO lodger;
+        CREATE TABLE depot.own (n integer);
+        ALTER TABLE depot.own OWNER TO lodger;
+    """)
+    lodger = connect("lodger")
+    lodger.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": [{"path": "depot.own", "optional": True}]}))
+    superuser.run("REVOKE USAGE ON SCHEMA depot FROM PUBLIC")
+    lodger.run("SELECT integratedb_sync()")
+    lodger.run("SELECT integratedb_validate_migration()")
+    assert superuser.value("SELECT has_schema_privilege('reporter', 'depot', 'USAGE')") is False
+
+
+# A revocation stays
+
+
+@pytest.fixture
+def revoked(admin: Session, owner: Session, superuser: Session, stakeholder) -> Session:
+    """The reporter's session, after an override let the owner revoke what it had claimed."""
+    reporter: Session = stakeholder("reporter")
+    match = [{"path": "shop.orders", "fields": ["*"]}, {"path": "shop.products", "fields": ["sku"], "optional": True}]
+    admin.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": match}))
+    superuser.run(f"GRANT integratedb_admin TO {OWNER}")
+    with owner.transaction():
+        owner.run("SELECT integratedb_override('the contract was cancelled')")
+        columns = "id, customer_id, status, total, note, placed_at"
+        owner.run(f"REVOKE SELECT ({columns}) ON shop.orders FROM reporter")
+        owner.run("REVOKE SELECT (sku) ON shop.products FROM reporter; REVOKE USAGE ON SCHEMA shop FROM reporter")
+    superuser.run(f"REVOKE integratedb_admin FROM {OWNER}")
+    return reporter
+
+
+def can_read(superuser: Session) -> tuple[bool, ...]:
+    return superuser.row("""
+        SELECT has_column_privilege('reporter', 'shop.orders', 'id', 'SELECT'),
+               has_column_privilege('reporter', 'shop.products', 'sku', 'SELECT'),
+               has_schema_privilege('reporter', 'shop', 'USAGE')
+    """)
+
+
+def test_a_stakeholder_does_not_take_back_what_was_revoked(revoked, owner, superuser, connect):
+    weaker = Jsonb(
+        {
+            "match": [
+                {"path": "shop.orders", "fields": ["id"]},
+                {"path": "shop.products", "fields": ["sku"], "optional": True},
+            ]
+        }
+    )
+    revoked.run("SELECT integratedb_sync()")
+    revoked.run(
+        "SELECT integratedb_claim('reporter', %s)",
+        Jsonb({"match": [{"path": "shop.products", "fields": ["sku"], "optional": True}]}),
+    )
+    revoked.run("CREATE TABLE reporter.own (n integer)")
+    revoked.run("SELECT integratedb_sync()")
+    superuser.run("CREATE ROLE passer_by LOGIN")
+    connect("passer_by").run("SELECT integratedb_sync()")
+    owner.run("ALTER TABLE shop.products ADD COLUMN weight integer")
+    assert can_read(superuser) == (False, False, False)
+    with refused("42501"):
+        revoked.run("SELECT integratedb_claim('reporter', %s)", weaker)
+
+
+def test_a_new_column_does_not_open_a_table_whose_grants_were_all_revoked(superuser, owner, stakeholder):
+    stakeholder("reporter")
+    owner.run(
+        "SELECT integratedb_claim('reporter', %s)",
+        Jsonb({"match": [{"path": "shop.products", "fields": ["*"], "optional": True}]}),
+    )
+    superuser.run("CREATE ROLE keeper; GRANT USAGE, CREATE ON SCHEMA shop TO keeper")
+    superuser.run("REVOKE SELECT (id, sku, name, price, tags, attributes) ON shop.products FROM reporter")
+    superuser.run("ALTER TABLE shop.products OWNER TO keeper; ALTER TABLE shop.products ADD COLUMN weight integer")
+    assert superuser.value("SELECT has_any_column_privilege('reporter', 'shop.products', 'SELECT')") is False
+
+
+@pytest.mark.parametrize("by", [OWNER, ADMIN, "postgres"])
+def test_whoever_could_grant_brings_it_back(revoked, connect, superuser, by):
+    connect(by).run("SELECT integratedb_sync()")
+    assert can_read(superuser) == (True, True, True)
+
+
+# Overloads
+
+
+@pytest.fixture
+def open_schema(superuser: Session) -> Session:
+    superuser.run("CREATE ROLE squatter LOGIN; GRANT CREATE ON SCHEMA public TO squatter")
+    return superuser
+
+
+def test_the_extension_is_not_installed_where_others_may_create(open_schema):
+    open_schema.run("DROP EXTENSION integratedb CASCADE")
+    with refused("55000", match="squatter") as error:
+        open_schema.run("CREATE EXTENSION integratedb")
+    cure = (error.value.diag.message_hint or "").split(";")[0]
+    open_schema.run("DROP PUBLICATION IF EXISTS integratedb, integratedb_append, integratedb_control")
+    open_schema.run(cure)
+    open_schema.run("CREATE EXTENSION integratedb")
+
+
+def test_a_schema_of_its_own_will_do(open_schema):
+    open_schema.run("DROP EXTENSION integratedb CASCADE")
+    open_schema.run("DROP PUBLICATION IF EXISTS integratedb, integratedb_append, integratedb_control")
+    open_schema.run("CREATE SCHEMA apart; CREATE EXTENSION integratedb SCHEMA apart")
+    open_schema.run("SELECT apart.integratedb_sync()")
+
+
+def test_status_reports_a_schema_that_was_opened_later(open_schema, admin):
+    facts = dict(admin.rows("SELECT fact, value FROM integratedb_status()"))
+    assert facts["schema"].startswith("public: OPEN, squatter may create")
+    open_schema.run(facts["schema"].split("; ")[1])
+    assert dict(admin.rows("SELECT fact, value FROM integratedb_status()"))["schema"] == "public"
+
+
+def test_a_preview_is_not_captured_by_an_overload(open_schema, owner, connect):
+    connect("squatter").run("""
+        CREATE FUNCTION public.integratedb_unmet_claims(max_results text)
+        RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
+        LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'captured by %', current_user; END $$
+    """)
+    assert owner.rows("SELECT * FROM integratedb_preview_migration('CREATE TABLE shop.previewed ()')") == []
+
+
+# Maintenance
+
+
+@pytest.mark.parametrize(
+    "call", ["integratedb_specification('other')", "integratedb_access('other')", "integratedb_status()"]
+)
+@pytest.mark.parametrize("statement", ["ANALYZE shop.bait", "REINDEX TABLE shop.bait", "VACUUM FULL shop.bait"])
+def test_code_that_maintenance_runs_reads_nothing_of_others(superuser, stakeholder, admin, owner, call, statement):
+    reporter, _ = stakeholder("reporter"), stakeholder("other")
+    admin.run('SELECT integratedb_claim(\'other\', \'{"match": [{"path": "shop.orders", "fields": ["id"]}]}\')')
+    owner.run("GRANT USAGE, CREATE ON SCHEMA shop TO reporter")
+    reporter.run(f"""
+        CREATE TABLE shop.spied (told text);
+        CREATE FUNCTION shop.tell(told text) RETURNS void LANGUAGE sql AS $$ INSERT INTO shop.spied VALUES (told) $$;
+        CREATE FUNCTION shop.spy(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+        BEGIN
+          IF session_user = '{superuser.info.user}' THEN
+            PERFORM shop.tell(x::text) FROM public.{call} AS x;
+          END IF;
+          RETURN n;
+        EXCEPTION WHEN insufficient_privilege THEN
+          RETURN n;
+        END
+        $$;
+        CREATE TABLE shop.bait (n integer);
+        INSERT INTO shop.bait SELECT n FROM generate_series(1, 10) AS n;
+        CREATE INDEX ON shop.bait (shop.spy(n));
+    """)
+    superuser.run(statement)
+    assert superuser.rows("SELECT told FROM shop.spied") == []
+
+
+def test_no_statement_holds_a_verifier(stakeholder, admin, superuser, connect, server_log):
+    stakeholder("reporter")
+    superuser.run("ALTER SYSTEM SET log_lock_waits = on")
+    superuser.run("ALTER SYSTEM SET deadlock_timeout = '50ms'")
+    superuser.run("SELECT pg_reload_conf()")
+    superuser.run("SELECT pg_sleep(0.3)")
+    waiting = connect(ADMIN)
+    try:
+        with superuser.transaction():
+            superuser.run("SELECT FROM pg_authid WHERE rolname = 'reporter' FOR UPDATE")
+            waiting.run("SET statement_timeout = '500ms'")
+            with refused("57014"):
+                waiting.run("SELECT integratedb_rotate_password('reporter')")
+    finally:
+        superuser.run("ALTER SYSTEM RESET log_lock_waits")
+        superuser.run("ALTER SYSTEM RESET deadlock_timeout")
+        superuser.run("SELECT pg_reload_conf()")
+    said = server_log()
+    assert "still waiting" in said
+    assert "SCRAM-SHA-256" not in said
