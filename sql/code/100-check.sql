@@ -420,28 +420,31 @@ $$;
 
 COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
 
-CREATE OR REPLACE FUNCTION integratedb.refuse_prepared()
-RETURNS void
+CREATE OR REPLACE FUNCTION integratedb.prepared_refusal()
+RETURNS integratedb.refusal
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-DECLARE
-  refused boolean;
 BEGIN
   -- Nothing but the statement tells PREPARE TRANSACTION from COMMIT. Between its words only white space and comments may stand.
-  IF current_query() ~* '\mprepare([[:space:]]|--[^\n\r]*[\n\r]|/[*].*[*]/)+transaction\M' AND NOT integratedb.is_admin(SESSION_USER) THEN
-    refused := integratedb.refuse(
-      code => '55000',
-      message => 'a transaction that changed the schema or a claim cannot be prepared for a later COMMIT',
-      detail => 'It would hold the lock between claims and migrations until somebody ends it, and every other migration would wait.',
-      hint => 'COMMIT it. Members of integratedb_admin may prepare such a transaction.');
+  -- Where the client sends its statements in parts (extended protocol), there is none at COMMIT.
+  IF current_query() IS NULL
+     OR current_query() !~* '\mprepare([[:space:]]|--[^\n\r]*[\n\r]|/[*].*[*]/)+transaction\M'
+     OR integratedb.is_admin(SESSION_USER) THEN
+    RETURN NULL;
   END IF;
+
+  RETURN ROW(
+    '55000',
+    'a transaction that changed the schema or a claim cannot be prepared for a later COMMIT',
+    'It would hold the lock between claims and migrations until somebody ends it, and every other migration would wait.',
+    'COMMIT it. Members of integratedb_admin may prepare such a transaction.')::integratedb.refusal;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_prepared() IS 'Refuses PREPARE TRANSACTION at the check of a transaction, but for admins. Error: 55000.';
+COMMENT ON FUNCTION integratedb.prepared_refusal() IS 'The refusal (55000) of PREPARE TRANSACTION, at the check of a transaction; null for COMMIT, and for admins.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_commit()
 RETURNS trigger
@@ -472,11 +475,13 @@ BEGIN
   IF refusal.code IS NULL THEN
     refusal := integratedb.follow_notifications();
   END IF;
+  IF refusal.code IS NULL THEN
+    refusal := integratedb.prepared_refusal();
+  END IF;
   IF refusal.code IS NOT NULL THEN
     refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
   END IF;
 
-  PERFORM integratedb.refuse_prepared();
   PERFORM integratedb.prune_ddl_events();
 
   -- From here on a further change queues the check anew.

@@ -49,8 +49,7 @@ AS $$
         FROM pg_roles AS u
        WHERE u.rolname IN ('integratedb_admin', 'integratedb_api', 'integratedb_daemon')
       UNION ALL
-      SELECT 6, u.rolname, 'role integratedb_archive, with what dropped stakeholders left behind, once nobody needs that',
-             'DROP OWNED BY integratedb_archive; DROP ROLE integratedb_archive;'
+      SELECT 6, u.rolname, 'role integratedb_archive, once it owns nothing that stakeholders left behind', 'DROP ROLE integratedb_archive;'
         FROM pg_roles AS u
        WHERE u.rolname = 'integratedb_archive'
     ) AS l (kind, name, object, statement)

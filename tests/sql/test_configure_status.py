@@ -102,7 +102,9 @@ def test_an_admin_sees_the_whole_database(admin, claim):
         "notifications": "0",
         "unmet": "0",
         "pending sync": "0",
+        "lock_timeout": "30 s",
         "lock holder": "nobody",
+        "schema": "public",
     }
 
 
@@ -160,18 +162,22 @@ def test_whoever_waits_for_the_lock_is_not_named(admin, connect, stakeholder):
                 assert str(holder.info.backend_pid) in status(admin)["lock holder"]
         with refused("55P03") as error:
             refusal.result()
-    assert "integratedb_status" in (error.value.diag.message_hint or "")
+    assert str(holder.info.backend_pid) in (error.value.diag.message_primary or "")
+    assert "integratedb_end_lock_holder" in (error.value.diag.message_hint or "")
 
 
-def test_a_prepared_transaction_is_named_as_holder_of_the_lock(admin, owner, claim):
+def test_a_prepared_transaction_is_named_as_holder_of_the_lock(admin, superuser, claim):
     claim(ORDERS)
-    owner.run("BEGIN; ALTER TABLE shop.orders ADD COLUMN extra integer; PREPARE TRANSACTION 'nightly'")
+    superuser.run("BEGIN; ALTER TABLE shop.orders ADD COLUMN extra integer; PREPARE TRANSACTION 'nightly'")
     try:
         holder = status(admin)["lock holder"]
+        with refused("55000", match="nightly") as error:
+            admin.run("SELECT integratedb_end_lock_holder()")
     finally:
-        owner.run("ROLLBACK PREPARED 'nightly'")
+        superuser.run("ROLLBACK PREPARED 'nightly'")
     assert "'nightly'" in holder
-    assert "shop_owner" in holder
+    assert "postgres" in holder
+    assert (error.value.diag.message_hint or "").endswith("ROLLBACK PREPARED 'nightly'.")
 
 
 def test_a_holder_that_rolled_back_is_nobody(admin, connect, claim):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.conftest import ADMIN, DATABASE, OWNER, Connect
+from tests.sql.conftest import ADMIN, DATABASE, OWNER
 from tests.support import Session, refused
 
 # What a trap leaves behind when somebody else's rights run it. IMMUTABLE, so that a planner would evaluate it.
@@ -406,7 +406,7 @@ def test_set_role_to_a_stakeholder_that_was_renamed_and_recreated_acts_as_neithe
 
 def test_whoever_merely_owns_a_table_in_a_schema_does_not_open_the_schema(superuser, stakeholder, connect):
     stakeholder("reporter")
-    superuser.run(f"""
+    superuser.run("""
         CREATE ROLE lodger LOGIN;
         CREATE SCHEMA depot;
         GRANT USAGE, CREATE ON SCHEMA depot TO lodger;

@@ -365,7 +365,7 @@ def test_a_role_that_does_not_exist_is_a_warning_and_the_claim_is_stored(superus
     assert [warning for warning in admin.warnings() if "reporter" in warning and "does not exist" in warning]
     assert admin.value("SELECT integratedb_specification('reporter')") == {"match": [ORDERS]}
     superuser.run("CREATE ROLE reporter LOGIN")
-    admin.run("SELECT integratedb_sync()")
+    admin.run("SELECT integratedb_adopt_role('reporter')")
     assert readable(superuser) == {"orders.id", "orders.status"}
 
 

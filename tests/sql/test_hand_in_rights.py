@@ -72,6 +72,9 @@ def test_the_owner_of_only_some_of_them_may_not(owner, superuser):
 
 def test_whoever_has_the_grant_option_on_the_table_may(owner, connect, superuser):
     owner.run(f"GRANT SELECT ON shop.orders TO {NOBODY} WITH GRANT OPTION")
+    with refused("42501", match="USAGE on schema shop"):
+        hand_in(connect(NOBODY), ORDERS)
+    owner.run(f"GRANT USAGE ON SCHEMA shop TO {NOBODY} WITH GRANT OPTION")
     hand_in(connect(NOBODY), ORDERS)
     assert readable(superuser, "shop.orders.id") == [True]
     with refused("42501", match=r"shop\.products"):
@@ -244,7 +247,8 @@ def shared(superuser: Session) -> None:
     """A schema where both owners may create tables, with one of the shop's."""
     superuser.run(f"""
         CREATE SCHEMA shared;
-        GRANT USAGE, CREATE ON SCHEMA shared TO {OWNER}, {KEEPER};
+        GRANT USAGE ON SCHEMA shared TO {OWNER}, {KEEPER} WITH GRANT OPTION;
+        GRANT CREATE ON SCHEMA shared TO {OWNER}, {KEEPER};
         SET ROLE {OWNER};
         CREATE TABLE shared.t (id integer);
         RESET ROLE;

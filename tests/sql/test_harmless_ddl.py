@@ -235,11 +235,11 @@ def test_a_transaction_that_is_rolled_back_leaves_no_trace(owner, reporter, supe
     reads_everything(reporter)
 
 
-def test_a_prepared_transaction_is_checked_when_it_is_prepared(owner, reporter):
-    owner.run("BEGIN")
-    owner.run("ALTER TABLE shop.products ADD COLUMN weight integer")
-    owner.run("PREPARE TRANSACTION 'harmless'")
-    owner.run("COMMIT PREPARED 'harmless'")
+def test_a_prepared_transaction_is_checked_when_it_is_prepared(superuser, owner, reporter):
+    superuser.run("BEGIN")
+    superuser.run("ALTER TABLE shop.products ADD COLUMN weight integer")
+    superuser.run("PREPARE TRANSACTION 'harmless'")
+    superuser.run("COMMIT PREPARED 'harmless'")
     reporter.run("SELECT weight FROM shop.products")
 
     owner.run("BEGIN")

@@ -76,6 +76,7 @@ def test_users_data_stays_and_the_notice_tells_how_to_remove_the_rest(
         ("role", "archive"),
         ("role", "integratedb_admin"),
         ("role", "integratedb_api"),
+        ("role", "integratedb_archive"),
         ("role", "integratedb_daemon"),
         ("role", "reporter"),
         ("publication", "integratedb"),
@@ -111,7 +112,7 @@ def test_only_what_drops_the_extension_tells(connect: Connect, server: Server, s
     assert any("leaves behind" in notice.message_primary for notice in superuser.notices) == is_told
 
 
-def test_what_a_stakeholder_owns_elsewhere_is_kept_for_the_owner_of_the_database(
+def test_what_a_stakeholder_owns_elsewhere_is_kept_for_a_role_without_rights(
     second_server: Server, superuser: Session
 ) -> None:
     make_shop(second_server, DATABASE)
@@ -119,6 +120,9 @@ def test_what_a_stakeholder_owns_elsewhere_is_kept_for_the_owner_of_the_database
     superuser.run("CREATE TABLE shop.theirs AS SELECT 1 AS id; ALTER TABLE shop.theirs OWNER TO reporter")
     superuser.run("DROP EXTENSION integratedb")
     [notice] = [n for n in superuser.notices if "leaves behind" in n.message_primary]
-    for line in (notice.message_detail or "").splitlines():
-        superuser.run(re.sub(r"^[^:]+: ", "", line))
-    assert superuser.value("SELECT tableowner FROM pg_tables WHERE tablename = 'theirs'") == "postgres"
+    *lines, last = (re.sub(r"^[^:]+: ", "", line) for line in (notice.message_detail or "").splitlines())
+    for statement in lines:
+        superuser.run(statement)
+    assert superuser.value("SELECT tableowner FROM pg_tables WHERE tablename = 'theirs'") == "integratedb_archive"
+    with refused("2BP01"):
+        superuser.run(last)

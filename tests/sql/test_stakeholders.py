@@ -337,7 +337,7 @@ def test_dropping_takes_role_and_empty_schema_away(admin, superuser, claim):
         assert superuser.value(f"SELECT count(*) FROM integratedb.{table}") == 0, table
 
 
-def test_a_schema_with_tables_survives_and_is_the_database_owners(admin, superuser, stakeholder):
+def test_a_schema_with_tables_survives_and_belongs_to_a_role_without_rights(admin, superuser, stakeholder):
     superuser.run(f"ALTER DATABASE {DATABASE} OWNER TO {OWNER}")
     stakeholder("reporter").run("""
         CREATE TABLE reporter.totals (day date);
@@ -351,7 +351,7 @@ def test_a_schema_with_tables_survives_and_is_the_database_owners(admin, superus
         UNION ALL SELECT relowner::regrole::text FROM pg_class WHERE relname = 'totals'
         UNION ALL SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'today'
     """)
-    assert owners == [(OWNER,)] * 3
+    assert owners == [("integratedb_archive",)] * 3
     assert superuser.rows("SELECT day::text FROM reporter.totals") == [("2026-01-01",)]
 
 
