@@ -72,12 +72,15 @@ RELATIONS = {
         CREATE STATISTICS shop.s ON (shop.trap('statistics') + id), n FROM shop.x;
     """,
     "table of a domain": """
-        CREATE DOMAIN shop.trapped_integer AS integer CHECK (shop.trap('domain') = 1) DEFAULT shop.trap('domain default');
+        CREATE DOMAIN shop.trapped_integer AS integer CHECK (shop.trap('domain') = 1)
+          DEFAULT shop.trap('domain default');
         CREATE TYPE shop.pair AS (a shop.trapped_integer, b integer);
         CREATE TABLE shop.x (id shop.trapped_integer, n shop.pair);
-        CREATE FUNCTION shop.equal(shop.pair, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT shop.trap(''operator'') = 1';
+        CREATE FUNCTION shop.equal(shop.pair, integer) RETURNS boolean LANGUAGE sql IMMUTABLE
+          AS 'SELECT shop.trap(''operator'') = 1';
         CREATE OPERATOR shop.= (LEFTARG = shop.pair, RIGHTARG = integer, FUNCTION = shop.equal);
-        CREATE FUNCTION shop.to_text(shop.pair) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT shop.trap(''cast'')::text';
+        CREATE FUNCTION shop.to_text(shop.pair) RETURNS text LANGUAGE sql IMMUTABLE
+          AS 'SELECT shop.trap(''cast'')::text';
         CREATE CAST (shop.pair AS text) WITH FUNCTION shop.to_text(shop.pair) AS IMPLICIT;
         CREATE INDEX ON shop.x ((shop.trap('index') + id));
     """,
@@ -173,7 +176,8 @@ PLANTED = """
     CREATE INDEX ON reporter.totals ((reporter.borrow() + extract(year FROM day)));
     CREATE TRIGGER t BEFORE INSERT ON reporter.totals FOR EACH ROW EXECUTE FUNCTION reporter.triggered();
     CREATE TYPE reporter.kind AS ENUM ('a');
-    CREATE FUNCTION reporter.same(reporter.kind, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT reporter.borrow() = 1';
+    CREATE FUNCTION reporter.same(reporter.kind, integer) RETURNS boolean LANGUAGE sql IMMUTABLE
+      AS 'SELECT reporter.borrow() = 1';
     CREATE OPERATOR reporter.= (LEFTARG = reporter.kind, RIGHTARG = integer, FUNCTION = reporter.same);
     CREATE FUNCTION reporter.number(reporter.kind) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT reporter.borrow()';
     CREATE CAST (reporter.kind AS integer) WITH FUNCTION reporter.number(reporter.kind);
