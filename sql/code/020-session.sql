@@ -29,6 +29,15 @@ BEGIN
         hint => 'Index expressions, statistics and materialised views cannot call functions of IntegrateDB that ask who the caller is.');
   END;
 
+  -- A trigger is code of whoever owns its table, and a foreign key of somebody else may reach it.
+  IF pg_trigger_depth() > 0 THEN
+    refused := integratedb.refuse(
+      code => '42501',
+      message => 'permission denied: a trigger cannot act for the session that fires it',
+      detail => NULL,
+      hint => 'Call functions of IntegrateDB that ask who the caller is outside of triggers.');
+  END IF;
+
   IF acting = 'none' THEN
     RETURN SESSION_USER;
   END IF;
@@ -42,11 +51,11 @@ BEGIN
       hint => 'RESET ROLE, or SET ROLE again.');
   END IF;
 
-  RETURN acting;
+  RETURN acting::name;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
+COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for a trigger, for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
@@ -164,6 +173,27 @@ $$;
 
 COMMENT ON FUNCTION integratedb.require_writable() IS 'Refuses what writes, where nothing can be written: on a standby, in a read-only transaction. Error: 25006.';
 
+CREATE OR REPLACE FUNCTION integratedb.bound_waiting()
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  before CONSTANT text := current_setting('lock_timeout');
+  longest CONSTANT interval := integratedb.setting_value('lock_timeout')::interval;
+BEGIN
+  -- A session that has a shorter limit of its own keeps that.
+  IF before::interval NOT BETWEEN interval '1 ms' AND longest THEN
+    PERFORM set_config('lock_timeout', ceil(extract(epoch FROM longest) * 1000)::integer::text, true);
+  END IF;
+  RETURN before;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.bound_waiting() IS 'From here on this transaction waits for a lock no longer than the setting lock_timeout says. Returns the session''s lock_timeout, to be set again by the caller.';
+
 CREATE OR REPLACE FUNCTION integratedb.take_lock()
 RETURNS void
 LANGUAGE plpgsql
@@ -172,16 +202,13 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  before CONSTANT text := current_setting('lock_timeout');
-  longest CONSTANT interval := integratedb.setting_value('lock_timeout');
+  before text;
   refused boolean;
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- Whoever holds the lock may keep it for ever. A session that has a shorter limit of its own keeps that.
-  IF before::interval NOT BETWEEN interval '1 ms' AND longest THEN
-    PERFORM set_config('lock_timeout', ceil(extract(epoch FROM longest) * 1000)::integer::text, true);
-  END IF;
+  -- Whoever holds the lock may keep it for ever.
+  before := integratedb.bound_waiting();
   UPDATE integratedb.serialisation SET taken = taken + 1;
   PERFORM set_config('lock_timeout', before, true);
 EXCEPTION

@@ -123,7 +123,7 @@ BEGIN
   SELECT u.oid, u.rolcanlogin INTO archive FROM pg_authid AS u WHERE u.rolname = 'integratedb_archive' FOR UPDATE;
   IF NOT FOUND THEN
     CREATE ROLE integratedb_archive NOLOGIN;
-    RETURN 'integratedb_archive'::regrole;
+    RETURN 'integratedb_archive'::regrole::oid;
   END IF;
 
   PERFORM integratedb.require_plain_role(archive.oid, 'integratedb_archive', 'the owner of what stakeholders leave behind');

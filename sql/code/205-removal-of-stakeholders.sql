@@ -134,7 +134,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   kept CONSTANT text[] := ARRAY(SELECT o.description FROM integratedb.owned_by(of_role) AS o ORDER BY o.description);
+  before text;
+  refused boolean;
 BEGIN
+  -- A prepared transaction may hold locks on them, and everybody would wait for this one.
+  before := integratedb.bound_waiting();
   PERFORM integratedb.refuse_owner_of_shared(of_role, role_name);
 
   IF cardinality(kept) > 0 THEN
@@ -148,10 +152,18 @@ BEGIN
   END IF;
 
   EXECUTE format('DROP OWNED BY %I', role_name);
+  PERFORM set_config('lock_timeout', before, true);
+EXCEPTION
+  WHEN lock_not_available OR deadlock_detected THEN
+    refused := integratedb.refuse(
+      code => SQLSTATE,
+      message => format('another transaction locks what role %I owns: %s', role_name, SQLERRM),
+      detail => NULL,
+      hint => 'Nothing was changed. SELECT * FROM pg_locks shows who holds a lock, SELECT * FROM pg_prepared_xacts whether a prepared transaction does. End that one and try again.');
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.archive(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, says so in a NOTICE with a line an object, and takes the role''s grants away. Errors: 2BP01 the role owns a database or a tablespace; 42501 somebody can use integratedb_archive.';
+COMMENT ON FUNCTION integratedb.archive(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, says so in a NOTICE with a line an object, and takes the role''s grants away. Errors: 2BP01 the role owns a database or a tablespace; 42501 somebody can use integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean

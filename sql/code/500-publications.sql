@@ -62,7 +62,10 @@ AS $$
 DECLARE
   change record;
   added oid[] := ARRAY[]::oid[];
+  before text;
 BEGIN
+  -- The lock between claims and migrations is held: whoever locks a table of its own must not make everybody wait.
+  before := integratedb.bound_waiting();
   PERFORM integratedb.ensure_publications();
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
 
@@ -92,6 +95,7 @@ BEGIN
   END LOOP;
 
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+  PERFORM set_config('lock_timeout', before, true);
   RETURN added;
 EXCEPTION
   WHEN deadlock_detected OR lock_not_available THEN

@@ -609,3 +609,35 @@ def test_no_statement_holds_a_verifier(stakeholder, admin, superuser, connect, s
     said = server_log()
     assert "still waiting" in said
     assert "SCRAM-SHA-256" not in said
+
+
+@pytest.mark.parametrize("by", [ADMIN, "postgres"])
+@pytest.mark.parametrize("definer", ["", "SECURITY DEFINER"])
+def test_a_trigger_that_a_foreign_key_reaches_does_not_act_for_whoever_deletes(
+    superuser, admin, connect, stakeholder, by, definer
+):
+    stakeholder("reporter")
+    superuser.run(f"""
+        CREATE ROLE lodger LOGIN;
+        CREATE SCHEMA yard AUTHORIZATION lodger;
+        CREATE TABLE public.things (id integer PRIMARY KEY);
+        INSERT INTO public.things VALUES (1);
+        GRANT REFERENCES, SELECT ON public.things TO lodger;
+        GRANT DELETE, SELECT ON public.things TO {ADMIN};
+    """)
+    connect("lodger").run(f"""
+        CREATE TABLE yard.refs (id integer REFERENCES public.things ON DELETE CASCADE);
+        INSERT INTO yard.refs VALUES (1);
+        CREATE FUNCTION yard.trap() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+        BEGIN
+          PERFORM public.integratedb_claim('reporter', '{{"match": [{{"path": "shop.orders", "fields": ["id"]}}]}}');
+          RETURN OLD;
+        EXCEPTION WHEN insufficient_privilege THEN
+          RETURN OLD;
+        END
+        $$;
+        CREATE TRIGGER trap BEFORE DELETE ON yard.refs FOR EACH ROW EXECUTE FUNCTION yard.trap();
+    """)
+    connect(by).run("DELETE FROM public.things")
+    assert superuser.value("SELECT count(*) FROM yard.refs") == 0
+    assert superuser.rows("SELECT * FROM integratedb.specification") == []

@@ -138,3 +138,16 @@ def test_whoever_may_not_hand_in_takes_no_lock(stranger, owner, superuser):
             stranger.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": []}))
         owner.run("SET lock_timeout = '1s'")
         owner.run("ALTER TABLE shop.orders ADD COLUMN extra integer")
+
+
+def test_what_a_stakeholder_locked_for_good_ends_the_drop_and_not_everybodys_work(admin, superuser, stakeholder):
+    reporter = stakeholder("reporter")
+    reporter.run("CREATE TABLE reporter.totals (day date)")
+    reporter.run("BEGIN; LOCK TABLE reporter.totals; PREPARE TRANSACTION 'hold'")
+    admin.run("SELECT integratedb_configure('lock_timeout', '300 ms')")
+    try:
+        with refused("55P03", match="reporter"):
+            admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    finally:
+        superuser.run("ROLLBACK PREPARED 'hold'")
+    assert admin.value("SELECT integratedb_drop_stakeholder('reporter')") is False
