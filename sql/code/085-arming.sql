@@ -85,3 +85,24 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.arm() IS 'Makes enforcement whole again after a restore or pg_upgrade; returns whether that was due: then everything is to be synced. The caller holds the lock.';
+
+CREATE OR REPLACE FUNCTION integratedb.ensure_armed()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF integratedb.is_armed() THEN
+    RETURN;
+  END IF;
+
+  PERFORM integratedb.take_lock();
+  IF integratedb.arm() THEN
+    PERFORM integratedb.sync_all();
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.ensure_armed() IS 'After a restore or pg_upgrade, takes the lock and makes enforcement whole again, for what acts on roles by their recorded identifiers.';

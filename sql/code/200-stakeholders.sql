@@ -154,12 +154,14 @@ SECURITY DEFINER -- renames roles and schemas for admins who may not
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   wanted CONSTANT text := integratedb.stakeholder_name(new_name);
   of_role oid;
   expires timestamptz;
 BEGIN
   PERFORM integratedb.take_lock();
+  PERFORM integratedb.ensure_armed();
+  present := integratedb.find_stakeholder(stakeholder);
   PERFORM integratedb.require_free_name(wanted);
   of_role := integratedb.hold_role(present);
 
@@ -195,8 +197,10 @@ SECURITY DEFINER -- alters roles for admins who may not
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
 BEGIN
+  PERFORM integratedb.ensure_armed();
+  present := integratedb.find_stakeholder(stakeholder);
   id := present.id;
   name := present.name;
   username := present.name;

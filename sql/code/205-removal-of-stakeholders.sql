@@ -134,11 +134,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   kept CONSTANT text[] := ARRAY(SELECT o.description FROM integratedb.owned_by(of_role) AS o ORDER BY o.description);
-  before text;
-  refused boolean;
 BEGIN
-  -- A prepared transaction may hold locks on them, and everybody would wait for this one.
-  before := integratedb.bound_waiting();
   PERFORM integratedb.refuse_owner_of_shared(of_role, role_name);
 
   IF cardinality(kept) > 0 THEN
@@ -152,7 +148,54 @@ BEGIN
   END IF;
 
   EXECUTE format('DROP OWNED BY %I', role_name);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION integratedb.remove_role(of_role oid, role_name name)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  -- A prepared transaction may hold locks on what the role owns, and everybody would wait for this one.
+  before CONSTANT text := integratedb.bound_waiting();
+  dropped boolean := true;
+  elsewhere text;
+  refused boolean;
+BEGIN
+  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = role_name AND n.nspowner = of_role) THEN
+    BEGIN
+      EXECUTE format('DROP SCHEMA %I RESTRICT', role_name);
+    EXCEPTION
+      WHEN dependent_objects_still_exist THEN
+        dropped := false;
+    END;
+  END IF;
+
+  EXECUTE format('ALTER ROLE %I NOLOGIN', role_name);
+  PERFORM integratedb.end_sessions(role_name);
+  PERFORM integratedb.archive(of_role, role_name);
+
+  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
+    INTO elsewhere
+    FROM pg_shdepend AS s
+    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
+   WHERE s.refclassid = 'pg_authid'::regclass
+     AND s.refobjid = of_role
+     AND d.datname <> current_database();
+
+  IF elsewhere IS NULL THEN
+    EXECUTE format('DROP ROLE %I', role_name);
+  ELSE
+    EXECUTE format('ALTER ROLE %I LOGIN', role_name);
+    RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(role_name), elsewhere
+      USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', role_name, role_name);
+  END IF;
+
   PERFORM set_config('lock_timeout', before, true);
+  RETURN dropped;
 EXCEPTION
   WHEN lock_not_available OR deadlock_detected THEN
     refused := integratedb.refuse(
@@ -160,10 +203,13 @@ EXCEPTION
       message => format('another transaction locks what role %I owns: %s', role_name, SQLERRM),
       detail => NULL,
       hint => 'Nothing was changed. SELECT * FROM pg_locks shows who holds a lock, SELECT * FROM pg_prepared_xacts whether a prepared transaction does. End that one and try again.');
+    RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.archive(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, says so in a NOTICE with a line an object, and takes the role''s grants away. Errors: 2BP01 the role owns a database or a tablespace; 42501 somebody can use integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
+COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS 'Ends the sessions of a stakeholder''s role, archives what it owns and drops it, unless another database uses it. Returns whether its private schema was dropped. Errors: those of archive(); 40P01, 55P03 another transaction locks what it owns.';
+
+COMMENT ON FUNCTION integratedb.archive(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, says so in a NOTICE with a line an object, and takes the role''s grants away. Errors: 2BP01 the role owns a database or a tablespace; 42501 somebody can use integratedb_archive.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean
@@ -173,12 +219,13 @@ SECURITY DEFINER -- drops roles and schemas for admins who may not
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  present CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   of_role oid;
-  elsewhere text;
-  dropped boolean := true;
 BEGIN
   PERFORM integratedb.take_lock();
+  PERFORM integratedb.ensure_armed();
+  -- Again, now that nothing moves: another session may have renamed or dropped it.
+  present := integratedb.find_stakeholder(stakeholder);
   -- The channels in the order of their ids, as the daemon takes them.
   PERFORM FROM integratedb.channel AS ch WHERE ch.stakeholder_id = present.id ORDER BY ch.id FOR UPDATE;
 
@@ -193,36 +240,7 @@ BEGIN
     RETURN NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name);
   END IF;
 
-  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name AND n.nspowner = of_role) THEN
-    BEGIN
-      EXECUTE format('DROP SCHEMA %I RESTRICT', present.name);
-    EXCEPTION
-      WHEN dependent_objects_still_exist THEN
-        dropped := false;
-    END;
-  END IF;
-
-  EXECUTE format('ALTER ROLE %I NOLOGIN', present.name);
-  PERFORM integratedb.end_sessions(present.name);
-  PERFORM integratedb.archive(of_role, present.name);
-
-  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
-    INTO elsewhere
-    FROM pg_shdepend AS s
-    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
-   WHERE s.refclassid = 'pg_authid'::regclass
-     AND s.refobjid = of_role
-     AND d.datname <> current_database();
-
-  IF elsewhere IS NULL THEN
-    EXECUTE format('DROP ROLE %I', present.name);
-  ELSE
-    EXECUTE format('ALTER ROLE %I LOGIN', present.name);
-    RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(present.name), elsewhere
-      USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', present.name, present.name);
-  END IF;
-
-  RETURN dropped;
+  RETURN integratedb.remove_role(of_role, present.name);
 END
 $$;
 
@@ -232,5 +250,6 @@ stakeholder: its name.
 Returns whether the private schema was dropped: it is when it is empty. Else the schema and whatever the role owns stay, owned by
 integratedb_archive, a role without rights; a NOTICE lists them. Nobody may execute functions among them, and triggers are disabled.
 A role that another database uses is kept, with a WARNING; so is one that is not the stakeholder''s own any more.
-Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; IDB01 at COMMIT, when others claim the schema; IDB04 unknown.
+Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; IDB01 at COMMIT, when others claim the schema; IDB04 unknown;
+40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';

@@ -12,6 +12,8 @@ DECLARE
   caller_oid CONSTANT oid := (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = caller);
 BEGIN
   RETURN integratedb.is_admin(caller)
+      -- After a restore nothing is known by its identifier yet.
+      OR NOT integratedb.is_armed()
       -- GRANT and REVOKE of something temporary leave rows too.
       OR EXISTS (
         SELECT FROM integratedb.ddl_event AS e
@@ -24,7 +26,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.has_stake() IS 'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that is claimed, or this transaction changed the schema.';
+COMMENT ON FUNCTION integratedb.has_stake() IS 'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that is claimed, or this transaction changed the schema; or a restore is to be made whole.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_sync()
 RETURNS void

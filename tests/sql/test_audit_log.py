@@ -188,6 +188,7 @@ def test_stakeholders_sync_and_override_leave_rows(claim, admin, owner):
     claim()
     admin.run("SELECT integratedb_rename_stakeholder('reporter', 'reader')")
     admin.run("SELECT integratedb_drop_stakeholder('reader')")
+    claim({"path": "shop.orders"}, by="other")
     owner.run("SELECT integratedb_sync()")
     admin.run("SELECT integratedb_override('because')")
     rows = log(admin, "command_tag, object_identity, reason")

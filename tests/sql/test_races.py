@@ -333,7 +333,8 @@ def test_of_a_sync_and_a_grant_on_one_table_one_may_be_told_to_retry(claim, owne
 # The lock
 
 
-def test_status_names_who_holds_the_lock(reporter, admin, connect, superuser):
+def test_status_names_who_holds_the_lock(claim, connect, superuser):
+    claim({"path": "shop.orders"})
     holder = connect("shop_owner", application_name="the migration tool")
     assert status(superuser) == "nobody"
     holder.run("BEGIN")
@@ -345,8 +346,9 @@ def test_status_names_who_holds_the_lock(reporter, admin, connect, superuser):
     assert status(superuser) == "nobody"
 
 
-def test_status_names_who_holds_the_lock_after_a_savepoint(reporter, connect, superuser):
+def test_status_names_who_holds_the_lock_after_a_savepoint(claim, connect, superuser):
     """The lock may be held by a subtransaction, which has an identifier of its own."""
+    claim({"path": "shop.orders"})
     holder = connect("shop_owner")
     holder.run("BEGIN")
     holder.run("SAVEPOINT one")

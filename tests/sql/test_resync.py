@@ -316,7 +316,8 @@ def test_anybody_may_sync(everything_of_orders, superuser):
     everything_of_orders.run("SELECT channel FROM shop.orders")
 
 
-def test_sync_leaves_a_row_in_the_audit_log(owner, admin):
+def test_sync_leaves_a_row_in_the_audit_log(owner, admin, claim):
+    claim({"path": "shop.orders"})
     owner.run(SYNC)
     assert admin.rows("SELECT session_user_name, command_tag FROM integratedb_ddl_events(max_results => 1)") == [
         ("shop_owner", "INTEGRATEDB SYNC")
