@@ -1,5 +1,4 @@
--- The schema of everything internal, the two group roles, and the role that owns what dropped stakeholders leave behind;
--- roles are cluster-wide, so they may be there already.
+-- The schema of everything internal and the two group roles; roles are cluster-wide, so they may be there already.
 
 CREATE SCHEMA integratedb;
 
@@ -8,7 +7,7 @@ DECLARE
   group_role text;
   members text;
 BEGIN
-  FOREACH group_role IN ARRAY ARRAY['integratedb_admin', 'integratedb_daemon', 'integratedb_archive'] LOOP
+  FOREACH group_role IN ARRAY ARRAY['integratedb_admin', 'integratedb_daemon'] LOOP
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = group_role) THEN
       EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', group_role);
       CONTINUE;

@@ -4,12 +4,12 @@ CREATE TABLE integratedb.setting (
   name text NOT NULL,
   value text NOT NULL,
   CONSTRAINT setting_pkey PRIMARY KEY (name),
-  CONSTRAINT setting_is_known CHECK (name IN ('enforcement', 'ddl_event_retention', 'lock_timeout')),
+  CONSTRAINT setting_is_known CHECK (name IN ('enforcement', 'ddl_event_retention')),
   CONSTRAINT setting_enforcement CHECK (name <> 'enforcement' OR value IN ('commit', 'explicit'))
 );
 
 COMMENT ON TABLE integratedb.setting IS 'Settings that integratedb_configure() changed; a setting without a row has its default.';
-COMMENT ON COLUMN integratedb.setting.name IS 'enforcement, ddl_event_retention or lock_timeout.';
+COMMENT ON COLUMN integratedb.setting.name IS 'enforcement or ddl_event_retention.';
 COMMENT ON COLUMN integratedb.setting.value IS 'The value as text: commit or explicit; an interval.';
 
 CREATE TABLE integratedb.serialisation (

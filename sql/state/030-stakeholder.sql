@@ -25,7 +25,6 @@ CREATE TABLE integratedb.specification (
   document jsonb NOT NULL,
   handed_in_by name NOT NULL,
   handed_in_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-  handed_in_by_oid oid NOT NULL DEFAULT 0,
   CONSTRAINT specification_pkey PRIMARY KEY (id),
   CONSTRAINT specification_stakeholder_kind_key UNIQUE (stakeholder_id, kind),
   CONSTRAINT specification_stakeholder_fkey FOREIGN KEY (stakeholder_id) REFERENCES integratedb.stakeholder (id) ON DELETE CASCADE,
@@ -40,4 +39,3 @@ COMMENT ON COLUMN integratedb.specification.kind IS 'claims or notifications.';
 COMMENT ON COLUMN integratedb.specification.document IS 'The short form, as integratedb_specification() shows it.';
 COMMENT ON COLUMN integratedb.specification.handed_in_by IS 'The role that handed it in: grants on relations that appear later are made only while this role could still make them.';
 COMMENT ON COLUMN integratedb.specification.handed_in_at IS 'When it was handed in or last replaced.';
-COMMENT ON COLUMN integratedb.specification.handed_in_by_oid IS 'That role by object identifier: another one that has its name later is another one.';

@@ -7,27 +7,9 @@
 DROP FUNCTION integratedb.daemon_backlog();
 DROP FUNCTION integratedb.daemon_enforce_limits(bigint, pg_catalog.pg_lsn, bigint);
 
--- Roles are known by their identifiers.
-ALTER TABLE integratedb.specification ADD COLUMN handed_in_by_oid oid NOT NULL DEFAULT 0;
-UPDATE integratedb.specification AS s
-   SET handed_in_by_oid = u.oid
-  FROM pg_catalog.pg_roles AS u
- WHERE u.rolname OPERATOR(pg_catalog.=) s.handed_in_by;
-COMMENT ON COLUMN integratedb.specification.handed_in_by_oid IS 'That role by object identifier: another one that has its name later is another one.';
-
--- How long somebody waits for the lock.
-ALTER TABLE integratedb.setting DROP CONSTRAINT setting_is_known;
-ALTER TABLE integratedb.setting ADD CONSTRAINT setting_is_known CHECK (name IN ('enforcement', 'ddl_event_retention', 'lock_timeout'));
-COMMENT ON COLUMN integratedb.setting.name IS 'enforcement, ddl_event_retention or lock_timeout.';
-
--- What dropped stakeholders leave behind belongs to a role without rights.
-DO LANGUAGE plpgsql $$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'integratedb_archive') THEN
-    CREATE ROLE integratedb_archive NOLOGIN;
-  END IF;
-END
-$$;
+-- Roles by their identifiers, the role without rights, and how long somebody waits for the lock.
+#include sql/state/080-identity.sql
+#include sql/state/085-lock-timeout.sql
 
 -- These have other arguments, or another result, now.
 DROP FUNCTION integratedb.set_new_password(text, timestamptz);

@@ -1,0 +1,23 @@
+-- Refuses to install, and to update, in a schema where others could capture calls that are meant for the extension.
+
+DO LANGUAGE plpgsql $$
+DECLARE
+  creators text;
+BEGIN
+  SELECT pg_catalog.string_agg(DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END, ', ')
+    INTO creators
+    FROM pg_catalog.pg_namespace AS n
+   CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS x
+   WHERE n.oid = '@extschema@'::pg_catalog.regnamespace
+     AND x.privilege_type = 'CREATE'
+     AND x.grantee <> n.nspowner
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS u WHERE u.oid = x.grantee AND u.rolsuper);
+
+  IF creators IS NOT NULL THEN
+    RAISE EXCEPTION 'IntegrateDB must not live in schema @extschema@, where others than its owner may create objects: %', creators
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'A function of theirs with other argument types could capture calls that are meant for the extension.',
+            HINT = pg_catalog.format('REVOKE CREATE ON SCHEMA @extschema@ FROM %s; then try again. Or create the extension in a schema of its own.', creators);
+  END IF;
+END
+$$;
