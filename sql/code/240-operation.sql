@@ -163,6 +163,23 @@ $$;
 
 COMMENT ON FUNCTION integratedb.who_may_create_in(name) IS 'Who may create objects in a schema, its owner and superusers aside; null: nobody. Whoever may can put a function there that calls meant for ours reach.';
 
+CREATE OR REPLACE FUNCTION integratedb.captors()
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid)
+    FROM pg_extension AS x
+    JOIN pg_proc AS p ON p.pronamespace = x.extnamespace AND starts_with(p.proname::text, 'integratedb_')
+   WHERE x.extname = 'integratedb'
+     AND NOT EXISTS (
+       SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+$$;
+
+COMMENT ON FUNCTION integratedb.captors() IS 'Functions of others beside ours, with names like ours, which could capture calls; null: none.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_status()
 RETURNS TABLE (fact text, value text)
 LANGUAGE sql
@@ -202,7 +219,9 @@ AS $$
       (11, 'lock_timeout', integratedb.setting_value('lock_timeout')),
       (12, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
       (13, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
-                       SELECT CASE WHEN w.who IS NULL THEN n.nspname
+                       SELECT CASE WHEN integratedb.captors() IS NOT NULL
+                                   THEN format('%s: CAPTURED by %s; DROP ROUTINE %2$s', n.nspname, integratedb.captors())
+                                   WHEN w.who IS NULL THEN n.nspname
                                    ELSE format('%s: OPEN, %s may create in it and capture calls; REVOKE CREATE ON SCHEMA %I FROM %2$s', n.nspname, w.who, n.nspname) END
                          FROM pg_extension AS x
                          JOIN pg_namespace AS n ON n.oid = x.extnamespace
@@ -219,7 +238,7 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
 'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off because Python could not be loaded), lock_timeout, lock holder,
-schema (where these functions are; OPEN: somebody may create others there that capture calls), slots and channels.
+schema (where these functions are; OPEN: somebody may create others there that capture calls; CAPTURED: somebody did), slots and channels.
 Returns fact and value, both text.
 For members of integratedb_admin; a stakeholder is told of itself only.';
 

@@ -548,6 +548,21 @@ def test_status_reports_a_schema_that_was_opened_later(open_schema, admin):
     assert dict(admin.rows("SELECT fact, value FROM integratedb_status()"))["schema"] == "public"
 
 
+def test_functions_that_could_capture_calls_are_refused_and_reported(open_schema, admin, connect):
+    connect("squatter").run(
+        "CREATE FUNCTION public.integratedb_claim(text, text) RETURNS text LANGUAGE sql AS 'SELECT 1'"
+    )
+    open_schema.run("REVOKE CREATE ON SCHEMA public FROM squatter")
+    fact = dict(admin.rows("SELECT fact, value FROM integratedb_status()"))["schema"]
+    assert fact.startswith("public: CAPTURED by public.integratedb_claim(text,text)")
+    open_schema.run("DROP EXTENSION integratedb CASCADE")
+    open_schema.run("DROP PUBLICATION IF EXISTS integratedb, integratedb_append, integratedb_control")
+    with refused("55000", match="same names"):
+        open_schema.run("CREATE EXTENSION integratedb")
+    open_schema.run(fact.split("; ")[1])
+    open_schema.run("CREATE EXTENSION integratedb")
+
+
 def test_a_preview_is_not_captured_by_an_overload(open_schema, owner, connect):
     connect("squatter").run("""
         CREATE FUNCTION public.integratedb_unmet_claims(max_results text)

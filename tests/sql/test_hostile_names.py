@@ -116,6 +116,8 @@ def hostile(server: Server, superuser: Session) -> Iterator[str]:
             mallory.run(OPERATORS)
             mallory.run(sql.SQL(FUNCTIONS).format(bodies=bodies))
         with open_session(server, server.superuser, HOSTILE) as creator:
+            # As the refusal to install there demands; what was created stays.
+            creator.run(f"REVOKE CREATE ON SCHEMA public FROM {MALLORY}")
             creator.run("CREATE EXTENSION integratedb CASCADE")
         yield HOSTILE
 
