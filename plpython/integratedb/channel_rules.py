@@ -1,8 +1,8 @@
 """What the URL, the secret and the names of a channel may be.
 
-The database asks when a specification is submitted. The daemon asks again before it uses them: the value of "env:NAME" is
-known there only. The companion has this very file too, so it imports nothing of either package. No message repeats a value:
-it may be, or hold, a secret.
+The database checks them when a specification is submitted. The daemon checks them again before it uses them, because only
+the daemon knows the values of environment variables. The companion has this very file too, so this file imports nothing of
+either package. No message repeats a value: a value may be a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 #: What is shown in place of a secret; submitted again, it keeps the stored one.
 REDACTED = "********"
 
-#: Only variables of this prefix are looked up: the others of the daemon's environment are not for whoever defines channels.
+#: Only variables of this prefix are looked up: whoever defines channels must not read the rest of the environment.
 ENVIRONMENT_PREFIX = "INTEGRATEDB_SECRET_"
 
 _SCHEMES = {"WEBHOOK": ("http", "https"), "REDIS": ("redis", "rediss")}
