@@ -1,8 +1,8 @@
 """What the URL, the secret and the names of a channel may be.
 
-The database checks them when a specification is submitted. The daemon checks them again before it uses them, because only
-the daemon knows the values of environment variables. The companion has this very file too, so this file imports nothing of
-either package. No message repeats a value: a value may be a secret.
+The database checks them when a specification is submitted. The daemon checks them again before it uses them, because
+only the daemon knows the values of environment variables. The companion has this very file too, so this file imports
+nothing of either package. No message repeats a value: a value may be a secret.
 """
 
 from __future__ import annotations

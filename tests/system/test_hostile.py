@@ -172,3 +172,146 @@ def test_no_password_reaches_the_log_from_a_dsn_that_cannot_be_read() -> None:
         assert result.returncode == 2
         assert PASSWORD not in result.stderr
         assert "dsn" in result.stderr
+
+
+# Rows
+
+#: Texts of json that jsonb, or a parser of JSON, cannot take.
+JSON_TEXTS = [
+    r'"\u0000"',
+    r'{"\u0000": "\u0000"}',
+    r'"\ud800"',
+    r'"\udc00\ud800"',
+    "1e1000000",
+    "-1e1000000",
+    "1e-1000000",
+    "9" * 20_000,
+    "0." + "1" * 30_000,
+    "[" * 900 + "]" * 900,
+    '{"a":' * 900 + "1" + "}" * 900,
+    '{"a": 1, "a": 2}',
+    "  [1 ,\n2 ]  ",
+    json.dumps("x" * 300_000),
+    json.dumps({"type": "integratedb.events.lost", "data": {"count": 10**30}}),
+]
+
+
+def notify_of_docs(shop: Shop, receiver: Receiver, *channels: dict[str, Any]) -> None:
+    match = [{"path": "public.orders", "fields": ["*"], "channels": ["good"]}]
+    match += [{"path": "public.docs", "fields": ["*"], "channels": [channel["name"]]} for channel in channels]
+    shop.notify(*channels, good(receiver), match=match)
+
+
+def test_json_of_any_text_in_a_queue_beyond_its_limits(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run("CREATE TABLE docs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body json)")
+    notify_of_docs(shop, receiver, {"name": "late", "type": "SOCKET", "max_queue_bytes": 20_000})
+    daemon = shop.daemon()
+    for _ in range(2):
+        for text in JSON_TEXTS:
+            shop.owner.run("INSERT INTO docs (body) VALUES (%s)", text)
+    lost = f"channel {shop.stakeholder}.late lost"
+    eventually(lambda: int(shop.status().get(lost, 0)) >= 10 or daemon.process.poll() is not None, timeout_s=30)
+    assert_lives(shop, daemon, receiver, 1)
+    before = int(shop.status()[lost])
+    for text in JSON_TEXTS:
+        shop.owner.run("INSERT INTO docs (body) VALUES (%s)", text)
+    eventually(lambda: int(shop.status().get(lost, 0)) > before or daemon.process.poll() is not None, timeout_s=30)
+    time.sleep(4)  # it looks every three seconds
+    rows = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, 'late', NULL)", shop.stakeholder)
+    told = [row["event"] for row in rows if isinstance(row["event"], dict)]
+    assert told[0]["type"] == "integratedb.events.lost"
+    assert told[0]["data"]["count"] == int(shop.status()[lost])
+    assert told[0]["source"] == f"/integratedb/{shop.database}"
+    assert daemon.metric("integratedb_events_lost_total") == int(shop.status()[lost])
+    assert_lives(shop, daemon, receiver, 2)
+
+
+def test_what_waits_can_be_looked_at_whatever_it_is(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run("CREATE TABLE docs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body json)")
+    notify_of_docs(shop, receiver, {"name": "late", "type": "SOCKET"})
+    daemon = shop.daemon()
+    for text in JSON_TEXTS:
+        shop.owner.run("INSERT INTO docs (body) VALUES (%s)", text)
+    eventually(lambda: shop.queued("late") == len(JSON_TEXTS))
+    rows = shop.admin.rows("SELECT event::text FROM integratedb_deliveries(%s, 'late', NULL)", shop.stakeholder)
+    assert len(rows) == len(JSON_TEXTS)
+    as_they_are_sent = 0
+    for text, (shown,) in zip(JSON_TEXTS, rows, strict=True):
+        event = json.loads(shown, parse_int=str)
+        if isinstance(event, str):  # what jsonb cannot hold
+            assert text[:1000] in event
+            as_they_are_sent += 1
+        else:
+            assert event["data"]["record"]["body"] == json.loads(text, parse_int=str)
+    assert as_they_are_sent == 8
+    assert_lives(shop, daemon, receiver, 1)
+
+
+def make_deep_types(shop: Shop) -> None:
+    """Domains, arrays and composites in each other, and a composite that doubles with each level."""
+    shop.owner.run(
+        """
+        DO $$
+        BEGIN
+          CREATE DOMAIN d0 AS int;
+          CREATE DOMAIN a0 AS int[];
+          CREATE TYPE c0 AS (a int);
+          CREATE TYPE w0 AS (a int, b int);
+          FOR n IN 1..1500 LOOP
+            EXECUTE format('CREATE DOMAIN d%s AS d%s', n, n - 1);
+          END LOOP;
+          FOR n IN 1..300 LOOP
+            EXECUTE format('CREATE DOMAIN a%s AS a%s[]', n, n - 1);
+            EXECUTE format('CREATE TYPE c%s AS (a c%s)', n, n - 1);
+          END LOOP;
+          FOR n IN 1..18 LOOP
+            EXECUTE format('CREATE TYPE w%s AS (a w%s, b w%s)', n, n - 1, n - 1);
+          END LOOP;
+        END $$"""
+    )
+
+
+def test_types_of_any_depth(shop: Shop, receiver: Receiver) -> None:
+    make_deep_types(shop)
+    shop.owner.run("CREATE TABLE docs (id d1500 PRIMARY KEY, a a300, c c300, w w18, cs c300[], n c1, m a1)")
+    notify_of_docs(shop, receiver, {"name": "late", "type": "WEBHOOK", "url": receiver.url("/late"), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.owner.run("INSERT INTO docs VALUES (7, '{}', NULL, '(,)', '{}', '(\"(1)\")', '{\"{1,2}\"}')")
+    eventually(lambda: receiver.delivered("/late") or daemon.process.poll() is not None, timeout_s=30)
+    assert_lives(shop, daemon, receiver, 1)
+    [event] = receiver.delivered("/late")
+    assert event["data"]["record"]["id"] == 7
+    assert event["data"]["record"]["n"] == {"a": {"a": 1}}
+    assert event["data"]["record"]["m"] == [[1, 2]]
+    body = shop.admin.value("SELECT max(octet_length(body::text)) FROM integratedb.control")
+    assert body < 1_000_000
+    daemon.kill()  # what is in force is read in another way at the start
+    assert_lives(shop, shop.daemon(), receiver, 2)
+
+
+def test_rows_of_any_size(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run("CREATE TABLE docs (id int PRIMARY KEY, a text, b text, c text)")
+    shop.owner.run("ALTER TABLE docs REPLICA IDENTITY FULL")
+    receiver.behave = lambda path: 503 if path == "/bad" else 204
+    notify_of_docs(
+        shop,
+        receiver,
+        {"name": "late", "type": "WEBHOOK", "url": receiver.url("/late"), "secret": SECRET},
+        {"name": "bad", "type": "WEBHOOK", "url": receiver.url("/bad"), "secret": SECRET},
+    )
+    daemon = shop.daemon()
+    before_mb = daemon.resident_mb()
+    # Each of its characters takes six in JSON.
+    shop.owner.run(r"INSERT INTO docs VALUES (1, repeat(E'\001', 60000000), 'b', repeat('c', 8000000))")
+    shop.owner.run(r"UPDATE docs SET b = 'B'")
+    shop.owner.run(r"UPDATE docs SET a = 'A'")
+    shop.owner.run(r"DELETE FROM docs")
+    eventually(lambda: len(receiver.delivered("/late")) == 4 or daemon.process.poll() is not None)
+    assert_lives(shop, daemon, receiver, 1)
+    inserted, first, second, deleted = (event["data"] for event in receiver.delivered("/late"))
+    assert set(inserted["record"]) == {"id", "b", "c"}
+    assert inserted["unavailable"] == ["a"]
+    assert (first["record"]["b"], first["unavailable"], first["old"]["b"]) == ("B", ["a"], "b")
+    assert (second["record"]["a"], "a" in second["old"], "a" in second["changed"]) == ("A", False, True)
+    assert deleted["old"]["b"] == "B"
+    assert daemon.resident_mb("VmHWM") < before_mb + 500

@@ -220,7 +220,9 @@ def test_denied_addresses_are_recognised_behind_a_name(shop: Shop, receiver: Rec
     assert receiver.requests == []
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "0", "[::]", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "0x0.0", "[::]", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"]
+)
 def test_loopback_is_denied_however_it_is_written(shop: Shop, receiver: Receiver, host: str) -> None:
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": f"http://{host}:{receiver.port}/hook", "secret": SECRET})
     shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")

@@ -59,6 +59,8 @@ def describe(problem: BaseException, place: str) -> str:
     for cause in _causes(problem):
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
             return f"{place}: no connection ({errno.errorcode[cause.errno]})"
+    if isinstance(problem, ValueError):
+        return f"{place}: the URL cannot be called"
     if isinstance(problem, OSError | EOFError):
         return f"{place}: the connection was closed"
     return f"{place}: the answer cannot be read ({type(problem).__name__})"

@@ -16,15 +16,21 @@ class ProtocolError(Exception):
     """The stream holds something that protocol version 1 does not allow."""
 
 
-class Unchanged(Enum):
-    """Stands for a TOASTed value that the change did not touch, which the stream therefore does not carry."""
+class Absent(Enum):
+    """Stands for a value that is not there.
+
+    UNCHANGED: a TOASTed value that the change did not touch, which the stream therefore does not carry. OMITTED: a value that
+    is too long, see shortened().
+    """
 
     UNCHANGED = "unchanged"
+    OMITTED = "omitted"
 
 
-UNCHANGED: Final = Unchanged.UNCHANGED
+UNCHANGED: Final = Absent.UNCHANGED
+OMITTED: Final = Absent.OMITTED
 
-Value = bytes | None | Unchanged
+Value = bytes | None | Absent
 Row = list[Value]
 
 #: Seconds between the Unix epoch and 2000-01-01, where Postgres starts to count.
@@ -166,6 +172,21 @@ def decode(data: bytes) -> Message:
     except (error, IndexError, UnicodeDecodeError, ValueError) as problem:
         raise ProtocolError(f"message {data[:1]!r} is malformed: {problem}") from None
     raise ProtocolError(f"unknown message {data[:1]!r}")
+
+
+def shortened(row: Row, limit: int) -> Row:
+    """The row with its longest values left out until the others are no longer than the limit together."""
+    by_length = sorted(
+        ((len(value), index) for index, value in enumerate(row) if isinstance(value, bytes)), reverse=True
+    )
+    total = sum(length for length, _ in by_length)
+    short = list(row)
+    for length, index in by_length:
+        if total <= limit:
+            break
+        short[index] = OMITTED
+        total -= length
+    return short
 
 
 def _row(data: bytes, at: int) -> tuple[Row, int]:

