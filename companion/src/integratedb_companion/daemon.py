@@ -231,7 +231,9 @@ class Daemon:
             raise ConfigurationError(" ".join(str(problem).split())) from None
 
     async def _listen(self) -> Server:
-        listener = Listener(Logins(self._settings.dsn), self._find_socket, self._unready, self._metrics)
+        listener = Listener(
+            Logins(self._settings.dsn, self._has_socket), self._find_socket, self._unready, self._metrics
+        )
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -306,6 +308,13 @@ class Daemon:
             "last_id": event.id,
         }
         return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
+
+    def _has_socket(self, stakeholder: str) -> bool:
+        """Whether a stakeholder has a SOCKET channel, paused or not."""
+        return any(
+            running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder
+            for running in self._channels
+        )
 
     def _find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
         return self._channels.find_socket(stakeholder, name)
