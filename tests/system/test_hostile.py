@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.system.conftest import slot_is_dropped
 from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
 from tests.system.hostile import HTTP_ANSWERS, MARK, REDIS_ANSWERS, raw_server, send
 
@@ -315,3 +316,177 @@ def test_rows_of_any_size(shop: Shop, receiver: Receiver) -> None:
     assert (second["record"]["a"], "a" in second["old"], "a" in second["changed"]) == ("A", False, True)
     assert deleted["old"]["b"] == "B"
     assert daemon.resident_mb("VmHWM") < before_mb + 500
+
+
+# Sessions and databases that are set otherwise
+
+HOSTILE_SETTINGS = {
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "postgres_verbose",
+    "TimeZone": "Asia/Kathmandu",
+    "extra_float_digits": "-15",
+    "bytea_output": "escape",
+    "quote_all_identifiers": "on",
+    "xmlbinary": "hex",
+    "search_path": "evil, public, pg_catalog",
+    "standard_conforming_strings": "off",
+    "backslash_quote": "off",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "default_transaction_read_only": "on",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "1ms",
+    "lock_timeout": "1ms",
+    "idle_session_timeout": "500ms",
+    "idle_in_transaction_session_timeout": "1ms",
+    "client_encoding": "LATIN1",
+    "synchronous_commit": "off",
+}
+
+#: What a function of another schema, or of another type, could take over; each makes itself known.
+EVIL = """
+CREATE SCHEMA evil;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+CREATE FUNCTION evil.raise() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'captured'; END $$;
+CREATE FUNCTION evil.current_database() RETURNS text LANGUAGE sql AS $$ SELECT evil.raise()::text $$;
+CREATE FUNCTION evil.pg_current_wal_lsn() RETURNS text LANGUAGE sql AS $$ SELECT evil.raise()::text $$;
+CREATE FUNCTION evil.getdatabaseencoding() RETURNS text LANGUAGE sql AS $$ SELECT evil.raise()::text $$;
+CREATE DOMAIN evil.pg_lsn AS text CHECK (evil.raise() = 0);
+CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.raise() = 0);
+CREATE DOMAIN evil.int8 AS pg_catalog.int8 CHECK (evil.raise() = 0);
+CREATE FUNCTION evil.fails(name, text) RETURNS bool LANGUAGE sql AS $$ SELECT evil.raise() = 0 $$;
+CREATE OPERATOR evil.= (FUNCTION = evil.fails, LEFTARG = name, RIGHTARG = text);
+CREATE FUNCTION integratedb.daemon_slot(varchar) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_reserve(text, text) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_report(int, text, text, int, float8) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_report(smallint, varchar, varchar, smallint, float8) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.delivery_load(int, pg_catalog.pg_lsn, int, int) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.delivery_load(smallint, pg_catalog.pg_lsn, smallint, smallint) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.delivery_settle(smallint, pg_catalog.pg_lsn[], bigint[]) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.delivery_dead(smallint, pg_catalog.pg_lsn[], bigint[], varchar) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_enforce_limits(smallint, pg_catalog.pg_lsn, smallint, smallint) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_enforce_limits(smallint, pg_catalog.pg_lsn, smallint, int) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+CREATE FUNCTION integratedb.daemon_pause(smallint, varchar) RETURNS int
+  LANGUAGE sql AS $$ SELECT evil.raise() $$;
+"""
+
+
+def test_settings_of_the_database_and_objects_of_others_change_nothing(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run(
+        """CREATE TABLE docs (id int PRIMARY KEY, at timestamptz, day date, took interval, size float8, body bytea,
+                              price money, relation regclass, "select" regtype)"""
+    )
+    receiver.behave = lambda path: {"/bad": 500, "/gone": 410}.get(path, 204)
+    hooks = [
+        {"name": name, "type": "WEBHOOK", "url": receiver.url(f"/{name}"), "secret": SECRET, "max_attempts": 1}
+        for name in ("late", "bad", "gone")
+    ]
+    notify_of_docs(shop, receiver, *hooks)
+    insert = """INSERT INTO docs VALUES (%s, '2024-02-29 04:05:06.789+00', '2024-02-29',
+                                         '1 day 02:03', 0.1, '\\xff00', 12.5,
+                                         'public.docs', '"char"')"""
+    shop.owner.run("INSERT INTO docs SELECT n FROM generate_series(1001, 1010) AS n")  # before there is a slot
+    shop.admin.run(EVIL)
+    for schema in ("integratedb", "evil"):
+        shop.admin.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO companion")
+    for name, value in HOSTILE_SETTINGS.items():
+        shop.admin.run(f"ALTER DATABASE {shop.database} SET {name} = {value if name == 'search_path' else repr(value)}")
+    daemon = shop.daemon()
+    shop.owner.run(insert, 1)
+    eventually(lambda: receiver.delivered("/late") or daemon.process.poll() is not None)
+    record = receiver.delivered("/late")[0]["data"]["record"]
+    assert record == {
+        "id": 1,
+        "at": "2024-02-29T04:05:06.789+00:00",
+        "day": "2024-02-29",
+        "took": "P1DT2H3M",
+        "size": 0.1,
+        "body": "\\xff00",
+        "price": "$12.50",
+        "relation": "public.docs",
+        "select": '"char"',
+    }
+    eventually(lambda: shop.status().get(f"channel {shop.stakeholder}.bad dead") == "1")
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.gone"].startswith("paused: "))
+    assert_lives(shop, daemon, receiver, 1)
+    daemon.kill()
+    daemon = shop.daemon()
+    assert_lives(shop, daemon, receiver, 2)
+    time.sleep(4)
+    assert "captured" not in daemon.log_file.read_text()
+    assert not [line for line in daemon.logs() if line["level"] in ("error", "critical") and "fault" in line]
+
+
+def test_who_holds_the_lock_of_the_extension_holds_up_no_channel(shop: Shop, receiver: Receiver) -> None:
+    receiver.behave = lambda path: 410 if path == "/gone" else 204
+    gone = {"name": "gone", "type": "WEBHOOK", "url": receiver.url("/gone"), "secret": SECRET}
+    shop.notify(gone, {"name": "late", "type": "SOCKET"}, good(receiver))
+    daemon = shop.daemon()
+    with shop.cluster.session(shop.database) as holder, holder.transaction():
+        holder.run("SELECT integratedb.take_lock()")
+        shop.insert(1, 1)
+        eventually(lambda: any(request.path == "/gone" for request in receiver.requests))
+        assert_lives(shop, daemon, receiver, 2)
+        eventually(lambda: shop.queued("late") == 2, timeout_s=10)
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.gone"].startswith("paused: "))
+
+
+@pytest.mark.parametrize(("encoding", "byte"), [("WIN1252", r"\201"), ("SQL_ASCII", r"\377"), ("LATIN1", r"\351")])
+def test_text_that_is_no_utf_8(shop: Shop, receiver: Receiver, encoding: str, byte: str) -> None:
+    name = f"{shop.database}_encoded"
+    with shop.cluster.session("postgres") as superuser:
+        superuser.run(f"CREATE DATABASE {name} OWNER shop_owner TEMPLATE template0 ENCODING {encoding} LOCALE 'C'")
+    other = None
+    try:
+        with shop.cluster.session(name) as admin, shop.cluster.session(name, "shop_owner") as owner:
+            for session in (admin, owner):
+                session.run("SET client_encoding = 'SQL_ASCII'")
+            admin.run("CREATE EXTENSION integratedb CASCADE")
+            owner.run("CREATE TABLE orders (id bigint PRIMARY KEY, status text)")
+            owner.run("CREATE TABLE docs (id bigint PRIMARY KEY, a text, b json, c text[])")
+            admin.run("SELECT FROM integratedb_create_stakeholder('encoded')")
+            other = Shop(shop.cluster, name, "encoded", "", f"{shop.slot}_encoded", owner, admin, shop.directory)
+            late = {"name": "late", "type": "WEBHOOK", "url": receiver.url("/late"), "secret": SECRET}
+            bad = {"name": "bad", "type": "WEBHOOK", "url": receiver.url("/bad"), "secret": SECRET, "max_attempts": 1}
+            receiver.behave = lambda path: 500 if path == "/bad" else 204
+            notify_of_docs(other, receiver, late, bad)
+            daemon = other.daemon()
+            shop.daemons.append(daemon)
+            owner.run(
+                f"INSERT INTO docs VALUES (1, E'a{byte}', E'[\"b{byte}\"]', ARRAY[E'c{byte}', 'd'])",
+            )
+            eventually(lambda: receiver.delivered("/late") or daemon.process.poll() is not None, timeout_s=20)
+            char = {"LATIN1": "é"}.get(encoding, "?")
+            assert receiver.delivered("/late")[0]["data"]["record"] == {
+                "id": 1,
+                "a": f"a{char}",
+                "b": [f"b{char}"],
+                "c": [f"c{char}", "d"],
+            }
+            dead = "SELECT count(*) FROM integratedb.delivery WHERE dead_at IS NOT NULL"
+            eventually(lambda: admin.rows(dead) == [(1,)], timeout_s=20)
+            owner.run("INSERT INTO orders VALUES (1, 'new')")
+            eventually(lambda: order_ids(receiver.delivered("/good")) == [1])
+            daemon.kill()
+            daemon = other.daemon()
+            shop.daemons.append(daemon)
+            owner.run("INSERT INTO orders VALUES (2, 'new')")
+            eventually(lambda: order_ids(receiver.delivered("/good"))[-1:] == [2])
+            daemon.kill()
+    finally:
+        with shop.cluster.session("postgres") as superuser:
+            eventually(lambda: slot_is_dropped(superuser, f"{shop.slot}_encoded"))
+            superuser.run(f"DROP DATABASE {name} WITH (FORCE)")
+            superuser.run("DROP OWNED BY encoded")
+            superuser.run("DROP ROLE encoded")

@@ -20,6 +20,7 @@ from .channels import NOTHING, Channels, Earlier
 from .config import ConfigurationError, Settings
 from .confirmation import Confirmation
 from .database import Database
+from .encodings import UTF8
 from .events import EVENTS_LOST, Event, Transaction
 from .listener import Listener
 from .login import Logins
@@ -71,6 +72,7 @@ class Daemon:
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
         self._source = ""
+        self._encoding = UTF8
         self._system: System | None = None
         self._lag_bytes = 0
         self._background: set[asyncio.Task[Any]] = set()
@@ -119,7 +121,7 @@ class Daemon:
         busy = 0
         while True:
             try:
-                connection = await ReplicationConnection.open(self._settings.dsn)
+                connection = await ReplicationConnection.open(self._settings.dsn, self._encoding.name)
                 try:
                     await self._same_server(connection)
                     self._reader.restart()
@@ -246,7 +248,8 @@ class Daemon:
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
         self._router = Router(source)
-        self._reader = StreamReader(self._router, self._progress, source, self._metrics)
+        self._encoding = await self._database.encoding()
+        self._reader = StreamReader(self._router, self._progress, source, self._metrics, self._encoding)
         self._confirmation.begin(self._progress)
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)

@@ -17,6 +17,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from . import arrays
+from .encodings import UTF8, Encoding
 from .events import Event
 from .logs import fault
 from .outside_text import plain
@@ -132,6 +133,19 @@ class Database:
         """The name of the database."""
         [row] = await self._rows("SELECT pg_catalog.current_database()", {})
         return str(row[0])
+
+    async def encoding(self) -> Encoding:
+        """The encoding that texts of the stream come in."""
+        [row] = await self._rows("SELECT pg_catalog.getdatabaseencoding()", {})
+        name = str(row[0])
+        if name == "UTF8":
+            return UTF8
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
+                # SQL_ASCII holds any bytes; those that are UTF-8 are most likely meant so.
+                return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
+        except psycopg.NotSupportedError:  # Python does not know the encoding, so the server converts
+            return UTF8
 
     async def slot(self, name: str) -> Slot:
         """Look at the slot."""

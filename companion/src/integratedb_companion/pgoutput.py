@@ -268,7 +268,8 @@ def _truncate(data: bytes) -> Truncate:
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
     end = data.index(0, at)
-    return data[at:end].decode(), end + 1
+    # In a database of another encoding the bytes are kept as they are: encodings.py makes sense of them.
+    return data[at:end].decode(errors="surrogateescape"), end + 1
 
 
 def _relation(data: bytes) -> Relation:

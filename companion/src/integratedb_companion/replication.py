@@ -73,14 +73,14 @@ class System:
     timeline: int
 
 
-def conninfo(dsn: str) -> str:
+def conninfo(dsn: str, encoding: str = "UTF8") -> str:
     """Complete a connection string with the settings that every connection pins."""
     options = " ".join(f"-c {name}={value}" for name, value in PINNED_SETTINGS.items())
     given = psycopg.conninfo.conninfo_to_dict(dsn).get("options")
     return make_conninfo(
         dsn,
         options=f"{given} {options}" if given else options,
-        client_encoding="UTF8",
+        client_encoding=encoding,
         application_name="integratedb daemon",
         keepalives_idle=30,
         tcp_user_timeout=60_000,
@@ -95,9 +95,11 @@ class ReplicationConnection:
         self._pgconn = connection.pgconn
 
     @classmethod
-    async def open(cls, dsn: str) -> ReplicationConnection:
-        """Connect."""
-        connection = await psycopg.AsyncConnection.connect(conninfo(dsn), autocommit=True, replication="database")
+    async def open(cls, dsn: str, encoding: str = "UTF8") -> ReplicationConnection:
+        """Connect; texts of the stream come in this encoding."""
+        connection = await psycopg.AsyncConnection.connect(
+            conninfo(dsn, encoding), autocommit=True, replication="database"
+        )
         return cls(connection)
 
     async def close(self) -> None:

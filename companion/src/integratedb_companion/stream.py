@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .encodings import UTF8, Encoding
 from .events import SCHEMA_CHANGED, Transaction
 from .metrics import Metrics
 from .pgoutput import (
@@ -59,10 +60,13 @@ class ControlCommit:
 class StreamReader:
     """Turns messages of the stream into events on channels."""
 
-    def __init__(self, router: Router, progress: Progress, source: str, metrics: Metrics) -> None:
+    def __init__(
+        self, router: Router, progress: Progress, source: str, metrics: Metrics, encoding: Encoding = UTF8
+    ) -> None:
         self._router = router
         self._progress = progress
         self._source = source
+        self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
         self._partial: tuple[int, int] = (0, 0)
@@ -101,6 +105,8 @@ class StreamReader:
         self._in_part = len(payload) > ROW_BYTES
         if self._in_part:
             message = _shortened(message)
+        if self._encoding.codec is not None:
+            message = self._encoding.recode(message)
         return self._handlers[type(message)](message)
 
     def _partial_position(self) -> int:
