@@ -12,7 +12,8 @@ AS $$
     UNION
     SELECT part.type_oid
       FROM reached AS r
-      JOIN pg_type AS t ON t.oid = r.type_oid
+     -- OFFSET 0, so that each step looks into an index: a plan that reads all of pg_type reads it once a step.
+     CROSS JOIN LATERAL (SELECT p.* FROM pg_type AS p WHERE p.oid = r.type_oid OFFSET 0) AS t
      CROSS JOIN LATERAL (
        SELECT t.typbasetype AS type_oid WHERE t.typtype = 'd'
        UNION ALL

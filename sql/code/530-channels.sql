@@ -124,10 +124,28 @@ Returns how many events.
 Errors: 42704 no such channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
+CREATE OR REPLACE FUNCTION integratedb.event_as_jsonb(event text)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN event::jsonb;
+EXCEPTION
+  -- Text that json takes and jsonb does not: "\u0000", 1e1000000, nested too deep, too long.
+  WHEN data_exception OR program_limit_exceeded OR out_of_memory THEN
+    RETURN to_jsonb(left(event, 1000000));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.event_as_jsonb(text) IS 'An event to look at: what jsonb cannot hold is a JSON string of its first million characters, as they are sent. Never fails.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_deliveries(stakeholder text, channel text, max_results integer DEFAULT 100)
 RETURNS TABLE (id text, state text, committed_at timestamptz, spilled_at timestamptz, dead_at timestamptz, error text, event jsonb)
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+STABLE PARALLEL UNSAFE
 SECURITY DEFINER -- reads tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
@@ -137,7 +155,7 @@ BEGIN
   RETURN QUERY
     SELECT integratedb.event_id(d.commit_lsn, d.position),
            CASE WHEN d.dead_at IS NULL THEN 'queued' ELSE 'dead' END,
-           d.committed_at, d.spilled_at, d.dead_at, d.error, d.event::jsonb
+           d.committed_at, d.spilled_at, d.dead_at, d.error, integratedb.event_as_jsonb(d.event)
       FROM integratedb.delivery AS d
      WHERE d.channel_id = target.id
      ORDER BY d.commit_lsn, d.position
@@ -148,7 +166,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_deliveries(text, text, integer) IS
 'The events that a channel has not taken and that are therefore kept in the database, oldest first.
 stakeholder, channel: their names. max_results: at most so many; null: all.
-Returns id, state (queued, or dead: given up after max_attempts), committed_at, spilled_at, dead_at, error, event.
+Returns id, state (queued, or dead: given up after max_attempts), committed_at, spilled_at, dead_at, error, event (as jsonb; a JSON string of its text where jsonb cannot hold it).
 Errors: 42704 no such channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 

@@ -363,32 +363,29 @@ BEGIN
      WHERE d.channel_id = daemon_enforce_limits.channel_id
        AND (d.commit_lsn, d.position) = (r.commit_lsn, r.position)
        AND (r.bytes_before < limits.excess_bytes OR r.committed_at < limits.oldest)
-    RETURNING d.commit_lsn, d.position, d.event, d.committed_at
-  ), told AS (
-    SELECT g.*, g.event::jsonb ->> 'type' = 'integratedb.events.lost' AS is_loss FROM gone AS g
+    -- Not the text: what users wrote may be JSON that jsonb does not take.
+    RETURNING d.commit_lsn, d.position, octet_length(d.event) AS bytes, d.lost
   )
-  SELECT coalesce(sum(CASE WHEN t.is_loss THEN coalesce((t.event::jsonb #>> '{data,count}')::bigint, 0) ELSE 1 END), 0) AS number,
-         count(*) FILTER (WHERE NOT t.is_loss) AS fresh,
-         coalesce(sum(octet_length(t.event)), 0)::bigint AS bytes,
-         min(integratedb.event_id(t.commit_lsn, t.position)) AS first_id,
-         max(integratedb.event_id(t.commit_lsn, t.position)) AS last_id,
-         (array_agg(t.commit_lsn ORDER BY t.commit_lsn DESC, t.position DESC))[1] AS last_lsn,
-         (array_agg(t.position ORDER BY t.commit_lsn DESC, t.position DESC))[1] AS last_position,
-         max(t.committed_at) AS last_time,
-         min(t.event::jsonb ->> 'source') AS source
+  SELECT coalesce(sum(coalesce(g.lost, 1)), 0)::bigint AS number,
+         count(*) FILTER (WHERE g.lost IS NULL) AS fresh,
+         coalesce(sum(g.bytes), 0)::bigint AS bytes,
+         min(integratedb.event_id(g.commit_lsn, g.position)) AS first_id,
+         max(integratedb.event_id(g.commit_lsn, g.position)) AS last_id,
+         (array_agg(g.commit_lsn ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_lsn,
+         (array_agg(g.position ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_position
     INTO dropped
-    FROM told AS t;
+    FROM gone AS g;
 
   IF dropped.last_id IS NOT NULL THEN
     -- One event tells it, where the last of them stood; later ones take it up.
     loss := jsonb_build_object(
-      'specversion', '1.0', 'id', dropped.last_id, 'source', dropped.source, 'type', 'integratedb.events.lost', 'subject', limits.name,
+      'specversion', '1.0', 'id', dropped.last_id, 'source', '/integratedb/' || current_database(), 'type', 'integratedb.events.lost', 'subject', limits.name,
       'time', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'datacontenttype', 'application/json',
       'data', jsonb_build_object('reason', 'queue_limit', 'channel', limits.name, 'count', dropped.number,
                                  'first_id', dropped.first_id, 'last_id', dropped.last_id));
 
-    INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)
-    VALUES (daemon_enforce_limits.channel_id, dropped.last_lsn, dropped.last_position, '', loss, now());
+    INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at, lost)
+    VALUES (daemon_enforce_limits.channel_id, dropped.last_lsn, dropped.last_position, '', loss, now(), dropped.number);
 
     INSERT INTO integratedb.channel_health AS h (channel_id, state, lost)
     VALUES (daemon_enforce_limits.channel_id, 'failing', dropped.fresh)

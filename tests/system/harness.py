@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,11 +99,17 @@ class Daemon:
     """A daemon process."""
 
     def __init__(
-        self, dsn: str, slot: str, log: Path, *options: str, environment: Mapping[str, str] | None = None
+        self,
+        dsn: str,
+        slot: str,
+        log: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.log_file = log
-        command = [sys.executable, "-m", "integratedb_companion.cli", "daemon"]
+        command = [*wrapper, sys.executable, "-m", "integratedb_companion.cli", "daemon"]
         command += ["--dsn", dsn, "--slot", slot, "--listen", f"127.0.0.1:{self.port}", *options]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -306,10 +312,18 @@ class Shop:
         spec = {"match": match, "channels": list(channels)}
         self.admin.run("SELECT integratedb_notify(%s, %s)", self.stakeholder, Jsonb(spec))
 
-    def daemon(self, *options: str, wait: bool = True, environment: Mapping[str, str] | None = None) -> Daemon:
-        """Start a daemon."""
+    def daemon(
+        self,
+        *options: str,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
+    ) -> Daemon:
+        """Start a daemon; a wrapper is a command that runs another."""
         log = self.directory / f"daemon{len(self.daemons)}.log"
-        daemon = Daemon(self.cluster.dsn(self.database), self.slot, log, *options, environment=environment)
+        daemon = Daemon(
+            self.cluster.dsn(self.database), self.slot, log, *options, environment=environment, wrapper=wrapper
+        )
         self.daemons.append(daemon)
         return daemon.ready() if wait else daemon
 

@@ -61,14 +61,24 @@ def test_an_encrypted_redis_is_known_by_its_certificate(shop: Shop, tmp_path: Pa
         server.kill()
 
 
-@pytest.mark.parametrize(
-    "url", ["redis://169.254.169.254/0", "redis://[::ffff:169.254.169.254]/0", "redis:///0?host=169.254.169.254"]
-)
+@pytest.mark.parametrize("url", ["redis://169.254.169.254/0", "redis://[::ffff:169.254.169.254]/0"])
 def test_link_local_addresses_are_never_called(shop: Shop, url: str) -> None:
-    shop.notify({"name": "bus", "type": "REDIS", "url": "env:BUS", "stream": "orders"})
-    shop.daemon(environment={"BUS": url})
+    shop.notify({"name": "bus", "type": "REDIS", "url": "env:INTEGRATEDB_SECRET_BUS", "stream": "orders"})
+    shop.daemon(environment={"INTEGRATEDB_SECRET_BUS": url})
     shop.insert(1, 1)
     eventually(lambda: "is not called" in last_error(shop))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "0", "[::]", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
+def test_loopback_is_denied_however_it_is_written(
+    shop: Shop, redis_server: RedisServer, redis_client: Any, host: str
+) -> None:
+    url = redis_server.url.replace("127.0.0.1", host)
+    shop.notify({"name": "bus", "type": "REDIS", "url": url, "stream": "orders"})
+    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")
+    shop.insert(1, 1)
+    eventually(lambda: "is not called" in last_error(shop))
+    assert events(redis_client) == []
 
 
 def test_denied_addresses_are_recognised_behind_a_name(

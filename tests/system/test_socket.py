@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -161,6 +162,85 @@ def test_guessing_passwords_is_slowed_down(shop: Shop) -> None:
     assert shop.password not in daemon.log_file.read_text()
 
 
+def guess(daemon: Daemon, user: str, password: str, channel: str = "SOCKET") -> tuple[int, bytes, float]:
+    """Give status, body and duration of an attempt."""
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    started_s = time.monotonic()
+    with pytest.raises(InvalidStatus) as refused:
+        connect(
+            f"ws://127.0.0.1:{daemon.port}/v1/notifications/{channel}",
+            additional_headers={"Authorization": f"Basic {credentials}"},
+            open_timeout=10,
+        ).close()
+    return refused.value.response.status_code, bytes(refused.value.response.body or b""), time.monotonic() - started_s
+
+
+def test_guesses_at_the_same_time_are_counted_before_they_are_tried(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    with ThreadPoolExecutor(40) as pool:
+        statuses = [status for status, _, _ in pool.map(lambda n: guess(daemon, shop.stakeholder, f"{n}"), range(40))]
+    assert statuses.count(401) == 5
+    assert statuses.count(429) == 35
+
+
+def test_the_answer_does_not_tell_whether_a_role_exists(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    shop.admin.run("CREATE ROLE somebody LOGIN PASSWORD 'known'")
+    shop.admin.run("CREATE ROLE nobody_logs_in NOLOGIN PASSWORD 'known'")
+    try:
+        daemon = shop.daemon()
+        answers = {
+            user: guess(daemon, user, password)
+            for user, password in {
+                shop.stakeholder: "wrong",
+                "somebody": "known",  # right, but no stakeholder: nobody finds that out here
+                "nobody_logs_in": "known",
+                "not_there": "known",
+                "postgres": "",
+                "x" * 200: "known",
+            }.items()
+        }
+    finally:
+        shop.admin.run("DROP ROLE somebody")
+        shop.admin.run("DROP ROLE nobody_logs_in")
+    assert len({(status, body) for status, body, _ in answers.values()}) == 1, answers
+    times = [duration_s for _, _, duration_s in answers.values()]
+    assert max(times) - min(times) < 0.2, answers
+
+
+def test_idle_handshakes_do_not_starve_live(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    with ExitStack() as stack:
+        for _ in range(3):
+            for _ in range(600):
+                stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
+            assert daemon.get("/live")[0] == 200
+            assert daemon.get("/ready")[0] == 200
+            with listen(shop, daemon):
+                pass
+
+
+def test_one_stakeholders_clients_leave_room_for_the_others(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET", "mode": "broadcast"})
+    # As many files as the process may open at most.
+    command = ["prlimit", "--nofile=700:700"]
+    daemon = shop.daemon(wrapper=command)
+    with ExitStack() as stack:
+        refusals = []
+        for _ in range(60):
+            try:
+                stack.enter_context(listen(shop, daemon))
+            except InvalidStatus as refusal:
+                refusals.append(refusal.response.status_code)
+        assert refusals == [503] * 10
+        assert daemon.get("/live")[0] == 200
+    eventually(lambda: daemon.metric("integratedb_websocket_connections") == 0)
+    with listen(shop, daemon):
+        pass
+
+
 def test_a_login_that_needs_no_password_proves_nothing(shop: Shop) -> None:
     shop.notify({"type": "SOCKET"})
     log = shop.directory / "trusting.log"
@@ -170,7 +250,9 @@ def test_a_login_that_needs_no_password_proves_nothing(shop: Shop) -> None:
     daemon.ready()
     with pytest.raises(InvalidStatus) as refused, listen(shop, daemon, password="anything"):
         pass
-    assert refused.value.response.status_code == 403
+    # The client is not told: only an existing role gets so far.
+    assert refused.value.response.status_code == 401
+    eventually(lambda: any("without a password" in line["message"] for line in daemon.logs()))
 
 
 def test_broadcast_reaches_everybody_and_keeps_nothing(shop: Shop) -> None:

@@ -149,7 +149,8 @@ def test_410_pauses_the_channel_until_it_is_resumed(shop: Shop, receiver: Receiv
     shop.notify(webhook(receiver))
     shop.daemon()
     shop.insert(1, 2)
-    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook"].startswith("paused: HTTP 410"))
+    eventually(lambda: shop.status()[f"channel {shop.stakeholder}.hook"].endswith("answered HTTP 410 Gone"))
+    assert shop.status()[f"channel {shop.stakeholder}.hook"].startswith("paused: ")
     seen = len(receiver.requests)
     receiver.behave = lambda _: 204
     shop.insert(3, 3)
@@ -219,16 +220,31 @@ def test_denied_addresses_are_recognised_behind_a_name(shop: Shop, receiver: Rec
     assert receiver.requests == []
 
 
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "0x0.0", "[::]", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"]
+)
+def test_loopback_is_denied_however_it_is_written(shop: Shop, receiver: Receiver, host: str) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": f"http://{host}:{receiver.port}/hook", "secret": SECRET})
+    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")
+    shop.insert(1, 1)
+    eventually(lambda: "is not called" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
+    assert receiver.requests == []
+
+
 def test_a_secret_can_come_from_the_daemons_environment(shop: Shop, receiver: Receiver) -> None:
-    shop.notify({"name": "hook", "type": "WEBHOOK", "url": "env:HOOK_URL", "secret": "env:HOOK_SECRET"})
-    shop.daemon(environment={"HOOK_URL": receiver.url(), "HOOK_SECRET": SECRET})
+    shop.notify(
+        {"name": "hook", "type": "WEBHOOK", "url": "env:INTEGRATEDB_SECRET_URL", "secret": "env:INTEGRATEDB_SECRET_A"}
+    )
+    shop.daemon(environment={"INTEGRATEDB_SECRET_URL": receiver.url(), "INTEGRATEDB_SECRET_A": SECRET})
     shop.insert(1, 1)
     [request] = eventually(lambda: receiver.requests)
     Webhook(SECRET).verify(request.body, request.headers)
 
 
 def test_a_missing_secret_is_told_and_not_worked_around(shop: Shop, receiver: Receiver) -> None:
-    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": "env:NOT_THERE"})
+    shop.notify(
+        {"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": "env:INTEGRATEDB_SECRET_NOT_THERE"}
+    )
     shop.daemon()
     shop.insert(1, 1)
     eventually(lambda: "NOT_THERE" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))

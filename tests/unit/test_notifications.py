@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from integratedb.channels import REDACTED, Channel, redact
+from integratedb.channel_rules import REDACTED
+from integratedb.channels import Channel, redact
 from integratedb.model import Match, Specification
 from integratedb.spec import parse, parse_short, shorten
 
@@ -246,11 +247,13 @@ def test_a_stream_or_a_topic_but_not_both() -> None:
         (HOOK, "https://u:p%40w@shop.example:8443/a/b?c=d&e=f"),
         (HOOK, "https://[::1]:8080/"),
         (HOOK, "https://token@host/"),
-        (HOOK, "env:HOOK_URL"),
+        (HOOK, "env:INTEGRATEDB_SECRET_HOOK_URL"),
+        (HOOK, "https://shop.example/?text=a%0Ab"),
         (BUS, "redis://localhost"),
         (BUS, "redis://localhost:6379/"),
         (BUS, "rediss://user:pw@redis.example:6380/12"),
-        (BUS, "env:BUS"),
+        (BUS, "redis://us%C3%A9r:p%20w@redis.example"),
+        (BUS, "env:INTEGRATEDB_SECRET_BUS"),
     ],
 )
 def test_a_url(channel: Channel, url: str) -> None:
@@ -279,7 +282,24 @@ def test_a_url(channel: Channel, url: str) -> None:
         (HOOK, "https://größe.example/"),
         (HOOK, "http://a,b/"),
         (HOOK, "env:"),
-        (HOOK, "env:A-B"),
+        (HOOK, "env:INTEGRATEDB_SECRET_"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A-B"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A\n"),
+        (HOOK, "env:INTEGRATEDB_DSN"),
+        (HOOK, "env:PGPASSWORD"),
+        (HOOK, "env:integratedb_secret_url"),
+        (HOOK, "env:XINTEGRATEDB_SECRET_URL"),
+        (HOOK, "http://u:p%0d%0aX@shop.example/"),
+        (HOOK, "http://u%00:pw@shop.example/"),
+        (HOOK, "http://u:%7F@shop.example/"),
+        (HOOK, "http://u:%ff@shop.example/"),
+        (BUS, "redis://:swordfish%0D%0ASET%20a%20b@localhost"),
+        (BUS, "redis://:swordfish%0a@localhost"),
+        (BUS, "redis://us%0aer:swordfish@localhost"),
+        (BUS, "redis://:%C2%85swordfish@localhost"),
+        (BUS, "redis://:%E2%80%A8swordfish@localhost"),
+        (BUS, "redis://:%FFswordfish@localhost"),
+        (BUS, "env:REDIS_URL"),
         (BUS, "http://localhost"),
         (BUS, "unix:///var/run/redis.sock"),
         (BUS, "redis://localhost/orders"),
@@ -291,10 +311,12 @@ def test_what_is_no_url_of_the_type_is_refused_without_repeating_it(channel: Cha
     verdict = parse(channels({**channel, "url": url}), "notifications")
     assert isinstance(verdict, list), verdict
     assert [refusal.pointer for refusal in verdict] == ["#/channels/0/url"]
-    assert url.removeprefix("env:") not in verdict[0].message or url == "env:"
+    assert url.removeprefix("env:") not in verdict[0].message or url in ("env:", "env:INTEGRATEDB_SECRET_")
 
 
-@pytest.mark.parametrize("secret", [SECRET, "whsec_" + "AAAA" * 21 + "AA==", "env:HOOK_SECRET", "env:_x9"])
+@pytest.mark.parametrize(
+    "secret", [SECRET, "whsec_" + "AAAA" * 21 + "AA==", "env:INTEGRATEDB_SECRET_HOOK", "env:INTEGRATEDB_SECRET__x9"]
+)
 def test_a_secret(secret: str) -> None:
     assert the_channel({**HOOK, "secret": secret})["secret"] == secret
 
@@ -315,6 +337,11 @@ def test_a_secret(secret: str) -> None:
         "env:",
         "env:9",
         "env:HOOK SECRET",
+        "env:HOOK_SECRET",
+        "env:INTEGRATEDB_DSN",
+        "env:INTEGRATEDB_SECRET_",
+        "env:INTEGRATEDB_SECRET_HOOK SECRET",
+        "env:PGPASSWORD",
         "x" * 300,
     ],
 )
@@ -350,7 +377,11 @@ def test_secrets_are_shown_to_nobody() -> None:
 
 
 def test_what_is_no_secret_is_shown() -> None:
-    for channel in ({**HOOK, "secret": "env:HOOK_SECRET", "url": "env:HOOK_URL"}, {**BUS, "stream": "a@b"}, LIVE):
+    for channel in (
+        {**HOOK, "secret": "env:INTEGRATEDB_SECRET_A", "url": "env:INTEGRATEDB_SECRET_B"},
+        {**BUS, "stream": "a@b"},
+        LIVE,
+    ):
         assert redact(channel) == channel
 
 
@@ -383,3 +414,39 @@ def test_a_redacted_password_does_not_go_to_another_host() -> None:
     stored: list[Channel] = [{**BUS, "url": "redis://:pw@host/0"}]
     moved = {**BUS, "url": f"redis://:{REDACTED}@evil.example/0"}
     refused(channels(moved), "#/channels/0/url", "redacted", stored=stored)
+
+
+@pytest.mark.parametrize(
+    "url",
+    f"https://evil.example/ https://host/other https://u:other@host/x http://u:pw@host/x https://u:pw@host:8443/x"
+    f" https://{REDACTED}@host/x https://u:{REDACTED}@host/y env:INTEGRATEDB_SECRET_URL".split(),
+)
+def test_a_redacted_secret_stays_with_the_url_it_was_given_for(url: str) -> None:
+    stored: list[Channel] = [{**HOOK, "name": "shop", "url": "https://u:pw@host/x"}]
+    moved = {**redact(stored[0]), "url": url}
+    verdict = parse(channels(moved), "notifications", stored)
+    assert isinstance(verdict, list), verdict
+    assert "#/channels/0/secret" in [refusal.pointer for refusal in verdict]
+    assert any("URL" in refusal.message for refusal in verdict)
+
+
+def test_a_redacted_secret_stays_with_the_variable_that_its_url_comes_from() -> None:
+    stored: list[Channel] = [{**HOOK, "name": "shop", "url": "env:INTEGRATEDB_SECRET_A"}]
+    assert shorten(accepted(channels(redact(stored[0])), stored))["channels"] == stored
+    moved = {**redact(stored[0]), "url": "env:INTEGRATEDB_SECRET_B"}
+    refused(channels(moved), "#/channels/0/secret", "URL", stored=stored)
+
+
+def test_a_channel_that_has_no_secret_stored_restores_none() -> None:
+    stored: list[Channel] = [{"name": "shop", "type": "WEBHOOK", "url": HOOK["url"]}]
+    refused(channels({**HOOK, "name": "shop", "secret": REDACTED}), "#/channels/0/secret", "redacted", stored=stored)
+
+
+@pytest.mark.parametrize("key", ["stream", "topic"])
+@pytest.mark.parametrize("name", ["a\r\nSET x y", "a\n", "\x7f", "a\u0085", "a\u2028b", "\x1b[2J"])
+def test_a_name_in_redis_has_no_control_characters(key: str, name: str) -> None:
+    refused(channels({**BUS, key: name}), f"#/channels/0/{key}", "control")
+
+
+def test_a_variable_that_an_earlier_version_took_is_shown_and_no_secret() -> None:
+    assert redact({**HOOK, "secret": "env:HOOK_SECRET"})["secret"] == "env:HOOK_SECRET"

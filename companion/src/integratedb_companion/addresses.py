@@ -1,11 +1,15 @@
-"""Decides which network addresses may be called: never link-local ones (cloud metadata lives there), nor denied ones."""
+"""Decides which network addresses may be called: never link-local ones (cloud metadata lives there), nor denied ones.
+
+An address is compared by what it leads to. An IPv6 address may carry an IPv4 address, and then some router or the kernel
+connects to that; an unspecified address connects to the machine itself.
+"""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,6 +22,25 @@ ALWAYS_DENIED: Final[tuple[IPNetwork, ...]] = (
     ipaddress.ip_network("fd00:ec2::254/128"),
 )
 
+#: Networks whose last 32 bits are an IPv4 address.
+_CARRIERS: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::ffff:0:0/96",  # mapped (RFC 4291): the kernel itself connects to the IPv4 address
+        "::/96",  # compatible (RFC 4291)
+        "::ffff:0:0:0/96",  # translated (RFC 2765)
+        "64:ff9b::/96",  # NAT64 (RFC 6052)
+    )
+)
+#: NAT64 of a site (RFC 8215): the length of its prefix, and so the place of the IPv4 address, is the site's.
+_SITE_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_LOOPBACK: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
+#: "This network" (RFC 1122).
+_THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
+_LOW_32: Final = 0xFFFFFFFF
+_ISATAP_WITHOUT_FLAGS: Final = 0xFDFFFFFF
+_ISATAP: Final = 0x00005EFE
+
 
 class AddressRefusedError(OSError):
     """The address is one that is never called."""
@@ -27,18 +50,17 @@ class AddressPolicy:
     """The networks that are not called."""
 
     def __init__(self, denied: Iterable[IPNetwork] = ()) -> None:
-        self._denied = (*ALWAYS_DENIED, *denied)
+        self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _forms_of_network(network))
 
     def refuses(self, address: str) -> bool:
-        """Whether an address must not be called, whichever way it is written."""
-        ip: IPAddress = ipaddress.ip_address(address.partition("%")[0])
-        forms: list[IPAddress] = [ip]
-        if isinstance(ip, ipaddress.IPv6Address):
-            # The same IPv4 address behind a translation.
-            forms += [form for form in (ip.ipv4_mapped, ip.sixtofour) if form is not None]
-            if ip in ipaddress.ip_network("64:ff9b::/96"):
-                forms.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        return any(form in network for form in forms for network in self._denied if form.version == network.version)
+        """Whether an address must not be called, whichever way it is written; what is no address is not called."""
+        try:
+            ip = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return True
+        return any(
+            form in network for form in _forms(ip) for network in self._denied if form.version == network.version
+        )
 
     def check(self, address: str) -> None:
         """Raise when an address must not be called."""
@@ -50,3 +72,48 @@ class AddressPolicy:
         family, kind, protocol, _, address = address_info
         self.check(address[0])
         return socket.socket(family, kind, protocol)
+
+
+def _forms(ip: IPAddress) -> set[IPAddress]:
+    """The address, and each address that it may lead to."""
+    forms: set[IPAddress] = {ip}
+    if isinstance(ip, ipaddress.IPv6Address):
+        forms.update(_carried(ip))
+    if any(form.is_unspecified or form in _THIS_NETWORK for form in list(forms)):
+        forms.update(_LOOPBACK)
+    return forms
+
+
+def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address may carry."""
+    number = int(ip)
+    if any(ip in carrier for carrier in _CARRIERS) or ip in _SITE_NAT64:
+        yield ipaddress.IPv4Address(number & _LOW_32)
+    if ip in _SITE_NAT64:  # as a /48 or /56 or /64: the octets around bits 64 to 71, which are zero
+        yield ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)
+        yield ipaddress.IPv4Address((number >> 64 & 0xFF) << 24 | number >> 32 & 0xFFFFFF)
+        yield ipaddress.IPv4Address(number >> 24 & _LOW_32)
+    if ip.sixtofour is not None:
+        yield ip.sixtofour
+    if ip.teredo is not None:
+        yield from ip.teredo
+    if number >> 32 & _ISATAP_WITHOUT_FLAGS == _ISATAP:
+        yield ipaddress.IPv4Address(number & _LOW_32)
+
+
+def _forms_of_network(network: IPNetwork) -> Iterator[IPNetwork]:
+    """A denied network, and the IPv4 network that it is where it was written in a form that carries one."""
+    yield network
+    if isinstance(network, ipaddress.IPv6Network):
+        for carrier in _CARRIERS:
+            if (
+                network.prefixlen >= carrier.prefixlen
+                and network.subnet_of(carrier)
+                and carrier.network_address != _ZERO
+            ):
+                low = int(network.network_address) & _LOW_32
+                yield ipaddress.IPv4Network((low, network.prefixlen - carrier.prefixlen))
+
+
+#: ::1/128 is loopback, and not 0.0.0.1 in the compatible form.
+_ZERO: Final = ipaddress.IPv6Address("::")

@@ -11,6 +11,7 @@ import aiohttp
 
 from .addresses import AddressPolicy
 from .delivery import Delivery, Sink
+from .logs import fault
 from .metrics import Metrics
 from .queue import NO_BACKLOG, Backlog, ChannelQueue
 from .redis_sink import RedisSink
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 10.0
 #: And when a channel is changed, for which the stream waits, and so do the others. What is broken off is sent again.
 CHANGE_TIMEOUT_S = 1.0
+#: How long a channel rests whose delivery was ended by a fault.
+RESTART_S = 10.0
 
 
 @dataclass(slots=True)
@@ -67,7 +70,6 @@ class Channels:
         *,
         on_progress: Callable[[], None],
         on_gone: Callable[[Channel, str], None],
-        on_death: Callable[[BaseException], None],
     ) -> None:
         self._spill = spill
         self._metrics = metrics
@@ -75,7 +77,7 @@ class Channels:
         self._session = session
         self._on_progress = on_progress
         self._on_gone = on_gone
-        self._on_death = on_death
+        self._restarts: set[asyncio.Task[None]] = set()
         self._running: dict[int, Running] = {}
         #: Who starts or stops channels holds it: one that is being stopped must not be started twice.
         self._changing = asyncio.Lock()
@@ -164,35 +166,63 @@ class Channels:
             queue.spill()
             queue.report(Report("paused"))
             return
-        sink: Sink
-        match channel.type:
-            case "WEBHOOK":
-                sink = WebhookSink(channel.settings, self._session)
-            case "REDIS":
-                sink = RedisSink(channel.stakeholder, channel.settings, self._policy)
-            case "SOCKET" if channel.settings.get("mode") == "broadcast":
-                running.socket = sink = BroadcastSocket(channel, self._metrics)
-            case "SOCKET":
-                running.socket = QueueSocket(channel, queue, self._metrics)
-                return
-            case kind:
-                raise ValueError(f"unknown type of channel {kind!r}")
+        try:
+            sink = self._sink(running)
+        except (KeyError, TypeError, ValueError) as problem:  # another version wrote what this one cannot read
+            error = f"this version of the daemon cannot serve the channel ({type(problem).__name__})"
+            log.error("channel cannot be served", extra={**_names(channel), **fault(problem)})
+            queue.spill()
+            queue.report(Report("failing", error))
+            return
+        if sink is None:
+            return
         running.stopping = asyncio.Event()
         delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone, failures)
         running.task = asyncio.create_task(delivery.run(running.stopping))
-        running.task.add_done_callback(self._ended)
+        running.task.add_done_callback(lambda task: self._ended(channel, task))
+
+    def _sink(self, running: Running) -> Sink | None:
+        """What delivers the events of a channel; None where its clients take them from the queue."""
+        channel = running.channel
+        match channel.type:
+            case "WEBHOOK":
+                return WebhookSink(channel.settings, self._session)
+            case "REDIS":
+                return RedisSink(channel.stakeholder, channel.settings, self._policy)
+            case "SOCKET" if channel.settings.get("mode") == "broadcast":
+                running.socket = sink = BroadcastSocket(channel, self._metrics)
+                return sink
+            case "SOCKET":
+                running.socket = QueueSocket(channel, running.queue, self._metrics)
+                return None
+        raise ValueError("unknown type of channel")
 
     async def _stop(self, running: Running, timeout_s: float) -> None:
         running.stopping.set()
         task, running.task = running.task, None
         socket, running.socket = running.socket, None
         if socket is not None:
-            await socket.close()
+            try:
+                await socket.close()
+            except Exception as problem:  # of its clients; the channel is stopped all the same
+                log.error("socket closed by a fault", extra={**_names(running.channel), **fault(problem)})
         if task is not None:
             _, late = await asyncio.wait((task,), timeout=timeout_s)
             for one in late:
                 one.cancel()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, channel: Channel, task: asyncio.Task[None]) -> None:
+        """Whatever ends a delivery, the other channels go on, and this one begins anew."""
         if not task.cancelled() and (problem := task.exception()) is not None:
-            self._on_death(problem)
+            log.error("delivery ended by a fault", extra={**_names(channel), **fault(problem)})
+            again = asyncio.create_task(self._restart_later(channel.id))
+            self._restarts.add(again)
+            again.add_done_callback(self._restarts.discard)
+
+    async def _restart_later(self, channel_id: int) -> None:
+        await asyncio.sleep(RESTART_S)
+        await self.restart(channel_id)
+
+
+def _names(channel: Channel) -> dict[str, str]:
+    return {"stakeholder": channel.stakeholder, "channel": channel.name}

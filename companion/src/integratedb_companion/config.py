@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class ConfigurationError(Exception):
 class Settings:
     """All that the daemon is told from outside; the rest comes from the database."""
 
-    dsn: str
+    dsn: str = field(repr=False)
     slot: str
     host: str
     port: int
@@ -62,9 +62,13 @@ def build(options: dict[str, Any]) -> Settings:
 def checked_dsn(dsn: str) -> str:
     """Check a connection string."""
     try:
-        psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error as problem:
-        raise ConfigurationError(f"dsn: {str(problem).strip()}") from None
+        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:  # whose text repeats a part, which may be the password
+        raise ConfigurationError(
+            "dsn: libpq cannot read the connection string; write host=... dbname=... or postgresql://user@host/database"
+        ) from None
+    if any("@" in str(parts.get(key, "")) for key in ("host", "hostaddr", "port")):
+        raise ConfigurationError('dsn: a host holds "@"; write an "@" in the user or password of a URL as %40')
     return dsn
 
 

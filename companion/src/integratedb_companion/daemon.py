@@ -20,10 +20,12 @@ from .channels import NOTHING, Channels, Earlier
 from .config import ConfigurationError, Settings
 from .confirmation import Confirmation
 from .database import Database
-from .events import EVENTS_LOST, Transaction
+from .encodings import UTF8
+from .events import EVENTS_LOST, Event, Transaction
 from .listener import Listener
 from .login import Logins
 from .metrics import Metrics
+from .outside_text import plain
 from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
 from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System
@@ -56,7 +58,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._confirmation = Confirmation(self._note, self._oldest_unsafe)
-        self._spill = Spill(self._database, self._confirmation.progressed)
+        self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
         self._policy = AddressPolicy(settings.denied)
         self._session = open_session(self._policy)
         self._channels = Channels(
@@ -66,10 +68,11 @@ class Daemon:
             self._session,
             on_progress=self._confirmation.progressed,
             on_gone=self._gone,
-            on_death=self._fail,
         )
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
+        self._source = ""
+        self._encoding = UTF8
         self._system: System | None = None
         self._lag_bytes = 0
         self._background: set[asyncio.Task[Any]] = set()
@@ -118,7 +121,7 @@ class Daemon:
         busy = 0
         while True:
             try:
-                connection = await ReplicationConnection.open(self._settings.dsn)
+                connection = await ReplicationConnection.open(self._settings.dsn, self._encoding.name)
                 try:
                     await self._same_server(connection)
                     self._reader.restart()
@@ -135,7 +138,7 @@ class Daemon:
             except SlotUnusableError as problem:
                 raise slots.SlotLostError(f"{problem}. {slots.CURE}") from None
             except (StreamEndedError, psycopg.OperationalError) as problem:
-                log.warning("stream lost", extra={"error": str(problem).strip()})
+                log.warning("stream lost", extra={"error": plain(str(problem).strip())})
             await asyncio.sleep(RECONNECT_S)
             await slots.check(self._settings.slot, self._database)
 
@@ -230,7 +233,9 @@ class Daemon:
             raise ConfigurationError(" ".join(str(problem).split())) from None
 
     async def _listen(self) -> Server:
-        listener = Listener(Logins(self._settings.dsn), self._find_socket, self._unready, self._metrics)
+        listener = Listener(
+            Logins(self._settings.dsn, self._has_socket), self._find_socket, self._unready, self._metrics
+        )
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -240,10 +245,11 @@ class Daemon:
     async def _attach(self) -> None:
         name = self._settings.slot
         lsn, gap = await slots.attach(name, self._database, self._settings.dsn, accept_gap=self._settings.accept_gap)
-        source = f"/integratedb/{await self._database.name()}"
+        source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
         self._router = Router(source)
-        self._reader = StreamReader(self._router, self._progress, source, self._metrics)
+        self._encoding = await self._database.encoding()
+        self._reader = StreamReader(self._router, self._progress, source, self._metrics, self._encoding)
         self._confirmation.begin(self._progress)
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
@@ -289,6 +295,29 @@ class Daemon:
         names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         log.error("channel paused: its receiver wants no more", extra={**names, "error": reason})
         self._start(self._database.pause(channel.id, reason))
+
+    def _kept_instead(self, channel_id: int, event: Event) -> Event | None:
+        """What tells a channel that the database could not keep an event for it."""
+        channel = next((running.channel for running in self._channels if running.channel.id == channel_id), None)
+        if channel is None:
+            return None
+        self._metrics.of(channel).lost.inc()
+        begin = Begin(event.commit_lsn, int((event.committed_at_s - POSTGRES_EPOCH_S) * 1e6), 0)
+        data = {
+            "reason": "cannot_be_kept",
+            "channel": channel.name,
+            "count": 1,
+            "first_id": event.id,
+            "last_id": event.id,
+        }
+        return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
+
+    def _has_socket(self, stakeholder: str) -> bool:
+        """Whether a stakeholder has a SOCKET channel, paused or not."""
+        return any(
+            running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder
+            for running in self._channels
+        )
 
     def _find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
         return self._channels.find_socket(stakeholder, name)

@@ -1,9 +1,12 @@
-"""The daemon's SQL: calls of the extension's functions for it, on one connection that is made again when it is lost."""
+"""The daemon's SQL: calls of the extension's functions for it, on one connection that is made again when it is lost.
+
+Every call names the schema of its function and casts every argument to the type that the function declares, so that no
+other function of that name can take the call. Texts that came from outside are made plain here, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,7 +17,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from . import arrays
+from .encodings import UTF8, Encoding
 from .events import Event
+from .logs import fault
+from .outside_text import plain
 from .pgoutput import format_lsn, parse_lsn
 from .queue import Backlog, ChannelQueue
 from .replication import conninfo
@@ -25,8 +31,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[TupleRow]
 
+#: The class of errors that say that something is too big for the server.
+PROGRAM_LIMIT = "54"
+
 RETRY_S = 1.0
 COMPLAIN_EVERY_S = 30.0
+PAUSE_RETRY_S = 10.0
 
 
 class UnreachableError(Exception):
@@ -89,7 +99,9 @@ class Database:
                 self._on_unreachable()
                 await asyncio.sleep(RETRY_S)
             except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
-                log.warning("connection to the database lost", extra={"error": str(problem).strip()})
+                if (problem.sqlstate or "").startswith(PROGRAM_LIMIT):
+                    raise  # the same again would end the same
+                log.warning("connection to the database lost", extra={"error": plain(str(problem).strip())})
                 await self.close()
                 losses += 1
                 if losses > 1:
@@ -100,7 +112,7 @@ class Database:
             try:
                 self._connection = await self.connect()
             except psycopg.OperationalError as problem:
-                raise UnreachableError(str(problem).strip()) from None
+                raise UnreachableError(plain(str(problem).strip())) from None
         return self._connection
 
     def _complain(self, problem: UnreachableError) -> None:
@@ -119,12 +131,25 @@ class Database:
 
     async def name(self) -> str:
         """The name of the database."""
-        [row] = await self._rows("SELECT current_database()", {})
+        [row] = await self._rows("SELECT pg_catalog.current_database()", {})
         return str(row[0])
+
+    async def encoding(self) -> Encoding:
+        """The encoding that texts of the stream come in."""
+        [row] = await self._rows("SELECT pg_catalog.getdatabaseencoding()", {})
+        name = str(row[0])
+        if name == "UTF8":
+            return UTF8
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
+                # SQL_ASCII holds any bytes; those that are UTF-8 are most likely meant so.
+                return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
+        except psycopg.NotSupportedError:  # Python does not know the encoding, so the server converts
+            return UTF8
 
     async def slot(self, name: str) -> Slot:
         """Look at the slot."""
-        [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s)", {"slot": name})
+        [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s::pg_catalog.text)", {"slot": name})
         exists, usable, active_pid, confirmed, known, ceiling, same_system = row
         return Slot(
             exists, usable, active_pid, parse_lsn(confirmed or "0/0"), known, parse_lsn(ceiling or "0/0"), same_system
@@ -132,12 +157,13 @@ class Database:
 
     async def slot_announced(self, name: str) -> None:
         """Note that the slot is about to be created."""
-        await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s)", {"slot": name})
+        await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s::pg_catalog.text)", {"slot": name})
 
     async def slot_created(self, name: str, lsn: int, control_ids: Sequence[int]) -> None:
         """Note that the slot begins at `lsn`, with these control rows already in force."""
         await self._rows(
-            "SELECT integratedb.daemon_slot_created(%(slot)s, %(lsn)s::pg_lsn, %(ids)s::bigint[])",
+            "SELECT integratedb.daemon_slot_created("
+            "%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn, %(ids)s::pg_catalog.int8[])",
             {"slot": name, "lsn": format_lsn(lsn), "ids": list(control_ids)},
         )
 
@@ -155,21 +181,23 @@ class Database:
     async def control_in_force(self, lsn: int) -> list[dict[str, Any]]:
         """The states in force at a position."""
         rows = await self._rows(
-            "SELECT body FROM integratedb.daemon_control(%(lsn)s::pg_lsn) AS c (body)", {"lsn": format_lsn(lsn)}
+            "SELECT c.body FROM integratedb.daemon_control(%(lsn)s::pg_catalog.pg_lsn) AS c (body)",
+            {"lsn": format_lsn(lsn)},
         )
         return [row[0] for row in rows]
 
     async def control_passed(self, ids: Sequence[int], lsn: int) -> None:
         """Note durably that control rows take effect at `lsn`."""
         await self._rows(
-            "SELECT integratedb.daemon_control_passed(%(ids)s::bigint[], %(lsn)s::pg_lsn)",
+            "SELECT integratedb.daemon_control_passed(%(ids)s::pg_catalog.int8[], %(lsn)s::pg_catalog.pg_lsn)",
             {"ids": list(ids), "lsn": format_lsn(lsn)},
         )
 
     async def reserve(self, slot: str, lsn: int) -> None:
         """Note durably that the slot may be confirmed up to `lsn` from now on, and no further."""
         await self._rows(
-            "SELECT integratedb.daemon_reserve(%(slot)s, %(lsn)s::pg_lsn)", {"slot": slot, "lsn": format_lsn(lsn)}
+            "SELECT integratedb.daemon_reserve(%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn)",
+            {"slot": slot, "lsn": format_lsn(lsn)},
         )
 
     async def backlog(self) -> dict[int, Backlog]:
@@ -187,7 +215,7 @@ class Database:
 
     async def wal_position(self) -> int:
         """How far the server has written WAL."""
-        [row] = await self._rows("SELECT pg_current_wal_lsn()", {})
+        [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})
         return parse_lsn(row[0])
 
     async def enforce_limits(self, queue: ChannelQueue) -> Dropped:
@@ -197,7 +225,8 @@ class Database:
             # Asked now, when nothing is being loaded: what is loaded is no longer the table's to drop.
             lsn, position = queue.cursor
             cursor = await connection.execute(
-                "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s, %(lsn)s::pg_lsn, %(position)s, %(kept)s)",
+                "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s::pg_catalog.int8, "
+                "%(lsn)s::pg_catalog.pg_lsn, %(position)s::pg_catalog.int8, %(kept)s::pg_catalog.int8)",
                 {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
             )
             [(lost, freed_bytes, told_behind)] = await cursor.fetchall()
@@ -206,10 +235,23 @@ class Database:
         return await self.call(run)
 
     async def pause(self, channel_id: int, reason: str) -> None:
-        """Pause a channel whose receiver wants no more."""
-        await self._rows(
-            "SELECT integratedb.daemon_pause(%(channel)s, %(reason)s)", {"channel": channel_id, "reason": reason}
-        )
+        """Pause a channel whose receiver wants no more.
+
+        On a connection of its own, tried until the database takes it: this call may have to wait for a lock that somebody
+        holds, and the others must not wait with it.
+        """
+        arguments = {"channel": channel_id, "reason": plain(reason)}
+        while True:
+            try:
+                async with await self.connect() as connection:
+                    await connection.execute(
+                        b"SELECT integratedb.daemon_pause(%(channel)s::pg_catalog.int8, %(reason)s::pg_catalog.text)",
+                        arguments,
+                    )
+                return
+            except psycopg.Error as problem:
+                log.warning("channel not paused yet", extra={"channel_id": channel_id, **fault(problem)})
+            await asyncio.sleep(PAUSE_RETRY_S)
 
     async def save(self, events: Sequence[tuple[int, Event]]) -> None:
         """Write events, each with the id of its channel, to the delivery table."""
@@ -222,7 +264,9 @@ class Database:
             "times": arrays.doubles([event.committed_at_s for _, event in events]),
         }
         query = (
-            "SELECT integratedb.delivery_save(%(channels)s, %(lsns)s, %(positions)s, %(keys)s, %(events)s, %(times)s)"
+            "SELECT integratedb.delivery_save(%(channels)s::pg_catalog.int8[], %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[], %(keys)s::pg_catalog.bytea[], %(events)s::pg_catalog.text[], "
+            "%(times)s::pg_catalog.float8[])"
         )
         try:
             await self._rows(query, arguments)
@@ -233,7 +277,8 @@ class Database:
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
         """Read events from the delivery table."""
         rows = await self._rows(
-            "SELECT * FROM integratedb.delivery_load(%(channel)s, %(lsn)s::pg_lsn, %(position)s, %(limit)s)",
+            "SELECT * FROM integratedb.delivery_load(%(channel)s::pg_catalog.int8, %(lsn)s::pg_catalog.pg_lsn, "
+            "%(position)s::pg_catalog.int8, %(limit)s::pg_catalog.int4)",
             {"channel": channel_id, "lsn": format_lsn(after[0]), "position": after[1], "limit": limit},
         )
         return [
@@ -244,25 +289,28 @@ class Database:
     async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
         """Delete delivered events."""
         await self._rows(
-            "SELECT integratedb.delivery_settle(%(channel)s, %(lsns)s, %(positions)s)",
+            "SELECT integratedb.delivery_settle(%(channel)s::pg_catalog.int8, %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[])",
             {"channel": channel_id, **_keys(keys)},
         )
 
     async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
         """Put events aside for good."""
         await self._rows(
-            "SELECT integratedb.delivery_dead(%(channel)s, %(lsns)s, %(positions)s, %(error)s)",
-            {"channel": channel_id, "error": error, **_keys(keys)},
+            "SELECT integratedb.delivery_dead(%(channel)s::pg_catalog.int8, %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[], %(error)s::pg_catalog.text)",
+            {"channel": channel_id, "error": plain(error), **_keys(keys)},
         )
 
     async def report(self, channel_id: int, report: Report) -> None:
         """Tell how a channel fares."""
         await self._rows(
-            "SELECT integratedb.daemon_report(%(channel)s, %(state)s, %(error)s, %(attempts)s, %(retry)s)",
+            "SELECT integratedb.daemon_report(%(channel)s::pg_catalog.int8, %(state)s::pg_catalog.text, "
+            "%(error)s::pg_catalog.text, %(attempts)s::pg_catalog.int4, %(retry)s::pg_catalog.float8)",
             {
                 "channel": channel_id,
                 "state": report.state,
-                "error": report.error,
+                "error": None if report.error is None else plain(report.error),
                 "attempts": report.attempts,
                 "retry": report.retry_in_s,
             },
@@ -274,8 +322,3 @@ def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, arrays.BinaryArray]:
         "lsns": arrays.lsns([lsn for lsn, _ in keys]),
         "positions": arrays.bigints([position for _, position in keys]),
     }
-
-
-def as_json(value: bytes | None) -> Any:
-    """Read the body of a control row from the stream."""
-    return json.loads(value or b"null")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from .events import Event
+from .logs import fault
 from .metrics import Metrics
 from .queue import ChannelQueue, key_of
 from .spill import Report
@@ -84,23 +85,45 @@ class Delivery:
         """Deliver until told to stop, finishing the attempt under way."""
         try:
             while not stopping.is_set():
-                events = self._queue.first(self._sink.window)
-                if not events:
-                    arrived = await _unless(stopping, self._queue.peek(self._sink.window))
-                    if arrived is None:
-                        return
-                    events = arrived
-                if GATHER_FROM < len(events) < self._sink.window // 2:
-                    # Many are coming: what an attempt costs is shared by more after a moment.
-                    await asyncio.sleep(GATHER_S)
-                    events = self._queue.first(self._sink.window)
-                pause_s = await self._attempt(events)
+                try:
+                    pause_s = await self._next(stopping)
+                except Exception as problem:  # whatever it is, it ends this attempt and nothing else
+                    pause_s = self._broken(problem)
                 if pause_s is None:
                     return
                 if pause_s:
                     await _unless(stopping, asyncio.sleep(pause_s))
         finally:
             await self._sink.close()
+
+    async def _next(self, stopping: asyncio.Event) -> float | None:
+        """Wait for events and try to deliver them; returns as _attempt does."""
+        events = self._queue.first(self._sink.window)
+        if not events:
+            arrived = await _unless(stopping, self._queue.peek(self._sink.window))
+            if arrived is None:
+                return None
+            events = arrived
+        if GATHER_FROM < len(events) < self._sink.window // 2:
+            # Many are coming: what an attempt costs is shared by more after a moment.
+            await asyncio.sleep(GATHER_S)
+            events = self._queue.first(self._sink.window)
+        return await self._attempt(events)
+
+    def _broken(self, problem: Exception) -> float:
+        """An attempt ended by a fault of ours; returns how long to wait before the next one."""
+        log.error("attempt ended by a fault", extra={**self._names, **fault(problem)})
+        self._metrics.failures.inc()
+        self._queue.spill()
+        error = f"the daemon failed at the attempt ({type(problem).__name__})"
+        events = self._queue.first(1)
+        if events:
+            return self._failed(Outcome((), events, error), error)
+        self._failing = True
+        self._failures += 1
+        pause_s = retry_delay_s(self._failures, random.random())
+        self._queue.report(Report("failing", error, self._failures, pause_s))
+        return pause_s
 
     async def _attempt(self, events: list[Event]) -> float | None:
         """Try once; returns how long to wait before the next attempt, None when there is to be none."""

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from orjson import dumps
 
-from .json_values import Converter, TypeStructure, as_is, converter
-from .pgoutput import POSTGRES_EPOCH_S, UNCHANGED, Begin, Relation, Row, Value, format_lsn
+from .json_values import Converter, Converters, TypeStructure, as_is
+from .pgoutput import OMITTED, POSTGRES_EPOCH_S, UNCHANGED, Absent, Begin, Relation, Row, Value, format_lsn
 
 ROW_TYPES: Final = {kind: f"integratedb.row.{kind.lower()}" for kind in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")}
 SCHEMA_CHANGED: Final = "integratedb.schema.changed"
@@ -99,8 +99,9 @@ class Projection:
         self, relation: Relation, path: str, fields: Iterable[str], types: Mapping[int, TypeStructure], source: str
     ) -> None:
         wanted = frozenset(fields)
+        converters = Converters(types)
         self._columns: list[tuple[int, bytes, Converter]] = [
-            (index, dumps(column.name) + b":", converter(column.type_oid, types))
+            (index, dumps(column.name) + b":", converters.of(column.type_oid))
             for index, column in enumerate(relation.columns)
             if column.name in wanted
         ]
@@ -139,20 +140,26 @@ class Projection:
             transaction.tail,
         )
 
+    def insert_in_part(self, transaction: Transaction, position: int, new: Row) -> bytes:
+        """The event of a new row that is too long: what was left out is named."""
+        unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
+        return self._event("INSERT", transaction, position, new, None, None, unavailable)
+
     def update(self, transaction: Transaction, position: int, old: Row | None, new: Row) -> bytes:
         """The event of a changed row; a value that the stream left out is taken from the old row where that is known."""
         if self._full and old is not None:
             new = [old[index] if value is UNCHANGED else value for index, value in enumerate(new)]
-        unavailable = [name for index, name, _ in self._columns if new[index] is UNCHANGED]
+        unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
         if old is None:
             # Without REPLICA IDENTITY FULL a missing old row says that the key is as it was.
             return self._event("UPDATE", transaction, position, new, new, None, unavailable)
-        changed = [name for index, name, _ in self._key_columns if old[index] != new[index]]
+        changed = [name for index, name, _ in self._key_columns if old[index] != new[index] or new[index] is OMITTED]
         return self._event("UPDATE", transaction, position, new, old, changed, unavailable)
 
     def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
         """The event of a deleted row."""
-        return self._event("DELETE", transaction, position, None, old, None, [])
+        unavailable = [name for index, name, _ in self._key_columns if old[index] is OMITTED]
+        return self._event("DELETE", transaction, position, None, old, None, unavailable)
 
     def truncate(self, transaction: Transaction, position: int) -> bytes:
         """The event of an emptied table."""
@@ -189,7 +196,7 @@ def _object(columns: list[tuple[int, bytes, Converter]], row: Row) -> bytes:
         value: Value = row[index]
         if value is None:
             parts.append(name + b"null")
-        elif value is not UNCHANGED:
+        elif not isinstance(value, Absent):
             parts.append(name + convert(value))
     return b"{" + b",".join(parts) + b"}"
 

@@ -46,6 +46,10 @@ TIMESTAMP, TIMESTAMPTZ = 1114, 1184
 JSON, JSONB = 114, 3802
 
 
+#: Composites and arrays in each other: what is deeper is sent as its text.
+MAX_DEPTH: Final = 32
+
+
 class ValueShapeError(ValueError):
     """A value does not have the shape that its type promises."""
 
@@ -100,16 +104,44 @@ _SCALARS: Final[dict[int, Converter]] = {
 
 def converter(type_oid: int, structures: Mapping[int, TypeStructure]) -> Converter:
     """Find the converter of a type; `structures` describes the arrays, composites and domains among the types."""
-    structure = structures.get(type_oid)
-    if isinstance(structure, DomainType):
-        return converter(structure.base, structures)
-    if isinstance(structure, ArrayType):
-        return _array_converter(converter(structure.element, structures), structure.delimiter)
-    if isinstance(structure, CompositeType):
-        return _composite_converter(
-            [(dumps(name) + b":", converter(oid, structures)) for name, oid in structure.attributes]
-        )
-    return _SCALARS.get(type_oid, text)
+    return Converters(structures).of(type_oid)
+
+
+class Converters:
+    """The converters of types that share their descriptions, each made once."""
+
+    def __init__(self, structures: Mapping[int, TypeStructure]) -> None:
+        self._structures = structures
+        # By depth too: without it, a composite with two attributes of a composite would double the work with each level.
+        self._made: dict[tuple[int, int], Converter] = {}
+
+    def of(self, type_oid: int, depth: int = 0) -> Converter:
+        """Find the converter of a type that is so deep in others."""
+        known = self._made.get((type_oid, depth))
+        if known is None:
+            known = self._made[type_oid, depth] = self._make(type_oid, depth)
+        return known
+
+    def _make(self, type_oid: int, depth: int) -> Converter:
+        base = self._below_domains(type_oid)
+        structure = self._structures.get(base)
+        if depth >= MAX_DEPTH and structure is not None:
+            return text
+        if isinstance(structure, ArrayType):
+            return _array_converter(self.of(structure.element, depth + 1), structure.delimiter)
+        if isinstance(structure, CompositeType):
+            return _composite_converter(
+                [(dumps(name) + b":", self.of(oid, depth + 1)) for name, oid in structure.attributes]
+            )
+        return _SCALARS.get(base, text)
+
+    def _below_domains(self, type_oid: int) -> int:
+        """The type that a domain is over, however many domains deep."""
+        passed = set[int]()
+        while isinstance(structure := self._structures.get(type_oid), DomainType) and type_oid not in passed:
+            passed.add(type_oid)
+            type_oid = structure.base
+        return type_oid
 
 
 def _array_converter(element: Converter, delimiter: bytes) -> Converter:

@@ -1,26 +1,35 @@
-"""The one port of the daemon: /live, /ready and /metrics, and the WebSockets."""
+"""The one port of the daemon: /live, /ready and /metrics, and the WebSockets.
+
+Whoever knows the port can connect. So connections that say nothing make room for new ones, and those that stay are bounded:
+/live answers whatever others do.
+"""
 
 from __future__ import annotations
 
 import http
-import logging
+import resource
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
-from .login import Logins, PasswordNotAskedError, TooManyFailuresError, parse_basic
+from .handshakes import Handshakes
+from .login import Logins, TooManyFailuresError, parse_basic
 from .metrics import Metrics
 from .sockets import SocketChannel
 
-log = logging.getLogger(__name__)
-
 SOCKET_PATH = "/v1/notifications/"
-#: Connections that have not finished their handshake; more are dropped at once.
-HANDSHAKES_AT_ONCE = 500
+#: Connections that have not finished their handshake.
+HANDSHAKES_AT_ONCE = 300
+#: Those that the kernel keeps for us until they are accepted.
+BACKLOG = 1024
+#: What the process opens beside its clients' connections: receivers, the database, its own files.
+OTHER_FILES = 300
+WANTED_FILES = 65_536
 HANDSHAKE_TIMEOUT_S = 5
 FRAME_BYTES = 64 << 10
 
@@ -36,8 +45,11 @@ class Listener:
         self._find_channel = find_channel
         self._readiness = readiness
         self._metrics = metrics
-        self._handshakes = 0
+        self._handshakes: Handshakes[ServerConnection] = Handshakes(HANDSHAKES_AT_ONCE)
         self._channels: dict[ServerConnection, SocketChannel] = {}
+        #: How many WebSockets each stakeholder has open.
+        self._clients: Counter[str] = Counter()
+        self._clients_allowed = _clients_allowed()
 
     async def open(self, host: str, port: int) -> Server:
         """Listen."""
@@ -46,30 +58,27 @@ class Listener:
         class Connection(ServerConnection):
             """A connection that counts as a handshake until that is done."""
 
-            shaking = False
+            stakeholder: str | None = None
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
-                if listener._handshakes >= HANDSHAKES_AT_ONCE:
-                    transport.abort()
-                    return
-                listener._handshakes += 1
-                self.shaking = True
-
-            def shaken(self) -> None:
-                if self.shaking:
-                    self.shaking = False
-                    listener._handshakes -= 1
+                peer = transport.get_extra_info("peername")
+                leaving = listener._handshakes.begin(self, str(peer[0]) if peer else "")
+                if leaving is not None:
+                    leaving.transport.abort()
 
             def connection_lost(self, exc: Exception | None) -> None:
-                self.shaken()
+                listener._handshakes.end(self)
                 listener._channels.pop(self, None)
+                if self.stakeholder is not None:
+                    listener._leave(self.stakeholder)
                 super().connection_lost(exc)
 
         async def handle(connection: ServerConnection) -> None:
-            if isinstance(connection, Connection):
-                connection.shaken()
-            await self._channels.pop(connection).serve(connection)
+            self._handshakes.end(connection)
+            channel = self._channels.pop(connection, None)
+            if channel is not None:  # else it is gone already
+                await channel.serve(connection)
 
         return await serve(
             handle,
@@ -82,6 +91,7 @@ class Listener:
             close_timeout=2,
             max_size=FRAME_BYTES,
             server_header=None,
+            backlog=BACKLOG,
         )
 
     async def _request(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -98,7 +108,10 @@ class Listener:
         return _answer(404, "there is nothing here\n")
 
     async def _admit(self, connection: ServerConnection, request: Request, channel_name: str) -> Response | None:
-        credentials = parse_basic(request.headers.get("Authorization"))
+        try:
+            credentials = parse_basic(request.headers.get("Authorization"))
+        except MultipleValuesError:
+            credentials = None
         if credentials is None:
             return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
         user, password = credentials
@@ -106,20 +119,38 @@ class Listener:
             admitted = await self._logins.check(str(connection.remote_address[0]), user, password)
         except TooManyFailuresError:
             return self._refuse(429, "too many failed logins; try again in a minute\n")
-        except PasswordNotAskedError:
-            log.error("pg_hba.conf lets WebSocket logins in without a password: refused", extra={"stakeholder": user})
-            return self._refuse(403, "the database does not ask for this password, so it proves nothing\n")
         if not admitted:
             return self._refuse(401, "user or password is wrong\n")
+        if connection.transport.is_closing():  # gone meanwhile
+            return self._refuse(401, "")
         channel = self._find_channel(user, channel_name)
         if channel is None:
             return self._refuse(404, "no such SOCKET channel, or it is paused\n")
+        # One stakeholder may have half of what there is, so that it cannot keep the others out.
+        if self._clients.total() >= self._clients_allowed or self._clients[user] >= self._clients_allowed // 2:
+            return self._refuse(503, "too many WebSocket connections are open\n")
         self._channels[connection] = channel
+        self._clients[user] += 1
+        connection.stakeholder = user  # type: ignore[attr-defined]  # of the class above
         return None
+
+    def _leave(self, stakeholder: str) -> None:
+        self._clients[stakeholder] -= 1
+        if not self._clients[stakeholder]:
+            del self._clients[stakeholder]
 
     def _refuse(self, status: int, text: str) -> Response:
         self._metrics.logins_refused.inc()
         return _answer(status, text)
+
+
+def _clients_allowed() -> int:
+    """How many WebSockets may be open: as many files as this process may have, less those that it needs itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < WANTED_FILES and (soft < hard or hard == resource.RLIM_INFINITY):
+        soft = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(soft - HANDSHAKES_AT_ONCE - OTHER_FILES, 10)
 
 
 def _answer(status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> Response:

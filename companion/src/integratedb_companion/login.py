@@ -1,29 +1,47 @@
-"""Checks the credentials of a WebSocket client by logging in to Postgres with them, at a bounded rate."""
+"""Checks the credentials of a WebSocket client by logging in to Postgres with them, at a bounded rate.
+
+An attempt is counted before it is made, so that attempts at the same time count too. The answer, and the time until the
+answer, are the same for a wrong password, for a role that no password helps, and for a role that does not exist.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
+import ipaddress
+import logging
+import math
+import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from .logs import fault
+
+log = logging.getLogger(__name__)
+
 LOGINS_AT_ONCE = 4
+#: Failures in FORGET_AFTER_S: of one name from one address, of one address, of one name from everywhere.
 FAILURES_ALLOWED = 5
+FAILURES_OF_ADDRESS = 20
+FAILURES_OF_NAME = 100
 FORGET_AFTER_S = 60.0
 REMEMBERED = 10_000
 CONNECT_TIMEOUT_S = 5
+#: A refusal is given after a multiple of this: how long Postgres took is not to be seen.
+REFUSED_AFTER_S = 0.5
+#: Postgres cuts longer names.
+NAME_BYTES = 63
+
+Subject = tuple[str, str]
 
 
 class TooManyFailuresError(Exception):
     """So many logins of this kind failed lately that no more are tried."""
-
-
-class PasswordNotAskedError(Exception):
-    """Postgres let the login in without looking at the password, so it proves nothing."""
 
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
@@ -33,53 +51,114 @@ def parse_basic(header: str | None) -> tuple[str, str] | None:
         return None
     try:
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except (binascii.Error, ValueError):
         return None
     return (user, password) if colon and user and "\0" not in user + password else None
 
 
 class Logins:
-    """Tries logins, remembering the failed ones."""
+    """Tries logins, remembering those that failed and those under way."""
 
-    def __init__(self, dsn: str) -> None:
-        kept = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert")
+    def __init__(self, dsn: str, may_log_in: Callable[[str], bool] = lambda _: True) -> None:
+        """`may_log_in` tells of a name whether any password lets it in."""
+        kept = ("host", "hostaddr", "port", "dbname", "service", "sslmode", "sslrootcert")
         self._place = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if key in kept}
+        self._may_log_in = may_log_in
         self._at_once = asyncio.Semaphore(LOGINS_AT_ONCE)
-        self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        #: When attempts were made that failed, and how many are under way.
+        self._failures: OrderedDict[Subject, list[float]] = OrderedDict()
+        self._pending: Counter[Subject] = Counter()
+        self._ended = asyncio.Condition()
+        #: Names that logged in from an address: guesses from elsewhere do not shut them out.
+        self._known: OrderedDict[Subject, None] = OrderedDict()
 
     async def check(self, address: str, user: str, password: str) -> bool:
         """Whether Postgres takes the credentials."""
+        started_s = time.monotonic()
+        limits = self._limits(_network(address), user)
+        await self._begin(limits)
+        admitted = False
+        try:
+            async with self._at_once:
+                # A role that may not log in here costs Postgres the same, and has no password that could be found out.
+                admitted = await self._log_in(user, password if self._may_log_in(user) else secrets.token_urlsafe())
+        finally:  # also when the client goes away: the guess has been made
+            self._end(limits, admitted=admitted)
+            async with self._ended:
+                self._ended.notify_all()
+        if not admitted:
+            waited_s = time.monotonic() - started_s
+            await asyncio.sleep(math.ceil(waited_s / REFUSED_AFTER_S) * REFUSED_AFTER_S - waited_s)
+        return admitted
+
+    async def _begin(self, limits: dict[Subject, int]) -> None:
+        """Count an attempt; one that could be a guess too many waits for those under way."""
+        async with self._ended:
+            while True:
+                now_s = time.monotonic()
+                failed = {subject: len(self._recent(subject, now_s)) for subject in limits}
+                if any(failed[subject] >= allowed for subject, allowed in limits.items()):
+                    raise TooManyFailuresError
+                if all(failed[subject] + self._pending[subject] < allowed for subject, allowed in limits.items()):
+                    break
+                await self._ended.wait()
+            self._pending.update(limits.keys())
+
+    def _end(self, limits: dict[Subject, int], *, admitted: bool) -> None:
         now_s = time.monotonic()
-        # Counted for the client alone too, so that trying many names does not help.
-        subjects = ((address, user), (address, ""))
-        for subject, allowed in zip(subjects, (FAILURES_ALLOWED, 4 * FAILURES_ALLOWED), strict=True):
-            recent = [at for at in self._failures.get(subject, ()) if at > now_s - FORGET_AFTER_S]
-            if len(recent) >= allowed:
-                raise TooManyFailuresError
-        async with self._at_once:
-            if await self._log_in(user, password):
-                self._failures.pop(subjects[0], None)
-                return True
-        for subject in subjects:
-            recent = self._failures.setdefault(subject, [])
-            recent.append(now_s)
-            del recent[: -4 * FAILURES_ALLOWED]
-            self._failures.move_to_end(subject)
-        while len(self._failures) > REMEMBERED:
-            self._failures.popitem(last=False)
-        return False
+        for subject, allowed in limits.items():
+            self._pending[subject] -= 1
+            if not self._pending[subject]:
+                del self._pending[subject]
+            if not admitted:
+                self._failures[subject] = [*self._recent(subject, now_s), now_s][-allowed:]
+                self._failures.move_to_end(subject)
+        if admitted:
+            own = next(iter(limits))
+            self._failures.pop(own, None)
+            self._known[own] = None
+            self._known.move_to_end(own)
+        for remembered in (self._failures, self._known):
+            while len(remembered) > REMEMBERED:
+                remembered.popitem(last=False)
+
+    def _limits(self, network: str, user: str) -> dict[Subject, int]:
+        """What an attempt is counted for, and how many failures of each are allowed."""
+        name = user.encode()[:NAME_BYTES].decode(errors="replace")
+        limits = {(network, name): FAILURES_ALLOWED, (network, ""): FAILURES_OF_ADDRESS}
+        if (network, name) not in self._known:
+            limits["", name] = FAILURES_OF_NAME
+        return limits
+
+    def _recent(self, subject: Subject, now_s: float) -> list[float]:
+        return [at for at in self._failures.get(subject, ()) if at > now_s - FORGET_AFTER_S]
 
     async def _log_in(self, user: str, password: str) -> bool:
-        target = make_conninfo(
-            **self._place, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S, passfile="/dev/null"
-        )
         try:
+            target = make_conninfo(
+                **self._place, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S, passfile="/dev/null"
+            )
             connection = await psycopg.AsyncConnection.connect(target)
-        except psycopg.OperationalError:
+        except (psycopg.Error, ValueError):
             return False
         try:
-            if not connection.pgconn.used_password:
-                raise PasswordNotAskedError
+            if connection.pgconn.used_password:
+                return True
+            log.error("pg_hba.conf lets WebSocket logins in without a password: refused", extra={"stakeholder": user})
+            return False
         finally:
-            await connection.close()
-        return True
+            try:
+                await connection.close()
+            except psycopg.Error as problem:
+                log.warning("login not closed", extra=fault(problem))
+
+
+def _network(address: str) -> str:
+    """What one client has of addresses: one of IPv4, a /64 of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import traceback
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +29,43 @@ class JsonFormatter(logging.Formatter):
         entry.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return dumps(entry, default=str, option=OPT_NON_STR_KEYS).decode()
+        try:
+            return dumps(entry, default=str, option=OPT_NON_STR_KEYS).decode()
+        except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+            return json.dumps({str(name): value for name, value in entry.items()}, default=str)
+
+
+class WithoutTexts(logging.Filter):
+    """Leaves of a library's record what happened where: its texts may hold addresses, headers and credentials."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record."""
+        problem = record.exc_info[1] if record.exc_info else None
+        record.msg, record.args = f"{record.name} says {record.levelname.lower()}", None
+        record.exc_info = record.exc_text = record.stack_info = None
+        if problem is not None:
+            vars(record).update(fault(problem))
+        return True
+
+
+def fault(problem: BaseException) -> dict[str, Any]:
+    """What may be logged of an exception: its type, and the places in the code; never its text."""
+    sqlstate = getattr(problem, "sqlstate", None)
+    frames = traceback.extract_tb(problem.__traceback__)[-20:]
+    return {
+        "fault": type(problem).__qualname__,
+        **({"sqlstate": sqlstate} if sqlstate else {}),
+        "places": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def silence_texts(libraries: Iterable[str]) -> None:
+    """Let these libraries' loggers, and all below them, say no texts."""
+    for library in libraries:
+        for name in [library, *(n for n in logging.root.manager.loggerDict if n.startswith(f"{library}."))]:
+            logger = logging.getLogger(name)
+            if not any(isinstance(one, WithoutTexts) for one in logger.filters):
+                logger.addFilter(WithoutTexts())
 
 
 def configure(level: str) -> None:

@@ -16,15 +16,21 @@ class ProtocolError(Exception):
     """The stream holds something that protocol version 1 does not allow."""
 
 
-class Unchanged(Enum):
-    """Stands for a TOASTed value that the change did not touch, which the stream therefore does not carry."""
+class Absent(Enum):
+    """Stands for a value that is not there.
+
+    UNCHANGED: a TOASTed value that the change did not touch, which the stream therefore does not carry. OMITTED: a value that
+    is too long, see shortened().
+    """
 
     UNCHANGED = "unchanged"
+    OMITTED = "omitted"
 
 
-UNCHANGED: Final = Unchanged.UNCHANGED
+UNCHANGED: Final = Absent.UNCHANGED
+OMITTED: Final = Absent.OMITTED
 
-Value = bytes | None | Unchanged
+Value = bytes | None | Absent
 Row = list[Value]
 
 #: Seconds between the Unix epoch and 2000-01-01, where Postgres starts to count.
@@ -168,6 +174,21 @@ def decode(data: bytes) -> Message:
     raise ProtocolError(f"unknown message {data[:1]!r}")
 
 
+def shortened(row: Row, limit: int) -> Row:
+    """The row with its longest values left out until the others are no longer than the limit together."""
+    by_length = sorted(
+        ((len(value), index) for index, value in enumerate(row) if isinstance(value, bytes)), reverse=True
+    )
+    total = sum(length for length, _ in by_length)
+    short = list(row)
+    for length, index in by_length:
+        if total <= limit:
+            break
+        short[index] = OMITTED
+        total -= length
+    return short
+
+
 def _row(data: bytes, at: int) -> tuple[Row, int]:
     """Read the columns of one row from `at` on; also returns where they end."""
     row: Row = []
@@ -247,7 +268,8 @@ def _truncate(data: bytes) -> Truncate:
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
     end = data.index(0, at)
-    return data[at:end].decode(), end + 1
+    # In a database of another encoding the bytes are kept as they are: encodings.py makes sense of them.
+    return data[at:end].decode(errors="surrogateescape"), end + 1
 
 
 def _relation(data: bytes) -> Relation:

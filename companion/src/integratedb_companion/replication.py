@@ -22,15 +22,34 @@ PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
 #: How many messages are taken from the connection before others get their turn.
 BATCH_MESSAGES = 250
 
-#: What makes the text form of values a fixed one, and what is written durable.
+#: Settings that a role or a database may have set otherwise.
 PINNED_SETTINGS = {
+    # These make the text form of values a fixed one; search_path and quote_all_identifiers do for regclass and its like.
     "DateStyle": "ISO",
     "IntervalStyle": "iso_8601",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
     "bytea_output": "hex",
+    "lc_monetary": "C",
+    "quote_all_identifiers": "off",
+    "xmlbinary": "base64",
+    # No object of another schema takes the place of one that is named without its schema.
+    "search_path": "pg_catalog,pg_temp",
+    # These say how texts are read.
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
     # What the slot may forget must be in the database for good.
     "synchronous_commit": "on",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read\\ committed",
+    "default_transaction_deferrable": "off",
+    # A call that is cut off is made again, for ever.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
 }
 
 
@@ -54,14 +73,14 @@ class System:
     timeline: int
 
 
-def conninfo(dsn: str) -> str:
+def conninfo(dsn: str, encoding: str = "UTF8") -> str:
     """Complete a connection string with the settings that every connection pins."""
     options = " ".join(f"-c {name}={value}" for name, value in PINNED_SETTINGS.items())
     given = psycopg.conninfo.conninfo_to_dict(dsn).get("options")
     return make_conninfo(
         dsn,
         options=f"{given} {options}" if given else options,
-        client_encoding="UTF8",
+        client_encoding=encoding,
         application_name="integratedb daemon",
         keepalives_idle=30,
         tcp_user_timeout=60_000,
@@ -76,9 +95,11 @@ class ReplicationConnection:
         self._pgconn = connection.pgconn
 
     @classmethod
-    async def open(cls, dsn: str) -> ReplicationConnection:
-        """Connect."""
-        connection = await psycopg.AsyncConnection.connect(conninfo(dsn), autocommit=True, replication="database")
+    async def open(cls, dsn: str, encoding: str = "UTF8") -> ReplicationConnection:
+        """Connect; texts of the stream come in this encoding."""
+        connection = await psycopg.AsyncConnection.connect(
+            conninfo(dsn, encoding), autocommit=True, replication="database"
+        )
         return cls(connection)
 
     async def close(self) -> None:
@@ -114,7 +135,9 @@ class ReplicationConnection:
         result = await asyncio.to_thread(self._pgconn.exec_, command.encode())
         if result.status != pq.ExecStatus.COPY_BOTH:
             state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-            message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode()
+            message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode(
+                errors="replace"
+            )
             if state == "55006":
                 raise SlotInUseError(message)
             if state in ("42704", "55000", "58P01"):
@@ -167,7 +190,7 @@ class ReplicationConnection:
     async def _rows(self, command: bytes) -> list[list[str]]:
         result = await asyncio.to_thread(self._pgconn.exec_, command)
         if result.status != pq.ExecStatus.TUPLES_OK and result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.OperationalError(result.error_message.decode().strip())
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace").strip())
         return [
             [(result.get_value(row, column) or b"").decode() for column in range(result.nfields)]
             for row in range(result.ntuples)

@@ -84,6 +84,13 @@ class Router:
                 count += 1
         return count
 
+    def insert_in_part(self, transaction: Transaction, message: Insert) -> int:
+        """Route a new row that is too long."""
+        new = message.new
+        return self._route(
+            transaction, message.relid, "INSERT", new, lambda form, at: form.insert_in_part(transaction, at, new)
+        )
+
     def update(self, transaction: Transaction, message: Update) -> int:
         """Route a changed row."""
         old, new = message.old, message.new

@@ -1,20 +1,43 @@
-"""Resolves settings that are written as env:NAME, so that a secret stands in no SQL text."""
+"""Resolves settings that are written as env:NAME, so that a secret stands in no SQL text, and checks what is resolved."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+
+from .channel_rules import environment_problem, is_environment, secret_problem, url_problem
 
 
-class MissingSecretError(Exception):
-    """The environment variable that a setting names is not set."""
+class UnusableSettingError(Exception):
+    """A setting of a channel cannot be used; the message does not repeat the setting's value."""
 
 
-def resolve(value: str) -> str:
-    """Return the value itself, or that of the environment variable it names."""
-    if not value.startswith("env:"):
-        return value
-    name = value.removeprefix("env:")
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise MissingSecretError(f"environment variable {name} is not set") from None
+def resolve_url(text: str, channel_type: str) -> str:
+    """The URL itself, or the one in the environment variable that is named."""
+    return _resolve("URL", text, lambda value: url_problem(value, channel_type))
+
+
+def resolve_secret(text: str) -> str:
+    """The signing secret itself, or the one in the environment variable that is named."""
+    return _resolve("secret", text, secret_problem)
+
+
+def _resolve(what: str, text: str, problem_of: Callable[[str], str | None]) -> str:
+    """Every value is checked, also one from the database: an earlier version may have stored it."""
+    if not is_environment(text):
+        return _checked(f"the {what} of the channel", text, problem_of)
+    if (problem := environment_problem(text)) is not None:
+        raise UnusableSettingError(f"the {what} of the channel cannot be used: {problem}")
+    name = text.removeprefix("env:")
+    value = os.environ.get(name)
+    if value is None:
+        raise UnusableSettingError(f"environment variable {name} is not set")
+    if is_environment(value):
+        raise UnusableSettingError(f"environment variable {name} names another variable; it must be the {what} itself")
+    return _checked(f"environment variable {name}", value, problem_of)
+
+
+def _checked(place: str, value: str, problem_of: Callable[[str], str | None]) -> str:
+    if (problem := problem_of(value)) is not None:
+        raise UnusableSettingError(f"{place} cannot be used: {problem}")
+    return value

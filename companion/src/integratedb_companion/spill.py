@@ -7,22 +7,27 @@ the processors from the channels that are well, so there should be few.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from .events import Event
+from .logs import fault
+
+log = logging.getLogger(__name__)
 
 #: What may wait to be written before the stream is held up.
 PENDING_BYTES = 8 << 20
 #: How long writes are gathered, unless there are many or somebody waits: nobody else does but the slot.
 GATHER_S = 2.0
 GATHERED_BYTES = 1 << 20
-#: What one statement writes at most.
+#: What one statement writes at most; one event in any case.
 WRITE_EVENTS = 2_000
+WRITE_BYTES = 16 << 20
 
 
 class DeliveryTable(Protocol):
@@ -52,9 +57,16 @@ class Report:
 class Spill:
     """The queue of writes to the delivery table."""
 
-    def __init__(self, table: DeliveryTable, on_progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        table: DeliveryTable,
+        on_progress: Callable[[], None],
+        instead: Callable[[int, Event], Event | None] = lambda _, __: None,
+    ) -> None:
+        """`instead` gives what is kept in place of an event that the database refuses."""
         self._table = table
         self._on_progress = on_progress
+        self._instead = instead
         self._pending: dict[int, deque[Event]] = {}
         self._pending_bytes = 0
         self._settled: dict[int, list[tuple[int, int]]] = {}
@@ -164,18 +176,18 @@ class Spill:
         reports, self._reports = self._reports, {}
         await self._write_pending()
         for channel_id, keys in settled.items():
-            await self._table.settle(channel_id, keys)
+            await _attempted(channel_id, self._table.settle(channel_id, keys))
         for channel_id, letters in dead.items():
             for key, error in letters:
-                await self._table.dead_letter(channel_id, [key], error)
+                await _attempted(channel_id, self._table.dead_letter(channel_id, [key], error))
         for channel_id, report in reports.items():
-            await self._table.report(channel_id, report)
+            await _attempted(channel_id, self._table.report(channel_id, report))
 
     async def _write_pending(self) -> None:
         left = {channel_id: len(events) for channel_id, events in self._pending.items()}
         while chunk := self._chunk(left):
             self._saving = frozenset(channel_id for channel_id, _ in chunk)
-            await self._table.save(chunk)
+            await self._save(chunk)
             self._saving = frozenset()
             # Only now: until the write is durable these events count as unsafe.
             for channel_id, event in chunk:
@@ -186,16 +198,49 @@ class Spill:
                     if not events:
                         del self._pending[channel_id]
 
+    async def _save(self, chunk: list[tuple[int, Event]]) -> None:
+        """Write events; where the database refuses some of them, the others are written."""
+        try:
+            await self._table.save(chunk)
+            return
+        except Exception as problem:
+            if len(chunk) == 1:
+                [(channel_id, event)] = chunk
+                log.error(
+                    "event refused by the database",
+                    extra={"channel_id": channel_id, "event": event.id, **fault(problem)},
+                )
+        if len(chunk) > 1:
+            for half in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
+                await self._save(half)
+        elif (kept := self._instead(channel_id, event)) is not None:
+            await _attempted(channel_id, self._table.save([(channel_id, kept)]))
+
     def _chunk(self, left: dict[int, int]) -> list[tuple[int, Event]]:
         """What to write at once, of as many events as are `left` of each channel; what is added later is for the next round."""
         chunk: list[tuple[int, Event]] = []
+        bytes_left = WRITE_BYTES
         for channel_id in list(left):
             events = self._pending.get(channel_id, ())
             number = min(left[channel_id], len(events), WRITE_EVENTS - len(chunk))
-            chunk += [(channel_id, event) for event in islice(events, number)]
-            left[channel_id] -= number
+            taken = 0
+            for event in islice(events, number):
+                bytes_left -= len(event.payload)
+                if bytes_left < 0 and chunk:
+                    break
+                chunk.append((channel_id, event))
+                taken += 1
+            left[channel_id] -= taken
             if not number:
                 del left[channel_id]
-            if len(chunk) == WRITE_EVENTS:
+            if len(chunk) == WRITE_EVENTS or bytes_left < 0:
                 break
         return chunk
+
+
+async def _attempted(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
+    """Wait for a write about one channel; when the database refuses the write, all others go on."""
+    try:
+        await write
+    except Exception as problem:
+        log.error("write refused by the database", extra={"channel_id": channel_id, **fault(problem)})

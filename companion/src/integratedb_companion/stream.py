@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .encodings import UTF8, Encoding
 from .events import SCHEMA_CHANGED, Transaction
 from .metrics import Metrics
 from .pgoutput import (
@@ -20,6 +21,7 @@ from .pgoutput import (
     Ignored,
     Insert,
     Keepalive,
+    Message,
     ProtocolError,
     Relation,
     Truncate,
@@ -27,12 +29,15 @@ from .pgoutput import (
     Update,
     decode,
     frame,
+    shortened,
 )
 from .progress import Progress
 from .routing import Router
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
+#: A row that is longer loses its longest values. In JSON a row may be six times as long, and the daemon holds a few of those.
+ROW_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,19 @@ class ControlCommit:
 class StreamReader:
     """Turns messages of the stream into events on channels."""
 
-    def __init__(self, router: Router, progress: Progress, source: str, metrics: Metrics) -> None:
+    def __init__(
+        self, router: Router, progress: Progress, source: str, metrics: Metrics, encoding: Encoding = UTF8
+    ) -> None:
         self._router = router
         self._progress = progress
         self._source = source
+        self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
         self._partial: tuple[int, int] = (0, 0)
         self._skip_to = 0
+        #: Whether the present change is so long that values of it may be left out.
+        self._in_part = False
         self._control: list[ControlRow] = []
         self._control_relid: int | None = None
         self._control_columns: list[str] = []
@@ -92,6 +102,11 @@ class StreamReader:
                 self._progress.seen(payload.wal_end)
             return payload
         message = decode(payload)  # type: ignore[arg-type]
+        self._in_part = len(payload) > ROW_BYTES
+        if self._in_part:
+            message = _shortened(message)
+        if self._encoding.codec is not None:
+            message = self._encoding.recode(message)
         return self._handlers[type(message)](message)
 
     def _partial_position(self) -> int:
@@ -129,6 +144,8 @@ class StreamReader:
             self._take_control(transaction, message)
         elif transaction.position < self._skip_to:
             transaction.position += 1
+        elif self._in_part:
+            self._router.insert_in_part(transaction, message)
         else:
             self._router.insert(transaction, message)
 
@@ -173,3 +190,15 @@ class StreamReader:
         if self._transaction is None:
             raise ProtocolError("a change outside of a transaction")
         return self._transaction
+
+
+def _shortened(message: Message) -> Message:
+    """A change whose rows are not too long."""
+    match message:
+        case Insert(relid, new):
+            return Insert(relid, shortened(new, ROW_BYTES))
+        case Update(relid, old, new):
+            return Update(relid, None if old is None else shortened(old, ROW_BYTES), shortened(new, ROW_BYTES))
+        case Delete(relid, old):
+            return Delete(relid, shortened(old, ROW_BYTES))
+    return message

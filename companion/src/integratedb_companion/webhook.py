@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -16,7 +15,8 @@ import aiohttp
 from .addresses import AddressPolicy
 from .delivery import Outcome
 from .events import Event
-from .secret_settings import MissingSecretError, resolve
+from .faults import ReceiverError, describe, http_answer, place_of
+from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -37,7 +37,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-class GoneError(Exception):
+class GoneError(ReceiverError):
     """The receiver answered 410: it wants no more."""
 
 
@@ -77,16 +77,19 @@ class WebhookSink:
         delivered: list[Event] = []
         for start in range(0, len(events), self._batch):
             batch = events[start : start + self._batch]
+            place = "the receiver"
             try:
-                await self._post(batch)
-            except GoneError:
-                return Outcome(delivered, batch, "HTTP 410 Gone", gone=True)
-            except (aiohttp.ClientError, TimeoutError, OSError, MissingSecretError, ValueError) as problem:
-                return Outcome(delivered, batch, _describe(problem))
+                url = resolve_url(self._url, "WEBHOOK")
+                place = place_of(url)
+                await self._post(url, place, batch)
+            except GoneError as problem:
+                return Outcome(delivered, batch, describe(problem, place), gone=True)
+            except Exception as problem:
+                return Outcome(delivered, batch, describe(problem, place))
             delivered.extend(batch)
         return Outcome(delivered)
 
-    async def _post(self, batch: Sequence[Event]) -> None:
+    async def _post(self, url: str, place: str, batch: Sequence[Event]) -> None:
         if self._batch == 1:
             message_id, body, content_type = batch[0].id, batch[0].payload, SINGLE
         else:
@@ -95,22 +98,12 @@ class WebhookSink:
         timestamp = int(time.time())
         headers = {"content-type": content_type, "webhook-id": message_id, "webhook-timestamp": str(timestamp)}
         if self._secret is not None:
-            headers["webhook-signature"] = sign(resolve(self._secret), message_id, timestamp, body)
+            headers["webhook-signature"] = sign(resolve_secret(self._secret), message_id, timestamp, body)
         async with self._session.post(
-            resolve(self._url), data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+            url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
         ) as response:
             await response.content.read(ANSWER_BYTES)
             if response.status == 410:
-                raise GoneError
+                raise GoneError(http_answer(place, response.status))
             if not 200 <= response.status < 300:
-                raise aiohttp.ClientError(f"HTTP {response.status} {response.reason or ''}".strip())
-
-
-def _describe(problem: Exception) -> str:
-    if isinstance(problem, TimeoutError):
-        return "no answer within the timeout"
-    if isinstance(problem, aiohttp.InvalidURL):  # whose text is the URL, which may hold a password
-        return "the URL cannot be called"
-    if isinstance(problem, binascii.Error):
-        return "the secret is not whsec_ and base64"
-    return str(problem) or type(problem).__name__
+                raise ReceiverError(http_answer(place, response.status))

@@ -271,7 +271,12 @@ def test_an_export_is_the_state(place: Place, stakeholder: Stakeholder) -> None:
         "match": [{"path": "shop.orders", "fields": ["*"], "events": ["INSERT"], "channels": ["hook"]}],
         "channels": [
             {"name": "hook", "type": "WEBHOOK", "url": "https://u:pw@x.example/", "secret": SECRET},
-            {"name": "daemons", "type": "WEBHOOK", "url": "https://x.example/${x}", "secret": "env:HOOK"},
+            {
+                "name": "daemons",
+                "type": "WEBHOOK",
+                "url": "https://x.example/${x}",
+                "secret": "env:INTEGRATEDB_SECRET_HOOK",
+            },
         ],
     }
     stakeholder("fulfilment")

@@ -34,7 +34,7 @@ class Encoder:
         self.data.append(value)
 
     def string(self, value: str) -> None:
-        self.data += value.encode() + b"\0"
+        self.data += value.encode(errors="surrogateescape") + b"\0"
 
     def row(self, row: Row) -> None:
         self.number("H", len(row))

@@ -20,6 +20,8 @@ from ..slot import SlotLostError
 log = logging.getLogger(__name__)
 
 STATUS_FAILED, STATUS_CONFIGURATION, STATUS_SLOT_LOST, STATUS_SLOT_IN_USE = 1, 2, 3, 4
+#: They log what they were told and what came from outside.
+LIBRARIES = ("aiohttp", "asyncio", "psycopg", "websockets")
 Command = TypeVar("Command", bound=Callable[..., None])
 DEFAULTS: dict[str, Any] = {
     "dsn": "",
@@ -52,6 +54,7 @@ def daemon(config: str | None, **flags: Any) -> None:
         given = {name: value for name, value in flags.items() if value not in (None, ())}
         settings = build(DEFAULTS | read_file(config) | given)
         logs.configure(settings.log_level)
+        logs.silence_texts(LIBRARIES)
         return settings
 
     try:
@@ -86,8 +89,8 @@ async def _run(settings: Settings, configure: Any) -> int:
         return STATUS_SLOT_IN_USE
     except ConfigurationError:
         raise
-    except Exception:
-        log.critical("cannot go on", exc_info=True)
+    except Exception as problem:
+        log.critical("cannot go on", extra=logs.fault(problem))
         return STATUS_FAILED
     log.info("stopped")
     return 0

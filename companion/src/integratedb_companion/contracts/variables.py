@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..channel_rules import ENVIRONMENT_PREFIX
 from .model import Finding, Steps
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
@@ -22,7 +23,7 @@ def environment(variables: Mapping[str, str]) -> Lookup:
 
 def for_daemon(variables: Mapping[str, str]) -> Lookup:
     """Variables that need not be set, where no secret is used: the daemon's `env:NAME` is well formed in their place."""
-    return lambda name, alone: variables.get(name) or (f"env:{name}" if alone else "unset")
+    return lambda name, alone: variables.get(name) or (f"env:{ENVIRONMENT_PREFIX}UNSET" if alone else "unset")
 
 
 def escape(text: str) -> str:

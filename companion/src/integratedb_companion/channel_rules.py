@@ -1,0 +1,1 @@
+../../../plpython/integratedb/channel_rules.py

@@ -1,0 +1,173 @@
+"""A small Redis client: commands out, bounded replies in.
+
+It reads the four kinds of replies that our commands have, and no more of them than those commands need. General clients
+allocate what a reply announces, nest as deep as it says, and repeat its text in their errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from aiohappyeyeballs import start_connection
+from hiredis import pack_command
+
+from .addresses import AddressPolicy
+
+#: How long an address of a name is tried before the next one is tried beside it (RFC 8305).
+HAPPY_EYEBALLS_S: Final = 0.25
+#: The longest line or text of a reply: ids, checksums, error texts.
+REPLY_BYTES: Final = 4096
+
+_NUMBER: Final = re.compile(rb"-?[0-9]{1,18}")
+_CODES: Final = frozenset(
+    {"ASK", "BUSY", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT", "DENIED", "ERR", "EXECABORT", "LOADING", "MASTERDOWN"}
+    | {"MISCONF", "MOVED", "NOAUTH", "NOPERM", "NOPROTO", "NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN"}
+    | {"UNKILLABLE", "WRONGPASS", "WRONGTYPE"}
+)
+
+Command = Sequence[bytes]
+
+
+class ReplyError(Exception):
+    """Redis refused a command: a code of the list above, or "" for any other."""
+
+    def __init__(self, code: str, *, unknown_command: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.unknown_command = unknown_command
+
+
+class UnreadableReplyError(Exception):
+    """The reply is none of Redis's to these commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a Redis is, and the login."""
+
+    host: str
+    port: int
+    database: int
+    encrypted: bool
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+def parse_target(url: str) -> Target:
+    """Take a URL apart that was checked."""
+    parts = urlsplit(url)
+    return Target(
+        host=parts.hostname or "",
+        port=parts.port or 6379,
+        database=int(parts.path.strip("/") or 0),
+        encrypted=parts.scheme == "rediss",
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+class RedisConnection:
+    """One connection, logged in, with its database selected."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, target: Target, policy: AddressPolicy) -> RedisConnection:
+        """Connect; the address is checked on its socket, since a name may lead elsewhere every time it is asked."""
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        connected = await start_connection(
+            addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_S, socket_factory=policy.socket
+        )
+        try:
+            reader, writer = await asyncio.open_connection(
+                sock=connected,
+                limit=REPLY_BYTES,
+                ssl=ssl.create_default_context() if target.encrypted else None,
+                server_hostname=target.host if target.encrypted else None,
+            )
+        except BaseException:
+            connected.close()
+            raise
+        connection = cls(reader, writer)
+        try:
+            if target.user or target.password:
+                user = [target.user.encode()] if target.user else []
+                await connection.run(b"AUTH", *user, target.password.encode())
+            if target.database:
+                await connection.run(b"SELECT", str(target.database).encode())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Disconnect, whatever is still to be sent."""
+        self._writer.transport.abort()
+
+    async def run(self, *command: bytes) -> bytes:
+        """Run one command."""
+        [reply] = await self.run_all([command])
+        return reply
+
+    async def run_all(self, commands: Sequence[Command]) -> list[bytes]:
+        """Run commands, sent at once; the first that is refused raises after all were answered."""
+        # The C library's packing: it takes less than all the rest.
+        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+        self._writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
+        replies: list[bytes] = []
+        refusal: ReplyError | None = None
+        for _ in commands:
+            try:
+                replies.append(await self._reply())
+            except ReplyError as problem:
+                refusal = refusal or problem
+        if refusal is not None:
+            raise refusal
+        return replies
+
+    async def _reply(self) -> bytes:
+        line = await self._line()
+        kind, rest = line[:1], line[1:]
+        match kind:
+            case b"+":
+                return rest
+            case b":" if _NUMBER.fullmatch(rest):
+                return rest
+            case b"-":
+                code = rest.partition(b" ")[0].decode("ascii", "replace")
+                unknown = rest.startswith(b"ERR unknown command")
+                raise ReplyError(code if code in _CODES else "", unknown_command=unknown)
+            case b"$" if _NUMBER.fullmatch(rest):
+                return await self._text(int(rest))
+        raise UnreadableReplyError
+
+    async def _text(self, length: int) -> bytes:
+        if not -1 <= length <= REPLY_BYTES:
+            raise UnreadableReplyError
+        if length < 0:
+            return b""
+        text = await self._reader.readexactly(length + 2)
+        if not text.endswith(b"\r\n"):
+            raise UnreadableReplyError
+        return text[:-2]
+
+    async def _line(self) -> bytes:
+        try:
+            line = await self._reader.readline()
+        except ValueError:  # longer than the limit
+            raise UnreadableReplyError from None
+        if not line:
+            raise EOFError
+        if not line.endswith(b"\r\n"):
+            raise UnreadableReplyError
+        return line[:-2]
