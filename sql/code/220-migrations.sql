@@ -124,7 +124,7 @@ BEGIN
   BEGIN
     EXECUTE ddl;
 
-    SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL) AS u;
+    SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL::pg_catalog.int4) AS u;
 
     -- Rolls the block back; the variable stays.
     RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'preview';
