@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.support import Session
 
-#: Every one raises, so that a call that reaches one fails visibly. One with more arguments, which have defaults, is not among
-#: them: Postgres then refuses every call as ambiguous (42725), and runs neither.
+#: Every one raises, so that a call that reaches one fails visibly. One with more arguments, which have defaults, is not
+#: among them: Postgres then refuses every call as ambiguous (42725), and runs neither.
 MAKE = r"""
 DO $do$
 DECLARE
@@ -24,17 +24,22 @@ BEGIN
     FOR variant IN
       -- Every argument of another type that a literal, a small number or a document would fit.
       SELECT string_agg(f.names[i] || ' ' || t.other, ', ' ORDER BY i)
-        FROM (VALUES ('text'), ('varchar'), ('name'), ('bpchar'), ('json'), ('anyelement'), ('smallint'), ('bigint'), ('timestamp')) AS t (other),
+        FROM unnest(ARRAY['text', 'varchar', 'name', 'bpchar', 'json', 'anyelement', 'smallint', 'bigint', 'timestamp'])
+               AS t (other),
              generate_series(1, f.n) AS i
        GROUP BY t.other
       UNION ALL
       -- Fewer arguments, for calls that leave one to its default.
-      SELECT coalesce((SELECT string_agg(f.names[i] || ' ' || f.types[i], ', ' ORDER BY i) FROM generate_series(1, k) AS i), '')
+      SELECT coalesce(a.list, '')
         FROM generate_series(0, f.n - 1) AS k
+       CROSS JOIN LATERAL (
+         SELECT string_agg(f.names[i] || ' ' || f.types[i], ', ' ORDER BY i) FROM generate_series(1, k) AS i
+       ) AS a (list)
     LOOP
       BEGIN
-        EXECUTE format('CREATE FUNCTION %I.%I(%s) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION ''captured by %%'', ''%s''; END $$',
-                       f.nspname, f.proname, variant, replace(variant, '''', ''''''));
+        EXECUTE format(
+          'CREATE FUNCTION %I.%I(%s) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION ''captured''; END $$',
+          f.nspname, f.proname, variant);
       EXCEPTION
         WHEN duplicate_function OR invalid_function_definition OR syntax_error THEN NULL;
       END;

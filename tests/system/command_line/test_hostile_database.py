@@ -1,9 +1,8 @@
-"""The commands in a database where others create functions in the extension's schema, and roles have settings of their own."""
+"""The commands where others create functions in the extension's schema, and roles have settings of their own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -38,14 +37,14 @@ SETTINGS = {
 
 
 @pytest.fixture
-def opened(place: Place) -> Iterator[Place]:
+def opened(place: Place) -> Place:
     """A database whose public schema was opened after the installation, with overloads of every function in it."""
     with place.session() as superuser:
         superuser.run("CREATE ROLE mallory LOGIN")
         superuser.run("GRANT CREATE ON SCHEMA public TO mallory")
     with place.session("mallory") as mallory:
         assert make_overloads(mallory) > 100
-    yield place
+    return place
 
 
 @pytest.fixture

@@ -37,10 +37,11 @@ class NewUser(Strict):
 
 
 class UserChange(Strict):
-    """What changes about a user; scopes null lifts every restriction."""
+    """What changes about a user; scopes null lifts every restriction. old_password: for the own password."""
 
     username: Username | None = None
     password: NewPassword | None = None
+    old_password: GivenPassword | None = None
     scopes: ScopesIn | None = None
 
 
@@ -145,7 +146,7 @@ class SpecificationBody(Strict):
 class PreviewBody(Strict):
     """SQL statements that would be run."""
 
-    data: str
+    data: Annotated[str, Field(max_length=2_000_000)]
 
 
 def _digits(given: str) -> str:
