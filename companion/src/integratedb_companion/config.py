@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from .addresses import IPNetwork
+from .session import read_conninfo
 
 
 class ConfigurationError(Exception):
@@ -60,11 +59,11 @@ def build(options: dict[str, Any]) -> Settings:
 
 
 def checked_dsn(dsn: str) -> str:
-    """Check a connection string."""
+    """Check a connection string; what is wrong with it is said without repeating a password."""
     try:
-        psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error as problem:
-        raise ConfigurationError(f"dsn: {str(problem).strip()}") from None
+        read_conninfo(dsn)
+    except ValueError as problem:
+        raise ConfigurationError(f"dsn: {problem}") from None
     return dsn
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
+import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
 
 #: Any role may have other values by ALTER ROLE or ALTER DATABASE. The statements and the answers must not depend on them.
@@ -74,6 +77,22 @@ def call(schema: str, function: str, arguments: Collection[str]) -> sql.Composed
             for name, type_name in types.items()
         ),
     )
+
+
+def read_conninfo(dsn: str, **overriding: Any) -> dict[str, Any]:
+    """Give the parameters of a connection string. Error: ValueError, in words that repeat nothing of it."""
+    try:
+        given = conninfo_to_dict(dsn, **overriding)
+    except psycopg.Error as problem:
+        said = re.sub(r'".*"', '"..."', str(problem), flags=re.DOTALL).strip()
+        raise ValueError(said) from None
+    # What follows an @ or a : of the password is read as the host and the port, and errors would show it.
+    hosts, ports = str(given.get("host") or ""), str(given.get("port") or "")
+    if "@" in hosts.removeprefix("@") or not set(ports) <= set("0123456789,"):
+        raise ValueError(
+            "the host or the port is none: in a URI, @ : / and % of a password are written as %40 %3A %2F %25"
+        )
+    return dict(given)
 
 
 def notice_lines(notice: Diagnostic) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.system.harness import SECRET
 from tests.system.serve.harness import Client, Place, Service, unique
 
 
@@ -151,7 +152,12 @@ def test_no_answer_tells_of_others(service: Service, root: Client, place: Place,
     for stakeholder in (mine, other):
         path = f"/stakeholders/{stakeholder['id']}"
         root.data("PUT", f"{path}/claims", claim("public.customers"))
-        hook = {"name": "hook", "type": "WEBHOOK", "url": f"https://{stakeholder['name']}.example/hook"}
+        hook = {
+            "name": "hook",
+            "type": "WEBHOOK",
+            "url": f"https://{stakeholder['name']}.example/hook",
+            "secret": SECRET,
+        }
         root.data("PUT", f"{path}/notifications", {"data": {"match": [{"path": "public.orders"}], "channels": [hook]}})
     with place.superuser.transaction():
         place.superuser.run("SELECT integratedb_override('a test')")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
-from ..session import EXTENSION, PINNED_SETTINGS, call, notice_lines
+from ..session import EXTENSION, PINNED_SETTINGS, call, notice_lines, read_conninfo
 from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
 from .output import say, styled
 
@@ -69,11 +68,10 @@ def parameters(dsn: str, dbname: str | None) -> str:
         overriding: dict[str, Any] = {}
         if dbname is not None:
             is_conninfo = "=" in dbname or dbname.startswith(("postgresql://", "postgres://"))
-            overriding = dict(conninfo_to_dict(dbname)) if is_conninfo else {"dbname": dbname}
-        given = conninfo_to_dict(dsn, **overriding)
-    except psycopg.Error as problem:
-        why = re.sub(r'"[^"]*"', '"..."', str(problem)).strip()
-        raise CommandError(f"the connection string cannot be read: {why}", status=STATUS_USAGE) from None
+            overriding = read_conninfo(dbname) if is_conninfo else {"dbname": dbname}
+        given = read_conninfo(dsn, **overriding)
+    except ValueError as problem:
+        raise CommandError(f"the connection string cannot be read: {problem}", status=STATUS_USAGE) from None
     defaults = {"application_name": "integratedb"}
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = str(CONNECT_TIMEOUT_S)

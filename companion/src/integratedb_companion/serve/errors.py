@@ -174,8 +174,8 @@ async def _on_database(request: Request, problem: Exception) -> Response:
     asking = getattr(request.state, "caller", None)
     refusal = refusal_of(problem, EVERYTHING if asking is None else asking.scopes)
     if refusal is None:
-        # Not the DETAIL: it may show values.
-        context = {"sqlstate": problem.sqlstate, "error": problem.diag.message_primary, "path": request.url.path}
+        # Not its words: they may show values.
+        context = {"sqlstate": problem.sqlstate, "path": request.url.path}
         log.error("the database refused what the service asked", extra=context)
         refusal = RefusalError(500)
     return answer(refusal)
