@@ -28,7 +28,7 @@ Address = tuple[Any, ...]
 class Connection(socket.socket):
     """A client's connection; busy from the head of a request to the end of its answer."""
 
-    on_close: Callable[[Connection], None] | None = None
+    on_close: Callable[[Connection], None] = staticmethod(lambda _: None)
     network = ""
     is_busy = False
     has_answered = False
@@ -36,9 +36,8 @@ class Connection(socket.socket):
 
     def close(self) -> None:
         """Close it, and make room for another one."""
-        if self.on_close is not None:
-            self.on_close(self)
-            self.on_close = None
+        self.on_close(self)
+        self.on_close = lambda _: None
         super().close()
 
     def begins_head(self) -> None:
@@ -67,6 +66,12 @@ class Connections:
         self._limit = limit or min(LIMIT, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES - BACKLOG)
         self._open: dict[Address, Connection] = {}
         self._of: Counter[str] = Counter()
+        self._sockets = 0
+
+    @property
+    def are_settling(self) -> bool:
+        """Whether so many were given up that their sockets are to be closed first."""
+        return self._sockets >= self._limit + BACKLOG
 
     def of(self, peer: Address) -> Connection | None:
         """Find the connection of a client."""
@@ -78,7 +83,8 @@ class Connections:
         if not self._has_room(connection.network, str(peer[0])):
             return False
         connection.deadline_s = time.monotonic() + HEAD_TIMEOUT_S
-        connection.on_close = lambda closed: self._forget(closed, peer)
+        connection.on_close = lambda closed: self._closed(closed, peer)
+        self._sockets += 1
         self._open[peer] = connection
         self._of[connection.network] += 1
         return True
@@ -101,6 +107,10 @@ class Connections:
                 self._forget(connection, peer)
                 return True
         return False
+
+    def _closed(self, connection: Connection, peer: Address) -> None:
+        self._sockets -= 1
+        self._forget(connection, peer)
 
     def _forget(self, connection: Connection, peer: Address) -> None:
         if self._open.get(peer) is connection:
@@ -134,6 +144,8 @@ class Listener(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Address]:
         """Accept one; where there is no room, close it, as if the client had."""
+        if self.connections.are_settling:
+            raise BlockingIOError
         accepted, peer = super().accept()
         connection = Connection(accepted.family, accepted.type, accepted.proto, accepted.detach())
         if not self.connections.admit(connection, peer):

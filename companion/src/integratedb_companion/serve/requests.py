@@ -122,7 +122,7 @@ class LoginBody(Strict):
 class RenewBody(Strict):
     """A refresh token."""
 
-    data: Annotated[str, Field(max_length=4096)]
+    data: Annotated[str, Field(max_length=1024)]
 
 
 class SpecificationIn(BaseModel):
