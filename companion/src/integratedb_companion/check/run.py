@@ -197,7 +197,7 @@ class Check:
 
     def _events(self) -> int:
         with self._database() as database:
-            return len(database.rows("integratedb_ddl_events", max_results=None))
+            return len(database.rows("integratedb_ddl_events", since=None, max_results=None))
 
     def _log_size(self) -> int:
         with self._database() as database:
