@@ -40,6 +40,35 @@ $$;
 
 COMMENT ON FUNCTION integratedb.api_refresh_token_used(uuid, bigint) IS 'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
 
+CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
+RETURNS integer
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  recent timestamptz[];
+BEGIN
+  -- The row is the lock: guesses that come at once are counted one after the other.
+  INSERT INTO integratedb.api_login_attempt AS a (username, address, attempted_at, last_at)
+  VALUES (count_login_attempt.username, count_login_attempt.address, '{}', present)
+  ON CONFLICT ON CONSTRAINT api_login_attempt_pkey DO UPDATE SET last_at = EXCLUDED.last_at
+  RETURNING ARRAY(SELECT t.at FROM unnest(a.attempted_at) AS t (at) WHERE t.at > present - interval '1 minute' ORDER BY t.at)
+    INTO recent;
+
+  UPDATE integratedb.api_login_attempt AS a
+     SET attempted_at = CASE WHEN cardinality(recent) < at_most THEN recent || present ELSE recent END
+   WHERE a.username = count_login_attempt.username
+     AND a.address = count_login_attempt.address;
+
+  RETURN CASE WHEN cardinality(recent) >= at_most
+              THEN greatest(ceil(extract(epoch FROM recent[1] + interval '1 minute' - present))::integer, 1) END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.count_login_attempt(text, text, integer, timestamptz) IS 'Counts a guess for a name and an address; name empty: for the address. Returns null; or, where at_most were made within a minute, in how many seconds another one may be, and counts nothing.';
+
 CREATE OR REPLACE FUNCTION integratedb.api_login_attempted(username text, address text, OUT attempt timestamptz, OUT retry_after_s integer)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -48,36 +77,32 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   at_most CONSTANT integer := 10;
+  at_most_for_address CONSTANT integer := 30;
   present CONSTANT timestamptz := clock_timestamp();
-  recent timestamptz[];
 BEGIN
   DELETE FROM integratedb.api_login_attempt AS a
    WHERE (a.username, a.address) IN (
      SELECT x.username, x.address FROM integratedb.api_login_attempt AS x
       WHERE x.last_at < present - interval '1 minute' ORDER BY x.last_at LIMIT 100 FOR UPDATE SKIP LOCKED);
 
-  -- The row is the lock: guesses that come at once are counted one after the other.
-  INSERT INTO integratedb.api_login_attempt AS a (username, address, attempted_at, last_at)
-  VALUES (api_login_attempted.username, api_login_attempted.address, '{}', present)
-  ON CONFLICT ON CONSTRAINT api_login_attempt_pkey DO UPDATE SET last_at = EXCLUDED.last_at
-  RETURNING ARRAY(SELECT t.at FROM unnest(a.attempted_at) AS t (at) WHERE t.at > present - interval '1 minute' ORDER BY t.at)
-    INTO recent;
-
-  IF cardinality(recent) >= at_most THEN
-    retry_after_s := greatest(ceil(extract(epoch FROM recent[1] + interval '1 minute' - present))::integer, 1);
-  ELSE
-    attempt := present;
-    recent := recent || present;
+  -- First the address: names that somebody makes up then leave no more rows than this.
+  retry_after_s := integratedb.count_login_attempt('', address, at_most_for_address, present);
+  IF retry_after_s IS NULL THEN
+    retry_after_s := integratedb.count_login_attempt(username, address, at_most, present);
+    IF retry_after_s IS NULL THEN
+      attempt := present;
+    ELSE
+      -- It is not made, so others of this address are not held up by it.
+      UPDATE integratedb.api_login_attempt AS a
+         SET attempted_at = array_remove(a.attempted_at, present)
+       WHERE a.username = ''
+         AND a.address = api_login_attempted.address;
+    END IF;
   END IF;
-
-  UPDATE integratedb.api_login_attempt AS a
-     SET attempted_at = recent
-   WHERE a.username = api_login_attempted.username
-     AND a.address = api_login_attempted.address;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.api_login_attempted(text, text) IS 'Counts a guess before it is looked at: at most 10 in a minute for a name and an address. Returns attempt, to be handed to api_login_succeeded() when it was right; or retry_after_s, in how many seconds another one may be made.';
+COMMENT ON FUNCTION integratedb.api_login_attempted(text, text) IS 'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. Returns attempt, to be handed to api_login_succeeded() when it was right; or retry_after_s, in how many seconds another one may be made.';
 
 CREATE OR REPLACE FUNCTION integratedb.api_login_succeeded(username text, address text, attempt timestamptz)
 RETURNS void
@@ -88,7 +113,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   UPDATE integratedb.api_login_attempt AS a
      SET attempted_at = array_remove(a.attempted_at, attempt)
-   WHERE a.username = api_login_succeeded.username
+   WHERE a.username IN (api_login_succeeded.username, '')
      AND a.address = api_login_succeeded.address
 $$;
 

@@ -80,7 +80,7 @@ CREATE UNLOGGED TABLE integratedb.api_login_attempt (
 CREATE INDEX api_login_attempt_last_at_idx ON integratedb.api_login_attempt (last_at);
 
 COMMENT ON TABLE integratedb.api_login_attempt IS 'Guesses at passwords within the last minute, wrong or under way; shared by all services of the database.';
-COMMENT ON COLUMN integratedb.api_login_attempt.username IS 'The name that was given; there may be no such user.';
+COMMENT ON COLUMN integratedb.api_login_attempt.username IS 'The name that was given; there may be no such user. Empty: any name.';
 COMMENT ON COLUMN integratedb.api_login_attempt.address IS 'Where the guesses come from: an IPv4 address, or an IPv6 network of 64 bits.';
 COMMENT ON COLUMN integratedb.api_login_attempt.attempted_at IS 'When, oldest first.';
 COMMENT ON COLUMN integratedb.api_login_attempt.last_at IS 'The last one.';

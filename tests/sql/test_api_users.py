@@ -76,6 +76,24 @@ def test_each_user_has_a_secret_of_its_own_and_a_new_password_another_one(api: S
     assert api.value("SELECT integratedb.api_refresh_token_used(%s, %s)", token, ids[0]) is False
 
 
+def test_guesses_are_bounded_for_a_name_and_for_an_address(api: Session, superuser: Session) -> None:
+    attempt = "SELECT attempt, retry_after_s FROM integratedb.api_login_attempted(%s, %s)"
+
+    def refused_after_s(name: str, address: str) -> int | None:
+        return api.row(attempt, name, address)[1]
+
+    assert [refused_after_s("one", "192.0.2.1") is None for _ in range(12)] == [True] * 10 + [False] * 2
+    assert refused_after_s("one", "192.0.2.2") is None
+    assert [refused_after_s(f"made_up_{n}", "192.0.2.1") is None for n in range(25)] == [True] * 20 + [False] * 5
+    assert 1 <= int(refused_after_s("other", "192.0.2.1") or 0) <= 60
+    rows = "SELECT count(*) FROM integratedb.api_login_attempt WHERE address = '192.0.2.1'"
+    assert superuser.value(rows) == 22
+    right, _ = api.row(attempt, "one", "192.0.2.3")
+    api.run("SELECT integratedb.api_login_succeeded('one', '192.0.2.3', %s)", right)
+    left = "SELECT DISTINCT cardinality(attempted_at) FROM integratedb.api_login_attempt WHERE address = '192.0.2.3'"
+    assert superuser.rows(left) == [(0,)]
+
+
 def test_a_refresh_token_is_good_once_for_its_user_until_it_expires(api: Session) -> None:
     one, other = (api.value("SELECT integratedb.api_create_user(%s, %s, NULL)", name, HASH) for name in ("a", "b"))
     use = "SELECT integratedb.api_refresh_token_used(%s, %s)"

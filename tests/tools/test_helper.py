@@ -15,9 +15,10 @@ import psycopg2
 import pytest
 import sqlalchemy
 from integratedb_companion.migrations import InvalidMigration, validate
+from integratedb_companion.migrations.validation import CALL, GUARDED_CALL
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.support import Server, Session
+from tests.support import Server, Session, refused
 from tests.tools.harness import PASSWORD
 
 BREAK = "ALTER TABLE shop.customers RENAME COLUMN email TO email_address"
@@ -130,3 +131,30 @@ def test_importing_it_needs_neither_a_tool_nor_the_daemons_dependencies() -> Non
     subprocess.run(
         [sys.executable, "-c", f"{blocked}; from integratedb_companion.migrations import validate"], check=True
     )
+
+
+@pytest.mark.parametrize("kind", CONNECTIONS)
+def test_no_function_of_that_name_that_somebody_else_made_is_called(
+    kind: str, parameters: dict[str, Any], superuser: Session
+) -> None:
+    body = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'captured'; END $$"
+    for signature in ("()", "(max_results text)", "(max_results smallint)"):
+        superuser.run(f"CREATE FUNCTION public.integratedb_validate_migration{signature} RETURNS integer {body}")
+    with CONNECTIONS[kind](parameters) as connection:
+        validate(connection)
+        validate(connection, missing_ok=True)
+    for statement in (CALL, GUARDED_CALL):
+        superuser.run(statement)
+
+
+def test_where_the_extension_is_missing_nothing_is_called(parameters: dict[str, Any], superuser: Session) -> None:
+    superuser.run("DROP EXTENSION integratedb CASCADE")
+    body = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'captured'; END $$"
+    superuser.run(f"CREATE FUNCTION public.integratedb_validate_migration() RETURNS integer {body}")
+    superuser.run(GUARDED_CALL)
+    with refused("42883", "not installed"):
+        superuser.run(CALL)
+    with psycopg.connect(**libpq(parameters)) as connection:
+        validate(connection, missing_ok=True)
+        with refused("42883"):
+            validate(connection)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from .addresses import IPNetwork
+from .session import read_conninfo
 
 
 class ConfigurationError(Exception):
@@ -60,15 +59,11 @@ def build(options: dict[str, Any]) -> Settings:
 
 
 def checked_dsn(dsn: str) -> str:
-    """Check a connection string."""
+    """Check a connection string; what is wrong with it is said without repeating a password."""
     try:
-        parts = psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error:  # whose text repeats a part, which may be the password
-        raise ConfigurationError(
-            "dsn: libpq cannot read the connection string; write host=... dbname=... or postgresql://user@host/database"
-        ) from None
-    if any("@" in str(parts.get(key, "")) for key in ("host", "hostaddr", "port")):
-        raise ConfigurationError('dsn: a host holds "@"; write an "@" in the user or password of a URL as %40')
+        read_conninfo(dsn)
+    except ValueError as problem:
+        raise ConfigurationError(f"dsn: {problem}") from None
     return dsn
 
 

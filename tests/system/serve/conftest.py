@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.conftest import TEMPLATE, new_cluster
 from tests.system.harness import Cluster
-from tests.system.serve.harness import API_PASSWORD, API_ROLE, Client, Place, Service, unique
+from tests.system.serve.harness import API_PASSWORD, API_ROLE, Client, Place, Raw, Service, unique
 
 StartService = Callable[..., Service]
 
@@ -104,3 +104,11 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSer
     yield start
     for service in started:
         service.stop()
+
+
+@pytest.fixture(autouse=True)
+def close_raw_connections() -> Iterator[None]:
+    """Close the connections that a test has opened itself."""
+    yield
+    while Raw.opened:
+        Raw.opened.pop().connection.close()

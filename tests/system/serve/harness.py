@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -85,17 +88,82 @@ def login_body(username: str, password: str) -> dict[str, Any]:
     return {"data": {"username": username, "password": password}}
 
 
+@dataclass
+class Raw:
+    """A connection on which bytes are sent as they are."""
+
+    connection: socket.socket
+    opened: ClassVar[list[Raw]] = []
+
+    @classmethod
+    def open(cls, port: int, head: str = "", body: bytes = b"") -> Self:
+        """Connect, and send the head of a request, line by line, and the beginning of a body."""
+        made = cls(socket.create_connection(("127.0.0.1", port), 30))
+        cls.opened.append(made)
+        if head:
+            made.send("\r\n".join([*head.splitlines(), "", ""]).encode() + body)
+        return made
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, as many as the other side takes."""
+        with contextlib.suppress(OSError):
+            self.connection.sendall(data)
+
+    def answer(self, timeout_s: float = 30) -> str:
+        """Read until the head and the body that it announces are there, or the end; empty when there is no answer."""
+        self.connection.settimeout(timeout_s)
+        said = b""
+        with contextlib.suppress(OSError):
+            while not self._is_whole(said):
+                data = self.connection.recv(65_536)
+                if not data:
+                    break
+                said += data
+        return said.decode(errors="replace")
+
+    @staticmethod
+    def _is_whole(said: bytes) -> bool:
+        head, end, body = said.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        return bool(end) and length is not None and len(body) >= int(length[1])
+
+    def status(self, timeout_s: float = 30) -> int:
+        """Give the status of the answer; 0 when there is none."""
+        said = self.answer(timeout_s)
+        return int(said.split(" ")[1]) if said.startswith("HTTP/1.1 ") else 0
+
+    def is_closed(self, timeout_s: float) -> bool:
+        """Whether the other side closes the connection in time."""
+        self.connection.settimeout(timeout_s)
+        try:
+            while self.connection.recv(65_536):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
+
 class Service:
     """A process of the service."""
 
     def __init__(
-        self, dsn: str, log: Path, *options: str, scheme: str = "http", environment: Mapping[str, str] | None = None
+        self,
+        dsn: str,
+        log: Path,
+        *options: str,
+        scheme: str = "http",
+        environment: Mapping[str, str] | None = None,
+        files: int | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log_file = log
         command = [sys.executable, "-m", "integratedb_companion.cli", "serve", "--listen", f"127.0.0.1:{self.port}"]
         command += [*(["--dsn", dsn] if dsn else []), *options]
+        if files is not None:
+            command = ["prlimit", f"--nofile={files}", *command]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
@@ -128,6 +196,15 @@ class Service:
     def logs(self) -> list[dict[str, Any]]:
         """Give what it has logged."""
         return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+
+    def resident_mb(self, which: str = "VmRSS") -> float:
+        """Tell how much memory it has resident; VmHWM is the most it had since `forget_peak`."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith(which)).split()[1]) / 1024
+
+    def forget_peak(self) -> None:
+        """Let VmHWM begin anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def stop(self, timeout_s: float = 20) -> int:
         """Ask it to stop, and give its exit status."""

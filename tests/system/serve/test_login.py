@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
@@ -67,6 +70,34 @@ def test_guesses_at_a_user_who_does_not_exist_are_limited_too(service: Service, 
     for _ in range(10):
         guesser.refused(403, "POST", "/auth/login", login_body(name, "wrong"))
     guesser.refused(429, "POST", "/auth/login", login_body(name, "wrong"))
+
+
+def test_guesses_at_names_that_somebody_makes_up_are_limited_for_the_address(
+    service: Service, root: Client, place: Place
+) -> None:
+    address = "198.51.100.40"
+    guesser = service.client(address=address)
+    for _ in range(30):
+        guesser.refused(403, "POST", "/auth/login", login_body(unique("made_up"), "wrong"))
+    refused = guesser.send("POST", "/auth/login", login_body(unique("made_up"), "wrong"))
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    for _ in range(20):
+        guesser.refused(429, "POST", "/auth/login", login_body(unique("made_up"), "wrong"))
+    rows = place.superuser.value("SELECT count(*) FROM integratedb.api_login_attempt WHERE address = %s", address)
+    assert rows == 31
+    service.log_in(ROOT_NAME, ROOT_PASSWORD, "198.51.100.41")
+
+
+def test_who_is_locked_out_of_one_name_does_not_use_up_the_guesses_of_the_address(
+    service: Service, root: Client
+) -> None:
+    guesser, name = service.client(address="198.51.100.42"), unique("nobody")
+    for _ in range(10):
+        guesser.refused(403, "POST", "/auth/login", login_body(name, "wrong"))
+    for _ in range(30):
+        guesser.refused(429, "POST", "/auth/login", login_body(name, "wrong"))
+    guesser.data("POST", "/auth/login", login_body(ROOT_NAME, ROOT_PASSWORD))
 
 
 def test_guesses_that_come_at_once_are_counted_one_by_one(service: Service, root: Client) -> None:
@@ -151,6 +182,23 @@ def secret(place: Place, root: Client) -> bytes:
 
 def claims_of(token: str, **changed: Any) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False}) | changed
+
+
+def test_a_request_with_two_tokens_is_refused(service: Service, root: Client) -> None:
+    for second in (root.token, "x"):
+        headers = [("Authorization", f"Bearer {root.token}"), ("Authorization", f"Bearer {second}")]
+        assert httpx.get(f"{service.url}/api/v1/status", headers=headers).status_code == 401
+
+
+def test_the_algorithm_is_not_the_tokens_to_choose(service: Service, root: Client, secret: bytes) -> None:
+    good = claims_of(str(root.token))
+    for algorithm in ("HS384", "HS512"):
+        service.client(jwt.encode(good, 2 * secret, algorithm)).refused(401, "GET", "/status")
+    _, payload, signature = str(root.token).split(".")
+    for name in ("none", "None", "NONE", "nOnE", "RS256", "ES256"):
+        other = base64.urlsafe_b64encode(json.dumps({"alg": name, "typ": "JWT"}).encode()).rstrip(b"=").decode()
+        for end in (signature, ""):
+            service.client(f"{other}.{payload}.{end}").refused(401, "GET", "/status")
 
 
 def test_forged_and_expired_tokens_are_refused(service: Service, root: Client, user, secret: bytes) -> None:

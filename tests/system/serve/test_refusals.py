@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.system.serve.harness import ROOT_NAME, ROOT_PASSWORD, Client, Service, login_body
 
-MAX_BODY_BYTES = 5 << 20
 JSON = {"Content-Type": "application/json"}
 
 
@@ -97,24 +95,6 @@ def test_a_body_of_another_type_is_refused(root: Client, content_type: str) -> N
 def test_json_may_say_its_charset(root: Client) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     root.refused(422, "POST", "/stakeholders", content=b'{"stakeholder": {"name": "1"}}', headers=headers)
-
-
-def test_a_body_may_have_5_mb(service: Service, root: Client) -> None:
-    start, end = b'{"data": "', b'"}'
-    fits = start + b"x" * (MAX_BODY_BYTES - len(start) - len(end)) + end
-    assert root.send("POST", "/auth/renew", content=fits, headers=JSON).status_code == 422
-    too_long = {"detail": "Content Too Large"}
-    assert root.refused(413, "POST", "/auth/renew", content=fits + b" ", headers=JSON) == too_long
-
-
-def test_a_body_that_does_not_say_its_length_is_cut_off(root: Client) -> None:
-    def endless() -> Iterator[bytes]:
-        yield b'{"data": "'
-        for _ in range(200):
-            yield b"x" * 65536
-
-    errors = root.refused(413, "POST", "/auth/renew", content=endless(), headers=JSON)
-    assert errors == {"detail": "Content Too Large"}
 
 
 def test_every_answer_has_safe_headers(service: Service, root: Client) -> None:

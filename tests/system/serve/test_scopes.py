@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from tests.system.serve.harness import Client, unique
+from tests.system.harness import SECRET
+from tests.system.serve.harness import Client, Place, Service, unique
 
 
 def claim(*paths: str) -> dict[str, object]:
@@ -102,3 +104,99 @@ def test_empty_scopes_allow_nothing_and_absent_ones_everything(user, mine) -> No
     assert user({}).data("GET", f"/stakeholders/{mine['id']}")["name"] == mine["name"]
     assert user({"stakeholders": None}).data("GET", f"/stakeholders/{mine['id']}")["name"] == mine["name"]
     user({"schemas": []}).refused(403, "PUT", f"/stakeholders/{mine['id']}/claims", claim("public.orders"))
+
+
+def test_a_refusal_names_no_stakeholder_of_others(root: Client, place: Place, user) -> None:
+    mine, other, third = (root.stakeholder(unique(name)) for name in ("mine", "other", "third"))
+    renamed = unique("renamed")
+    with place.stakeholder_session(**mine["credentials"]) as session:
+        session.run(f"CREATE TABLE {mine['name']}.shared (id bigint)")
+    for stakeholder in (other, third):
+        root.data("PUT", f"/stakeholders/{stakeholder['id']}/claims", claim(f"{mine['name']}.shared"))
+
+    def refusal(asking: Client) -> list[list[str]]:
+        detail = asking.refused(422, "PUT", f"/stakeholders/{mine['id']}", {"stakeholder": {"name": renamed}})["detail"]
+        return list(detail)
+
+    general = ["claims of other stakeholders stand in the way", "#"]
+    assert refusal(user({"stakeholders": [mine["name"], renamed]})) == [general]
+    shown, *rest = refusal(user({"stakeholders": [mine["name"], renamed, third["name"]]}))
+    assert shown[0].startswith(f"{third['name']} (claims): ")
+    assert rest == [general]
+    assert other["name"] in str(refusal(root))
+    for stakeholder in (other, third):
+        root.data("DELETE", f"/stakeholders/{stakeholder['id']}", status=204)
+    root.data("DELETE", f"/stakeholders/{mine['id']}")
+    place.superuser.run(f"DROP SCHEMA {mine['name']} CASCADE")
+
+
+def test_the_private_schema_of_others_is_not_to_be_claimed(root: Client, place: Place, user, mine, other) -> None:
+    with place.stakeholder_session(**other["credentials"]) as session:
+        session.run(f"CREATE TABLE {other['name']}.secret (id bigint)")
+    one = user({"stakeholders": [mine["name"]]})
+    path = f"/stakeholders/{mine['id']}"
+    for kind in ("claims", "notifications"):
+        for name in ("secret", "nothing", "*"):
+            document = {"data": {"match": [{"path": f"{other['name']}.{name}", "fields": ["*"]}]}}
+            errors = one.refused(403, "PUT", f"{path}/{kind}", document)
+            assert other["name"] in errors["reason"]
+    one.data("PUT", f"{path}/claims", claim("warehouse.bins"))
+    named = user({"stakeholders": [mine["name"]], "schemas": [str(other["name"])]})
+    named.data("PUT", f"{path}/claims", claim(f"{other['name']}.secret"))
+    root.data("PUT", f"{path}/claims", {"data": {"match": []}})
+    place.superuser.run(f"DROP TABLE {other['name']}.secret")
+
+
+def test_no_answer_tells_of_others(service: Service, root: Client, place: Place, user, mine, other) -> None:
+    """Every route, with every id there is, as a user who manages one stakeholder."""
+    for stakeholder in (mine, other):
+        path = f"/stakeholders/{stakeholder['id']}"
+        root.data("PUT", f"{path}/claims", claim("public.customers"))
+        hook = {
+            "name": "hook",
+            "type": "WEBHOOK",
+            "url": f"https://{stakeholder['name']}.example/hook",
+            "secret": SECRET,
+        }
+        root.data("PUT", f"{path}/notifications", {"data": {"match": [{"path": "public.orders"}], "channels": [hook]}})
+    with place.superuser.transaction():
+        place.superuser.run("SELECT integratedb_override('a test')")
+        place.superuser.run("ALTER TABLE customers RENAME TO clients")
+    try:
+        one = user({"stakeholders": [mine["name"]]})
+        document = httpx.get(f"{service.url}/api/v1/openapi.json").json()
+        asked = 0
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                # What changes the own stakeholder has tests of its own.
+                ids = [other["id"], 10**9] if method != "get" else [mine["id"], other["id"], 10**9]
+                for number in ids if "{id}" in path else [0]:
+                    query = "?path=public.customers" if path == "/dependents" else ""
+                    body = {"data": {"match": []}} if "requestBody" in operation else None
+                    answer = one.send(method.upper(), path.replace("{id}", str(number)) + query, body)
+                    assert answer.status_code < 500, (method, path, answer.text)
+                    assert str(other["name"]) not in answer.text, (method, path)
+                    asked += 1
+        assert asked > 30
+        rows = one.data("GET", "/unmet-claims?limit=1000")
+        assert {row["stakeholder"] for row in rows} == {mine["name"]}
+    finally:
+        with place.superuser.transaction():
+            place.superuser.run("SELECT integratedb_override('a test')")
+            place.superuser.run("ALTER TABLE clients RENAME TO customers")
+    for path in ("", "/claims", "/notifications", "/access"):
+        known = one.send("GET", f"/stakeholders/{other['id']}{path}")
+        unknown = one.send("GET", f"/stakeholders/{10**9}{path}")
+        assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
+        assert known.headers.keys() == unknown.headers.keys()
+
+
+def test_a_drop_by_a_restricted_user_reports_what_was_kept(place: Place, user, mine) -> None:
+    with place.stakeholder_session(**mine["credentials"]) as session:
+        session.run(f"CREATE TABLE {mine['name']}.kept (id bigint)")
+    answer = user({"stakeholders": [mine["name"]]}).send("DELETE", f"/stakeholders/{mine['id']}")
+    assert answer.status_code == 200
+    dropped = answer.json()["data"]
+    assert dropped["schema_dropped"] is False
+    assert any(mine["name"] in line for line in dropped["kept"])
+    place.superuser.run(f"DROP SCHEMA {mine['name']} CASCADE")

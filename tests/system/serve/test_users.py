@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.system.serve.harness import Client, Place, Service, login_body, unique
+from tests.system.serve.harness import ROOT_PASSWORD, Client, Place, Service, login_body, unique
 
 PASSWORD = "a good password"
 
@@ -113,9 +113,34 @@ def test_anybody_changes_the_own_password_and_nothing_else(service: Service, roo
     path = f"/users/{itself['id']}"
     for change in ({"username": unique("other")}, {"scopes": None}, {"password": PASSWORD, "scopes": {}}):
         one.refused(403, "PUT", path, {"user": change})
-    one.data("PUT", path, {"user": {"password": "another password"}})
-    service.client().refused(403, "POST", "/auth/login", login_body(itself["username"], "a good password"))
+    one.data("PUT", path, {"user": {"password": "another password", "old_password": PASSWORD}})
+    service.client(address="192.0.2.200").refused(403, "POST", "/auth/login", login_body(itself["username"], PASSWORD))
     service.log_in(itself["username"], "another password").data("GET", path)
+
+
+def test_the_own_password_is_changed_by_whoever_knows_it(service: Service, root: Client, user) -> None:
+    address = "192.0.2.201"
+    one = service.client(user().token, address)
+    (itself,) = one.data("GET", "/users")
+    path = f"/users/{itself['id']}"
+    missing = one.refused(422, "PUT", path, {"user": {"password": "another password"}})
+    assert missing["detail"][0][1] == "#/old_password"
+    guess = {"user": {"password": "another password", "old_password": "a guess"}}
+    for _ in range(10):
+        assert one.refused(403, "PUT", path, guess)["detail"] == "Forbidden"
+    one.refused(429, "PUT", path, guess)
+    one.refused(429, "PUT", path, {"user": {"password": "another password", "old_password": PASSWORD}})
+    service.client(address=address).refused(429, "POST", "/auth/login", login_body(itself["username"], PASSWORD))
+    root.data("PUT", path, {"user": {"password": "another password"}})
+
+
+def test_root_needs_its_old_password_too(fresh: Place, start_service) -> None:
+    root = start_service(fresh.dsn).bootstrap()
+    (itself,) = root.data("GET", "/users")
+    path = f"/users/{itself['id']}"
+    root.refused(422, "PUT", path, {"user": {"password": "another password"}})
+    root.data("PUT", path, {"user": {"password": "another password", "old_password": ROOT_PASSWORD}})
+    root.refused(401, "GET", path)
 
 
 def test_a_changed_password_ends_tokens_and_refresh_tokens(service: Service, root: Client) -> None:

@@ -49,7 +49,7 @@ def test_absent_scopes_are_everything_and_empty_ones_nothing() -> None:
         assert Scopes.read(stored).is_everything
     nothing = Scopes.read({"stakeholders": [], "schemas": []})
     assert not nothing.has_stakeholder("a")
-    assert nothing.outside(["b", "a"]) == ["a", "b"]
+    assert nothing.outside(["b", "a"], []) == ["a", "b"]
 
 
 def test_each_scope_restricts_what_it_names() -> None:
@@ -60,5 +60,13 @@ def test_each_scope_restricts_what_it_names() -> None:
         False,
         False,
     )
-    assert scopes.outside(["anything"]) == []
-    assert Scopes.read({"schemas": ["a"]}).outside({"a", "b"}) == ["b"]
+    assert scopes.outside(["anything", "a", "b"], ["a", "b"]) == ["b"]
+    assert Scopes.read({"schemas": ["a"]}).outside({"a", "b"}, ["a"]) == ["b"]
+
+
+def test_the_private_schemas_of_others_are_outside_unless_they_are_named() -> None:
+    everybody = ["mine", "other"]
+    assert Scopes.read(None).outside(["mine", "other", "public"], everybody) == []
+    assert Scopes.read({"stakeholders": ["mine"]}).outside(["mine", "other", "public"], everybody) == ["other"]
+    named = Scopes.read({"stakeholders": ["mine"], "schemas": ["other"]})
+    assert named.outside(["other", "public"], everybody) == ["public"]

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from ..commands.database import Database, opened
+from ..commands.database import Database, opened, pin
 from ..commands.setup import preflight
 from ..contracts.model import Contract, Finding
 from ..contracts.reading import files_in, read_contracts
@@ -111,6 +111,7 @@ class Check:
         """Make the roles that a dump expects; postgres as the superuser that it is everywhere."""
         makes_postgres = "\nCREATE ROLE postgres;" in f"\n{script}"
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
+            pin(connection)
             existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
             for role in dict.fromkeys(roles):
                 if role == "postgres" and not makes_postgres:
@@ -120,10 +121,12 @@ class Check:
 
     def _install(self) -> None:
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
+            pin(connection)
             missing = [check for check in preflight(connection) if check.state == "missing"]
             if missing:
                 cures = " ".join(check.cure or "" for check in missing)
                 raise UnableError(f"the throw-away Postgres lacks {', '.join(c.name for c in missing)}. {cures}")
+            connection.execute("SET search_path TO DEFAULT")
             connection.execute("CREATE EXTENSION IF NOT EXISTS integratedb CASCADE")
 
     def _contracts(self) -> None:
@@ -194,17 +197,20 @@ class Check:
 
     def _events(self) -> int:
         with self._database() as database:
-            return len(database.rows("integratedb_ddl_events", max_results=None))
+            return len(database.rows("integratedb_ddl_events", since=None, max_results=None))
 
     def _log_size(self) -> int:
         with self._database() as database:
-            row = database.connection.execute("SELECT size FROM pg_catalog.pg_stat_file(%s)", (LOG,)).fetchone()
+            row = database.connection.execute(
+                "SELECT size FROM pg_catalog.pg_stat_file(%s::pg_catalog.text)", (LOG,)
+            ).fetchone()
             return int(row[0]) if row else 0
 
     def _log(self, position: int) -> str:
         with self._database() as database:
             row = database.connection.execute(
-                "SELECT pg_catalog.pg_read_file(%s, %s, size - %s) FROM pg_catalog.pg_stat_file(%s)",
+                "SELECT pg_catalog.pg_read_file(%s::pg_catalog.text, %s::pg_catalog.int8, size - %s::pg_catalog.int8)"
+                " FROM pg_catalog.pg_stat_file(%s::pg_catalog.text)",
                 (LOG, position, position, LOG),
             ).fetchone()
             return str(row[0]) if row else ""

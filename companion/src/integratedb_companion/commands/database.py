@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
+from ..session import EXTENSION, PINNED_SETTINGS, call, notice_lines, read_conninfo
 from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
 from .output import say, styled
 
 CONNECT_TIMEOUT_S = 10
 
-EXTENSION = """
-    SELECT n.nspname, x.extversion
-      FROM pg_catalog.pg_extension AS x
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
-     WHERE x.extname = 'integratedb'
-"""
+PIN = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in PINNED_SETTINGS.items()
+)
 
 
 class Database:
@@ -39,19 +36,30 @@ class Database:
         return self.connection.info.dbname
 
     def rows(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
-        """Call a function by named arguments, documents as objects, and give its rows."""
-        call = sql.SQL("SELECT * FROM {}({})").format(
-            sql.Identifier(self.schema, function),
-            sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(a), sql.Placeholder(a)) for a in arguments),
-        )
+        """Call a function with all of its arguments, documents as objects, and give its rows."""
+        query = sql.SQL("SELECT * FROM {}").format(call(self.schema, function, arguments))
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in arguments.items()}
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(call, values).fetchall()
+            return cursor.execute(query, values).fetchall()
 
     def value(self, function: str, **arguments: Any) -> Any:
         """Call a function that gives one value."""
         [row] = self.rows(function, **arguments)
         return next(iter(row.values()))
+
+    @contextmanager
+    def notices(self) -> Iterator[list[str]]:
+        """Collect what the server says beside the results of the block, one line each; it is printed all the same."""
+        said: list[str] = []
+
+        def note(notice: psycopg.errors.Diagnostic) -> None:
+            said.extend(notice_lines(notice))
+
+        self.connection.add_notice_handler(note)
+        try:
+            yield said
+        finally:
+            self.connection.remove_notice_handler(note)
 
 
 def parameters(dsn: str, dbname: str | None) -> str:
@@ -60,21 +68,28 @@ def parameters(dsn: str, dbname: str | None) -> str:
         overriding: dict[str, Any] = {}
         if dbname is not None:
             is_conninfo = "=" in dbname or dbname.startswith(("postgresql://", "postgres://"))
-            overriding = dict(conninfo_to_dict(dbname)) if is_conninfo else {"dbname": dbname}
-        given = conninfo_to_dict(dsn, **overriding)
-    except psycopg.Error as problem:
-        why = re.sub(r'"[^"]*"', '"..."', str(problem)).strip()
-        raise CommandError(f"the connection string cannot be read: {why}", status=STATUS_USAGE) from None
+            overriding = read_conninfo(dbname) if is_conninfo else {"dbname": dbname}
+        given = read_conninfo(dsn, **overriding)
+    except ValueError as problem:
+        raise CommandError(f"the connection string cannot be read: {problem}", status=STATUS_USAGE) from None
     defaults = {"application_name": "integratedb"}
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = str(CONNECT_TIMEOUT_S)
     return make_conninfo("", **{**defaults, **given})
 
 
-def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
+def pin(connection: psycopg.Connection[TupleRow]) -> None:
+    """Pin the settings of a session. Not by the option `options` of the connection: poolers refuse that."""
+    connection.execute(PIN.encode())
+
+
+def connect(dsn: str, dbname: str | None, *, pinned: bool = True) -> psycopg.Connection[TupleRow]:
     """Connect; what the server says beside its results goes to standard error."""
+    conninfo = parameters(dsn, dbname)
     try:
-        connection = psycopg.connect(parameters(dsn, dbname), autocommit=True)
+        connection = psycopg.connect(conninfo, autocommit=True)
+        if pinned:
+            pin(connection)
     except psycopg.OperationalError as problem:
         raise CommandError(
             f"cannot connect: {str(problem).strip()}",
@@ -96,9 +111,12 @@ def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
 
 
 @contextmanager
-def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
-    """A session on a database that has the extension; it ends with the block."""
-    with connect(dsn, dbname) as connection:
+def opened(dsn: str, dbname: str | None, *, pinned: bool = True) -> Iterator[Database]:
+    """A session on a database that has the extension; it ends with the block.
+
+    pinned: False where the caller's own statements run, which are to find what they find without us.
+    """
+    with connect(dsn, dbname, pinned=pinned) as connection:
         found = connection.execute(EXTENSION).fetchone()
         if found is None:
             raise CommandError(

@@ -30,7 +30,7 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
       echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
     """
     statements = sys.stdin.read() if file == "-" else read_text(Path(file))
-    with opened(dsn, dbname) as database:
+    with opened(dsn, dbname, pinned=False) as database:
         rows = database.rows("integratedb_preview_migration", ddl=statements)
     _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
 

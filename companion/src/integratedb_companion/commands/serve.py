@@ -59,7 +59,10 @@ def serve(config: str | None, **flags: Any) -> None:
     except ConfigurationError as problem:
         click.echo(f"integratedb: {problem}", err=True)
         status = STATUS_CONFIGURATION
-    except Exception:
-        log.critical("cannot go on", exc_info=True)
+    except Exception as fault:
+        from ..serve.middleware import described
+
+        # Without its own words, which may hold a credential.
+        log.critical("cannot go on", extra={"fault": described(fault)})
         status = STATUS_FAILED
     sys.exit(status)

@@ -11,13 +11,14 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from .database import EXTENSION, connect
+from ..session import EXTENSION
+from .database import connect
 from .framework import CommandError, command, connected, json_output
 from .output import print_json, say, styled
 
 MINIMUM_VERSION = 150000
 
-AVAILABLE = "SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = %s"
+AVAILABLE = "SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name OPERATOR(pg_catalog.=) %s::pg_catalog.name"
 
 #: Fails where the server's Python has no jsonschema; the transaction is rolled back.
 IMPORTS = """
@@ -166,6 +167,8 @@ def _install(
     with connection.transaction():
         if not installed:
             where = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
+            # Without --schema it is the search_path of the login that says where, as in psql.
+            connection.execute("SET LOCAL search_path TO DEFAULT")
             connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u"))
             connection.execute(sql.SQL("CREATE EXTENSION integratedb") + where)
         for role in admins:

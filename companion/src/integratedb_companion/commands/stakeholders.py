@@ -127,15 +127,18 @@ def rotate(name: str, valid_until: str | None, where: str | None, dsn: str, dbna
 def drop(name: str, yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Drop a stakeholder, its claims, its grants and its role; its sessions end. A schema that is not empty is kept.
 
+    What is kept is reported, with the role that it belongs to now; with --json under `kept`.
+
     \b
     Example:
       integratedb stakeholder drop mailer --yes
     """
     with opened(dsn, dbname) as database:
         confirm(f"Drop stakeholder {name} of database {database.name}, and end its sessions?", yes=yes)
-        schema_dropped = database.value("integratedb_drop_stakeholder", stakeholder=name)
+        with database.notices() as kept:
+            schema_dropped = database.value("integratedb_drop_stakeholder", stakeholder=name)
     if as_json:
-        print_json({"stakeholder": name, "schema_dropped": schema_dropped})
+        print_json({"stakeholder": name, "schema_dropped": schema_dropped, "kept": kept})
     else:
         say(f"Stakeholder {name} is dropped{'' if schema_dropped else '; its schema is not empty, and was kept'}.")
 

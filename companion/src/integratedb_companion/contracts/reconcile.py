@@ -106,7 +106,9 @@ class Reconciliation:
     def _create(self, contract: Contract) -> bool:
         try:
             with self.database.connection.transaction():
-                [row] = self.database.rows("integratedb_create_stakeholder", stakeholder=contract.stakeholder)
+                [row] = self.database.rows(
+                    "integratedb_create_stakeholder", stakeholder=contract.stakeholder, valid_until=None
+                )
         except psycopg.Error as refusal:
             self._refused(refusal, contract, None)
             return False

@@ -7,13 +7,31 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-CALL = "SELECT integratedb_validate_migration()"
-INSTALLED = "SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = 'integratedb'"
-GUARDED_CALL = """DO $$ BEGIN
-  IF to_regproc('integratedb_validate_migration') IS NOT NULL THEN
-    PERFORM integratedb_validate_migration();
+#: Gives the call, with the schema and the type of the argument: so no other function of that name is called. Neither % nor a
+#: colon may be in it, which some drivers take for parameters.
+FIND = """SELECT pg_catalog.concat(
+    'SELECT ', pg_catalog.quote_ident(n.nspname), '.integratedb_validate_migration(CAST(100 AS pg_catalog.int4))')
+  FROM pg_catalog.pg_extension AS x
+  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace
+ WHERE x.extname OPERATOR(pg_catalog.=) 'integratedb'"""
+#: Fails with 42883, also where somebody has made a function of that name in a schema of the search_path.
+MISSING = "SELECT pg_catalog.integratedb_validate_migration()"
+#: What is printed where there is no connection to ask.
+GUARDED_CALL = f"""DO $$
+DECLARE
+  validation CONSTANT pg_catalog.text DEFAULT (
+    {FIND.replace(chr(10), chr(10) + "    ")});
+BEGIN
+  IF validation IS NOT NULL THEN
+    EXECUTE validation;
   END IF;
 END $$"""
+CALL = GUARDED_CALL.replace(
+    "  END IF;",
+    """  ELSE
+    RAISE undefined_function USING MESSAGE = 'the extension integratedb is not installed in this database';
+  END IF;""",
+)
 
 
 class InvalidMigration(Exception):  # noqa: N818 -- the words of the server's message
@@ -40,10 +58,11 @@ def validate(connection: Any, *, missing_ok: bool = False) -> None:
     if not hasattr(connection, "cursor") and not hasattr(connection, "exec_driver_sql"):
         connection.execute(GUARDED_CALL if missing_ok else CALL)  # Alembic's stand-in, which prints
         return
-    if missing_ok and not _value(connection, INSTALLED):
+    call = _value(connection, FIND)
+    if call is None and missing_ok:
         return
     try:
-        _value(connection, CALL)
+        _value(connection, call or MISSING)
     except Exception as error:
         refusal = _refusal(error)
         if refusal is None:
@@ -53,12 +72,13 @@ def validate(connection: Any, *, missing_ok: bool = False) -> None:
 
 
 def _value(connection: Any, query: str) -> Any:
-    """Give the first column of the only row."""
+    """Give the first column of the only row; None where there is no row."""
     if hasattr(connection, "exec_driver_sql"):
         return connection.exec_driver_sql(query).scalar()
     with closing(connection.cursor()) as cursor:
         cursor.execute(query)
-        return cursor.fetchone()[0]
+        row = cursor.fetchone()
+        return None if row is None else row[0]
 
 
 def _refusal(error: BaseException) -> InvalidMigration | None:

@@ -78,6 +78,13 @@ class NewCredentials(BaseModel):
     credentials: Credentials
 
 
+class Dropped(BaseModel):
+    """What is left of a stakeholder: whether its schema was dropped, and what is kept, in the words of the database."""
+
+    schema_dropped: bool
+    kept: list[str]
+
+
 class Specification(BaseModel):
     """A specification in its short form (docs/specification.md); channels for notifications, secrets redacted."""
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from . import management
 from .errors import HANDLERS
-from .middleware import BodyLimit, Observed, SafeHeaders
+from .middleware import Framing, Observed, SafeHeaders
 from .services import Services
 
 #: What is mounted where; each is made with what all share, answers by errors.HANDLERS, and knows of no other.
@@ -56,7 +56,7 @@ def create(services: Services) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     application.state.services = services
-    return SafeHeaders(Observed(BodyLimit(application), services.metrics))
+    return SafeHeaders(Observed(Framing(application), services.metrics))
 
 
 async def _home(_: Request) -> Response:

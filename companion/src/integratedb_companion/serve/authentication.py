@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Annotated, LiteralString
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg.errors import ForeignKeyViolation
+from psycopg.rows import DictRow
 
 from . import tokens
+from .addresses import network_of
 from .answers import Session
 from .errors import RefusalError, forbidden, unauthorized
 from .scopes import Scopes
 from .services import Services, services
 from .tokens import ACCESS, LIFETIMES_S, REFRESH, BadTokenError
 
-USER: LiteralString = "SELECT * FROM integratedb.api_user_by_id(%(id)s)"
-USER_BY_NAME: LiteralString = "SELECT * FROM integratedb.api_user_by_name(%(username)s)"
-ATTEMPT: LiteralString = "SELECT * FROM integratedb.api_login_attempted(%(username)s, %(address)s)"
-SUCCESS: LiteralString = "SELECT integratedb.api_login_succeeded(%(username)s, %(address)s, %(attempt)s)"
-ISSUED: LiteralString = "SELECT integratedb.api_refresh_token_issued(%(id)s, make_interval(secs => %(lifetime_s)s))"
-USED: LiteralString = "SELECT integratedb.api_refresh_token_used(%(token_id)s, %(id)s)"
+HAS_USERS: LiteralString = "SELECT integratedb.api_has_users()"
+USER: LiteralString = "SELECT * FROM integratedb.api_user_by_id(%(id)s::bigint)"
+USER_BY_NAME: LiteralString = "SELECT * FROM integratedb.api_user_by_name(%(username)s::text)"
+ATTEMPT: LiteralString = "SELECT * FROM integratedb.api_login_attempted(%(username)s::text, %(address)s::text)"
+SUCCESS: LiteralString = (
+    "SELECT integratedb.api_login_succeeded(%(username)s::text, %(address)s::text, %(attempt)s::timestamptz)"
+)
+ISSUED: LiteralString = (
+    "SELECT integratedb.api_refresh_token_issued(%(id)s::bigint, make_interval(secs => %(lifetime_s)s::float8))"
+)
+USED: LiteralString = "SELECT integratedb.api_refresh_token_used(%(token_id)s::uuid, %(id)s::bigint)"
 
 _bearer = HTTPBearer(auto_error=False, description="The `token` of a login")
 
@@ -35,13 +41,15 @@ class Caller:
     """The user that a request comes from."""
 
     id: int
+    username: str
     is_root: bool
     scopes: Scopes
 
 
-async def caller(request: Request, shared: Shared, bearer: Bearer) -> Caller:
-    """Find who is asking; 401 without a good token."""
-    if bearer is None:
+async def authenticate(request: Request, shared: Services) -> Caller:
+    """Find who is asking, by the headers alone; 401 without one good token."""
+    bearer = await _bearer(request)
+    if bearer is None or len(request.headers.getlist("authorization")) > 1:
         raise unauthorized()
     try:
         user_id = tokens.claimed_user(bearer.credentials)
@@ -52,28 +60,43 @@ async def caller(request: Request, shared: Shared, bearer: Bearer) -> Caller:
     except BadTokenError:
         raise unauthorized() from None
     request.state.user_id = user_id
-    return Caller(user_id, user["root"], Scopes.read(user["scopes"]))
+    return Caller(user_id, user["username"], user["root"], Scopes.read(user["scopes"]))
 
 
-async def caller_if_any(request: Request, shared: Shared, bearer: Bearer) -> Caller | None:
-    """Find who is asking, where nobody need be."""
-    if bearer is None and "authorization" not in request.headers:
+async def authenticate_first(request: Request, shared: Services) -> Caller | None:
+    """Find root; or nobody, where there is no user yet who could be asked for a token."""
+    if "authorization" not in request.headers and not await shared.database.value(HAS_USERS):
         return None
-    return await caller(request, shared, bearer)
+    asking = await authenticate(request, shared)
+    if not asking.is_root:
+        raise forbidden("only the root user creates users")
+    return asking
+
+
+async def caller(request: Request, _: Bearer) -> Caller:
+    """Give who is asking, as the route has found out before it read the body."""
+    found: Caller = request.state.caller
+    return found
+
+
+async def caller_if_any(request: Request, _: Bearer) -> Caller | None:
+    """Give who is asking, where nobody need be."""
+    found: Caller | None = request.state.caller
+    return found
 
 
 Authenticated = Annotated[Caller, Depends(caller)]
 AuthenticatedIfAny = Annotated[Caller | None, Depends(caller_if_any)]
 
 
-def root(asking: Authenticated) -> Caller:
+async def root(asking: Authenticated) -> Caller:
     """Let the root user pass."""
     if not asking.is_root:
         raise forbidden("only the root user may")
     return asking
 
 
-def unrestricted(asking: Authenticated) -> Caller:
+async def unrestricted(asking: Authenticated) -> Caller:
     """Let users pass who may see and change what concerns every stakeholder."""
     if not asking.scopes.is_everything:
         raise forbidden("it concerns every stakeholder, and this user is restricted by scopes")
@@ -84,8 +107,8 @@ Root = Annotated[Caller, Depends(root)]
 Unrestricted = Annotated[Caller, Depends(unrestricted)]
 
 
-async def log_in(shared: Services, username: str, password: str, address: str) -> Session:
-    """Give tokens for a password; 403 when it is wrong, 429 when it was guessed at too often."""
+async def prove(shared: Services, username: str, password: str, address: str) -> DictRow:
+    """Give the user whose password this is; 403 when it is wrong, 429 when it was guessed at too often."""
     guess = {"username": username, "address": network_of(address)}
     attempt = await shared.database.row(ATTEMPT, **guess)
     if attempt is None or attempt["attempt"] is None:
@@ -96,6 +119,12 @@ async def log_in(shared: Services, username: str, password: str, address: str) -
         shared.metrics.logins_refused.labels("wrong").inc()
         raise RefusalError(403)
     await shared.database.row(SUCCESS, **guess, attempt=attempt["attempt"])
+    return user
+
+
+async def log_in(shared: Services, username: str, password: str, address: str) -> Session:
+    """Give tokens for a password; 403 when it is wrong, 429 when it was guessed at too often."""
+    user = await prove(shared, username, password, address)
     # Signed with the secret that was read with the password: if both have changed since, the tokens are good for nothing.
     return await issue(shared, user["id"], user["token_secret"])
 
@@ -129,14 +158,6 @@ async def issue(shared: Services, user_id: int, secret: bytes) -> Session:
     )
 
 
-def network_of(address: str) -> str:
-    """Give what guesses are counted by: an IPv4 address; of IPv6 the 64 bits that one subscriber has for itself."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+def address_of(request: Request) -> str:
+    """Give the address that a request comes from, as far as proxies are trusted to say it."""
+    return request.client.host if request.client else ""

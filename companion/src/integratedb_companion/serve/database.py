@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,30 +15,32 @@ from psycopg_pool import AsyncConnectionPool
 
 from .. import __version__, versions
 from ..config import ConfigurationError
+from ..session import EXTENSION, PINNED_SETTINGS, notice_lines
 
 Connection = psycopg.AsyncConnection[DictRow]
 
 CONNECT_TIMEOUT_S = 5
 #: How long a request waits for a free connection.
 POOL_TIMEOUT_S = 10
-#: What every connection has, whatever its login or database has.
-PINNED_SETTINGS = {"search_path": "pg_catalog", "TimeZone": "UTC", "DateStyle": "ISO"}
+#: What every connection has, whatever its login or database has. Times are written in UTC.
+PINNED = PINNED_SETTINGS | {"TimeZone": "UTC"}
 #: What a connection string may have otherwise, by its own options.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
 
-EXTENSION = """
-SELECT n.nspname AS schema
-  FROM pg_extension AS x
-  JOIN pg_namespace AS n ON n.oid = x.extnamespace
- WHERE x.extname = 'integratedb'
+#: Roles whose rights no rollback takes back: they reach files and programs of the server.
+POWERS: LiteralString = """
+SELECT r.rolname::pg_catalog.text AS name, r.rolsuper AS is_superuser
+  FROM pg_catalog.pg_roles AS r
+ WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[
+         'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files']::pg_catalog.name[]))
+   AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
+ ORDER BY r.rolsuper DESC, r.rolname
+ LIMIT 1
 """
-SUPERUSER = """
-SELECT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolsuper AND pg_has_role(SESSION_USER, r.oid, 'MEMBER')) AS may
-"""
-MISSING_ROLES = """
+MISSING_ROLES: LiteralString = """
 SELECT r.name
   FROM (VALUES ('integratedb_admin'), ('integratedb_api')) AS r (name)
- WHERE NOT pg_has_role(SESSION_USER, r.name, 'USAGE')
+ WHERE NOT pg_catalog.pg_has_role(SESSION_USER, r.name, 'USAGE')
 """
 
 
@@ -45,9 +48,9 @@ def conninfo(dsn: str, application: str, defaults: dict[str, str], pinned: dict[
     """Complete a connection string with settings: defaults before its own options, which they may change, others after."""
 
     def options(settings: dict[str, str]) -> str:
-        return " ".join(f"-c {name}={value}" for name, value in settings.items())
+        return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
 
-    given = str(conninfo_to_dict(dsn).get("options") or "")
+    given = str(conninfo_to_dict(dsn).get("options") or os.environ.get("PGOPTIONS", ""))
     return make_conninfo(
         dsn,
         options=" ".join(part for part in (options(defaults), given, options(pinned)) if part),
@@ -57,13 +60,13 @@ def conninfo(dsn: str, application: str, defaults: dict[str, str], pinned: dict[
     )
 
 
-async def refuse_superuser(connection: Connection, option: str) -> None:
-    """Refuse a login that is a superuser, or may become one."""
-    row = await (await connection.execute(SUPERUSER)).fetchone()
-    if row is None or row["may"]:
-        raise ConfigurationError(
-            f"{option}: the login is a superuser, or a member of one: log in as a role that is not, and may do less"
-        )
+async def refuse_powers(connection: Connection, option: str) -> None:
+    """Refuse a login that is a superuser, or may act as one, or reaches files and programs of the server."""
+    row = await (await connection.execute(POWERS)).fetchone()
+    if row is None:
+        return
+    what = "a superuser, or a member of one" if row["is_superuser"] else f"a member of {row['name']}"
+    raise ConfigurationError(f"{option}: the login is {what}: log in as a role that is not, and may do less")
 
 
 async def schema_of(connection: Connection) -> sql.Identifier:
@@ -78,7 +81,7 @@ class Database:
     """Calls of the extension's functions, each request in a transaction of its own."""
 
     def __init__(self, dsn: str, connections: int) -> None:
-        self._dsn = conninfo(dsn, "integratedb serve", TIMEOUTS, PINNED_SETTINGS)
+        self._dsn = conninfo(dsn, "integratedb serve", TIMEOUTS, PINNED)
         self._schema = sql.Identifier("public")
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._dsn,
@@ -105,7 +108,7 @@ class Database:
 
     async def _look(self, connection: Connection) -> None:
         """Whether this is the right login; and where the extension is."""
-        await refuse_superuser(connection, "dsn")
+        await refuse_powers(connection, "dsn")
         missing = [row["name"] for row in await (await connection.execute(MISSING_ROLES)).fetchall()]
         if missing:
             user = connection.info.user
@@ -149,6 +152,20 @@ class Transaction:
         """Run a query; `{x}` in it stands for the extension's schema."""
         cursor = await self._connection.execute(sql.SQL(query).format(x=self._schema), values)
         return await cursor.fetchall()
+
+    @contextmanager
+    def notices(self) -> Iterator[list[str]]:
+        """Collect what the server says beside the results of the block, one line each."""
+        said: list[str] = []
+
+        def note(notice: psycopg.errors.Diagnostic) -> None:
+            said.extend(notice_lines(notice))
+
+        self._connection.add_notice_handler(note)
+        try:
+            yield said
+        finally:
+            self._connection.remove_notice_handler(note)
 
     async def value(self, query: LiteralString, **values: Any) -> Any:
         """Give the only column of its first row."""

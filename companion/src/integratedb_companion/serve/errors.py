@@ -14,6 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from .scopes import EVERYTHING, Scopes
+
 log = logging.getLogger(__name__)
 
 #: What a specification, a name or a path that was handed in can be refused with, and what of the request it is about.
@@ -33,6 +35,9 @@ NOT_FOUND = {"IDB04", "42704"}
 #: Another transaction came in between, or the server is busy, restarting or gone: the same request may do later.
 LATER = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
 RETRY_AFTER_S = 1
+MAX_MESSAGE = 2000
+#: At most so many places where a body is wrong are listed.
+MAX_ERRORS = 100
 #: What is said of a claim that is not met, in this order; jsonb has one of its own.
 PROBLEM = ("path", "field", "property", "expected", "actual", "message")
 
@@ -67,13 +72,16 @@ def unauthorized() -> RefusalError:
     return RefusalError(401, WWW_Authenticate="Bearer")
 
 
-def refusal_of(problem: psycopg.Error) -> RefusalError | None:
-    """Give the refusal that an error of the database is; None when it is a fault, of which a client is told nothing."""
+def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalError | None:
+    """Give the refusal that an error of the database is; None when it is a fault, of which a client is told nothing.
+
+    scopes: of the user who is told: nothing about the stakeholders of others.
+    """
     code, diagnostic = problem.sqlstate, problem.diag
-    message = diagnostic.message_primary or ""
+    message = shortened(diagnostic.message_primary or "")
     if code == "IDB01":
         lines = (diagnostic.message_detail or message).splitlines()
-        return RefusalError(422, {"detail": [[line, "#"] for line in lines]})
+        return RefusalError(422, {"detail": [[line, "#"] for line in _within(lines, scopes)]})
     if code == "IDB02":
         return RefusalError(422, {"detail": json.loads(diagnostic.message_detail or "[]")})
     if code == "IDB03":
@@ -85,13 +93,26 @@ def refusal_of(problem: psycopg.Error) -> RefusalError | None:
     if code in NOT_FOUND:
         return RefusalError(404)
     if code == "42501":
-        return forbidden(message)
+        return forbidden(message if scopes.is_everything else "the database refuses it")
     # Without a SQLSTATE: no connection was free, or it was lost, or psycopg would not send a value (a NUL in a text).
     if code in LATER or (code is None and isinstance(problem, psycopg.OperationalError)):
         return RefusalError(503, Retry_After=str(RETRY_AFTER_S))
     if code is None and isinstance(problem, psycopg.DataError):
         return RefusalError(422, {"detail": [["it holds what Postgres cannot store", "#"]]})
     return None
+
+
+def _within(lines: list[str], scopes: Scopes) -> list[str]:
+    """Leave out of the list of claims, `stakeholder (kind): problem`, those of others than the user's stakeholders."""
+    if scopes.stakeholders is None:
+        return lines
+    shown = [line for line in lines if scopes.has_stakeholder(line.partition(" (")[0])]
+    return shown if len(shown) == len(lines) else [*shown, "claims of other stakeholders stand in the way"]
+
+
+def shortened(message: str) -> str:
+    """Cut a message of the database, which may repeat a value that was sent, however long."""
+    return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "..."
 
 
 class AsciiJSONResponse(JSONResponse):
@@ -144,15 +165,17 @@ async def _on_invalid(_: Request, problem: Exception) -> Response:
     if any(error["loc"][0] == "path" for error in errors):
         return answer(RefusalError(404))
     status = 400 if any(error["type"] == "json_invalid" for error in errors) else 422
-    return answer(RefusalError(status, {"detail": [[error["msg"], pointer(error["loc"])] for error in errors]}))
+    shown = errors[:MAX_ERRORS]
+    return answer(RefusalError(status, {"detail": [[error["msg"], pointer(error["loc"])] for error in shown]}))
 
 
 async def _on_database(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, psycopg.Error)
-    refusal = refusal_of(problem)
+    asking = getattr(request.state, "caller", None)
+    refusal = refusal_of(problem, EVERYTHING if asking is None else asking.scopes)
     if refusal is None:
-        # Not the DETAIL: it may show values.
-        context = {"sqlstate": problem.sqlstate, "error": problem.diag.message_primary, "path": request.url.path}
+        # Not its words: they may show values.
+        context = {"sqlstate": problem.sqlstate, "path": request.url.path}
         log.error("the database refused what the service asked", extra=context)
         refusal = RefusalError(500)
     return answer(refusal)

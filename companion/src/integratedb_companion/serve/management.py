@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from importlib import resources
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from .. import __version__
 from . import errors
-from .errors import RefusalError
 from .routers import auth, schema, specifications, stakeholders, users
 from .services import Services
 
@@ -46,7 +45,6 @@ def create(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(_require_json)],
     )
     application.state.services = services
     for module in (auth, users, stakeholders, specifications, schema):
@@ -56,16 +54,6 @@ def create(services: Services) -> FastAPI:
     application.mount("/docs", StaticFiles(directory=str(SWAGGER_UI)), name="swagger-ui")
     errors.install(application)
     return application
-
-
-def _require_json(request: Request) -> None:
-    """Refuse a body that is said to be anything but JSON."""
-    headers = request.headers
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise RefusalError(415, Accept="application/json")
 
 
 async def _documentation(_: Request) -> Response:

@@ -1,12 +1,13 @@
-"""What happens to every request of every part: it is counted and logged, its body has a limit, its answer safe headers."""
+"""What happens to every request of every part: it is counted and logged, and its answer has safe headers."""
 
 from __future__ import annotations
 
 import logging
 import time
+import traceback
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import RefusalError, answer
@@ -14,7 +15,6 @@ from .metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 5 << 20
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -28,7 +28,18 @@ SAFE_HEADERS = {
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 #: Asked every few seconds: worth a line only when something is wrong.
 PROBES = frozenset({"/live", "/ready", "/metrics"})
+MAX_HEADERS_BYTES = 16 << 10
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def described(fault: BaseException) -> str:
+    """Say what kind of exception it is and where it was raised, without its own words."""
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    frames = traceback.extract_tb(fault.__traceback__)[-12:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    cause = fault.__cause__ or fault.__context__
+    return f"{type(fault).__name__} at {places}" + ("" if cause is None else f"; by {type(cause).__name__}")
 
 
 class SafeHeaders:
@@ -54,33 +65,29 @@ class SafeHeaders:
         await self._application(scope, receive, send_safely)
 
 
-class BodyLimit:
-    """Refuses a body that is too long: by what its length is said to be, else as soon as it is."""
+class Framing:
+    """Refuses requests whose body two servers might take for different ones (RFC 9112, section 6), and headers too long."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
+        status = self._refusal(scope) if scope["type"] == "http" else None
+        if status is not None:
+            await answer(RefusalError(status, Connection="close"))(scope, receive, send)
+        else:
             await self._application(scope, receive, send)
-            return
-        said = Headers(scope=scope).get("content-length", "")
-        if said.isdigit() and int(said) > MAX_BODY_BYTES:
-            await answer(RefusalError(413, Connection="close"))(scope, receive, send)
-            return
-        received = 0
 
-        async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY_BYTES:
-                # The framework's own, which it passes on from wherever a body is read.
-                raise HTTPException(413, headers={"Connection": "close"})
-            return message
-
-        await self._application(scope, receive_some, send)
+    def _refusal(self, scope: Scope) -> int | None:
+        headers = Headers(scope=scope)
+        if scope["http_version"] not in ("1.0", "1.1"):
+            return 505
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS_BYTES:
+            return 431
+        if "transfer-encoding" in headers and ("content-length" in headers or scope["http_version"] != "1.1"):
+            return 400
+        return None
 
 
 class Observed:
@@ -106,6 +113,9 @@ class Observed:
 
         try:
             await self._application(scope, receive, send_observed)
+        except Exception as fault:
+            # Whoever asked has had an answer. What the exception says may hold what was sent, so it goes no further.
+            log.error("request failed", extra={"fault": described(fault)})
         finally:
             self._note(scope, status, time.perf_counter() - began_s)
 

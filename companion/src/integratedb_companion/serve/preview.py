@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import LiteralString
 
 import psycopg
@@ -9,12 +10,14 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from ..config import ConfigurationError
-from .database import Connection, conninfo, refuse_superuser, schema_of
-from .errors import LATER, RefusalError, invalid
+from .database import Connection, conninfo, refuse_powers, schema_of
+from .errors import LATER, RefusalError, invalid, shortened
+
+log = logging.getLogger(__name__)
 
 #: Statements find their tables by the login's own search_path. They hold up nobody for long: locks are waited for briefly.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "60s"}
-PREVIEW: LiteralString = "SELECT * FROM {x}.integratedb_preview_migration(%s)"
+PREVIEW: LiteralString = "SELECT * FROM {x}.integratedb_preview_migration(ddl => %(ddl)s::pg_catalog.text)"
 
 
 class Preview:
@@ -30,8 +33,7 @@ class Preview:
         """Connect once, so that a wrong configuration is told at once."""
         try:
             async with await self._connect() as connection:
-                # A superuser's statements reach what no rollback takes back: COPY TO PROGRAM, files.
-                await refuse_superuser(connection, "preview-dsn")
+                await refuse_powers(connection, "preview-dsn")
                 await schema_of(connection)
         except psycopg.Error as problem:
             raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
@@ -39,10 +41,16 @@ class Preview:
     async def run(self, ddl: str) -> list[DictRow]:
         """Say which claims would be unmet."""
         async with await self._connect() as connection:
+            # Once more: the login may have been given more since the service started.
+            try:
+                await refuse_powers(connection, "preview-dsn")
+            except ConfigurationError as problem:
+                log.error("no preview", extra={"error": str(problem)})
+                raise RefusalError(503) from None
             query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
             try:
                 async with connection.transaction(force_rollback=True):
-                    return await (await connection.execute(query, [ddl])).fetchall()
+                    return await (await connection.execute(query, {"ddl": ddl})).fetchall()
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise
@@ -52,4 +60,4 @@ class Preview:
 def _refusal(problem: psycopg.Error) -> RefusalError:
     diagnostic = problem.diag
     parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
-    return invalid(". ".join(part.rstrip(".") for part in parts if part), "#")
+    return invalid(". ".join(shortened(part).rstrip(".") for part in parts if part), "#")

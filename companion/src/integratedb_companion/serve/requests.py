@@ -37,10 +37,11 @@ class NewUser(Strict):
 
 
 class UserChange(Strict):
-    """What changes about a user; scopes null lifts every restriction."""
+    """What changes about a user; scopes null lifts every restriction. old_password: for the own password."""
 
     username: Username | None = None
     password: NewPassword | None = None
+    old_password: GivenPassword | None = None
     scopes: ScopesIn | None = None
 
 
@@ -121,7 +122,7 @@ class LoginBody(Strict):
 class RenewBody(Strict):
     """A refresh token."""
 
-    data: Annotated[str, Field(max_length=4096)]
+    data: Annotated[str, Field(max_length=1024)]
 
 
 class SpecificationIn(BaseModel):
@@ -145,7 +146,7 @@ class SpecificationBody(Strict):
 class PreviewBody(Strict):
     """SQL statements that would be run."""
 
-    data: str
+    data: Annotated[str, Field(max_length=2_000_000)]
 
 
 def _digits(given: str) -> str:

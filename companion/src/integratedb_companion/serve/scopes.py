@@ -32,6 +32,12 @@ class Scopes:
         """Whether the user may manage this one."""
         return self.stakeholders is None or name in self.stakeholders
 
-    def outside(self, schemas: Iterable[str]) -> list[str]:
-        """Which of these schemas the user may not name."""
-        return [] if self.schemas is None else sorted(set(schemas) - self.schemas)
+    def outside(self, schemas: Iterable[str], stakeholders: Iterable[str]) -> list[str]:
+        """Which of these schemas the user may not name: the private ones of other stakeholders only where it is told so."""
+        if self.schemas is not None:
+            return sorted(set(schemas) - self.schemas)
+        return sorted(name for name in set(schemas) & set(stakeholders) if not self.has_stakeholder(name))
+
+
+#: Of a user without restrictions, and of nobody in particular.
+EVERYTHING = Scopes()

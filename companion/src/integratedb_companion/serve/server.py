@@ -16,13 +16,14 @@ import uvicorn
 from .. import __version__
 from ..config import ConfigurationError
 from . import application
+from .connections import BACKLOG, KEEP_ALIVE_S, Connections, Listener
+from .protocol import protocol_for
 from .services import Services
 from .settings import Settings
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 10
-KEEP_ALIVE_S = 75
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -42,10 +43,11 @@ class Server(uvicorn.Server):
 async def run(settings: Settings) -> None:
     """Connect, listen, and serve until SIGTERM or SIGINT."""
     services = Services.make(settings)
-    with _listen(settings.host, settings.port) as listener:
+    connections = Connections(settings.trusted_proxies)
+    with Listener.of(_listen(settings.host, settings.port), connections) as listener:
         try:
             await services.open()
-            configuration = _configuration(settings, services)
+            configuration = _configuration(settings, services, connections)
             server = Server(configuration)
             loop = asyncio.get_running_loop()
             for stop_signal in (signal.SIGTERM, signal.SIGINT):
@@ -53,12 +55,15 @@ async def run(settings: Settings) -> None:
             loop.add_signal_handler(signal.SIGHUP, _renew_certificate, settings, configuration)
             listening = {"version": __version__, "pid": os.getpid(), "listen": listener.getsockname()[:2]}
             log.info("starting", extra=listening)
-            await server.serve(sockets=[listener])
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(connections.watch())
+                await server.serve(sockets=[listener])
+                watch.cancel()
         finally:
             await services.close()
 
 
-def _configuration(settings: Settings, services: Services) -> uvicorn.Config:
+def _configuration(settings: Settings, services: Services, connections: Connections) -> uvicorn.Config:
     if settings.tls_certificate is None and not settings.trusted_proxies and not settings.host.startswith(LOOPBACK):
         log.warning(
             "passwords travel unencrypted: give --tls-certificate, or put a TLS proxy in front (--trusted-proxy)"
@@ -70,6 +75,8 @@ def _configuration(settings: Settings, services: Services) -> uvicorn.Config:
         server_header=False,
         lifespan="off",
         ws="none",
+        http=protocol_for(connections),
+        backlog=BACKLOG,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         ssl_certfile=settings.tls_certificate,
@@ -102,8 +109,7 @@ def _listen(host: str, port: int) -> socket.socket:
     """Take the port before anything else is said, so that one that is taken is told as configuration."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=2048)
+        listener = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
     except OSError as problem:
         raise ConfigurationError(f"cannot listen on {host}:{port}: {problem.strerror}") from None
-    listener.setblocking(False)
     return listener

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from .bodies import Bodies
 from .database import Database
 from .metrics import Metrics
 from .passwords import Passwords
 from .preview import Preview
+from .rooms import Room
 from .settings import Settings
+
+#: How long a request of a user waits for those that the same user has under way.
+WORK_WAIT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class Services:
     settings: Settings
     database: Database
     preview: Preview | None
+    work: Room
+    bodies: Bodies = field(default_factory=Bodies.make)
     passwords: Passwords = field(default_factory=Passwords)
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -27,7 +34,10 @@ class Services:
     def make(cls, settings: Settings) -> Services:
         """Make them; nothing is connected yet."""
         preview = None if settings.preview_dsn is None else Preview(settings.preview_dsn)
-        return cls(settings, Database(settings.dsn, settings.connections), preview)
+        # Connections are left for logins, for /ready, and for finding out who is asking; and half of them for others.
+        connections = settings.connections
+        work = Room(max(1, connections - 2), max(1, connections // 2), WORK_WAIT_S)
+        return cls(settings, Database(settings.dsn, connections), preview, work)
 
     async def open(self) -> None:
         """Connect; raises ConfigurationError where that cannot work."""

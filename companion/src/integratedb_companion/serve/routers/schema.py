@@ -6,34 +6,35 @@ from typing import Annotated, LiteralString
 
 from fastapi import APIRouter, Query
 
+from ..admission import TokenRoute
 from ..answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 from ..authentication import Authenticated, Shared, Unrestricted
 from ..errors import RefusalError, forbidden
 from ..paging import page
 from ..requests import After, Limit, PreviewBody
 
-router = APIRouter(tags=["database"])
+router = APIRouter(tags=["database"], route_class=TokenRoute)
 
 UNMET: LiteralString = """
 SELECT u.*
-  FROM {x}.integratedb_unmet_claims(max_results => NULL) AS u
- WHERE u.claim_id > %(after)s
-   AND (%(names)s::text[] IS NULL OR u.stakeholder = ANY (%(names)s))
+  FROM {x}.integratedb_unmet_claims(max_results => NULL::integer) AS u
+ WHERE u.claim_id > %(after)s::bigint
+   AND (%(names)s::text[] IS NULL OR u.stakeholder = ANY (%(names)s::text[]))
  ORDER BY u.claim_id
- LIMIT %(limit)s
+ LIMIT %(limit)s::integer
 """
 SYNC: LiteralString = "SELECT {x}.integratedb_sync()"
-COUNT_UNMET: LiteralString = "SELECT count(*) FROM {x}.integratedb_unmet_claims(max_results => NULL)"
+COUNT_UNMET: LiteralString = "SELECT count(*) FROM {x}.integratedb_unmet_claims(max_results => NULL::integer)"
 DEPENDENTS: LiteralString = """
 SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
-  FROM {x}.integratedb_dependents(%(path)s, %(field)s) WITH ORDINALITY AS d
- WHERE d.ordinality > %(after)s
-   AND (%(names)s::text[] IS NULL OR d.stakeholder = ANY (%(names)s))
+  FROM {x}.integratedb_dependents(path => %(path)s::text, field => %(field)s::text) WITH ORDINALITY AS d
+ WHERE d.ordinality > %(after)s::bigint
+   AND (%(names)s::text[] IS NULL OR d.stakeholder = ANY (%(names)s::text[]))
  ORDER BY d.ordinality
- LIMIT %(limit)s
+ LIMIT %(limit)s::integer
 """
 STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
-DDL_EVENTS: LiteralString = "SELECT * FROM integratedb.api_ddl_events(nullif(%(after)s, 0), %(limit)s)"
+DDL_EVENTS: LiteralString = "SELECT * FROM integratedb.api_ddl_events(nullif(%(after)s::bigint, 0), %(limit)s::integer)"
 
 
 @router.get("/unmet-claims", responses=refusals(401, 422))
@@ -53,7 +54,7 @@ async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
     return Data(data=Synced(unmet=unmet))
 
 
-@router.post("/preview", responses=refusals(400, 401, 403, 404, 413, 415, 422))
+@router.post("/preview", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
 async def preview(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[list[UnmetClaim]]:
     """List the claims that SQL statements would leave unmet: runs them as the preview login, and takes them back."""
     if shared.preview is None:

@@ -7,6 +7,7 @@ from typing import Any, Literal, LiteralString
 from fastapi import APIRouter
 from psycopg.types.json import Jsonb
 
+from ..admission import TokenRoute
 from ..answers import Data, InvalidOrUnmet, Specification, refusals
 from ..authentication import Authenticated, Caller, Shared
 from ..errors import forbidden, invalid
@@ -14,16 +15,17 @@ from ..requests import Id, SpecificationBody
 from ..services import Services
 from .stakeholders import name_of
 
-router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"])
+router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"], route_class=TokenRoute)
 
 Kind = Literal["claims", "notifications"]
-SHOW: LiteralString = "SELECT {x}.integratedb_specification(%(name)s, %(kind)s)"
-SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s, %(kind)s)"
+SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
+SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s::jsonb, %(kind)s::text)"
+STAKEHOLDERS: LiteralString = "SELECT s.name FROM {x}.integratedb_stakeholders() AS s"
 HAND_IN: dict[Kind, LiteralString] = {
-    "claims": "SELECT {x}.integratedb_claim(%(name)s, %(spec)s)",
-    "notifications": "SELECT {x}.integratedb_notify(%(name)s, %(spec)s)",
+    "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
+    "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
 }
-REFUSALS = refusals(400, 401, 403, 404, 413, 415, 422) | {422: {"model": InvalidOrUnmet}}
+REFUSALS = refusals(400, 401, 403, 404, 408, 413, 415, 422) | {422: {"model": InvalidOrUnmet}}
 
 
 @router.get("/claims", responses=refusals(401, 404))
@@ -67,8 +69,10 @@ async def _hand_in(
         raise invalid(f"it is {body.data.type}, and should be {kind.upper()}", "#/type")
     spec = Jsonb(body.data.document())
     async with shared.database.transaction() as transaction:
-        if asking.scopes.schemas is not None:
-            outside = asking.scopes.outside(await transaction.value(SCHEMAS, spec=spec, kind=kind))
+        if not asking.scopes.is_everything:
+            named = await transaction.value(SCHEMAS, spec=spec, kind=kind)
+            stakeholders = [row["name"] for row in await transaction.rows(STAKEHOLDERS)]
+            outside = asking.scopes.outside(named, stakeholders)
             if outside:
                 raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
         await transaction.rows(HAND_IN[kind], name=name, spec=spec)

@@ -4,38 +4,56 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from ..answers import Access, Credentials, Data, NewCredentials, Page, Stakeholder, StakeholderWithCredentials, refusals
+from ..admission import TokenRoute
+from ..answers import (
+    Access,
+    Credentials,
+    Data,
+    Dropped,
+    NewCredentials,
+    Page,
+    Stakeholder,
+    StakeholderWithCredentials,
+    refusals,
+)
 from ..authentication import Authenticated, Caller, Shared
 from ..errors import RefusalError, forbidden
 from ..paging import page
 from ..requests import After, Id, Limit, StakeholderAsStakeholder, StakeholderBody
 from ..services import Services
 
-router = APIRouter(prefix="/stakeholders", tags=["stakeholders"])
+router = APIRouter(prefix="/stakeholders", tags=["stakeholders"], route_class=TokenRoute)
 
 LIST: LiteralString = """
 SELECT s.*
   FROM {x}.integratedb_stakeholders() AS s
- WHERE s.id > %(after)s
-   AND (%(names)s::text[] IS NULL OR s.name = ANY (%(names)s))
+ WHERE s.id > %(after)s::bigint
+   AND (%(names)s::text[] IS NULL OR s.name = ANY (%(names)s::text[]))
  ORDER BY s.id
- LIMIT %(limit)s
+ LIMIT %(limit)s::integer
 """
-ONE: LiteralString = "SELECT s.* FROM {x}.integratedb_stakeholders() AS s WHERE s.id = %(id)s"
-NAME_OF: LiteralString = "SELECT integratedb.api_stakeholder(%(id)s)"
-NORMALISED: LiteralString = "SELECT integratedb.api_stakeholder_name(%(name)s)"
-CREATE: LiteralString = "SELECT * FROM {x}.integratedb_create_stakeholder(%(name)s)"
-RENAME: LiteralString = "SELECT * FROM {x}.integratedb_rename_stakeholder(%(name)s, %(new_name)s)"
-ROTATE: LiteralString = "SELECT * FROM {x}.integratedb_rotate_password(%(name)s)"
-DROP: LiteralString = "SELECT {x}.integratedb_drop_stakeholder(%(name)s)"
+ONE: LiteralString = "SELECT s.* FROM {x}.integratedb_stakeholders() AS s WHERE s.id = %(id)s::bigint"
+NAME_OF: LiteralString = "SELECT integratedb.api_stakeholder(%(id)s::bigint)"
+NORMALISED: LiteralString = "SELECT integratedb.api_stakeholder_name(%(name)s::text)"
+CREATE: LiteralString = (
+    "SELECT * FROM {x}.integratedb_create_stakeholder(stakeholder => %(name)s::text, valid_until => NULL::timestamptz)"
+)
+RENAME: LiteralString = (
+    "SELECT * FROM {x}.integratedb_rename_stakeholder(stakeholder => %(name)s::text, new_name => %(new_name)s::text)"
+)
+ROTATE: LiteralString = (
+    "SELECT * FROM {x}.integratedb_rotate_password(stakeholder => %(name)s::text, valid_until => NULL::timestamptz)"
+)
+DROP: LiteralString = "SELECT {x}.integratedb_drop_stakeholder(stakeholder => %(name)s::text)"
+NOTHING_KEPT: dict[int | str, dict[str, Any]] = {204: {"description": "Nothing is kept", "model": None}}
 ACCESS: LiteralString = """
 SELECT a.path, a.field, a.reason, a.excess, a.ordinality
-  FROM {x}.integratedb_access(%(name)s) WITH ORDINALITY AS a
- WHERE a.ordinality > %(after)s
+  FROM {x}.integratedb_access(stakeholder => %(name)s::text) WITH ORDINALITY AS a
+ WHERE a.ordinality > %(after)s::bigint
  ORDER BY a.ordinality
- LIMIT %(limit)s
+ LIMIT %(limit)s::integer
 """
 
 
@@ -74,7 +92,7 @@ async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, af
     return page(Stakeholder, rows, limit)
 
 
-@router.post("", status_code=201, responses=refusals(400, 401, 403, 413, 415, 422))
+@router.post("", status_code=201, responses=refusals(400, 401, 403, 408, 413, 415, 422))
 async def create(body: StakeholderBody, asking: Authenticated, shared: Shared) -> Data[StakeholderWithCredentials]:
     """Create a stakeholder; its credentials are shown this once."""
     given = body.stakeholder if isinstance(body, StakeholderAsStakeholder) else body.data
@@ -91,7 +109,7 @@ async def show(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Dat
     return Data(data=Stakeholder(**await _stakeholder(shared, stakeholder_id)))
 
 
-@router.put("/{id}", responses=refusals(400, 401, 403, 404, 413, 415, 422))
+@router.put("/{id}", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
 async def rename(
     stakeholder_id: Id, body: StakeholderBody, asking: Authenticated, shared: Shared
 ) -> Data[StakeholderWithCredentials | Stakeholder]:
@@ -106,10 +124,16 @@ async def rename(
     return Data(data=await _with_credentials(shared, row))
 
 
-@router.delete("/{id}", status_code=204, response_model=None, responses=refusals(401, 404, 422))
-async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> None:
-    """Drop a stakeholder with its claims, grants and role; its schema stays if anything is in it."""
-    await shared.database.row(DROP, name=await name_of(shared, asking, stakeholder_id))
+@router.delete("/{id}", response_model=Data[Dropped], responses=refusals(401, 404, 422) | NOTHING_KEPT)
+async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Dropped] | Response:
+    """Drop a stakeholder with its claims, grants and role. What is kept is listed, such as a schema with tables in it."""
+    name = await name_of(shared, asking, stakeholder_id)
+    async with shared.database.transaction() as transaction:
+        with transaction.notices() as kept:
+            schema_dropped = await transaction.value(DROP, name=name)
+    if schema_dropped and not kept:
+        return Response(status_code=204)
+    return Data(data=Dropped(schema_dropped=schema_dropped, kept=kept))
 
 
 @router.post("/{id}/credentials", responses=refusals(401, 404))

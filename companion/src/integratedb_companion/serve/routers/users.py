@@ -4,54 +4,62 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from psycopg.errors import InsufficientPrivilege
 from psycopg.types.json import Jsonb
 
 from .. import authentication
+from ..admission import FirstUserRoute, TokenRoute
 from ..answers import Data, Page, Session, User, refusals
 from ..authentication import Authenticated, AuthenticatedIfAny, Caller, Root, Shared
-from ..errors import RefusalError, forbidden, unauthorized
+from ..errors import RefusalError, forbidden, invalid, unauthorized
 from ..paging import page
 from ..requests import After, Id, Limit, NewUserAsUser, NewUserBody, ScopesIn, UserChangeAsUser, UserChangeBody
 from ..services import Services
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = APIRouter(prefix="/users", tags=["users"], route_class=TokenRoute)
 
-HAS_USERS: LiteralString = "SELECT integratedb.api_has_users()"
-CREATE_FIRST: LiteralString = "SELECT integratedb.api_create_first_user(%(username)s, %(password_hash)s)"
-CREATE: LiteralString = "SELECT integratedb.api_create_user(%(username)s, %(password_hash)s, %(scopes)s)"
-LIST: LiteralString = "SELECT * FROM integratedb.api_users(%(after)s, %(limit)s)"
+CREATE_FIRST: LiteralString = "SELECT integratedb.api_create_first_user(%(username)s::text, %(password_hash)s::text)"
+CREATE: LiteralString = (
+    "SELECT integratedb.api_create_user(%(username)s::text, %(password_hash)s::text, %(scopes)s::jsonb)"
+)
+LIST: LiteralString = "SELECT * FROM integratedb.api_users(%(after)s::bigint, %(limit)s::integer)"
 ONE: LiteralString = (
-    "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.api_user_by_id(%(id)s)"
+    "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.api_user_by_id(%(id)s::bigint)"
 )
 CHANGE: LiteralString = (
-    "SELECT integratedb.api_change_user(%(id)s, %(username)s, %(password_hash)s, %(new_scopes)s, %(scopes)s)"
+    "SELECT integratedb.api_change_user(%(id)s::bigint, %(username)s::text, %(password_hash)s::text,"
+    " %(new_scopes)s::boolean, %(scopes)s::jsonb)"
 )
-DELETE: LiteralString = "SELECT integratedb.api_delete_user(%(id)s)"
+DELETE: LiteralString = "SELECT integratedb.api_delete_user(%(id)s::bigint)"
 
 
-@router.post("", status_code=201, responses=refusals(400, 401, 403, 413, 415, 422))
 async def create(body: NewUserBody, asking: AuthenticatedIfAny, shared: Shared) -> Data[Session]:
     """Create a user. Without a token only while there is no user: the first one is root."""
     new = body.user if isinstance(body, NewUserAsUser) else body.data
     if asking is None:
         return Data(data=await _create_first(shared, new.username, new.password, new.scopes))
-    if not asking.is_root:
-        raise forbidden("only the root user creates users")
     password_hash = await shared.passwords.hash(new.password)
     values = {"username": new.username, "password_hash": password_hash, "scopes": _stored(new.scopes)}
     return Data(data=await _session(shared, await shared.database.value(CREATE, **values)))
 
 
+router.add_api_route(
+    "",
+    create,
+    methods=["POST"],
+    status_code=201,
+    responses=refusals(400, 401, 403, 408, 413, 415, 422),
+    route_class_override=FirstUserRoute,
+)
+
+
 async def _create_first(shared: Services, username: str, password: str, scopes: ScopesIn | None) -> Session:
-    # Asked first, because a hash costs much; decided by the database, because two may come at once.
-    if await shared.database.value(HAS_USERS):
-        raise unauthorized()
     if scopes is not None:
         raise forbidden("the first user is root, who cannot be restricted")
     password_hash = await shared.passwords.hash(password)
     try:
+        # The database decides who is the first, because two may come at once.
         user_id = await shared.database.value(CREATE_FIRST, username=username, password_hash=password_hash)
     except InsufficientPrivilege:
         raise unauthorized() from None
@@ -82,13 +90,24 @@ async def show(user_id: Id, asking: Authenticated, shared: Shared) -> Data[User]
     return Data(data=await _user(shared, user_id))
 
 
-@router.put("/{id}", responses=refusals(400, 401, 403, 404, 413, 415, 422))
-async def change(user_id: Id, body: UserChangeBody, asking: Authenticated, shared: Shared) -> Data[User]:
-    """Change a user. Whoever is not root may change its own password; a new password ends the user's sessions."""
+@router.put("/{id}", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422, 429))
+async def change(
+    user_id: Id, body: UserChangeBody, request: Request, asking: Authenticated, shared: Shared
+) -> Data[User]:
+    """Change a user. Whoever is not root may change its own password; a new password ends the user's sessions.
+
+    The own password is changed by whoever knows it: `old_password`.
+    """
     _require_root_or_self(asking, user_id)
     new = body.user if isinstance(body, UserChangeAsUser) else body.data
-    if not asking.is_root and new.model_fields_set - {"password"}:
+    if not asking.is_root and new.model_fields_set - {"password", "old_password"}:
         raise forbidden("only the root user changes more than a password")
+    if new.password is not None and user_id == asking.id:
+        if new.old_password is None:
+            raise invalid("the old password is needed to change the own one", "#/old_password")
+        # A guess like that of a login, and counted with those.
+        address = authentication.address_of(request)
+        await authentication.prove(shared, asking.username, new.old_password, address)
     await shared.database.row(
         CHANGE,
         id=user_id,

@@ -1,0 +1,18 @@
+"""Addresses of clients; pure."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def network_of(address: str) -> str:
+    """Give what clients are counted by: an IPv4 address; of IPv6 the 64 bits that one subscriber has for itself."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))

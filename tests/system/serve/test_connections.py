@@ -1,0 +1,136 @@
+"""Connections: those over which nothing is asked do not keep others out, and what is no HTTP is refused as such."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from tests.system.serve.harness import Client, Place, Raw, Service
+from tests.system.serve.test_command import make_certificate
+
+FILES = 400
+HEAD = "GET /live HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("sent", [b"", b"GET /live HT", HEAD.encode(), (HEAD + "\r\n").encode()])
+def test_idle_connections_do_not_keep_others_out(
+    fresh: Place, start_service, tmp_path, scheme: str, sent: bytes
+) -> None:
+    options: list[str] = []
+    if scheme == "https":
+        make_certificate(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        options = ["--tls-certificate", str(tmp_path / "certificate.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    service = start_service(fresh.dsn, *options, scheme=scheme, files=FILES)
+    idle = []
+    for _ in range(2 * FILES):
+        idle.append(Raw.open(service.port))
+        idle[-1].send(sent)
+    began = time.monotonic()
+    for _ in range(5):
+        assert httpx.get(f"{service.url}/live", verify=False, timeout=5).text == "live\n"
+    assert httpx.get(f"{service.url}/ready", verify=False, timeout=5).status_code == 200
+    assert time.monotonic() - began < 5
+    assert not [entry for entry in service.logs() if entry["level"] in ("error", "critical")]
+
+
+def test_a_head_that_does_not_come_in_10_seconds_ends_the_connection(service: Service) -> None:
+    silent, begun, slow = Raw.open(service.port), Raw.open(service.port), Raw.open(service.port)
+    begun.send(HEAD.encode())
+    second = Raw.open(service.port)
+    second.send((HEAD + "\r\n").encode())
+    assert second.status(5) == 200
+    second.send(HEAD.encode())
+    began = time.monotonic()
+    while time.monotonic() - began < 20 and not slow.is_closed(0.5):
+        slow.send(b"x")
+    assert 5 < time.monotonic() - began < 15
+    for raw in (silent, begun, second):
+        assert raw.is_closed(5)
+
+
+def test_a_connection_is_kept_for_the_next_request(service: Service) -> None:
+    raw = Raw.open(service.port)
+    for _ in range(3):
+        raw.send((HEAD + "\r\n").encode())
+        assert raw.status(5) == 200
+        time.sleep(0.2)
+
+
+SMUGGLED = "GET /live HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = "POST /api/v1/auth/login HTTP/1.1\nHost: x\nContent-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"{CHUNKED}\nContent-Length: 5\nTransfer-Encoding: chunked",
+        f"{CHUNKED}\nTransfer-Encoding: chunked\nContent-Length: 5",
+        f"{CHUNKED}\nContent-Length: 5\nContent-Length: 6",
+        f"{CHUNKED}\nContent-Length: 5, 6",
+        f"{CHUNKED}\nContent-Length: +5",
+        f"{CHUNKED}\nContent-Length: -5",
+        f"{CHUNKED}\nContent-Length: 0x5",
+        f"{CHUNKED}\nTransfer-Encoding: xchunked",
+        f"{CHUNKED}\nTransfer-Encoding: chunked, identity",
+        f"{CHUNKED}\nTransfer-Encoding: gzip, chunked",
+        f"{CHUNKED}\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked",
+        f"{CHUNKED}\nTransfer-Encoding : chunked",
+        f"{CHUNKED}\nTransfer-Encoding:\x0bchunked",
+        f"{CHUNKED.replace('1.1', '1.0')}\nTransfer-Encoding: chunked",
+        "GET /live HTTP/1.1",
+        "GET /live HTTP/1.1\nHost: x\nHost: y",
+        "GET  /live HTTP/1.1\nHost: x",
+        "GET /live\x00 HTTP/1.1\nHost: x",
+        "GET /live HTTP/1.1\nHost: x\nBad\x00: y",
+        "GET /live HTTP/3.0\nHost: x",
+        "nonsense",
+        f"GET /live HTTP/1.1\nHost: x\nX-Long: {'x' * 70_000}",
+    ],
+)
+def test_a_request_that_two_servers_might_read_differently_is_refused(service: Service, head: str) -> None:
+    raw = Raw.open(service.port, head, b"0\r\n\r\n" + SMUGGLED.encode())
+    raw.connection.settimeout(5)
+    said = raw.answer(5)
+    assert said.partition(" ")[2].startswith(("400 ", "431 ", "501 ", "505 ")), said
+    assert '{"errors":' in said.replace(": ", ":")
+    assert "nosniff" in said.lower()
+    assert raw.is_closed(5)
+    assert "live" not in said
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/docs/../../../etc/passwd",
+        "/api/v1/docs/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/api/v1/docs/..%2f..%2f..%2fetc%2fpasswd",
+        "/api/v1/docs//etc/passwd",
+        "//api/v1/status",
+        "/api/v1//status",
+        "/api/v1/status/",
+        "/api/v1/./status",
+        "/api/v1/docs/../status",
+        "/api/v1/status;x",
+        "/api/v1/status%00",
+        "/API/v1/status",
+        "/api/v1/%73tatus%2f",
+        "http://elsewhere/api/v1/status",
+    ],
+)
+def test_another_spelling_of_a_path_is_another_path(service: Service, root: Client, path: str) -> None:
+    raw = Raw.open(service.port, f"GET {path} HTTP/1.1\nHost: x\nAuthorization: Bearer {root.token}")
+    assert raw.status(5) == 404
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "get", "GETS", "HEAD", "PATCH", "OPTIONS"])
+def test_other_methods_are_refused(service: Service, root: Client, method: str) -> None:
+    raw = Raw.open(service.port, f"{method} /api/v1/status HTTP/1.1\nHost: x\nAuthorization: Bearer {root.token}")
+    assert raw.status(5) in (400, 405)
+
+
+def test_a_header_does_not_choose_the_method(root: Client) -> None:
+    for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        assert root.send("GET", "/sync", headers={name: "POST"}).status_code == 405
