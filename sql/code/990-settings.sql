@@ -31,15 +31,30 @@ BEGIN
         ('debug_parallel_query', 'off'),
         ('force_parallel_mode', 'off'),
         ('jit', 'off')
+    ), planner (name, value) AS (
+      -- At a cost of 1e308 all plans cost the same, and a claim takes minutes. The event triggers, which fire at each
+      -- statement, ask in a way that has one plan only.
+      VALUES
+        ('seq_page_cost', '1'),
+        ('random_page_cost', '4'),
+        ('cpu_tuple_cost', '0.01'),
+        ('cpu_index_tuple_cost', '0.005'),
+        ('cpu_operator_cost', '0.0025'),
+        ('from_collapse_limit', '8'),
+        ('join_collapse_limit', '8')
     ), known AS (
       -- Which of them this server has; plpgsql's are there, because this is PL/pgSQL.
-      SELECT p.name, p.value FROM pinned AS p JOIN pg_catalog.pg_settings AS s ON s.name = p.name
+      SELECT p.name, p.value, p.is_planner
+        FROM (SELECT a.name, a.value, false FROM pinned AS a
+              UNION ALL
+              SELECT b.name, b.value, true FROM planner AS b) AS p (name, value, is_planner)
+        JOIN pg_catalog.pg_settings AS s ON s.name = p.name
     )
     SELECT pg_catalog.format('ALTER FUNCTION %s SET %s = %L', f.oid::pg_catalog.regprocedure, k.name, k.value) AS statement
       FROM pg_catalog.pg_depend AS d
       JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'integratedb'
       JOIN pg_catalog.pg_proc AS f ON f.oid = d.objid AND f.prosecdef
-     CROSS JOIN known AS k
+      JOIN known AS k ON NOT k.is_planner OR f.prorettype <> 'pg_catalog.event_trigger'::pg_catalog.regtype
      WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
        AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
        AND d.deptype = 'e'
