@@ -9,7 +9,7 @@
 # meet. Its directory is asked of the server at run time, once a session: a path written here would die in pg_upgrade,
 # which copies function bodies to a server whose share directory is another.
 #
-# In sql/upgrades/, the state files that are new:
+# In sql/upgrades/, the state files that are new, and code that the update itself calls:
 #
 #     #include sql/state/070-tokens.sql
 
@@ -21,7 +21,7 @@ FNR == 1 && FILENAME !~ /head\.sql$/ {
     title(FILENAME)
 }
 
-/^#include sql\/state\/[0-9a-z-]+\.sql[ \t]*$/ {
+/^#include sql\/(state|code)\/[0-9a-z-]+\.sql[ \t]*$/ {
     title($2)
     while ((status = (getline line < $2)) > 0)
         emit(line, $2)
@@ -62,7 +62,7 @@ function emit(line, place,    module) {
     } else if (line ~ /#[ \t]*import[ \t]+integratedb/)
         stop(place ": not an import line (#import integratedb[.module], alone and unindented): " line)
     else if (line ~ /^#[ \t]*include/)
-        stop(place ": not an include line (#include sql/state/NNN-name.sql, in sql/upgrades/ only): " line)
+        stop(place ": not an include line (#include sql/state/NNN-name.sql or sql/code/NNN-name.sql, in sql/upgrades/ only): " line)
     else
         print line
 }

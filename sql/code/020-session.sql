@@ -83,13 +83,22 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  RETURN NOT current_setting('check_function_bodies')::boolean
-     AND NOT current_setting('row_security')::boolean
-     AND integratedb.is_admin(SESSION_USER);
+  IF current_setting('check_function_bodies')::boolean
+     OR current_setting('row_security')::boolean
+     OR NOT integratedb.is_admin(SESSION_USER) THEN
+    RETURN false;
+  END IF;
+
+  -- What the database, a role or a connection's options set is in force in every session: nobody restores a dump there.
+  RETURN (
+    SELECT count(*) = 2
+      FROM pg_settings AS s
+     WHERE s.name IN ('check_function_bodies', 'row_security')
+       AND s.source = 'session');
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether pg_dump''s own settings are on (check_function_bodies and row_security off) for a login that may skip the checks: a dump being restored.';
+COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks: a dump being restored. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text

@@ -1,27 +1,5 @@
 -- Every schema change leaves a row in the audit log; the first one of a transaction queues the check at COMMIT.
 
-CREATE OR REPLACE FUNCTION integratedb.masked_query()
-RETURNS text
-LANGUAGE sql
-STABLE PARALLEL RESTRICTED
-SECURITY INVOKER
-SET search_path = pg_catalog, integratedb, pg_temp
-AS $$
-  -- Between the word and the literal there may be comments; a literal may go on in the next line; one that the cut left
-  -- open is masked to the end. The first quantifier decides for a whole expression whether it takes the most or the least.
-  SELECT left(
-    regexp_replace(
-      regexp_replace(
-        left(current_query(), 8192),
-        '(\mpassword(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*)(?:e|u&)?''(?:[^''\\]|\\.|'''')*(?:''|$)(?:\s*\n\s*''(?:[^''\\]|\\.|'''')*(?:''|$))*',
-        '\1''***''', 'gi'),
-      '(\mpassword(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*?)\$(\w*)\$.*?(?:\$\2\$|$)',
-      '\1''***''', 'gi'),
-    8192)
-$$;
-
-COMMENT ON FUNCTION integratedb.masked_query() IS 'The client''s statement, cut at 8 kB, PASSWORD literals masked.';
-
 CREATE OR REPLACE FUNCTION integratedb.is_claimed(of_classid oid, of_objid oid, of_schema name, of_relation name)
 RETURNS boolean
 LANGUAGE sql
@@ -43,15 +21,21 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  state record;
 BEGIN
   PERFORM integratedb.require_writable();
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  state := integratedb.queue_state();
 
   INSERT INTO integratedb.ddl_event (command_tag, reason, checked, query, check_queued)
-  SELECT log_own_event.command_tag, log_own_event.reason, log_own_event.checked,
-         CASE WHEN NOT q.logged THEN integratedb.masked_query() END,
-         log_own_event.checked AND NOT q.queued
-    FROM integratedb.queue_state() AS q;
+  VALUES (log_own_event.command_tag, log_own_event.reason, log_own_event.checked,
+          CASE WHEN NOT state.logged THEN integratedb.masked_query() END,
+          log_own_event.checked AND NOT state.queued);
+
+  IF log_own_event.checked AND NOT state.queued THEN
+    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  END IF;
 END
 $$;
 
@@ -64,10 +48,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  SELECT count(*) > 0, coalesce(bool_or(e.check_queued), false)
-    INTO logged, queued
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id();
+  -- Each is one look into an index, however many rows the transaction has.
+  logged := EXISTS (SELECT FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id());
+  queued := EXISTS (SELECT FROM integratedb.queued_check AS q WHERE q.xid = pg_current_xact_id());
 END
 $$;
 
@@ -83,10 +66,13 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_material = off
 AS $$
 DECLARE
   context text;
   may_secure_rows boolean := false;
+  state record;
+  newly_queued boolean;
 BEGIN
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
@@ -96,31 +82,44 @@ BEGIN
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
 
   -- No catalog tells which kind of ALTER TABLE it was. The words of a client's own statement do; context has a second
-  -- line when the statement ran inside a function.
+  -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
+  -- doubt it was this one.
   IF tg_tag = 'ALTER TABLE' THEN
     GET DIAGNOSTICS context = PG_CONTEXT;
-    may_secure_rows := current_query() ~* 'security|owner' OR context ~ E'\n';
+    may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner' OR context ~ E'\n';
   END IF;
 
+  state := integratedb.queue_state();
+
+  -- Each catalog is asked for one row, and only where the object can have one. LIMIT and OFFSET keep it so: the plan is made
+  -- once a session, by the size that the catalogs have then, and would read whole catalogs for each object.
   WITH command AS (
     SELECT d.command_tag,
            d.object_type,
            d.object_identity,
-           coalesce(r.schema_name, ns.nspname, d.schema_name) AS schema_name,
+           coalesce(r.schema_name,
+                    CASE WHEN d.classid = 'pg_namespace'::regclass THEN (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = d.objid) END,
+                    d.schema_name) AS schema_name,
            r.relation_name,
-           a.attname AS column_name,
-           CASE WHEN p.oid IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
-           coalesce(p.polrelid, d.objid) AS objid,
+           CASE WHEN d.objsubid > 0
+                THEN (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = r.oid AND a.attnum = d.objsubid) END AS column_name,
+           CASE WHEN p.relid IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
+           coalesce(p.relid, d.objid) AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA')
                 ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') END AS checked,
            d.in_extension
-           OR EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e') AS is_member
+           OR coalesce((SELECT true FROM pg_depend AS e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e' LIMIT 1), false) AS is_member
       FROM pg_event_trigger_ddl_commands() AS d
-      LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-      LEFT JOIN integratedb.readable_relation AS r
-             ON r.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.polrelid END
-      LEFT JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum = d.objsubid AND d.objsubid > 0
-      LEFT JOIN pg_namespace AS ns ON d.classid = 'pg_namespace'::regclass AND ns.oid = d.objid
+     CROSS JOIN LATERAL (
+       SELECT CASE WHEN d.classid = 'pg_policy'::regclass THEN (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid) END AS relid
+        LIMIT 1
+     ) AS p
+      LEFT JOIN LATERAL (
+        SELECT v.oid, v.schema_name, v.relation_name
+          FROM integratedb.readable_relation AS v
+         WHERE v.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.relid END
+         LIMIT 1
+      ) AS r ON true
      WHERE d.object_type IS DISTINCT FROM 'sequence'
        AND coalesce(d.schema_name, '') !~ '^pg_temp'
        -- The index of a new primary key is part of the table.
@@ -129,21 +128,28 @@ BEGIN
     SELECT tg_tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, false
      WHERE tg_tag = 'DROP OWNED'
   ), kept AS (
-    SELECT c.*, row_number() OVER () AS position, row_number() OVER (PARTITION BY c.checked) AS position_of_kind
-      FROM command AS c
+    SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
+      FROM (SELECT * FROM command OFFSET 0) AS c
      WHERE NOT c.is_member OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
+    WINDOW before AS (ROWS UNBOUNDED PRECEDING)
+  ), logged AS (
+    INSERT INTO integratedb.ddl_event
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
+            may_secure_rows, query, check_queued)
+    SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
+           NOT k.is_member,
+           may_secure_rows,
+           CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
+           k.checked AND k.position_to_check = 1 AND NOT state.queued
+      FROM kept AS k
+     ORDER BY k.position
+    RETURNING check_queued
   )
-  INSERT INTO integratedb.ddl_event
-         (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited, may_secure_rows,
-          query, check_queued)
-  SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
-         NOT k.is_member,
-         may_secure_rows,
-         CASE WHEN k.position = 1 AND NOT q.logged THEN integratedb.masked_query() END,
-         k.checked AND k.position_of_kind = 1 AND NOT q.queued
-    FROM kept AS k
-   CROSS JOIN integratedb.queue_state() AS q
-   ORDER BY k.position;
+  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+
+  IF newly_queued THEN
+    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  END IF;
 END
 $$;
 
@@ -156,12 +162,16 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  state record;
+  newly_queued boolean;
 BEGIN
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
 
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  state := integratedb.queue_state();
 
   WITH gone AS MATERIALIZED (
     SELECT d.*,
@@ -171,7 +181,12 @@ BEGIN
        AND coalesce(d.schema_name, '') !~ '^pg_(temp|toast)'
   ), command AS (
     SELECT d.object_type,
-           d.object_identity,
+           -- Postgres wrote the identity before this function began, under the session's quote_all_identifiers.
+           CASE WHEN d.object_name IS NOT NULL THEN concat_ws('.', quote_ident(d.schema_name), quote_ident(d.object_name))
+                WHEN d.object_type LIKE '% column' THEN format('%I.%I.%I', VARIADIC d.address_names)
+                WHEN d.object_type IN ('policy', 'table constraint')
+                THEN format('%I on %I.%I', d.address_names[3], d.address_names[1], d.address_names[2])
+                ELSE d.object_identity END AS object_identity,
            CASE d.object_type WHEN 'schema' THEN d.object_name ELSE d.schema_name END AS schema_name,
            CASE WHEN d.is_relation THEN d.object_name
                 WHEN d.object_type IN ('policy', 'table constraint') OR d.object_type LIKE '% column' THEN d.address_names[2] END AS relation_name,
@@ -201,16 +216,24 @@ BEGIN
             OR d.object_type LIKE '% column'
             OR integratedb.is_claimed(d.classid, d.objid, d.schema_name, d.object_name))
   ), kept AS (
-    SELECT c.*, row_number() OVER () AS position, row_number() OVER (PARTITION BY c.checked) AS position_of_kind FROM command AS c
+    SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
+      FROM command AS c
+    WINDOW before AS (ROWS UNBOUNDED PRECEDING)
+  ), logged AS (
+    INSERT INTO integratedb.ddl_event
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, query, check_queued)
+    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked,
+           CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
+           k.checked AND k.position_to_check = 1 AND NOT state.queued
+      FROM kept AS k
+     ORDER BY k.position
+    RETURNING check_queued
   )
-  INSERT INTO integratedb.ddl_event
-         (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, query, check_queued)
-  SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked,
-         CASE WHEN k.position = 1 AND NOT q.logged THEN integratedb.masked_query() END,
-         k.checked AND k.position_of_kind = 1 AND NOT q.queued
-    FROM kept AS k
-   CROSS JOIN integratedb.queue_state() AS q
-   ORDER BY k.position;
+  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+
+  IF newly_queued THEN
+    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  END IF;
 END
 $$;
 

@@ -486,6 +486,7 @@ BEGIN
 
   -- From here on a further change queues the check anew.
   UPDATE integratedb.ddl_event AS e SET check_queued = false WHERE e.id = NEW.id;
+  DELETE FROM integratedb.queued_check AS q WHERE q.xid = pg_current_xact_id();
   RETURN NULL;
 END
 $$;

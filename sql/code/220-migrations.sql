@@ -154,6 +154,8 @@ RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER -- runs the caller's statements as the caller, under the caller's search_path
+-- The exception that rolls the statements back must not end the session.
+SET exit_on_error = off
 AS $$
 DECLARE
   unmet pg_catalog.jsonb;

@@ -270,5 +270,5 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_ddl_events(timestamptz, integer) IS
 'The audit log of schema changes, newest first.
 since: from this time on; null: all that is kept. max_results: at most so many; null: all.
-Returns id, occurred_at, xid (transaction), session_user_name (login), command_tag, object_type, object_identity, query (on the first row of a transaction; cut at 8 kB, PASSWORD literals masked), reason (of an override).
+Returns id, occurred_at, xid (transaction), session_user_name (login), command_tag, object_type, object_identity, query (on the first row of a transaction; cut at 8 kB, comments left out, literals masked that may hold a secret; a remark in its place where it calls functions of ours), reason (of an override).
 For members of integratedb_admin.';

@@ -28,3 +28,19 @@ DROP FUNCTION integratedb.reconcile_grants(bigint[], oid[]);
 DROP FUNCTION integratedb.require_right_to_hand_in(name, text, text, jsonb, jsonb);
 DROP FUNCTION integratedb.require_admin_or_self(text);
 DROP FUNCTION integratedb.notification_facts();
+
+-- The checks that wait in a transaction, the update's own among them.
+#include sql/state/088-queued-check.sql
+
+INSERT INTO integratedb.queued_check (xid)
+SELECT DISTINCT e.xid
+  FROM integratedb.ddl_event AS e
+ WHERE e.check_queued
+   AND e.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id();
+
+-- The audit log kept calls with their literals, and passwords behind nested comments.
+#include sql/code/088-query-text.sql
+
+UPDATE integratedb.ddl_event AS e
+   SET query = integratedb.masked(e.query)
+ WHERE e.query IS NOT NULL;

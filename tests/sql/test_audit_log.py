@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -92,14 +93,83 @@ def test_the_query_is_kept_once_a_transaction(owner, admin):
     ]
 
 
-def test_the_query_is_cut_at_8_kb(owner, admin):
-    owner.run("CREATE TABLE shop.a (id integer) -- " + "é" * 9000)
-    ((query,),) = log(admin, "query")
-    assert len(query) == 8192
-    assert query.startswith("CREATE TABLE shop.a")
-
-
 SECRET = "s3cr3t"
+CUT = "CREATE TABLE shop.a (id integer, " + " " * 9000 + "é text)"
+
+
+def test_the_query_is_cut_at_8_kb(owner, admin):
+    owner.run(CUT)
+    ((query,),) = log(admin, "query")
+    assert query == CUT[:8192]
+
+
+def test_comments_are_left_out(owner, admin):
+    owner.run("/* it's /* nested */ */ CREATE TABLE shop.a (id integer, -- not now\n b text DEFAULT 'x')")
+    assert log(admin, "query") == [("/* ... */ CREATE TABLE shop.a (id integer, -- ...\n b text DEFAULT 'x')",)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE shop.a (id integer); SELECT integratedb_notify('reporter', '{spec}')",
+        "CREATE TABLE shop.a (id integer); SELECT public.\"integratedb_notify\"('reporter', '{spec}')",
+        "CREATE TABLE shop.a (id integer); DO $do$ BEGIN PERFORM INTEGRATEDB_NOTIFY('reporter', '{spec}'); END $do$",
+        "SELECT integratedb_sync(); SELECT integratedb_notify('reporter', '{spec}')",
+        "CREATE TABLE shop.a (id integer); SELECT * FROM integratedb_check_spec('{spec}', 'notifications')",
+    ],
+)
+def test_no_text_is_kept_of_calls_of_our_functions(superuser, admin, query):
+    admin.run("SELECT integratedb_create_stakeholder('reporter')")
+    superuser.run("DELETE FROM integratedb.ddl_event")
+    channel = f'{{"name": "hook", "type": "WEBHOOK", "url": "https://example.org/", "secret": "whsec_{SECRET * 6}"}}'
+    superuser.run(query.replace("{spec}", f'{{"match": {{"path": "shop.orders"}}, "channels": [{channel}]}}'))
+    kept = [query for (query,) in log(admin, "query") if query is not None]
+    assert kept == ["/* left out: the text names functions of integratedb */"]
+
+
+def test_secrets_of_other_statements_are_not_kept(superuser):
+    for query in (
+        f"""CREATE TABLE shop.a (id integer);
+            DO $$ BEGIN EXECUTE 'CREATE ROLE somebody PASS' || 'WORD ''{SECRET}''' ; CREATE TABLE shop.b (); END $$;
+            ALTER ROLE somebody SET app.token TO {SECRET}""",
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw",
+        f"CREATE FOREIGN TABLE shop.c () SERVER far OPTIONS (table_name '{SECRET}')",
+        f"CREATE TABLE shop.d AS SELECT md5('{SECRET}') AS a",
+        f"CREATE VIEW shop.e AS SELECT md5('{SECRET}') AS a",
+        f"CREATE TABLE shop.f (); CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'a', password '{SECRET}')",
+    ):
+        superuser.run(query)
+    assert superuser.value("SELECT count(query) FROM integratedb.ddl_event") == 6
+    assert SECRET not in superuser.value("SELECT string_agg(e::text, ' ') FROM integratedb.ddl_event AS e")
+
+
+def test_each_statement_of_a_transaction_costs_the_same(owner):
+    """How much is read for one more table does not depend on how many the transaction and the database have."""
+    reads = """
+        SELECT sum(pg_stat_get_xact_tuples_returned(k.oid) + pg_stat_get_xact_tuples_fetched(k.oid))::integer
+          FROM pg_class AS k
+          LEFT JOIN pg_index AS i ON i.indexrelid = k.oid
+         WHERE coalesce(i.indrelid, k.oid)::regclass::text IN
+               ('integratedb.ddl_event', 'integratedb.queued_check', 'pg_depend', 'pg_policy', 'pg_namespace')"""
+    costs = []
+    with owner.transaction():
+        for number in range(200):
+            before = owner.value(reads)
+            owner.run(f"CREATE TABLE shop.t{number} (id integer)")
+            costs.append(owner.value(reads) - before)
+    assert max(costs[-20:]) <= max(costs[20:40]) + 20
+
+
+def test_a_long_text_is_not_searched_at_each_of_its_statements(owner):
+    def run(statements: int) -> float:
+        text = "; ".join(f"ALTER TABLE shop.orders ALTER note SET DEFAULT 'x'{' ' * 320}" for _ in range(statements))
+        start = time.perf_counter()
+        owner.run(text)
+        return time.perf_counter() - start
+
+    run(10)
+    few, many = min(run(100) for _ in range(3)), min(run(800) for _ in range(3))
+    assert many < 2 * 8 * few
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,57 @@ def test_the_settings_of_a_restore_excuse_no_ordinary_role(claim, owner):
         owner.run("ALTER TABLE shop.orders DROP COLUMN note")
 
 
+def test_the_settings_of_a_restore_count_in_the_session_that_has_set_them(claim, superuser, connect, admin):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
+    for by in ("SET {} = off", "SET LOCAL {} = off", "SELECT set_config('{}', 'off', false)"):
+        chief = connect("chief")
+        with chief.transaction(force_rollback=True):
+            for setting in MARKS:
+                chief.run(by.format(setting))
+            chief.run("ALTER TABLE shop.orders DROP COLUMN note")
+            chief.run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+MARKS = ("check_function_bodies", "row_security")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER DATABASE shop SET {} = off",
+        "ALTER ROLE chief SET {} = off",
+        "ALTER ROLE chief IN DATABASE shop SET {} = off",
+        "ALTER ROLE ALL SET {} = off",
+        None,
+    ],
+)
+@pytest.mark.parametrize("user", ["chief", "postgres"])
+def test_they_do_not_count_where_something_else_has_set_them(claim, superuser, connect, change, user):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
+    try:
+        for setting in MARKS if change else ():
+            superuser.run(change.replace("chief", user).format(setting))
+        more = {} if change else {"options": " ".join(f"-c {setting}=off" for setting in MARKS)}
+        session = connect(user, **more)
+        assert [session.value(f"SHOW {setting}") for setting in MARKS] == ["off", "off"]
+        with refused("IDB01"):
+            session.run("ALTER TABLE shop.orders DROP COLUMN note")
+        with refused("IDB01"), session.transaction():
+            session.run("ALTER TABLE shop.orders DROP COLUMN note; SELECT integratedb_validate_migration()")
+        # One that the session has set itself is not enough.
+        session.run("SET check_function_bodies = off")
+        with refused("IDB01"):
+            session.run("ALTER TABLE shop.orders DROP COLUMN note")
+        session.run("SET row_security = off; ALTER TABLE shop.orders DROP COLUMN note")
+    finally:
+        for setting in MARKS if change else ():
+            superuser.run(
+                change.replace("chief", user).format(setting).replace(f"SET {setting} = off", f"RESET {setting}")
+            )
+
+
 def test_a_copy_made_by_template_is_enforced_too(claim, owner, superuser, server, connect):
     claim(*MATCHES)
     for session in (owner, superuser):

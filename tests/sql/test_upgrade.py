@@ -184,6 +184,23 @@ def shop_of_a_fresh_install(shop: Shop, connect: Connect, server: Server, versio
 
 
 @pytest.mark.parametrize("source", TO_PRESENT)
+def test_an_update_takes_secrets_out_of_the_audit_log(server, shop, connect, source):
+    superuser = connect(server.superuser, dbname=shop(source))
+    superuser.run("SELECT integratedb_create_stakeholder('listener')")
+    document = sql.Literal(Jsonb({"match": {"path": "shop.orders"}, "channels": CHANNELS}))
+    superuser.run(sql.SQL("SELECT integratedb_notify('listener', {})").format(document))
+    superuser.run("CREATE TABLE shop.a (); CREATE ROLE somebody PASSWORD /* /* */ */ 's3cr3t'")
+    superuser.run("CREATE TABLE shop.b (c text DEFAULT 'x')")
+    kept = "SELECT string_agg(query, ' ') FROM integratedb.ddl_event"
+    assert "whsec_" in superuser.value(kept)
+    superuser.run(update_to(PRESENT))
+    text = superuser.value(kept)
+    assert "whsec_" not in text
+    assert "CREATE TABLE shop.a (); CREATE ROLE somebody PASSWORD /* ... */ '***'" in text
+    assert "CREATE TABLE shop.b (c text DEFAULT 'x')" in text
+
+
+@pytest.mark.parametrize("source", TO_PRESENT)
 def test_an_update_may_stand_among_other_statements_of_a_migration(server, shop, connect, source):
     database = shop(source)
     superuser, owner = (connect(user, dbname=database) for user in (server.superuser, OWNER))
