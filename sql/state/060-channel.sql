@@ -59,7 +59,6 @@ CREATE TABLE integratedb.delivery (
   spilled_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   dead_at timestamptz,
   error text,
-  lost bigint,
   CONSTRAINT delivery_pkey PRIMARY KEY (channel_id, commit_lsn, position),
   CONSTRAINT delivery_channel_fkey FOREIGN KEY (channel_id) REFERENCES integratedb.channel (id) ON DELETE CASCADE,
   CONSTRAINT delivery_dead_has_error CHECK ((dead_at IS NULL) = (error IS NULL))
@@ -75,7 +74,6 @@ COMMENT ON COLUMN integratedb.delivery.committed_at IS 'Commit time of the event
 COMMENT ON COLUMN integratedb.delivery.spilled_at IS 'When it was written here.';
 COMMENT ON COLUMN integratedb.delivery.dead_at IS 'When it was given up after max_attempts; null: it will be delivered.';
 COMMENT ON COLUMN integratedb.delivery.error IS 'Why it was given up.';
-COMMENT ON COLUMN integratedb.delivery.lost IS 'How many dropped events this one tells of; null: it is an event like any other.';
 
 SELECT pg_catalog.pg_extension_config_dump('integratedb.channel', '');
 SELECT pg_catalog.pg_extension_config_dump('integratedb.channel_id_seq', '');

@@ -3,10 +3,8 @@
 -- The users of the management API.
 #include sql/state/070-api-user.sql
 
--- An event that tells of dropped ones says how many in a column: the text of an event is not read any more. Only
--- daemon_enforce_limits() wrote events that begin so.
-ALTER TABLE integratedb.delivery ADD COLUMN lost bigint;
-COMMENT ON COLUMN integratedb.delivery.lost IS 'How many dropped events this one tells of; null: it is an event like any other.';
+-- How many dropped events an event tells of. Only daemon_enforce_limits() wrote events that begin so.
+#include sql/state/075-lost-events.sql
 UPDATE integratedb.delivery AS d
    SET lost = pg_catalog.substring(d.event, '^[{]"id": "[0-9A-F-]{25}", "data": [{]"count": ([0-9]{1,18}), ')::bigint
  WHERE d.event LIKE '{"id": "%'

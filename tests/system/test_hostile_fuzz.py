@@ -158,7 +158,8 @@ def test_random_receivers_clients_and_rows(shop: Shop, receiver: Receiver) -> No
                 text = random_json(chance)
             shop.owner.run("INSERT INTO docs (body) VALUES (%s)", text)
             talk(chance, daemon, shop)
-            for channel in chance.sample(channels, 4):
+            if number % 20 == 0:  # what is changed holds the stream up for a second where a receiver hangs
+                channel = chance.choice(channels)
                 shop.admin.run("SELECT integratedb_resume_channel(%s, %s)", shop.stakeholder, channel["name"])
                 shop.admin.run("SELECT integratedb_redeliver(%s, %s)", shop.stakeholder, channel["name"])
             assert daemon.process.poll() is None, daemon.log_file.read_text()[-4000:]
