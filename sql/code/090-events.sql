@@ -183,7 +183,7 @@ BEGIN
     SELECT d.object_type,
            -- Postgres wrote the identity before this function began, under the session's quote_all_identifiers.
            CASE WHEN d.object_name IS NOT NULL THEN concat_ws('.', quote_ident(d.schema_name), quote_ident(d.object_name))
-                WHEN d.object_type LIKE '% column' THEN format('%I.%I.%I', VARIADIC d.address_names)
+                WHEN d.object_type LIKE '% column' THEN format('%I.%I.%I', d.address_names[1], d.address_names[2], d.address_names[3])
                 WHEN d.object_type IN ('policy', 'table constraint')
                 THEN format('%I on %I.%I', d.address_names[3], d.address_names[1], d.address_names[2])
                 ELSE d.object_identity END AS object_identity,
