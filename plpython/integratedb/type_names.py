@@ -88,8 +88,8 @@ def parse_type_name(text: str) -> TypeName:
 def _without_array(written: str) -> tuple[str, bool]:
     """The element type, and whether ``[]``, ``[3][4]``, ``ARRAY`` or ``ARRAY[3]`` stood behind it.
 
-    Read from the end and without a regular expression: one with blanks on both sides of optional digits, repeated, tries
-    every way to share the blanks out, and a text of 100 pairs of brackets would take years.
+    Read from the end and without a regular expression: one with blanks on both sides of optional digits, repeated,
+    tries every way to share the blanks out, and a text of 100 pairs of brackets would take years.
     """
     element, brackets = written, 0
     while element.endswith("]") and (opened := element.rfind("[")) >= 0:

@@ -29,15 +29,15 @@ AS $$
 BEGIN
   RETURN QUERY
     SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
-      FROM integratedb.claim_relation AS cr
+      -- OFFSET 0: the planner would rather go through all claims of a stakeholder, which may have thousands.
+      FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = ANY (relations) OFFSET 0) AS cr
       JOIN integratedb.claim AS c ON c.id = cr.claim_id
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
       JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
       JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
       JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
-     WHERE cr.relid = ANY (relations)
-       AND s.stakeholder_id = ANY (stakeholders);
+     WHERE s.stakeholder_id = ANY (stakeholders);
 END
 $$;
 
@@ -49,23 +49,27 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Asked for each relation: planning takes longer than running, and the planner would read tables that were just filled whole.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   -- What we granted before we go on granting; a relation that appeared or was made anew needs somebody who could.
   RETURN (
     SELECT EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = for_stakeholder AND g.relid = relation)
         OR EXISTS (
-          SELECT FROM integratedb.claim_relation AS cr
+          SELECT FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = relation OFFSET 0) AS cr
             JOIN integratedb.claim AS c ON c.id = cr.claim_id
             JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
-           WHERE cr.relid = relation
-             AND integratedb.could_grant(s.handed_in_by, relation)));
+           WHERE integratedb.could_grant(s.handed_in_by, relation)));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether the relation may be granted to the stakeholder: we did so before, or whoever handed in a claim on it could still do so.';
 
-CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -80,7 +84,8 @@ BEGIN
     WITH gone AS (
       DELETE FROM integratedb.own_grant AS g
        WHERE g.relid = ANY (relations)
-         AND g.stakeholder_id = ANY (stakeholders)
+         -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+         AND NOT g.stakeholder_id <> ALL (stakeholders)
          AND (g.stakeholder_id, g.relid, g.attnum) NOT IN (
            SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
       RETURNING g.stakeholder_id, g.relid, g.attnum
@@ -103,6 +108,7 @@ BEGIN
     WITH gone AS (
       DELETE FROM integratedb.own_usage AS g
        WHERE g.stakeholder_id = ANY (stakeholders)
+         AND g.namespace_oid = ANY (namespaces)
          AND NOT EXISTS (
            SELECT FROM pg_namespace AS n
              JOIN integratedb.claim_relation AS cr ON cr.schema_name = n.nspname AND cr.relid IS NOT NULL
@@ -130,9 +136,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on schemas, and no claim wants any more.';
+COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim wants any more.';
 
-CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -147,17 +153,16 @@ BEGIN
            array_agg(lacking.relid) FILTER (WHERE lacking.relid IS NOT NULL) AS relids,
            array_agg(lacking.handed_in_by) FILTER (WHERE lacking.relid IS NULL) AS schema_claimed_by
       FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, k.oid AS relid, NULL::name AS handed_in_by
-              FROM integratedb.claim_relation AS cr
+              FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = ANY (relations) OFFSET 0) AS cr
               JOIN integratedb.claim AS c ON c.id = cr.claim_id
               JOIN integratedb.specification AS s ON s.id = c.specification_id
               JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-             WHERE cr.relid = ANY (relations)
-               AND s.stakeholder_id = ANY (stakeholders)
+             WHERE s.stakeholder_id = ANY (stakeholders)
             UNION ALL
             SELECT s.stakeholder_id, n.oid, NULL, s.handed_in_by
-              FROM integratedb.claim AS c
+              FROM (SELECT * FROM pg_namespace WHERE pg_namespace.oid = ANY (namespaces) OFFSET 0) AS n
+              JOIN integratedb.claim AS c ON c.wildcard_schema = n.nspname
               JOIN integratedb.specification AS s ON s.id = c.specification_id
-              JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
              WHERE s.stakeholder_id = ANY (stakeholders)) AS lacking
       JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
       JOIN pg_authid AS u ON u.rolname = st.name
@@ -183,7 +188,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[]) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and of their schema.*, where they were not granted it yet. Error: 54000.';
+COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], oid[]) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and on those of these schemas (namespaces) that they claim whole, where they were not granted it yet. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_full_access_list(object text, stakeholder text)
 RETURNS void
@@ -281,7 +286,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles.';
 
-CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], namespaces oid[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -291,11 +296,20 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  namespaces := coalesce(namespaces, ARRAY(
+    SELECT g.namespace_oid FROM integratedb.own_usage AS g WHERE g.stakeholder_id = ANY (stakeholders)
+    UNION
+    SELECT n.oid
+      FROM integratedb.specification AS s
+      JOIN integratedb.claim AS c ON c.specification_id = s.id
+      JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
+     WHERE s.stakeholder_id = ANY (stakeholders)));
+
   -- While this row is there the event triggers know a GRANT or REVOKE for ours.
   INSERT INTO integratedb.own_change DEFAULT VALUES;
-  PERFORM integratedb.revoke_surplus(stakeholders, relations);
+  PERFORM integratedb.revoke_surplus(stakeholders, relations, namespaces);
   PERFORM integratedb.warn_missing_roles(stakeholders);
-  PERFORM integratedb.grant_usage(stakeholders, relations);
+  PERFORM integratedb.grant_usage(stakeholders, relations, namespaces);
   PERFORM integratedb.grant_columns(stakeholders, relations);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
@@ -312,4 +326,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';
+COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want, and those on these schemas (namespaces; null: all that they claim or were granted). Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';

@@ -27,10 +27,14 @@ BEGIN
      AND e.checked
      AND e.objid IS NOT NULL;
 
-  -- Asked for apart, because neither has an index by schema.
+  -- By what depends on the schema: neither catalog has an index by schema. Row types and arrays are found below.
   IF schemas IS NOT NULL THEN
-    relations := relations || ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = ANY (schemas));
-    types := types || ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.typnamespace = ANY (schemas));
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_type'::regclass);
   END IF;
 
   -- ALTER EXTENSION names nothing of what it moves or changes.
@@ -354,7 +358,7 @@ BEGIN
   IF everything THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
   ELSIF cardinality(touched) > 0 THEN
-    unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (touched));
+    unmet := integratedb.unmet_among(touched);
   ELSE
     RETURN NULL;
   END IF;
@@ -371,14 +375,13 @@ BEGIN
     pending := ARRAY(
       SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (touched)
       EXCEPT
-      SELECT u.claim_id FROM integratedb.unmet_claim AS u
-       WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL)));
+      SELECT unnest(integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL))));
     IF cardinality(pending) > 0 THEN
       PERFORM integratedb.follow(pending, NULL);
     END IF;
 
     -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
-    refusal := integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
+    refusal := integratedb.judge(integratedb.unmet_among(met));
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;
     END IF;

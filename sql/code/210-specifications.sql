@@ -77,7 +77,7 @@ BEGIN
     RETURN false;
   END IF;
 
-  old_parsed := coalesce(integratedb.parse_specification(old_document, kind), '{}');
+  old_parsed := coalesce(integratedb.named(old_document, kind), '{}');
   forbidden := integratedb.forbidden_path(
     caller,
     coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
@@ -162,6 +162,69 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer].';
 
+CREATE OR REPLACE FUNCTION integratedb.too_many_columns(parsed jsonb)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  most CONSTANT integer := 200000;
+  number bigint;
+BEGIN
+  SELECT (parsed ->> 'named_columns')::bigint + coalesce(sum(w.width), 0)
+    INTO number
+    FROM (SELECT w.path ->> 0 AS schema_name, w.path ->> 1 AS relation_name, count(*) AS times
+            FROM jsonb_array_elements(parsed -> 'wholes') AS w (path)
+           GROUP BY w.path ->> 0, w.path ->> 1) AS whole
+   CROSS JOIN LATERAL (
+     SELECT whole.times * sum(m.width) AS width
+       FROM integratedb.schema_members(ARRAY[whole.schema_name]::name[], NULL) AS m
+      WHERE whole.relation_name IS NULL
+     UNION ALL
+     SELECT whole.times * k.relnatts
+       FROM integratedb.readable_relation AS r
+       JOIN pg_class AS k ON k.oid = r.oid
+      WHERE r.schema_name = whole.schema_name
+        AND r.relation_name = whole.relation_name) AS w;
+
+  IF number > most THEN
+    RETURN format('the specification stands for %s columns; at most %s are allowed', number, most);
+  END IF;
+
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.too_many_columns(jsonb) IS 'Why a specification, as parse_specification() returns it, cannot be expanded in one go: "*" and schema.* stand for too many columns. Null when it can. Dropped columns count, as the catalog goes on counting them.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_bounded(parsed jsonb)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  excess CONSTANT text := integratedb.too_many_columns(parsed);
+  refused boolean;
+BEGIN
+  IF excess IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => '54000',
+      message => excess,
+      detail => NULL,
+      hint => 'Nothing was stored. Claim what is read by name, in place of "*" and schema.*; match a schema once; or share the claims out over several stakeholders.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_bounded(jsonb) IS 'Refuses a specification, as parse_specification() returns it, that stands for too many columns. Error: 54000.';
+
 CREATE OR REPLACE FUNCTION integratedb.refuse_unmet(claims bigint[])
 RETURNS void
 LANGUAGE plpgsql
@@ -216,8 +279,9 @@ BEGIN
 
   PERFORM integratedb.require_right_to_hand_in(caller, owner.name, kind, old_document, parsed);
 
+  PERFORM integratedb.require_bounded(parsed);
   PERFORM integratedb.lock_relations(
-    (parsed -> 'relations') || coalesce(integratedb.parse_specification(old_document, kind) -> 'relations', '[]'));
+    (parsed -> 'relations') || coalesce(integratedb.named(old_document, kind) -> 'relations', '[]'));
   PERFORM integratedb.take_lock();
   IF integratedb.arm() THEN
     PERFORM integratedb.sync_all();
@@ -244,7 +308,7 @@ BEGIN
   RETURNING s.id INTO stored_id;
 
   DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
-  expanded := integratedb.store_expansion(stored_id, NULL);
+  expanded := integratedb.store_expansion(stored_id, with_document => true);
 
   PERFORM integratedb.reconcile_grants(
     stakeholders => ARRAY[owner.id],
@@ -252,9 +316,7 @@ BEGIN
       SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
        WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL));
 
-  unmet := ARRAY(
-    SELECT u.claim_id FROM integratedb.unmet_claim AS u
-     WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)));
+  unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
   IF cardinality(unmet) > 0 THEN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
@@ -371,13 +433,12 @@ BEGIN
   SELECT nobody.id, dry_run.kind, dry_run.document, CURRENT_USER FROM nobody
   RETURNING s.id INTO stored_id;
 
-  PERFORM integratedb.store_expansion(stored_id, NULL);
+  PERFORM integratedb.store_expansion(stored_id);
 
   SELECT coalesce(jsonb_agg(p.problem), '[]')
     INTO problems
-    FROM integratedb.describe_unmet(ARRAY(
-           SELECT u.claim_id FROM integratedb.unmet_claim AS u
-            WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)))) AS d
+    FROM integratedb.describe_unmet(
+           integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
   problems := problems || integratedb.unnotifiable(stored_id);
 
@@ -409,6 +470,7 @@ BEGIN
     RETURN;
   END IF;
 
+  PERFORM integratedb.require_bounded(parsed);
   RETURN QUERY
     SELECT 'IDB03', NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
            nullif(p.problem -> 'expected', 'null'), nullif(p.problem -> 'actual', 'null'), p.problem ->> 'message'
