@@ -29,15 +29,20 @@ AS $$
 BEGIN
   RETURN QUERY
     SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
-      -- OFFSET 0: the planner would rather go through all claims of a stakeholder, which may have thousands.
-      FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = ANY (relations) OFFSET 0) AS cr
-      JOIN integratedb.claim AS c ON c.id = cr.claim_id
-      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      FROM integratedb.claim_relation AS cr
+      -- OFFSET 0: from the relation to its claims. The planner would go through all claims of a stakeholder.
+     CROSS JOIN LATERAL (
+       SELECT s.stakeholder_id
+         FROM integratedb.claim AS c
+         JOIN integratedb.specification AS s ON s.id = c.specification_id
+        WHERE c.id = cr.claim_id
+       OFFSET 0) AS s
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
       JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
       JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
       JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
-     WHERE s.stakeholder_id = ANY (stakeholders);
+     WHERE cr.relid = ANY (relations)
+       AND s.stakeholder_id = ANY (stakeholders);
 END
 $$;
 
@@ -49,21 +54,22 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Asked for each relation: planning takes longer than running, and the planner would read tables that were just filled whole.
+-- Asked for each relation: planning takes longer than running, and the planner would read whole tables that were just filled.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
 AS $$
 BEGIN
   -- What we granted before we go on granting; a relation that appeared or was made anew needs somebody who could.
   RETURN (
     SELECT EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = for_stakeholder AND g.relid = relation)
         OR EXISTS (
-          SELECT FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = relation OFFSET 0) AS cr
-            JOIN integratedb.claim AS c ON c.id = cr.claim_id
-            JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
-           WHERE integratedb.could_grant(s.handed_in_by, relation)));
+          SELECT FROM integratedb.claim_relation AS cr
+           WHERE cr.relid = relation
+             -- Not a join: the planner would go through all claims of the stakeholder for each relation.
+             AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(s.handed_in_by, relation)
+                    FROM integratedb.claim AS c
+                    JOIN integratedb.specification AS s ON s.id = c.specification_id
+                   WHERE c.id = cr.claim_id)));
 END
 $$;
 
@@ -153,11 +159,16 @@ BEGIN
            array_agg(lacking.relid) FILTER (WHERE lacking.relid IS NOT NULL) AS relids,
            array_agg(lacking.handed_in_by) FILTER (WHERE lacking.relid IS NULL) AS schema_claimed_by
       FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, k.oid AS relid, NULL::name AS handed_in_by
-              FROM (SELECT * FROM integratedb.claim_relation WHERE claim_relation.relid = ANY (relations) OFFSET 0) AS cr
-              JOIN integratedb.claim AS c ON c.id = cr.claim_id
-              JOIN integratedb.specification AS s ON s.id = c.specification_id
+              FROM integratedb.claim_relation AS cr
+             CROSS JOIN LATERAL (
+               SELECT s.stakeholder_id
+                 FROM integratedb.claim AS c
+                 JOIN integratedb.specification AS s ON s.id = c.specification_id
+                WHERE c.id = cr.claim_id
+               OFFSET 0) AS s
               JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-             WHERE s.stakeholder_id = ANY (stakeholders)
+             WHERE cr.relid = ANY (relations)
+               AND s.stakeholder_id = ANY (stakeholders)
             UNION ALL
             SELECT s.stakeholder_id, n.oid, NULL, s.handed_in_by
               FROM (SELECT * FROM pg_namespace WHERE pg_namespace.oid = ANY (namespaces) OFFSET 0) AS n

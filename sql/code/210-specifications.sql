@@ -40,9 +40,8 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT coalesce(
     (SELECT s.name || '.*' FROM jsonb_array_elements_text(schemas) AS s (name) LIMIT 1),
-    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
-       FROM jsonb_array_elements(relations) AS r (path)
-       LEFT JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+    (SELECT integratedb.path_of(k.schema_name, k.relation_name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
+       FROM integratedb.relations_at(relations) AS k
       WHERE k.oid IS NULL OR NOT integratedb.could_grant(caller, k.oid)
       LIMIT 1))
 $$;
@@ -114,8 +113,8 @@ BEGIN
   -- In name order, so that two claims cannot deadlock each other.
   FOR relation IN
     SELECT DISTINCT k.schema_name, k.relation_name, k.relkind
-      FROM jsonb_array_elements(relations) AS r (path)
-      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+      FROM integratedb.relations_at(relations) AS k
+     WHERE k.oid IS NOT NULL
      ORDER BY k.schema_name, k.relation_name
   LOOP
     BEGIN

@@ -98,8 +98,7 @@ DECLARE
 BEGIN
   FOR relation IN
     SELECT DISTINCT k.schema_name, k.relation_name
-      FROM jsonb_array_elements(relations) AS r (path)
-      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+      FROM integratedb.relations_at(relations) AS k
      WHERE k.relkind IN ('r', 'p')
      ORDER BY k.schema_name, k.relation_name
   LOOP
