@@ -74,6 +74,21 @@ $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
 
+CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Looking at a column costs a fiftieth, at least, of what validating a claimed one costs.
+  RETURN pg_relation_size('pg_attribute') <= 50 * pg_relation_size('integratedb.claim_column');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether revoked_claims() is worth its while: false for a few claims beside a huge catalog, all of which are validated instead.';
+
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
 LANGUAGE plpgsql
@@ -87,11 +102,6 @@ DECLARE
   relations oid[];
   schemas name[];
 BEGIN
-  -- A column of pg_attribute costs a tenth of what a claimed column costs: a few claims beside a huge catalog are all asked.
-  IF pg_relation_size('pg_attribute') > 10 * pg_relation_size('integratedb.claim_column') THEN
-    RETURN ARRAY(SELECT c.id FROM integratedb.claim AS c);
-  END IF;
-
   relations := ARRAY(
     SELECT k.oid FROM pg_class AS k WHERE age(k.xmin) <= oldest AND integratedb.is_own_xid(k.xmin)
     UNION
@@ -159,7 +169,7 @@ BEGIN
          AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema));
   END IF;
 
-  IF 'REVOKE' = ANY (tags) THEN
+  IF 'REVOKE' = ANY (tags) AND integratedb.revokes_are_found() THEN
     touched := touched || integratedb.revoked_claims();
   END IF;
 
@@ -406,7 +416,8 @@ BEGIN
   PERFORM integratedb.take_lock();
   newly_armed := integratedb.arm();
 
-  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('DROP OWNED', 'INTEGRATEDB SYNC')), false)
+  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('DROP OWNED', 'INTEGRATEDB SYNC')
+                                        OR (e.command_tag = 'REVOKE' AND NOT integratedb.revokes_are_found())), false)
     INTO everything
     FROM integratedb.ddl_event AS e
    WHERE e.xid = pg_current_xact_id()
