@@ -45,7 +45,8 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- The planner knows nothing of rows inside JSON, nor of tables that were just filled: each is looked up by its key.
+-- The planner knows nothing of rows inside JSON, nor of tables that were just filled. So each is looked up by its key, in
+-- subqueries that cannot be joined otherwise: joined, all claims of a specification were compared with all.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -57,15 +58,19 @@ BEGIN
   SELECT for_specification, n.match, n.optional, n.alternatives, n.path, n.wildcard_schema, n.document
     FROM jsonb_to_recordset(batch -> 'claims')
       AS n (match integer, optional boolean, alternatives integer, path text, wildcard_schema name, document jsonb)
-   WHERE NOT EXISTS (SELECT FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match);
+   WHERE (SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match) IS NULL;
 
   INSERT INTO integratedb.claim_relation AS cr (claim_id, alternative, schema_name, relation_name, path, relid)
   SELECT c.id, n.alternative, n.schema_name, n.relation_name, n.path, n.relid
     FROM jsonb_to_recordset(batch -> 'relations')
       AS n (match integer, alternative integer, schema_name name, relation_name name, path text, relid oid)
-    JOIN integratedb.claim AS c ON c.specification_id = for_specification AND c.match = n.match
-    LEFT JOIN integratedb.claim_relation AS old
-           ON (old.claim_id, old.alternative, old.schema_name, old.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+   CROSS JOIN LATERAL (
+     SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match OFFSET 0) AS c
+    LEFT JOIN LATERAL (
+     SELECT cr.id, cr.relid
+       FROM integratedb.claim_relation AS cr
+      WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+     OFFSET 0) AS old ON true
    -- ON CONFLICT writes to a row even where it then changes nothing.
    WHERE old.id IS NULL
       OR old.relid IS DISTINCT FROM n.relid
@@ -76,9 +81,13 @@ BEGIN
     SELECT cr.id
       FROM ROWS FROM (jsonb_to_recordset(batch -> 'relations') AS (match integer, alternative integer, schema_name name, relation_name name))
            WITH ORDINALITY AS n (match, alternative, schema_name, relation_name, place)
-      JOIN integratedb.claim AS c ON c.specification_id = for_specification AND c.match = n.match
-      JOIN integratedb.claim_relation AS cr
-        ON (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+     CROSS JOIN LATERAL (
+       SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match OFFSET 0) AS c
+     CROSS JOIN LATERAL (
+       SELECT cr.id
+         FROM integratedb.claim_relation AS cr
+        WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+       OFFSET 0) AS cr
      ORDER BY n.place);
 
   WITH incoming AS MATERIALIZED (
@@ -96,8 +105,11 @@ BEGIN
   SELECT n.relation_id, n.field, n.field_alternative, n.choices, n.optional, n.column_name, n.type, n.min_length, n.is_nullable,
          n.attnum, n.type_oid, n.type_modifier
     FROM incoming AS n
-    LEFT JOIN integratedb.claim_column AS old
-           ON (old.relation_id, old.field, old.field_alternative) = (n.relation_id, n.field, n.field_alternative)
+    LEFT JOIN LATERAL (
+      SELECT cc.*
+        FROM integratedb.claim_column AS cc
+       WHERE (cc.relation_id, cc.field, cc.field_alternative) = (n.relation_id, n.field, n.field_alternative)
+      OFFSET 0) AS old ON true
    WHERE old.relation_id IS NULL
       OR (old.column_name, old.type, old.min_length, old.is_nullable, old.attnum, old.type_oid, old.type_modifier)
          IS DISTINCT FROM
