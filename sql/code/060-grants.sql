@@ -39,9 +39,9 @@ BEGIN
        OFFSET 0) AS s
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
       JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-      JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
       JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
      WHERE cr.relid = ANY (relations)
+       AND (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = k.relnamespace) = cr.schema_name
        AND s.stakeholder_id = ANY (stakeholders);
 END
 $$;
@@ -91,7 +91,7 @@ BEGIN
       DELETE FROM integratedb.own_grant AS g
        WHERE g.relid = ANY (relations)
          -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
-         AND NOT g.stakeholder_id <> ALL (stakeholders)
+         AND g.stakeholder_id + 0 = ANY (stakeholders)
          AND (g.stakeholder_id, g.relid, g.attnum) NOT IN (
            SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
       RETURNING g.stakeholder_id, g.relid, g.attnum

@@ -27,10 +27,14 @@ BEGIN
   RETURN QUERY
     SELECT r.oid, r.schema_name, r.relation_name, k.relnatts::integer
       FROM pg_namespace AS n
-      JOIN pg_depend AS d
-        ON d.refclassid = 'pg_namespace'::regclass
-       AND d.refobjid = n.oid
-       AND d.classid = 'pg_class'::regclass
+     -- OFFSET 0: schema by schema, not through what depends on any.
+     CROSS JOIN LATERAL (
+       SELECT d.objid
+         FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_namespace'::regclass
+          AND d.refobjid = n.oid
+          AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
       JOIN integratedb.readable_relation AS r ON r.oid = d.objid AND r.relnamespace = n.oid AND NOT r.relispartition
       JOIN pg_class AS k ON k.oid = r.oid
      WHERE n.nspname = ANY (schemas);
@@ -136,27 +140,36 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Planning takes longer than running.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  claims bigint[];
   schema_relations oid[];
   batch jsonb;
-  kept bigint[] := '{}';
+  kept bigint[] := ARRAY[]::bigint[];
   document jsonb;
 BEGIN
+  -- OFFSET 0: one by one, not out of all claims of the specification.
+  claims := ARRAY(
+    SELECT c.id
+      FROM unnest(matches) AS m (match)
+     CROSS JOIN LATERAL (
+       SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = m.match OFFSET 0) AS c);
+
   -- schema.* may stand for thousands: what was not touched and is in the baseline stays as it is there.
   IF touched IS NOT NULL THEN
     schema_relations := ARRAY(
       SELECT m.oid
         FROM integratedb.claim AS c
        CROSS JOIN LATERAL integratedb.schema_members(ARRAY[c.wildcard_schema], NULL) AS m
-       WHERE c.specification_id = for_specification
-         AND c.match = ANY (matches)
+       WHERE c.id = ANY (claims)
          AND c.wildcard_schema IS NOT NULL
          AND (m.oid IN (SELECT unnest(touched))
-              OR NOT EXISTS (
-                SELECT FROM integratedb.claim_relation AS cr
-                 WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, 0, m.schema_name, m.relation_name)
-                   AND cr.relid = m.oid)));
+              OR m.oid IS DISTINCT FROM (
+                SELECT cr.relid
+                  FROM integratedb.claim_relation AS cr
+                 WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, 0, m.schema_name, m.relation_name))));
   END IF;
 
   -- A loop, because schema.* may stand for more than should be in memory at once.
@@ -171,8 +184,9 @@ BEGIN
             SELECT s.kind, jsonb_build_object('match', jsonb_agg(coalesce(c.document, s.document -> 'match' -> c.match) ORDER BY c.match)),
                    array_agg(c.match ORDER BY c.match)
               FROM integratedb.specification AS s
-              JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.match = ANY (store_expansion.matches)
+              JOIN integratedb.claim AS c ON c.specification_id = s.id
              WHERE s.id = for_specification
+               AND c.id = ANY (claims)
              GROUP BY s.id, s.kind) AS wanted
      CROSS JOIN LATERAL integratedb.expand(wanted.document, wanted.kind, wanted.matches, schema_relations, with_document) AS e (batch)
   LOOP
@@ -183,19 +197,19 @@ BEGIN
     END IF;
   END LOOP;
 
-  matches := coalesce(matches, ARRAY(SELECT c.match FROM integratedb.claim AS c WHERE c.specification_id = for_specification));
+  IF matches IS NULL THEN
+    claims := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification);
+  END IF;
 
   UPDATE integratedb.claim AS c
      SET sync_pending_since = NULL
    WHERE c.sync_pending_since IS NOT NULL
-     AND c.specification_id = for_specification
-     AND c.match = ANY (matches);
+     AND c.id = ANY (claims);
 
   DELETE FROM integratedb.claim_relation AS cr
    USING integratedb.claim AS c
    WHERE c.id = cr.claim_id
-     AND c.specification_id = for_specification
-     AND c.match = ANY (matches)
+     AND c.id = ANY (claims)
      AND cr.id NOT IN (SELECT unnest(kept))
      AND (touched IS NULL
           OR c.wildcard_schema IS NULL

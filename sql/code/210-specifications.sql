@@ -175,7 +175,7 @@ DECLARE
   most CONSTANT integer := 200000;
   number bigint;
 BEGIN
-  SELECT (parsed ->> 'named_columns')::bigint + coalesce(sum(w.width), 0)
+  SELECT ((parsed ->> 'named_columns')::bigint + coalesce(sum(w.width), 0))::bigint
     INTO number
     FROM (SELECT w.path ->> 0 AS schema_name, w.path ->> 1 AS relation_name, count(*) AS times
             FROM jsonb_array_elements(parsed -> 'wholes') AS w (path)
@@ -344,7 +344,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_claim(text, jsonb) IS
 'Replaces a stakeholder''s claims: what it depends on, and may SELECT.
 stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up.
 Returns the claims as expanded against the catalog, every property filled in; min_length "unlimited" where the column has no limit.
-Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
 IDB03 not met, DETAIL the problems; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
 For members of integratedb_admin; for whoever could GRANT SELECT on every relation that the old and the new one name; for the stakeholder when it weakens or gives up its own.';
 
@@ -461,6 +461,7 @@ SET jit = off
 AS $$
 DECLARE
   parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
+  excess CONSTANT text := CASE WHEN NOT parsed ? 'refusals' THEN integratedb.too_many_columns(parsed) END;
 BEGIN
   IF parsed ? 'refusals' THEN
     RETURN QUERY
@@ -469,7 +470,11 @@ BEGIN
     RETURN;
   END IF;
 
-  PERFORM integratedb.require_bounded(parsed);
+  IF excess IS NOT NULL THEN
+    RETURN QUERY SELECT '54000', '#/match', NULL::text, NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, excess;
+    RETURN;
+  END IF;
+
   RETURN QUERY
     SELECT 'IDB03', NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
            nullif(p.problem -> 'expected', 'null'), nullif(p.problem -> 'actual', 'null'), p.problem ->> 'message'
@@ -480,6 +485,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_check_spec(jsonb, text) IS
 'What handing in a specification would be refused for, privileges aside; stores nothing.
 spec: a specification. kind: claims or notifications.
-Returns a row a problem, none when it is fine: code IDB02 (not well formed) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
+Returns a row a problem, none when it is fine: code IDB02 (not well formed) or 54000 (it stands for too many columns) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
 Error: 22023 unknown kind.
 For everybody.';

@@ -214,7 +214,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_notify(text, jsonb) IS
 'Replaces what a stakeholder is notified of, and its channels.
 stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up. Left out, "channels" stay as they are; a redacted secret put back keeps the stored one.
 Returns the notifications as expanded against the catalog, with the channels, secrets redacted.
-Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
 IDB03 not met, or not to be notified (no replica identity, no table), DETAIL the problems, HINT the cure; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
 For those who may integratedb_claim(); channels for members of integratedb_admin only.';
 
