@@ -183,10 +183,8 @@ BEGIN
             -- Python is given the matches in question only: a specification may have thousands.
             SELECT s.kind, jsonb_build_object('match', jsonb_agg(coalesce(c.document, s.document -> 'match' -> c.match) ORDER BY c.match)),
                    array_agg(c.match ORDER BY c.match)
-              FROM integratedb.specification AS s
-              JOIN integratedb.claim AS c ON c.specification_id = s.id
-             WHERE s.id = for_specification
-               AND c.id = ANY (claims)
+              FROM (SELECT * FROM integratedb.claim WHERE claim.id = ANY (claims) OFFSET 0) AS c
+              JOIN integratedb.specification AS s ON s.id = c.specification_id
              GROUP BY s.id, s.kind) AS wanted
      CROSS JOIN LATERAL integratedb.expand(wanted.document, wanted.kind, wanted.matches, schema_relations, with_document) AS e (batch)
   LOOP
