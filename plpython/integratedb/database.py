@@ -21,8 +21,8 @@ class Plpy(Protocol):
     def execute(self, plan: Any, arguments: Sequence[Any]) -> Sequence[Mapping[str, Any]]: ...
 
 
-# OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, of which thousands
-# may have tables of the same names.
+# OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, of which
+# thousands may have tables of the same names.
 _FIND = """
 SELECT k.oid, p.schema_name, p.relation_name, k.relnatts
   FROM unnest($1::text[], $2::text[]) AS p (schema_name, relation_name)
@@ -128,6 +128,14 @@ def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | No
         if isinstance(parsed, list):
             return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
         return json.dumps({"document": shorten(parsed), **_named(parsed)})
+
+
+def parse_notifications(plpy: Plpy, document: str, stored_channels: str) -> str:
+    """Stage one with channels for SQL: as notifications.parse_notifications(), and it can be cancelled."""
+    from .notifications import parse_notifications as parse
+
+    with interruptible(plpy):
+        return parse(document, stored_channels)
 
 
 def named(plpy: Plpy, document: str | None, kind: str) -> str | None:

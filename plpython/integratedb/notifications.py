@@ -1,19 +1,17 @@
-"""The part of the seam that SQL calls for channels; channels are in no catalog, so plpy is for interrupts only."""
+"""The part of the seam that SQL calls for channels; channels are in no catalog, so it needs no plpy."""
 
 from __future__ import annotations
 
 import json
 
 from .channels import redact, shorten_channel
-from .database import Plpy, interruptible
 
 
-def parse_notifications(plpy: Plpy, document: str, stored_channels: str) -> str:
+def parse_notifications(document: str, stored_channels: str) -> str:
     """Stage one with channels: the refusals, or the channels filled in (None: left out) and the relations named."""
     from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
-    with interruptible(plpy):
-        parsed = parse_text(document, "notifications", json.loads(stored_channels))
+    parsed = parse_text(document, "notifications", json.loads(stored_channels))
     if isinstance(parsed, list):
         return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
     paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)

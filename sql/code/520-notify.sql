@@ -7,8 +7,8 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.notifications
-return notifications.parse_notifications(plpy, document, stored_channels)
+#import integratedb.database
+return database.parse_notifications(plpy, document, stored_channels)
 $python$;
 
 COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
