@@ -40,7 +40,10 @@ class Catalog(Protocol):
         """What ``schema.*`` stands for in those of these schemas that exist: relations, without single partitions."""
 
     def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
-        """The columns of these relations (by identifier), in order; a relation without columns may be left out."""
+        """All columns of these relations (by identifier), in order; a relation without columns may be left out."""
+
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        """Those of these columns (relation and name) that exist."""
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         """The exact names of those of these that are aliases of built-in types: ``int`` is ``pg_catalog.int4``."""

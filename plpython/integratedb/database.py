@@ -42,12 +42,18 @@ SELECT m.oid, m.schema_name, m.relation_name, m.width
  ORDER BY m.schema_name, m.relation_name
 """
 
-_COLUMNS = """
+_SOME_COLUMNS = """
 SELECT c.relid, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier, c.length_limit, c.is_nullable
-  FROM integratedb.readable_column AS c
- WHERE c.relid = ANY ($1::text[]::oid[])
+  FROM {source}
  ORDER BY c.relid, c.attnum
 """
+
+_COLUMNS = _SOME_COLUMNS.format(source="integratedb.readable_column AS c WHERE c.relid = ANY ($1::text[]::oid[])")
+
+_NAMED_COLUMNS = _SOME_COLUMNS.format(
+    source="unnest($1::text[]::oid[], $2::text[]) AS p (relid, column_name)"
+    " JOIN integratedb.readable_column AS c ON c.relid = p.relid AND c.column_name = p.column_name"
+)
 
 _EXACT_TYPES = "SELECT t.name, integratedb.exact_type(t.name) AS exact FROM unnest($1::text[]) AS t (name)"
 
@@ -92,18 +98,13 @@ class PlpyCatalog:
     def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
         columns: dict[int, list[Column]] = {}
         for row in self._rows(_COLUMNS, sorted(relations)):
-            columns.setdefault(int(row["relid"]), []).append(
-                Column(
-                    name=row["column_name"],
-                    attnum=row["attnum"],
-                    type=row["type"],
-                    type_oid=int(row["type_oid"]),
-                    type_modifier=row["type_modifier"],
-                    length_limit=row["length_limit"],
-                    is_nullable=row["is_nullable"],
-                )
-            )
+            columns.setdefault(int(row["relid"]), []).append(_column(row))
         return {relation: tuple(found) for relation, found in columns.items()}
+
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        wanted = list(names)
+        rows = self._rows(_NAMED_COLUMNS, [relation for relation, _ in wanted], [name for _, name in wanted])
+        return {(int(row["relid"]), row["column_name"]): _column(row) for row in rows}
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         wanted = sorted(names)
@@ -111,6 +112,18 @@ class PlpyCatalog:
 
     def _rows(self, query: str, *arrays: Sequence[Any] | None) -> Sequence[Mapping[str, Any]]:
         return _run(self._plpy, query, *arrays) if arrays[0] else ()
+
+
+def _column(row: Mapping[str, Any]) -> Column:
+    return Column(
+        name=row["column_name"],
+        attnum=row["attnum"],
+        type=row["type"],
+        type_oid=int(row["type_oid"]),
+        type_modifier=row["type_modifier"],
+        length_limit=row["length_limit"],
+        is_nullable=row["is_nullable"],
+    )
 
 
 def _path(row: Mapping[str, Any]) -> Path:

@@ -99,7 +99,9 @@ class _Place:
 
     @property
     def width(self) -> int:
-        return 1 + len(self.alternative.fields) + (self.present.width if self.present else 0)
+        if self.alternative.wildcard:
+            return 1 + (self.present.width if self.present else 0)
+        return 1 + sum(len(field.alternatives) for field in self.alternative.fields)
 
 
 class _Context:
@@ -152,23 +154,36 @@ def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow 
 
 def _filled(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
     places = [row for row in batch if isinstance(row, _Place)]
-    columns = catalog.columns({place.present.oid for place in places if place.present is not None})
+    # Of a table of which columns are named, no others are read: thousands of matches may name one each of wide tables.
+    wholes = catalog.columns({place.present.oid for place in places if place.present and place.alternative.wildcard})
+    named = catalog.named_columns(
+        {
+            (place.present.oid, spec.name)
+            for place in places
+            if place.present is not None
+            for field in place.alternative.fields
+            for spec in steps(field.alternatives)
+        }
+    )
     return Batch(
         claims=[row for row in batch if isinstance(row, ClaimRow)],
-        relations=[_relation(place, columns, context) for place in places],
+        relations=[_relation(place, wholes, named, context) for place in places],
     )
 
 
-def _relation(place: _Place, columns: Mapping[int, tuple[Column, ...]], context: _Context) -> RelationRow:
+def _relation(
+    place: _Place,
+    wholes: Mapping[int, tuple[Column, ...]],
+    named: Mapping[tuple[int, str], Column],
+    context: _Context,
+) -> RelationRow:
     assert place.path.relation is not None
     relid = None if place.present is None else place.present.oid
-    present = () if relid is None else columns.get(relid, ())
     if place.alternative.wildcard:
-        rows = _all_columns(present)
+        rows = () if relid is None else _all_columns(wholes.get(relid, ()))
     else:
-        by_name = {column.name: column for column in present}
         rows = tuple(
-            _column(ordinal, field, choice, by_name.get(spec.name), spec, context)
+            _column(ordinal, field, choice, None if relid is None else named.get((relid, spec.name)), spec, context)
             for ordinal, field in enumerate(place.alternative.fields)
             for choice, spec in enumerate(steps(field.alternatives))
         )

@@ -50,6 +50,9 @@ class EmptyCatalog:
     def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
         return {}
 
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        return {}
+
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         return {}
 
