@@ -15,7 +15,7 @@ PARTS = {
     "integratedb_claim": "integratedb_claim",
     "Python, stage one (is it well formed)": "parse_specification",
     "Python, stage two (what does it mean here)": "expand",
-    "storing the claim rows": "store_relation",
+    "storing the claim rows": "store_batch",
     "grants": "reconcile_grants",
 }
 

@@ -1,4 +1,7 @@
-"""ALTER TABLE ADD COLUMN and COMMIT: unclaimed tables beside few and many claims, a claimed table, a first DDL."""
+"""ALTER TABLE ADD COLUMN and COMMIT: unclaimed tables beside few and many claims, a claimed table, first DDL, tenants.
+
+A tenant is a schema with the same tables as the others have; one stakeholder claims 20 of them, or 2,000.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,18 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from bench.support import Connection, claim_columns, compare, connect, create_tables, elapsed, fresh_database, report
+from bench.support import (
+    Connection,
+    claim_columns,
+    claim_tenants,
+    compare,
+    connect,
+    create_tables,
+    create_tenants,
+    elapsed,
+    fresh_database,
+    report,
+)
 
 ROUNDS = 60
 # ADD COLUMN on the same table over and over is slower each time: the columns are spread over many tables.
@@ -42,6 +56,39 @@ def prepare(stack: ExitStack, name: str, claimed: int | None) -> Connection:
     return session
 
 
+def repeated(session: Connection, statement: str) -> Callable[[], object]:
+    """An action: the statement."""
+    return lambda: session.execute(statement)
+
+
+def prepare_tenants(stack: ExitStack, tenants: int) -> Connection:
+    """A database with so many tenants, all claimed by one stakeholder."""
+    session = stack.enter_context(connect(stack.enter_context(fresh_database(f"bench_tenants_{tenants}"))))
+    session.execute("CREATE EXTENSION integratedb CASCADE")
+    create_tenants(session, tenants)
+    session.execute("CREATE TABLE unclaimed (id integer)")
+    session.execute("SELECT integratedb_create_stakeholder(%s)", [f"bench_of_{tenants}"])
+    claim_tenants(session, f"bench_of_{tenants}", tenants)
+    return session
+
+
+def tenants() -> bool:
+    """What a change of one tenant costs beside many others, against few."""
+    good = True
+    with ExitStack() as stack:
+        few, many = prepare_tenants(stack, 20), prepare_tenants(stack, 2000)
+        for what, statement, bar in (
+            ("SET DEFAULT in a tenant", "ALTER TABLE tenant_7.orders ALTER note SET DEFAULT 'x'", 1.5),
+            ("unclaimed table", "ALTER TABLE unclaimed ALTER id SET DEFAULT 1", 1.5),
+            ("GRANT elsewhere", "GRANT SELECT ON unclaimed TO PUBLIC", 1.5),
+            # It looks through the catalog, whose size is that of the tenants; not through the claims.
+            ("REVOKE elsewhere", "REVOKE SELECT ON unclaimed FROM PUBLIC", 10),
+        ):
+            beside_many, beside_few = compare(ROUNDS, repeated(many, statement), repeated(few, statement))
+            good &= report(f"{what}, 2,000 tenants claimed, against 20", beside_many, beside_few, bar=bar)
+    return good
+
+
 def main() -> bool:
     print("ddl: ALTER TABLE ADD COLUMN + COMMIT in a warm session", flush=True)
     with ExitStack() as stack:
@@ -69,7 +116,7 @@ def main() -> bool:
             f" {first[1] * 1000:.1f} ms, no extension {plain * 1000:.1f} ms",
             flush=True,
         )
-    return good
+    return good & tenants()
 
 
 def first_ddl(database: str, schema: str) -> float:

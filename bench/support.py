@@ -56,6 +56,22 @@ def claim_columns(session: Connection, stakeholder: str, tables: int, columns: i
     session.execute("SELECT integratedb_claim(%s, %s)", [stakeholder, json.dumps({"match": match})])
 
 
+def create_tenants(session: Connection, tenants: int) -> None:
+    """Schemas tenant_1, tenant_2, ... with the same table each."""
+    create = "CREATE TABLE tenant_%1$s.orders (id bigint PRIMARY KEY, note text)"
+    for start in range(1, tenants + 1, 500):  # locks are kept until the end of a transaction
+        session.execute(
+            f"DO $$ BEGIN FOR n IN {start}..{min(start + 499, tenants)} LOOP"
+            f" EXECUTE format('CREATE SCHEMA tenant_%1$s', n); EXECUTE format('{create}', n); END LOOP; END $$"
+        )
+
+
+def claim_tenants(session: Connection, stakeholder: str, tenants: int) -> None:
+    """A stakeholder, made before, claims each of the schemas as a whole."""
+    match = [{"path": f"tenant_{tenant}.*", "fields": ["*"]} for tenant in range(1, tenants + 1)]
+    session.execute("SELECT integratedb_claim(%s, %s)", [stakeholder, json.dumps({"match": match})])
+
+
 def elapsed(action: Callable[[], object]) -> float:
     """Seconds that an action takes, once."""
     start = time.perf_counter()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .model import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a relation: its exact type (``pg_catalog.int4``) and its limit (``model.UNLIMITED``: none)."""
 
@@ -22,23 +22,28 @@ class Column:
     is_nullable: bool
 
 
-@dataclass(frozen=True)
-class Relation:
-    """A table, view, materialised view, foreign table or partitioned table, with its columns in order."""
+class Member(NamedTuple):
+    """A table, view, materialised view, foreign table or partitioned table, and about how many columns it has."""
 
     oid: int
     path: Path
-    columns: tuple[Column, ...]
+    width: int
 
 
 class Catalog(Protocol):
     """The catalog of one database, at one moment."""
 
-    def relations(self, paths: Iterable[Path]) -> Mapping[Path, Relation]:
+    def find(self, paths: Iterable[Path]) -> Mapping[Path, Member]:
         """Those of these relations that exist."""
 
-    def schemas(self, names: Iterable[str]) -> Mapping[str, tuple[Relation, ...]]:
+    def members(self, schemas: Iterable[str]) -> Mapping[str, Sequence[Member]]:
         """What ``schema.*`` stands for in those of these schemas that exist: relations, without single partitions."""
+
+    def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
+        """All columns of these relations (by identifier), in order; a relation without columns may be left out."""
+
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        """Those of these columns (relation and name) that exist."""
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         """The exact names of those of these that are aliases of built-in types: ``int`` is ``pg_catalog.int4``."""

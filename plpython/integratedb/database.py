@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from . import expansion, scram
-from .catalog import Column, Relation
+from .catalog import Column, Member
+from .interrupts import checked_by, steps
 from .model import Path, Specification
-from .short_form import shorten
+from .short_form import read, shorten
 
 
 class Plpy(Protocol):
@@ -19,133 +21,214 @@ class Plpy(Protocol):
     def execute(self, plan: Any, arguments: Sequence[Any]) -> Sequence[Mapping[str, Any]]: ...
 
 
-# One row a column, and one without a column for a relation that has none.
-_COLUMNS = """
-SELECT r.oid, r.schema_name, r.relation_name, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier,
-       c.length_limit, c.is_nullable
-  FROM {source}
-  LEFT JOIN integratedb.readable_column AS c ON c.relid = r.oid
- ORDER BY r.schema_name, r.relation_name, c.attnum
+# OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, of which
+# thousands may have tables of the same names.
+_FIND = """
+SELECT k.oid, p.schema_name, p.relation_name, k.relnatts
+  FROM unnest($1::text[], $2::text[]) AS p (schema_name, relation_name)
+  JOIN pg_namespace AS n ON n.nspname = p.schema_name
+ CROSS JOIN LATERAL (
+   SELECT k.oid, k.relnatts
+     FROM pg_class AS k
+    WHERE k.relnamespace = n.oid AND k.relname = p.relation_name AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+   OFFSET 0) AS k
 """
 
-_RELATIONS = _COLUMNS.format(
-    source="unnest($1::text[], $2::text[]) AS p (schema_name, relation_name)"
-    " JOIN integratedb.readable_relation AS r ON r.schema_name = p.schema_name AND r.relation_name = p.relation_name"
-)
+_SCHEMAS = "SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname = ANY ($1::text[]::name[])"
 
-_SCHEMA_RELATIONS = _COLUMNS.format(
-    source="unnest($1::text[]) AS p (schema_name)"
-    " JOIN integratedb.readable_relation AS r ON r.schema_name = p.schema_name AND NOT r.relispartition"
-    " AND ($2::oid[] IS NULL OR r.oid = ANY ($2::oid[]))"
-)
+_MEMBERS = """
+SELECT m.oid, m.schema_name, m.relation_name, m.width
+  FROM integratedb.schema_members($1::text[]::name[], $2::oid[]) AS m
+ ORDER BY m.schema_name, m.relation_name
+"""
 
-_SCHEMAS = "SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname = ANY ($1::text[])"
+_SOME_COLUMNS = """
+SELECT c.relid, c.column_name, c.attnum, c.type, c.type_oid, c.type_modifier, c.length_limit, c.is_nullable
+  FROM {source}
+ ORDER BY c.relid, c.attnum
+"""
+
+_COLUMNS = _SOME_COLUMNS.format(source="integratedb.readable_column AS c WHERE c.relid = ANY ($1::text[]::oid[])")
+
+_NAMED_COLUMNS = _SOME_COLUMNS.format(
+    source="unnest($1::text[]::oid[], $2::text[]) AS p (relid, column_name)"
+    " JOIN integratedb.readable_column AS c ON c.relid = p.relid AND c.column_name = p.column_name"
+)
 
 _EXACT_TYPES = "SELECT t.name, integratedb.exact_type(t.name) AS exact FROM unnest($1::text[]) AS t (name)"
 
+#: Nothing is asked: Postgres looks at every statement whether it shall stop.
+_INTERRUPTS = "SELECT"
 
 #: Plans live as long as the session, as those of PL/pgSQL do; planning takes longer than running.
 _plans: dict[str, Any] = {}
 
 
+def _run(plpy: Plpy, query: str, *arrays: Sequence[Any] | None) -> Sequence[Mapping[str, Any]]:
+    if query not in _plans:
+        _plans[query] = plpy.prepare(query, ["text[]"] * len(arrays))
+    return plpy.execute(_plans[query], arrays)
+
+
+def interruptible(plpy: Plpy) -> AbstractContextManager[None]:
+    """Within the block, Python code can be cancelled as any statement can."""
+    return checked_by(lambda: _run(plpy, _INTERRUPTS))
+
+
 class PlpyCatalog:
-    """The catalog as the server's own session sees it; of a schema, perhaps only some relations (by identifier)."""
+    """The catalog as the server's own session sees it; of schemas, perhaps only some relations (by identifier)."""
 
     def __init__(self, plpy: Plpy, schema_relations: list[int] | None) -> None:
         self._plpy = plpy
         self._schema_relations = schema_relations
 
-    def relations(self, paths: Iterable[Path]) -> Mapping[Path, Relation]:
-        wanted = sorted(paths, key=lambda path: (path.schema, path.relation or ""))
-        found = self._read(_RELATIONS, [path.schema for path in wanted], [path.relation for path in wanted])
-        return {relation.path: relation for relation in found}
+    def find(self, paths: Iterable[Path]) -> Mapping[Path, Member]:
+        wanted = list(paths)
+        rows = self._rows(_FIND, [path.schema for path in wanted], [path.relation for path in wanted])
+        found = (Member(int(row["oid"]), _path(row), row["relnatts"]) for row in rows)
+        return {member.path: member for member in found}
 
-    def schemas(self, names: Iterable[str]) -> Mapping[str, tuple[Relation, ...]]:
-        wanted = sorted(names)
-        if not wanted:
-            return {}
-        content: dict[str, list[Relation]] = {row["nspname"]: [] for row in self._rows(_SCHEMAS, wanted)}
-        for relation in self._read(_SCHEMA_RELATIONS, list(content), self._schema_relations):
-            content[relation.path.schema].append(relation)
-        return {name: tuple(relations) for name, relations in content.items()}
+    def members(self, schemas: Iterable[str]) -> Mapping[str, Sequence[Member]]:
+        wanted = list(schemas)
+        members: dict[str, list[Member]] = {row["nspname"]: [] for row in self._rows(_SCHEMAS, wanted)}
+        for row in self._rows(_MEMBERS, wanted, self._schema_relations):
+            members[row["schema_name"]].append(Member(int(row["oid"]), _path(row), row["width"]))
+        return members
+
+    def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
+        columns: dict[int, list[Column]] = {}
+        for row in self._rows(_COLUMNS, sorted(relations)):
+            columns.setdefault(int(row["relid"]), []).append(_column(row))
+        return {relation: tuple(found) for relation, found in columns.items()}
+
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        wanted = list(names)
+        rows = self._rows(_NAMED_COLUMNS, [relation for relation, _ in wanted], [name for _, name in wanted])
+        return {(int(row["relid"]), row["column_name"]): _column(row) for row in rows}
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
         wanted = sorted(names)
         return {row["name"]: row["exact"] for row in self._rows(_EXACT_TYPES, wanted) if row["exact"] is not None}
 
-    def _rows(self, query: str, *arrays: list[Any] | None) -> Sequence[Mapping[str, Any]]:
-        if not arrays[0]:
-            return ()
-        if query not in _plans:
-            _plans[query] = self._plpy.prepare(query, ["text[]"] * len(arrays))
-        return self._plpy.execute(_plans[query], arrays)
-
-    def _read(self, query: str, *arrays: list[Any] | None) -> list[Relation]:
-        columns: dict[tuple[int, Path], list[Column]] = {}
-        for row in self._rows(query, *arrays):
-            key = (int(row["oid"]), Path(row["schema_name"], row["relation_name"]))
-            of_relation = columns.setdefault(key, [])
-            if row["attnum"] is not None:
-                of_relation.append(
-                    Column(
-                        name=row["column_name"],
-                        attnum=row["attnum"],
-                        type=row["type"],
-                        type_oid=int(row["type_oid"]),
-                        type_modifier=row["type_modifier"],
-                        length_limit=row["length_limit"],
-                        is_nullable=row["is_nullable"],
-                    )
-                )
-        return [Relation(oid, path, tuple(found)) for (oid, path), found in columns.items()]
+    def _rows(self, query: str, *arrays: Sequence[Any] | None) -> Sequence[Mapping[str, Any]]:
+        return _run(self._plpy, query, *arrays) if arrays[0] else ()
 
 
-def parse_specification(document: str | None, kind: str) -> str | None:
-    """Stage one for SQL: the refusals, or the short document with the relations and schemas that it names, as JSON."""
+def _column(row: Mapping[str, Any]) -> Column:
+    return Column(
+        name=row["column_name"],
+        attnum=row["attnum"],
+        type=row["type"],
+        type_oid=int(row["type_oid"]),
+        type_modifier=row["type_modifier"],
+        length_limit=row["length_limit"],
+        is_nullable=row["is_nullable"],
+    )
+
+
+def _path(row: Mapping[str, Any]) -> Path:
+    return Path(row["schema_name"], row["relation_name"])
+
+
+def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
+    """Stage one for SQL: the refusals, or the short document with what it names, as JSON."""
     from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
     if document is None:
         return None
-    parsed = parse_text(document, kind)
-    if isinstance(parsed, list):
-        return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
-    paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)
-    return json.dumps(
-        {
-            "document": shorten(parsed),
-            "relations": [[path.schema, path.relation] for path in paths if path.relation is not None],
-            "schemas": [path.schema for path in paths if path.relation is None],
-        }
-    )
+    with interruptible(plpy):
+        parsed = parse_text(document, kind)
+        if isinstance(parsed, list):
+            return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
+        return json.dumps({"document": shorten(parsed), **_named(parsed)})
 
 
-def expand(plpy: Plpy, document: str, kind: str, positions: Sequence[int], schema_relations: list[int] | None) -> str:
-    """Stage two for SQL: claims, relations with their columns, and the expanded document, as JSON.
+def parse_notifications(plpy: Plpy, document: str, stored_channels: str) -> str:
+    """Stage one with channels for SQL: as notifications.parse_notifications(), and it can be cancelled."""
+    from .notifications import parse_notifications as parse
+
+    with interruptible(plpy):
+        return parse(document, stored_channels)
+
+
+def named(plpy: Plpy, document: str | None, kind: str) -> str | None:
+    """What a stored short document names: it was checked when it was stored, by what were then the rules."""
+    if document is None:
+        return None
+    with interruptible(plpy):
+        return json.dumps(_named(_stored(document, kind)))
+
+
+def _named(specification: Specification) -> dict[str, Any]:
+    """Relations and schemas; and how many columns are named, and of what all are (a schema: without a relation)."""
+    alternatives = [alternative for match in specification.match for alternative in steps(match.alternatives)]
+    paths = dict.fromkeys(alternative.path for alternative in alternatives)
+    return {
+        "relations": [[path.schema, path.relation] for path in paths if path.relation is not None],
+        "schemas": [path.schema for path in paths if path.relation is None],
+        "named_columns": sum(len(field.alternatives) for one in alternatives for field in steps(one.fields)),
+        "wholes": [[one.path.schema, one.path.relation] for one in alternatives if one.wildcard],
+    }
+
+
+def expand(
+    plpy: Plpy,
+    document: str,
+    kind: str,
+    positions: Sequence[int],
+    schema_relations: list[int] | None,
+    with_document: bool,
+) -> Iterator[str]:
+    """Stage two for SQL, in batches as JSON: claims, relations, and columns with their relation's place in the batch.
 
     The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,
-    only ``schema_relations`` (identifiers) are looked up, unless that is None.
+    only ``schema_relations`` (identifiers) are looked up, unless that is None. The last batch is the expanded document
+    alone, where that is wanted.
     """
-    matches = dict(zip(positions, _stored(document, kind).match, strict=True))
-    claims = expansion.expand(matches, PlpyCatalog(plpy, schema_relations))
+    whole = expansion.ExpandedDocument()
+    with interruptible(plpy):
+        loaded = json.loads(document)
+        documents = dict(zip(positions, loaded["match"], strict=True))
+        matches = dict(zip(positions, read(loaded, kind).match, strict=True))
+        batches = expansion.expand(matches, PlpyCatalog(plpy, schema_relations))
+    while True:
+        # Not around the yield, after which other code of the session runs.
+        with interruptible(plpy):
+            batch = next(batches, None)
+            if batch is None:
+                break
+            if with_document:
+                whole.add(batch)
+            text = _batch(batch, documents)
+        yield text
+    if with_document:
+        yield f'{{"document": {whole.text()}}}'
+
+
+def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
     return json.dumps(
         {
-            "claims": [{key: value for key, value in vars(claim).items() if key != "relations"} for claim in claims],
-            "relations": [_relation(relation) for claim in claims for relation in claim.relations],
-            "document": expansion.document(claims),
+            "claims": [{**vars(claim), "document": documents[claim.match]} for claim in batch.claims],
+            "relations": [
+                {key: value for key, value in vars(relation).items() if key != "columns"}
+                for relation in batch.relations
+            ],
+            "columns": [
+                {"relation": place, **vars(column)}
+                for place, relation in enumerate(batch.relations)
+                for column in steps(relation.columns)
+            ],
         }
     )
 
 
-def _relation(relation: expansion.RelationRow) -> dict[str, Any]:
-    return {**vars(relation), "columns": [vars(column) for column in relation.columns]}
-
-
-def is_weaker(old_document: str, new_document: str, kind: str, relations: str) -> bool:
+def is_weaker(plpy: Plpy, old_document: str, new_document: str, kind: str, relations: str) -> bool:
     """Whether the new short document asks for no more than the old one, whose ``schema.*`` means these relations."""
     from .weakening import is_weaker as weaker
 
-    known = {Path(schema, relation) for schema, relation in json.loads(relations)}
-    return weaker(_stored(old_document, kind), _stored(new_document, kind), known)
+    with interruptible(plpy):
+        known = {Path(schema, relation) for schema, relation in steps(json.loads(relations))}
+        return weaker(_stored(old_document, kind), _stored(new_document, kind), known)
 
 
 def new_password() -> tuple[str, str]:
@@ -155,6 +238,4 @@ def new_password() -> tuple[str, str]:
 
 
 def _stored(document: str, kind: str) -> Specification:
-    from .short_form import read
-
     return read(json.loads(document), kind)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 
+from .interrupts import step
 from .model import Refusal
 
 #: A specification is at most nine levels deep; what is much deeper is refused before anything recurses into it.
@@ -45,6 +46,7 @@ def unreadable(document: object) -> Refusal | None:
     """
     waiting: list[tuple[object, tuple[str | int, ...]]] = [(document, ())]
     while waiting:
+        step()
         value, steps = waiting.pop()
         if isinstance(value, (dict, list)):
             if len(steps) >= MAX_DEPTH:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .catalog import Catalog, Column, Relation
+from .catalog import Catalog, Column, Member
 from .identifiers import format_path
+from .interrupts import steps
 from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Path
 from .type_names import TypeName, parse_type_name
 
@@ -46,34 +48,74 @@ class RelationRow:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A row of integratedb.claim with its relations."""
+    """A row of integratedb.claim."""
 
     match: int
     optional: bool
     alternatives: int
     path: str
     wildcard_schema: str | None
-    relations: tuple[RelationRow, ...]
 
 
-def expand(matches: Mapping[int, Match], catalog: Catalog) -> list[ClaimRow]:
-    """The claim rows of these matches (by their position in the specification) against the present catalog."""
+@dataclass(frozen=True)
+class Batch:
+    """A part of an expansion: claims that begin in it, and relations of these and of earlier ones, in order."""
+
+    claims: list[ClaimRow]
+    relations: list[RelationRow]
+
+
+#: Columns of a batch, about: enough that asking for them costs little, and few enough to be read and stored at once.
+BATCH_COLUMNS = 5000
+
+
+def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
+    """The rows of these matches (by their position in the specification) against the present catalog.
+
+    In batches, because ``schema.*`` may stand for hundreds of thousands of columns.
+    """
     context = _Context(matches.values(), catalog)
-    return [_claim(position, match, context) for position, match in matches.items()]
+    batch: list[ClaimRow | _Place] = []
+    columns = 0
+    for row in _rows(matches, context):
+        batch.append(row)
+        columns += row.width if isinstance(row, _Place) else 1
+        if columns >= BATCH_COLUMNS:
+            yield _filled(batch, catalog, context)
+            batch, columns = [], 0
+    if batch:
+        yield _filled(batch, catalog, context)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An alternative of a match, with the relation that it names, or one of all those of a schema."""
+
+    match: int
+    number: int
+    alternative: Alternative
+    path: Path
+    present: Member | None
+
+    @property
+    def width(self) -> int:
+        if self.alternative.wildcard:
+            return 1 + (self.present.width if self.present else 0)
+        return 1 + sum(len(field.alternatives) for field in self.alternative.fields)
 
 
 class _Context:
-    """What the matches need of the catalog, asked for at once."""
+    """What the matches need of the catalog, asked for at once; but for the columns, of which there may be many."""
 
     def __init__(self, matches: Iterable[Match], catalog: Catalog) -> None:
-        alternatives = [alternative for match in matches for alternative in match.alternatives]
-        self.schemas = catalog.schemas({a.path.schema for a in alternatives if a.path.relation is None})
-        self.relations = catalog.relations({a.path for a in alternatives if a.path.relation is not None})
+        alternatives = [alternative for match in matches for alternative in steps(match.alternatives)]
+        self.schemas = catalog.members({a.path.schema for a in alternatives if a.path.relation is None})
+        self.relations = catalog.find({a.path for a in alternatives if a.path.relation is not None})
         types = {
             choice.type: parse_type_name(choice.type)
             for alternative in alternatives
             for field in alternative.fields
-            for choice in field.alternatives
+            for choice in steps(field.alternatives)
             if choice.type is not None
         }
         built_in = catalog.exact_types({name.text for name in types.values() if name.schema is None})
@@ -95,50 +137,61 @@ def _quote_type(part: str) -> str:
     return f'"{doubled}"'
 
 
-def _claim(position: int, match: Match, context: _Context) -> ClaimRow:
-    first = match.alternatives[0].path
-    return ClaimRow(
-        match=position,
-        optional=match.optional,
-        alternatives=len(match.alternatives),
-        path=format_path(first),
-        wildcard_schema=first.schema if first.relation is None else None,
-        relations=tuple(
-            relation
-            for number, alternative in enumerate(match.alternatives)
-            for relation in _relations(position, number, alternative, context)
-        ),
+def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow | _Place]:
+    """Each claim, followed by its places."""
+    for position, match in matches.items():
+        first = match.alternatives[0].path
+        wildcard_schema = first.schema if first.relation is None else None
+        yield ClaimRow(position, match.optional, len(match.alternatives), format_path(first), wildcard_schema)
+        for number, alternative in enumerate(steps(match.alternatives)):
+            if alternative.path.relation is None:
+                for member in steps(context.schemas.get(alternative.path.schema, ())):
+                    yield _Place(position, number, alternative, member.path, member)
+            else:
+                present = context.relations.get(alternative.path)
+                yield _Place(position, number, alternative, alternative.path, present)
+
+
+def _filled(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
+    places = [row for row in batch if isinstance(row, _Place)]
+    # Of a table of which columns are named, no others are read: thousands of matches may name one each of wide tables.
+    wholes = catalog.columns({place.present.oid for place in places if place.present and place.alternative.wildcard})
+    named = catalog.named_columns(
+        {
+            (place.present.oid, spec.name)
+            for place in places
+            if place.present is not None
+            for field in place.alternative.fields
+            for spec in steps(field.alternatives)
+        }
+    )
+    return Batch(
+        claims=[row for row in batch if isinstance(row, ClaimRow)],
+        relations=[_relation(place, wholes, named, context) for place in places],
     )
 
 
-def _relations(match: int, number: int, alternative: Alternative, context: _Context) -> Iterator[RelationRow]:
-    """The relations of an alternative: the one that it names, or all of a schema."""
-    if alternative.path.relation is None:
-        for relation in context.schemas.get(alternative.path.schema, ()):
-            yield _relation(match, number, relation.path, relation, _all_columns(relation))
-        return
-    present = context.relations.get(alternative.path)
-    if alternative.wildcard:
-        columns = _all_columns(present) if present else ()
-    else:
-        by_name = {column.name: column for column in present.columns} if present else {}
-        columns = tuple(
-            _column(ordinal, field, choice, by_name.get(spec.name), spec, context)
-            for ordinal, field in enumerate(alternative.fields)
-            for choice, spec in enumerate(field.alternatives)
-        )
-    yield _relation(match, number, alternative.path, present, columns)
-
-
 def _relation(
-    match: int, number: int, path: Path, present: Relation | None, columns: tuple[ColumnRow, ...]
+    place: _Place,
+    wholes: Mapping[int, tuple[Column, ...]],
+    named: Mapping[tuple[int, str], Column],
+    context: _Context,
 ) -> RelationRow:
-    assert path.relation is not None
-    relid = None if present is None else present.oid
-    return RelationRow(match, number, path.schema, path.relation, format_path(path), relid, columns)
+    assert place.path.relation is not None
+    relid = None if place.present is None else place.present.oid
+    if place.alternative.wildcard:
+        rows = () if relid is None else _all_columns(wholes.get(relid, ()))
+    else:
+        rows = tuple(
+            _column(ordinal, field, choice, None if relid is None else named.get((relid, spec.name)), spec, context)
+            for ordinal, field in enumerate(place.alternative.fields)
+            for choice, spec in enumerate(steps(field.alternatives))
+        )
+    schema, relation = place.path.schema, place.path.relation
+    return RelationRow(place.match, place.number, schema, relation, format_path(place.path), relid, rows)
 
 
-def _all_columns(relation: Relation) -> tuple[ColumnRow, ...]:
+def _all_columns(columns: Iterable[Column]) -> tuple[ColumnRow, ...]:
     """``*``: every column, each required as it is; the attribute number keeps its row from one to the next."""
     return tuple(
         ColumnRow(
@@ -154,7 +207,7 @@ def _all_columns(relation: Relation) -> tuple[ColumnRow, ...]:
             type_oid=column.type_oid,
             type_modifier=column.type_modifier,
         )
-        for column in relation.columns
+        for column in steps(columns)
     )
 
 
@@ -192,27 +245,39 @@ def _column(
     )
 
 
-def document(claims: Sequence[ClaimRow]) -> dict[str, object]:
-    """The claims as expanded, in the grammar of a specification with every property filled in."""
-    return {"match": [_match_document(claim) for claim in claims]}
+class ExpandedDocument:
+    """The claims as expanded, in the grammar of a specification with every property filled in, as JSON text.
+
+    As text from the start: it is a fifth of the size of what it says.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[int, tuple[ClaimRow, list[str]]] = {}
+
+    def add(self, batch: Batch) -> None:
+        for claim in batch.claims:
+            self._claims[claim.match] = (claim, [])
+        for relation in batch.relations:
+            self._claims[relation.match][1].append(json.dumps(_alternative_document(relation)))
+
+    def text(self) -> str:
+        return '{"match": [' + ", ".join(_match_text(*claim) for claim in self._claims.values()) + "]}"
 
 
-def _match_document(claim: ClaimRow) -> dict[str, object]:
+def _match_text(claim: ClaimRow, relations: list[str]) -> str:
+    """A match; ``relations`` are the texts of its alternatives, objects each."""
+    listed = "[" + ", ".join(relations) + "]"
+    optional = json.dumps(claim.optional)
     if claim.wildcard_schema is not None:
-        match: dict[str, object] = {
-            "path": claim.path,
-            "relations": [_alternative_document(relation) for relation in claim.relations],
-        }
-    elif claim.alternatives == 1:
-        match = _alternative_document(claim.relations[0])
-    else:
-        match = {"alternatives": [_alternative_document(relation) for relation in claim.relations]}
-    return {**match, "optional": claim.optional}
+        return f'{{"path": {json.dumps(claim.path)}, "relations": {listed}, "optional": {optional}}}'
+    if claim.alternatives == 1:
+        return f'{relations[0][:-1]}, "optional": {optional}}}'
+    return f'{{"alternatives": {listed}, "optional": {optional}}}'
 
 
 def _alternative_document(relation: RelationRow) -> dict[str, object]:
     fields: dict[int, list[ColumnRow]] = {}
-    for column in relation.columns:
+    for column in steps(relation.columns):
         fields.setdefault(column.field, []).append(column)
     return {"path": relation.path, "fields": [_field_document(columns) for columns in fields.values()]}
 

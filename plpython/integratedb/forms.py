@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .interrupts import steps as interruptible
+
 Steps = tuple[str | int, ...]
 Document = dict[str, Any]
 
@@ -17,26 +19,26 @@ def matches(document: Document) -> Iterator[tuple[Steps, Document]]:
     if isinstance(match, dict):
         yield ("match",), match
     else:
-        for index, entry in enumerate(match):
+        for index, entry in enumerate(interruptible(match)):
             yield ("match", index), entry
 
 
 def alternatives(steps: Steps, match: Document) -> Iterator[tuple[Steps, Document]]:
     if "alternatives" in match:
-        for index, entry in enumerate(match["alternatives"]):
+        for index, entry in enumerate(interruptible(match["alternatives"])):
             yield (*steps, "alternatives", index), entry
     else:
         yield steps, match
 
 
 def fields(steps: Steps, alternative: Document) -> Iterator[tuple[Steps, str | Document]]:
-    for index, entry in enumerate(alternative.get("fields") or ()):
+    for index, entry in enumerate(interruptible(alternative.get("fields") or ())):
         yield (*steps, "fields", index), entry
 
 
 def field_alternatives(steps: Steps, field: str | Document) -> Iterator[tuple[Steps, str | Document]]:
     if isinstance(field, dict) and "alternatives" in field:
-        for index, entry in enumerate(field["alternatives"]):
+        for index, entry in enumerate(interruptible(field["alternatives"])):
             yield (*steps, "alternatives", index), entry
     else:
         yield steps, field

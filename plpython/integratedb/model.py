@@ -10,7 +10,7 @@ UNLIMITED = 2147483647
 KINDS = ("claims", "notifications")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Path:
     """A table path as written, unquoted: ``shop.orders``; ``relation`` is None for ``shop.*``."""
 
@@ -18,7 +18,7 @@ class Path:
     relation: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FieldAlternative:
     """One column that may serve a field; a property that is None was left out and follows the catalog."""
 
@@ -28,7 +28,7 @@ class FieldAlternative:
     is_nullable: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """One required column: met when one of its alternatives is."""
 
@@ -36,7 +36,7 @@ class Field:
     optional: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """One table with its fields; ``wildcard`` stands for ``fields: ["*"]``, and ``fields`` is then empty."""
 
@@ -45,7 +45,7 @@ class Alternative:
     wildcard: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """One dependency: met when one of its alternatives is. Events and channels are for notifications only."""
 

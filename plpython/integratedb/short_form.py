@@ -8,6 +8,7 @@ from . import forms
 from .channels import fill, shorten_channel
 from .forms import Document
 from .identifiers import format_path, parse_path
+from .interrupts import steps
 from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Specification
 from .type_names import parse_type_name
 
@@ -27,7 +28,7 @@ def read(document: Document, kind: str) -> Specification:
 
 def shorten(specification: Specification) -> dict[str, Any]:
     """The short document: nothing in it that reading it would fill in."""
-    document: dict[str, Any] = {"match": [_shorten_match(match) for match in specification.match]}
+    document: dict[str, Any] = {"match": [_shorten_match(match) for match in steps(specification.match)]}
     if specification.channels is not None:
         document["channels"] = [shorten_channel(channel) for channel in specification.channels]
     return document
@@ -38,10 +39,12 @@ def _read_match(match: Document, kind: str) -> Match:
     optional = match.get("optional", False)
     if kind == "claims":
         return Match(alternatives, optional)
+    return Match(alternatives, optional, read_events(match), tuple(match.get("channels", ALL)))
+
+
+def read_events(match: Document) -> tuple[str, ...]:
     events = match.get("events", ALL)
-    if list(events) != ["*"]:
-        events = [event for event in EVENTS if event in events]
-    return Match(alternatives, optional, tuple(events), tuple(match.get("channels", ALL)))
+    return ALL if list(events) == ["*"] else tuple(event for event in EVENTS if event in events)
 
 
 def read_alternative(alternative: Document) -> Alternative:
@@ -70,7 +73,7 @@ def read_field_alternative(entry: str | Document) -> FieldAlternative:
 
 
 def _shorten_match(match: Match) -> dict[str, Any]:
-    alternatives = [_shorten_alternative(alternative) for alternative in match.alternatives]
+    alternatives = [_shorten_alternative(alternative) for alternative in steps(match.alternatives)]
     document: dict[str, Any] = alternatives[0] if len(alternatives) == 1 else {"alternatives": alternatives}
     if match.optional:
         document["optional"] = True
@@ -86,12 +89,12 @@ def _shorten_alternative(alternative: Alternative) -> dict[str, Any]:
     if alternative.wildcard:
         document["fields"] = ["*"]
     elif alternative.fields:
-        document["fields"] = [_shorten_field(field) for field in alternative.fields]
+        document["fields"] = [_shorten_field(field) for field in steps(alternative.fields)]
     return document
 
 
 def _shorten_field(field: Field) -> str | dict[str, Any]:
-    alternatives = [_shorten_field_alternative(alternative) for alternative in field.alternatives]
+    alternatives = [_shorten_field_alternative(alternative) for alternative in steps(field.alternatives)]
     if len(alternatives) > 1:
         return {"alternatives": alternatives, **({"optional": True} if field.optional else {})}
     if not field.optional:

@@ -9,12 +9,16 @@ from typing import Any
 
 from .channels import Channel, restore
 from .document import TOO_DEEP, unreadable
+from .interrupts import steps
 from .model import KINDS, Refusal, Specification
 from .short_form import read, shorten
 from .stage_one import MAX_REFUSALS, check_shape
 from .stage_two import check_rules
 
-__all__ = ["parse", "parse_short", "parse_text", "shorten"]
+__all__ = ["MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
+
+#: Matches of a specification at most, where an alternative of a match counts as one.
+MAX_MATCHES = 10_000
 
 
 def parse_text(text: str, kind: str, stored_channels: Sequence[Channel] | None = None) -> Specification | list[Refusal]:
@@ -40,6 +44,8 @@ def parse(
         raise ValueError(f"no kind of specification: {kind!r}")
     if (refusal := unreadable(document)) is not None:
         return [refusal]
+    if (refusal := _too_large(document)) is not None:
+        return [refusal]
     if refusals := check_shape(document, kind):
         return refusals
     assert isinstance(document, dict)
@@ -50,6 +56,24 @@ def parse(
     if refusals := list(itertools.islice(check_rules(document, known), MAX_REFUSALS)):
         return refusals
     return read(document, kind)
+
+
+def _too_large(document: object) -> Refusal | None:
+    """Whether it has more matches than can be expanded in one go; looked at before the shape, which takes longer."""
+    match = document.get("match") if isinstance(document, dict) else None
+    if not isinstance(match, list):
+        match = [match]
+    tables = 0
+    for entry in steps(match):
+        alternatives = entry.get("alternatives") if isinstance(entry, dict) else None
+        tables += len(alternatives) if isinstance(alternatives, list) else 1
+    if tables <= MAX_MATCHES:
+        return None
+    return Refusal(
+        f"it has {tables} matches, an alternative of a match counted as one; at most {MAX_MATCHES} are allowed."
+        " Claim a whole schema by schema.*",
+        "#/match",
+    )
 
 
 def _integer(digits: str) -> int | float:

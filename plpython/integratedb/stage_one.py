@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .document import key_pointer, pointer, show
+from .interrupts import steps as interruptible
 from .model import Refusal
 
 #: Nobody reads more; the rest comes up when these are mended.
@@ -48,8 +49,17 @@ def schema(kind: str) -> dict[str, Any]:
 def _validator(kind: str) -> Any:
     # Here and not above: importing jsonschema costs some 65 ms, which only the intake of a specification may pay.
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return Draft202012Validator(schema(kind))
+    interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]
+    return interruptible_validator(schema(kind))
+
+
+def _items(validator: Any, entries: Any, instance: object, _schema: Any) -> Iterator[Any]:
+    """The keyword "items" as jsonschema has it, but for what our schemas do not use, and so that it can be stopped."""
+    if isinstance(instance, list):
+        for index, entry in enumerate(interruptible(instance)):
+            yield from validator.descend(instance=entry, schema=entries, path=index)
 
 
 def _refusals(error: Any) -> Iterator[Refusal]:
@@ -61,7 +71,7 @@ def _refusals(error: Any) -> Iterator[Refusal]:
                 yield Refusal(f"{title} needs {show(key)}", pointer(steps))
     elif error.validator == "additionalProperties":
         allowed = error.schema["properties"]
-        for key in error.instance:
+        for key in interruptible(error.instance):
             if key not in allowed:
                 yield Refusal(
                     f"{show(key)} is not allowed in {title}; allowed: {_listed(allowed)}",

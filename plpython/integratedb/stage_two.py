@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from . import forms
 from .channels import TYPES, Channel, channel_name, check_channels
 from .document import pointer, show
 from .forms import Document, Steps
 from .identifiers import PathError, name_problem, parse_path, schema_problem
-from .model import Refusal
-from .short_form import read_alternative, read_field_alternative
+from .model import Alternative, Refusal
+from .short_form import ALL, EVENTS, read_alternative, read_events, read_field_alternative
 from .type_names import TypeNameError, parse_type_name
 
 
@@ -19,20 +19,37 @@ def check_rules(document: Document, channels: Sequence[Channel] | None) -> Itera
     if "channels" in document:
         yield from check_channels(document["channels"])
     names = None if channels is None else {known for one in channels for known in (channel_name(one), one["type"])}
+    known: dict[Hashable, Steps] = {}
     for steps, match in forms.matches(document):
         yield from _check_words(match.get("events", ()), (*steps, "events"))
         yield from _check_words(match.get("channels", ()), (*steps, "channels"))
         if names is not None:
             yield from _check_channel_names(match.get("channels", ()), names, (*steps, "channels"))
-        seen = set()
+        alternatives: dict[Alternative, None] = {}
+        refused = False
         for place, alternative in forms.alternatives(steps, match):
             refusals = list(_check_alternative(place, alternative, inside_alternatives="alternatives" in match))
             yield from refusals
-            if not refusals:
-                meaning = read_alternative(alternative)
-                if meaning in seen:
-                    yield Refusal("the same alternative stands before it", pointer(place))
-                seen.add(meaning)
+            if refusals:
+                refused = True
+                continue
+            meaning = read_alternative(alternative)
+            if meaning in alternatives:
+                yield Refusal("the same alternative stands before it", pointer(place))
+            alternatives[meaning] = None
+        if not refused and (first := known.setdefault(_meaning(match, alternatives), steps)) != steps:
+            yield Refusal(f"the same match stands before it, at {pointer(first)}", pointer(steps))
+
+
+def _meaning(match: Document, alternatives: Iterable[Alternative]) -> Hashable:
+    """Equal for two matches that mean the same: the order of fields, events and channels says nothing."""
+    events = read_events(match)
+    return (
+        tuple((one.path, one.wildcard, frozenset(one.fields)) for one in alternatives),
+        match.get("optional", False),
+        ALL if set(events) == set(EVENTS) else events,
+        frozenset(match.get("channels", ALL)),
+    )
 
 
 def _check_words(words: Sequence[str], steps: Steps) -> Iterator[Refusal]:

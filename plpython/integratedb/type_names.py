@@ -29,7 +29,6 @@ _WORDS = frozenset(
 #: What information_schema.columns.data_type says for an array, and for an enum, a composite or a range.
 _INFORMATION_SCHEMA = frozenset({"ARRAY", "USER-DEFINED"})
 
-_ARRAY = re.compile(r"(?:\s+array\s*(?:\[\s*\d*\s*\])?|(?:\s*\[\s*\d*\s*\])+)\Z", re.IGNORECASE)
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^\W\d][\w$]*)')
 _SEPARATOR = re.compile(r"\s*\.\s*")
 
@@ -65,9 +64,7 @@ def parse_type_name(text: str) -> TypeName:
     written = text.strip()
     if written.upper() in _INFORMATION_SCHEMA:
         return _type_name(None, written.upper(), array=False)
-    suffix = _ARRAY.search(written)
-    element = written[: suffix.start()] if suffix else written
-    array = suffix is not None
+    element, array = _without_array(written)
 
     words = " ".join(element.split())
     if words.lower() in _WORDS:
@@ -86,6 +83,24 @@ def parse_type_name(text: str) -> TypeName:
     _end(element, second.end())
     schema, schema_quoted = _unquote(first)
     return _type_name(schema, *_unquote(second), array=array, schema_quoted=schema_quoted)
+
+
+def _without_array(written: str) -> tuple[str, bool]:
+    """The element type, and whether ``[]``, ``[3][4]``, ``ARRAY`` or ``ARRAY[3]`` stood behind it.
+
+    Read from the end and without a regular expression: one with blanks on both sides of optional digits, repeated,
+    tries every way to share the blanks out, and a text of 100 pairs of brackets would take years.
+    """
+    element, brackets = written, 0
+    while element.endswith("]") and (opened := element.rfind("[")) >= 0:
+        size = element[opened + 1 : -1].strip()
+        if size and not size.isdecimal():
+            break
+        element = element[:opened].rstrip()
+        brackets += 1
+    if brackets <= 1 and element[-5:].lower() == "array" and element[-6:-5].isspace():
+        return element[:-5].rstrip(), True
+    return element, brackets > 0
 
 
 def _part(element: str, start: int) -> re.Match[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
+from .interrupts import step, steps
 from .model import Alternative, Field, FieldAlternative, Match, Path, Specification
 from .short_form import ALL, EVENTS
 
@@ -18,6 +19,9 @@ _Names = tuple[str, ...]
 _FieldsByNames = dict[_Names, Field]
 
 _WILDCARD: _Names = ("*",)
+
+#: Ordinary specifications need one for each match. More is for an admin to look at, not for a session with the lock.
+MAX_COMPARISONS = 100_000
 
 
 def is_weaker(old: Specification, new: Specification, relations: Collection[Path] = frozenset()) -> bool:
@@ -40,7 +44,8 @@ class _Known:
         self._relations = relations
         self._by_paths: dict[_Paths, list[_Old]] = defaultdict(list)
         self._by_field: dict[tuple[_Paths, int, _Names], list[_Old]] = defaultdict(list)
-        for match in dict.fromkeys(old.match):
+        self._comparisons = 0
+        for match in dict.fromkeys(steps(old.match)):
             known = _Old(match, [_fields_by_names(alternative) for alternative in match.alternatives])
             self._by_paths[known.paths].append(known)
             for position, names in _places(match):
@@ -48,10 +53,19 @@ class _Known:
 
     def implies(self, new: Match) -> bool:
         paths = _paths(new)
-        if any(old.implies(new) for old in self._candidates(paths, new)):
+        if self._some_implies(paths, new):
             return True
-        if len(paths) == 1 and paths[0] in self._relations:
-            return any(old.implies(new) for old in self._candidates((Path(paths[0].schema, None),), new))
+        return (
+            len(paths) == 1 and paths[0] in self._relations and self._some_implies((Path(paths[0].schema, None),), new)
+        )
+
+    def _some_implies(self, paths: _Paths, new: Match) -> bool:
+        for old in self._candidates(paths, new):
+            self._comparisons += 1
+            if self._comparisons > MAX_COMPARISONS:
+                return False
+            if old.implies(new):
+                return True
         return False
 
     def _candidates(self, paths: _Paths, new: Match) -> Sequence[_Old]:
@@ -87,9 +101,10 @@ class _Old:
 def _places(match: Match) -> Iterator[tuple[int, _Names]]:
     """Each field of a match: in which of its alternatives, and by what names."""
     for position, alternative in enumerate(match.alternatives):
+        step()
         if alternative.wildcard:
             yield position, _WILDCARD
-        for field in alternative.fields:
+        for field in steps(alternative.fields):
             yield position, _names(field)
 
 
@@ -116,7 +131,7 @@ def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alte
         return all(_demands_only_existence(field) for field in new.fields)
     return all(
         (candidate := old_fields.get(_names(field))) is not None and _field_implies(candidate, field)
-        for field in new.fields
+        for field in steps(new.fields)
     )
 
 

@@ -8,23 +8,36 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
 #import integratedb.database
-return database.parse_specification(document, kind)
+return database.parse_specification(plpy, document, kind)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Stage one: {"refusals": [[message, pointer], ...]}; or {"document": short form, "relations": [[schema, relation], ...], "schemas": [schema, ...]} with what it names.';
+COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Stage one: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: {"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
 
-CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[], schema_relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.named(document jsonb, kind text)
 RETURNS jsonb
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.database
+return database.named(plpy, document, kind)
+$python$;
+
+COMMENT ON FUNCTION integratedb.named(jsonb, text) IS 'What a stored short document names, as parse_specification() returns it, without checking the document again. Null for null.';
+
+CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[], schema_relations oid[], with_document boolean)
+RETURNS SETOF jsonb
 LANGUAGE plpython3u
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
 #import integratedb.database
-return database.expand(plpy, document, kind, matches, schema_relations)
+return database.expand(plpy, document, kind, matches, schema_relations, with_document)
 $python$;
 
-COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[]) IS 'Stage two: matches of a stored short document against the present catalog, as {"claims", "relations", "document"}: the rows of the tables claim, claim_relation and claim_column, and the document with every property filled in. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all.';
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS 'Stage two: matches of a stored short document against the present catalog, in batches of {"claims", "relations", "columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is {"document"}, with every property filled in.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean
@@ -34,7 +47,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
 #import integratedb.database
-return database.is_weaker(old_document, new_document, kind, relations)
+return database.is_weaker(plpy, old_document, new_document, kind, relations)
 $python$;
 
 COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS 'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';

@@ -173,6 +173,32 @@ CREATE OR REPLACE VIEW integratedb.readable_relation AS
 
 COMMENT ON VIEW integratedb.readable_relation IS 'What a path may name: tables, views, materialised views, foreign tables, partitioned tables and partitions.';
 
+CREATE OR REPLACE FUNCTION integratedb.relations_at(paths jsonb)
+RETURNS TABLE (schema_name name, relation_name name, oid oid, relkind "char")
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, which goes through
+  -- thousands where each tenant has a schema with the same tables.
+  RETURN QUERY
+    SELECT (p.path ->> 0)::name, (p.path ->> 1)::name, k.oid, k.relkind
+      FROM jsonb_array_elements(paths) AS p (path)
+      LEFT JOIN pg_namespace AS n ON n.nspname = p.path ->> 0
+      LEFT JOIN LATERAL (
+        SELECT r.oid, r.relkind
+          FROM pg_class AS r
+         WHERE r.relnamespace = n.oid
+           AND r.relname = p.path ->> 1
+           AND r.relkind IN ('r', 'v', 'm', 'f', 'p')
+        OFFSET 0) AS k ON true;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.relations_at(jsonb) IS 'What is at these paths ([schema, relation]), a row each; oid and relkind are null where there is nothing that a path may name.';
+
 CREATE OR REPLACE VIEW integratedb.readable_column AS
   SELECT a.attrelid AS relid,
          a.attnum,

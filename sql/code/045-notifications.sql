@@ -25,7 +25,7 @@ CREATE OR REPLACE VIEW integratedb.notification AS
     JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
     JOIN pg_catalog.pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
     JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
-   CROSS JOIN LATERAL (SELECT s.document -> 'match' -> c.match AS match) AS m
+   CROSS JOIN LATERAL (SELECT coalesce(c.document, s.document -> 'match' -> c.match) AS match) AS m
    WHERE s.kind = 'notifications';
 
 COMMENT ON VIEW integratedb.notification IS 'Relations that somebody is notified of, where the last expansion found them and they are still there: the events asked for, and what stands against publishing them.';
@@ -103,6 +103,6 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
     JOIN integratedb.specification AS s ON s.id = c.specification_id
     JOIN integratedb.claim_column AS cc ON cc.relation_id = n.relation_id
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND a.attgenerated <> ''
-   WHERE NOT pg_catalog.jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', pg_catalog.jsonb_build_object('m', c.match));
+   WHERE NOT pg_catalog.jsonb_path_exists(coalesce(c.document, s.document -> 'match' -> c.match), '$.** ? (@ == "*")');
 
 COMMENT ON VIEW integratedb.notification_problem IS 'Why something that is asked for cannot be notified, with the cure.';

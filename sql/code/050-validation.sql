@@ -34,10 +34,15 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
     LEFT JOIN pg_catalog.pg_authid AS u ON u.oid = st.role_oid AND u.rolname = st.name
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = cr.schema_name
-    LEFT JOIN pg_catalog.pg_class AS k
-           ON k.relnamespace = n.oid
-          AND k.relname = cr.relation_name
-          AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+    -- OFFSET 0: looked up by schema and name together. The planner would look for the name and sort out the schemas, which
+    -- goes through thousands where each tenant has a schema with the same tables.
+    LEFT JOIN LATERAL (
+      SELECT k.oid, k.relowner, k.relrowsecurity, k.relforcerowsecurity
+        FROM pg_catalog.pg_class AS k
+       WHERE k.relnamespace = n.oid
+         AND k.relname = cr.relation_name
+         AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+      OFFSET 0) AS k ON true
    WHERE NOT c.optional;
 
 COMMENT ON VIEW integratedb.required_relation IS 'The relations of non-optional claims with what the catalog has under their names now.';
@@ -118,6 +123,27 @@ CREATE OR REPLACE VIEW integratedb.unmet_claim AS
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = c.wildcard_schema);
 
 COMMENT ON VIEW integratedb.unmet_claim IS 'Non-optional claims none of whose alternatives the present catalog satisfies.';
+
+CREATE OR REPLACE FUNCTION integratedb.unmet_among(claims bigint[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- Some claims: each is looked up. The planner knows neither how many they are nor what is in tables that were just filled,
+-- and would read whole catalogs, or go through all tables of one name.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+-- Planning takes longer than running.
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (claims));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.unmet_among(bigint[]) IS 'Those of these claims that are unmet, by identifier: what is asked of a part of the claims. All of them are in the view unmet_claim.';
 
 CREATE OR REPLACE VIEW integratedb.untellable_claim AS
   SELECT DISTINCT p.claim_id
@@ -233,7 +259,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';
 
-CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, match integer, path text, field text, renamed text)
+CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
 LANGUAGE sql
 IMMUTABLE PARALLEL SAFE
@@ -245,9 +271,9 @@ AS $$
     SELECT coalesce(
              jsonb_path_query_first(
                document,
-               '$.match[$match].** ? (@.path == $path).fields[*]
+               '$.** ? (@.path == $path).fields[*]
                   ? (@ == $field || @.name == $field || @.alternatives[*] == $field || @.alternatives[*].name == $field)',
-               jsonb_build_object('match', match, 'path', path, 'field', field)),
+               jsonb_build_object('path', path, 'field', field)),
              to_jsonb(field)) AS field
   ), choice AS (
     SELECT c.field AS claimed,
@@ -267,7 +293,7 @@ AS $$
     FROM choice AS c
 $$;
 
-COMMENT ON FUNCTION integratedb.rename_hint(jsonb, integer, text, text, text) IS 'The field alternative by which a specification allows that a column it claims is renamed.';
+COMMENT ON FUNCTION integratedb.rename_hint(jsonb, text, text, text) IS 'The field alternative by which a match of a specification (document) allows that a column it claims is renamed.';
 
 CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
 RETURNS TABLE (
@@ -286,17 +312,35 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- What is asked of a whole document is asked once a claim, not once a problem: there may be thousands.
+  -- What is asked of the document of a match is asked once a claim, not once a problem: there may be thousands.
   WITH subject AS MATERIALIZED (
-    SELECT c.id, c.match, c.path, c.unmet_since, s.kind, s.document, st.name AS stakeholder,
-           jsonb_path_exists(s.document, '$.match[$m].** ? (@ == "*")', jsonb_build_object('m', c.match)) AS is_wildcard
+    SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.name AS stakeholder,
+           jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     CROSS JOIN LATERAL (SELECT coalesce(c.document, s.document -> 'match' -> c.match) AS document) AS m
      WHERE c.id = ANY (claims)
   ), problem AS (
     SELECT p.*,
            p.path || coalesce('.' || quote_ident(p.field), '') AS place,
+           row_number() OVER (PARTITION BY p.claim_id ORDER BY p.alternative, p.path, p.field, p.property) AS position,
+           row_number() OVER (PARTITION BY p.claim_id
+                              ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property)
+             AS position_of_rename
+      FROM integratedb.problems_of(claims) AS p
+  ), described AS (
+    SELECT p.claim_id,
+           jsonb_agg(
+             jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
+                                'message', format('%s: %s', p.place, p.found))
+             ORDER BY p.position) AS problems,
+           string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.position) AS summary
+      FROM problem AS p
+     GROUP BY p.claim_id
+  ), author AS (
+    -- The first problem of a claim is enough to see the way.
+    SELECT p.claim_id,
            CASE p.property
              WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
              WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', c.stakeholder || '_reads', p.path, c.stakeholder)
@@ -304,34 +348,27 @@ AS $$
              ELSE CASE WHEN c.is_wildcard
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
-                                p.path || coalesce('.' || quote_ident(p.field), ''), c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
+                                p.place, c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
                   END
-           END AS author_hint,
+           END AS hint
+      FROM problem AS p
+      JOIN subject AS c ON c.id = p.claim_id
+     WHERE p.position = 1
+  ), reader AS (
+    SELECT p.claim_id,
            CASE
              WHEN p.renamed_column IS NOT NULL AND NOT c.is_wildcard THEN
-               integratedb.rename_hint(c.document, c.match, p.path, p.field, p.renamed_column)
+               integratedb.rename_hint(c.document, p.path, p.field, p.renamed_column)
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
              WHEN c.is_wildcard AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
-               format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.path || coalesce('.' || quote_ident(p.field), ''))
-             ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.path || coalesce('.' || quote_ident(p.field), ''))
-           END AS stakeholder_hint
-      FROM integratedb.problems_of(claims) AS p
-      JOIN subject AS c ON c.id = p.claim_id
-  ), described AS (
-    SELECT p.claim_id,
-           jsonb_agg(
-             jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
-                                'message', format('%s: %s', p.place, p.found))
-             ORDER BY p.alternative, p.path, p.field, p.property) AS problems,
-           string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.alternative, p.path, p.field, p.property) AS summary,
-           (array_agg(p.author_hint ORDER BY p.alternative, p.path, p.field, p.property))[1] AS author_hint,
-           (array_agg(p.stakeholder_hint
-                      ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property))[1]
-             AS stakeholder_hint
+               format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.place)
+             ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.place)
+           END AS hint
       FROM problem AS p
-     GROUP BY p.claim_id
+      JOIN subject AS c ON c.id = p.claim_id
+     WHERE p.position_of_rename = 1
   )
   SELECT c.id,
          c.stakeholder,
@@ -340,10 +377,12 @@ AS $$
          c.unmet_since,
          coalesce(d.problems, '[]'),
          d.summary,
-         d.author_hint,
-         d.stakeholder_hint
+         author.hint,
+         reader.hint
     FROM subject AS c
     LEFT JOIN described AS d ON d.claim_id = c.id
+    LEFT JOIN author ON author.claim_id = c.id
+    LEFT JOIN reader ON reader.claim_id = c.id
    ORDER BY c.stakeholder, c.kind, c.match
 $$;
 

@@ -49,30 +49,35 @@ BEGIN
   RETURN QUERY
     SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
       FROM integratedb.claim_relation AS cr
-      JOIN integratedb.claim AS c ON c.id = cr.claim_id
-      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      -- OFFSET 0: from the relation to its claims. The planner would go through all claims of a stakeholder.
+     CROSS JOIN LATERAL (
+       SELECT s.stakeholder_id
+         FROM integratedb.claim AS c
+         JOIN integratedb.specification AS s ON s.id = c.specification_id
+        WHERE c.id = cr.claim_id
+       OFFSET 0) AS s
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
       JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-      JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
       JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND a.attname = cc.column_name AND NOT a.attisdropped
      WHERE cr.relid = ANY (relations)
+       AND (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = k.relnamespace) = cr.schema_name
        AND s.stakeholder_id = ANY (stakeholders);
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS 'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last expansion found them and they are still there.';
 
-CREATE OR REPLACE FUNCTION integratedb.submitter(of_specification integratedb.specification)
+CREATE OR REPLACE FUNCTION integratedb.submitter(role_oid oid, role_name name)
 RETURNS name
 LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT u.rolname FROM pg_roles AS u WHERE u.oid = (of_specification).handed_in_by_oid AND u.rolname = (of_specification).handed_in_by
+  SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND u.rolname = role_name
 $$;
 
-COMMENT ON FUNCTION integratedb.submitter(integratedb.specification) IS 'The role that submitted the specification, if it still is the same role; else null.';
+COMMENT ON FUNCTION integratedb.submitter(oid, name) IS 'The role that submitted a specification, if the same role still has that name; else null.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -80,6 +85,9 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Asked for each relation: planning takes longer than running, and the planner would read whole tables that were just filled.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 BEGIN
   -- Where a grant of ours is in force we go on granting. A relation that appeared or was recreated, or whose owner revoked
@@ -96,16 +104,18 @@ BEGIN
                 AND x.privilege_type = 'SELECT')
         OR EXISTS (
           SELECT FROM integratedb.claim_relation AS cr
-            JOIN integratedb.claim AS c ON c.id = cr.claim_id
-            JOIN integratedb.specification AS s ON s.id = c.specification_id AND s.stakeholder_id = for_stakeholder
            WHERE cr.relid = relation
-             AND integratedb.could_grant(integratedb.submitter(s), relation)));
+             -- Not a join: the planner would go through all claims of the stakeholder for each relation.
+             AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
+                    FROM integratedb.claim AS c
+                    JOIN integratedb.specification AS s ON s.id = c.specification_id
+                   WHERE c.id = cr.claim_id)));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever submitted a claim on it could still grant it.';
 
-CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -120,7 +130,8 @@ BEGIN
     WITH gone AS (
       DELETE FROM integratedb.own_grant AS g
        WHERE g.relid = ANY (relations)
-         AND g.stakeholder_id = ANY (stakeholders)
+         -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+         AND g.stakeholder_id + 0 = ANY (stakeholders)
          AND ((g.stakeholder_id, g.relid, g.attnum) NOT IN (
                 SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
               -- An owner needs no grant. Postgres merges ours into what the owner has, and keeps none when the owner changes.
@@ -148,6 +159,7 @@ BEGIN
     WITH gone AS (
       DELETE FROM integratedb.own_usage AS g
        WHERE g.stakeholder_id = ANY (stakeholders)
+         AND g.namespace_oid = ANY (namespaces)
          AND NOT EXISTS (
            SELECT FROM pg_namespace AS n
              JOIN integratedb.claim_relation AS cr ON cr.schema_name = n.nspname AND cr.relid IS NOT NULL
@@ -175,9 +187,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on schemas, and no claim wants any more.';
+COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim wants any more.';
 
-CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], giving_back boolean)
+CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], namespaces oid[], giving_back boolean)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -189,20 +201,24 @@ DECLARE
 BEGIN
   FOR wanted IN
     SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
-           array_agg(DISTINCT lacking.submitter) AS submitters,
+           array_agg(DISTINCT integratedb.submitter(lacking.handed_in_by_oid, lacking.handed_in_by)) AS submitters,
            EXISTS (SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = lacking.stakeholder_id AND g.namespace_oid = n.oid) AS was_granted
-      FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, integratedb.submitter(s) AS submitter
+      FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, s.handed_in_by_oid, s.handed_in_by
               FROM integratedb.claim_relation AS cr
-              JOIN integratedb.claim AS c ON c.id = cr.claim_id
-              JOIN integratedb.specification AS s ON s.id = c.specification_id
+             CROSS JOIN LATERAL (
+               SELECT s.stakeholder_id, s.handed_in_by_oid, s.handed_in_by
+                 FROM integratedb.claim AS c
+                 JOIN integratedb.specification AS s ON s.id = c.specification_id
+                WHERE c.id = cr.claim_id
+               OFFSET 0) AS s
               JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
              WHERE cr.relid = ANY (relations)
                AND s.stakeholder_id = ANY (stakeholders)
             UNION
-            SELECT s.stakeholder_id, n.oid, integratedb.submitter(s)
-              FROM integratedb.claim AS c
+            SELECT s.stakeholder_id, n.oid, s.handed_in_by_oid, s.handed_in_by
+              FROM (SELECT * FROM pg_namespace WHERE pg_namespace.oid = ANY (namespaces) OFFSET 0) AS n
+              JOIN integratedb.claim AS c ON c.wildcard_schema = n.nspname
               JOIN integratedb.specification AS s ON s.id = c.specification_id
-              JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
              WHERE s.stakeholder_id = ANY (stakeholders)) AS lacking
       JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
       JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
@@ -229,7 +245,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], boolean) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and of their schema.*, where a submitter could grant it. giving_back: also where somebody revoked it and the caller could grant it. Error: 54000.';
+COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], oid[], boolean) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and on those of these schemas (namespaces) that they claim whole, where a submitter could grant it. giving_back: also where somebody revoked it and the caller could grant it. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_full_access_list(object text, stakeholder text)
 RETURNS void
@@ -333,7 +349,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
 
-CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean)
+CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean, namespaces oid[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -343,11 +359,20 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  namespaces := coalesce(namespaces, ARRAY(
+    SELECT g.namespace_oid FROM integratedb.own_usage AS g WHERE g.stakeholder_id = ANY (stakeholders)
+    UNION
+    SELECT n.oid
+      FROM integratedb.specification AS s
+      JOIN integratedb.claim AS c ON c.specification_id = s.id
+      JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
+     WHERE s.stakeholder_id = ANY (stakeholders)));
+
   -- While this row is there the event triggers know a GRANT or REVOKE for ours.
   INSERT INTO integratedb.own_change DEFAULT VALUES;
-  PERFORM integratedb.revoke_surplus(stakeholders, relations);
+  PERFORM integratedb.revoke_surplus(stakeholders, relations, namespaces);
   PERFORM integratedb.warn_missing_roles(stakeholders);
-  PERFORM integratedb.grant_usage(stakeholders, relations, giving_back);
+  PERFORM integratedb.grant_usage(stakeholders, relations, namespaces, giving_back);
   PERFORM integratedb.grant_columns(stakeholders, relations, giving_back);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
@@ -364,4 +389,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean) IS 'Makes our grants to these stakeholders on these relations what their claims want. giving_back: also those that somebody revoked, where the caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';
+COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean, oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want, and those on these schemas (namespaces; null: all that they claim or were granted). giving_back: also those that somebody revoked, where the caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';

@@ -1,42 +1,123 @@
--- The baseline is written here: what Python expanded, merged row by row so that what did not change is not written.
+-- The baseline is written here: what Python expanded, merged batch by batch so that what did not change is not written.
 
-CREATE OR REPLACE FUNCTION integratedb.store_relation(of_claim bigint, incoming jsonb)
-RETURNS bigint
+CREATE OR REPLACE FUNCTION integratedb.schema_members(schemas name[], among oid[])
+RETURNS TABLE (oid oid, schema_name name, relation_name name, width integer)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- pg_class has no index by schema, but pg_depend has one, and every relation depends on its schema.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  IF among IS NOT NULL THEN
+    RETURN QUERY
+      SELECT r.oid, r.schema_name, r.relation_name, k.relnatts::integer
+        FROM integratedb.readable_relation AS r
+        JOIN pg_class AS k ON k.oid = r.oid
+       WHERE r.oid = ANY (among)
+         AND r.schema_name IN (SELECT unnest(schemas))
+         AND NOT r.relispartition;
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+    SELECT r.oid, r.schema_name, r.relation_name, k.relnatts::integer
+      FROM pg_namespace AS n
+     -- OFFSET 0: schema by schema, not through what depends on any.
+     CROSS JOIN LATERAL (
+       SELECT d.objid
+         FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_namespace'::regclass
+          AND d.refobjid = n.oid
+          AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
+      JOIN integratedb.readable_relation AS r ON r.oid = d.objid AND r.relnamespace = n.oid AND NOT r.relispartition
+      JOIN pg_class AS k ON k.oid = r.oid
+     WHERE n.nspname = ANY (schemas);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.schema_members(name[], oid[]) IS 'What schema.* stands for in these schemas: relations, without single partitions, with about how many columns each has (width). among: only these; null: all.';
+
+CREATE OR REPLACE FUNCTION integratedb.store_batch(for_specification bigint, batch jsonb)
+RETURNS bigint[]
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- The planner knows nothing of rows inside JSON, nor of tables that were just filled. So each is looked up by its key, in
+-- subqueries that cannot be joined otherwise: joined, all claims of a specification were compared with all.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
-  stored_id bigint;
+  stored_ids bigint[];
 BEGIN
+  INSERT INTO integratedb.claim (specification_id, match, optional, alternatives, path, wildcard_schema, document)
+  SELECT for_specification, n.match, n.optional, n.alternatives, n.path, n.wildcard_schema, n.document
+    FROM jsonb_to_recordset(batch -> 'claims')
+      AS n (match integer, optional boolean, alternatives integer, path text, wildcard_schema name, document jsonb)
+   WHERE (SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match) IS NULL;
+
   INSERT INTO integratedb.claim_relation AS cr (claim_id, alternative, schema_name, relation_name, path, relid)
-  SELECT of_claim, r.alternative, r.schema_name, r.relation_name, r.path, r.relid
-    FROM jsonb_to_record(incoming) AS r (alternative integer, schema_name name, relation_name name, path text, relid oid)
+  SELECT c.id, n.alternative, n.schema_name, n.relation_name, n.path, n.relid
+    FROM jsonb_to_recordset(batch -> 'relations')
+      AS n (match integer, alternative integer, schema_name name, relation_name name, path text, relid oid)
+   CROSS JOIN LATERAL (
+     SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match OFFSET 0) AS c
+    LEFT JOIN LATERAL (
+     SELECT cr.id, cr.relid
+       FROM integratedb.claim_relation AS cr
+      WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+     OFFSET 0) AS old ON true
+   -- ON CONFLICT writes to a row even where it then changes nothing.
+   WHERE old.id IS NULL
+      OR old.relid IS DISTINCT FROM n.relid
   ON CONFLICT ON CONSTRAINT claim_relation_key DO UPDATE
-     SET relid = EXCLUDED.relid
-   WHERE cr.relid IS DISTINCT FROM EXCLUDED.relid;
+     SET relid = EXCLUDED.relid;
 
-  SELECT cr.id
-    INTO stored_id
-    FROM integratedb.claim_relation AS cr
-    JOIN jsonb_to_record(incoming) AS r (alternative integer, schema_name name, relation_name name)
-      ON r.alternative = cr.alternative AND r.schema_name = cr.schema_name AND r.relation_name = cr.relation_name
-   WHERE cr.claim_id = of_claim;
+  stored_ids := ARRAY(
+    SELECT cr.id
+      FROM ROWS FROM (jsonb_to_recordset(batch -> 'relations') AS (match integer, alternative integer, schema_name name, relation_name name))
+           WITH ORDINALITY AS n (match, alternative, schema_name, relation_name, place)
+     CROSS JOIN LATERAL (
+       SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match OFFSET 0) AS c
+     CROSS JOIN LATERAL (
+       SELECT cr.id
+         FROM integratedb.claim_relation AS cr
+        WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
+       OFFSET 0) AS cr
+     ORDER BY n.place);
 
-  DELETE FROM integratedb.claim_column AS cc
-   WHERE cc.relation_id = stored_id
-     AND NOT EXISTS (
-       SELECT FROM jsonb_to_recordset(incoming -> 'columns') AS n (field integer, field_alternative integer)
-        WHERE n.field = cc.field AND n.field_alternative = cc.field_alternative);
-
+  WITH incoming AS MATERIALIZED (
+    SELECT stored_ids[n.relation + 1] AS relation_id, n.*
+      FROM jsonb_to_recordset(batch -> 'columns')
+        AS n (relation integer, field integer, field_alternative integer, choices integer, optional boolean, column_name name, type text,
+              min_length integer, is_nullable boolean, attnum smallint, type_oid oid, type_modifier integer)
+  ), gone AS (
+    DELETE FROM integratedb.claim_column AS cc
+     WHERE cc.relation_id = ANY (stored_ids)
+       AND (cc.relation_id, cc.field, cc.field_alternative) NOT IN (SELECT n.relation_id, n.field, n.field_alternative FROM incoming AS n)
+  )
   INSERT INTO integratedb.claim_column AS cc
          (relation_id, field, field_alternative, choices, optional, column_name, type, min_length, is_nullable, attnum, type_oid, type_modifier)
-  SELECT stored_id, n.field, n.field_alternative, n.choices, n.optional, n.column_name, n.type, n.min_length, n.is_nullable,
+  SELECT n.relation_id, n.field, n.field_alternative, n.choices, n.optional, n.column_name, n.type, n.min_length, n.is_nullable,
          n.attnum, n.type_oid, n.type_modifier
-    FROM jsonb_to_recordset(incoming -> 'columns')
-      AS n (field integer, field_alternative integer, choices integer, optional boolean, column_name name, type text,
-            min_length integer, is_nullable boolean, attnum smallint, type_oid oid, type_modifier integer)
+    FROM incoming AS n
+    LEFT JOIN LATERAL (
+      SELECT cc.*
+        FROM integratedb.claim_column AS cc
+       WHERE (cc.relation_id, cc.field, cc.field_alternative) = (n.relation_id, n.field, n.field_alternative)
+      OFFSET 0) AS old ON true
+   WHERE old.relation_id IS NULL
+      OR (old.column_name, old.type, old.min_length, old.is_nullable, old.attnum, old.type_oid, old.type_modifier)
+         IS DISTINCT FROM
+         (n.column_name, n.type, n.min_length, n.is_nullable, n.attnum, n.type_oid, n.type_modifier)
   ON CONFLICT ON CONSTRAINT claim_column_pkey DO UPDATE
      SET column_name = EXCLUDED.column_name,
          type = EXCLUDED.type,
@@ -44,82 +125,90 @@ BEGIN
          is_nullable = EXCLUDED.is_nullable,
          attnum = EXCLUDED.attnum,
          type_oid = EXCLUDED.type_oid,
-         type_modifier = EXCLUDED.type_modifier
-   WHERE (cc.column_name, cc.type, cc.min_length, cc.is_nullable, cc.attnum, cc.type_oid, cc.type_modifier)
-         IS DISTINCT FROM
-         (EXCLUDED.column_name, EXCLUDED.type, EXCLUDED.min_length, EXCLUDED.is_nullable, EXCLUDED.attnum, EXCLUDED.type_oid, EXCLUDED.type_modifier);
+         type_modifier = EXCLUDED.type_modifier;
 
-  RETURN stored_id;
+  RETURN stored_ids;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.store_relation(bigint, jsonb) IS 'Merges one expanded relation of a claim, with its columns, into the baseline. Returns its identifier.';
+COMMENT ON FUNCTION integratedb.store_batch(bigint, jsonb) IS 'Merges a batch of expand() into the baseline of a specification. Returns the identifiers of its relations.';
 
-CREATE OR REPLACE FUNCTION integratedb.store_expansion(for_specification bigint, matches integer[] DEFAULT NULL, touched oid[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.store_expansion(
+  for_specification bigint, matches integer[] DEFAULT NULL, touched oid[] DEFAULT NULL, with_document boolean DEFAULT false)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Planning takes longer than running.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  claims bigint[];
   schema_relations oid[];
-  expanded jsonb;
-  incoming record;
-  kept bigint[];
+  batch jsonb;
+  kept bigint[] := ARRAY[]::bigint[];
+  document jsonb;
 BEGIN
+  -- OFFSET 0: one by one, not out of all claims of the specification.
+  claims := ARRAY(
+    SELECT c.id
+      FROM unnest(matches) AS m (match)
+     CROSS JOIN LATERAL (
+       SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = m.match OFFSET 0) AS c);
+
   -- schema.* may stand for thousands: what was not touched and is in the baseline stays as it is there.
   IF touched IS NOT NULL THEN
     schema_relations := ARRAY(
-      SELECT r.oid
+      SELECT m.oid
         FROM integratedb.claim AS c
-        JOIN integratedb.readable_relation AS r ON r.schema_name = c.wildcard_schema AND NOT r.relispartition
-       WHERE c.specification_id = for_specification
-         AND c.match = ANY (matches)
-         AND (r.oid = ANY (touched)
-              OR NOT EXISTS (
-                SELECT FROM integratedb.claim_relation AS cr
-                 WHERE cr.claim_id = c.id AND cr.relid = r.oid AND cr.relation_name = r.relation_name)));
+       CROSS JOIN LATERAL integratedb.schema_members(ARRAY[c.wildcard_schema], NULL) AS m
+       WHERE c.id = ANY (claims)
+         AND c.wildcard_schema IS NOT NULL
+         AND (m.oid IN (SELECT unnest(touched))
+              OR m.oid IS DISTINCT FROM (
+                SELECT cr.relid
+                  FROM integratedb.claim_relation AS cr
+                 WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, 0, m.schema_name, m.relation_name))));
   END IF;
 
-  -- Python is given the matches in question only: a specification may have thousands.
-  SELECT integratedb.expand(
-           document => CASE WHEN matches IS NULL THEN s.document
-                            ELSE jsonb_build_object('match', (SELECT jsonb_agg(s.document -> 'match' -> m.match ORDER BY m.match)
-                                                                FROM unnest(matches) AS m (match))) END,
-           kind => s.kind,
-           matches => coalesce((SELECT array_agg(m.match ORDER BY m.match) FROM unnest(matches) AS m (match)),
-                               ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1))),
-           schema_relations => schema_relations)
-    INTO expanded
-    FROM integratedb.specification AS s
-   WHERE s.id = for_specification;
-
-  INSERT INTO integratedb.claim AS c (specification_id, match, optional, alternatives, path, wildcard_schema)
-  SELECT for_specification, n.match, n.optional, n.alternatives, n.path, n.wildcard_schema
-    FROM jsonb_to_recordset(expanded -> 'claims')
-      AS n (match integer, optional boolean, alternatives integer, path text, wildcard_schema name)
-  ON CONFLICT ON CONSTRAINT claim_match_key DO UPDATE
-     SET sync_pending_since = NULL
-   WHERE c.sync_pending_since IS NOT NULL;
-
-  -- A loop, because the planner knows nothing of rows inside JSON and would compare them all with all.
-  FOR incoming IN
-    SELECT c.id AS claim_id, r.relation
-      FROM jsonb_array_elements(expanded -> 'relations') AS r (relation)
-      JOIN integratedb.claim AS c
-        ON c.specification_id = for_specification
-       AND c.match = (r.relation ->> 'match')::integer
+  -- A loop, because schema.* may stand for more than should be in memory at once.
+  FOR batch IN
+    SELECT e.batch
+      FROM (SELECT s.kind, s.document, ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1)) AS matches
+              FROM integratedb.specification AS s
+             WHERE s.id = for_specification
+               AND store_expansion.matches IS NULL
+            UNION ALL
+            -- Python is given the matches in question only: a specification may have thousands.
+            SELECT s.kind, jsonb_build_object('match', jsonb_agg(coalesce(c.document, s.document -> 'match' -> c.match) ORDER BY c.match)),
+                   array_agg(c.match ORDER BY c.match)
+              FROM (SELECT * FROM integratedb.claim WHERE claim.id = ANY (claims) OFFSET 0) AS c
+              JOIN integratedb.specification AS s ON s.id = c.specification_id
+             GROUP BY s.id, s.kind) AS wanted
+     CROSS JOIN LATERAL integratedb.expand(wanted.document, wanted.kind, wanted.matches, schema_relations, with_document) AS e (batch)
   LOOP
-    kept := array_append(kept, integratedb.store_relation(incoming.claim_id, incoming.relation));
+    IF batch ? 'document' THEN
+      document := batch -> 'document';
+    ELSE
+      kept := kept || integratedb.store_batch(for_specification, batch);
+    END IF;
   END LOOP;
+
+  IF matches IS NULL THEN
+    claims := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification);
+  END IF;
+
+  UPDATE integratedb.claim AS c
+     SET sync_pending_since = NULL
+   WHERE c.sync_pending_since IS NOT NULL
+     AND c.id = ANY (claims);
 
   DELETE FROM integratedb.claim_relation AS cr
    USING integratedb.claim AS c
    WHERE c.id = cr.claim_id
-     AND c.specification_id = for_specification
-     AND (matches IS NULL OR c.match = ANY (matches))
-     AND cr.id <> ALL (coalesce(kept, '{}'))
+     AND c.id = ANY (claims)
+     AND cr.id NOT IN (SELECT unnest(kept))
      AND (touched IS NULL
           OR c.wildcard_schema IS NULL
           OR NOT EXISTS (
@@ -129,8 +218,8 @@ BEGIN
                AND r.schema_name = cr.schema_name
                AND NOT r.relispartition));
 
-  RETURN expanded -> 'document';
+  RETURN document;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[]) IS 'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. Returns the specification as far as it was expanded.';
+COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[], boolean) IS 'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. with_document: return the specification as far as it was expanded; else null.';

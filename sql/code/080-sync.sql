@@ -18,6 +18,23 @@ $$;
 
 COMMENT ON FUNCTION integratedb.relations_of(bigint[]) IS 'The relations that these claims had at their last expansion.';
 
+CREATE OR REPLACE FUNCTION integratedb.schemas_of(claims bigint[])
+RETURNS name[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT cr.schema_name FROM integratedb.claim_relation AS cr WHERE cr.claim_id = ANY (claims)
+    UNION
+    SELECT c.wildcard_schema FROM integratedb.claim AS c WHERE c.id = ANY (claims) AND c.wildcard_schema IS NOT NULL);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.schemas_of(bigint[]) IS 'The schemas that these claims name, by the names that they had at their last expansion.';
+
 CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[], touched oid[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
@@ -31,7 +48,9 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
   before CONSTANT oid[] := integratedb.relations_of(claims);
+  schemas CONSTANT name[] := integratedb.schemas_of(claims);
   now oid[];
+  changed oid[];
 BEGIN
   PERFORM integratedb.store_expansion(concerned.specification_id, concerned.matches, touched)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
@@ -40,6 +59,12 @@ BEGIN
             GROUP BY c.specification_id) AS concerned;
 
   now := integratedb.relations_of(claims);
+  changed := CASE
+    WHEN touched IS NULL THEN before || now
+    ELSE touched
+         || ARRAY(SELECT unnest(before) EXCEPT SELECT unnest(now))
+         || ARRAY(SELECT unnest(now) EXCEPT SELECT unnest(before))
+    END;
 
   PERFORM integratedb.reconcile_grants(
     stakeholders => ARRAY(
@@ -47,13 +72,15 @@ BEGIN
         FROM integratedb.claim AS c
         JOIN integratedb.specification AS s ON s.id = c.specification_id
        WHERE c.id = ANY (claims)),
-    relations => CASE
-      WHEN touched IS NULL THEN before || now
-      ELSE touched
-           || ARRAY(SELECT unnest(before) EXCEPT SELECT unnest(now))
-           || ARRAY(SELECT unnest(now) EXCEPT SELECT unnest(before))
-    END,
-    giving_back => false);
+    relations => changed,
+    giving_back => false,
+    -- By their names, by those they had when USAGE was granted, and by what is in them: a schema may have been renamed.
+    namespaces => ARRAY(
+      SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = ANY (schemas)
+      UNION
+      SELECT g.namespace_oid FROM integratedb.own_usage AS g WHERE g.schema_name = ANY (schemas)
+      UNION
+      SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = ANY (changed)));
 END
 $$;
 
@@ -91,6 +118,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
+  UPDATE integratedb.claim AS c
+     SET document = m.document
+    FROM integratedb.specification AS s
+   CROSS JOIN LATERAL jsonb_array_elements(s.document -> 'match') WITH ORDINALITY AS m (document, place)
+   WHERE c.document IS NULL
+     AND c.specification_id = s.id
+     AND c.match = m.place - 1;
+
   UPDATE integratedb.claim_relation AS cr
      SET relid = (SELECT r.oid FROM integratedb.readable_relation AS r
                    WHERE r.schema_name = cr.schema_name AND r.relation_name = cr.relation_name);
@@ -134,4 +169,4 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.find_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name.';
+COMMENT ON FUNCTION integratedb.find_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name. A dump of an older version has no documents of matches.';

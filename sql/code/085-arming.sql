@@ -14,7 +14,7 @@ BEGIN
   PERFORM integratedb.store_expansion(met.specification_id, met.matches)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
              FROM integratedb.claim AS c
-            WHERE c.id <> ALL (unmet)
+            WHERE c.id NOT IN (SELECT unnest(unmet))
             GROUP BY c.specification_id) AS met;
 
   PERFORM integratedb.reconcile_grants(

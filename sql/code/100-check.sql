@@ -27,10 +27,14 @@ BEGIN
      AND e.checked
      AND e.objid IS NOT NULL;
 
-  -- Asked for apart, because neither has an index by schema.
+  -- By what depends on the schema: neither catalog has an index by schema. Row types and arrays are found below.
   IF schemas IS NOT NULL THEN
-    relations := relations || ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = ANY (schemas));
-    types := types || ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.typnamespace = ANY (schemas));
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_type'::regclass);
   END IF;
 
   -- ALTER EXTENSION names nothing of what it moves or changes.
@@ -70,41 +74,111 @@ $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
 
-CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
+CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Looking at a column costs a hundredth of what validating a claimed one costs.
+  RETURN pg_relation_size('pg_attribute') <= 100 * pg_relation_size('integratedb.claim_column');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether revoked_claims() is worth its while: false for a few claims beside a huge catalog, all of which are validated instead.';
+
+CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
+  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
+  relations oid[];
+  schemas name[];
 BEGIN
-  RETURN (
-    WITH event AS (
-      SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
-    )
-    SELECT coalesce(array_agg(touched.claim_id), '{}')
-      FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
-            UNION
-            SELECT cr.claim_id
-              FROM event AS e
-              JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
-            UNION
-            SELECT cr.claim_id
-              FROM event AS e
-              JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
-             WHERE e.object_type = 'schema'
-            UNION
-            SELECT c.id
-              FROM event AS e
-              JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
-             WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema'
-            UNION
-            -- The event of a renamed schema knows the new name only.
-            SELECT c.id
-              FROM integratedb.claim AS c
-             WHERE c.wildcard_schema IS NOT NULL
-               AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema')
-               AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)) AS touched);
+  relations := ARRAY(
+    SELECT k.oid FROM pg_class AS k WHERE age(k.xmin) <= oldest AND integratedb.is_own_xid(k.xmin)
+    UNION
+    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin));
+  schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
+
+  RETURN ARRAY(
+    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (relations)
+    UNION
+    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.schema_name = ANY (schemas));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a REVOKE of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
+
+CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read all claims than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  touched bigint[];
+  tags text[];
+  object_types text[];
+BEGIN
+  SELECT array_agg(DISTINCT e.command_tag), array_agg(DISTINCT e.object_type)
+    INTO tags, object_types
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = of_xid
+     AND e.checked;
+
+  WITH event AS (
+    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
+  )
+  SELECT coalesce(array_agg(t.claim_id), '{}')
+    INTO touched
+    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+            JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+            JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
+           WHERE e.object_type = 'schema'
+          UNION
+          SELECT c.id
+            FROM event AS e
+            JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
+           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS t;
+
+  -- The event of a renamed schema knows the new name only.
+  IF 'schema' = ANY (object_types) THEN
+    touched := touched || ARRAY(
+      SELECT c.id
+        FROM integratedb.claim AS c
+       WHERE c.wildcard_schema IS NOT NULL
+         AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema));
+  END IF;
+
+  IF 'REVOKE' = ANY (tags) AND integratedb.revokes_are_found() THEN
+    touched := touched || integratedb.revoked_claims();
+  END IF;
+
+  -- A GRANT breaks no claim, and may mend one.
+  IF 'GRANT' = ANY (tags) THEN
+    touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
+  END IF;
+
+  RETURN ARRAY(SELECT DISTINCT t.claim_id FROM unnest(touched) AS t (claim_id));
 END
 $$;
 
@@ -322,6 +396,22 @@ $$;
 
 COMMENT ON FUNCTION integratedb.follow(bigint[], oid[]) IS 'Syncs these met claims, of which only the touched relations changed (null: any may have); without Python it warns and notes them as pending.';
 
+CREATE OR REPLACE FUNCTION integratedb.noted_claims(OUT unmet bigint[], OUT pending bigint[])
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- There are hardly ever any, and indexes of these alone.
+SET enable_seqscan = off
+AS $$
+BEGIN
+  unmet := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.unmet_since IS NOT NULL);
+  pending := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.noted_claims() IS 'Claims that an earlier transaction left unmet, or whose expansion it put off.';
+
 CREATE OR REPLACE FUNCTION integratedb.check_transaction()
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
@@ -342,7 +432,8 @@ BEGIN
   PERFORM integratedb.take_lock();
   newly_armed := integratedb.arm();
 
-  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('GRANT', 'REVOKE', 'DROP OWNED', 'INTEGRATEDB SYNC')), false)
+  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('DROP OWNED', 'INTEGRATEDB SYNC')
+                                        OR (e.command_tag = 'REVOKE' AND NOT integratedb.revokes_are_found())), false)
     INTO everything
     FROM integratedb.ddl_event AS e
    WHERE e.xid = pg_current_xact_id()
@@ -354,7 +445,7 @@ BEGIN
   IF everything THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
   ELSIF cardinality(touched) > 0 THEN
-    unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (touched));
+    unmet := integratedb.unmet_among(touched);
   ELSE
     RETURN NULL;
   END IF;
@@ -368,29 +459,30 @@ BEGIN
   IF cardinality(met) > 0 THEN
     PERFORM integratedb.follow(met, CASE WHEN NOT newly_armed THEN integratedb.touched_relations(pg_current_xact_id()) END);
 
-    pending := ARRAY(
-      SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL AND c.id <> ALL (touched)
-      EXCEPT
-      SELECT u.claim_id FROM integratedb.unmet_claim AS u
-       WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.sync_pending_since IS NOT NULL)));
+    SELECT n.pending INTO pending FROM integratedb.noted_claims() AS n;
     IF cardinality(pending) > 0 THEN
-      PERFORM integratedb.follow(pending, NULL);
+      pending := ARRAY(
+        SELECT unnest(pending) EXCEPT SELECT unnest(touched) EXCEPT SELECT unnest(integratedb.unmet_among(pending)));
+      IF cardinality(pending) > 0 THEN
+        PERFORM integratedb.follow(pending, NULL);
+      END IF;
     END IF;
 
     -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
-    refusal := integratedb.judge(ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (met)));
+    refusal := integratedb.judge(integratedb.unmet_among(met));
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;
     END IF;
   END IF;
 
-  IF NOT EXISTS (SELECT FROM integratedb.claim AS c WHERE c.unmet_since IS NOT NULL) THEN
+  SELECT n.unmet INTO unmet FROM integratedb.noted_claims() AS n;
+  IF cardinality(unmet) = 0 THEN
     RETURN NULL;
   END IF;
 
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL
-   WHERE c.unmet_since IS NOT NULL
+   WHERE c.id = ANY (unmet)
      AND (everything OR c.id = ANY (touched))
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
 

@@ -40,9 +40,8 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT coalesce(
     (SELECT s.name || '.*' FROM jsonb_array_elements_text(schemas) AS s (name) LIMIT 1),
-    (SELECT integratedb.path_of((r.path ->> 0)::name, (r.path ->> 1)::name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
-       FROM jsonb_array_elements(relations) AS r (path)
-       LEFT JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+    (SELECT integratedb.path_of(k.schema_name, k.relation_name) || CASE WHEN k.oid IS NULL THEN ', which does not exist' ELSE '' END
+       FROM integratedb.relations_at(relations) AS k
       WHERE k.oid IS NULL OR NOT integratedb.could_grant(caller, k.oid)
       LIMIT 1))
 $$;
@@ -97,7 +96,7 @@ BEGIN
     RETURN false;
   END IF;
 
-  old_parsed := coalesce(integratedb.parse_specification(old_document, kind), '{}');
+  old_parsed := coalesce(integratedb.named(old_document, kind), '{}');
   forbidden := integratedb.forbidden_path(
     caller,
     coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
@@ -139,8 +138,8 @@ BEGIN
   -- In name order, so that two claims cannot deadlock each other.
   FOR relation IN
     SELECT DISTINCT k.schema_name, k.relation_name, k.relkind
-      FROM jsonb_array_elements(relations) AS r (path)
-      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+      FROM integratedb.relations_at(relations) AS k
+     WHERE k.oid IS NOT NULL
      ORDER BY k.schema_name, k.relation_name
   LOOP
     BEGIN
@@ -192,6 +191,69 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer].';
 
+CREATE OR REPLACE FUNCTION integratedb.too_many_columns(parsed jsonb)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  most CONSTANT integer := 200000;
+  number bigint;
+BEGIN
+  SELECT ((parsed ->> 'named_columns')::bigint + coalesce(sum(w.width), 0))::bigint
+    INTO number
+    FROM (SELECT w.path ->> 0 AS schema_name, w.path ->> 1 AS relation_name, count(*) AS times
+            FROM jsonb_array_elements(parsed -> 'wholes') AS w (path)
+           GROUP BY w.path ->> 0, w.path ->> 1) AS whole
+   CROSS JOIN LATERAL (
+     SELECT whole.times * sum(m.width) AS width
+       FROM integratedb.schema_members(ARRAY[whole.schema_name]::name[], NULL) AS m
+      WHERE whole.relation_name IS NULL
+     UNION ALL
+     SELECT whole.times * k.relnatts
+       FROM integratedb.readable_relation AS r
+       JOIN pg_class AS k ON k.oid = r.oid
+      WHERE r.schema_name = whole.schema_name
+        AND r.relation_name = whole.relation_name) AS w;
+
+  IF number > most THEN
+    RETURN format('the specification stands for %s columns; at most %s are allowed', number, most);
+  END IF;
+
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.too_many_columns(jsonb) IS 'Why a specification, as parse_specification() returns it, cannot be expanded in one go: "*" and schema.* stand for too many columns. Null when it can. Dropped columns count, as the catalog goes on counting them.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_bounded(parsed jsonb)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  excess CONSTANT text := integratedb.too_many_columns(parsed);
+  refused boolean;
+BEGIN
+  IF excess IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => '54000',
+      message => excess,
+      detail => NULL,
+      hint => 'Nothing was stored. Claim what is read by name, in place of "*" and schema.*; match a schema once; or share the claims out over several stakeholders.');
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_bounded(jsonb) IS 'Refuses a specification, as parse_specification() returns it, that stands for too many columns. Error: 54000.';
+
 CREATE OR REPLACE FUNCTION integratedb.refuse_unmet(claims bigint[])
 RETURNS void
 LANGUAGE plpgsql
@@ -242,8 +304,9 @@ BEGIN
 
   PERFORM integratedb.require_right_to_hand_in(caller, owner, kind, old_document, parsed);
 
+  PERFORM integratedb.require_bounded(parsed);
   PERFORM integratedb.lock_relations(
-    (parsed -> 'relations') || coalesce(integratedb.parse_specification(old_document, kind) -> 'relations', '[]'));
+    (parsed -> 'relations') || coalesce(integratedb.named(old_document, kind) -> 'relations', '[]'));
   PERFORM integratedb.take_lock();
   IF integratedb.arm() THEN
     PERFORM integratedb.sync_all();
@@ -271,7 +334,7 @@ BEGIN
   RETURNING s.id INTO stored_id;
 
   DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
-  expanded := integratedb.store_expansion(stored_id, NULL);
+  expanded := integratedb.store_expansion(stored_id, with_document => true);
 
   PERFORM integratedb.reconcile_grants(
     stakeholders => ARRAY[owner.id],
@@ -280,9 +343,7 @@ BEGIN
        WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
     giving_back => is_responsible);
 
-  unmet := ARRAY(
-    SELECT u.claim_id FROM integratedb.unmet_claim AS u
-     WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)));
+  unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
   IF cardinality(unmet) > 0 THEN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
@@ -311,7 +372,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_claim(text, jsonb) IS
 'Replaces a stakeholder''s claims: what it depends on, and may SELECT.
 stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up.
 Returns the claims as expanded against the catalog, every property filled in; min_length "unlimited" where the column has no limit.
-Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
 IDB03 not met, DETAIL the problems; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
 For members of integratedb_admin; for whoever could GRANT SELECT on every relation that the old and the new one name; for the stakeholder when it weakens or gives up its own.';
 
@@ -406,13 +467,12 @@ BEGIN
   SELECT nobody.id, dry_run.kind, dry_run.document, CURRENT_USER FROM nobody
   RETURNING s.id INTO stored_id;
 
-  PERFORM integratedb.store_expansion(stored_id, NULL);
+  PERFORM integratedb.store_expansion(stored_id);
 
   SELECT coalesce(jsonb_agg(p.problem), '[]')
     INTO problems
-    FROM integratedb.describe_unmet(ARRAY(
-           SELECT u.claim_id FROM integratedb.unmet_claim AS u
-            WHERE u.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)))) AS d
+    FROM integratedb.describe_unmet(
+           integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
   problems := problems || integratedb.unnotifiable(stored_id);
 
@@ -436,11 +496,17 @@ SET jit = off
 AS $$
 DECLARE
   parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
+  excess CONSTANT text := CASE WHEN NOT parsed ? 'refusals' THEN integratedb.too_many_columns(parsed) END;
 BEGIN
   IF parsed ? 'refusals' THEN
     RETURN QUERY
       SELECT 'IDB02', r.refusal ->> 1, NULL::text, NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, r.refusal ->> 0
         FROM jsonb_array_elements(parsed -> 'refusals') AS r (refusal);
+    RETURN;
+  END IF;
+
+  IF excess IS NOT NULL THEN
+    RETURN QUERY SELECT '54000', '#/match', NULL::text, NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, excess;
     RETURN;
   END IF;
 
@@ -454,6 +520,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_check_spec(jsonb, text) IS
 'What handing in a specification would be refused for, privileges aside; stores nothing.
 spec: a specification. kind: claims or notifications.
-Returns a row a problem, none when it is fine: code IDB02 (not well formed) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
+Returns a row a problem, none when it is fine: code IDB02 (not well formed) or 54000 (it stands for too many columns) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
 Error: 22023 unknown kind.
 For everybody.';

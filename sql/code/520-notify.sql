@@ -7,8 +7,8 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.notifications
-return notifications.parse_notifications(document, stored_channels)
+#import integratedb.database
+return database.parse_notifications(plpy, document, stored_channels)
 $python$;
 
 COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
@@ -98,8 +98,7 @@ DECLARE
 BEGIN
   FOR relation IN
     SELECT DISTINCT k.schema_name, k.relation_name
-      FROM jsonb_array_elements(relations) AS r (path)
-      JOIN integratedb.readable_relation AS k ON k.schema_name = r.path ->> 0 AND k.relation_name = r.path ->> 1
+      FROM integratedb.relations_at(relations) AS k
      WHERE k.relkind IN ('r', 'p')
      ORDER BY k.schema_name, k.relation_name
   LOOP
@@ -215,7 +214,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_notify(text, jsonb) IS
 'Replaces what a stakeholder is notified of, and its channels.
 stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up. Left out, "channels" stay as they are; a redacted secret put back keeps the stored one.
 Returns the notifications as expanded against the catalog, with the channels, secrets redacted.
-Errors: 42501 the caller may not; 54000 an access list is full; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
+Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
 IDB03 not met, or not to be notified (no replica identity, no table), DETAIL the problems, HINT the cure; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
 For those who may integratedb_claim(); channels for members of integratedb_admin only.';
 

@@ -26,6 +26,11 @@ DROP FUNCTION integratedb.reconcile_grants(bigint[], oid[]);
 DROP FUNCTION integratedb.require_right_to_hand_in(name, text, text, jsonb, jsonb);
 DROP FUNCTION integratedb.require_admin_or_self(text);
 DROP FUNCTION integratedb.notification_facts();
+DROP FUNCTION integratedb.expand(jsonb, text, integer[], oid[]);
+DROP FUNCTION integratedb.store_relation(bigint, jsonb);
+DROP FUNCTION integratedb.store_expansion(bigint, integer[], oid[]);
+DROP FUNCTION integratedb.rename_hint(jsonb, integer, text, text, text);
+DROP FUNCTION integratedb.revoke_surplus(bigint[], oid[]);
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql
@@ -42,3 +47,6 @@ SELECT DISTINCT e.xid
 UPDATE integratedb.ddl_event AS e
    SET query = integratedb.masked(e.query)
  WHERE e.query IS NOT NULL;
+
+-- Each claim has its match beside it.
+#include sql/state/095-match-documents.sql

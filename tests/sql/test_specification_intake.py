@@ -125,7 +125,10 @@ def test_every_form_is_taken_and_given_back_in_its_short_form(admin, claim):
 
 
 def test_the_short_form_of_a_short_form_is_itself(admin, claim):
-    shorts = [short or given for _, given, short in SHORT_FORMS]
+    shorts: list[Any] = []
+    for _, given, short in SHORT_FORMS:
+        if (short or given) not in shorts:
+            shorts.append(short or given)
     claim(*shorts)
     assert admin.value(SPECIFICATION) == {"match": shorts}
 

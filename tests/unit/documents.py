@@ -95,7 +95,12 @@ def _matches(extra: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Docu
 
 
 def _documents(matches: st.SearchStrategy[Document]) -> st.SearchStrategy[Document]:
-    return st.fixed_dictionaries({"match": st.lists(matches, max_size=4) | matches})
+    return st.fixed_dictionaries({"match": st.lists(matches, max_size=4, unique_by=_first_path) | matches})
+
+
+def _first_path(match: Document) -> str:
+    """Two matches that mean the same must not stand in one document by accident."""
+    return _canonical_path(match["alternatives"][0] if "alternatives" in match else match)
 
 
 _queue: dict[str, st.SearchStrategy[Any]] = {

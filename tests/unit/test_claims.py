@@ -16,7 +16,7 @@ from integratedb.model import (
     Refusal,
     Specification,
 )
-from integratedb.spec import parse, parse_text, shorten
+from integratedb.spec import MAX_MATCHES, parse, parse_text, shorten
 from integratedb.stage_one import MAX_REFUSALS
 
 ORDERS = Path("shop", "orders")
@@ -133,7 +133,43 @@ def test_one_column_with_two_types_is_two_alternatives() -> None:
 
 
 def test_one_table_may_be_matched_twice() -> None:
-    assert len(meaning({"match": [{"path": "shop.orders", "fields": ["id"]}] * 2})) == 2
+    assert len(meaning({"match": [{"path": "shop.orders", "fields": [name]} for name in ("id", "note")]})) == 2
+
+
+ID, NOTE = "id", {"name": "note", "min_length": 40}
+SAME_MATCHES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"path": "shop.orders"}, {"path": '"shop"."orders"', "fields": []}),
+    ({"path": "shop.*", "fields": ["*"]}, {"path": "shop.*", "fields": ["*"], "optional": False}),
+    ({"path": "shop.orders", "fields": [ID, NOTE]}, {"path": "shop.orders", "fields": [NOTE, {"name": "id"}]}),
+    ({"path": "shop.orders"}, {"alternatives": [{"path": "shop.orders"}]}),
+    ({"alternatives": [{"path": "a.b"}, {"path": "a.c"}]}, {"alternatives": [{"path": "a.b"}, {"path": '"a".c'}]}),
+]
+OTHER_MATCHES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"path": "shop.orders"}, {"path": "shop.orders", "optional": True}),
+    ({"path": "shop.orders", "fields": [ID]}, {"path": "shop.orders", "fields": [ID, NOTE]}),
+    ({"path": "shop.orders", "fields": [NOTE]}, {"path": "shop.orders", "fields": [{**NOTE, "min_length": 41}]}),
+    ({"path": "shop.orders", "fields": ["*"]}, {"path": "shop.orders"}),
+    ({"alternatives": [{"path": "a.b"}, {"path": "a.c"}]}, {"alternatives": [{"path": "a.c"}, {"path": "a.b"}]}),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), SAME_MATCHES)
+def test_a_match_that_means_the_same_as_one_before_it_is_refused(first: dict[str, Any], second: dict[str, Any]) -> None:
+    other = {"path": "shop.between"}
+    refused({"match": [first, other, second]}, "#/match/2", "the same match stands before it, at #/match/0")
+
+
+@pytest.mark.parametrize(("first", "second"), OTHER_MATCHES)
+def test_matches_that_mean_something_else_each_are_taken(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert len(meaning({"match": [first, second]})) == 2
+
+
+def test_more_matches_than_the_limit_are_refused_whatever_their_shape() -> None:
+    tables = [{"path": f"shop.t{number}"} for number in range(MAX_MATCHES + 1)]
+    assert len(meaning({"match": tables[:-1]})) == MAX_MATCHES
+    refused({"match": tables}, "#/match", f"it has {MAX_MATCHES + 1} matches")
+    refused({"match": [{"alternatives": tables}]}, "#/match", f"it has {MAX_MATCHES + 1} matches")
+    refused({"match": [5] * (MAX_MATCHES + 1)}, "#/match", f"it has {MAX_MATCHES + 1} matches")
 
 
 # The short form

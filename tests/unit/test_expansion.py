@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from integratedb.catalog import Column, Relation
-from integratedb.expansion import ClaimRow, ColumnRow, document, expand
+from integratedb.catalog import Column, Member
+from integratedb.expansion import BATCH_COLUMNS, Batch, ClaimRow, ColumnRow, ExpandedDocument, RelationRow, expand
 from integratedb.model import UNLIMITED, Path, Specification
 from integratedb.spec import parse
 
@@ -16,6 +18,15 @@ INT8 = ("pg_catalog.int8", 20, -1, 64)
 VARCHAR_40 = ("pg_catalog.varchar", 1043, 44, 40)
 TEXT = ("pg_catalog.text", 25, -1, UNLIMITED)
 STATUS = ("shop.order_status", 50001, -1, UNLIMITED)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that a test writes down."""
+
+    oid: int
+    path: Path
+    columns: tuple[Column, ...]
 
 
 def relation(oid: int, path: str, **columns: tuple[str, int, int, int]) -> Relation:
@@ -35,20 +46,35 @@ class WrittenCatalog:
     """A catalog of these relations; it counts how often it is asked."""
 
     def __init__(self, *relations: Relation, schemas: Iterable[str] = ("shop",)) -> None:
-        self._relations = {found.path: found for found in relations}
+        self._columns = {found.oid: found.columns for found in relations}
+        self._members = {found.path: Member(found.oid, found.path, len(found.columns)) for found in relations}
         self._schemas = set(schemas)
         self.questions = 0
 
-    def relations(self, paths: Iterable[Path]) -> Mapping[Path, Relation]:
+    def find(self, paths: Iterable[Path]) -> Mapping[Path, Member]:
         self.questions += 1
-        return {path: self._relations[path] for path in paths if path in self._relations}
+        return {path: self._members[path] for path in paths if path in self._members}
 
-    def schemas(self, names: Iterable[str]) -> Mapping[str, tuple[Relation, ...]]:
+    def members(self, schemas: Iterable[str]) -> Mapping[str, Sequence[Member]]:
         self.questions += 1
         return {
-            name: tuple(found for path, found in self._relations.items() if path.schema == name)
-            for name in names
+            name: [found for path, found in self._members.items() if path.schema == name]
+            for name in schemas
             if name in self._schemas
+        }
+
+    def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
+        self.questions += 1
+        return {oid: self._columns[oid] for oid in relations}
+
+    def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
+        self.questions += 1
+        wanted = set(names)
+        return {
+            (oid, column.name): column
+            for oid, columns in self._columns.items()
+            for column in columns
+            if (oid, column.name) in wanted
         }
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
@@ -57,14 +83,32 @@ class WrittenCatalog:
         return {name: known[name] for name in names if name in known}
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A claim row with its relations, of whatever batch."""
+
+    row: ClaimRow
+    relations: tuple[RelationRow, ...]
+
+
+def joined(batches: Iterable[Batch]) -> list[Claim]:
+    """The claims with their relations."""
+    found: dict[int, tuple[ClaimRow, list[RelationRow]]] = {}
+    for batch in batches:
+        found.update({claim.match: (claim, []) for claim in batch.claims})
+        for row in batch.relations:
+            found[row.match][1].append(row)
+    return [Claim(claim, tuple(relations)) for claim, relations in found.values()]
+
+
 ORDERS = relation(100, "shop.orders", id=INT8, status=STATUS, note=VARCHAR_40, remark=TEXT)
 
 
-def expanded(*match: dict[str, Any], catalog: WrittenCatalog | None = None) -> list[ClaimRow]:
+def expanded(*match: dict[str, Any], catalog: WrittenCatalog | None = None) -> list[Claim]:
     """The claim rows of these matches, against the orders unless the test brings a catalog."""
     specification = parse({"match": list(match)}, "claims")
     assert isinstance(specification, Specification), specification
-    return expand(dict(enumerate(specification.match)), catalog or WrittenCatalog(ORDERS))
+    return joined(expand(dict(enumerate(specification.match)), catalog or WrittenCatalog(ORDERS)))
 
 
 def column(*match: dict[str, Any]) -> ColumnRow:
@@ -143,13 +187,13 @@ def test_a_star_claims_every_column_under_its_attribute_number() -> None:
 
 def test_a_star_on_a_relation_that_does_not_exist_claims_the_relation_alone() -> None:
     (claim,) = expanded({"path": "shop.later", "fields": ["*"], "optional": True})
-    assert claim.optional
+    assert claim.row.optional
     assert [(found.path, found.relid, found.columns) for found in claim.relations] == [("shop.later", None, ())]
 
 
 def test_each_alternative_is_a_relation_in_its_order() -> None:
     (claim,) = expanded({"alternatives": [{"path": "shop.later", "fields": ["id"]}, {"path": "shop.orders"}]})
-    assert (claim.alternatives, claim.path, claim.wildcard_schema) == (2, "shop.later", None)
+    assert (claim.row.alternatives, claim.row.path, claim.row.wildcard_schema) == (2, "shop.later", None)
     assert [(found.alternative, found.path, found.relid) for found in claim.relations] == [
         (0, "shop.later", None),
         (1, "shop.orders", 100),
@@ -159,27 +203,41 @@ def test_each_alternative_is_a_relation_in_its_order() -> None:
 def test_a_schema_stands_for_its_relations_with_all_their_columns() -> None:
     customers = relation(101, "shop.customers", id=INT8)
     (claim,) = expanded({"path": "shop.*", "fields": ["*"]}, catalog=WrittenCatalog(ORDERS, customers))
-    assert (claim.wildcard_schema, claim.alternatives, claim.path) == ("shop", 1, "shop.*")
+    assert (claim.row.wildcard_schema, claim.row.alternatives, claim.row.path) == ("shop", 1, "shop.*")
     assert [(found.relation_name, len(found.columns)) for found in claim.relations] == [("orders", 4), ("customers", 1)]
 
 
 @pytest.mark.parametrize("schemas", [("shop",), ()])
 def test_a_schema_that_is_empty_or_missing_has_no_relations(schemas: tuple[str, ...]) -> None:
     (claim,) = expanded({"path": "shop.*", "fields": ["*"]}, catalog=WrittenCatalog(schemas=schemas))
-    assert (claim.wildcard_schema, claim.relations) == ("shop", ())
+    assert (claim.row.wildcard_schema, claim.relations) == ("shop", ())
 
 
-def test_the_catalog_is_asked_once_however_many_matches_there_are() -> None:
+def test_the_catalog_is_asked_five_times_however_many_matches_there_are() -> None:
     catalog = WrittenCatalog(ORDERS)
-    expanded(*[{"path": "shop.orders", "fields": [{"name": "note", "type": "varchar"}]}] * 50, catalog=catalog)
-    assert catalog.questions == 3
+    matches = [{"path": "shop.orders", "fields": [{"name": "note", "min_length": n}]} for n in range(1, 51)]
+    assert len(expanded(*matches, catalog=catalog)) == 50
+    assert catalog.questions == 5
+
+
+def test_what_stands_for_many_columns_comes_in_batches() -> None:
+    tables = [relation(number, f"shop.t{number}", **{f"c{n}": TEXT for n in range(500)}) for number in range(100, 140)]
+    specification = parse({"match": [{"path": "shop.*", "fields": ["*"]}, {"path": "shop.later"}]}, "claims")
+    assert isinstance(specification, Specification)
+    batches = list(expand(dict(enumerate(specification.match)), WrittenCatalog(*tables)))
+    sizes = [sum(len(row.columns) for row in batch.relations) for batch in batches]
+    assert sum(sizes) == 20_000
+    assert all(size <= BATCH_COLUMNS + 500 for size in sizes)
+    whole, later = joined(batches)
+    assert [row.path for row in whole.relations] == [f"shop.t{number}" for number in range(100, 140)]
+    assert later.row.path == "shop.later"
 
 
 def test_positions_are_those_of_the_whole_specification() -> None:
     specification = parse({"match": [{"path": "shop.orders"}, {"path": "shop.orders", "fields": ["id"]}]}, "claims")
     assert isinstance(specification, Specification)
-    (claim,) = expand({1: specification.match[1]}, WrittenCatalog(ORDERS))
-    assert (claim.match, claim.relations[0].match) == (1, 1)
+    (claim,) = joined(expand({1: specification.match[1]}, WrittenCatalog(ORDERS)))
+    assert (claim.row.match, claim.relations[0].match) == (1, 1)
 
 
 def test_the_expanded_document_is_a_specification_again() -> None:
@@ -187,7 +245,25 @@ def test_the_expanded_document_is_a_specification_again() -> None:
         {"path": "shop.orders", "fields": ["id", {"alternatives": ["note", "later"]}]},
         {"alternatives": [{"path": "shop.later"}, {"path": "shop.orders", "fields": ["status"]}], "optional": True},
     ]
-    claims = expanded(*written)
-    again = parse(document(claims), "claims")
+    specification = parse({"match": written}, "claims")
+    assert isinstance(specification, Specification), specification
+    document = ExpandedDocument()
+    for batch in expand(dict(enumerate(specification.match)), WrittenCatalog(ORDERS)):
+        document.add(batch)
+    again = parse(json.loads(document.text()), "claims")
     assert isinstance(again, Specification), again
-    assert expand(dict(enumerate(again.match)), WrittenCatalog(ORDERS)) == claims
+    assert joined(expand(dict(enumerate(again.match)), WrittenCatalog(ORDERS))) == expanded(*written)
+
+
+def test_the_expanded_document_of_a_schema_lists_its_relations() -> None:
+    document = ExpandedDocument()
+    specification = parse({"match": [{"path": "shop.*", "fields": ["*"], "optional": True}]}, "claims")
+    assert isinstance(specification, Specification), specification
+    for batch in expand(dict(enumerate(specification.match)), WrittenCatalog(relation(1, "shop.a", id=INT8))):
+        document.add(batch)
+    (match,) = json.loads(document.text())["match"]
+    assert (match["path"], match["optional"], [one["path"] for one in match["relations"]]) == (
+        "shop.*",
+        True,
+        ["shop.a"],
+    )

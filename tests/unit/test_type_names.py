@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,9 @@ from tests.unit.documents import type_names
         ("text [ 3 ] [4]", "text[]"),
         ("text ARRAY", "text[]"),
         ("text array[4]", "text[]"),
+        ("text ARRAY [ 4 ] ", "text[]"),
+        ("text[ ][]\n[ 12 ]", "text[]"),
+        ('"a[]"', '"a[]"'),
         ("double precision[]", "double precision[]"),
         ("time with time zone ARRAY", "time with time zone[]"),
         ("shop.order_status", "shop.order_status"),
@@ -81,6 +86,10 @@ def test_a_modifier_is_refused_with_a_hint_to_min_length(text: str) -> None:
         ("order status", "double-quoted"),
         ("text; DROP TABLE x", "double-quoted"),
         ("setof text", "double-quoted"),
+        ("text array[3][4]", "double-quoted"),
+        ("text[1 2]", "double-quoted"),
+        ("text]", "double-quoted"),
+        ("textarray[", "double-quoted"),
         ("orders.id%TYPE", "double-quoted"),
         ("interval year to month", "double-quoted"),
         ("pg_catalog.double precision", "double-quoted"),
@@ -109,3 +118,27 @@ def test_any_text_is_a_type_name_or_a_type_name_error(text: str) -> None:
         pass
     else:
         assert parse_type_name(once.text) == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" + "[ ]" * 99 + "y",
+        "x" + " [ ] " * 59 + "y",
+        "x" + "[0 ]" * 74 + "y",
+        "x" + " " * 298 + "y",
+        "x" + " array" * 49,
+        "x" + "[" * 299,
+        "x" + "[]" * 149 + "]",
+        '"' * 299,
+        '""' * 149 + "(",
+        "a . " * 75,
+        "(" * 300,
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """The longest that the schema lets through: some took years."""
+    started = time.monotonic()
+    with pytest.raises(TypeNameError):
+        parse_type_name(text)
+    assert time.monotonic() - started < 1

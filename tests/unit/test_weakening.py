@@ -252,3 +252,18 @@ def test_thousands_of_matches_of_one_table_are_not_compared_each_with_each() -> 
     assert is_weaker(numbered(range(5000)), numbered(range(4999, 0, -1)))
     assert not is_weaker(numbered(range(5000)), numbered(range(5000, 10000)))
     assert time.process_time() - began < 10
+
+
+def test_a_replacement_that_takes_too_many_comparisons_is_not_weaker() -> None:
+    """Each match of the new one looks like each of the old one, and follows from the last one only."""
+    names = [f"c{number}" for number in range(12)]
+    old = claims(*(orders({"name": "sku", "min_length": number}, *names) for number in range(1, 3001)))
+    new = claims(
+        *(
+            orders({"name": "sku", "min_length": 3000}, *(name for bit, name in enumerate(names) if number & 1 << bit))
+            for number in range(3000)
+        )
+    )
+    began = time.process_time()
+    assert not is_weaker(old, new)
+    assert time.process_time() - began < 10

@@ -1,0 +1,312 @@
+"""A specification costs what its size is, has bounds, and can be cancelled; a schema change costs what it touches.
+
+Nothing here compares times closely, because other tests run at once: rows that were read are counted where that will
+do, and a time has a bound that only a cost of another order exceeds.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.support import Session, refused
+
+CLAIM = "SELECT integratedb_claim('reporter', %s)"
+CHECK = "SELECT code, pointer, message FROM integratedb_check_spec(%s)"
+TABLES = 50
+COLUMNS = 100
+
+
+@pytest.fixture
+def wide(owner: Session) -> None:
+    """50 tables of 100 columns: 5,000 matches of a column each."""
+    columns = ", ".join(f"c{number} text" for number in range(COLUMNS))
+    for table in range(TABLES):
+        owner.run(f"CREATE TABLE shop.wide_{table} ({columns})")
+
+
+def single_fields(number: int) -> list[dict[str, Any]]:
+    """So many matches of a column each."""
+    return [
+        {"path": f"shop.wide_{position % TABLES}", "fields": [f"c{position // TABLES}"]} for position in range(number)
+    ]
+
+
+@pytest.fixture
+def tenants(superuser: Session, admin: Session, claim: Callable[..., Any]) -> int:
+    """300 schemas with the same tables, each claimed whole by one stakeholder. The planner knows nothing of them."""
+    number = 300
+    for tenant in range(number):
+        superuser.run(
+            f"CREATE SCHEMA tenant_{tenant} AUTHORIZATION shop_owner; SET ROLE shop_owner;"
+            f"CREATE TABLE tenant_{tenant}.orders (id bigint PRIMARY KEY, note text); RESET ROLE"
+        )
+    claim(*({"path": f"tenant_{tenant}.*", "fields": ["*"]} for tenant in range(number)))
+    return number
+
+
+def private_megabytes(session: Session) -> float:
+    """Memory of the server process of a session that it shares with nobody."""
+    status = Path(f"/proc/{session.info.backend_pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def peak_of(session: Session) -> Iterator[list[float]]:
+    """The private memory of the session's server process, looked at every few milliseconds."""
+    seen = [private_megabytes(session)]
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            seen.append(private_megabytes(session))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+READ = """
+SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
+  FROM pg_stat_user_tables
+ WHERE schemaname = 'integratedb'
+   AND relname IN ('claim', 'claim_relation', 'claim_column', 'own_grant', 'own_usage')
+"""
+
+
+def rows_read(superuser: Session, session: Session, *statements: str) -> dict[str, int]:
+    """How many rows of the baseline a session reads for each of these."""
+    counts = {}
+    for statement in statements:
+        session.run("SELECT pg_stat_force_next_flush()")
+        before = superuser.value(READ)
+        session.run(statement)
+        session.run("SELECT pg_stat_force_next_flush()")
+        counts[statement] = int(superuser.value(READ) - before)
+    return counts
+
+
+# Submitting
+
+
+def test_a_type_name_of_many_brackets_is_refused_at_once(admin, stakeholder):
+    stakeholder("reporter")
+    admin.run("SET statement_timeout = '60s'")
+    fields = [{"name": f"c{number}", "type": "x" + "[ ]" * 99 + "y"} for number in range(100)]
+    with refused("IDB02") as error:
+        admin.run(CLAIM, Jsonb({"match": {"path": "shop.orders", "fields": fields}}))
+    assert len(json.loads(error.value.diag.message_detail or "")) == 100
+
+
+def test_a_match_twice_is_refused_at_the_second(admin, stakeholder):
+    stakeholder("reporter")
+    with refused("IDB02") as error:
+        admin.run(CLAIM, Jsonb({"match": [{"path": "shop.*", "fields": ["*"]}] * 20}))
+    pointers = [place for _, place in json.loads(error.value.diag.message_detail or "")]
+    assert pointers == [f"#/match/{number}" for number in range(1, 20)]
+
+
+def test_notifications_that_differ_in_the_order_of_events_only_are_the_same(admin, stakeholder):
+    stakeholder("reporter")
+    match = {"path": "shop.orders", "fields": ["id"]}
+    spec = {"match": [{**match, "events": ["INSERT", "UPDATE"]}, {**match, "events": ["UPDATE", "INSERT"]}]}
+    with refused("IDB02", match="same match"):
+        admin.run("SELECT integratedb_notify('reporter', %s)", Jsonb(spec))
+
+
+def test_five_thousand_matches_cost_four_times_what_a_quarter_of_them_costs(admin, connect, stakeholder, wide):
+    stakeholder("reporter")
+    quarter = min(submit(admin, 1250), submit(admin, 1250))
+    fresh = connect("shop_admin")
+    with peak_of(fresh) as megabytes:
+        whole = submit(fresh, 5000)
+        fresh.run("SELECT integratedb_sync()")
+    assert whole < 12 * quarter
+    assert whole < 20
+    assert max(megabytes) < 100
+
+
+def submit(session: Session, matches: int) -> float:
+    """Seconds that a claim of so many matches takes."""
+    started = time.monotonic()
+    session.run(CLAIM, Jsonb({"match": single_fields(matches)}))
+    return time.monotonic() - started
+
+
+def test_what_stands_for_too_many_columns_is_refused_before_the_lock(owner, admin, superuser, connect, stakeholder):
+    stakeholder("reporter")
+    owner.run(f"CREATE TABLE shop.very_wide ({', '.join(f'c{number} int' for number in range(1000))})")
+    star = {"path": "shop.very_wide", "fields": ["*"]}
+    spec = Jsonb({"match": [{"alternatives": [star, {"path": f"shop.other_{number}"}]} for number in range(201)]})
+    assert owner.rows(CHECK, spec) == [
+        ("54000", "#/match", "the specification stands for 201000 columns; at most 200000 are allowed")
+    ]
+    holder = connect(superuser.info.user)
+    with holder.transaction():
+        holder.run("SELECT integratedb.take_lock()")
+        admin.run("SET statement_timeout = '30s'")
+        with refused("54000", match="201000 columns"):
+            admin.run(CLAIM, spec)
+
+
+def test_a_schema_counts_as_what_is_in_it(owner):
+    for table in range(5):
+        owner.run(f"CREATE TABLE shop.very_wide_{table} ({', '.join(f'c{number} int' for number in range(1500))})")
+    events = ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
+    matches = [
+        {
+            "path": "shop.*",
+            "fields": ["*"],
+            "optional": optional,
+            "events": [event for bit, event in enumerate(events) if mask & 1 << bit],
+        }
+        for optional in (False, True)
+        for mask in range(1, 16)
+    ]
+    for number, codes in ((26, []), (30, ["54000"])):
+        spec = Jsonb({"match": matches[:number]})
+        rows = owner.rows("SELECT code FROM integratedb_check_spec(%s, 'notifications')", spec)
+        assert [code for (code,) in rows if code != "IDB03"] == codes
+
+
+# Cancelling
+
+LONG = {
+    "fields": {"match": {"path": "shop.orders", "fields": [f"c{number}" for number in range(60_000)]}},
+    "matches": {"match": [{"path": f"shop.t{number}", "fields": ["a", "b", "c"]} for number in range(9_000)]},
+    "field alternatives": {
+        "match": {"path": "shop.orders", "fields": [{"alternatives": ["id", *(f"c{n}" for n in range(60_000))]}]}
+    },
+    "types": {
+        "match": {
+            "path": "shop.orders",
+            "fields": [{"name": f"c{n}", "type": f"t{n}", "optional": True} for n in range(15_000)],
+        }
+    },
+    "events": {"match": {"path": "shop.orders", "fields": ["id"], "events": ["INSERT"] * 60_000}},
+}
+
+
+@pytest.mark.parametrize("document", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("after", [0.1, 0.5, 1.5])
+def test_a_long_specification_can_be_cancelled(admin, superuser, stakeholder, document, after):
+    stakeholder("reporter")
+    cancelled_at: list[float] = []
+
+    def cancel() -> None:
+        cancelled_at.append(time.monotonic())
+        superuser.run("SELECT pg_cancel_backend(%s)", admin.info.backend_pid)
+
+    timer = threading.Timer(after, cancel)
+    timer.start()
+    ends: str | None = None
+    try:
+        admin.run(CLAIM, Jsonb(document))
+    except psycopg.Error as error:
+        ends = error.sqlstate
+    finally:
+        timer.cancel()
+        timer.join()
+    # On a fast machine it may be through before.
+    assert ends in ("57014", "IDB02", "IDB03", None)
+    if cancelled_at:
+        assert time.monotonic() - cancelled_at[0] < 5
+    assert admin.value("SELECT 1") == 1
+
+
+def test_a_long_specification_ends_by_statement_timeout(admin, stakeholder):
+    stakeholder("reporter")
+    admin.run("SET statement_timeout = '100ms'")
+    with refused("57014"):
+        admin.run(CLAIM, Jsonb(LONG["fields"]))
+
+
+# Schema changes
+
+
+def test_a_schema_change_reads_the_claims_that_it_touches_only(superuser, owner, tenants):
+    owner.run("CREATE TABLE shop.unclaimed (id integer)")
+    for warming in (
+        "ALTER TABLE tenant_7.orders ALTER note SET DEFAULT ''",
+        "GRANT SELECT ON shop.unclaimed TO PUBLIC",
+    ):
+        owner.run(warming)
+    read = rows_read(
+        superuser,
+        owner,
+        "ALTER TABLE tenant_7.orders ALTER note SET DEFAULT 'x'",
+        "ALTER TABLE tenant_7.orders ADD extra integer",
+        "CREATE TABLE tenant_7.more (id integer)",
+        "ALTER TABLE shop.unclaimed ADD extra integer",
+        "GRANT SELECT ON shop.unclaimed TO PUBLIC",
+        "REVOKE SELECT ON shop.unclaimed FROM PUBLIC",
+    )
+    assert max(read.values()) < tenants, read
+
+
+def test_a_new_table_of_one_tenant_can_be_read(superuser, owner, tenants, connect):
+    owner.run("CREATE TABLE tenant_7.more (id integer)")
+    superuser.run("SET ROLE reporter")
+    assert superuser.rows("SELECT id FROM tenant_7.more") == []
+
+
+def test_a_revoke_is_found_among_many_claims(superuser, owner, tenants):
+    assert superuser.value("SELECT integratedb.revokes_are_found()")
+    for statement in (
+        "REVOKE SELECT (note) ON tenant_7.orders FROM reporter",
+        "REVOKE SELECT ON ALL TABLES IN SCHEMA tenant_9 FROM reporter",
+        "REVOKE USAGE ON SCHEMA tenant_11 FROM reporter",
+        # In a subtransaction.
+        "DO $$ BEGIN REVOKE SELECT (id) ON tenant_3.orders FROM reporter; EXCEPTION WHEN no_data_found THEN END $$",
+    ):
+        with refused("IDB01"):
+            owner.run(statement)
+        assert superuser.value("SELECT count(*) FROM integratedb_unmet_claims()") == 0
+
+
+def test_a_revoke_that_leaves_what_is_claimed_passes(owner, tenants):
+    owner.run("GRANT SELECT ON tenant_7.orders TO PUBLIC")
+    owner.run("REVOKE SELECT ON tenant_7.orders FROM PUBLIC")
+
+
+def test_a_grant_mends_what_a_revoke_left_unmet(superuser, admin, owner, tenants):
+    admin.run("SELECT integratedb_configure('enforcement', 'explicit')")
+    owner.run("REVOKE SELECT (note) ON tenant_7.orders FROM reporter")
+    assert superuser.value("SELECT count(*) FROM integratedb.claim WHERE unmet_since IS NOT NULL") == 1
+    owner.run("GRANT SELECT (note) ON tenant_7.orders TO reporter")
+    assert superuser.value("SELECT count(*) FROM integratedb.claim WHERE unmet_since IS NOT NULL") == 0
+
+
+def test_usage_goes_with_the_last_claim_of_one_schema_only(superuser, owner, admin, claim):
+    superuser.run("CREATE SCHEMA a AUTHORIZATION shop_owner; CREATE SCHEMA b AUTHORIZATION shop_owner")
+    owner.run("CREATE TABLE a.t (id integer); CREATE TABLE b.t (id integer)")
+    claim({"path": "a.t", "fields": ["id"], "optional": True}, {"path": "b.t", "fields": ["id"], "optional": True})
+    superuser.run("ALTER SCHEMA a RENAME TO c")
+    usage = "SELECT has_schema_privilege('reporter', %s, 'USAGE')"
+    assert superuser.value(usage, "c") is False
+    owner.run("DROP TABLE b.t")
+    assert superuser.value(usage, "b") is False
+
+
+def test_thousands_of_unmet_claims_are_described_in_linear_time(owner, admin, superuser, stakeholder, wide):
+    stakeholder("reporter")
+    admin.run(CLAIM, Jsonb({"match": single_fields(5000)}))
+    admin.run("SET statement_timeout = '60s'")
+    with refused("IDB01") as error, owner.transaction():
+        for table in range(TABLES):
+            owner.run(f"ALTER TABLE shop.wide_{table} RENAME TO narrow_{table}")
+    assert "5000 claims" in (error.value.diag.message_primary or "")
