@@ -44,6 +44,7 @@ class Encoder:
             elif value is UNCHANGED:
                 self.data += b"u"
             else:
+                assert isinstance(value, bytes)
                 self.data += b"t" + struct.pack(">I", len(value)) + value
 
 
