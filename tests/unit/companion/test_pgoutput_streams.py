@@ -41,7 +41,7 @@ class Encoder:
         for value in row:
             if value is None:
                 self.data += b"n"
-            elif value is UNCHANGED:
+            elif isinstance(value, Absent):
                 self.data += b"u"
             else:
                 self.data += b"t" + struct.pack(">I", len(value)) + value
