@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from integratedb_companion import pgoutput
-from integratedb_companion.pgoutput import UNCHANGED, Column, Message, ProtocolError, Relation, Row, decode, frame
+from integratedb_companion.pgoutput import (
+    UNCHANGED,
+    Absent,
+    Column,
+    Message,
+    ProtocolError,
+    Relation,
+    Row,
+    decode,
+    frame,
+)
 
 
 class Encoded(NamedTuple):
@@ -41,7 +51,7 @@ class Encoder:
         for value in row:
             if value is None:
                 self.data += b"n"
-            elif value is UNCHANGED:
+            elif isinstance(value, Absent):
                 self.data += b"u"
             else:
                 assert isinstance(value, bytes)
