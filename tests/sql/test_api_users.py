@@ -80,7 +80,8 @@ def test_guesses_are_bounded_for_a_name_and_for_an_address(api: Session, superus
     attempt = "SELECT attempt, retry_after_s FROM integratedb.api_login_attempted(%s, %s)"
 
     def refused_after_s(name: str, address: str) -> int | None:
-        return api.row(attempt, name, address)[1]
+        seconds: int | None = api.row(attempt, name, address)[1]
+        return seconds
 
     assert [refused_after_s("one", "192.0.2.1") is None for _ in range(12)] == [True] * 10 + [False] * 2
     assert refused_after_s("one", "192.0.2.2") is None

@@ -18,5 +18,5 @@ SELECT p.proname,
 
 
 def test_each_call_gives_every_argument_its_type(superuser: Session) -> None:
-    there = dict(superuser.rows(ARGUMENTS))
+    there: dict[str, dict[str, str]] = dict(superuser.rows(ARGUMENTS))
     assert {name: there[name] for name in SIGNATURES} == SIGNATURES

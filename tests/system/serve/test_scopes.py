@@ -172,7 +172,7 @@ def test_no_answer_tells_of_others(service: Service, root: Client, place: Place,
                 ids = [other["id"], 10**9] if method != "get" else [mine["id"], other["id"], 10**9]
                 for number in ids if "{id}" in path else [0]:
                     query = "?path=public.customers" if path == "/dependents" else ""
-                    body = {"data": {"match": []}} if "requestBody" in operation else None
+                    body: dict[str, object] | None = {"data": {"match": []}} if "requestBody" in operation else None
                     answer = one.send(method.upper(), path.replace("{id}", str(number)) + query, body)
                     assert answer.status_code < 500, (method, path, answer.text)
                     assert str(other["name"]) not in answer.text, (method, path)
