@@ -116,9 +116,14 @@ BEGIN
            d.in_extension
            OR EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e') AS is_member
       FROM pg_event_trigger_ddl_commands() AS d
-      LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-      LEFT JOIN integratedb.readable_relation AS r
-             ON r.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.polrelid END
+      -- OFFSET 0: looked up, where the planner would read all policies, and all of pg_class, for each statement.
+      LEFT JOIN LATERAL (
+        SELECT p.oid, p.polrelid FROM pg_policy AS p WHERE d.classid = 'pg_policy'::regclass AND p.oid = d.objid OFFSET 0) AS p ON true
+      LEFT JOIN LATERAL (
+        SELECT r.oid, r.schema_name, r.relation_name
+          FROM integratedb.readable_relation AS r
+         WHERE r.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.polrelid END
+        OFFSET 0) AS r ON true
       LEFT JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum = d.objsubid AND d.objsubid > 0
       LEFT JOIN pg_namespace AS ns ON d.classid = 'pg_namespace'::regclass AND ns.oid = d.objid
      WHERE d.object_type IS DISTINCT FROM 'sequence'
