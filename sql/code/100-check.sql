@@ -50,6 +50,7 @@ BEGIN
   -- Composite types are relations too, and tables are types of columns too.
   types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
 
+  -- OFFSET 0: each is looked up, where the planner would compare all with all.
   RETURN ARRAY(
     WITH RECURSIVE type AS (
       -- A type reaches columns through its array, the domains over it, and theirs.
@@ -57,16 +58,24 @@ BEGIN
       UNION
       SELECT d.objid
         FROM type AS t
-        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+       CROSS JOIN LATERAL (
+         SELECT d.objid FROM pg_depend AS d
+          WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+         OFFSET 0) AS d
     ), relation AS (
       SELECT r.oid FROM unnest(relations) AS r (oid)
       UNION
       SELECT d.objid
         FROM type AS t
-        JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+       CROSS JOIN LATERAL (
+         SELECT d.objid FROM pg_depend AS d
+          WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+         OFFSET 0) AS d
       UNION
       -- ALTER TABLE goes on to children and partitions, which no event names.
-      SELECT i.inhrelid FROM relation AS r JOIN pg_inherits AS i ON i.inhparent = r.oid
+      SELECT i.inhrelid
+        FROM relation AS r
+       CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = r.oid OFFSET 0) AS i
     )
     SELECT r.oid FROM relation AS r);
 END
@@ -148,7 +157,10 @@ BEGIN
           UNION
           SELECT cr.claim_id
             FROM event AS e
-            JOIN integratedb.claim_relation AS cr ON cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+           CROSS JOIN LATERAL (
+             SELECT cr.claim_id FROM integratedb.claim_relation AS cr
+              WHERE cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+             OFFSET 0) AS cr
           UNION
           SELECT cr.claim_id
             FROM event AS e
