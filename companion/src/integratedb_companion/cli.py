@@ -37,6 +37,7 @@ COMMANDS = {
     "lint": Entry("Contracts as code", "commands.contracts", "Check contracts without a database."),
     "schema": Entry("Contracts as code", "commands.contracts", "Print the JSON Schema of a contract."),
     "status": Entry("Operation", "commands.operation", "Show how things stand."),
+    "unlock": Entry("Operation", "commands.operation", "End the session that everybody waits for."),
     "log": Entry("Operation", "commands.operation", "Print the audit log of schema changes."),
     "daemon": Entry("Operation", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
     "serve": Entry("Operation", "commands.serve", "Serve the management API over HTTP."),

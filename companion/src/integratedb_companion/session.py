@@ -46,6 +46,8 @@ SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
     "integratedb_rename_stakeholder": {"stakeholder": "text", "new_name": "text"},
     "integratedb_rotate_password": {"stakeholder": "text", "valid_until": "timestamptz"},
     "integratedb_drop_stakeholder": {"stakeholder": "text"},
+    "integratedb_adopt_role": {"stakeholder": "text"},
+    "integratedb_end_lock_holder": {},
     "integratedb_stakeholders": {},
     "integratedb_claim": {"stakeholder": "text", "spec": "jsonb"},
     "integratedb_notify": {"stakeholder": "text", "spec": "jsonb"},

@@ -22,7 +22,7 @@ ESCAPE = "\x1b["
 
 
 @pytest.mark.parametrize(
-    "name", [*COMMANDS, *(f"stakeholder {verb}" for verb in ("add", "list", "rename", "rotate", "drop"))]
+    "name", [*COMMANDS, *(f"stakeholder {verb}" for verb in ("add", "list", "rename", "rotate", "drop", "adopt"))]
 )
 def test_every_commands_help_teaches_by_example(name: str) -> None:
     result = run(*name.split(), "--help")
@@ -40,6 +40,25 @@ def test_the_help_loads_no_library_of_any_command() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_unlock_ends_who_holds_the_lock(place: Place) -> None:
+    assert place.run("unlock").stdout == "Nobody holds the lock.\n"
+    with place.session("shop_admin") as holder, place.session("shop_admin") as other:
+        holder.run("BEGIN; SELECT integratedb_sync()")
+        result = place.run("unlock", "--yes", "--json")
+        assert json.loads(result.stdout)["ended"].startswith(f"pid {holder.info.backend_pid}, shop_admin")
+        other.run("SELECT integratedb_sync()")
+
+
+def test_adopt_makes_a_role_that_was_created_again_the_stakeholders(place: Place) -> None:
+    place.run("stakeholder", "add", "mailer")
+    with place.session() as superuser:
+        superuser.run("DROP SCHEMA mailer; DROP OWNED BY mailer; DROP ROLE mailer; CREATE ROLE mailer LOGIN")
+    refusal = place.run("stakeholder", "rotate", "mailer", status=1)
+    assert "integratedb_adopt_role" in refusal.stderr
+    place.run("stakeholder", "adopt", "mailer")
+    place.run("stakeholder", "rotate", "mailer")
 
 
 def test_a_stakeholder_comes_logs_in_gets_a_new_name_and_password_and_goes(place: Place) -> None:

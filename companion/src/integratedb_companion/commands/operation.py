@@ -1,4 +1,4 @@
-"""`integratedb status`, `access` and `log`: how things stand, who can read what, what was changed by whom."""
+"""`integratedb status`, `unlock`, `access` and `log`: how things stand, who can read what, what was changed by whom."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from .database import Database, opened
-from .framework import command, connected, json_output
+from .framework import command, confirm, connected, json_output
 from .output import clean, print_json, print_table, say, styled, to_json
 
-BAD = ("LOST", "DISABLED", "REPLICA ONLY", "failing", "no: ", "no daemon")
+BAD = ("LOST", "OPEN", "CAPTURED", "DISABLED", "REPLICA ONLY", "failing", "no: ", "no daemon")
 POLL_S = 1.0
 LONGEST_TRANSACTION = datetime.timedelta(minutes=10)
 
@@ -49,6 +49,30 @@ def _is_bad(fact: str, value: str | None) -> bool:
     if fact in ("unmet", "pending sync"):
         return value != "0"
     return any(word in (value or "") for word in BAD)
+
+
+@command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@connected
+@json_output
+def unlock(yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """End the session that holds the lock between claims and migrations, so that those who wait go on.
+
+    Its transaction is rolled back. `integratedb status` shows who holds the lock.
+
+    \b
+    Example:
+      integratedb unlock --yes
+    """
+    with opened(dsn, dbname) as database:
+        facts = {row["fact"]: row["value"] for row in database.rows("integratedb_status")}
+        if facts.get("lock holder") not in (None, "nobody"):
+            confirm(f"End {facts['lock holder']}?", yes=yes)
+        ended = database.value("integratedb_end_lock_holder")
+    if as_json:
+        print_json({"ended": ended})
+    else:
+        say(f"Ended: {clean(ended)}." if ended else "Nobody holds the lock.")
 
 
 @command()

@@ -143,6 +143,25 @@ def drop(name: str, yes: bool, dsn: str, dbname: str | None, as_json: bool) -> N
         say(f"Stakeholder {name} is dropped{'' if schema_dropped else '; its schema is not empty, and was kept'}.")
 
 
+@stakeholder.command()
+@click.argument("name")
+@connected
+@json_output
+def adopt(name: str, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Make the role of the stakeholder's name its role: after a restore without roles, or a role created again.
+
+    \b
+    Example:
+      integratedb stakeholder adopt mailer
+    """
+    with opened(dsn, dbname) as database:
+        database.rows("integratedb_adopt_role", stakeholder=name)
+    if as_json:
+        print_json({"stakeholder": name, "adopted": True})
+    else:
+        say(f"The role {name} is the stakeholder's now, and is granted what it claims.")
+
+
 def _issue(
     where: str | None, dsn: str, dbname: str | None, as_json: bool, function: str, **arguments: str | None
 ) -> None:
