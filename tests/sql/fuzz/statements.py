@@ -309,6 +309,26 @@ def _word(relation: Relation) -> str:
     return {"v": "VIEW", "m": "MATERIALIZED VIEW"}.get(relation.kind, "TABLE")
 
 
+def meaning(match: dict[str, Any]) -> tuple[Any, ...]:
+    """Equal for matches that mean the same, and for some that differ in what they ask of the same columns."""
+
+    def names(field: str | dict[str, Any]) -> tuple[str, ...]:
+        if isinstance(field, str):
+            return (field,)
+        if "alternatives" in field:
+            return tuple(name for choice in field["alternatives"] for name in names(choice))
+        return (field["name"],)
+
+    return (
+        tuple(
+            (split_path(alternative["path"]), frozenset(map(names, alternative.get("fields") or ())))
+            for alternative in match.get("alternatives", [match])
+        ),
+        match.get("optional", False),
+        frozenset(match.get("events", ["*"])),
+    )
+
+
 class Documents:
     """Draws specifications of what there is, and of a little that there is not."""
 
@@ -319,7 +339,9 @@ class Documents:
 
     def document(self, kind: str) -> dict[str, Any]:
         """A specification of this kind."""
-        return {"match": [self.match(kind) for _ in range(self.draw.one([0, 1, 1, 2, 3]))]}
+        matches = [self.match(kind) for _ in range(self.draw.one([0, 1, 1, 2, 3]))]
+        # The same match twice is refused.
+        return {"match": list({meaning(match): match for match in matches}.values())}
 
     def match(self, kind: str) -> dict[str, Any]:
         """A match."""
