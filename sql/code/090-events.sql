@@ -56,6 +56,34 @@ $$;
 
 COMMENT ON FUNCTION integratedb.queue_state() IS 'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is queued.';
 
+CREATE OR REPLACE FUNCTION integratedb.is_harmless(tag text)
+RETURNS boolean
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- What is not listed is looked at, also a command that a later version of Postgres brings. Some commands take an object of
+  -- another kind: ALTER INDEX renames a table, CREATE RULE can make a view of one.
+  RETURN tag IN (
+      'COMMENT', 'SECURITY LABEL', 'ALTER DEFAULT PRIVILEGES', 'REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT',
+      'CREATE ACCESS METHOD', 'ALTER ACCESS METHOD', 'CREATE AGGREGATE', 'ALTER AGGREGATE', 'CREATE CAST', 'ALTER CAST',
+      'CREATE COLLATION', 'ALTER COLLATION', 'CREATE CONSTRAINT', 'ALTER CONSTRAINT', 'CREATE CONVERSION', 'ALTER CONVERSION',
+      'CREATE FOREIGN DATA WRAPPER', 'ALTER FOREIGN DATA WRAPPER', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE LANGUAGE', 'ALTER LANGUAGE',
+      'CREATE OPERATOR', 'ALTER OPERATOR', 'CREATE OPERATOR CLASS', 'ALTER OPERATOR CLASS', 'CREATE OPERATOR FAMILY', 'ALTER OPERATOR FAMILY',
+      'CREATE PROCEDURE', 'ALTER PROCEDURE', 'CREATE ROUTINE', 'ALTER ROUTINE', 'CREATE SEQUENCE', 'ALTER SEQUENCE',
+      'CREATE SERVER', 'ALTER SERVER', 'CREATE STATISTICS', 'ALTER STATISTICS', 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION',
+      'CREATE TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH CONFIGURATION', 'CREATE TEXT SEARCH DICTIONARY', 'ALTER TEXT SEARCH DICTIONARY',
+      'CREATE TEXT SEARCH PARSER', 'ALTER TEXT SEARCH PARSER', 'CREATE TEXT SEARCH TEMPLATE', 'ALTER TEXT SEARCH TEMPLATE',
+      'CREATE TRANSFORM', 'ALTER TRANSFORM', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE USER MAPPING', 'ALTER USER MAPPING')
+      -- on_sql_drop() sees what they drop; DROP OWNED revokes too.
+      OR (tag LIKE 'DROP %' AND tag <> 'DROP OWNED');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_harmless(text) IS 'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, publication or privilege.';
+
 CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
 LANGUAGE plpgsql
@@ -74,6 +102,10 @@ DECLARE
   state record;
   newly_queued boolean;
 BEGIN
+  IF integratedb.is_harmless(tg_tag) THEN
+    RETURN;
+  END IF;
+
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
@@ -106,12 +138,13 @@ BEGIN
            CASE WHEN p.relid IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
            coalesce(p.relid, d.objid) AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA')
-                ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') END AS checked,
+                ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
            d.in_extension
            OR coalesce((SELECT true FROM pg_depend AS e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e' LIMIT 1), false) AS is_member
       FROM pg_event_trigger_ddl_commands() AS d
      CROSS JOIN LATERAL (
-       SELECT CASE WHEN d.classid = 'pg_policy'::regclass THEN (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid) END AS relid
+       SELECT CASE d.classid WHEN 'pg_policy'::regclass THEN (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid)
+                             WHEN 'pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_rewrite AS w WHERE w.oid = d.objid) END AS relid
         LIMIT 1
      ) AS p
       LEFT JOIN LATERAL (

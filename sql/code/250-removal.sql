@@ -68,9 +68,9 @@ AS $$
 BEGIN
   -- Afterwards there is nobody left to say it: the event triggers go with the extension. Which extension is dropped is
   -- known from the words of the statement only.
-  IF integratedb.is_restore_session()
-     OR NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = integratedb.caller())
-     OR current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)' THEN
+  IF current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)'
+     OR integratedb.is_restore_session()
+     OR NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = integratedb.caller()) THEN
     RETURN;
   END IF;
 
@@ -81,3 +81,42 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.on_drop_extension() IS 'Event trigger: before the extension is dropped, says what stays and how to take that away.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_drop_schema()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- reads the session's role, and schemas of any owner
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
+  lives_in name;
+  context text;
+  refused boolean;
+BEGIN
+  SELECT n.nspname
+    INTO lives_in
+    FROM pg_extension AS x
+    JOIN pg_namespace AS n ON n.oid = x.extnamespace
+    JOIN pg_roles AS u ON u.rolname = acting AND NOT u.rolsuper AND pg_has_role(u.oid, n.nspowner, 'USAGE')
+   WHERE x.extname = 'integratedb';
+
+  -- Which schema it is, no event trigger is told before it is gone, and ours with it. The words of a client's own statement
+  -- tell it; context has a second line when the statement runs inside a function.
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  IF lives_in IS NULL
+     OR (context !~ E'\n'
+         AND (current_query() !~* 'cascade' OR (tg_tag = 'DROP SCHEMA' AND strpos(lower(current_query()), lower(lives_in)) = 0))) THEN
+    RETURN;
+  END IF;
+
+  refused := integratedb.refuse(
+    code => '2BP01',
+    message => format('%s ... CASCADE by %I could drop extension integratedb, which lives in schema %I', tg_tag, acting, lives_in),
+    detail => 'All claims would be gone, and no migration would be checked any more.',
+    hint => format('Drop what you mean by its name: DROP TABLE, DROP VIEW, or DROP SCHEMA for another schema than %I, outside of functions. To remove the extension too, a superuser runs DROP EXTENSION integratedb.', lives_in));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_drop_schema() IS 'Event trigger: keeps the owner of the schema that the extension lives in, who is no superuser, from dropping the extension with the schema. Error: 2BP01.';

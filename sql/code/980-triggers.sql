@@ -20,26 +20,10 @@ COMMENT ON TRIGGER ddl_event_check ON integratedb.ddl_event IS 'The check at COM
 
 DO LANGUAGE plpgsql $$
 BEGIN
-  IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
-    RETURN;
+  -- For every command: which of them are harmless is_harmless() says.
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
+    CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end EXECUTE FUNCTION integratedb.on_ddl_command_end();
   END IF;
-
-  EXECUTE pg_catalog.format(
-    'CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end WHEN TAG IN (%s) EXECUTE FUNCTION integratedb.on_ddl_command_end()',
-    (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(t.tag), ', ')
-       FROM pg_catalog.unnest(ARRAY[
-              'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE',
-              'CREATE VIEW', 'ALTER VIEW', 'CREATE MATERIALIZED VIEW', 'ALTER MATERIALIZED VIEW',
-              'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'IMPORT FOREIGN SCHEMA',
-              'CREATE SCHEMA', 'ALTER SCHEMA',
-              'CREATE TYPE', 'ALTER TYPE', 'CREATE DOMAIN', 'ALTER DOMAIN',
-              'CREATE POLICY', 'ALTER POLICY',
-              'CREATE PUBLICATION', 'ALTER PUBLICATION',
-              'CREATE EXTENSION', 'ALTER EXTENSION',
-              'CREATE INDEX', 'REINDEX',
-              'GRANT', 'REVOKE', 'DROP OWNED']) AS t (tag)
-      -- Postgres before 17 has no event triggers for REINDEX.
-      WHERE t.tag <> 'REINDEX' OR pg_catalog.current_setting('server_version_num')::integer >= 170000));
 END
 $$;
 
@@ -65,3 +49,14 @@ END
 $$;
 
 COMMENT ON EVENT TRIGGER integratedb_drop_extension IS 'Says what DROP EXTENSION leaves behind.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_drop_schema') THEN
+    CREATE EVENT TRIGGER integratedb_drop_schema ON ddl_command_start WHEN TAG IN ('DROP SCHEMA', 'DROP OWNED')
+      EXECUTE FUNCTION integratedb.on_drop_schema();
+  END IF;
+END
+$$;
+
+COMMENT ON EVENT TRIGGER integratedb_drop_schema IS 'Keeps the extension from going with the schema that it lives in.';

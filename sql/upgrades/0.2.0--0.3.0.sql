@@ -50,3 +50,6 @@ UPDATE integratedb.ddl_event AS e
 
 -- Each claim has its match beside it.
 #include sql/state/095-match-documents.sql
+
+-- Fires for every command now; the code makes it again.
+DROP EVENT TRIGGER integratedb_ddl_command_end;
