@@ -70,11 +70,12 @@ COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS 'The fi
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
 LANGUAGE plpgsql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  submitted_by name;
   old_parsed jsonb;
   forbidden text;
   forbidden_schema name;
@@ -94,6 +95,24 @@ BEGIN
               JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
              WHERE st.id = owner.id)) THEN
     RETURN false;
+  END IF;
+
+  -- Or an owner could give up what stands in the way of a migration.
+  SELECT integratedb.submitter(s.handed_in_by_oid, s.handed_in_by)
+    INTO submitted_by
+    FROM integratedb.specification AS s
+   WHERE s.stakeholder_id = owner.id
+     AND s.kind = require_right_to_hand_in.kind
+     AND s.document -> 'match' <> '[]';
+  IF FOUND AND NOT integratedb.is_caller(owner)
+     AND (submitted_by IS NULL OR submitted_by = owner.name OR integratedb.is_admin(submitted_by)) THEN
+    refused := integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I may not replace the %s of %s, which %s submitted', caller, kind, owner.name,
+                        CASE WHEN submitted_by IS NULL THEN 'a role that no longer exists' WHEN submitted_by = owner.name THEN 'the stakeholder itself'
+                             ELSE format('admin %I', submitted_by) END),
+      detail => NULL,
+      hint => 'Ask the stakeholder or a member of integratedb_admin. Whoever owns the tables may replace or give up what owners submitted.');
   END IF;
 
   old_parsed := coalesce(integratedb.named(old_document, kind), '{}');

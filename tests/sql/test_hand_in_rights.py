@@ -154,20 +154,56 @@ def test_others_may_not_hand_in_nothing_either(admin, connect, superuser):
     assert stored(superuser) == [[], ADMIN]
 
 
-def test_the_owner_may_replace_and_give_up_what_is_all_on_its_tables(admin, owner, superuser):
-    hand_in(admin, ORDERS)
+def test_the_owner_may_replace_and_give_up_what_owners_handed_in(superuser, connect, owner):
+    superuser.run(f"GRANT {OWNER} TO {NOBODY}")
+    hand_in(connect(NOBODY), ORDERS)
     hand_in(owner, {"path": "shop.products", "fields": ["*"]})
     assert stored(superuser)[1] == OWNER
     hand_in(owner)
     assert stored(superuser) == [[], OWNER]
 
 
-def test_the_owner_of_the_new_relations_may_not_replace_what_names_others(admin, owner, superuser):
-    hand_in(admin, ORDERS, STOCK)
+@pytest.mark.parametrize("matches", [[], [{"path": "shop.orders"}], [{**ORDERS, "optional": True}], [ORDERS]])
+@pytest.mark.parametrize("function", ["integratedb_claim", "integratedb_notify"])
+def test_the_owner_may_not_give_up_or_weaken_what_an_admin_handed_in(admin, owner, superuser, function, matches):
+    given = {**ORDERS, "events": ["INSERT"]} if function == "integratedb_notify" else ORDERS
+    admin.run(f"SELECT {function}('reporter', %s)", Jsonb({"match": [given]}))
+    with refused("42501", match=ADMIN):
+        owner.run(f"SELECT {function}('reporter', %s)", Jsonb({"match": matches}))
+    assert stored(superuser)[1] == ADMIN
+    with refused("IDB01"), owner.transaction():
+        owner.run("ALTER TABLE shop.orders DROP COLUMN status CASCADE")
+
+
+def test_nor_what_the_stakeholder_itself_or_somebody_who_is_gone_handed_in(superuser, connect, reporter, owner):
+    superuser.run(f"GRANT CREATE ON SCHEMA shop TO reporter; CREATE ROLE temp LOGIN; GRANT {OWNER} TO temp")
+    superuser.run("CREATE TABLE reporter.own (n integer)")
+    superuser.run("ALTER TABLE reporter.own OWNER TO reporter")
+    hand_in(reporter, {"path": "reporter.own"})
+    superuser.run(f"ALTER TABLE reporter.own OWNER TO {OWNER}; GRANT USAGE ON SCHEMA reporter TO {OWNER}")
+    with refused("42501", match="the stakeholder itself"):
+        hand_in(owner)
+    hand_in(reporter)
+    hand_in(connect("temp"), ORDERS)
+    superuser.run("DROP OWNED BY temp; DROP ROLE temp")
+    with refused("42501", match="no longer exists"):
+        hand_in(owner)
+
+
+def test_once_it_was_given_up_anybody_who_may_begins_anew(admin, reporter, owner, superuser):
+    hand_in(admin, ORDERS)
+    hand_in(reporter)
+    hand_in(owner, ORDERS)
+    assert stored(superuser)[1] == OWNER
+
+
+def test_the_owner_of_the_new_relations_may_not_replace_what_names_others(connect, owner, superuser):
+    superuser.run(f"CREATE ROLE owner_of_both LOGIN; GRANT {OWNER}, {KEEPER} TO owner_of_both")
+    hand_in(connect("owner_of_both"), ORDERS, STOCK)
     for matches in ([ORDERS], [], [{"path": "shop.products"}]):
         with refused("42501", match=r"depot\.stock"):
             hand_in(owner, *matches)
-    assert stored(superuser) == [[ORDERS, STOCK], ADMIN]
+    assert stored(superuser) == [[ORDERS, STOCK], "owner_of_both"]
 
 
 # The stakeholder itself
