@@ -74,6 +74,8 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  PERFORM integratedb.require_writable();
+
   -- With its row locked, nobody renames the role before this transaction has ended: statements that take a name are safe.
   PERFORM FROM pg_authid AS u WHERE u.oid = of_stakeholder.role_oid AND u.rolname = of_stakeholder.name FOR UPDATE;
   IF NOT FOUND THEN
@@ -91,7 +93,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS 'The stakeholder''s role, which nobody renames until the end of the transaction. Errors: 42501 it has powers that a stakeholder must not have; 42704 it is gone, or another role has its name.';
+COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS 'The stakeholder''s role, which nobody renames until the end of the transaction. Errors: 25006 nothing can be written here; 42501 it has powers that a stakeholder must not have; 42704 it is gone, or another role has its name.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_caller(the_stakeholder integratedb.stakeholder)
 RETURNS boolean

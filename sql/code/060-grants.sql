@@ -98,7 +98,8 @@ BEGIN
                JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = g.stakeholder_id
                JOIN pg_attribute AS a ON a.attrelid = g.relid AND a.attnum = g.attnum AND NOT a.attisdropped
               CROSS JOIN LATERAL aclexplode(a.attacl) AS x
-              WHERE g.stakeholder_id = for_stakeholder
+              -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+              WHERE g.stakeholder_id + 0 = for_stakeholder
                 AND g.relid = relation
                 AND x.grantee = u.role_oid
                 AND x.privilege_type = 'SELECT')

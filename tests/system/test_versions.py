@@ -25,6 +25,7 @@ def run(shop: Shop) -> subprocess.CompletedProcess[str]:
 
 def test_a_daemon_refuses_the_extension_of_an_older_release_until_it_is_updated(shop: Shop) -> None:
     with shop.cluster.session(shop.database) as superuser:
+        superuser.run("REVOKE CREATE ON SCHEMA public FROM shop_owner")
         superuser.run("DROP EXTENSION integratedb CASCADE; CREATE EXTENSION integratedb VERSION '0.1.0'")
         refused = run(shop)
         assert refused.returncode == 2

@@ -157,6 +157,7 @@ def place(cluster: Cluster, tmp_path: Path) -> Iterator[Place]:
         superuser.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     with cluster.session(name) as superuser, cluster.session(name, "shop_owner") as owner:
         superuser.run("CREATE SCHEMA shop AUTHORIZATION shop_owner")
+        superuser.run("REVOKE CREATE ON SCHEMA public FROM shop_owner")
         owner.run((ROOT / "demo/shop.sql").read_text())
     yield Place(cluster, name, tmp_path)
     with cluster.session("postgres") as superuser:

@@ -44,10 +44,12 @@ def test_the_help_loads_no_library_of_any_command() -> None:
 
 def test_unlock_ends_who_holds_the_lock(place: Place) -> None:
     assert place.run("unlock").stdout == "Nobody holds the lock.\n"
-    with place.session("shop_admin") as holder, place.session("shop_admin") as other:
-        holder.run("BEGIN; SELECT integratedb_sync()")
-        result = place.run("unlock", "--yes", "--json")
-        assert json.loads(result.stdout)["ended"].startswith(f"pid {holder.info.backend_pid}, shop_admin")
+    holder = place.session("shop_admin")
+    holder.run("BEGIN; SELECT integratedb_sync()")
+    result = place.run("unlock", "--yes", "--json")
+    assert json.loads(result.stdout)["ended"].startswith(f"pid {holder.info.backend_pid}, shop_admin")
+    holder.close()
+    with place.session("shop_admin") as other:
         other.run("SELECT integratedb_sync()")
 
 
