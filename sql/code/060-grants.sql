@@ -284,7 +284,7 @@ BEGIN
            w.relid,
            r.schema_name,
            r.relation_name,
-           g.relid IS NOT NULL AS was_granted,
+           own.was_granted,
            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
            array_agg(a.attnum) AS attnums
       FROM integratedb.wanted_columns(stakeholders, relations) AS w
@@ -292,10 +292,15 @@ BEGIN
       JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
       JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.role_oid
       JOIN pg_attribute AS a ON a.attrelid = w.relid AND a.attnum = w.attnum
-      LEFT JOIN integratedb.own_grant AS g ON g.stakeholder_id = w.stakeholder_id AND g.relid = w.relid AND g.attnum = w.attnum
+     CROSS JOIN LATERAL (
+       -- By the relation: a stakeholder may have thousands of grants.
+       SELECT EXISTS (
+         SELECT FROM integratedb.own_grant AS g
+          WHERE g.relid = w.relid AND g.attnum = w.attnum AND g.stakeholder_id + 0 = w.stakeholder_id) AS was_granted
+       OFFSET 0) AS own
      WHERE a.attacl IS NULL
         OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
-     GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, g.relid IS NOT NULL
+     GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, own.was_granted
   LOOP
     -- What we granted and is there no longer, somebody revoked who had the right to.
     CONTINUE WHEN NOT CASE WHEN wanted.was_granted

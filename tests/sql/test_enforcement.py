@@ -333,3 +333,45 @@ def test_who_breaks_more_of_an_unmet_claim_is_warned(claim, superuser, owner, da
         superuser.run(dark)
     owner.run(guilty)
     assert unmet(owner) == [("reporter", "shop.orders")]
+
+
+TOTAL = {"path": "shop.orders", "fields": ["id", "total"]}
+UNSEEN_SETTINGS = "SET check_function_bodies = off SET row_security = off"
+RENAME_TOTAL = "ALTER TABLE shop.orders RENAME COLUMN total TO sum"
+
+
+def test_a_trigger_in_the_session_of_an_admin_is_no_restore(owner, admin, claim):
+    claim(TOTAL)
+    owner.run(f"""
+        CREATE TABLE shop.bait (id integer);
+        GRANT INSERT ON shop.bait TO PUBLIC;
+        GRANT USAGE ON SCHEMA shop TO PUBLIC;
+        CREATE FUNCTION shop.spring() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ BEGIN {RENAME_TOTAL}; RETURN NEW; END $$;
+        CREATE TRIGGER spring BEFORE INSERT ON shop.bait FOR EACH ROW EXECUTE FUNCTION shop.spring();
+    """)
+    with refused("IDB01"):
+        admin.run("INSERT INTO shop.bait VALUES (1)")
+
+
+def test_code_under_maintenance_is_no_restore(owner, superuser, claim):
+    # Autovacuum does the same: its login is the bootstrap superuser, too.
+    claim(TOTAL)
+    owner.run(f"""
+        CREATE TABLE shop.bait (id integer);
+        INSERT INTO shop.bait VALUES (1);
+        CREATE FUNCTION shop.spring() RETURNS integer LANGUAGE plpgsql {UNSEEN_SETTINGS} AS $$
+        BEGIN
+          IF session_user <> 'shop_owner'
+             AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'shop.orders'::regclass AND attname = 'total') THEN
+            {RENAME_TOTAL};
+          END IF;
+          RETURN 1;
+        END
+        $$;
+        CREATE FUNCTION shop.steady(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
+          AS $$ BEGIN RETURN shop.spring(); END $$;
+        CREATE INDEX ON shop.bait (shop.steady(id));
+    """)
+    with refused("IDB01"):
+        superuser.run("ANALYZE shop.bait")

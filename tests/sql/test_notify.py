@@ -367,7 +367,9 @@ def test_channels_are_the_admins(
     notify({"path": "shop.keyed", "fields": ["id", "v"]}, channels=[BUS])
     with refused("42501", "channels"):
         notify({"path": "shop.keyed"}, channels=[HOOK], session=owner)
-    notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, session=owner)
+    with refused("42501", "admin"):
+        notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, session=owner)
+    notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]})
     notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, session=reader)
     with refused("42501"):
         notify({"path": "shop.keyed", "fields": ["id", "v"]}, session=reader)
