@@ -209,6 +209,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
   IF btrim(coalesce(reason, '')) = '' THEN
     refused := integratedb.refuse(
       code => '22023',

@@ -10,6 +10,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
+  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
   PERFORM integratedb.require_writable();
 
   IF integratedb.setting_value(setting) IS NULL THEN
@@ -122,6 +123,7 @@ DECLARE
   pid CONSTANT integer := substring(holder FROM '^pid ([0-9]+),')::integer;
   refused boolean;
 BEGIN
+  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
   IF holder IS NULL OR pid = pg_backend_pid() THEN
     RETURN NULL;
   END IF;

@@ -656,3 +656,36 @@ def test_a_trigger_that_a_foreign_key_reaches_does_not_act_for_whoever_deletes(
     connect(by).run("DELETE FROM public.things")
     assert superuser.value("SELECT count(*) FROM yard.refs") == 0
     assert superuser.rows("SELECT * FROM integratedb.specification") == []
+
+
+YARD = """
+    CREATE ROLE mallory LOGIN;
+    CREATE SCHEMA yard AUTHORIZATION mallory;
+    CREATE SCHEMA vault;
+    CREATE TABLE vault.gold (id integer);
+    GRANT USAGE ON SCHEMA vault TO mallory;
+"""
+
+BAIT = """
+    CREATE TABLE yard.bait (id integer);
+    CREATE TABLE yard.loot (password text);
+    GRANT USAGE ON SCHEMA yard TO PUBLIC;
+    GRANT INSERT ON yard.bait, yard.loot TO PUBLIC;
+    CREATE FUNCTION yard.spring() RETURNS trigger LANGUAGE plpgsql AS $spring$ BEGIN {} RETURN NEW; END $spring$;
+    CREATE TRIGGER spring BEFORE INSERT ON yard.bait FOR EACH ROW EXECUTE FUNCTION yard.spring();
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "INSERT INTO yard.loot SELECT password FROM integratedb_rotate_password('reporter');",
+        "PERFORM integratedb_override('because');",
+    ],
+)
+def test_a_trigger_does_not_act_as_an_admin(superuser, admin, stakeholder, connect, call):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    connect("mallory").run(BAIT.format(call))
+    with refused("42501"):
+        admin.run("INSERT INTO yard.bait VALUES (1)")
