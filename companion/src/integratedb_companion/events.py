@@ -124,7 +124,7 @@ class Projection:
         parts: list[bytes] = []
         append = parts.append
         for index, name, convert in self._insert_columns:
-            value: bytes | None = new[index]  # type: ignore[assignment]  # the stream has all of a row that is new
+            value: bytes | None = new[index]  # type: ignore[assignment]  # all is there: others go to insert_in_part()
             if value is None:
                 append(name + b"null")
             elif convert is None:

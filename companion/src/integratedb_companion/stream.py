@@ -101,7 +101,7 @@ class StreamReader:
             if self._transaction is None:
                 self._progress.seen(payload.wal_end)
             return payload
-        message = decode(payload)  # type: ignore[arg-type]
+        message = decode(payload)  # type: ignore[arg-type]  # no Keepalive: that returned above
         self._in_part = len(payload) > ROW_BYTES
         if self._in_part:
             message = _shortened(message)
