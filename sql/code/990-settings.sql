@@ -2,6 +2,10 @@
 -- rights of its owner, and what it calls, has them as the extension was written for. This file is the one home of them, and
 -- walks the members, so that a new function cannot be forgotten.
 --
+-- pg_upgrade takes them along by name. A name that a later major version does not have would stop it, and a name that only a
+-- later one has would be missing there: a setting belongs here when every supported version has it (the minor versions of
+-- August 2024 brought restrict_nonsystem_relation_kind to all of them).
+--
 -- Left to the session on purpose: check_function_bodies and row_security (they mark a restore), TimeZone and
 -- client_min_messages (for people), the limits of time, and what changes the speed of plans only.
 
@@ -27,9 +31,9 @@ BEGIN
         -- What would end the session, forbid our own views, or let an index forget rows.
         ('exit_on_error', 'off'),
         ('restrict_nonsystem_relation_kind', ''),
-        -- What would start workers or a compiler for every small question.
-        ('debug_parallel_query', 'off'),
-        ('force_parallel_mode', 'off'),
+        -- What would start workers or a compiler for every small question. Without workers, what forces parallel plans has
+        -- no effect; its own name is force_parallel_mode before PostgreSQL 16, and debug_parallel_query from then on.
+        ('max_parallel_workers_per_gather', '0'),
         ('jit', 'off')
     ), planner (name, value) AS (
       -- At a cost of 1e308 all plans cost the same, and a claim takes minutes. The event triggers, which fire at each

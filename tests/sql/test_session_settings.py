@@ -67,6 +67,15 @@ TEXTS = {
     "plpgsql.extra_warnings": ["all"],
     "createrole_self_grant": ["set, inherit"],
 }
+# What users may set in PostgreSQL 15, 16, 17 or 18, but not in all of them.
+NOT_IN_EVERY_VERSION = {
+    *("createrole_self_grant", "debug_logical_replication_streaming", "debug_parallel_query", "force_parallel_mode"),
+    *("enable_distinct_reordering", "enable_group_by_reordering", "enable_presorted_aggregate"),
+    *("enable_self_join_elimination", "event_triggers", "extension_control_path", "extension_destdir"),
+    *("file_copy_method", "icu_validation_level", "io_combine_limit", "logical_replication_mode", "log_lock_failures"),
+    *("md5_password_warnings", "scram_iterations", "track_cost_delay_timing", "transaction_timeout"),
+    *("vacuum_buffer_usage_limit", "vacuum_max_eager_freeze_failure_rate", "vacuum_truncate"),
+}
 # Several that do more together: parallel plans for everything, plans without indexes.
 TOGETHER = [
     "parallel_setup_cost=0 parallel_tuple_cost=0 min_parallel_table_scan_size=0 max_parallel_workers_per_gather=4",
@@ -356,4 +365,17 @@ def test_every_function_with_the_owners_rights_pins_the_settings(superuser):
     assert len(pinned) > 50
     common = set.intersection(*(set(names) for _, names in pinned))
     assert {"search_path", "standard_conforming_strings", "quote_all_identifiers", "exit_on_error"} <= common
+    # Without workers nothing forces a parallel plan, whatever the setting for that is called.
+    assert "max_parallel_workers_per_gather" in common
     assert not {"check_function_bodies", "row_security"} & set().union(*(names for _, names in pinned))
+
+
+def test_a_function_pins_no_setting_that_another_version_of_postgres_does_not_have(superuser):
+    """CREATE FUNCTION ... SET takes known names only, and pg_upgrade creates each function as it was."""
+    pinned = superuser.rows("""
+        SELECT DISTINCT split_part(c, '=', 1)
+          FROM pg_proc AS p
+          JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+          JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'integratedb'
+         CROSS JOIN unnest(p.proconfig) AS c""")
+    assert {name for (name,) in pinned} & NOT_IN_EVERY_VERSION == set()
