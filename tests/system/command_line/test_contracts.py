@@ -155,6 +155,20 @@ def test_what_changes_is_shown_by_table_and_channel(place: Place) -> None:
     assert "          - fields: [name, email]\n          + fields: [name, phone]\n" in text
 
 
+def test_the_order_of_files_does_not_matter_to_who_claims_whose_schema(place: Place) -> None:
+    """A stakeholder is not created once somebody claims its schema, and here both come at once."""
+    place.contract("stakeholder: analyst\nclaims:\n  match: {path: zebra.totals, optional: true}\n", "a.yaml")
+    directory = place.contract("stakeholder: zebra\n", "z.yaml")
+    place.run("plan", directory, status=3)
+    place.run("apply", directory)
+    assert place.run("plan", directory).stdout
+    directory = place.contract("stakeholder: mule\nclaims:\n  match: {path: later.totals, optional: true}\n", "m.yaml")
+    place.run("apply", directory)
+    directory = place.contract("stakeholder: later\n", "l.yaml")
+    said = place.run("plan", directory, status=1).stderr
+    assert "l.yaml:1: IDB05 a schema of the name 'later' is claimed already" in said
+
+
 def test_one_bad_contract_and_nothing_is_applied(place: Place) -> None:
     directory = place.contract(MAILER)
     place.contract(REPORTER, "r.yaml")
