@@ -55,7 +55,28 @@ $$;
 
 COMMENT ON FUNCTION integratedb.find_stakeholder(text) IS 'The stakeholder of that name, trimmed and lower-cased. Error: IDB04.';
 
-CREATE OR REPLACE FUNCTION integratedb.require_free_name(wanted text)
+CREATE OR REPLACE FUNCTION integratedb.claims_on_schema(wanted name, but_of bigint)
+RETURNS TABLE (stakeholder text, kind text)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT DISTINCT st.name, s.kind
+    FROM (SELECT c.specification_id FROM integratedb.claim AS c WHERE c.wildcard_schema = wanted
+          UNION
+          SELECT c.specification_id
+            FROM integratedb.claim_relation AS cr
+            JOIN integratedb.claim AS c ON c.id = cr.claim_id
+           WHERE cr.schema_name = wanted) AS named
+    JOIN integratedb.specification AS s ON s.id = named.specification_id
+    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+   WHERE st.id IS DISTINCT FROM but_of
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_on_schema(name, bigint) IS 'Whose specifications name this schema, existing or not, in alternatives and optional matches too; but_of: not this stakeholder''s.';
+
+CREATE OR REPLACE FUNCTION integratedb.require_free_name(wanted text, for_stakeholder bigint)
 RETURNS void
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
@@ -68,6 +89,7 @@ DECLARE
     WHEN EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = wanted) THEN 'a role'
     WHEN EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = wanted) THEN 'a schema'
   END;
+  claimed_by text;
   refused boolean;
 BEGIN
   IF taken_by IS NOT NULL THEN
@@ -77,10 +99,23 @@ BEGIN
       detail => NULL,
       hint => 'A stakeholder needs its name for itself, for a role of the cluster and for a schema of this database. Choose another one.');
   END IF;
+
+  -- Claims that were submitted before the schema is there would read what is private, and whoever it becomes never agreed.
+  SELECT string_agg(format('%s (%s)', c.stakeholder, c.kind), E'\n' ORDER BY c.stakeholder, c.kind)
+    INTO claimed_by
+    FROM integratedb.claims_on_schema(wanted, but_of => for_stakeholder) AS c;
+  IF claimed_by IS NOT NULL THEN
+    -- The message names nobody: whoever manages some stakeholders only, by the management API, is shown it.
+    refused := integratedb.refuse(
+      code => 'IDB05',
+      message => format('a schema of the name %s is claimed already, so it would not be private', quote_literal(wanted)),
+      detail => claimed_by,
+      hint => 'Choose another name. Or submit the specifications in DETAIL without that schema, then create or rename the stakeholder, then claim again.');
+  END IF;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_free_name(text) IS 'Refuses a name that a stakeholder, role or schema has. Error: IDB05.';
+COMMENT ON FUNCTION integratedb.require_free_name(text, bigint) IS 'Refuses a name that a stakeholder, role or schema has, or a schema of which others claim. for_stakeholder: whom it is for; null: a new one. Error: IDB05.';
 
 CREATE OR REPLACE FUNCTION integratedb.set_new_password(of_role oid, valid_until timestamptz)
 RETURNS text
@@ -119,7 +154,7 @@ DECLARE
 BEGIN
   PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
   PERFORM integratedb.take_lock();
-  PERFORM integratedb.require_free_name(new_name);
+  PERFORM integratedb.require_free_name(new_name, NULL);
 
   EXECUTE format(
     'CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOREPLICATION NOBYPASSRLS', new_name);
@@ -144,7 +179,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_create_stakeholder(text, timestamptz
 stakeholder: the name, trimmed and lower-cased; 1 to 32 of a-z, 0-9, _.
 valid_until: when the password expires; null: never.
 Returns id, name, username and password, this once: Postgres keeps a SCRAM-SHA-256 verifier (RFC 7677) only.
-Errors: IDB05 the name is taken by a stakeholder, role or schema; IDB06 it is no valid name.
+Errors: IDB05 the name is taken by a stakeholder, role or schema, or others claim a schema of that name; IDB06 it is no valid name.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rename_stakeholder(stakeholder text, new_name text)
@@ -164,7 +199,7 @@ BEGIN
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   present := integratedb.find_stakeholder(stakeholder);
-  PERFORM integratedb.require_free_name(wanted);
+  PERFORM integratedb.require_free_name(wanted, present.id);
   of_role := integratedb.hold_role(present);
 
   SELECT u.rolvaliduntil INTO expires FROM pg_roles AS u WHERE u.oid = of_role;
@@ -188,7 +223,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_rename_stakeholder(text, text) IS
 stakeholder: present name. new_name: as for integratedb_create_stakeholder().
 Returns id, name, username and password, this once.
 Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role is gone, or another one has its name;
-IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken; IDB06 it is no valid name.
+IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken, or others claim a schema of that name; IDB06 it is no valid name.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)

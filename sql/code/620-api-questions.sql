@@ -49,6 +49,26 @@ $$;
 
 COMMENT ON FUNCTION integratedb.api_schemas(jsonb, text) IS 'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
 
+CREATE OR REPLACE FUNCTION integratedb.api_private_schemas(names text[])
+RETURNS text[]
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the API has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- One that does not exist may become anybody's. What a dropped stakeholder left behind is nobody's to give.
+  SELECT ARRAY(
+    SELECT given.name
+      FROM unnest(names) AS given (name)
+     WHERE EXISTS (SELECT FROM integratedb.stakeholder AS st WHERE st.name = given.name)
+        OR NOT EXISTS (
+             SELECT FROM pg_namespace AS n
+              WHERE n.nspname = given.name
+                AND n.nspowner IS DISTINCT FROM (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = 'integratedb_archive')))
+$$;
+
+COMMENT ON FUNCTION integratedb.api_private_schemas(text[]) IS 'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not there yet.';
+
 CREATE OR REPLACE FUNCTION integratedb.api_ddl_events(before_id bigint, max_results integer)
 RETURNS TABLE (
   id bigint,

@@ -73,6 +73,7 @@ DECLARE
     'integratedb.api_stakeholder(bigint)',
     'integratedb.api_stakeholder_name(text)',
     'integratedb.api_schemas(jsonb, text)',
+    'integratedb.api_private_schemas(text[])',
     'integratedb.api_ddl_events(bigint, integer)'
   ]::pg_catalog.regprocedure[];
 

@@ -212,6 +212,38 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_changed(admin, super
     assert superuser.row(WORLD) == before
 
 
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"path": "analyst.secrets", "fields": ["word"], "optional": True},
+        {"path": "analyst.*", "fields": ["*"], "optional": True},
+        {"alternatives": [{"path": "shop.orders"}, {"path": "analyst.secrets"}]},
+    ],
+)
+@pytest.mark.parametrize("how", ["created", "renamed"])
+def test_nobody_gets_a_private_schema_that_others_have_claimed_already(admin, superuser, claim, match, how):
+    """Whoever becomes analyst never agreed that the reporter reads its tables."""
+    admin.run(CREATE, "other")
+    claim(match)
+    before = superuser.row(WORLD)
+    attempt = (CREATE, "Analyst") if how == "created" else (RENAME, "other", "analyst")
+    with refused("IDB05", match="claimed already") as error:
+        admin.run(*attempt)
+    diagnostic = error.value.diag
+    assert "reporter" not in (diagnostic.message_primary or "")
+    assert diagnostic.message_detail == "reporter (claims)"
+    assert superuser.row(WORLD) == before
+    # As the HINT has it.
+    claim({"path": "shop.orders"})
+    admin.run(*attempt)
+    claim(match)
+
+
+def test_a_stakeholder_may_be_renamed_to_a_schema_that_it_alone_claims(admin, claim):
+    claim({"path": "analyst.secrets", "optional": True})
+    admin.run(RENAME, "reporter", "analyst")
+
+
 @pytest.mark.parametrize("name", ["nobody", "x" * 40, "it's", "shop", "", None])
 def test_an_unknown_stakeholder_is_named(admin, name):
     calls = [

@@ -12,6 +12,8 @@ from typing import Any
 
 from orjson import OPT_NON_STR_KEYS, dumps
 
+from .outside_text import json_escaped
+
 # uvicorn's color_message says the message once more, for terminals.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -30,7 +32,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         try:
-            return dumps(entry, default=str, option=OPT_NON_STR_KEYS).decode()
+            return json_escaped(dumps(entry, default=str, option=OPT_NON_STR_KEYS).decode())
         except TypeError:  # half a surrogate pair, or a number beyond 64 bits
             return json.dumps({str(name): value for name, value in entry.items()}, default=str)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.system.command_line.conftest import Place
+from tests.system.command_line.conftest import COMMAND, Place
 from tests.system.harness import eventually
 
 Stakeholder = Callable[..., str]
@@ -153,6 +155,20 @@ def test_what_changes_is_shown_by_table_and_channel(place: Place) -> None:
     ]
     text = place.run("plan", directory, status=3, **secrets).stdout
     assert "          - fields: [name, email]\n          + fields: [name, phone]\n" in text
+
+
+def test_the_order_of_files_does_not_matter_to_who_claims_whose_schema(place: Place) -> None:
+    """A stakeholder is not created once somebody claims its schema, and here both come at once."""
+    place.contract("stakeholder: analyst\nclaims:\n  match: {path: zebra.totals, optional: true}\n", "a.yaml")
+    directory = place.contract("stakeholder: zebra\n", "z.yaml")
+    place.run("plan", directory, status=3)
+    place.run("apply", directory)
+    assert place.run("plan", directory).stdout
+    directory = place.contract("stakeholder: mule\nclaims:\n  match: {path: later.totals, optional: true}\n", "m.yaml")
+    place.run("apply", directory)
+    directory = place.contract("stakeholder: later\n", "l.yaml")
+    said = place.run("plan", directory, status=1).stderr
+    assert "l.yaml:1: IDB05 a schema of the name 'later' is claimed already" in said
 
 
 def test_one_bad_contract_and_nothing_is_applied(place: Place) -> None:
@@ -306,6 +322,38 @@ def test_an_export_replaces_nothing_unasked(place: Place, stakeholder: Stakehold
     assert (directory / "mailer.yaml").read_text() != MAILER
 
 
+@pytest.mark.parametrize("file", ["mailer.yaml", "contract.schema.json"])
+@pytest.mark.parametrize("dangles", [True, False])
+def test_an_export_does_not_write_through_links(
+    place: Place, stakeholder: Stakeholder, file: str, dangles: bool
+) -> None:
+    stakeholder("mailer")
+    directory = place.directory / "exported"
+    directory.mkdir()
+    elsewhere = place.directory / "elsewhere"
+    if not dangles:
+        elsewhere.write_text("kept")
+    (directory / file).symlink_to(elsewhere)
+    assert "it is a link" in place.run("export", directory, status=2).stderr
+    assert [path.name for path in directory.iterdir()] == [file]
+    place.run("export", directory, "--force")
+    assert not (directory / file).is_symlink()
+    assert elsewhere.exists() is not dangles
+    assert dangles or elsewhere.read_text() == "kept"
+    assert {path.name for path in directory.iterdir()} == {"mailer.yaml", "contract.schema.json"}
+
+
+def test_an_export_takes_nothing_else_for_a_file(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("mailer")
+    directory = place.directory / "exported"
+    directory.mkdir()
+    os.mkfifo(directory / "mailer.yaml")
+    assert "it is not a file" in place.run("export", directory, status=2).stderr
+    (directory / "mailer.yaml").unlink()
+    (directory / "mailer.yaml").mkdir()
+    place.run("export", directory, "--force", status=2)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "word"),
     [
@@ -316,6 +364,8 @@ def test_an_export_replaces_nothing_unasked(place: Place, stakeholder: Stakehold
         (HOOK, 5, "NO is not set"),
         ("stakeholder: a\n---\nstakeholder: b\n", 2, "second document"),
         ("- a\n", 1, "object"),
+        ("stakeholder: !!int abc\n", 1, "!!int"),
+        ("stakeholder: " + "[" * 100_000, 1, "nested too deeply"),
     ],
 )  # fmt: skip
 def test_a_contract_that_cannot_be_read_is_told_by_file_and_line(place: Place, text: str, line: int, word: str) -> None:
@@ -336,3 +386,34 @@ def test_lint_needs_no_database_and_no_variables(place: Place, tmp_path: Path) -
     place.contract(MAILER.replace("fields: [name, email]", "fields: [name, email]\n      colour: red"))
     said = place.run("lint", directory, status=2, PGHOST="/nonexistent").stderr
     assert 'mailer.yaml:7: "colour" is not allowed in a match without alternatives' in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("credentials.json", "[" * 100_000),
+        ("k8s:secrets.yaml", "a: !!int abc"),
+        ("k8s:secrets.yaml", "a: " + "[" * 10_000),
+    ],
+)
+def test_a_file_for_credentials_that_holds_something_else_is_left_alone(place: Place, name: str, content: str) -> None:
+    directory = place.contract(MAILER)
+    kind, _, file = name.rpartition(":")
+    path = place.directory / file
+    path.write_text(content)
+    said = place.run("apply", directory, "--credentials", f"{kind}:{path}" if kind else path, status=2).stderr
+    assert "the file is there" in said
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("arguments", [("claim", "mailer", "-"), ("notify", "mailer", "-"), ("preview", "-")])
+def test_standard_input_that_is_not_utf8_is_told_by_its_line(place: Place, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        input=b"a: 1\nb: \xff\n",
+        capture_output=True,
+        check=False,
+        env={**os.environ, **place.environment("shop_admin")},
+    )
+    assert done.returncode == 2
+    assert b"<stdin>:2: it is not UTF-8" in done.stderr

@@ -36,6 +36,12 @@ class Vault:
     refuse_from: int = 1_000
     writes: int = 0
     port: int = 0
+    #: Where it sends whoever asks, from the so-manieth request on.
+    elsewhere: str = ""
+    elsewhere_from: int = 1
+    asked: int = 0
+    #: What it answers to a write, in place of the version.
+    write_answer: tuple[int, dict[str, Any] | None] | None = None
 
     @contextlib.contextmanager
     def run(self) -> Iterator[Vault]:
@@ -53,7 +59,19 @@ class Vault:
                 self.end_headers()
                 self.wfile.write(content)
 
+            def redirected(self) -> bool:
+                vault.asked += 1
+                if not vault.elsewhere or vault.asked < vault.elsewhere_from:
+                    return False
+                self.send_response(307)
+                self.send_header("location", f"{vault.elsewhere}{self.path}")
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return True
+
             def do_GET(self) -> None:
+                if self.redirected():
+                    return
                 if self.headers["x-vault-token"] != TOKEN:
                     self.answer(403, {"errors": ["permission denied"]})
                 elif self.path == "/v1/auth/token/lookup-self":
@@ -63,6 +81,8 @@ class Vault:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+                if self.redirected():
+                    return
                 _, _, mount, action, path = self.path.split("/", 4)
                 if self.headers["x-vault-token"] != TOKEN or mount != vault.mount:
                     self.answer(403, {"errors": ["permission denied"]})
@@ -73,6 +93,9 @@ class Vault:
                         return
                     versions = vault.secrets.setdefault(path, [])
                     versions.append(body["data"])
+                    if vault.write_answer is not None:
+                        self.answer(*vault.write_answer)
+                        return
                     self.answer(200, {"data": {"version": len(versions), "destroyed": False}})
                 elif action == "destroy":
                     for version in body["versions"]:
@@ -260,6 +283,30 @@ def test_a_refused_commit_destroys_what_vault_got(place: Place, vault: Vault) ->
     directory = place.contract(MAILER)
     place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment)
     assert vault.secrets == {"shop/mailer": [{"password": "earlier"}, None]}
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_the_token_goes_nowhere_else_than_to_vault(place: Place, vault: Vault, nth: int) -> None:
+    with Vault().run() as other:
+        vault.elsewhere, vault.elsewhere_from = f"http://127.0.0.1:{other.port}", nth
+        directory = place.contract(MAILER)
+        status = 2 if nth == 1 else 1
+        where = ["--credentials", "vault:secret/shop"]
+        said = place.run("apply", directory, *where, status=status, **vault.environment).stderr
+        assert "redirect" in said
+        assert other.asked == 0
+        assert other.secrets == {}
+    assert names(place) == []
+
+
+@pytest.mark.parametrize("answer", [(204, None), (200, None), (200, {"data": None}), (200, {"data": {"version": "1"}})])
+def test_an_answer_that_tells_no_version_is_told_as_unknown(place: Place, vault: Vault, answer: Any) -> None:
+    vault.write_answer = answer
+    directory = place.contract(MAILER)
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert "tells no version" in said
+    assert "secret/shop/mailer has a new version, its password is void" in said
+    assert names(place) == []
 
 
 def test_a_manifest_for_kubernetes(place: Place) -> None:

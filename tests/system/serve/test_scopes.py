@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.system.harness import SECRET
+from tests.system.harness import SECRET, eventually
 from tests.system.serve.harness import Client, Place, Service, unique
 
 
@@ -147,6 +148,75 @@ def test_the_private_schema_of_others_is_not_to_be_claimed(root: Client, place: 
     named.data("PUT", f"{path}/claims", claim(f"{other['name']}.secret"))
     root.data("PUT", f"{path}/claims", {"data": {"match": []}})
     place.superuser.run(f"DROP TABLE {other['name']}.secret")
+
+
+@pytest.mark.parametrize("kind", ["claims", "notifications"])
+@pytest.mark.parametrize("how", ["created", "renamed"])
+def test_a_private_schema_is_not_claimed_before_it_is_there(
+    root: Client, user, mine, other, place: Place, kind: str, how: str
+) -> None:
+    one = user({"stakeholders": [mine["name"]]})
+    future = unique("future")
+    match = [{"path": f"{future}.secrets", "fields": ["*"], "optional": True}]
+    channels = {"channels": [{"type": "SOCKET"}]} if kind == "notifications" else {}
+    errors = one.refused(403, "PUT", f"/stakeholders/{mine['id']}/{kind}", {"data": {"match": match, **channels}})
+    assert future in errors["reason"]
+    if how == "created":
+        login = root.stakeholder(future)["credentials"]
+    else:
+        login = root.data("PUT", f"/stakeholders/{other['id']}", {"stakeholder": {"name": future}})["credentials"]
+    with place.stakeholder_session(**login) as session:
+        session.run(f"CREATE TABLE {future}.secrets (id bigint PRIMARY KEY, word text)")
+    may_read = place.superuser.value(
+        "SELECT has_column_privilege(%s, %s, 'word', 'SELECT')", mine["name"], f"{future}.secrets"
+    )
+    published = place.superuser.value("SELECT count(*) FROM pg_publication_tables WHERE schemaname = %s", future)
+    assert (may_read, published) == (False, 0)
+    place.superuser.run(f"DROP TABLE {future}.secrets")
+
+
+def test_a_schema_that_was_claimed_does_not_become_a_private_one(root: Client, user, mine, other, place: Place) -> None:
+    future = unique("future")
+    place.superuser.run(f"CREATE SCHEMA {future}")
+    one = user({"stakeholders": [mine["name"], future]})
+    path = f"/stakeholders/{mine['id']}/claims"
+    one.data("PUT", path, {"data": {"match": [{"path": f"{future}.secrets", "optional": True}]}})
+    place.superuser.run(f"DROP SCHEMA {future}")
+    said = root.refused(422, "POST", "/stakeholders", {"stakeholder": {"name": future}})
+    assert said["detail"][0][1] == "#/name"
+    # Whoever does not manage it is not told who claims.
+    blind = user({"stakeholders": [future]})
+    assert mine["name"] not in str(blind.refused(422, "POST", "/stakeholders", {"stakeholder": {"name": future}}))
+    one.data("PUT", path, {"data": {"match": []}})
+    root.stakeholder(future)
+
+
+def test_what_a_dropped_stakeholder_left_behind_is_not_to_be_claimed(
+    root: Client, user, mine, other, place: Place
+) -> None:
+    with place.stakeholder_session(**other["credentials"]) as session:
+        session.run(f"CREATE TABLE {other['name']}.secret (id bigint)")
+    root.data("DELETE", f"/stakeholders/{other['id']}")
+    one = user({"stakeholders": [mine["name"]]})
+    one.refused(403, "PUT", f"/stakeholders/{mine['id']}/claims", claim(f"{other['name']}.secret"))
+    place.superuser.run(f"DROP SCHEMA {other['name']} CASCADE")
+
+
+def test_a_schema_that_becomes_private_meanwhile_is_not_claimed(root: Client, user, mine, place: Place) -> None:
+    future = unique("future")
+    place.superuser.run(f"CREATE SCHEMA {future}")
+    one = user({"stakeholders": [mine["name"]]})
+    path = f"/stakeholders/{mine['id']}/claims"
+    with ThreadPoolExecutor(1) as pool:
+        with place.superuser.transaction():
+            place.superuser.run(f"DROP SCHEMA {future}")
+            place.superuser.run("SELECT integratedb_create_stakeholder(%s)", future)
+            body = {"data": {"match": [{"path": f"{future}.secrets", "optional": True}]}}
+            asking = pool.submit(one.send, "PUT", path, body)
+            with place.cluster.session(place.name) as watching:
+                eventually(lambda: watching.value("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
+        assert asking.result().status_code == 403
+    assert root.data("GET", path)["match"] == []
 
 
 def test_no_answer_tells_of_others(service: Service, root: Client, place: Place, user, mine, other) -> None:

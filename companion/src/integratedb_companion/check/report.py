@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
 from ..commands.output import clean, styled, to_json
 from .model import OK, Break, Report
-
-#: What XML 1.0 cannot hold.
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def text(report: Report) -> str:
@@ -29,7 +25,7 @@ def _text(report: Report) -> Iterator[str]:
         for entry in entries:
             yield f"  {_place(entry)}{entry.kind}: {clean(entry.message)}"
         for hint in dict.fromkeys(entry.hint for entry in entries if entry.hint):
-            yield styled(f"  {hint}", dim=True)
+            yield from (styled(f"  {line}", dim=True) for line in hint.split("\n"))
     for note in report.notes:
         yield ""
         yield styled(f"Note: {note}", fg="yellow")
@@ -48,6 +44,10 @@ def _closing(report: Report) -> str:
 
 def _place(entry: Break) -> str:
     return f"{entry.file}:{entry.line}: " if entry.file else ""
+
+
+def _lines(value: str) -> str:
+    return "\n".join(clean(line.rstrip("\r").expandtabs()) for line in value.split("\n"))
 
 
 def json(report: Report) -> str:
@@ -88,7 +88,8 @@ def junit(report: Report) -> str:
 
 
 def _xml(value: str) -> str:
-    return _NOT_XML.sub("?", value)
+    """Without what XML 1.0 cannot hold; lines stay lines."""
+    return _lines(value)
 
 
 def github(report: Report) -> str:
@@ -115,7 +116,7 @@ def _annotation(level: str, message: str, **properties: str) -> str:
     shown = ",".join(
         f"{name}={escaped(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in properties.items()
     )
-    return f"::{level} {shown}::{escaped(message)}"
+    return f"::{level} {shown}::{escaped(_lines(message))}"
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {"text": text, "json": json, "junit": junit, "github": github}

@@ -8,7 +8,6 @@ a later migration may repair what an earlier one broke; production refuses the e
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from ..commands.database import Database, opened, pin
+from ..commands.output import clean, say
 from ..commands.setup import preflight
 from ..contracts.model import Contract, Finding
 from ..contracts.reading import files_in, read_contracts
@@ -235,5 +235,6 @@ def _is_told(refusal: Refusal, told: set[tuple[str, str, str]]) -> bool:
 
 
 def to_standard_error(line: str) -> None:
-    """Print a line of what is going on."""
-    print(line, file=sys.stderr, flush=True)
+    """Print what is going on; what others wrote does not steer the terminal."""
+    for part in line.split("\n"):
+        say(clean(part.rstrip("\r").expandtabs()), err=True)

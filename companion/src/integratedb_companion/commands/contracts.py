@@ -13,13 +13,14 @@ import click
 from ..contracts import reconcile
 from ..contracts.exporting import SCHEMA_FILE, contract_text
 from ..contracts.lint import check_shapes
-from ..contracts.model import KINDS, Contract, Finding, UnusableContractsError
+from ..contracts.model import KINDS, Contract, UnusableContractsError
 from ..contracts.reading import files_in, read_contracts
 from ..contracts.reconcile import Outcome
 from ..contracts.rendering import as_json as plan_as_json
 from ..contracts.rendering import as_text, summary
 from ..contracts.schema import contract_schema
 from ..contracts.variables import environment, for_daemon
+from ..contracts.writing import write_files
 from .database import opened
 from .framework import STATUS_CHANGES, STATUS_USAGE, CommandError, command, confirm, connected, json_output
 from .output import print_json, print_table, progress, say, styled, to_json
@@ -167,7 +168,7 @@ def export(directory: Path, force: bool, dsn: str, dbname: str | None, as_json: 
                 database.value("integratedb_specification", stakeholder=row["name"], kind=kind) for kind in KINDS
             )
             files[f"{row['name']}.yaml"] = contract_text(row["name"], claims, notifications, variables)
-    _write(directory, files, force=force)
+    write_files(directory, files, ours=(SCHEMA_FILE,), force=force)
     if as_json:
         print_json({"files": [str(directory / name) for name in files], "variables": sorted(variables)})
         return
@@ -237,20 +238,3 @@ def _show(outcome: Outcome, only: tuple[str, ...], directory: Path, *, err: bool
 
 def _progress(label: str) -> Callable[[list[Contract]], Iterable[Contract]]:
     return lambda contracts: progress(contracts, label) if len(contracts) >= MANY else contracts
-
-
-def _write(directory: Path, files: dict[str, str], *, force: bool) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    different = [
-        directory / name
-        for name, text in files.items()
-        if (directory / name).exists() and (directory / name).read_text(encoding="utf-8") != text
-    ]
-    contracts = [path for path in different if path.name != SCHEMA_FILE]
-    if contracts and not force:
-        findings = [Finding("the file is there, and says something else", str(path)) for path in contracts]
-        problem = UnusableContractsError(findings)
-        problem.hint = "Nothing was written. --force replaces them."
-        raise problem
-    for name, text in files.items():
-        (directory / name).write_text(text, encoding="utf-8")

@@ -16,6 +16,7 @@ from ..config import ConfigurationError, Settings, build, read_file
 from ..daemon import Daemon
 from ..replication import SlotInUseError
 from ..slot import SlotLostError
+from .output import clean, say
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def daemon(config: str | None, **flags: Any) -> None:
         settings = configure()
         status = asyncio.run(_run(settings, configure))
     except ConfigurationError as problem:
-        click.echo(f"integratedb: {problem}", err=True)
+        say(f"integratedb: {clean(str(problem))}", err=True)
         status = STATUS_CONFIGURATION
     sys.exit(status)
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from ..session import EXTENSION, PINNED_SETTINGS, call, notice_lines, read_conninfo
 from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
-from .output import say, styled
+from .output import say, say_labelled, styled
 
 CONNECT_TIMEOUT_S = 10
 
@@ -92,7 +92,7 @@ def connect(dsn: str, dbname: str | None, *, pinned: bool = True) -> psycopg.Con
             pin(connection)
     except psycopg.OperationalError as problem:
         raise CommandError(
-            f"cannot connect: {str(problem).strip()}",
+            f"cannot connect: {' '.join(str(problem).split())}",
             status=STATUS_NO_CONNECTION,
             hint="--dsn, -d, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
             "say where the database is; ~/.pgpass has passwords.",
@@ -107,7 +107,7 @@ def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
     say(f"{styled(severity, fg=color, bold=True)}: {styled(notice.message_primary or '')}", err=True)
     for label, text in (("DETAIL", notice.message_detail), ("HINT", notice.message_hint)):
         if text:
-            say(f"{styled(label, bold=True)}: {styled(text)}", err=True)
+            say_labelled(label, text, err=True)
 
 
 @contextmanager

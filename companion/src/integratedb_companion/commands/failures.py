@@ -12,7 +12,7 @@ import psycopg
 
 from ..contracts.model import ContractsError
 from .framework import STATUS_INTERNAL, STATUS_NO_CONNECTION, STATUS_REFUSED, STATUS_USAGE, CommandError
-from .output import print_table, say, styled, to_json
+from .output import print_table, say, say_labelled, styled, to_json
 
 #: Class 08, and the server shutting down.
 CONNECTION_LOST = ("08", "57P")
@@ -51,9 +51,9 @@ def show(problem: Exception, *, as_json: bool) -> int:
     if failure.problems:
         print_problems(failure.problems)
     elif failure.detail:
-        _indented("DETAIL", failure.detail)
+        say_labelled("DETAIL", failure.detail, err=True)
     if failure.hint:
-        _indented("HINT", failure.hint)
+        say_labelled("HINT", failure.hint, err=True)
     return failure.status
 
 
@@ -82,7 +82,7 @@ def explain(problem: Exception) -> Failure:
         case psycopg.Error() if problem.sqlstate and not problem.sqlstate.startswith(CONNECTION_LOST):
             return _refusal(problem)
         case psycopg.OperationalError() | psycopg.InterfaceError():
-            return Failure(STATUS_NO_CONNECTION, f"the connection was lost: {str(problem).strip()}")
+            return Failure(STATUS_NO_CONNECTION, f"the connection was lost: {' '.join(str(problem).split())}")
         case OSError():
             return Failure(STATUS_USAGE, str(problem))
         case _:
@@ -98,7 +98,7 @@ def _refusal(problem: psycopg.Error) -> Failure:
     problems = structured(said.message_detail)
     return Failure(
         STATUS_REFUSED,
-        said.message_primary or str(problem).strip(),
+        said.message_primary or " ".join(str(problem).split()),
         sqlstate=problem.sqlstate,
         detail=None if problems else said.message_detail,
         hint=said.message_hint,
@@ -110,7 +110,7 @@ def structured(detail: str | None) -> list[dict[str, Any]]:
     """Read the DETAIL of IDB02, an array of [message, pointer], or of IDB03, an array of problems; else nothing."""
     try:
         entries = json.loads(detail or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(entries, list):
         return []
@@ -119,8 +119,3 @@ def structured(detail: str | None) -> list[dict[str, Any]]:
     if all(isinstance(entry, list) and len(entry) == 2 for entry in entries):
         return [{"pointer": pointer, "message": message} for message, pointer in entries]
     return []
-
-
-def _indented(label: str, text: str) -> None:
-    for number, line in enumerate(text.splitlines()):
-        say(f"{styled(f'{label}: ' if number == 0 else ' ' * (len(label) + 2), bold=True)}{styled(line)}", err=True)

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .output import clean
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 STATUS_REFUSED, STATUS_USAGE, STATUS_CHANGES, STATUS_NO_CONNECTION = 1, 2, 3, 5
@@ -84,5 +86,5 @@ def json_output(function: Decorated) -> Decorated:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask, where there is a terminal to ask on; a script has said what it wants by calling."""
-    if not yes and sys.stdin.isatty() and not click.confirm(question, err=True):
+    if not yes and sys.stdin.isatty() and not click.confirm(clean(question), err=True):
         raise CommandError("nothing was changed")

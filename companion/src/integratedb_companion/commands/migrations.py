@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..contracts.reading import read_text
+from ..contracts.reading import read_standard_input, read_text
 from .database import opened
 from .framework import STATUS_REFUSED, command, connected, json_output
 from .output import print_json, print_table, say, styled
@@ -29,7 +28,7 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
       integratedb preview migrations/0042_rename_email.sql
       echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
     """
-    statements = sys.stdin.read() if file == "-" else read_text(Path(file))
+    statements = read_standard_input() if file == "-" else read_text(Path(file))
     with opened(dsn, dbname, pinned=False) as database:
         rows = database.rows("integratedb_preview_migration", ddl=statements)
     _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")

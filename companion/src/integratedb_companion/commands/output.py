@@ -1,4 +1,8 @@
-"""How results are printed: tables for people, JSON for programs, colours on a terminal only."""
+"""How results are printed: tables for people, JSON for programs, colours on a terminal only.
+
+Names, messages and documents come from databases and files of others. None of them steers the terminal, or writes a line
+that looks like ours: this is the one place that sees to it, for all commands.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..outside_text import json_escaped, one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -21,7 +27,8 @@ Item = TypeVar("Item")
 #: Wide enough that nothing is broken where there is no terminal: lines are for grep there.
 UNBROKEN = 100_000
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: What `styled` puts around a text, and the ends of lines; of the texts themselves `clean` leaves neither.
+_OURS = re.compile(r"(\x1b\[[0-9;]*m|\n)")
 
 
 def print_json(value: Any) -> None:
@@ -30,8 +37,8 @@ def print_json(value: Any) -> None:
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """Give a document as text; times in ISO 8601."""
-    return json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+    """Give a document as text; times in ISO 8601, and what is not printable as escapes of JSON."""
+    return json_escaped(json.dumps(value, indent=indent, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: object) -> str:
@@ -39,8 +46,8 @@ def _plain(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Give text without control characters: a name in the database must not steer the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """Give a text on one line, with escapes in place of what is not printable."""
+    return one_line(text)
 
 
 def console(stream: IO[str] | None = None) -> Console:
@@ -62,7 +69,7 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(clean(column), overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     target = console(stream)
@@ -91,7 +98,14 @@ def styled(text: str, **style: Any) -> str:
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line; colours stay on a terminal only, and not where NO_COLOR is set."""
-    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+    shown = "".join(part if _OURS.fullmatch(part) else clean(part) for part in _OURS.split(text))
+    click.echo(shown, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def say_labelled(label: str, text: str, *, err: bool = False) -> None:
+    """Print a text of several lines behind a label: the other lines begin below the first."""
+    for number, line in enumerate(text.split("\n")):
+        say(styled(f"{label}: " if number == 0 else " " * (len(label) + 2), bold=True) + styled(line), err=err)
 
 
 def progress(items: Sequence[Item], label: str) -> Iterable[Item]:

@@ -13,6 +13,7 @@ import click
 from .. import logs
 from ..config import ConfigurationError, read_file
 from ..serve.settings import DEFAULTS, build
+from .output import clean, say
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def serve(config: str | None, **flags: Any) -> None:
         status = 0
         log.info("stopped")
     except ConfigurationError as problem:
-        click.echo(f"integratedb: {problem}", err=True)
+        say(f"integratedb: {clean(str(problem))}", err=True)
         status = STATUS_CONFIGURATION
     except Exception as fault:
         from ..serve.middleware import described

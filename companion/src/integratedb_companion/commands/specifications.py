@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 import psycopg
 
 from ..contracts.model import Contract
-from ..contracts.reading import read_document, read_text
+from ..contracts.reading import STANDARD_INPUT, read_document, read_standard_input, read_text
 from ..contracts.variables import environment
 from .database import Database, opened
 from .failures import structured
@@ -66,7 +65,7 @@ def notify(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | N
 def _hand_in(
     kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool
 ) -> None:
-    text, name = (sys.stdin.read(), "<stdin>") if file == "-" else (read_text(Path(file)), file)
+    text, name = (read_standard_input(), STANDARD_INPUT) if file == "-" else (read_text(Path(file)), file)
     document, contract = read_document(text, name, environment(os.environ))
     if not isinstance(document, dict):
         raise CommandError(f"{name}: a specification is an object with the key match", status=2)

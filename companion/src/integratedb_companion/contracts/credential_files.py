@@ -107,7 +107,7 @@ class JsonFile(PrivateFile):
         """The stakeholders that the file had stay; a new password replaces the old one."""
         try:
             stored: Any = json.loads(self.before) if self.before and self.before.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             stored = None
         if not isinstance(stored, dict):
             raise CredentialsError(f"{self}: the file is there, and holds something else than credentials")

@@ -24,7 +24,7 @@ class SecretManifest(PrivateFile):
         """The whole manifest."""
         try:
             stored = [entry for entry in yaml.safe_load_all(self.before or b"") if entry is not None]
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise CredentialsError(f"{self}: the file is there, and is not YAML") from None
         if not all(isinstance(entry, dict) for entry in stored):
             raise CredentialsError(f"{self}: the file is there, and is not a manifest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from .yaml_source import read
 SUFFIXES = (".yaml", ".yml")
 KEYS = ("stakeholder", *KINDS)
 EMPTY: Document = {"match": []}
+STANDARD_INPUT = "<stdin>"
 
 
 def files_in(directory: Path) -> list[Path]:
@@ -28,11 +30,22 @@ def files_in(directory: Path) -> list[Path]:
 def read_text(path: Path) -> str:
     """The text of a file. Error: UnusableContractsError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return _decoded(path.read_bytes(), str(path))
     except OSError as problem:
         raise UnusableContractsError([Finding(problem.strerror or str(problem), str(path))]) from None
-    except UnicodeDecodeError:
-        raise UnusableContractsError([Finding("it is not UTF-8", str(path))]) from None
+
+
+def read_standard_input() -> str:
+    """The text on standard input, whatever encoding the terminal has. Error: UnusableContractsError."""
+    return _decoded(sys.stdin.buffer.read(), STANDARD_INPUT)
+
+
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise UnusableContractsError([Finding("it is not UTF-8", file, line)]) from None
 
 
 def read_contracts(paths: Iterable[Path], lookup: Lookup) -> list[Contract]:

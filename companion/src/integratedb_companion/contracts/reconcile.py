@@ -77,8 +77,15 @@ class Reconciliation:
     def run(self, progress: Callable[[list[Contract]], Iterable[Contract]] = iter) -> None:
         """Hand everything in."""
         existing = [row["name"] for row in self.database.rows("integratedb_stakeholders")]
+        # First, whatever the order of the files: a name cannot be taken once somebody claims a schema of that name.
+        created = {
+            contract.stakeholder
+            for contract in self.contracts
+            if contract.stakeholder not in existing and self._create(contract)
+        }
         for contract in progress(self.contracts):
-            self._contract(contract, exists=contract.stakeholder in existing)
+            if contract.stakeholder in created or contract.stakeholder in existing:
+                self._contract(contract, exists=contract.stakeholder in existing)
         wanted = {contract.stakeholder for contract in self.contracts}
         missing = [name for name in existing if name not in wanted]
         if self.prune:
@@ -93,8 +100,6 @@ class Reconciliation:
                 self.database.value("integratedb_drop_stakeholder", stakeholder=change.stakeholder)
 
     def _contract(self, contract: Contract, *, exists: bool) -> None:
-        if not exists and not self._create(contract):
-            return
         claims, _ = self._hand_in(contract, "claims", exists=exists)
         notifications, hidden = self._hand_in(contract, "notifications", exists=exists)
         parts = tuple(claims + notifications)

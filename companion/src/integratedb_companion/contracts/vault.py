@@ -7,11 +7,32 @@ from typing import Any
 
 import hvac
 import requests
-from hvac.exceptions import VaultError
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, UnsupportedOperation, VaultError
 
 from .credentials import Credentials, CredentialsError
 
 TIMEOUT_S = 15
+
+
+class RedirectedError(requests.RequestException):
+    """Vault answered with another address. The token, and the passwords, must not go wherever an answer says."""
+
+
+def _refuse_redirect(answer: requests.Response, **_: object) -> None:
+    if 300 <= answer.status_code < 400:
+        raise RedirectedError("it answers with another address")
+
+
+#: After these nothing was written, for sure.
+REFUSALS = (
+    RedirectedError,
+    requests.ConnectTimeout,
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    InvalidPath,
+    UnsupportedOperation,
+)
 
 
 class VaultTarget:
@@ -30,7 +51,11 @@ class VaultTarget:
         if not os.environ.get("VAULT_ADDR"):
             raise CredentialsError("vault: the environment variable VAULT_ADDR is not set")
         # hvac reads the variables that Vault's own command reads, and ~/.vault-token.
-        client = hvac.Client(timeout=TIMEOUT_S, namespace=os.environ.get("VAULT_NAMESPACE") or None)
+        client = hvac.Client(
+            timeout=TIMEOUT_S, namespace=os.environ.get("VAULT_NAMESPACE") or None, allow_redirects=False
+        )
+        # Not followed, it would count as an answer.
+        client.session.hooks["response"].append(_refuse_redirect)
         if not client.token:
             raise CredentialsError("vault: neither VAULT_TOKEN nor ~/.vault-token is there")
         return cls(client, mount, path)
@@ -57,8 +82,23 @@ class VaultTarget:
                 )
             except (VaultError, requests.RequestException) as problem:
                 self.undo()
-                raise CredentialsError(f"{self}/{entry.stakeholder}: {_why(problem)}") from None
-            self.written.append((path, answer["data"]["version"]))
+                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_why(problem)}")
+                if not isinstance(problem, REFUSALS):
+                    failed.hint = self._unknown(path)
+                raise failed from None
+            version = _version(answer)
+            if version is None:
+                self.undo()
+                failed = CredentialsError(f"{self}/{entry.stakeholder}: Vault's answer tells no version of the secret")
+                failed.hint = self._unknown(path)
+                raise failed
+            self.written.append((path, version))
+
+    def _unknown(self, path: str) -> str:
+        return (
+            "The database was not changed. Whether Vault has the secret is not known: "
+            f"if {self.mount}/{path} has a new version, its password is void; destroy it."
+        )
 
     def undo(self) -> None:
         """Destroy the versions that were written: versions before them stay."""
@@ -73,10 +113,19 @@ class VaultTarget:
             raise CredentialsError(failed)
 
 
+def _version(answer: object) -> int | None:
+    """The version that was written, as the answer tells it; None: it is not an answer of Vault's."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    version = data.get("version") if isinstance(data, dict) else None
+    return version if isinstance(version, int) else None
+
+
 def _why(problem: Exception) -> str:
     """One line, without the request: it holds the secret."""
     if isinstance(problem, VaultError):
         errors = ", ".join(str(error) for error in problem.errors or ())
         return errors or f"Vault refused ({type(problem).__name__})"
+    if isinstance(problem, RedirectedError):
+        return "Vault answers with a redirect, which is not followed: the token would go there. VAULT_ADDR must name the active node"
     reason = getattr(problem.args[0], "reason", None) if problem.args else None
     return f"Vault cannot be reached ({type(problem).__name__}{f': {reason}' if reason else ''})"

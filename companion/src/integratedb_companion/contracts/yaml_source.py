@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from yaml.reader import Reader
 
 from .model import Finding, Steps, UnusableContractsError
 
@@ -14,6 +16,10 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 #: Aliases may name a large part many times; nobody writes so much by hand.
 MAX_VALUES = 200_000
+#: Of the file, and of all texts in it, each as often as aliases name it.
+MAX_CHARACTERS = 10_000_000
+#: What libyaml composes is composed by recursion in C, which ends the process when the stack does.
+MAX_DEPTH = 100
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -37,6 +43,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.lines: dict[Steps, int] = {}
+        self.characters = 0
 
     def fail(self, message: str, node: Any) -> UnusableContractsError:
         return UnusableContractsError([Finding(message, self.file, node.start_mark.line + 1)])
@@ -45,6 +52,8 @@ class _Reader:
         self.lines.setdefault(steps, node.start_mark.line + 1)
         if len(self.lines) > MAX_VALUES:
             raise self.fail(f"there are more than {MAX_VALUES} values in it", node)
+        if len(steps) > MAX_DEPTH:
+            raise self.fail("it is nested too deeply, or an alias contains itself", node)
         tag = node.tag.removeprefix("tag:yaml.org,2002:")
         if not isinstance(node, yaml.ScalarNode) and tag not in ("map", "seq"):
             raise self.fail(f"the tag {tag} is not understood", node)
@@ -64,32 +73,52 @@ class _Reader:
                 raise self.fail("merge keys (<<) are not understood; an alias (*name) of a whole value is", key_node)
             if key in result:
                 raise self.fail(f'the key "{key}" stands twice', key_node)
+            self.count(key, key_node)
             self.lines[*steps, key] = key_node.start_mark.line + 1
             result[key] = self.value(value_node, (*steps, key))
         return result
 
+    def count(self, text: str, node: Any) -> None:
+        self.characters += len(text)
+        if self.characters > MAX_CHARACTERS:
+            raise self.fail(f"there are more than {MAX_CHARACTERS} characters in it", node)
+
     def scalar(self, node: Any, tag: str) -> Any:
         text: str = node.value
+        self.count(text, node)
+        if tag == "str":
+            return text
+        if tag not in _SCALARS:
+            raise self.fail(f"the tag {tag} is not understood", node)
+        # A tag that is written says what the text is to be, not that it is.
+        if not re.fullmatch(_SCALARS[tag][0], text):
+            raise self.fail(f"it is tagged !!{tag}, and is none", node)
         match tag:
-            case "str":
-                return text
             case "null":
                 return None
             case "bool":
                 return text.lower() == "true"
             case "int":
                 return int(text)
-            case "float":
-                return float(text)
-            case _:
-                raise self.fail(f"the tag {tag} is not understood", node)
+        number = float(text)
+        if not math.isfinite(number):
+            raise self.fail("the number is too large", node)
+        return number
 
 
 def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
     """Read one document, JSON included. Error: UnusableContractsError with the line."""
+    if len(text) > MAX_CHARACTERS:
+        raise UnusableContractsError([Finding(f"there are more than {MAX_CHARACTERS} characters in it", file)])
+    if unprintable := Reader.NON_PRINTABLE.search(text):
+        line = text.count("\n", 0, unprintable.start()) + 1
+        raise UnusableContractsError(
+            [Finding("there is a control character in it, which YAML does not allow", file, line)]
+        )
     reader = _Reader(file)
     loader = _Loader(text)
     try:
+        _require_shallow(text, file)
         node = loader.get_single_node()
         return (None if node is None else reader.value(node, ())), reader.lines
     except yaml.MarkedYAMLError as problem:
@@ -100,10 +129,21 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
         raise UnusableContractsError([Finding(said, file, mark.line + 1 if mark else 1)]) from None
     except yaml.YAMLError as problem:
         raise UnusableContractsError([Finding(" ".join(str(problem).split()), file)]) from None
-    except RecursionError:
-        raise UnusableContractsError([Finding("it is nested too deeply, or an alias contains itself", file)]) from None
     finally:
         loader.dispose()
+
+
+def _require_shallow(text: str, file: str) -> None:
+    """Refuse what is nested too deeply, without recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise UnusableContractsError([Finding("it is nested too deeply", file, line)])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Flow(list[Any]):

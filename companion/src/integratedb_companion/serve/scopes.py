@@ -32,11 +32,15 @@ class Scopes:
         """Whether the user may manage this one."""
         return self.stakeholders is None or name in self.stakeholders
 
-    def outside(self, schemas: Iterable[str], stakeholders: Iterable[str]) -> list[str]:
-        """Which of these schemas the user may not name: the private ones of other stakeholders only where it is told so."""
+    def outside(self, schemas: Iterable[str], private: Iterable[str]) -> list[str]:
+        """Which of these schemas the user may not name.
+
+        Where schemas are listed, all others. Else those private ones, or that may become so, which are not of a
+        stakeholder that the user manages.
+        """
         if self.schemas is not None:
             return sorted(set(schemas) - self.schemas)
-        return sorted(name for name in set(schemas) & set(stakeholders) if not self.has_stakeholder(name))
+        return sorted(name for name in set(schemas) & set(private) if not self.has_stakeholder(name))
 
 
 #: Of a user without restrictions, and of nobody in particular.

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from ..admission import TokenRoute
 from ..answers import Data, InvalidOrUnmet, Specification, refusals
 from ..authentication import Authenticated, Caller, Shared
+from ..database import Transaction
 from ..errors import forbidden, invalid
 from ..requests import Id, SpecificationBody
 from ..services import Services
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"], route_c
 Kind = Literal["claims", "notifications"]
 SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
 SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s::jsonb, %(kind)s::text)"
-STAKEHOLDERS: LiteralString = "SELECT s.name FROM {x}.integratedb_stakeholders() AS s"
+PRIVATE: LiteralString = "SELECT integratedb.api_private_schemas(%(schemas)s::text[])"
 HAND_IN: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
     "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
@@ -69,15 +70,22 @@ async def _hand_in(
         raise invalid(f"it is {body.data.type}, and should be {kind.upper()}", "#/type")
     spec = Jsonb(body.data.document())
     async with shared.database.transaction() as transaction:
-        if not asking.scopes.is_everything:
-            named = await transaction.value(SCHEMAS, spec=spec, kind=kind)
-            stakeholders = [row["name"] for row in await transaction.rows(STAKEHOLDERS)]
-            outside = asking.scopes.outside(named, stakeholders)
-            if outside:
-                raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
+        await _require_scopes(transaction, asking, spec, kind)
         await transaction.rows(HAND_IN[kind], name=name, spec=spec)
+        # Again, now that nothing moves: meanwhile a stakeholder may have come into the name of a schema.
+        await _require_scopes(transaction, asking, spec, kind)
         stored = await transaction.value(SHOW, name=name, kind=kind)
     return _answer(stored, kind)
+
+
+async def _require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, kind: Kind) -> None:
+    """Refuse a document that names schemas which the user may not have anybody depend on."""
+    if asking.scopes.is_everything:
+        return
+    named = await transaction.value(SCHEMAS, spec=spec, kind=kind)
+    private = await transaction.value(PRIVATE, schemas=named)
+    if outside := asking.scopes.outside(named, private):
+        raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
 
 
 def _answer(stored: dict[str, Any], kind: Kind) -> Data[Specification]:
