@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -192,6 +194,82 @@ def test_more_concurrency_keeps_the_order_of_each_key(shop: Shop, receiver: Rece
     for order in range(1, 21):
         versions = [int(e["data"]["record"]["status"]) for e in events if e["data"]["record"]["id"] == order]
         assert versions == list(range(11))
+
+
+def overlapping() -> Callable[[str], int]:
+    """A receiver whose answers take so different times that requests sent side by side arrive in any order."""
+    pauses = itertools.cycle((0.06, 0.0, 0.03, 0.01))
+
+    def behave(_: str) -> int:
+        time.sleep(next(pauses))
+        return 204
+
+    return behave
+
+
+def kinds_of(events: list[dict[str, Any]], order: int) -> list[str]:
+    """What happened to a row, in the order of arrival."""
+    return [
+        event["type"].rpartition(".")[2]
+        for event in events
+        if order in [(row or {}).get("id") for row in (event["data"]["old"], event["data"]["record"])]
+    ]
+
+
+@pytest.mark.parametrize("identity", ["DEFAULT", "FULL", "USING INDEX orders_code"])
+def test_a_row_whose_key_changes_keeps_its_order_under_both_keys(shop: Shop, receiver: Receiver, identity: str) -> None:
+    shop.owner.run("ALTER TABLE orders ADD code bigint NOT NULL GENERATED ALWAYS AS IDENTITY")
+    shop.owner.run("CREATE UNIQUE INDEX orders_code ON orders (code)")
+    shop.owner.run(f"ALTER TABLE orders REPLICA IDENTITY {identity}")
+    receiver.behave = overlapping()
+    shop.notify(webhook(receiver, concurrency=8))
+    shop.daemon()
+    with shop.owner.transaction():
+        for order in range(1, 21):
+            shop.owner.run("INSERT INTO orders VALUES (%s, 'new')", order)
+            shop.owner.run("UPDATE orders SET id = id + 100 WHERE id = %s", order)
+            shop.owner.run("DELETE FROM orders WHERE id = %s", order + 100)
+            if identity != "USING INDEX orders_code":  # by which it is another row
+                shop.owner.run("INSERT INTO orders VALUES (%s, 'again')", order + 100)
+    count = 60 if identity == "USING INDEX orders_code" else 80
+    events = eventually(lambda: receiver.delivered() if len(receiver.delivered()) >= count else None)
+    if identity == "USING INDEX orders_code":
+        by_code: dict[int, list[str]] = {}
+        for event in events:
+            code = (event["data"]["old"] or event["data"]["record"])["code"]
+            by_code.setdefault(code, []).append(event["type"].rpartition(".")[2])
+        assert list(by_code.values()) == [["insert", "update", "delete"]] * 20
+        return
+    for order in range(1, 21):
+        assert kinds_of(events, order)[:2] == ["insert", "update"]
+        assert kinds_of(events, order + 100) == ["update", "delete", "insert"]
+
+
+def test_nothing_overtakes_a_truncate_or_a_change_of_the_schema_or_of_the_key(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run("ALTER TABLE orders ADD code bigint NOT NULL DEFAULT 0")
+    receiver.behave = overlapping()
+    shop.notify(webhook(receiver, concurrency=8))
+    shop.daemon()
+    with shop.owner.transaction():
+        for turn in range(10):
+            shop.owner.run("INSERT INTO orders SELECT n, 'x', n + 1000 * %s FROM generate_series(1, 10) AS n", turn)
+            shop.owner.run("TRUNCATE orders")
+    shop.owner.run("INSERT INTO orders SELECT n, 'x', n FROM generate_series(1, 10) AS n")
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE orders ADD note text")
+        shop.owner.run("CREATE UNIQUE INDEX orders_code ON orders (code)")
+        shop.owner.run("ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_code")
+    shop.owner.run("UPDATE orders SET status = 'y'")
+    events = eventually(lambda: receiver.delivered() if len(receiver.delivered()) >= 131 else None)
+    ids = [event["id"] for event in events]
+    kinds = [event["type"].rpartition(".")[2] for event in events]
+    for place, kind in enumerate(kinds):
+        if kind in ("truncate", "changed"):
+            assert max(ids[:place], default="") < ids[place] < min(ids[place + 1 :], default="~")
+    assert kinds.count("truncate") == 10
+    assert kinds.count("changed") == 1
+    updated = kinds.index("update")
+    assert set(kinds[updated:]) == {"update"}
 
 
 def test_redirects_are_not_followed(shop: Shop, receiver: Receiver) -> None:

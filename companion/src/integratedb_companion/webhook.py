@@ -16,6 +16,7 @@ from .addresses import AddressPolicy
 from .delivery import Outcome
 from .events import Event
 from .faults import ReceiverError, describe, http_answer, place_of
+from .ordering import segments
 from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
@@ -42,7 +43,7 @@ class GoneError(ReceiverError):
 
 
 class WebhookSink:
-    """Sends to one URL, `concurrency` requests at a time; events of one key stay in order."""
+    """Sends to one URL, `concurrency` requests at a time; events that share a row stay in order."""
 
     def __init__(self, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
         self._url: str = settings["url"]
@@ -51,17 +52,18 @@ class WebhookSink:
         self._batch = int(settings.get("batch", 1))
         self._concurrency = int(settings.get("concurrency", 1))
         self._session = session
-        # Several batches a lane, so that an uneven spread of keys does not leave lanes idle.
+        # Several batches a lane, so that an uneven spread of rows does not leave lanes idle.
         self.window = self._batch * (self._concurrency * 4 if self._concurrency > 1 else 1)
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events, each key in one lane; a lane stops at its first failure."""
+        """Send events in lanes; a lane stops at its first failure, and what comes after all lanes does not begin."""
         if self._concurrency == 1:
             return await self._lane(events)
-        lanes: dict[int, list[Event]] = {}
-        for event in events:
-            lanes.setdefault(hash(event.key) % self._concurrency, []).append(event)
-        outcomes = await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+        outcomes: list[Outcome] = []
+        for lanes in segments(events, self._concurrency):
+            outcomes += await asyncio.gather(*(self._lane(lane) for lane in lanes))
+            if any(outcome.error is not None for outcome in outcomes):
+                break
         arrived = {id(event) for outcome in outcomes for event in outcome.delivered}
         return Outcome(
             delivered=[event for event in events if id(event) in arrived],
