@@ -240,6 +240,8 @@ class Receiver:
     """An HTTP server that keeps what it gets; `behave` decides the answer, and may take its time."""
 
     behave: Callable[[str], int] = lambda _: 204
+    #: Judges what it was sent, where that decides.
+    judge: Callable[[bytes], int] | None = None
     requests: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -253,7 +255,7 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                status = receiver.behave(self.path)
+                status = receiver.behave(self.path) if receiver.judge is None else receiver.judge(body)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Request(self.path, headers, body, status, time.monotonic()))
                 with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -97,6 +98,50 @@ def test_after_max_attempts_an_event_is_put_aside_and_can_be_redelivered(shop: S
     assert shop.admin.value("SELECT integratedb_redeliver(%s, 'hook')", shop.stakeholder) == 2
     eventually(lambda: order_ids(receiver.delivered()) == [3, 1, 2])
     eventually(lambda: shop.admin.rows("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder) == [])
+
+
+def dead_orders(shop: Shop, channel: str = "hook") -> list[int]:
+    rows = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, %s)", shop.stakeholder, channel)
+    return [row["event"]["data"]["record"]["id"] for row in rows if row["state"] == "dead"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(("status", "rejected"), [(400, {7}), (413, {1, 2, 20}), (500, {20})])
+def test_one_event_that_is_rejected_takes_no_other_of_its_batch_along(
+    shop: Shop, receiver: Receiver, status: int, rejected: set[int], concurrency: int
+) -> None:
+    def judge(body: bytes) -> int:
+        return status if rejected & {*order_ids(json.loads(body))} else 204
+
+    receiver.judge = judge
+    shop.notify(webhook(receiver, batch=1000, max_attempts=2, concurrency=concurrency))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT n, 'x' FROM generate_series(1, 20) AS n")
+    eventually(lambda: dead_orders(shop) == sorted(rejected))
+    eventually(lambda: len(receiver.delivered()) == 20 - len(rejected))
+    delivered = order_ids(receiver.delivered())
+    assert {*delivered} == {*range(1, 21)} - rejected
+    if concurrency == 1:
+        assert delivered == sorted(delivered)
+    # Alone as often as max_attempts says, and found by halving.
+    for order in rejected:
+        assert [[order]] * 2 == [ids for r in receiver.requests if (ids := order_ids(r.events)) == [order]]
+    assert len(receiver.requests) < 40
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_receiver_that_is_down_gets_single_events_and_gives_none_up(
+    shop: Shop, receiver: Receiver, status: int
+) -> None:
+    answers = iter([status, status])
+    receiver.behave = lambda _: next(answers, 204)
+    shop.notify(webhook(receiver, batch=100, max_attempts=2))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT n, 'x' FROM generate_series(1, 100) AS n")
+    eventually(lambda: len(receiver.delivered()) == 100)
+    assert order_ids(receiver.delivered()) == list(range(1, 101))
+    assert [len(request.events) for request in receiver.requests][1:6] == [1, 1, 2, 4, 8]
+    assert dead_orders(shop) == []
 
 
 def test_what_was_put_aside_grows_old_on_a_channel_that_is_well(shop: Shop, receiver: Receiver) -> None:

@@ -209,7 +209,7 @@ class Database:
         }
 
     async def failures(self) -> dict[int, int]:
-        """For each failing channel, how many attempts at its oldest event have failed."""
+        """For each failing channel, how many attempts at its oldest event alone have failed."""
         rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 
