@@ -27,7 +27,7 @@ def listen(
     credentials = f"{shop.stakeholder}:{shop.password if password is None else password}"
     headers = {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
     url = f"ws://127.0.0.1:{daemon.port}/v1/notifications/{channel}"
-    with connect(url, additional_headers=headers, open_timeout=10, close_timeout=1) as connection:
+    with connect(url, additional_headers=headers, open_timeout=10, close_timeout=1, max_size=None) as connection:
         yield connection
 
 
@@ -285,6 +285,19 @@ def test_a_broadcast_client_that_does_not_read_is_sent_away_and_the_others_go_on
         eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
         shop.insert(1001, 1001)
         assert order_ids(receive(good, 1)) == [1001]
+
+
+@pytest.mark.parametrize(("number", "length"), [(1, 8_000_000), (400, 60_000)])
+def test_a_broadcast_client_that_reads_gets_long_events_and_many_at_once(shop: Shop, number: int, length: int) -> None:
+    shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"})
+    daemon = shop.daemon()
+    with listen(shop, daemon, "live") as client:
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
+        text = f"repeat('x', {length})"
+        shop.owner.run(f"INSERT INTO orders SELECT n, {text} FROM generate_series(1, {number}) AS n")
+        assert order_ids(receive(client, number)) == list(range(1, number + 1))
+        shop.insert(1001, 1001)
+        assert order_ids(receive(client, 1)) == [1001]
 
 
 #: Opens connections, half of them with the beginning of a request, and holds them until told to end. In a process
