@@ -81,11 +81,20 @@ class Cluster:
 
     def restart(self, mode: str, *, timeout_s: int = 60) -> None:
         """Stop the server in this mode of pg_ctl's, and start it again."""
+        self._control("restart", mode, timeout_s)
+
+    def stop_for_a_while(self) -> None:
+        """Stop the server; crash() starts it again."""
+        self._control("stop", "immediate", 60)
+
+    def _control(self, action: str, mode: str, timeout_s: int) -> None:
         bindir = subprocess.run(
             [os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True
         ).stdout.strip()
-        command = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--mode", mode, "--timeout", str(timeout_s)]
-        command += ["-D", f"{self.socket}/data", "-l", f"{self.socket}/log"]
+        command = [f"{bindir}/pg_ctl", action, "--silent", "--wait", "--mode", mode, "--timeout", str(timeout_s)]
+        command += ["-D", f"{self.socket}/data"]
+        if action == "restart":
+            command += ["-l", f"{self.socket}/log"]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
         subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL)
