@@ -194,10 +194,10 @@ STABLE PARALLEL SAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT h.channel_id, h.attempts FROM integratedb.channel_health AS h WHERE h.state = 'failing' AND h.attempts > 0
+  SELECT h.channel_id, h.attempts FROM integratedb.channel_health AS h WHERE h.state = 'failing'
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_failures() IS 'How many attempts at its oldest event each failing channel has behind it, as last reported: a daemon that starts goes on counting there.';
+COMMENT ON FUNCTION integratedb.daemon_failures() IS 'The channels that fail, as last reported, and how many attempts at its oldest event each has behind it: a daemon that starts goes on counting there.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_pause(channel_id bigint, reason text)
 RETURNS void

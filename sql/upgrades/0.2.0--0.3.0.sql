@@ -52,5 +52,8 @@ UPDATE integratedb.ddl_event AS e
 -- Each claim has its match beside it.
 #include sql/state/095-match-documents.sql
 
+-- Events keep their order by other keys; those that wait keep it with all others.
+#include sql/state/097-row-keys.sql
+
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

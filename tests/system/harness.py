@@ -81,11 +81,20 @@ class Cluster:
 
     def restart(self, mode: str, *, timeout_s: int = 60) -> None:
         """Stop the server in this mode of pg_ctl's, and start it again."""
+        self._control("restart", mode, timeout_s)
+
+    def stop_for_a_while(self) -> None:
+        """Stop the server; crash() starts it again."""
+        self._control("stop", "immediate", 60)
+
+    def _control(self, action: str, mode: str, timeout_s: int) -> None:
         bindir = subprocess.run(
             [os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True
         ).stdout.strip()
-        command = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--mode", mode, "--timeout", str(timeout_s)]
-        command += ["-D", f"{self.socket}/data", "-l", f"{self.socket}/log"]
+        command = [f"{bindir}/pg_ctl", action, "--silent", "--wait", "--mode", mode, "--timeout", str(timeout_s)]
+        command += ["-D", f"{self.socket}/data"]
+        if action == "restart":
+            command += ["-l", f"{self.socket}/log"]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
         subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL)
@@ -240,6 +249,8 @@ class Receiver:
     """An HTTP server that keeps what it gets; `behave` decides the answer, and may take its time."""
 
     behave: Callable[[str], int] = lambda _: 204
+    #: Judges what it was sent, where that decides.
+    judge: Callable[[bytes], int] | None = None
     requests: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -253,7 +264,7 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                status = receiver.behave(self.path)
+                status = receiver.behave(self.path) if receiver.judge is None else receiver.judge(body)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Request(self.path, headers, body, status, time.monotonic()))
                 with contextlib.suppress(OSError):

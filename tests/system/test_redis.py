@@ -9,7 +9,7 @@ import orjson
 import pytest
 import redis
 
-from tests.system.harness import RedisServer, Shop, eventually
+from tests.system.harness import RedisServer, Shop, eventually, order_ids, without_repeats
 
 
 def events(client: Any) -> list[dict[str, Any]]:
@@ -41,6 +41,26 @@ def test_a_stream_is_kept_about_maxlen_long_also_where_scripts_are_forbidden(
     shop.owner.run("INSERT INTO orders SELECT generate_series(1, 2000), 'x'")
     eventually(lambda: events(redis_client) and events(redis_client)[-1]["data"]["record"]["id"] == 2000)
     assert redis_client.xlen("orders") < 300
+
+
+def test_one_event_that_redis_refuses_takes_no_other_along(
+    shop: Shop, redis_server: RedisServer, redis_client: Any
+) -> None:
+    redis_client.config_set("proto-max-bulk-len", 1 << 20)  # the least that Redis allows
+    try:
+        shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "s", "max_attempts": 2})
+        shop.daemon()
+        shop.owner.run(
+            "INSERT INTO orders SELECT n, repeat('x', CASE n WHEN 7 THEN 2000000 ELSE 1 END)"
+            " FROM generate_series(1, 20) AS n"
+        )
+        entries = eventually(lambda: found if len(found := redis_client.xrange("s")) >= 19 else None)
+    finally:
+        redis_client.config_set("proto-max-bulk-len", 512 << 20)
+    delivered = order_ids(without_repeats([orjson.loads(fields[b"event"]) for _, fields in entries]))
+    assert delivered == [n for n in range(1, 21) if n != 7]
+    dead = "SELECT state, (event #>> '{data,record,id}')::int FROM integratedb_deliveries(%s, 'bus')"
+    eventually(lambda: shop.admin.rows(dead, shop.stakeholder) == [("dead", 7)])
 
 
 def test_an_encrypted_redis_is_known_by_its_certificate(shop: Shop, tmp_path: Path) -> None:

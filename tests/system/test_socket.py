@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.system.harness import Daemon, Shop, eventually, order_ids
+from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Daemon, Shop, eventually, free_port, order_ids
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def listen(
     credentials = f"{shop.stakeholder}:{shop.password if password is None else password}"
     headers = {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
     url = f"ws://127.0.0.1:{daemon.port}/v1/notifications/{channel}"
-    with connect(url, additional_headers=headers, open_timeout=10, close_timeout=1) as connection:
+    with connect(url, additional_headers=headers, open_timeout=10, close_timeout=1, max_size=None) as connection:
         yield connection
 
 
@@ -255,6 +258,88 @@ def test_a_login_that_needs_no_password_proves_nothing(shop: Shop) -> None:
     eventually(lambda: any("without a password" in line["message"] for line in daemon.logs()))
 
 
+@contextmanager
+def another_server(port: int) -> Iterator[list[bytes]]:
+    """A server that takes every name, and asks for the password as it is; gives what it is sent."""
+    heard: list[bytes] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while data := self.request.recv(4096):
+                    if data[4:8] in (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30"):  # may it be encrypted?
+                        self.request.sendall(b"N")
+                        continue
+                    heard.append(data)
+                    self.request.sendall(b"R\0\0\0\x08\0\0\0\x03")
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+        daemon_threads = True
+
+    with Server(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield heard
+        server.shutdown()
+
+
+@pytest.mark.parametrize("how", ["service", "PGSERVICE", "hosts", "PGHOST"])
+def test_passwords_of_clients_reach_the_daemons_own_server_and_no_other(shop: Shop, how: str) -> None:
+    shop.notify({"type": "SOCKET"})
+    other = free_port()
+    login = {"dbname": shop.database, "user": DAEMON_ROLE, "password": DAEMON_PASSWORD}
+    hosts = {
+        "host": "127.0.0.1,127.0.0.1",
+        "port": f"{other},{shop.cluster.port}",
+        "target_session_attrs": "read-write",
+    }
+    service = shop.directory / "services"
+    service.write_text("[shop]\n" + "".join(f"{name}={value}\n" for name, value in {**hosts, **login}.items()))
+    environment = {"PGSERVICEFILE": str(service), "PGSERVICE": "shop" if how == "PGSERVICE" else ""}
+    match how:
+        case "service":
+            # Where libpq goes by itself is another server too.
+            dsn, environment = "service=shop", {**environment, "PGHOST": "127.0.0.1", "PGPORT": str(other)}
+        case "PGSERVICE":
+            dsn = ""
+        case "hosts":
+            dsn = make_conninfo(**hosts, **login)
+        case _:
+            dsn = make_conninfo(**login)
+            environment |= {f"PG{name.upper().replace('_', '')}": value for name, value in hosts.items()}
+    environment = {name: value for name, value in environment.items() if value}
+    daemon = Daemon(dsn, shop.slot, shop.directory / "daemon.log", environment=environment)
+    shop.daemons.append(daemon)
+    daemon.ready()
+    with another_server(other) as heard:
+        with listen(shop, daemon):
+            pass
+        with pytest.raises(InvalidStatus), listen(shop, daemon, password="a wrong one"):
+            pass
+        assert heard == []
+
+
+def test_a_login_has_to_wait_while_the_daemon_has_no_server(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.cluster.stop_for_a_while()
+    try:
+        eventually(lambda: daemon.get("/ready")[0] == 503)
+
+        def answer() -> Any:
+            with pytest.raises(InvalidStatus) as refused, listen(shop, daemon):
+                pass
+            return refused.value.response
+
+        late = eventually(lambda: found if (found := answer()).status_code == 503 else None)
+        assert int(late.headers["Retry-After"]) > 0
+    finally:
+        shop.cluster.crash()
+    daemon.ready()
+    with listen(shop, daemon):
+        pass
+
+
 def test_broadcast_reaches_everybody_and_keeps_nothing(shop: Shop) -> None:
     shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"})
     daemon = shop.daemon()
@@ -285,6 +370,19 @@ def test_a_broadcast_client_that_does_not_read_is_sent_away_and_the_others_go_on
         eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
         shop.insert(1001, 1001)
         assert order_ids(receive(good, 1)) == [1001]
+
+
+@pytest.mark.parametrize(("number", "length"), [(1, 8_000_000), (400, 60_000)])
+def test_a_broadcast_client_that_reads_gets_long_events_and_many_at_once(shop: Shop, number: int, length: int) -> None:
+    shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"})
+    daemon = shop.daemon()
+    with listen(shop, daemon, "live") as client:
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
+        text = f"repeat('x', {length})"
+        shop.owner.run(f"INSERT INTO orders SELECT n, {text} FROM generate_series(1, {number}) AS n")
+        assert order_ids(receive(client, number)) == list(range(1, number + 1))
+        shop.insert(1001, 1001)
+        assert order_ids(receive(client, 1)) == [1001]
 
 
 #: Opens connections, half of them with the beginning of a request, and holds them until told to end. In a process

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -95,6 +98,50 @@ def test_after_max_attempts_an_event_is_put_aside_and_can_be_redelivered(shop: S
     assert shop.admin.value("SELECT integratedb_redeliver(%s, 'hook')", shop.stakeholder) == 2
     eventually(lambda: order_ids(receiver.delivered()) == [3, 1, 2])
     eventually(lambda: shop.admin.rows("SELECT * FROM integratedb_deliveries(%s, 'hook')", shop.stakeholder) == [])
+
+
+def dead_orders(shop: Shop, channel: str = "hook") -> list[int]:
+    rows = shop.admin.dicts("SELECT * FROM integratedb_deliveries(%s, %s)", shop.stakeholder, channel)
+    return [row["event"]["data"]["record"]["id"] for row in rows if row["state"] == "dead"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(("status", "rejected"), [(400, {7}), (413, {1, 2, 20}), (500, {20})])
+def test_one_event_that_is_rejected_takes_no_other_of_its_batch_along(
+    shop: Shop, receiver: Receiver, status: int, rejected: set[int], concurrency: int
+) -> None:
+    def judge(body: bytes) -> int:
+        return status if rejected & {*order_ids(json.loads(body))} else 204
+
+    receiver.judge = judge
+    shop.notify(webhook(receiver, batch=1000, max_attempts=2, concurrency=concurrency))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT n, 'x' FROM generate_series(1, 20) AS n")
+    eventually(lambda: dead_orders(shop) == sorted(rejected))
+    eventually(lambda: len(receiver.delivered()) == 20 - len(rejected))
+    delivered = order_ids(receiver.delivered())
+    assert {*delivered} == {*range(1, 21)} - rejected
+    if concurrency == 1:
+        assert delivered == sorted(delivered)
+    # Alone as often as max_attempts says, and found by halving.
+    for order in rejected:
+        assert [[order]] * 2 == [ids for r in receiver.requests if (ids := order_ids(r.events)) == [order]]
+    assert len(receiver.requests) < 40
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_receiver_that_is_down_gets_single_events_and_gives_none_up(
+    shop: Shop, receiver: Receiver, status: int
+) -> None:
+    answers = iter([status, status])
+    receiver.behave = lambda _: next(answers, 204)
+    shop.notify(webhook(receiver, batch=100, max_attempts=2))
+    shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT n, 'x' FROM generate_series(1, 100) AS n")
+    eventually(lambda: len(receiver.delivered()) == 100)
+    assert order_ids(receiver.delivered()) == list(range(1, 101))
+    assert [len(request.events) for request in receiver.requests][1:6] == [1, 1, 2, 4, 8]
+    assert dead_orders(shop) == []
 
 
 def test_what_was_put_aside_grows_old_on_a_channel_that_is_well(shop: Shop, receiver: Receiver) -> None:
@@ -192,6 +239,82 @@ def test_more_concurrency_keeps_the_order_of_each_key(shop: Shop, receiver: Rece
     for order in range(1, 21):
         versions = [int(e["data"]["record"]["status"]) for e in events if e["data"]["record"]["id"] == order]
         assert versions == list(range(11))
+
+
+def overlapping() -> Callable[[str], int]:
+    """A receiver whose answers take so different times that requests sent side by side arrive in any order."""
+    pauses = itertools.cycle((0.06, 0.0, 0.03, 0.01))
+
+    def behave(_: str) -> int:
+        time.sleep(next(pauses))
+        return 204
+
+    return behave
+
+
+def kinds_of(events: list[dict[str, Any]], order: int) -> list[str]:
+    """What happened to a row, in the order of arrival."""
+    return [
+        event["type"].rpartition(".")[2]
+        for event in events
+        if order in [(row or {}).get("id") for row in (event["data"]["old"], event["data"]["record"])]
+    ]
+
+
+@pytest.mark.parametrize("identity", ["DEFAULT", "FULL", "USING INDEX orders_code"])
+def test_a_row_whose_key_changes_keeps_its_order_under_both_keys(shop: Shop, receiver: Receiver, identity: str) -> None:
+    shop.owner.run("ALTER TABLE orders ADD code bigint NOT NULL GENERATED ALWAYS AS IDENTITY")
+    shop.owner.run("CREATE UNIQUE INDEX orders_code ON orders (code)")
+    shop.owner.run(f"ALTER TABLE orders REPLICA IDENTITY {identity}")
+    receiver.behave = overlapping()
+    shop.notify(webhook(receiver, concurrency=8))
+    shop.daemon()
+    with shop.owner.transaction():
+        for order in range(1, 21):
+            shop.owner.run("INSERT INTO orders VALUES (%s, 'new')", order)
+            shop.owner.run("UPDATE orders SET id = id + 100 WHERE id = %s", order)
+            shop.owner.run("DELETE FROM orders WHERE id = %s", order + 100)
+            if identity != "USING INDEX orders_code":  # by which it is another row
+                shop.owner.run("INSERT INTO orders VALUES (%s, 'again')", order + 100)
+    count = 60 if identity == "USING INDEX orders_code" else 80
+    events = eventually(lambda: receiver.delivered() if len(receiver.delivered()) >= count else None)
+    if identity == "USING INDEX orders_code":
+        by_code: dict[int, list[str]] = {}
+        for event in events:
+            code = (event["data"]["old"] or event["data"]["record"])["code"]
+            by_code.setdefault(code, []).append(event["type"].rpartition(".")[2])
+        assert list(by_code.values()) == [["insert", "update", "delete"]] * 20
+        return
+    for order in range(1, 21):
+        assert kinds_of(events, order)[:2] == ["insert", "update"]
+        assert kinds_of(events, order + 100) == ["update", "delete", "insert"]
+
+
+def test_nothing_overtakes_a_truncate_or_a_change_of_the_schema_or_of_the_key(shop: Shop, receiver: Receiver) -> None:
+    shop.owner.run("ALTER TABLE orders ADD code bigint NOT NULL DEFAULT 0")
+    receiver.behave = overlapping()
+    shop.notify(webhook(receiver, concurrency=8))
+    shop.daemon()
+    with shop.owner.transaction():
+        for turn in range(10):
+            shop.owner.run("INSERT INTO orders SELECT n, 'x', n + 1000 * %s FROM generate_series(1, 10) AS n", turn)
+            shop.owner.run("TRUNCATE orders")
+    shop.owner.run("INSERT INTO orders SELECT n, 'x', n FROM generate_series(1, 10) AS n")
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE orders ADD note text")
+        shop.owner.run("CREATE UNIQUE INDEX orders_code ON orders (code)")
+        shop.owner.run("ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_code")
+    shop.owner.run("UPDATE orders SET status = 'y'")
+    events = eventually(lambda: receiver.delivered() if len(receiver.delivered()) >= 131 else None)
+    ids = [event["id"] for event in events]
+    kinds = [event["type"].rpartition(".")[2] for event in events]
+    for place, kind in enumerate(kinds):
+        if kind in ("truncate", "changed"):
+            assert max(ids[:place], default="") < ids[place] < min(ids[place + 1 :], default="~")
+    assert kinds.count("truncate") == 10
+    assert kinds.count("changed") == 1
+    updated = kinds.index("update")
+    assert set(kinds[updated:]) == {"update"}
 
 
 def test_redirects_are_not_followed(shop: Shop, receiver: Receiver) -> None:

@@ -132,7 +132,7 @@ class Channels:
                 queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
                 self._running[id_] = running = Running(channel, queue)
                 self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
-                self._start(running, earlier.failures.get(id_, 0))
+                self._start(running, earlier.failures.get(id_))
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
         """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
@@ -158,7 +158,7 @@ class Channels:
         self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
         await asyncio.gather(*(self._stop(running, STOP_TIMEOUT_S) for running in self._running.values()))
 
-    def _start(self, running: Running, failures: int = 0) -> None:
+    def _start(self, running: Running, failures: int | None = None) -> None:
         channel, queue = running.channel, running.queue
         if self._stopped:
             return

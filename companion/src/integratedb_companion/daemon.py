@@ -234,7 +234,7 @@ class Daemon:
 
     async def _listen(self) -> Server:
         listener = Listener(
-            Logins(self._settings.dsn, self._has_socket), self._find_socket, self._unready, self._metrics
+            Logins(self._database.server, self._has_socket), self._find_socket, self._unready, self._metrics
         )
         host, port = self._settings.host, self._settings.port
         try:

@@ -21,6 +21,7 @@ from .encodings import UTF8, Encoding
 from .events import Event
 from .logs import fault
 from .outside_text import plain
+from .own_server import Parameters, parameters_of
 from .pgoutput import format_lsn, parse_lsn
 from .queue import Backlog, ChannelQueue
 from .replication import conninfo
@@ -86,6 +87,12 @@ class Database:
         """Disconnect."""
         if self._connection is not None:
             await self._connection.close()
+
+    def server(self) -> Parameters | None:
+        """What leads to the server that this is connected to; None while it is connected to none."""
+        if self._connection is None or self._connection.closed:
+            return None
+        return parameters_of(self._connection.pgconn)
 
     async def call(self, function: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a piece of SQL, again on a new connection for as long as the old one breaks."""
@@ -209,7 +216,7 @@ class Database:
         }
 
     async def failures(self) -> dict[int, int]:
-        """For each failing channel, how many attempts at its oldest event have failed."""
+        """For each failing channel, how many attempts at its oldest event alone have failed."""
         rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 

@@ -29,7 +29,10 @@ LAST_RETRY_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt: what arrived, what failed first (its order must be kept), why, and whether to stop."""
+    """What came of an attempt: what arrived, what failed, why, and whether to stop.
+
+    Only an event that was sent alone counts as failed: of several together nobody knows which one is at fault.
+    """
 
     delivered: Sequence[Event]
     failed: Sequence[Event] = field(default=())
@@ -37,10 +40,30 @@ class Outcome:
     gone: bool = False
 
 
+class BatchSize:
+    """How many events are sent together: one after a failure, then twice as many after each success.
+
+    So the event at fault is soon alone, and a receiver that could not answer gets little to answer.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.now = self._most = most
+
+    def failed(self) -> None:
+        """An attempt failed."""
+        self.now = 1
+
+    def succeeded(self) -> None:
+        """An attempt arrived."""
+        self.now = min(self.now * 2, self._most)
+
+
 class Sink(Protocol):
     """Where a channel leads."""
 
-    window: int
+    @property
+    def window(self) -> int:
+        """How many events the sink takes at once, now."""
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order; never raises for what the receiver does."""
@@ -65,9 +88,9 @@ class Delivery:
         sink: Sink,
         metrics: Metrics,
         on_gone: Callable[[Channel, str], None],
-        failures: int = 0,
+        failures: int | None = None,
     ) -> None:
-        """`failures` is how many attempts at the oldest event have failed already, under an earlier daemon."""
+        """`failures`: the channel failed under an earlier daemon, and so many attempts at its oldest event."""
         self.channel = channel
         self._queue = queue
         self._sink = sink
@@ -75,11 +98,14 @@ class Delivery:
         self._on_gone = on_gone
         self._max_attempts: int | None = channel.settings.get("max_attempts")
         self._attempts: dict[tuple[int, int], int] = {}
-        self._failures_before = failures
+        self._failures_before = failures or 0
         #: Whether the channel is known to fail; and for how many attempts in a row, which makes the pauses grow.
-        self._failing = failures > 0
+        self._failing = failures is not None
         self._failures = 0
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+        #: How many events an attempt gets: all that the sink takes, unless an attempt ended by a fault of ours.
+        self._size = BatchSize(sink.window)
+        self._offered: list[Event] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Deliver until told to stop, finishing the attempt under way."""
@@ -98,32 +124,32 @@ class Delivery:
 
     async def _next(self, stopping: asyncio.Event) -> float | None:
         """Wait for events and try to deliver them; returns as _attempt does."""
-        events = self._queue.first(self._sink.window)
+        limit = min(self._size.now, self._sink.window)
+        self._offered = []
+        events = self._queue.first(limit)
         if not events:
-            arrived = await _unless(stopping, self._queue.peek(self._sink.window))
+            arrived = await _unless(stopping, self._queue.peek(limit))
             if arrived is None:
                 return None
             events = arrived
-        if GATHER_FROM < len(events) < self._sink.window // 2:
+        if GATHER_FROM < len(events) < limit // 2:
             # Many are coming: what an attempt costs is shared by more after a moment.
             await asyncio.sleep(GATHER_S)
-            events = self._queue.first(self._sink.window)
-        return await self._attempt(events)
+            events = self._queue.first(limit)
+        self._offered = events
+        pause_s = await self._attempt(events)
+        self._size.succeeded()
+        return pause_s
 
     def _broken(self, problem: Exception) -> float:
         """An attempt ended by a fault of ours; returns how long to wait before the next one."""
         log.error("attempt ended by a fault", extra={**self._names, **fault(problem)})
         self._metrics.failures.inc()
         self._queue.spill()
+        self._size.failed()
         error = f"the daemon failed at the attempt ({type(problem).__name__})"
-        events = self._queue.first(1)
-        if events:
-            return self._failed(Outcome((), events, error), error)
-        self._failing = True
-        self._failures += 1
-        pause_s = retry_delay_s(self._failures, random.random())
-        self._queue.report(Report("failing", error, self._failures, pause_s))
-        return pause_s
+        alone = self._offered if len(self._offered) == 1 and self._queue.first(1) == self._offered else ()
+        return self._failed(Outcome((), alone, error), error)
 
     async def _attempt(self, events: list[Event]) -> float | None:
         """Try once; returns how long to wait before the next attempt, None when there is to be none."""
@@ -168,7 +194,8 @@ class Delivery:
         pause_s = retry_delay_s(self._failures, random.random())
         log.warning("delivery failed", extra={**self._names, "error": error, "retry_in_s": round(pause_s, 1)})
         # What a daemon that starts goes on counting from: the oldest event has failed so often.
-        attempts = 0 if given_up else self._attempts[min(map(key_of, outcome.failed))]
+        oldest = self._queue.first(1)
+        attempts = self._attempts.get(key_of(oldest[0]), 0) if oldest else 0
         self._queue.report(Report("failing", error, attempts, pause_s))
         return pause_s
 

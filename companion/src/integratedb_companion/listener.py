@@ -18,7 +18,7 @@ from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
 from .handshakes import Handshakes
-from .login import Logins, TooManyFailuresError, parse_basic
+from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
 from .metrics import Metrics
 from .sockets import SocketChannel
 
@@ -32,6 +32,7 @@ OTHER_FILES = 300
 WANTED_FILES = 65_536
 HANDSHAKE_TIMEOUT_S = 5
 FRAME_BYTES = 64 << 10
+RETRY_AFTER_S = 2
 
 FindChannel = Callable[[str, str], SocketChannel | None]
 Readiness = Callable[[], str | None]
@@ -119,6 +120,8 @@ class Listener:
             admitted = await self._logins.check(str(connection.remote_address[0]), user, password)
         except TooManyFailuresError:
             return self._refuse(429, "too many failed logins; try again in a minute\n")
+        except NoServerError:
+            return _try_later("the database cannot be reached\n")
         if not admitted:
             return self._refuse(401, "user or password is wrong\n")
         if connection.transport.is_closing():  # gone meanwhile
@@ -151,6 +154,13 @@ def _clients_allowed() -> int:
         soft = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return max(soft - HANDSHAKES_AT_ONCE - OTHER_FILES, 10)
+
+
+def _try_later(text: str) -> Response:
+    """Nothing is wrong with the request: it comes too early."""
+    answer = _answer(503, text)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def _answer(status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> Response:

@@ -18,9 +18,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from .logs import fault
+from .own_server import Parameters
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ REFUSED_AFTER_S = 0.5
 NAME_BYTES = 63
 
 Subject = tuple[str, str]
+
+
+class NoServerError(Exception):
+    """The daemon is not connected to a server that could check a password."""
 
 
 class TooManyFailuresError(Exception):
@@ -59,10 +64,11 @@ def parse_basic(header: str | None) -> tuple[str, str] | None:
 class Logins:
     """Tries logins, remembering those that failed and those under way."""
 
-    def __init__(self, dsn: str, may_log_in: Callable[[str], bool] = lambda _: True) -> None:
-        """`may_log_in` tells of a name whether any password lets it in."""
-        kept = ("host", "hostaddr", "port", "dbname", "service", "sslmode", "sslrootcert")
-        self._place = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if key in kept}
+    def __init__(
+        self, server: Callable[[], Parameters | None], may_log_in: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`server` leads to the daemon's own, None while there is none; `may_log_in`: whether any password lets a name in."""
+        self._server = server
         self._may_log_in = may_log_in
         self._at_once = asyncio.Semaphore(LOGINS_AT_ONCE)
         #: When attempts were made that failed, and how many are under way.
@@ -74,6 +80,8 @@ class Logins:
 
     async def check(self, address: str, user: str, password: str) -> bool:
         """Whether Postgres takes the credentials."""
+        if self._server() is None:
+            raise NoServerError
         started_s = time.monotonic()
         limits = self._limits(_network(address), user)
         await self._begin(limits)
@@ -134,10 +142,11 @@ class Logins:
         return [at for at in self._failures.get(subject, ()) if at > now_s - FORGET_AFTER_S]
 
     async def _log_in(self, user: str, password: str) -> bool:
+        server = self._server()
+        if server is None:  # gone while this login waited for its turn
+            return False
         try:
-            target = make_conninfo(
-                **self._place, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S, passfile="/dev/null"
-            )
+            target = make_conninfo("", **server, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S)
             connection = await psycopg.AsyncConnection.connect(target)
         except (psycopg.Error, ValueError):
             return False

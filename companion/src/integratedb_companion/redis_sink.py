@@ -8,7 +8,7 @@ from typing import Any
 
 from .addresses import AddressPolicy
 from .channel_rules import name_problem
-from .delivery import Outcome
+from .delivery import BatchSize, Outcome
 from .events import Event
 from .faults import ReceiverError, describe, place_of
 from .redis_client import RedisConnection, ReplyError, UnreadableReplyError, parse_target
@@ -28,14 +28,13 @@ return #ARGV - 1
 """
 
 
+EVENTS_AT_ONCE = 2000
 #: What stands before the events among a script's arguments: the number of keys, the key, the limit.
 NOT_PAYLOADS = 3
 
 
 class RedisSink:
     """Sends to one stream or topic."""
-
-    window = 2000
 
     def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy) -> None:
         self._url: str = settings["url"]
@@ -48,6 +47,12 @@ class RedisSink:
         self._connection: RedisConnection | None = None
         self._scripting = True
         self._loaded: bytes | None = None
+        self._size = BatchSize(EVENTS_AT_ONCE)
+
+    @property
+    def window(self) -> int:
+        """How many events go together now."""
+        return self._size.now
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order. Some may arrive although the attempt fails: they arrive again."""
@@ -64,14 +69,19 @@ class RedisSink:
         except ReplyError as problem:
             await self.close()
             refused = ReceiverError(f"{place} answered {problem.code or 'an error of its own'}")
-            return Outcome((), events[:1], describe(refused, place))
+            return self._failed(events, describe(refused, place))
         except Exception as problem:
             await self.close()
-            return Outcome((), events[:1], describe(problem, place))
+            return self._failed(events, describe(problem, place))
         except BaseException:  # told to stop in the middle of a command
             await self.close()
             raise
+        self._size.succeeded()
         return Outcome(events)
+
+    def _failed(self, events: Sequence[Event], error: str) -> Outcome:
+        self._size.failed()
+        return Outcome((), events if len(events) == 1 else (), error)
 
     async def close(self) -> None:
         """Close the connection."""

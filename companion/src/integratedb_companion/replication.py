@@ -15,6 +15,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from .pgoutput import format_lsn, parse_lsn, status_update
+from .session import read_conninfo
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +77,17 @@ class System:
 def conninfo(dsn: str, encoding: str = "UTF8") -> str:
     """Complete a connection string with the settings that every connection pins."""
     options = " ".join(f"-c {name}={value}" for name, value in PINNED_SETTINGS.items())
-    given = psycopg.conninfo.conninfo_to_dict(dsn).get("options")
-    return make_conninfo(
-        dsn,
-        options=f"{given} {options}" if given else options,
-        client_encoding=encoding,
-        application_name="integratedb daemon",
-        keepalives_idle=30,
-        tcp_user_timeout=60_000,
-    )
+    given = read_conninfo(dsn)
+    if given.get("options"):
+        options = f"{given['options']} {options}"
+    pinned = {
+        "options": options,
+        "client_encoding": encoding,
+        "application_name": "integratedb daemon",
+        "keepalives_idle": 30,
+        "tcp_user_timeout": 60_000,
+    }
+    return make_conninfo("", **{**given, **pinned})
 
 
 class ReplicationConnection:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .events import Event, Projection, Transaction
-from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update, Value
+from .ordering import BARRIER, RowKeys
+from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update
 from .state import EVENTS, StakeholderState
 
 Put = Callable[[Event], None]
@@ -26,15 +27,8 @@ class Plan:
 
     outputs: Mapping[str, tuple[Output, ...]]
     inserts: tuple[Output, ...]
-    key: tuple[int, ...]
-
-    def key_of(self, row: Row) -> bytes:
-        """The values of the replica identity, which order is kept by where a channel delivers concurrently."""
-        return b"\0".join(_key_part(row[index]) for index in self.key)
-
-
-def _key_part(value: Value) -> bytes:
-    return value if isinstance(value, bytes) else b""
+    #: What order is kept by where a channel delivers concurrently; None where nobody does.
+    keys: RowKeys | None
 
 
 class Router:
@@ -75,8 +69,8 @@ class Router:
             return 0
         new = message.new
         count = 0
+        key = BARRIER if plan.keys is None else plan.keys.of(None, new)
         for output in plan.inserts:
-            key = plan.key_of(new) if plan.key else b""
             payload = output.projection.insert(transaction, position, new)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
             for put in output.puts:
@@ -88,27 +82,27 @@ class Router:
         """Route a new row that is too long."""
         new = message.new
         return self._route(
-            transaction, message.relid, "INSERT", new, lambda form, at: form.insert_in_part(transaction, at, new)
+            transaction, message.relid, "INSERT", None, new, lambda form, at: form.insert_in_part(transaction, at, new)
         )
 
     def update(self, transaction: Transaction, message: Update) -> int:
         """Route a changed row."""
         old, new = message.old, message.new
         return self._route(
-            transaction, message.relid, "UPDATE", old or new, lambda form, at: form.update(transaction, at, old, new)
+            transaction, message.relid, "UPDATE", old, new, lambda form, at: form.update(transaction, at, old, new)
         )
 
     def delete(self, transaction: Transaction, message: Delete) -> int:
         """Route a deleted row."""
         old = message.old
         return self._route(
-            transaction, message.relid, "DELETE", old, lambda form, at: form.delete(transaction, at, old)
+            transaction, message.relid, "DELETE", old, None, lambda form, at: form.delete(transaction, at, old)
         )
 
     def truncate(self, transaction: Transaction, message: Truncate) -> int:
         """Route emptied tables, one event each."""
         return sum(
-            self._route(transaction, relid, "TRUNCATE", None, lambda form, at: form.truncate(transaction, at))
+            self._route(transaction, relid, "TRUNCATE", None, None, lambda form, at: form.truncate(transaction, at))
             for relid in message.relids
         )
 
@@ -117,7 +111,8 @@ class Router:
         transaction: Transaction,
         relid: int,
         kind: str,
-        key_row: Row | None,
+        old: Row | None,
+        new: Row | None,
         build: Callable[[Projection, int], bytes],
     ) -> int:
         position = transaction.position
@@ -126,8 +121,8 @@ class Router:
         if plan is None:
             return 0
         count = 0
+        key = BARRIER if plan.keys is None or kind == "TRUNCATE" else plan.keys.of(old, new)
         for output in plan.outputs[kind]:
-            key = plan.key_of(key_row) if plan.key and key_row else b""
             payload = build(output.projection, position)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
             for put in output.puts:
@@ -140,24 +135,23 @@ class Router:
         outputs = {kind: tuple(self._outputs(relation, kind)) for kind in EVENTS}
         plan = None
         if any(outputs.values()):
-            plan = Plan(outputs, outputs["INSERT"], self._key(relation))
+            plan = Plan(outputs, outputs["INSERT"], RowKeys(relation) if self._is_concurrent(relation) else None)
         self._plans[relid] = plan
         return plan
 
-    def _key(self, relation: Relation) -> tuple[int, ...]:
-        """The columns that order is kept by; none where nobody delivers concurrently, which costs less."""
+    def _is_concurrent(self, relation: Relation) -> bool:
+        """Whether a channel of this table delivers concurrently; where none does, keys are not needed, and cost."""
         concurrent = {
             channel.id
             for state in self._states.values()
             for channel in state.channels
             if channel.settings.get("concurrency", 1) > 1
         }
-        wanted = any(
+        return any(
             route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids)
             for state in self._states.values()
             for route in state.routes
         )
-        return tuple(index for index, column in enumerate(relation.columns) if column.key and wanted)
 
     def _outputs(self, relation: Relation, kind: str) -> Iterable[Output]:
         for state in self._states.values():

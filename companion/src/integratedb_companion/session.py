@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from typing import Any, Final, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
 
@@ -95,7 +96,31 @@ def read_conninfo(dsn: str, **overriding: Any) -> dict[str, Any]:
         raise ValueError(
             "the host or the port is none: in a URI, @ : / and % of a password are written as %40 %3A %2F %25"
         )
-    return dict(given)
+    return {**_place_of_service(given), **given}
+
+
+def _place_of_service(given: dict[str, Any]) -> dict[str, Any]:
+    """Give the host, address and port that a service says.
+
+    libpq prefers them to PGHOST. psycopg looks at PGHOST only, and would connect there.
+    """
+    before = os.environ.get("PGSERVICE")
+    service = given.get("service") or before
+    if not service:
+        return {}
+    try:
+        os.environ["PGSERVICE"] = service
+        options = pq.Conninfo.get_defaults()
+    finally:
+        if before is None:
+            del os.environ["PGSERVICE"]
+        else:
+            os.environ["PGSERVICE"] = before
+    return {
+        name: option.val.decode()
+        for option in options
+        if option.val and (name := option.keyword.decode()) in ("host", "hostaddr", "port")
+    }
 
 
 def notice_lines(notice: Diagnostic) -> list[str]:

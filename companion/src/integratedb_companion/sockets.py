@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -27,8 +28,13 @@ WINDOW = 1_000
 WINDOW_BYTES = 4 << 20
 #: Events that are sent before the window is looked at again.
 SEND_EVENTS = 50
-#: What may wait in the connection of a broadcast client before it counts as too slow.
+#: What may wait in the connection of a broadcast client before the others wait for it.
 BACKLOG_BYTES = 1 << 20
+#: How long they do: so long, and as long as what waits takes at this pace. Time, not size, tells who does not read: the
+#: daemon writes a long event, or many short ones, at once, and no network takes them as fast.
+CATCH_UP_S = 2.0
+PACE_BYTES_PER_S = 1 << 20
+LOOK_AGAIN_S = 0.01
 DISMISS_S = 3
 
 
@@ -159,16 +165,36 @@ class BroadcastSocket:
         """Send events to whoever is there."""
         for event in events:
             broadcast(self._clients, event.payload, text=True)
-        for client in [c for c in self._clients if c.transport.get_write_buffer_size() > BACKLOG_BYTES]:
-            self._clients.discard(client)
-            task = asyncio.create_task(self._dismiss(client))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            if self._behind():
+                await self._let_catch_up()
         return Outcome(events)
 
     async def close(self) -> None:
         """Send everybody away."""
         await asyncio.gather(*(client.close(GONE, "the channel is being changed") for client in list(self._clients)))
+
+    def _behind(self) -> list[ServerConnection]:
+        return [client for client in self._clients if client.transport.get_write_buffer_size() > BACKLOG_BYTES]
+
+    async def _let_catch_up(self) -> None:
+        """Wait for the clients that are behind; send those away that do not catch up at the least pace."""
+        began_s = time.monotonic()
+        times_s = {
+            client: CATCH_UP_S + client.transport.get_write_buffer_size() / PACE_BYTES_PER_S
+            for client in self._behind()
+        }
+        while behind := [client for client in self._behind() if client in times_s]:
+            waited_s = time.monotonic() - began_s
+            for client in behind:
+                if waited_s > times_s[client]:
+                    self._send_away(client)
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _send_away(self, client: ServerConnection) -> None:
+        self._clients.discard(client)
+        task = asyncio.create_task(self._dismiss(client))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _dismiss(self, client: ServerConnection) -> None:
         try:

@@ -13,9 +13,10 @@ from typing import Any
 import aiohttp
 
 from .addresses import AddressPolicy
-from .delivery import Outcome
+from .delivery import BatchSize, Outcome
 from .events import Event
 from .faults import ReceiverError, describe, http_answer, place_of
+from .ordering import segments
 from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
@@ -37,31 +38,41 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
+#: Answers that say nothing about what was sent: it is too much, or too early.
+BUSY = {408, 425, 429, 502, 503, 504}
+
+
 class GoneError(ReceiverError):
     """The receiver answered 410: it wants no more."""
 
 
+class BusyError(ReceiverError):
+    """The receiver answered that it cannot take anything just now."""
+
+
 class WebhookSink:
-    """Sends to one URL, `concurrency` requests at a time; events of one key stay in order."""
+    """Sends to one URL, `concurrency` requests at a time; events that share a row stay in order."""
 
     def __init__(self, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
         self._url: str = settings["url"]
         self._secret: str | None = settings.get("secret")
         self._timeout = aiohttp.ClientTimeout(total=float(settings.get("timeout", 10)))
         self._batch = int(settings.get("batch", 1))
+        self._size = BatchSize(self._batch)
         self._concurrency = int(settings.get("concurrency", 1))
         self._session = session
-        # Several batches a lane, so that an uneven spread of keys does not leave lanes idle.
+        # Several batches a lane, so that an uneven spread of rows does not leave lanes idle.
         self.window = self._batch * (self._concurrency * 4 if self._concurrency > 1 else 1)
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events, each key in one lane; a lane stops at its first failure."""
+        """Send events in lanes; a lane stops at its first failure, and what comes after all lanes does not begin."""
         if self._concurrency == 1:
             return await self._lane(events)
-        lanes: dict[int, list[Event]] = {}
-        for event in events:
-            lanes.setdefault(hash(event.key) % self._concurrency, []).append(event)
-        outcomes = await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+        outcomes: list[Outcome] = []
+        for lanes in segments(events, self._concurrency):
+            outcomes += await asyncio.gather(*(self._lane(lane) for lane in lanes))
+            if any(outcome.error is not None for outcome in outcomes):
+                break
         arrived = {id(event) for outcome in outcomes for event in outcome.delivered}
         return Outcome(
             delivered=[event for event in events if id(event) in arrived],
@@ -74,20 +85,29 @@ class WebhookSink:
         """Nothing of its own to close: the session is shared."""
 
     async def _lane(self, events: Sequence[Event]) -> Outcome:
-        delivered: list[Event] = []
-        for start in range(0, len(events), self._batch):
-            batch = events[start : start + self._batch]
+        """Send events in batches; one that the receiver rejects is halved at once, until the event at fault is alone."""
+        done = 0
+        limit: int | None = None
+        while done < len(events):
+            batch = events[done : done + (limit or self._size.now)]
             place = "the receiver"
             try:
                 url = resolve_url(self._url, "WEBHOOK")
                 place = place_of(url)
                 await self._post(url, place, batch)
             except GoneError as problem:
-                return Outcome(delivered, batch, describe(problem, place), gone=True)
+                return Outcome(events[:done], (), describe(problem, place), gone=True)
             except Exception as problem:
-                return Outcome(delivered, batch, describe(problem, place))
-            delivered.extend(batch)
-        return Outcome(delivered)
+                rejected = isinstance(problem, ReceiverError) and not isinstance(problem, BusyError)
+                if rejected and len(batch) > 1:
+                    limit = len(batch) // 2
+                    continue
+                self._size.failed()
+                return Outcome(events[:done], batch if len(batch) == 1 else (), describe(problem, place))
+            done += len(batch)
+            if limit is None:
+                self._size.succeeded()
+        return Outcome(events)
 
     async def _post(self, url: str, place: str, batch: Sequence[Event]) -> None:
         if self._batch == 1:
@@ -105,5 +125,7 @@ class WebhookSink:
             await response.content.read(ANSWER_BYTES)
             if response.status == 410:
                 raise GoneError(http_answer(place, response.status))
+            if response.status in BUSY:
+                raise BusyError(http_answer(place, response.status))
             if not 200 <= response.status < 300:
                 raise ReceiverError(http_answer(place, response.status))

@@ -16,7 +16,7 @@ class Postgres(Logins):
     """Logins at a server that takes its time and knows one password."""
 
     def __init__(self, may_log_in: Callable[[str], bool] = lambda _: True, takes_s: float = 0.02) -> None:
-        super().__init__("", may_log_in)
+        super().__init__(lambda: {}, may_log_in)
         self.tried: list[tuple[str, str]] = []
         self.takes_s = takes_s
 

@@ -9,13 +9,13 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from .. import __version__, versions
 from ..config import ConfigurationError
-from ..session import EXTENSION, PINNED_SETTINGS, notice_lines
+from ..session import EXTENSION, PINNED_SETTINGS, notice_lines, read_conninfo
 
 Connection = psycopg.AsyncConnection[DictRow]
 
@@ -50,14 +50,15 @@ def conninfo(dsn: str, application: str, defaults: dict[str, str], pinned: dict[
     def options(settings: dict[str, str]) -> str:
         return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
 
-    given = str(conninfo_to_dict(dsn).get("options") or os.environ.get("PGOPTIONS", ""))
-    return make_conninfo(
-        dsn,
-        options=" ".join(part for part in (options(defaults), given, options(pinned)) if part),
-        client_encoding="UTF8",
-        application_name=application,
-        connect_timeout=CONNECT_TIMEOUT_S,
-    )
+    given = read_conninfo(dsn)
+    given_options = str(given.get("options") or os.environ.get("PGOPTIONS", ""))
+    fixed = {
+        "options": " ".join(part for part in (options(defaults), given_options, options(pinned)) if part),
+        "client_encoding": "UTF8",
+        "application_name": application,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+    }
+    return make_conninfo("", **{**given, **fixed})
 
 
 async def refuse_powers(connection: Connection, option: str) -> None:
