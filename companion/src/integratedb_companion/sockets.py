@@ -12,6 +12,7 @@ import orjson
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
+from .clients import dismiss
 from .delivery import Outcome
 from .events import Event, parse_event_id
 from .metrics import Metrics
@@ -22,6 +23,7 @@ from .state import Channel
 log = logging.getLogger(__name__)
 
 REPLACED, BAD_FRAME, TOO_SLOW, GONE = 4000, 4002, 4008, 1001
+CHANGED = "the channel is being changed or the daemon stops"
 #: Events on their way to a consumer that it has not acknowledged yet.
 WINDOW = 1_000
 WINDOW_BYTES = 4 << 20
@@ -29,7 +31,8 @@ WINDOW_BYTES = 4 << 20
 SEND_EVENTS = 50
 #: What may wait in the connection of a broadcast client before it counts as too slow.
 BACKLOG_BYTES = 1 << 20
-DISMISS_S = 3
+#: How long a client that is sent away may take to read why.
+DISMISS_S = 3.0
 
 
 class SocketChannel(Protocol):
@@ -38,8 +41,8 @@ class SocketChannel(Protocol):
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one client until it goes."""
 
-    async def close(self) -> None:
-        """Send everybody away."""
+    async def close_within(self, timeout_s: float) -> None:
+        """Send everybody away; whoever has not gone by then is gone all the same."""
 
 
 class QueueSocket:
@@ -53,6 +56,7 @@ class QueueSocket:
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         self._consumer: ServerConnection | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
         queue.spill()  # until somebody connects
         queue.report(Report("waiting"))
 
@@ -60,9 +64,12 @@ class QueueSocket:
         """Serve the consumer; returns when it goes or is replaced."""
         older, self._consumer = self._consumer, connection
         if older is not None:
-            await older.close(REPLACED, "replaced by a newer connection")
+            await dismiss(older, REPLACED, "replaced by a newer connection", DISMISS_S)
         async with self._turn:  # the older one has let go of the queue
             if self._consumer is not connection:
+                return
+            if self._closed:  # since it was let in: another one may be at the queue already
+                await dismiss(connection, GONE, CHANGED, DISMISS_S)
                 return
             log.info("consumer connected", extra=self._names)
             self._connections.set(1)
@@ -77,10 +84,11 @@ class QueueSocket:
                 self._queue.report(Report("waiting"))
                 log.info("consumer gone", extra=self._names)
 
-    async def close(self) -> None:
+    async def close_within(self, timeout_s: float) -> None:
         """Send the consumer away."""
+        self._closed = True
         if self._consumer is not None:
-            await self._consumer.close(GONE, "the channel is being changed or the daemon stops")
+            await dismiss(self._consumer, GONE, CHANGED, timeout_s)
         async with self._turn:
             pass
 
@@ -91,7 +99,8 @@ class QueueSocket:
         try:
             async for frame in connection:
                 if not self._acknowledge(frame, sent):
-                    await connection.close(BAD_FRAME, 'expected {"ack": "<id of an event that was sent>"}')
+                    expected = 'expected {"ack": "<id of an event that was sent>"}'
+                    await dismiss(connection, BAD_FRAME, expected, DISMISS_S)
                     return
                 may_send.set()
         except ConnectionClosed:
@@ -141,9 +150,13 @@ class BroadcastSocket:
         self._clients: set[ServerConnection] = set()
         self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
         self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def serve(self, connection: ServerConnection) -> None:
         """Keep a client until it goes."""
+        if self._closed:  # since it was let in
+            await dismiss(connection, GONE, CHANGED, DISMISS_S)
+            return
         self._clients.add(connection)
         self._connections.set(len(self._clients))
         try:
@@ -159,23 +172,29 @@ class BroadcastSocket:
         """Send events to whoever is there."""
         for event in events:
             broadcast(self._clients, event.payload, text=True)
-        for client in [c for c in self._clients if c.transport.get_write_buffer_size() > BACKLOG_BYTES]:
-            self._clients.discard(client)
-            task = asyncio.create_task(self._dismiss(client))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            if self._behind():
+                await asyncio.sleep(0)  # what the network takes now is sent now
+                for client in self._behind():
+                    self._send_away(client)
         return Outcome(events)
 
     async def close(self) -> None:
-        """Send everybody away."""
-        await asyncio.gather(*(client.close(GONE, "the channel is being changed") for client in list(self._clients)))
+        """Send everybody away: the delivery has ended."""
+        await self.close_within(DISMISS_S)
 
-    async def _dismiss(self, client: ServerConnection) -> None:
-        try:
-            async with asyncio.timeout(DISMISS_S):
-                await client.close(TOO_SLOW, "too slow")
-        except TimeoutError:  # it does not even read that
-            client.transport.abort()
+    async def close_within(self, timeout_s: float) -> None:
+        """Send everybody away."""
+        self._closed = True
+        await asyncio.gather(*(dismiss(client, GONE, CHANGED, timeout_s) for client in list(self._clients)))
+
+    def _behind(self) -> list[ServerConnection]:
+        return [client for client in self._clients if client.transport.get_write_buffer_size() > BACKLOG_BYTES]
+
+    def _send_away(self, client: ServerConnection) -> None:
+        self._clients.discard(client)
+        task = asyncio.create_task(dismiss(client, TOO_SLOW, "too slow", DISMISS_S))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
 
 def _parse_ack(frame: str | bytes) -> Key | None:
