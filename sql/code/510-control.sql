@@ -86,6 +86,8 @@ AS $$
   SELECT jsonb_build_object(
     'id', st.id,
     'stakeholder', st.name,
+    -- Whoever logs in by the name must be this role: the daemon reads this row later than Postgres takes a new password.
+    'role', st.role_oid::bigint,
     'channels', coalesce(
       (SELECT jsonb_agg(jsonb_build_object(
                 'id', ch.id, 'name', ch.name, 'type', ch.type, 'paused', ch.paused_at IS NOT NULL, 'settings', ch.settings,

@@ -20,7 +20,17 @@ from psycopg.conninfo import make_conninfo
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Daemon, Shop, eventually, free_port, order_ids
+from tests.system.harness import (
+    DAEMON_PASSWORD,
+    DAEMON_ROLE,
+    SECRET,
+    Daemon,
+    Receiver,
+    Shop,
+    eventually,
+    free_port,
+    order_ids,
+)
 
 
 @contextmanager
@@ -447,3 +457,115 @@ def test_a_paused_channel_lets_nobody_in_and_loses_nothing(shop: Shop) -> None:
     time.sleep(0.5)
     with listen(shop, daemon) as consumer:
         assert order_ids(receive(consumer, 3)) == [1, 2, 3]
+
+
+@contextmanager
+def deaf(shop: Shop, daemon: Daemon, channel: str = "live") -> Iterator[socket.socket]:
+    """A client that is let in, and reads nothing of what is sent to it."""
+    credentials = base64.b64encode(f"{shop.stakeholder}:{shop.password}".encode()).decode()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", daemon.port))
+        client.sendall(
+            f"GET /v1/notifications/{channel} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            f"Authorization: Basic {credentials}\r\n\r\n".encode()
+        )
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += client.recv(1)
+        assert b" 101 " in answer
+        yield client
+
+
+@pytest.mark.parametrize("deaf_for_s", [1, 26])
+def test_a_consumer_that_does_not_read_holds_up_nobody_when_its_channel_changes(
+    shop: Shop, receiver: Receiver, deaf_for_s: int
+) -> None:
+    hook = {"type": "WEBHOOK", "name": "hook", "url": receiver.url(), "secret": SECRET}
+    shop.notify({"type": "SOCKET", "name": "live"}, hook)
+    daemon = shop.daemon()
+    with deaf(shop, daemon):
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
+        shop.owner.run("INSERT INTO orders SELECT n, repeat('x', 60000) FROM generate_series(1, 200) AS n")
+        eventually(lambda: len(receiver.delivered()) >= 200)
+        time.sleep(deaf_for_s)
+        shop.admin.run("SELECT integratedb_pause_channel(%s, 'live')", shop.stakeholder)
+        shop.insert(1000, 1000)
+        eventually(lambda: order_ids(receiver.delivered())[-1] == 1000, timeout_s=6)
+
+
+@pytest.mark.parametrize("mode", ["queue", "broadcast"])
+def test_a_client_that_pings_and_reads_no_answer_takes_no_memory(shop: Shop, mode: str) -> None:
+    shop.notify({"type": "SOCKET", "name": "live", "mode": mode})
+    daemon = shop.daemon()
+    ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
+    with deaf(shop, daemon) as client:
+        before = daemon.resident_mb()
+        client.settimeout(10)
+        sent = 0
+        try:
+            while sent < 100 << 20:
+                client.sendall(ping * 4000)
+                sent += len(ping) * 4000
+        except OSError:
+            pass  # sent away, or no longer read
+        assert daemon.resident_mb() - before < 40
+
+
+@pytest.mark.parametrize("how", ["renamed", "dropped"])
+def test_a_new_stakeholder_of_an_old_name_gets_nothing_of_the_old_one(shop: Shop, how: str) -> None:
+    """However far behind the daemon is, which learns of it in the stream: Postgres has the new password at once."""
+    shop.notify({"type": "SOCKET", "name": "live"})
+    daemon = shop.daemon()
+    shop.insert(1, 5)
+    eventually(lambda: shop.queued("live") == 5)
+    shop.owner.run("CREATE TABLE noise (id int, x text)")
+    shop.owner.run("INSERT INTO noise SELECT n, repeat('x', 200) FROM generate_series(1, 600000) AS n")
+    shop.owner.run("INSERT INTO orders SELECT n, 'x' FROM generate_series(10, 60000) AS n")
+    if how == "renamed":
+        shop.admin.run("SELECT integratedb_rename_stakeholder(%s, %s)", shop.stakeholder, f"{shop.stakeholder}_b")
+    else:
+        shop.admin.run("SELECT integratedb_drop_stakeholder(%s)", shop.stakeholder)
+    password = shop.admin.value("SELECT password FROM integratedb_create_stakeholder(%s)", shop.stakeholder)
+    with pytest.raises(InvalidStatus) as refused, listen(shop, daemon, "live", password=password) as client:
+        receive(client, 1)
+    assert refused.value.response.status_code == 401
+    shop.password = password
+    shop.notify({"type": "SOCKET", "name": "live"})
+    shop.owner.run("INSERT INTO orders VALUES (100000, 'new')")
+
+    def let_in() -> int:
+        with suppress(InvalidStatus), listen(shop, daemon, "live") as client:
+            return order_ids(receive(client, 1))[0]
+        return 0
+
+    # Not at each of the failures that a name is allowed.
+    eventually(lambda: daemon.metric("integratedb_slot_lag_bytes") < 1_000_000)
+    assert eventually(let_in) == 100_000
+
+
+def test_a_consumer_that_reads_nothing_gives_way_to_a_newer_one(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET", "name": "live"})
+    daemon = shop.daemon()
+    shop.owner.run("INSERT INTO orders SELECT n, repeat('x', 60000) FROM generate_series(1, 200) AS n")
+    eventually(lambda: shop.queued("live") == 200)
+    with deaf(shop, daemon) as client:
+        eventually(lambda: daemon.metric("integratedb_websocket_connections") == 1)
+        client.sendall(b"\x81\x80\0\0\0\0")  # an empty frame is no acknowledgement, of which it is told in vain
+        time.sleep(1)
+        with listen(shop, daemon, "live") as newer:
+            assert order_ids(receive(newer, 10)) == list(range(1, 11))
+
+
+def test_the_daemon_is_not_ready_while_the_stream_waits(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET", "name": "live"})
+    daemon = shop.daemon()
+    with shop.cluster.session(shop.database) as somebody, somebody.transaction():
+        somebody.run("LOCK TABLE integratedb.delivery IN EXCLUSIVE MODE")
+        shop.owner.run("INSERT INTO orders SELECT n, repeat('x', 200000) FROM generate_series(1, 100) AS n")
+        status, reason = eventually(lambda: (said := daemon.get("/ready"))[0] != 200 and said)
+        assert (status, "the stream has been waiting" in reason) == (503, True)
+        assert daemon.get("/live")[0] == 200
+    eventually(lambda: daemon.get("/ready")[0] == 200)
+    eventually(lambda: shop.queued("live") == 100)

@@ -90,10 +90,17 @@ class Channels:
         """What takes the events of each channel."""
         return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
 
-    def find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
-        """The socket that a client asks for."""
+    def role_of(self, stakeholder: str) -> int | None:
+        """The role of a stakeholder that has a SOCKET channel, paused or not."""
         for running in self._running.values():
-            if (running.channel.stakeholder, running.channel.name) == (stakeholder, name):
+            if running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder:
+                return running.channel.role
+        return None
+
+    def find_socket(self, role: int, name: str) -> SocketChannel | None:
+        """The socket that a client asks for, who has logged in as this role."""
+        for running in self._running.values():
+            if (running.channel.role, running.channel.name) == (role, name):
                 return running.socket
         return None
 
@@ -123,15 +130,19 @@ class Channels:
             await asyncio.gather(*(self._stop(running, CHANGE_TIMEOUT_S) for running in gone + changed))
             for running in gone:
                 self._spill.forget(running.channel.id)
+            renamed = [running for running in changed if _names(running.channel) != _names(wanted[running.channel.id])]
+            # All of them first: a name that one has had may be another's now.
+            for running in gone + renamed:
                 self._metrics.forget(running.channel)
             for running in changed:
                 running.channel = wanted[running.channel.id]
+                self._show(running)
                 self._start(running)
             for id_ in wanted.keys() - self._running.keys():
                 channel = wanted[id_]
                 queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
                 self._running[id_] = running = Running(channel, queue)
-                self._metrics.show_queue(channel, queue.__len__, lambda queue=queue: float(queue.spilled))  # type: ignore[misc]
+                self._show(running)
                 self._start(running, earlier.failures.get(id_))
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
@@ -143,7 +154,7 @@ class Channels:
             await self._stop(running, CHANGE_TIMEOUT_S)
             if rewind:
                 running.queue.spill()
-                await self._spill.drain()
+                await self._spill.flush_all()
                 running.queue.rewind()
             self._start(running)
 
@@ -157,6 +168,10 @@ class Channels:
         """Finish what is under way and stop."""
         self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
         await asyncio.gather(*(self._stop(running, STOP_TIMEOUT_S) for running in self._running.values()))
+
+    def _show(self, running: Running) -> None:
+        queue = running.queue
+        self._metrics.show_queue(running.channel, queue.__len__, lambda: float(queue.spilled))
 
     def _start(self, running: Running, failures: int | None = None) -> None:
         channel, queue = running.channel, running.queue
@@ -198,18 +213,24 @@ class Channels:
         raise ValueError("unknown type of channel")
 
     async def _stop(self, running: Running, timeout_s: float) -> None:
+        """Stop what serves a channel. The stream waits for it, so no receiver and no client can make it take longer."""
         running.stopping.set()
         task, running.task = running.task, None
         socket, running.socket = running.socket, None
+        ending = [] if task is None else [task]
         if socket is not None:
-            try:
-                await socket.close()
-            except Exception as problem:  # of its clients; the channel is stopped all the same
-                log.error("socket closed by a fault", extra={**_names(running.channel), **fault(problem)})
-        if task is not None:
-            _, late = await asyncio.wait((task,), timeout=timeout_s)
+            # Whoever reads at all reads the reason at once.
+            ending.append(asyncio.create_task(self._close(running.channel, socket)))
+        if ending:
+            _, late = await asyncio.wait(ending, timeout=timeout_s)
             for one in late:
                 one.cancel()
+
+    async def _close(self, channel: Channel, socket: SocketChannel) -> None:
+        try:
+            await socket.close_within(CHANGE_TIMEOUT_S)
+        except Exception as problem:  # of its clients; the channel is stopped all the same
+            log.error("socket closed by a fault", extra={**_names(channel), **fault(problem)})
 
     def _ended(self, channel: Channel, task: asyncio.Task[None]) -> None:
         """Whatever ends a delivery, the other channels go on, and this one begins anew."""

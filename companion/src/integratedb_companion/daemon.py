@@ -30,7 +30,6 @@ from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
 from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System
 from .routing import Router
-from .sockets import SocketChannel
 from .spill import Spill
 from .state import Channel, StakeholderState, parse_state
 from .stream import ControlCommit, StreamReader
@@ -42,6 +41,8 @@ RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
+#: For how long a piece of the stream may be worked at before the daemon is no longer ready.
+PIECE_TIMEOUT_S: Final = 10.0
 
 
 class ServerChangedError(Exception):
@@ -75,6 +76,8 @@ class Daemon:
         self._encoding = UTF8
         self._system: System | None = None
         self._lag_bytes = 0
+        #: Since when the present piece of the stream is worked at; None while more of it is waited for.
+        self._working_since_s: float | None = None
         self._background: set[asyncio.Task[Any]] = set()
 
     def stop(self) -> None:
@@ -130,6 +133,7 @@ class Daemon:
                     await self._read(connection)
                 finally:
                     self._confirmation.stream = None
+                    self._working_since_s = None
                     await connection.close()
             except SlotInUseError:
                 busy += 1
@@ -147,7 +151,9 @@ class Daemon:
         log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
         self._confirmation.progressed()
         while True:
-            for data in await connection.read():
+            messages = await connection.read()
+            self._working_since_s = time.monotonic()
+            for data in messages:
                 happened = self._reader.take(data)
                 if isinstance(happened, ControlCommit):
                     await self._control(happened)
@@ -156,6 +162,7 @@ class Daemon:
                     if happened.reply_requested:
                         self._confirmation.asked()
             await self._channels.make_room()
+            self._working_since_s = None
             await asyncio.sleep(0)
 
     async def _control(self, happened: ControlCommit) -> None:
@@ -233,9 +240,9 @@ class Daemon:
             raise ConfigurationError(" ".join(str(problem).split())) from None
 
     async def _listen(self) -> Server:
-        listener = Listener(
-            Logins(self._database.server, self._has_socket), self._find_socket, self._unready, self._metrics
-        )
+        channels = self._channels
+        logins = Logins(self._database.server, channels.role_of)
+        listener = Listener(logins, channels.find_socket, self._unready, self._metrics)
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -312,21 +319,14 @@ class Daemon:
         }
         return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
 
-    def _has_socket(self, stakeholder: str) -> bool:
-        """Whether a stakeholder has a SOCKET channel, paused or not."""
-        return any(
-            running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder
-            for running in self._channels
-        )
-
-    def _find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
-        return self._channels.find_socket(stakeholder, name)
-
     def _unready(self) -> str | None:
         if self._confirmation.stream is None:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:
             return f"{self._lag_bytes} bytes behind"
+        since_s = self._working_since_s
+        if since_s is not None and time.monotonic() > since_s + PIECE_TIMEOUT_S:
+            return f"the stream has been waiting for {time.monotonic() - since_s:.0f} s"
         return None
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:

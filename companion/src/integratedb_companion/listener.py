@@ -7,7 +7,9 @@ Whoever knows the port can connect. So connections that say nothing make room fo
 from __future__ import annotations
 
 import http
+import os
 import resource
+import socket
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,16 +19,20 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
+from .clients import Client
 from .handshakes import Handshakes
 from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
 from .metrics import Metrics
+from .networks import network_of
 from .sockets import SocketChannel
 
 SOCKET_PATH = "/v1/notifications/"
 #: Connections that have not finished their handshake.
 HANDSHAKES_AT_ONCE = 300
-#: Those that the kernel keeps for us until they are accepted.
+#: Those that the kernel keeps for us until they are accepted, and how many are accepted before others get their turn: what
+#: has to make room is gone only then.
 BACKLOG = 1024
+ACCEPTED_AT_ONCE = 32
 #: What the process opens beside its clients' connections: receivers, the database, its own files.
 OTHER_FILES = 300
 WANTED_FILES = 65_536
@@ -34,7 +40,7 @@ HANDSHAKE_TIMEOUT_S = 5
 FRAME_BYTES = 64 << 10
 RETRY_AFTER_S = 2
 
-FindChannel = Callable[[str, str], SocketChannel | None]
+FindChannel = Callable[[int, str], SocketChannel | None]
 Readiness = Callable[[], str | None]
 
 
@@ -48,31 +54,31 @@ class Listener:
         self._metrics = metrics
         self._handshakes: Handshakes[ServerConnection] = Handshakes(HANDSHAKES_AT_ONCE)
         self._channels: dict[ServerConnection, SocketChannel] = {}
-        #: How many WebSockets each stakeholder has open.
-        self._clients: Counter[str] = Counter()
+        #: How many WebSockets the role of each stakeholder has open.
+        self._clients: Counter[int] = Counter()
         self._clients_allowed = _clients_allowed()
 
     async def open(self, host: str, port: int) -> Server:
         """Listen."""
         listener = self
 
-        class Connection(ServerConnection):
+        class Connection(Client):
             """A connection that counts as a handshake until that is done."""
 
-            stakeholder: str | None = None
+            role: int | None = None
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
                 peer = transport.get_extra_info("peername")
-                leaving = listener._handshakes.begin(self, str(peer[0]) if peer else "")
+                leaving = listener._handshakes.begin(self, network_of(str(peer[0])) if peer else "")
                 if leaving is not None:
                     leaving.transport.abort()
 
             def connection_lost(self, exc: Exception | None) -> None:
                 listener._handshakes.end(self)
                 listener._channels.pop(self, None)
-                if self.stakeholder is not None:
-                    listener._leave(self.stakeholder)
+                if self.role is not None:
+                    listener._leave(self.role)
                 super().connection_lost(exc)
 
         async def handle(connection: ServerConnection) -> None:
@@ -81,7 +87,7 @@ class Listener:
             if channel is not None:  # else it is gone already
                 await channel.serve(connection)
 
-        return await serve(
+        server = await serve(
             handle,
             host,
             port,
@@ -92,8 +98,13 @@ class Listener:
             close_timeout=2,
             max_size=FRAME_BYTES,
             server_header=None,
-            backlog=BACKLOG,
+            backlog=ACCEPTED_AT_ONCE,
         )
+        for listening in server.sockets:
+            # The loop accepts as many at once as the kernel was told to keep, and takes no second number.
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(BACKLOG)
+        return server
 
     async def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
@@ -117,30 +128,30 @@ class Listener:
             return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
         user, password = credentials
         try:
-            admitted = await self._logins.check(str(connection.remote_address[0]), user, password)
+            role = await self._logins.check(str(connection.remote_address[0]), user, password)
         except TooManyFailuresError:
             return self._refuse(429, "too many failed logins; try again in a minute\n")
         except NoServerError:
             return _try_later("the database cannot be reached\n")
-        if not admitted:
+        if role is None:
             return self._refuse(401, "user or password is wrong\n")
         if connection.transport.is_closing():  # gone meanwhile
             return self._refuse(401, "")
-        channel = self._find_channel(user, channel_name)
+        channel = self._find_channel(role, channel_name)
         if channel is None:
             return self._refuse(404, "no such SOCKET channel, or it is paused\n")
         # One stakeholder may have half of what there is, so that it cannot keep the others out.
-        if self._clients.total() >= self._clients_allowed or self._clients[user] >= self._clients_allowed // 2:
+        if self._clients.total() >= self._clients_allowed or self._clients[role] >= self._clients_allowed // 2:
             return self._refuse(503, "too many WebSocket connections are open\n")
         self._channels[connection] = channel
-        self._clients[user] += 1
-        connection.stakeholder = user  # type: ignore[attr-defined]  # of the class above
+        self._clients[role] += 1
+        connection.role = role  # type: ignore[attr-defined]  # of the class above
         return None
 
-    def _leave(self, stakeholder: str) -> None:
-        self._clients[stakeholder] -= 1
-        if not self._clients[stakeholder]:
-            del self._clients[stakeholder]
+    def _leave(self, role: int) -> None:
+        self._clients[role] -= 1
+        if not self._clients[role]:
+            del self._clients[role]
 
     def _refuse(self, status: int, text: str) -> Response:
         self._metrics.logins_refused.inc()

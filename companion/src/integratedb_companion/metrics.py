@@ -53,6 +53,10 @@ class Metrics:
         self.queue_events = gauge("queue_events", "Events of a channel that wait in memory", _LABELS)
         self.queue_spilled = gauge("queue_spilled", "1 while a channel's events go through the database", _LABELS)
         self.connections = gauge("websocket_connections", "Open WebSocket connections", _LABELS)
+        self._of_channels = (
+            *(self._delivered, self._attempts, self._failures, self._dead, self._lost, self._latency, self._attempt),
+            *(self.queue_events, self.queue_spilled, self.connections),
+        )
         self.changes = counter("changes", "Row changes read from the stream", ())
         self.transactions = counter("transactions", "Transactions read from the stream", ())
         self.lag_bytes = gauge("slot_lag_bytes", "WAL that the server has written and the slot has not confirmed")
@@ -78,9 +82,9 @@ class Metrics:
         self.queue_spilled.labels(channel.stakeholder, channel.name).set_function(spilled)
 
     def forget(self, channel: Channel) -> None:
-        """Stop showing the gauges of a channel that is no more."""
-        for gauge in (self.queue_events, self.queue_spilled, self.connections):
-            gauge.remove(channel.stakeholder, channel.name)
+        """Forget a channel that is no more, or has another name: whoever has its name later begins at nothing."""
+        for metric in self._of_channels:
+            metric.remove(channel.stakeholder, channel.name)
 
     def render(self) -> bytes:
         """The page."""

@@ -7,6 +7,7 @@ the part at the head that was loaded or was there before. When the table has not
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Key = tuple[int, int]
 LOAD_EVENTS = 500
 #: How long the stream waits for a full queue to get half empty before the queue spills.
 PATIENCE_S = 1.0
+#: How long it does not wait for one that did not manage: the others wait with it.
+IMPATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class ChannelQueue:
         #: The last event that was in `_events`: what follows it in the table is loaded next.
         self._cursor: Key = (0, -1)
         self._tail_at_tick: Key | None = None
+        self._impatient_until_s = 0.0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -131,12 +135,16 @@ class ChannelQueue:
             self._tail_at_tick = key_of(self._events[-1]) if self._events else None
 
     async def make_room(self) -> None:
-        """Wait until a full queue has got half empty; spill when that takes too long."""
+        """Wait until a full queue has got half empty; spill when that takes too long, and at once for a while after that."""
+        if time.monotonic() < self._impatient_until_s:
+            self.spill()
+            return
         self._room.clear()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._room.wait()
         except TimeoutError:
+            self._impatient_until_s = time.monotonic() + IMPATIENCE_S
             self.spill()
 
     def first(self, limit: int) -> list[Event]:

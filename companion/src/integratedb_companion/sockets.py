@@ -13,6 +13,7 @@ import orjson
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
+from .clients import dismiss
 from .delivery import Outcome
 from .events import Event, parse_event_id
 from .metrics import Metrics
@@ -23,6 +24,7 @@ from .state import Channel
 log = logging.getLogger(__name__)
 
 REPLACED, BAD_FRAME, TOO_SLOW, GONE = 4000, 4002, 4008, 1001
+CHANGED = "the channel is being changed or the daemon stops"
 #: Events on their way to a consumer that it has not acknowledged yet.
 WINDOW = 1_000
 WINDOW_BYTES = 4 << 20
@@ -35,7 +37,8 @@ BACKLOG_BYTES = 1 << 20
 CATCH_UP_S = 2.0
 PACE_BYTES_PER_S = 1 << 20
 LOOK_AGAIN_S = 0.01
-DISMISS_S = 3
+#: How long a client that is sent away may take to read why.
+DISMISS_S = 3.0
 
 
 class SocketChannel(Protocol):
@@ -44,8 +47,8 @@ class SocketChannel(Protocol):
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one client until it goes."""
 
-    async def close(self) -> None:
-        """Send everybody away."""
+    async def close_within(self, timeout_s: float) -> None:
+        """Send everybody away; whoever has not gone by then is gone all the same."""
 
 
 class QueueSocket:
@@ -59,6 +62,7 @@ class QueueSocket:
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         self._consumer: ServerConnection | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
         queue.spill()  # until somebody connects
         queue.report(Report("waiting"))
 
@@ -66,9 +70,12 @@ class QueueSocket:
         """Serve the consumer; returns when it goes or is replaced."""
         older, self._consumer = self._consumer, connection
         if older is not None:
-            await older.close(REPLACED, "replaced by a newer connection")
+            await dismiss(older, REPLACED, "replaced by a newer connection", DISMISS_S)
         async with self._turn:  # the older one has let go of the queue
             if self._consumer is not connection:
+                return
+            if self._closed:  # since it was let in: another one may be at the queue already
+                await dismiss(connection, GONE, CHANGED, DISMISS_S)
                 return
             log.info("consumer connected", extra=self._names)
             self._connections.set(1)
@@ -83,10 +90,11 @@ class QueueSocket:
                 self._queue.report(Report("waiting"))
                 log.info("consumer gone", extra=self._names)
 
-    async def close(self) -> None:
+    async def close_within(self, timeout_s: float) -> None:
         """Send the consumer away."""
+        self._closed = True
         if self._consumer is not None:
-            await self._consumer.close(GONE, "the channel is being changed or the daemon stops")
+            await dismiss(self._consumer, GONE, CHANGED, timeout_s)
         async with self._turn:
             pass
 
@@ -97,7 +105,8 @@ class QueueSocket:
         try:
             async for frame in connection:
                 if not self._acknowledge(frame, sent):
-                    await connection.close(BAD_FRAME, 'expected {"ack": "<id of an event that was sent>"}')
+                    expected = 'expected {"ack": "<id of an event that was sent>"}'
+                    await dismiss(connection, BAD_FRAME, expected, DISMISS_S)
                     return
                 may_send.set()
         except ConnectionClosed:
@@ -147,9 +156,13 @@ class BroadcastSocket:
         self._clients: set[ServerConnection] = set()
         self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
         self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def serve(self, connection: ServerConnection) -> None:
         """Keep a client until it goes."""
+        if self._closed:  # since it was let in
+            await dismiss(connection, GONE, CHANGED, DISMISS_S)
+            return
         self._clients.add(connection)
         self._connections.set(len(self._clients))
         try:
@@ -170,8 +183,13 @@ class BroadcastSocket:
         return Outcome(events)
 
     async def close(self) -> None:
+        """Send everybody away: the delivery has ended."""
+        await self.close_within(DISMISS_S)
+
+    async def close_within(self, timeout_s: float) -> None:
         """Send everybody away."""
-        await asyncio.gather(*(client.close(GONE, "the channel is being changed") for client in list(self._clients)))
+        self._closed = True
+        await asyncio.gather(*(dismiss(client, GONE, CHANGED, timeout_s) for client in list(self._clients)))
 
     def _behind(self) -> list[ServerConnection]:
         return [client for client in self._clients if client.transport.get_write_buffer_size() > BACKLOG_BYTES]
@@ -192,16 +210,9 @@ class BroadcastSocket:
 
     def _send_away(self, client: ServerConnection) -> None:
         self._clients.discard(client)
-        task = asyncio.create_task(self._dismiss(client))
+        task = asyncio.create_task(dismiss(client, TOO_SLOW, "too slow", DISMISS_S))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-    async def _dismiss(self, client: ServerConnection) -> None:
-        try:
-            async with asyncio.timeout(DISMISS_S):
-                await client.close(TOO_SLOW, "too slow")
-        except TimeoutError:  # it does not even read that
-            client.transport.abort()
 
 
 def _parse_ack(frame: str | bytes) -> Key | None:

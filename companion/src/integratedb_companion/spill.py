@@ -73,6 +73,8 @@ class Spill:
         self._dead: dict[int, list[tuple[tuple[int, int], str]]] = {}
         self._reports: dict[int, Report] = {}
         self._writing = False
+        #: How often all that was queued has been written.
+        self._rounds = 0
         #: The channels whose events are being saved just now.
         self._saving: frozenset[int] = frozenset()
         self._work = asyncio.Event()
@@ -141,6 +143,13 @@ class Spill:
             async with self._round_done:
                 await self._round_done.wait()
 
+    async def flush_all(self) -> None:
+        """Wait until all that is queued now has been written, whatever other channels go on adding."""
+        # A round that is under way may have taken its work before.
+        last = self._rounds + (2 if self._writing else 1)
+        while self._busy() and self._rounds < last:
+            await self.flush()
+
     async def drain(self) -> None:
         """Wait until nothing is queued."""
         while self._busy():
@@ -160,6 +169,7 @@ class Spill:
             self._writing = True
             await self._write()
             self._writing = False
+            self._rounds += 1
             async with self._round_done:
                 self._round_done.notify_all()
             self._on_progress()

@@ -21,6 +21,8 @@ class Channel:
 
     id: int
     stakeholder: str
+    #: The stakeholder's role, by identifier: its name may be another's later. None: whoever wrote the row did not tell it.
+    role: int | None
     name: str
     type: str
     paused: bool
@@ -55,10 +57,11 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
     """Read the body of a control row of kind `state`."""
     try:
         stakeholder = body["stakeholder"]
+        role = int(body["role"]) if "role" in body else None
         return StakeholderState(
             id=int(body["id"]),
             stakeholder=stakeholder,
-            channels=tuple(_channel(stakeholder, channel) for channel in body["channels"]),
+            channels=tuple(_channel(stakeholder, role, channel) for channel in body["channels"]),
             routes=tuple(_route(route) for route in body["routes"]),
             types={int(oid): _type(structure) for oid, structure in body["types"].items()},
         )
@@ -66,10 +69,11 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
         raise StateError(f"a control row cannot be read: {problem!r}") from problem
 
 
-def _channel(stakeholder: str, channel: Mapping[str, Any]) -> Channel:
+def _channel(stakeholder: str, role: int | None, channel: Mapping[str, Any]) -> Channel:
     return Channel(
         id=int(channel["id"]),
         stakeholder=stakeholder,
+        role=role,
         name=channel["name"],
         type=channel["type"],
         paused=bool(channel.get("paused")),

@@ -11,19 +11,22 @@ from integratedb_companion import login
 from integratedb_companion.handshakes import Handshakes
 from integratedb_companion.login import Logins, TooManyFailuresError
 
+ROLE = 16400
+
 
 class Postgres(Logins):
     """Logins at a server that takes its time and knows one password."""
 
-    def __init__(self, may_log_in: Callable[[str], bool] = lambda _: True, takes_s: float = 0.02) -> None:
-        super().__init__(lambda: {}, may_log_in)
+    def __init__(self, role_of: Callable[[str], int | None] = lambda _: ROLE, takes_s: float = 0.02) -> None:
+        super().__init__(lambda: {}, role_of)
         self.tried: list[tuple[str, str]] = []
         self.takes_s = takes_s
+        self.role = ROLE
 
-    async def _log_in(self, user: str, password: str) -> bool:
+    async def _log_in(self, user: str, password: str) -> int | None:
         self.tried.append((user, password))
         await asyncio.sleep(self.takes_s)
-        return password == "right"
+        return self.role if password == "right" else None
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def answer(logins: Logins, address: str, user: str, password: str) -> bool | str:
     try:
-        return await logins.check(address, user, password)
+        return await logins.check(address, user, password) == ROLE
     except TooManyFailuresError:
         return "too many"
 
@@ -97,11 +100,27 @@ def test_clients_that_come_all_at_once_are_all_let_in() -> None:
 
 
 def test_the_password_of_a_role_that_may_not_log_in_is_never_tried() -> None:
-    logins = Postgres(lambda user: user == "shop")
+    logins = Postgres(lambda user: ROLE if user == "shop" else None)
     assert run(logins, ("10.0.0.1", "postgres", "right")) == [False]
     [(user, password)] = logins.tried
     assert user == "postgres"
     assert password != "right"
+
+
+def test_another_role_of_the_name_is_refused_and_is_not_the_one_that_was_here_before() -> None:
+    logins = Postgres(takes_s=0)
+
+    async def story() -> None:
+        assert await answer(logins, "192.168.0.1", "shop", "right") is True
+        logins.role = ROLE + 1
+        assert await answer(logins, "192.168.0.1", "shop", "right") is False  # until the stream tells of it
+        logins._role_of = lambda _: ROLE + 1
+        assert await logins.check("192.168.0.2", "shop", "right") == ROLE + 1
+        await asyncio.gather(*(answer(logins, f"10.0.{n}.1", "shop", "guess") for n in range(200)))
+        assert await answer(logins, "192.168.0.1", "shop", "right") == "too many"
+        assert await logins.check("192.168.0.2", "shop", "right") == ROLE + 1
+
+    asyncio.run(story())
 
 
 def test_a_guess_whose_client_goes_away_is_counted() -> None:

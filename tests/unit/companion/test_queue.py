@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
@@ -193,3 +194,47 @@ def test_only_what_is_safe_is_confirmed() -> None:
 def test_pauses_double_from_a_second_to_five_minutes() -> None:
     assert [retry_delay_s(n, 0) for n in (1, 2, 3, 9, 10, 1000)] == [1, 2, 4, 256, 300, 300]
     assert all(retry_delay_s(n, 1) >= 0.8 * retry_delay_s(n, 0) for n in range(1, 20))
+
+
+def test_a_receiver_that_did_not_keep_up_is_not_waited_for_again_soon() -> None:
+    async def run() -> float:
+        queue = ChannelQueue(1, Spill(Table(), lambda: None), lambda: None, max_events=1)
+        waited_s = 0.0
+        for number in range(0, 10, 2):
+            queue.spilled = False  # it has caught up in between
+            for lsn in (number + 1, number + 2):
+                queue.put(Event(lsn, 0, b"", b"x", 0.0))
+            assert queue.full
+            began_s = time.monotonic()
+            await queue.make_room()
+            waited_s += time.monotonic() - began_s
+            assert queue.spilled
+        return waited_s
+
+    with patch("integratedb_companion.queue.PATIENCE_S", 0.05):
+        assert 0.04 < asyncio.run(run()) < 0.09
+
+
+def test_what_is_queued_now_is_written_in_time_whatever_others_go_on_adding() -> None:
+    async def run() -> None:
+        table = Table()
+        spill = Spill(table, lambda: None)
+        writing = asyncio.create_task(spill.run())
+        table.rows = {(number, 0): Event(number, 0, b"", b"x", 0.0) for number in range(10_000)}
+
+        async def others() -> None:
+            for number in range(10_000):
+                spill.settle(2, [(number, 0)])
+                await asyncio.sleep(0)
+
+        adding = asyncio.create_task(others())
+        for number in (20_001, 20_002):
+            spill.save(1, Event(number, 0, b"", b"x", 0.0))
+            await asyncio.wait_for(spill.flush_all(), 5)
+            assert (number, 0) in table.rows
+        assert not adding.done()
+        adding.cancel()
+        writing.cancel()
+
+    with patch("integratedb_companion.spill.GATHER_S", 0):
+        asyncio.run(run())

@@ -10,8 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import DictRow
 
+from ..networks import network_of
 from . import tokens
-from .addresses import network_of
 from .answers import Session
 from .errors import RefusalError, forbidden, unauthorized
 from .scopes import Scopes

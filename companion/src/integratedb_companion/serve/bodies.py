@@ -12,6 +12,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from ..networks import network_of
 from .errors import RefusalError, invalid
 from .rooms import Room
 
@@ -59,7 +60,7 @@ class Bodies:
             raise RefusalError(413)
         who: Hashable
         if user is None:
-            room, who = self.strangers, request.client.host if request.client else ""
+            room, who = self.strangers, network_of(request.client.host) if request.client else ""
         else:
             room, who = self.small if size <= SMALL_BYTES else self.large, user
         async with room.take(who, size):

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .addresses import network_of
+from ..networks import network_of
 
 LIMIT = 1000
 #: What the process needs besides: connections to the database, files, and what the kernel hands over at once.

@@ -1,4 +1,4 @@
-"""Addresses of clients; pure."""
+"""The networks that clients are counted by; pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ipaddress
 
 
 def network_of(address: str) -> str:
-    """Give what clients are counted by: an IPv4 address; of IPv6 the 64 bits that one subscriber has for itself."""
+    """Give what one client has of addresses: one of IPv4; of IPv6 the 64 bits that a subscriber has for itself."""
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address[:64]
     if isinstance(parsed, ipaddress.IPv4Address):

@@ -1,0 +1,146 @@
+"""A WebSocket client that does not read is sent away; one that reads slowly is not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from integratedb_companion import clients
+from integratedb_companion.clients import Client, dismiss
+from websockets.asyncio.server import ServerConnection, serve
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+#: More than the kernel keeps.
+LONG = b"x" * (12 << 20)
+PING = b"\x89\x80\0\0\0\0"
+
+
+class Peer:
+    """A client by hand, which reads what it is told to."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+
+    async def send(self, data: bytes) -> None:
+        await self._loop.sock_sendall(self._connection, data)
+
+    async def read(self, limit: int = 1 << 20) -> bytes:
+        return await self._loop.sock_recv(self._connection, limit)
+
+    async def is_gone(self) -> bool:
+        try:
+            async with asyncio.timeout(5):
+                while await self.read():
+                    pass
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+
+def run(serving: Callable[[ServerConnection], Awaitable[None]], story: Callable[[Peer], Awaitable[None]]) -> None:
+    async def all_of_it() -> None:
+        async with serve(
+            serving, "127.0.0.1", 0, create_connection=Client, compression=None, ping_interval=None
+        ) as server:
+            with socket.socket() as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+                connection.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(connection, next(iter(server.sockets)).getsockname())
+                peer = Peer(connection)
+                await peer.send(HANDSHAKE)
+                await peer.read(300)
+                await story(peer)
+
+    asyncio.run(all_of_it())
+
+
+async def send_much(client: ServerConnection) -> None:
+    await client.send(LONG)
+    await client.wait_closed()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "READS_WITHIN_S", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_reads_nothing_is_gone_in_time() -> None:
+    ended = asyncio.Event()
+
+    async def serving(client: ServerConnection) -> None:
+        await send_much(client)
+        ended.set()
+
+    async def story(_: Peer) -> None:
+        await asyncio.wait_for(ended.wait(), 5)
+
+    run(serving, story)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_reads_slowly_gets_all_of_it() -> None:
+    async def story(peer: Peer) -> None:
+        left = len(LONG)
+        pause_at = left
+        while left > 0:
+            if left < pause_at:
+                await asyncio.sleep(0.05)
+                pause_at = left - (500 << 10)
+            data = await peer.read()
+            assert data
+            left -= len(data)
+
+    run(send_much, story)
+
+
+def test_who_pings_and_reads_no_answer_is_gone() -> None:
+    async def story(peer: Peer) -> None:
+        with suppress(ConnectionError):
+            for _ in range(10):
+                await peer.send(PING * (clients.UNREAD_PINGS // 2))
+                await asyncio.sleep(0.02)
+        assert await peer.is_gone()
+
+    run(send_much, story)
+
+
+def test_who_pings_and_reads_may_go_on() -> None:
+    async def serving(client: ServerConnection) -> None:
+        await client.wait_closed()
+
+    async def story(peer: Peer) -> None:
+        for _ in range(10):
+            await peer.send(PING * clients.UNREAD_PINGS)
+            answered = 0
+            while answered < 2 * clients.UNREAD_PINGS:
+                answered += len(await peer.read())
+
+    run(serving, story)
+
+
+@pytest.mark.parametrize("much", [True, False])
+def test_who_is_sent_away_is_gone_in_time(much: bool) -> None:
+    ended = asyncio.Event()
+
+    async def serving(client: ServerConnection) -> None:
+        sending = asyncio.create_task(client.send(LONG if much else b""))
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(dismiss(client, 4008, "too slow", 0.2), 1)
+        await asyncio.gather(sending, return_exceptions=True)
+        ended.set()
+
+    async def story(_: Peer) -> None:
+        await asyncio.wait_for(ended.wait(), 5)
+
+    run(serving, story)
