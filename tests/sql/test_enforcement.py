@@ -404,7 +404,8 @@ def test_what_reached_a_partition_of_what_was_detached_is_checked(owner, claim, 
         ALTER TABLE shop.visits DETACH PARTITION shop.visits_2025;
         ALTER TABLE shop.visits_2025 RENAME TO visits_leaf;
         CREATE TABLE shop.visits_middle (LIKE shop.visits) PARTITION BY RANGE (visited_at);
-        ALTER TABLE shop.visits_middle ATTACH PARTITION shop.visits_leaf FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+        ALTER TABLE shop.visits_middle ATTACH PARTITION shop.visits_leaf
+          FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
         ALTER TABLE shop.visits ATTACH PARTITION shop.visits_middle FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')
     """)
     claim({**VISITS, "path": "shop.visits_leaf"})

@@ -460,7 +460,9 @@ def test_a_revocation_outlives_a_rename_and_back(superuser, owner, claim, match,
 
 
 @pytest.mark.parametrize("by", [OWNER, "reporter"])
-def test_what_was_revoked_and_renamed_back_is_granted_when_who_may_grant_hands_in_again(superuser, owner, claim, connect, by):
+def test_what_was_revoked_and_renamed_back_is_granted_when_who_may_grant_hands_in_again(
+    superuser, owner, claim, connect, by
+):
     match = {"path": "shop.orders", "fields": ["id", {"name": "note", "optional": True}]}
     may_read = "SELECT has_column_privilege('reporter', 'shop.orders', 'note', 'SELECT')"
     claim(match)
