@@ -31,21 +31,32 @@ CREATE OR REPLACE VIEW integratedb.notification AS
 COMMENT ON VIEW integratedb.notification IS 'Relations that somebody is notified of, where the last expansion found them and they are still there: the events asked for, and what stands against publishing them.';
 
 CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
-  SELECT wanted.relid AS relid, k.oid AS leaf
+  SELECT wanted.relid AS relid, k.oid AS leaf, found.index IS NOT NULL OR k.relreplident = 'f' AS is_incomplete
     FROM (SELECT DISTINCT n.relid FROM integratedb.notification AS n WHERE n.is_publishable) AS wanted
    CROSS JOIN LATERAL (
      SELECT wanted.relid AS leaf
      UNION
      SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(wanted.relid) AS p WHERE p.isleaf) AS tree
     JOIN pg_catalog.pg_class AS k ON k.oid = tree.leaf AND k.relkind = 'r'
-   WHERE NOT (k.relreplident = 'f'
-              OR EXISTS (
-                SELECT FROM pg_catalog.pg_index AS i
-                 WHERE i.indrelid = k.oid
-                   AND i.indisvalid
-                   AND CASE k.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END));
+    LEFT JOIN LATERAL (
+      SELECT i.indexrelid AS index, i.indkey::smallint[] AS columns
+        FROM pg_catalog.pg_index AS i
+       WHERE i.indrelid = k.oid
+         AND i.indisvalid
+         AND CASE k.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
+       LIMIT 1) AS found ON true
+   WHERE CASE WHEN k.relreplident = 'f' OR found.index IS NOT NULL
+              -- From Postgres 18 on an identity must not have columns that are not published, and generated columns are not.
+              THEN pg_catalog.current_setting('server_version_num')::integer >= 180000
+                   AND EXISTS (
+                     SELECT FROM pg_catalog.pg_attribute AS a
+                      WHERE a.attrelid = k.oid
+                        AND a.attgenerated <> ''
+                        AND NOT a.attisdropped
+                        AND (k.relreplident = 'f' OR a.attnum = ANY (found.columns)))
+              ELSE true END;
 
-COMMENT ON VIEW integratedb.unidentified_leaf IS 'Tables, and partitions of published tables, without a replica identity: publishing their UPDATE or DELETE would make those fail.';
+COMMENT ON VIEW integratedb.unidentified_leaf IS 'Tables, and partitions of published tables, without a replica identity that can be published: publishing their UPDATE or DELETE would make those fail. is_incomplete: there is an identity, but generated columns are in it.';
 
 CREATE OR REPLACE VIEW integratedb.published AS
   SELECT r.prrelid AS relid, p.pubname AS publication, p.oid AS publication_oid
@@ -65,7 +76,8 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          pg_catalog.format('%s is %s: only permanent tables and partitioned tables can be notified', n.path, n.obstacle) AS message,
          CASE n.obstacle WHEN 'a single partition' THEN 'Name the partitioned table.' ELSE 'Name the tables that its rows come from.' END AS cure,
          n.alternative,
-         n.optional
+         n.optional,
+         n.relid AS leaf
     FROM integratedb.notification AS n
    WHERE n.is_named
      AND NOT n.is_publishable
@@ -76,11 +88,16 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          n.path,
          NULL,
          'replica_identity',
-         pg_catalog.format('%s has no replica identity%s, so its UPDATE and DELETE cannot be told', n.path,
+         pg_catalog.format('%s has %s%s, so its UPDATE and DELETE cannot be told', n.path,
+                CASE WHEN u.is_incomplete THEN 'a replica identity with generated columns' ELSE 'no replica identity' END,
                 CASE WHEN u.leaf = n.relid THEN '' ELSE pg_catalog.format(' in its partition %s', u.leaf::pg_catalog.regclass) END),
-         pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY FULL, or ADD PRIMARY KEY; or ask for INSERT and TRUNCATE only.', u.leaf::pg_catalog.regclass),
+         pg_catalog.format(CASE WHEN u.is_incomplete
+                                THEN 'ALTER TABLE %s REPLICA IDENTITY DEFAULT with a primary key of columns that are not generated; or ask for INSERT and TRUNCATE only.'
+                                ELSE 'ALTER TABLE %s REPLICA IDENTITY FULL, or ADD PRIMARY KEY; or ask for INSERT and TRUNCATE only.' END,
+                           u.leaf::pg_catalog.regclass),
          n.alternative,
-         n.optional
+         n.optional,
+         u.leaf
     FROM integratedb.notification AS n
     JOIN integratedb.unidentified_leaf AS u ON u.relid = n.relid
    WHERE n.events && ARRAY['UPDATE', 'DELETE']
@@ -97,7 +114,8 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          pg_catalog.format('%s.%s is a generated column, which the stream does not carry', n.path, a.attname),
          'Leave the column out; the fields "*" do.',
          n.alternative,
-         n.optional
+         n.optional,
+         n.relid
     FROM integratedb.notification AS n
     JOIN integratedb.claim AS c ON c.id = n.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -105,4 +123,4 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND a.attgenerated <> ''
    WHERE NOT pg_catalog.jsonb_path_exists(coalesce(c.document, s.document -> 'match' -> c.match), '$.** ? (@ == "*")');
 
-COMMENT ON VIEW integratedb.notification_problem IS 'Why something that is asked for cannot be notified, with the cure.';
+COMMENT ON VIEW integratedb.notification_problem IS 'Why something that is asked for cannot be notified, with the cure. leaf: the table or partition that it is about.';

@@ -344,7 +344,9 @@ AS $$
            CASE p.property
              WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
              WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', c.stakeholder || '_reads', p.path, c.stakeholder)
-             WHEN 'replica_identity' THEN format('ALTER TABLE %s REPLICA IDENTITY FULL, or a primary key', p.path)
+             WHEN 'replica_identity' THEN (
+               -- Of a partition, or with generated columns, another one helps.
+               SELECT rtrim(min(n.cure), '.') FROM integratedb.notification_problem AS n WHERE n.claim_id = p.claim_id AND n.property = p.property)
              ELSE CASE WHEN c.is_wildcard
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',

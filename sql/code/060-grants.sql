@@ -116,6 +116,38 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever submitted a claim on it could still grant it.';
 
+CREATE OR REPLACE FUNCTION integratedb.was_revoked(from_stakeholder bigint, relation oid, column_number smallint)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM integratedb.stakeholder_role AS u
+      JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = column_number AND NOT a.attisdropped
+     WHERE u.stakeholder_id = from_stakeholder
+       AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT'))
+$$;
+
+COMMENT ON FUNCTION integratedb.was_revoked(bigint, oid, smallint) IS 'Whether a column that we granted to a stakeholder (own_grant) is there and no longer granted: somebody revoked it who had the right to.';
+
+CREATE OR REPLACE FUNCTION integratedb.usage_was_revoked(from_stakeholder bigint, namespace oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM integratedb.stakeholder_role AS u
+      JOIN pg_namespace AS n ON n.oid = namespace
+     WHERE u.stakeholder_id = from_stakeholder
+       AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE'))
+$$;
+
+COMMENT ON FUNCTION integratedb.usage_was_revoked(bigint, oid) IS 'Whether a schema on which we granted USAGE to a stakeholder (own_usage) is there and no longer granted, likewise.';
+
 CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
 LANGUAGE plpgsql
@@ -126,6 +158,20 @@ AS $$
 DECLARE
   surplus record;
 BEGIN
+  -- What the owner revoked stays in the list while the column is there, also when nobody claims it by its present name: it may
+  -- be renamed back. After a restore it is found by the names it has now.
+  UPDATE integratedb.own_grant AS g
+     SET schema_name = r.schema_name, relation_name = r.relation_name, column_name = a.attname
+    FROM integratedb.readable_relation AS r
+    JOIN pg_attribute AS a ON a.attrelid = r.oid
+   WHERE g.relid = ANY (relations)
+     AND g.stakeholder_id + 0 = ANY (stakeholders)
+     AND r.oid = g.relid
+     AND a.attnum = g.attnum
+     -- CASE: asked for where the names differ only.
+     AND CASE WHEN (g.schema_name, g.relation_name, g.column_name) <> (r.schema_name, r.relation_name, a.attname)
+              THEN integratedb.was_revoked(g.stakeholder_id, g.relid, g.attnum) ELSE false END;
+
   -- One statement a relation and role: GRANT and REVOKE cannot be set-based.
   FOR surplus IN
     WITH gone AS (
@@ -133,13 +179,15 @@ BEGIN
        WHERE g.relid = ANY (relations)
          -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
          AND g.stakeholder_id + 0 = ANY (stakeholders)
-         AND ((g.stakeholder_id, g.relid, g.attnum) NOT IN (
-                SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
-              -- An owner needs no grant. Postgres merges ours into what the owner has, and keeps none when the owner changes.
-              OR EXISTS (
-                SELECT FROM pg_class AS k
-                  JOIN integratedb.stakeholder_role AS u ON u.role_oid = k.relowner
-                 WHERE k.oid = g.relid AND u.stakeholder_id = g.stakeholder_id))
+         AND CASE WHEN (g.stakeholder_id, g.relid, g.attnum) NOT IN (
+                         SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
+                       -- An owner needs no grant. Postgres merges ours into what the owner has, and keeps none when the owner changes.
+                       OR EXISTS (
+                         SELECT FROM pg_class AS k
+                           JOIN integratedb.stakeholder_role AS u ON u.role_oid = k.relowner
+                          WHERE k.oid = g.relid AND u.stakeholder_id = g.stakeholder_id)
+                  THEN NOT integratedb.was_revoked(g.stakeholder_id, g.relid, g.attnum)
+                  ELSE false END
       RETURNING g.stakeholder_id, g.relid, g.attnum
     )
     SELECT st.name AS stakeholder, r.schema_name, r.relation_name, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
@@ -156,11 +204,20 @@ BEGIN
                    surplus.columns, surplus.schema_name, surplus.relation_name, surplus.stakeholder);
   END LOOP;
 
+  UPDATE integratedb.own_usage AS g
+     SET schema_name = n.nspname
+    FROM pg_namespace AS n
+   WHERE g.stakeholder_id = ANY (stakeholders)
+     AND g.namespace_oid = ANY (namespaces)
+     AND n.oid = g.namespace_oid
+     AND CASE WHEN n.nspname <> g.schema_name THEN integratedb.usage_was_revoked(g.stakeholder_id, g.namespace_oid) ELSE false END;
+
   FOR surplus IN
     WITH gone AS (
       DELETE FROM integratedb.own_usage AS g
        WHERE g.stakeholder_id = ANY (stakeholders)
          AND g.namespace_oid = ANY (namespaces)
+         AND NOT integratedb.usage_was_revoked(g.stakeholder_id, g.namespace_oid)
          AND NOT EXISTS (
            SELECT FROM pg_namespace AS n
              JOIN integratedb.claim_relation AS cr ON cr.schema_name = n.nspname AND cr.relid IS NOT NULL
@@ -188,7 +245,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim wants any more.';
+COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim wants any more. What somebody else revoked stays listed, so that it is not granted again by itself.';
 
 CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], namespaces oid[], giving_back boolean)
 RETURNS void

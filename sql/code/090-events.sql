@@ -84,6 +84,22 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_harmless(text) IS 'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, publication or privilege.';
 
+CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Postgres lets nothing run CONCURRENTLY in a function or together with other statements, so its words are the client's. The
+  -- context has a second line where a function runs the statement.
+  RETURN context !~ E'\n' AND current_query() ~* 'concurrently';
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_concurrent(text) IS 'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger function.';
+
 CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
 LANGUAGE plpgsql
@@ -99,6 +115,7 @@ AS $$
 DECLARE
   context text;
   may_secure_rows boolean := false;
+  may_change_identity boolean := false;
   state record;
   newly_queued boolean;
 BEGIN
@@ -119,6 +136,7 @@ BEGIN
   IF tg_tag = 'ALTER TABLE' THEN
     GET DIAGNOSTICS context = PG_CONTEXT;
     may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner' OR context ~ E'\n';
+    may_change_identity := octet_length(current_query()) > 32768 OR current_query() ~* 'replica' OR context ~ E'\n';
   END IF;
 
   state := integratedb.queue_state();
@@ -168,10 +186,11 @@ BEGIN
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
-            may_secure_rows, query, check_queued)
+            may_secure_rows, may_change_identity, query, check_queued)
     SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
            NOT k.is_member,
            may_secure_rows,
+           may_change_identity,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
            k.checked AND k.position_to_check = 1 AND NOT state.queued
       FROM kept AS k
@@ -196,12 +215,17 @@ SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  context text;
+  is_concurrent boolean;
   state record;
   newly_queued boolean;
 BEGIN
   IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
+
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  is_concurrent := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
 
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   state := integratedb.queue_state();
@@ -226,9 +250,10 @@ BEGIN
            CASE WHEN d.object_type LIKE '% column' THEN d.address_names[3] END AS column_name,
            d.classid,
            d.objid,
-           -- An index may be somebody's replica identity.
+           -- An index may be somebody's replica identity. One that is dropped CONCURRENTLY was looked at before it was dropped:
+           -- a refusal now would leave it behind, invalid.
            d.object_type NOT IN ('index', 'table constraint')
-           OR EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') AS checked
+           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked
       FROM gone AS d
      WHERE (d.is_relation
             OR d.object_type IN ('table column', 'view column', 'foreign table column', 'materialized view column', 'schema', 'type',

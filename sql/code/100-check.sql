@@ -1,5 +1,46 @@
 -- The check at COMMIT: what the transaction touched is validated against the baseline; when it holds, the baseline follows.
 
+CREATE OR REPLACE FUNCTION integratedb.rewritten_relations()
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
+  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
+BEGIN
+  RETURN ARRAY(
+    SELECT k.oid
+      FROM pg_class AS k
+     WHERE age(k.xmin) <= oldest
+       AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+       AND integratedb.is_own_xid(k.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_relations() IS 'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
+
+CREATE OR REPLACE FUNCTION integratedb.may_have_detached(of_xid xid8)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Detaching is done to the partitioned table, which may be dropped by now.
+  SELECT EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.command_tag = 'ALTER TABLE'
+       AND e.classid = 'pg_class'::regclass
+       AND NOT e.dropped
+       AND coalesce((SELECT k.relkind = 'p' FROM pg_class AS k WHERE k.oid = e.objid), true))
+$$;
+
+COMMENT ON FUNCTION integratedb.may_have_detached(xid8) IS 'Whether a transaction may have detached partitions: it altered a partitioned table.';
+
 CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8)
 RETURNS oid[]
 LANGUAGE plpgsql
@@ -45,6 +86,16 @@ BEGIN
     types := types || ARRAY(
       SELECT d.objid FROM pg_depend AS d
        WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass);
+  END IF;
+
+  -- A partition that was detached after the whole was changed, and a member that left its extension after it was moved, are
+  -- named by no event, and nothing leads to them any more. Their catalog rows are written by this transaction.
+  IF extensions IS NOT NULL OR integratedb.may_have_detached(of_xid) THEN
+    relations := relations || integratedb.rewritten_relations();
+  END IF;
+  IF extensions IS NOT NULL THEN
+    types := types || ARRAY(
+      SELECT t.oid FROM pg_type AS t WHERE age(t.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(t.xmin));
   END IF;
 
   -- Composite types are relations too, and tables are types of columns too.
@@ -111,10 +162,8 @@ DECLARE
   relations oid[];
   schemas name[];
 BEGIN
-  relations := ARRAY(
-    SELECT k.oid FROM pg_class AS k WHERE age(k.xmin) <= oldest AND integratedb.is_own_xid(k.xmin)
-    UNION
-    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin));
+  relations := integratedb.rewritten_relations()
+    || ARRAY(SELECT DISTINCT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin));
   schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
 
   RETURN ARRAY(
@@ -195,75 +244,6 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';
-
-CREATE OR REPLACE FUNCTION integratedb.made_unmet_here(claims bigint[])
-RETURNS bigint[]
-LANGUAGE sql
-STABLE PARALLEL UNSAFE
-SECURITY INVOKER
-SET search_path = pg_catalog, integratedb, pg_temp
-AS $$
-  -- Evidence that it was this transaction: it dropped what the baseline has, or wrote the catalog row that says what is
-  -- wrong. A table's row type has its name and moves with it, but is not written by other changes of the table.
-  WITH event AS MATERIALIZED (
-    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
-  )
-  SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}')
-    FROM integratedb.problems_of(claims) AS p
-    JOIN integratedb.claim AS c ON c.id = p.claim_id
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
-    LEFT JOIN pg_class AS k ON k.oid = p.relid
-    LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
-    LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
-   CROSS JOIN LATERAL (
-     -- Made anew while Python was missing: what the baseline records is another table's.
-     SELECT k.oid IS NULL AND c.sync_pending_since IS NOT NULL AS stale
-   ) AS record
-    LEFT JOIN pg_attribute AS a
-           ON a.attrelid = CASE WHEN record.stale THEN p.present_relid ELSE p.relid END
-          AND a.attnum = CASE WHEN record.stale THEN p.present_attnum ELSE p.attnum END
-    LEFT JOIN pg_type AS t ON t.oid = a.atttypid
-    LEFT JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
-   WHERE (p.relation_name IS NULL
-          AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema' AND (e.dropped OR e.command_tag = 'ALTER SCHEMA')))
-      OR (p.present_relid IS DISTINCT FROM p.relid
-          AND (integratedb.is_own_xid(row_type.xmin)
-               OR integratedb.is_own_xid(n.xmin)
-               OR EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL)))
-      -- After a restore, and where an alternative never was, there are only names to go by.
-      OR ((p.relid IS NULL OR record.stale)
-          AND EXISTS (
-            SELECT FROM event AS e
-              LEFT JOIN pg_class AS m ON m.oid = e.objid AND e.classid = 'pg_class'::regclass
-              LEFT JOIN pg_type AS mt ON mt.oid = m.reltype
-             WHERE (e.dropped AND e.relation_name = p.relation_name AND e.column_name IS NULL)
-                OR (e.command_tag LIKE 'ALTER %' AND integratedb.is_own_xid(mt.xmin))))
-      OR ((p.attnum IS NULL OR record.stale)
-          AND p.property = 'column'
-          AND EXISTS (
-            SELECT FROM event AS e
-             WHERE e.relation_name = p.relation_name
-               AND CASE WHEN e.dropped THEN coalesce(e.column_name = p.field, true)
-                        ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
-      OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
-          AND (integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(t.xmin) OR integratedb.is_own_xid(tn.xmin)))
-      -- What we granted goes by REVOKE only; what came otherwise may go with a change of the owner.
-      OR (p.property = 'privilege'
-          AND (integratedb.is_own_xid(k.xmin) OR integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(n.xmin))
-          AND (EXISTS (SELECT FROM event AS e WHERE e.command_tag IN ('REVOKE', 'DROP OWNED'))
-               OR NOT EXISTS (
-                 SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.relid = p.relid AND g.attnum = p.attnum
-                 UNION ALL
-                 SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.namespace_oid = n.oid AND p.field IS NULL)))
-      OR (p.property = 'row_security'
-          AND EXISTS (
-            SELECT FROM event AS e
-             WHERE (e.object_type = 'policy' AND e.relation_name = p.relation_name)
-                OR e.command_tag = 'DROP OWNED'
-                OR (e.may_secure_rows AND e.objid = p.relid AND integratedb.is_own_xid(k.xmin))))
-$$;
-
-COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';
 
 CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
 RETURNS integratedb.refusal
@@ -350,7 +330,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
 
-CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[])
+CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[], untellable boolean)
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -377,14 +357,14 @@ BEGIN
   ELSIF integratedb.setting_value('enforcement') = 'explicit' THEN
     PERFORM integratedb.warn_unmet(mine, 'enforcement is explicit');
   ELSE
-    RETURN integratedb.unmet_refusal(mine, 100);
+    RETURN CASE WHEN untellable THEN integratedb.unnotifiable_refusal(mine) ELSE integratedb.unmet_refusal(mine, 100) END;
   END IF;
 
   RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.judge(bigint[]) IS 'What happens to a transaction that commits with these claims unmet: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
+COMMENT ON FUNCTION integratedb.judge(bigint[], boolean) IS 'What happens to a transaction that commits with these claims unmet, or (untellable) with these notifications that cannot be told: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
 
 CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[], touched oid[])
 RETURNS void
@@ -462,7 +442,7 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  refusal := integratedb.judge(unmet);
+  refusal := integratedb.judge(unmet, untellable => false);
   IF refusal.code IS NOT NULL THEN
     RETURN refusal;
   END IF;
@@ -481,7 +461,7 @@ BEGIN
     END IF;
 
     -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
-    refusal := integratedb.judge(integratedb.unmet_among(met));
+    refusal := integratedb.judge(integratedb.unmet_among(met), untellable => false);
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;
     END IF;

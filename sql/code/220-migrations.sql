@@ -49,7 +49,7 @@ BEGIN
 
   -- What is unmet behind the event triggers' back is noted now: the grants below write catalog rows, and would be taken
   -- at COMMIT for this transaction's evidence.
-  unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
+  unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
        SET unmet_since = now()

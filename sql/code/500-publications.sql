@@ -12,6 +12,59 @@ CREATE OR REPLACE VIEW integratedb.wanted_publication AS
 
 COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
 
+CREATE OR REPLACE VIEW integratedb.publication_fault AS
+  SELECT w.name,
+         p.oid IS NULL AS is_missing,
+         p.pubowner IS DISTINCT FROM x.extowner AS is_owned_otherwise,
+         NOT (SELECT u.rolsuper FROM pg_catalog.pg_authid AS u WHERE u.oid = p.pubowner) AS is_owned_by_others,
+         (p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot)
+           IS DISTINCT FROM (w.pubinsert, w.pubupdate, w.pubdelete, w.pubtruncate, true) AS publishes_otherwise,
+         w.publish,
+         -- What no ALTER of ours would take away, or what only a later version of Postgres has.
+         p.puballtables
+           OR coalesce(pg_catalog.to_jsonb(p) ->> 'puballsequences', 'false') <> 'false'
+           OR coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols', 'n') <> 'n'
+           OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS n WHERE n.pnpubid = p.oid)
+           OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS r WHERE r.prpubid = p.oid AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL))
+           AS is_foreign
+    FROM (VALUES ('integratedb'::name, 'insert, update, delete, truncate', true, true, true, true),
+                 ('integratedb_append', 'insert, truncate', true, false, false, true),
+                 ('integratedb_control', 'insert', true, false, false, false))
+      AS w (name, publish, pubinsert, pubupdate, pubdelete, pubtruncate)
+    JOIN pg_catalog.pg_extension AS x ON x.extname = 'integratedb'
+    LEFT JOIN pg_catalog.pg_publication AS p ON p.pubname = w.name;
+
+COMMENT ON VIEW integratedb.publication_fault IS 'How each of the three publications differs from what it must be. is_foreign: it has row filters, column lists, whole schemas, all tables or generated columns, so rows could be missing or be published unasked. is_owned_by_others: its owner is no superuser.';
+
+CREATE OR REPLACE FUNCTION integratedb.refuse_foreign_publications()
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  names text;
+  refused boolean;
+BEGIN
+  -- Those that an extension left behind that was dropped are taken over. A superuser owns them.
+  SELECT string_agg(quote_ident(f.name), ', ' ORDER BY f.name)
+    INTO names
+    FROM integratedb.publication_fault AS f
+   WHERE f.is_foreign OR f.is_owned_by_others;
+
+  IF names IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => '55000',
+      message => format('there is a publication already of a name that IntegrateDB needs for its own: %s', names),
+      detail => 'Somebody else owns it, or it has row filters, column lists, whole schemas or all tables: what stakeholders are notified of would be wrong, or its subscribers would get something else.',
+      hint => format('Rename it and tell its subscribers, or DROP PUBLICATION %s; then try again.', names));
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_foreign_publications() IS 'Raises 55000 where publications of our names are somebody else''s: asked before the first stakeholder is there.';
+
 CREATE OR REPLACE FUNCTION integratedb.ensure_publications()
 RETURNS void
 LANGUAGE plpgsql
@@ -25,20 +78,24 @@ BEGIN
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
 
   FOR wanted IN
-    SELECT w.name, w.publish, p.oid IS NULL AS is_missing
-      FROM (VALUES ('integratedb', 'insert, update, delete, truncate', true, true, true, true),
-                   ('integratedb_append', 'insert, truncate', true, false, false, true),
-                   ('integratedb_control', 'insert', true, false, false, false))
-        AS w (name, publish, pubinsert, pubupdate, pubdelete, pubtruncate)
-      LEFT JOIN pg_publication AS p ON p.pubname = w.name
-     WHERE p.oid IS NULL
-        OR (p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot)
-           IS DISTINCT FROM (w.pubinsert, w.pubupdate, w.pubdelete, w.pubtruncate, true)
+    SELECT f.*, (SELECT u.rolname FROM pg_extension AS x JOIN pg_authid AS u ON u.oid = x.extowner WHERE x.extname = 'integratedb') AS owner
+      FROM integratedb.publication_fault AS f
+     WHERE f.is_missing OR f.is_owned_otherwise OR f.publishes_otherwise OR f.is_foreign
   LOOP
-    IF wanted.is_missing THEN
+    -- Somebody changed it behind the event triggers' back, or a restore brought it.
+    IF wanted.is_foreign THEN
+      EXECUTE format('DROP PUBLICATION %I', wanted.name);
+      RAISE WARNING 'publication % was changed by somebody else, and is made anew', wanted.name
+        USING DETAIL = 'It had row filters, column lists, whole schemas, all tables or generated columns. Rows of tables in it may not have been notified.';
+    END IF;
+
+    IF wanted.is_missing OR wanted.is_foreign THEN
       EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
-    ELSE
+    ELSIF wanted.publishes_otherwise THEN
       EXECUTE format('ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+    END IF;
+    IF wanted.is_missing OR wanted.is_foreign OR wanted.is_owned_otherwise THEN
+      EXECUTE format('ALTER PUBLICATION %I OWNER TO %I', wanted.name, wanted.owner);
     END IF;
   END LOOP;
 
@@ -50,7 +107,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.ensure_publications() IS 'Makes sure of the three publications: they are there and publish what they should. Their tables are reconcile_publications()''s.';
+COMMENT ON FUNCTION integratedb.ensure_publications() IS 'Makes sure of the three publications: they are there, owned by the owner of the extension, and publish what they should. Their tables are reconcile_publications()''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.reconcile_publications()
 RETURNS oid[]

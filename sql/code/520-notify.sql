@@ -293,8 +293,7 @@ AS $$
 DECLARE
   meddled CONSTANT text := integratedb.publication_event();
   broken bigint[];
-  fresh bigint[];
-  lets_pass text;
+  refusal integratedb.refusal;
 BEGIN
   IF meddled IS NOT NULL THEN
     RETURN ROW(
@@ -314,14 +313,15 @@ BEGIN
 
   broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
   IF cardinality(broken) > 0 THEN
-    fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL);
-    lets_pass := CASE WHEN integratedb.override_reason() IS NOT NULL THEN format('overridden (%s)', integratedb.override_reason())
-                      WHEN integratedb.setting_value('enforcement') = 'explicit' THEN 'enforcement is explicit' END;
-    IF cardinality(fresh) > 0 AND lets_pass IS NULL THEN
-      RETURN integratedb.unnotifiable_refusal(fresh);
+    -- What is noted already is news to nobody but to who migrates the same tables.
+    broken := ARRAY(
+      SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL
+      UNION
+      SELECT unnest(broken) INTERSECT SELECT unnest(integratedb.touched_claims(pg_current_xact_id())));
+    refusal := integratedb.judge(broken, untellable => true);
+    IF refusal.code IS NOT NULL THEN
+      RETURN refusal;
     END IF;
-    PERFORM integratedb.warn_unmet(fresh, lets_pass);
-    PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(broken) EXCEPT SELECT unnest(fresh)), 'since an earlier transaction');
   END IF;
 
   PERFORM integratedb.publish_control(
@@ -342,6 +342,9 @@ DO LANGUAGE plpgsql $$
 BEGIN
   -- A dump brings its own; pg_dump cannot bring the membership of our control table, which the first check adds.
   IF NOT integratedb.is_restore_session() THEN
+    IF NOT EXISTS (SELECT FROM integratedb.stakeholder) THEN
+      PERFORM integratedb.refuse_foreign_publications();
+    END IF;
     PERFORM integratedb.ensure_publications();
   END IF;
 END

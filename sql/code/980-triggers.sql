@@ -60,3 +60,14 @@ END
 $$;
 
 COMMENT ON EVENT TRIGGER integratedb_drop_schema IS 'Keeps the extension from going with the schema that it lives in.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_drop_index') THEN
+    CREATE EVENT TRIGGER integratedb_drop_index ON ddl_command_start WHEN TAG IN ('DROP INDEX')
+      EXECUTE FUNCTION integratedb.on_drop_index();
+  END IF;
+END
+$$;
+
+COMMENT ON EVENT TRIGGER integratedb_drop_index IS 'Keeps a replica identity from being dropped CONCURRENTLY, which cannot be refused at COMMIT.';

@@ -49,6 +49,10 @@ UPDATE integratedb.ddl_event AS e
    SET query = integratedb.masked(e.query)
  WHERE e.query IS NOT NULL;
 
+-- Who took a replica identity away.
+#include sql/state/093-identity-changes.sql
+DROP FUNCTION integratedb.judge(bigint[]);
+
 -- Each claim has its match beside it.
 #include sql/state/095-match-documents.sql
 

@@ -277,6 +277,7 @@ BYPASSED = [
     ("REVOKE SELECT ON shop.orders FROM reporter", "REVOKE SELECT ON shop.customers FROM PUBLIC"),
     ("REVOKE SELECT ON shop.orders FROM reporter", "GRANT SELECT ON shop.customers TO PUBLIC"),
     ("REVOKE USAGE ON SCHEMA shop FROM reporter", HARMLESS),
+    ("REVOKE SELECT ON shop.orders FROM reporter", "ALTER TABLE shop.orders ALTER COLUMN note SET STATISTICS 100"),
     ("ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY", HARMLESS),
     ("ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY", "ALTER TABLE shop.orders ADD CONSTRAINT c CHECK (id > 0)"),
 ]
@@ -376,3 +377,131 @@ def test_code_under_maintenance_is_no_restore(owner, superuser, claim):
     # Postgres itself queues no check there.
     with refused("42501", match="deferred trigger"):
         superuser.run("ANALYZE shop.bait")
+
+
+VISITS = {"path": "shop.visits_2025", "fields": [{"name": "page", "type": "text", "is_nullable": False}]}
+DETACH = "ALTER TABLE shop.visits DETACH PARTITION shop.visits_2025"
+CHANGES_OF_PAGE = [
+    "ALTER TABLE shop.visits ALTER COLUMN page TYPE varchar(3) USING left(page, 3)",
+    "ALTER TABLE shop.visits RENAME COLUMN page TO url",
+    "ALTER TABLE shop.visits ALTER COLUMN page DROP NOT NULL",
+    "ALTER TABLE shop.visits DROP COLUMN page",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_PAGE)
+@pytest.mark.parametrize("afterwards", ["", "; DROP TABLE shop.visits"], ids=["kept", "dropped"])
+def test_what_reached_a_partition_before_it_was_detached_is_checked(owner, claim, change, afterwards):
+    claim(VISITS)
+    with refused("IDB01"), owner.transaction():
+        owner.run(change)
+        owner.run(DETACH + afterwards)
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_PAGE)
+def test_what_reached_a_partition_of_what_was_detached_is_checked(owner, claim, change):
+    owner.run("""
+        ALTER TABLE shop.visits DETACH PARTITION shop.visits_2025;
+        ALTER TABLE shop.visits_2025 RENAME TO visits_leaf;
+        CREATE TABLE shop.visits_middle (LIKE shop.visits) PARTITION BY RANGE (visited_at);
+        ALTER TABLE shop.visits_middle ATTACH PARTITION shop.visits_leaf
+          FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+        ALTER TABLE shop.visits ATTACH PARTITION shop.visits_middle FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')
+    """)
+    claim({**VISITS, "path": "shop.visits_leaf"})
+    with refused("IDB01"), owner.transaction():
+        owner.run(change)
+        owner.run("ALTER TABLE shop.visits DETACH PARTITION shop.visits_middle")
+
+
+def test_what_reached_a_child_before_it_was_disinherited_is_checked(owner, claim):
+    owner.run("""
+        CREATE TABLE shop.pages (id integer, page text NOT NULL);
+        CREATE TABLE shop.old_pages () INHERITS (shop.pages);
+    """)
+    claim({"path": "shop.old_pages", "fields": ["page"]})
+    with refused("IDB01"), owner.transaction():
+        owner.run("ALTER TABLE shop.pages RENAME COLUMN page TO url")
+        owner.run("ALTER TABLE shop.old_pages NO INHERIT shop.pages")
+
+
+def test_what_reached_a_typed_table_before_it_left_its_type_is_checked(owner, claim):
+    owner.run("CREATE TYPE shop.visit AS (page text); CREATE TABLE shop.typed OF shop.visit")
+    claim({"path": "shop.typed", "fields": ["page"]})
+    with refused("IDB01"), owner.transaction():
+        owner.run("ALTER TYPE shop.visit RENAME ATTRIBUTE page TO url CASCADE")
+        owner.run("ALTER TABLE shop.typed NOT OF")
+
+
+def test_what_reached_a_member_before_it_left_its_extension_is_checked(owner, superuser, claim):
+    superuser.run("GRANT CREATE ON DATABASE shop TO shop_owner; GRANT CREATE ON SCHEMA public TO shop_owner")
+    owner.run("""
+        CREATE EXTENSION hstore;
+        CREATE TABLE shop.bags (content public.hstore);
+    """)
+    claim({"path": "shop.bags", "fields": [{"name": "content", "type": "public.hstore"}]})
+    with refused("IDB01"), superuser.transaction():
+        superuser.run("ALTER EXTENSION hstore SET SCHEMA shop")
+        superuser.run("ALTER EXTENSION hstore DROP TYPE shop.hstore")
+
+
+def test_a_partition_that_was_widened_and_detached_is_followed(owner, claim, connect):
+    claim({"path": "shop.visits_2025", "fields": ["*"]})
+    with owner.transaction():
+        owner.run("ALTER TABLE shop.visits ADD COLUMN agent text")
+        owner.run(DETACH)
+    connect("reporter").run("SELECT agent FROM shop.visits_2025")
+
+
+KINDS = {
+    "array": "CREATE DOMAIN shop.felt AS kinds.mood[]",
+    "domain": "CREATE DOMAIN kinds.base AS text; CREATE DOMAIN shop.felt AS kinds.base[]",
+    "domains": "CREATE DOMAIN shop.middle AS kinds.mood[]; CREATE DOMAIN shop.felt AS shop.middle",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["ALTER TYPE kinds.{} RENAME TO temper", "ALTER SCHEMA kinds RENAME TO types"])
+def test_a_type_under_an_array_under_a_domain_is_evidence(owner, superuser, claim, kind, change):
+    superuser.run("GRANT CREATE ON DATABASE shop TO shop_owner")
+    element = "base" if kind == "domain" else "mood"
+    owner.run(f"""
+        CREATE SCHEMA kinds;
+        CREATE TYPE kinds.mood AS ENUM ('good');
+        {KINDS[kind]};
+        CREATE TABLE shop.visitors (id integer, felt shop.felt);
+    """)
+    claim({"path": "shop.visitors", "fields": [{"name": "felt", "type": f"kinds.{element}[]"}]})
+    with refused("IDB01"):
+        owner.run(change.format(element))
+
+
+THERE_AND_BACK = [
+    ("ALTER TABLE shop.orders OWNER TO reporter", "ALTER TABLE shop.orders OWNER TO shop_owner"),
+    ("ALTER SCHEMA shop OWNER TO reporter", "ALTER SCHEMA shop OWNER TO shop_owner"),
+    # No event trigger sees REASSIGN OWNED: something else must be done to the table.
+    ("REASSIGN OWNED BY shop_owner TO reporter", f"REASSIGN OWNED BY reporter TO shop_owner; {HARMLESS}"),
+    ("ALTER VIEW shop.open_orders OWNER TO reporter", "ALTER VIEW shop.open_orders OWNER TO shop_owner"),
+]
+
+
+@pytest.mark.parametrize("there_and_back", THERE_AND_BACK, ids=str)
+def test_a_grant_that_a_change_of_the_owner_swallowed_is_evidence_and_sync_gives_it_back(
+    owner, superuser, claim, connect, there_and_back
+):
+    claim(TOTAL, {"path": "shop.open_orders", "fields": ["total"]})
+    superuser.run("""
+        GRANT reporter TO shop_owner;
+        GRANT CREATE ON DATABASE shop TO reporter, shop_owner;
+        GRANT CREATE ON SCHEMA shop TO reporter;
+    """)
+    with refused("IDB01", match="privilege|SELECT|USAGE|breaks") as refusal, owner.transaction():
+        for statement in there_and_back:
+            owner.run(statement)
+    assert "integratedb_sync()" in (refusal.value.diag.message_hint or "")
+    with owner.transaction():
+        for statement in there_and_back:
+            owner.run(statement)
+        owner.run("SELECT integratedb_sync()")
+    assert unmet(owner) == []
+    connect("reporter").run("SELECT total FROM shop.orders; SELECT total FROM shop.open_orders")

@@ -421,3 +421,66 @@ def test_beyond_the_grantees_that_postgres_can_list_the_error_is_ours(superuser,
     assert readable(superuser) == {"orders.id", "orders.status"}
     assert admin.value("SELECT integratedb_specification('reporter')") == {"match": [ORDERS]}
     superuser.run(EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("match", "revoke", "away", "back", "still"),
+    [
+        (
+            {"path": "shop.orders", "fields": ["id", {"name": "note", "optional": True}]},
+            "REVOKE SELECT (note) ON shop.orders FROM reporter",
+            "ALTER TABLE shop.orders RENAME COLUMN note TO remark",
+            "ALTER TABLE shop.orders RENAME COLUMN remark TO note",
+            "has_column_privilege('reporter', 'shop.orders', 'note', 'SELECT')",
+        ),
+        (
+            {"path": "shop.orders", "fields": ["note"], "optional": True},
+            "REVOKE SELECT (note) ON shop.orders FROM reporter",
+            "ALTER TABLE shop.orders RENAME TO old",
+            "ALTER TABLE shop.old RENAME TO orders",
+            "has_column_privilege('reporter', 'shop.orders', 'note', 'SELECT')",
+        ),
+        (
+            {"path": "shop.orders", "fields": ["note"], "optional": True},
+            "REVOKE USAGE ON SCHEMA shop FROM reporter",
+            "ALTER SCHEMA shop RENAME TO store",
+            "ALTER SCHEMA store RENAME TO shop",
+            "has_schema_privilege('reporter', 'shop', 'USAGE')",
+        ),
+    ],
+    ids=["column", "table", "schema"],
+)
+def test_a_revocation_outlives_a_rename_and_back(superuser, owner, claim, match, revoke, away, back, still):
+    superuser.run(f"GRANT CREATE ON DATABASE shop TO {OWNER}")
+    claim(match)
+    owner.run(revoke)
+    owner.run(away)
+    owner.run(back)
+    assert superuser.value(f"SELECT {still}") is False
+
+
+@pytest.mark.parametrize("by", [OWNER, "reporter"])
+def test_what_was_revoked_and_renamed_back_is_granted_when_who_may_grant_hands_in_again(
+    superuser, owner, claim, connect, by
+):
+    match = {"path": "shop.orders", "fields": ["id", {"name": "note", "optional": True}]}
+    may_read = "SELECT has_column_privilege('reporter', 'shop.orders', 'note', 'SELECT')"
+    claim(match)
+    owner.run("REVOKE SELECT (note) ON shop.orders FROM reporter")
+    owner.run("ALTER TABLE shop.orders RENAME COLUMN note TO remark")
+    owner.run("ALTER TABLE shop.orders RENAME COLUMN remark TO note")
+    connect(by).run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": [match]}))
+    assert superuser.value(may_read) is (by == OWNER)
+    # Nothing but the mark of the revocation was kept.
+    owner.run("ALTER TABLE shop.orders DROP COLUMN note CASCADE")
+    assert superuser.value("SELECT count(*) FROM integratedb.own_grant WHERE column_name = 'note'") == 0
+
+
+def test_a_revocation_outlives_that_the_claim_is_given_up(superuser, owner, admin, claim):
+    match = {"path": "shop.orders", "fields": ["id", {"name": "note", "optional": True}]}
+    claim(match)
+    owner.run("REVOKE SELECT (note) ON shop.orders FROM reporter")
+    admin.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": []}))
+    assert readable(superuser) == set()
+    claim(match)
+    assert readable(superuser) == {"orders.id", "orders.note"}

@@ -1,0 +1,149 @@
+-- Who made a claim unmet: evidence that it was this transaction. In doubt it was.
+
+CREATE OR REPLACE FUNCTION integratedb.wrote_type(type_oid oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Domains and arrays in any depth: what a claim says of a column may be the name of whatever is under them.
+  WITH RECURSIVE part AS (
+    SELECT t.oid, t.xmin AS written_by, t.typnamespace, t.typbasetype, t.typelem FROM pg_type AS t WHERE t.oid = type_oid
+    UNION
+    SELECT t.oid, t.xmin, t.typnamespace, t.typbasetype, t.typelem
+      FROM part AS p
+      JOIN pg_type AS t ON t.oid = ANY (ARRAY[p.typbasetype, p.typelem])
+  )
+  SELECT EXISTS (
+    SELECT FROM part AS p
+      JOIN pg_namespace AS n ON n.oid = p.typnamespace
+     WHERE integratedb.is_own_xid(p.written_by) OR integratedb.is_own_xid(n.xmin))
+$$;
+
+COMMENT ON FUNCTION integratedb.wrote_type(oid) IS 'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a schema of these.';
+
+CREATE OR REPLACE FUNCTION integratedb.made_untellable_here(claims bigint[])
+RETURNS bigint[]
+LANGUAGE sql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH event AS MATERIALIZED (
+    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id()
+  ), place AS (
+    -- The table or partition that cannot be told, and what it is a partition of: constraints are dropped, and partitions
+    -- attached, at any of these.
+    SELECT DISTINCT p.claim_id, p.property, p.field, p.leaf, tree.relid
+      FROM integratedb.notification_problem AS p
+     CROSS JOIN LATERAL (
+       SELECT p.leaf AS relid
+       UNION
+       SELECT a.relid::oid FROM pg_partition_ancestors(p.leaf) AS a) AS tree
+     WHERE p.claim_id = ANY (claims)
+  )
+  SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}')
+    FROM place AS p
+    JOIN pg_class AS k ON k.oid = p.relid
+    JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
+   CROSS JOIN LATERAL (
+     -- Made, renamed or moved here: what was dropped of it before has another name in the log.
+     SELECT coalesce(integratedb.is_own_xid(row_type.xmin), false) OR integratedb.is_own_xid(n.xmin) AS is_new) AS here
+   WHERE EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = p.relid AND integratedb.is_own_xid(i.xmin))
+      OR (p.relid = p.leaf AND coalesce(integratedb.is_own_xid(row_type.xmin), false))
+      OR (p.property = 'table' AND NOT k.relispartition AND integratedb.is_own_xid(k.xmin))
+      OR (p.property IN ('column', 'replica_identity')
+          AND EXISTS (
+            SELECT FROM pg_attribute AS a
+             WHERE a.attrelid = p.leaf
+               AND a.attgenerated <> ''
+               AND a.attname = coalesce(p.field, a.attname)
+               AND integratedb.is_own_xid(a.xmin)))
+      OR (p.property = 'replica_identity'
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE (e.may_change_identity AND e.objid = p.leaf AND p.relid = p.leaf AND integratedb.is_own_xid(k.xmin))
+                OR (e.dropped AND e.column_name IS NOT NULL AND e.objid = p.relid)
+                -- The event of an index does not say of which table it was, but that was in the same schema.
+                OR (e.dropped
+                    AND e.checked
+                    AND e.object_type IN ('index', 'table constraint')
+                    AND (here.is_new OR (e.schema_name = n.nspname AND coalesce(e.relation_name = k.relname, true))))))
+$$;
+
+COMMENT ON FUNCTION integratedb.made_untellable_here(bigint[]) IS 'Those of these notifications that this transaction left without a way to tell them; the others were so before, behind the event triggers'' back.';
+
+CREATE OR REPLACE FUNCTION integratedb.made_unmet_here(claims bigint[])
+RETURNS bigint[]
+LANGUAGE sql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Evidence that it was this transaction: it dropped what the baseline has, or wrote the catalog row that says what is
+  -- wrong. A table's row type has its name and moves with it, but is not written by other changes of the table.
+  WITH event AS MATERIALIZED (
+    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
+  ), problem AS (
+    -- What cannot be told expects nothing, and has evidence of its own.
+    SELECT p.* FROM integratedb.problems_of(claims) AS p WHERE p.expected IS NOT NULL
+  )
+  SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}') || integratedb.made_untellable_here(claims)
+    FROM problem AS p
+    JOIN integratedb.claim AS c ON c.id = p.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    LEFT JOIN pg_class AS k ON k.oid = p.relid
+    LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
+    LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
+   CROSS JOIN LATERAL (
+     -- Made anew while Python was missing: what the baseline records is another table's.
+     SELECT k.oid IS NULL AND c.sync_pending_since IS NOT NULL AS stale
+   ) AS record
+    LEFT JOIN pg_attribute AS a
+           ON a.attrelid = CASE WHEN record.stale THEN p.present_relid ELSE p.relid END
+          AND a.attnum = CASE WHEN record.stale THEN p.present_attnum ELSE p.attnum END
+   WHERE (p.relation_name IS NULL
+          AND EXISTS (SELECT FROM event AS e WHERE e.object_type = 'schema' AND (e.dropped OR e.command_tag = 'ALTER SCHEMA')))
+      OR (p.present_relid IS DISTINCT FROM p.relid
+          AND (integratedb.is_own_xid(row_type.xmin)
+               OR integratedb.is_own_xid(n.xmin)
+               OR EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL)))
+      -- After a restore, and where an alternative never was, there are only names to go by.
+      OR ((p.relid IS NULL OR record.stale)
+          AND EXISTS (
+            SELECT FROM event AS e
+              LEFT JOIN pg_class AS m ON m.oid = e.objid AND e.classid = 'pg_class'::regclass
+              LEFT JOIN pg_type AS mt ON mt.oid = m.reltype
+             WHERE (e.dropped AND e.relation_name = p.relation_name AND e.column_name IS NULL)
+                OR (e.command_tag LIKE 'ALTER %' AND integratedb.is_own_xid(mt.xmin))))
+      OR ((p.attnum IS NULL OR record.stale)
+          AND p.property = 'column'
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE e.relation_name = p.relation_name
+               AND CASE WHEN e.dropped THEN coalesce(e.column_name = p.field, true)
+                        ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
+      OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
+          AND (integratedb.is_own_xid(a.xmin) OR integratedb.wrote_type(a.atttypid)))
+      -- What we granted goes by REVOKE, or by a change of the owner and back: what the grantee owned meanwhile Postgres merges
+      -- into the owner's own privileges, which is seen on columns only. What came otherwise may go with any change of the owner.
+      OR (p.property = 'privilege'
+          AND (integratedb.is_own_xid(k.xmin) OR integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(n.xmin))
+          AND (EXISTS (SELECT FROM event AS e WHERE e.command_tag IN ('REVOKE', 'DROP OWNED'))
+               OR (integratedb.is_own_xid(a.xmin) AND EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = k.relowner))
+               OR (p.field IS NULL AND EXISTS (SELECT FROM event AS e WHERE e.command_tag = 'ALTER SCHEMA' AND e.objid = n.oid))
+               OR NOT EXISTS (
+                 SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.relid = p.relid AND g.attnum = p.attnum
+                 UNION ALL
+                 SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.namespace_oid = n.oid AND p.field IS NULL)))
+      OR (p.property = 'row_security'
+          AND EXISTS (
+            SELECT FROM event AS e
+             WHERE (e.object_type = 'policy' AND e.relation_name = p.relation_name)
+                OR e.command_tag = 'DROP OWNED'
+                OR (e.may_secure_rows AND e.objid = p.relid AND integratedb.is_own_xid(k.xmin))))
+$$;
+
+COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';

@@ -1,0 +1,81 @@
+-- An index that is a replica identity is not dropped CONCURRENTLY. Postgres does that in several transactions, so a refusal
+-- at COMMIT would come when the index is invalid already, and the UPDATE and DELETE of its table would fail.
+
+CREATE OR REPLACE FUNCTION integratedb.may_drop(statement text, of_schema name, index_name name)
+RETURNS boolean
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  -- White space is what Postgres takes for it: other spaces are parts of names.
+  parts CONSTANT text[] := regexp_match(
+    statement,
+    '^[ \t\r\n\f]*drop[ \t\r\n\f]+index[ \t\r\n\f]+concurrently[ \t\r\n\f]+(?:if[ \t\r\n\f]+exists[ \t\r\n\f]+)?'
+    '(?:("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)[ \t\r\n\f]*[.][ \t\r\n\f]*)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
+    '(?:[ \t\r\n\f]+(?:restrict|cascade))?[ \t\r\n\f]*;?[ \t\r\n\f]*$', 'i');
+  names text[];
+BEGIN
+  IF parts IS NULL THEN
+    RETURN strpos(lower(statement), lower(replace(index_name, '"', '""'))) > 0 OR statement ~* 'u&"';
+  END IF;
+
+  names := ARRAY(
+    SELECT CASE WHEN p.part LIKE '"%' THEN replace(substr(p.part, 2, length(p.part) - 2), '""', '"') ELSE lower(p.part) END
+      FROM unnest(parts) WITH ORDINALITY AS p (part, position)
+     ORDER BY p.position);
+
+  -- The casts cut what is too long for a name, as Postgres does.
+  RETURN names[2]::name = index_name AND coalesce(names[1]::name = of_schema, true);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.may_drop(text, name, name) IS 'Whether a DROP INDEX CONCURRENTLY may mean this index: in doubt it does. Without a schema it means an index of that name in any.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_drop_index()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- reads tables that nobody else can
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  context text;
+  identity record;
+  refused boolean;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  IF NOT integratedb.is_concurrent(context) THEN
+    RETURN;
+  END IF;
+
+  SELECT n.nspname AS schema_name, x.relname AS index_name, k.relname AS table_name
+    INTO identity
+    FROM integratedb.published AS p
+   CROSS JOIN LATERAL (
+     SELECT p.relid AS leaf
+     UNION
+     SELECT t.relid::oid FROM pg_partition_tree(p.relid) AS t) AS tree
+    JOIN pg_class AS k ON k.oid = tree.leaf AND k.relreplident = 'i'
+    JOIN pg_index AS i ON i.indrelid = k.oid AND i.indisreplident AND i.indisvalid
+    JOIN pg_class AS x ON x.oid = i.indexrelid
+    JOIN pg_namespace AS n ON n.oid = x.relnamespace
+   WHERE p.publication = 'integratedb'
+     AND integratedb.may_drop(current_query(), n.nspname, x.relname)
+   ORDER BY n.nspname, x.relname
+   LIMIT 1;
+
+  IF identity IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => 'IDB01',
+      message => format('invalid migration (DROP INDEX): %I.%I is the replica identity of %I.%I, which is notified, and cannot be dropped CONCURRENTLY',
+                        identity.schema_name, identity.index_name, identity.schema_name, identity.table_name),
+      detail => 'Half of it could not be taken back: UPDATE and DELETE of the table would fail.',
+      hint => format(E'Give the table another identity first: ALTER TABLE %1$I.%2$I REPLICA IDENTITY FULL; or DROP INDEX %1$I.%3$I, which is judged at COMMIT.\nIf another index was meant: DROP INDEX CONCURRENTLY with its schema and name, and nothing else in the statement.',
+                     identity.schema_name, identity.table_name, identity.index_name));
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_drop_index() IS 'Event trigger: refuses to drop an index CONCURRENTLY that is the replica identity of a table whose UPDATE and DELETE are published. Error: IDB01.';
