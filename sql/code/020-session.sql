@@ -5,7 +5,7 @@ COMMENT ON ROLE integratedb_admin IS 'Members manage the stakeholders, claims an
 COMMENT ON ROLE integratedb_archive IS 'Owns what dropped stakeholders of IntegrateDB left behind. It has no rights and no members, and nobody logs in as it.';
 COMMENT ON ROLE integratedb_daemon IS 'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through functions only.';
 
-CREATE OR REPLACE FUNCTION integratedb.caller()
+CREATE OR REPLACE FUNCTION integratedb.acting_role()
 RETURNS name
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -38,6 +38,15 @@ BEGIN
       hint => 'Call functions of IntegrateDB that ask who the caller is outside of triggers.');
   END IF;
 
+  -- A trigger may leave such a cursor behind. Its query runs at COMMIT, where nothing tells it from the client's statement.
+  IF EXISTS (SELECT FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= now()) THEN
+    refused := integratedb.refuse(
+      code => '42501',
+      message => 'permission denied: a cursor WITH HOLD of this transaction cannot act for the session at COMMIT',
+      detail => 'Open are: ' || (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.name) FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= now()) || '.',
+      hint => 'Call functions of IntegrateDB in another transaction than the one that declares a cursor WITH HOLD, or CLOSE the cursor first.');
+  END IF;
+
   IF acting = 'none' THEN
     RETURN SESSION_USER;
   END IF;
@@ -55,7 +64,62 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.caller() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for a trigger, for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
+COMMENT ON FUNCTION integratedb.acting_role() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for a trigger, for a cursor WITH HOLD, which runs at COMMIT, for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
+
+CREATE OR REPLACE FUNCTION integratedb.unnamed_function()
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  context text;
+  called text;
+BEGIN
+  -- The innermost frames are ours, and the first public name among them is the function that was called.
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  called := substring(context FROM '\mintegratedb_[a-z_]+');
+
+  IF current_query() ~* ('\m' || called || '\M') THEN
+    RETURN NULL;
+  END IF;
+
+  RETURN called;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not name it: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does.';
+
+CREATE OR REPLACE FUNCTION integratedb.caller()
+RETURNS name
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := integratedb.acting_role();
+  unnamed text;
+  refused boolean;
+BEGIN
+  -- The power of an admin is that of these functions. Others get none of it from code that the admin reaches unawares.
+  IF integratedb.is_admin(acting) THEN
+    unnamed := integratedb.unnamed_function();
+    IF unnamed IS NOT NULL THEN
+      refused := integratedb.refuse(
+        code => '42501',
+        message => format('permission denied: the statement of admin %I does not name %s(), which it reaches', acting, unnamed),
+        detail => 'A view, a default, a policy, a cursor, a prepared statement or another function calls it, and may be somebody else''s.',
+        hint => format('Call %s() in the statement itself. For code of your own that calls it, name it in the statement, a comment will do: CALL deploy() /* %1$s */.', unnamed));
+    END IF;
+  END IF;
+
+  RETURN acting;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.caller() IS 'The acting_role() of whoever asks. Errors: 42501, those of acting_role(), and for an admin whose statement does not itself name the function of ours that is called.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
@@ -75,10 +139,10 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_admin(name) IS 'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
 
-CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
+CREATE OR REPLACE FUNCTION integratedb.has_restore_settings()
 RETURNS boolean
 LANGUAGE plpgsql
-VOLATILE PARALLEL UNSAFE
+STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
@@ -89,18 +153,6 @@ BEGIN
     RETURN false;
   END IF;
 
-  -- Code of somebody else may run in the session of an admin, and a function may SET both: a trigger, or what maintenance
-  -- runs, where Postgres refuses UNLISTEN. Neither is how a dump is restored.
-  IF pg_trigger_depth() > 0 THEN
-    RETURN false;
-  END IF;
-  BEGIN
-    UNLISTEN "integratedb: nobody listens";
-  EXCEPTION
-    WHEN insufficient_privilege THEN
-      RETURN false;
-  END;
-
   -- What the database, a role or a connection's options set is in force in every session: nobody restores a dump there.
   RETURN (
     SELECT count(*) = 2
@@ -110,7 +162,31 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks: a dump being restored. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did. Never in a trigger, nor in code that maintenance runs.';
+COMMENT ON FUNCTION integratedb.has_restore_settings() IS 'Whether pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  context text;
+BEGIN
+  IF NOT integratedb.has_restore_settings() THEN
+    RETURN false;
+  END IF;
+
+  -- A function SETs both as a session does. A dump is restored by statements of the client: the context has two lines,
+  -- this function and the one of ours that asks. Whatever else runs in the session adds a line: functions, triggers, what
+  -- maintenance runs.
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  RETURN context !~ E'\n.*\n';
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether a dump is being restored: has_restore_settings(), and the statement is the client''s own. False in any function, DO block, trigger or extension script. The caller asks by itself, not in a larger expression with a subquery, which would add a line to the context.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text

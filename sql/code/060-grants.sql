@@ -38,6 +38,38 @@ $$;
 
 COMMENT ON FUNCTION integratedb.could_grant_usage(name, oid) IS 'Whether the role could GRANT USAGE on the schema: admins, its owner, holders of the grant option.';
 
+CREATE OR REPLACE FUNCTION integratedb.could_give_back(relation oid)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := integratedb.acting_role();
+BEGIN
+  RETURN integratedb.could_grant(acting, relation) AND (NOT integratedb.is_admin(acting) OR integratedb.unnamed_function() IS NULL);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.could_give_back(oid) IS 'Whether the role that the session acts as could GRANT SELECT on the relation; an admin only by a statement that names the function which is called, and not by code of somebody else.';
+
+CREATE OR REPLACE FUNCTION integratedb.could_give_back_usage(namespace oid)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := integratedb.acting_role();
+BEGIN
+  RETURN integratedb.could_grant_usage(acting, namespace) AND (NOT integratedb.is_admin(acting) OR integratedb.unnamed_function() IS NULL);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.could_give_back_usage(oid) IS 'As could_give_back(), for USAGE on a schema.';
+
 CREATE OR REPLACE FUNCTION integratedb.wanted_columns(stakeholders bigint[], relations oid[])
 RETURNS TABLE (stakeholder_id bigint, relid oid, attnum smallint)
 LANGUAGE plpgsql
@@ -286,7 +318,7 @@ BEGIN
      GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname
   LOOP
     CONTINUE WHEN NOT CASE WHEN wanted.was_granted
-                           THEN giving_back AND integratedb.could_grant_usage(integratedb.caller(), wanted.namespace_oid)
+                           THEN giving_back AND integratedb.could_give_back_usage(wanted.namespace_oid)
                            ELSE EXISTS (SELECT FROM unnest(wanted.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, wanted.namespace_oid)) END;
 
     BEGIN
@@ -361,7 +393,7 @@ BEGIN
   LOOP
     -- What we granted and is there no longer, somebody revoked who had the right to.
     CONTINUE WHEN NOT CASE WHEN wanted.was_granted
-                           THEN giving_back AND integratedb.could_grant(integratedb.caller(), wanted.relid)
+                           THEN giving_back AND integratedb.could_give_back(wanted.relid)
                            ELSE integratedb.is_responsible(wanted.stakeholder_id, wanted.relid) END;
 
     BEGIN

@@ -12,7 +12,7 @@ AS $$
       OR EXISTS (SELECT FROM integratedb.claim AS c WHERE c.wildcard_schema = of_schema)
 $$;
 
-COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS 'Whether any claim names the object, by identifier or by name: members of extensions are looked at only then.';
+COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS 'Whether any claim names the object, by identifier or by name: what the script of an extension does is looked at only then.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_own_event(command_tag text, reason text, checked boolean)
 RETURNS void
@@ -123,7 +123,10 @@ BEGIN
     RETURN;
   END IF;
 
-  IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+  IF integratedb.is_restore_session() THEN
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
 
@@ -157,8 +160,8 @@ BEGIN
            coalesce(p.relid, d.objid) AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA')
                 ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
+           -- By the script, not by membership: an owner can make its tables, types and schemas members of an extension.
            d.in_extension
-           OR coalesce((SELECT true FROM pg_depend AS e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e' LIMIT 1), false) AS is_member
       FROM pg_event_trigger_ddl_commands() AS d
      CROSS JOIN LATERAL (
        SELECT CASE d.classid WHEN 'pg_policy'::regclass THEN (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid)
@@ -173,6 +176,8 @@ BEGIN
       ) AS r ON true
      WHERE d.object_type IS DISTINCT FROM 'sequence'
        AND coalesce(d.schema_name, '') !~ '^pg_temp'
+       -- Policies and rules have no schema of their own.
+       AND coalesce((SELECT k.relpersistence FROM pg_class AS k WHERE k.oid = p.relid), 'p') <> 't'
        -- The index of a new primary key is part of the table.
        AND (d.command_tag <> 'CREATE INDEX' OR tg_tag = 'CREATE INDEX')
     UNION ALL
@@ -181,14 +186,14 @@ BEGIN
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
       FROM (SELECT * FROM command OFFSET 0) AS c
-     WHERE NOT c.is_member OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
+     WHERE NOT c.in_extension OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
     WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
             may_secure_rows, may_change_identity, query, check_queued)
     SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
-           NOT k.is_member,
+           NOT k.in_extension,
            may_secure_rows,
            may_change_identity,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
@@ -220,7 +225,10 @@ DECLARE
   state record;
   newly_queued boolean;
 BEGIN
-  IF integratedb.is_restore_session() OR EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+  IF integratedb.is_restore_session() THEN
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
 
@@ -236,6 +244,8 @@ BEGIN
       FROM pg_event_trigger_dropped_objects() AS d
      WHERE NOT d.is_temporary
        AND coalesce(d.schema_name, '') !~ '^pg_(temp|toast)'
+       -- Some versions of Postgres do not call the policy of a temporary table temporary.
+       AND NOT (d.object_type = 'policy' AND d.address_names[1] ~ '^pg_temp')
   ), command AS (
     SELECT d.object_type,
            -- Postgres wrote the identity before this function began, under the session's quote_all_identifiers.
@@ -268,11 +278,11 @@ BEGIN
                   SELECT FROM gone AS r
                    WHERE r.is_relation
                      AND (r.schema_name, r.object_name) = (d.address_names[1], d.address_names[2]))))
-       -- An extension's members go with it; what else goes by CASCADE is somebody's.
+       -- With an extension go its members, among them what owners made its members, and by CASCADE what is somebody's.
        AND (tg_tag <> 'DROP EXTENSION'
-            OR d.object_type = 'extension'
-            OR d.object_type LIKE '% column'
-            OR integratedb.is_claimed(d.classid, d.objid, d.schema_name, d.object_name))
+            OR d.is_relation
+            OR d.object_type IN ('extension', 'schema')
+            OR d.object_type LIKE '% column')
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
       FROM command AS c

@@ -134,6 +134,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
 
+CREATE OR REPLACE FUNCTION integratedb.changed_objects(of_xid xid8)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND e.command_tag NOT IN ('GRANT', 'REVOKE')
+       AND (e.command_tag <> 'DROP OWNED' OR e.dropped));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.changed_objects(xid8) IS 'Whether a transaction created, altered or dropped something that is checked. False for GRANT, REVOKE and DROP OWNED alone: they name no object, and anybody may say them where they change nothing, or something temporary.';
+
 CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
 RETURNS boolean
 LANGUAGE plpgsql
@@ -147,7 +166,31 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether revoked_claims() is worth its while: false for a few claims beside a huge catalog, all of which are validated instead.';
+COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether reading the catalog for what this transaction wrote is worth its while: false for a few claims beside a huge catalog, whose rows are looked up instead.';
+
+CREATE OR REPLACE FUNCTION integratedb.revoked_claims_among_few()
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few claims: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT cr.claim_id
+      FROM integratedb.claim_relation AS cr
+     WHERE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = cr.relid AND integratedb.is_own_xid(k.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = cr.schema_name AND integratedb.is_own_xid(n.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = cr.relid AND integratedb.is_own_xid(y.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = cr.relid AND integratedb.is_own_xid(a.xmin) OFFSET 0));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS 'What revoked_claims() returns, found by the claims in place of the catalogs.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
@@ -162,8 +205,15 @@ DECLARE
   relations oid[];
   schemas name[];
 BEGIN
-  relations := integratedb.rewritten_relations()
-    || ARRAY(SELECT DISTINCT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin));
+  IF NOT integratedb.revokes_are_found() THEN
+    RETURN integratedb.revoked_claims_among_few();
+  END IF;
+
+  relations := integratedb.rewritten_relations() || ARRAY(
+    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin)
+    UNION
+    -- DROP OWNED takes a role out of the policies that are for others too.
+    SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
   schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
 
   RETURN ARRAY(
@@ -173,7 +223,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a REVOKE of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
+COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
 RETURNS bigint[]
@@ -230,7 +280,7 @@ BEGIN
          AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema));
   END IF;
 
-  IF 'REVOKE' = ANY (tags) AND integratedb.revokes_are_found() THEN
+  IF tags && ARRAY['REVOKE', 'DROP OWNED'] THEN
     touched := touched || integratedb.revoked_claims();
   END IF;
 
@@ -404,6 +454,82 @@ $$;
 
 COMMENT ON FUNCTION integratedb.noted_claims() IS 'Claims that an earlier transaction left unmet, or whose expansion it put off.';
 
+CREATE OR REPLACE FUNCTION integratedb.owns_something(role_name name)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname !~ '^pg_' AND pg_has_role(role_name, n.nspowner, 'MEMBER'))
+      OR EXISTS (
+        SELECT FROM pg_roles AS r
+          JOIN pg_shdepend AS d ON d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
+          JOIN pg_class AS k ON k.oid = d.objid AND k.relpersistence <> 't'
+         WHERE pg_has_role(role_name, r.oid, 'MEMBER')
+           AND d.deptype = 'o'
+           AND d.classid = 'pg_class'::regclass
+           AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
+$$;
+
+COMMENT ON FUNCTION integratedb.owns_something(name) IS 'Whether the role, or one that it is a member of, owns a schema or a relation of this database that is not temporary.';
+
+CREATE OR REPLACE FUNCTION integratedb.privileges_matter()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  touched CONSTANT bigint[] := integratedb.revoked_claims();
+  unmet bigint[];
+BEGIN
+  IF cardinality(touched) = 0 THEN
+    RETURN false;
+  END IF;
+
+  unmet := integratedb.unmet_among(touched);
+  RETURN EXISTS (SELECT FROM integratedb.claim AS c WHERE c.id = ANY (touched) AND (c.id = ANY (unmet)) = (c.unmet_since IS NULL));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.privileges_matter() IS 'Whether a GRANT, REVOKE or DROP OWNED of this transaction made a claim unmet, or mended one that is noted as unmet.';
+
+CREATE OR REPLACE FUNCTION integratedb.take_lock_to_check()
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Whoever owns something could take the lock by altering that. And a privilege that its owner revoked, and a claim made
+  -- until COMMIT still sees, must not be lost unseen.
+  IF integratedb.changed_objects(pg_current_xact_id())
+     OR NOT integratedb.is_armed()
+     OR integratedb.is_admin(SESSION_USER)
+     OR integratedb.owns_something(SESSION_USER) THEN
+    PERFORM integratedb.take_lock();
+    RETURN true;
+  END IF;
+
+  -- The others mostly changed nothing: it is looked at under the lock, which is given back.
+  BEGIN
+    PERFORM integratedb.take_lock();
+    IF integratedb.privileges_matter() THEN
+      RETURN true;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'nothing is at stake';
+  EXCEPTION
+    WHEN SQLSTATE 'IDB00' THEN
+      RETURN false;
+  END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.take_lock_to_check() IS 'Takes the lock for the check at COMMIT. Returns false, without the lock, where there is nothing to check: GRANT, REVOKE or DROP OWNED of a role that owns nothing here, by which no claim was made unmet or mended. Errors: those of take_lock().';
+
 CREATE OR REPLACE FUNCTION integratedb.check_transaction()
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
@@ -421,15 +547,9 @@ DECLARE
   pending bigint[];
   refusal integratedb.refusal;
 BEGIN
-  PERFORM integratedb.take_lock();
   newly_armed := integratedb.arm();
-
-  SELECT newly_armed OR coalesce(bool_or(e.command_tag IN ('DROP OWNED', 'INTEGRATEDB SYNC')
-                                        OR (e.command_tag = 'REVOKE' AND NOT integratedb.revokes_are_found())), false)
-    INTO everything
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = pg_current_xact_id()
-     AND e.checked;
+  everything := newly_armed OR EXISTS (
+    SELECT FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.command_tag = 'INTEGRATEDB SYNC');
 
   touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
                   ELSE integratedb.touched_claims(pg_current_xact_id()) END;
@@ -482,7 +602,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Returns the refusal (IDB01), or null.';
+COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Returns the refusal (IDB01), or null. The caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
@@ -530,6 +650,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.prepared_refusal() IS 'The refusal (55000) of PREPARE TRANSACTION, at the check of a transaction; null for COMMIT, and for admins.';
 
+CREATE OR REPLACE FUNCTION integratedb.forbid_prepare()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Postgres itself refuses PREPARE TRANSACTION after LISTEN. Taken back at once, it has no other effect.
+  LISTEN "integratedb: never prepared";
+  UNLISTEN "integratedb: never prepared";
+EXCEPTION
+  WHEN feature_not_supported THEN
+    NULL; -- a background process, to which no client says PREPARE TRANSACTION
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.forbid_prepare() IS 'From here on Postgres refuses PREPARE TRANSACTION (0A000) in this transaction.';
+
 CREATE OR REPLACE FUNCTION integratedb.on_commit()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -541,6 +680,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   refusal integratedb.refusal;
+  context text;
   refused boolean;
 BEGIN
   -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
@@ -555,18 +695,27 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  refusal := integratedb.check_transaction();
-  IF refusal.code IS NULL THEN
-    refusal := integratedb.follow_notifications();
-  END IF;
-  IF refusal.code IS NULL THEN
-    refusal := integratedb.prepared_refusal();
-  END IF;
-  IF refusal.code IS NOT NULL THEN
-    refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
-  END IF;
+  IF integratedb.take_lock_to_check() THEN
+    refusal := integratedb.check_transaction();
+    IF refusal.code IS NULL THEN
+      refusal := integratedb.follow_notifications();
+    END IF;
+    IF refusal.code IS NULL THEN
+      refusal := integratedb.prepared_refusal();
+    END IF;
+    IF refusal.code IS NOT NULL THEN
+      refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
+    END IF;
 
-  PERFORM integratedb.prune_ddl_events();
+    PERFORM integratedb.prune_ddl_events();
+
+    -- Two SET CONSTRAINTS in one text, or in a function, come here before COMMIT. Nothing is left then that could refuse
+    -- PREPARE TRANSACTION in another text.
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    IF (context ~ E'\n' OR current_query() ~* 'constraints') AND NOT integratedb.is_admin(SESSION_USER) THEN
+      PERFORM integratedb.forbid_prepare();
+    END IF;
+  END IF;
 
   -- From here on a further change queues the check anew.
   UPDATE integratedb.ddl_event AS e SET check_queued = false WHERE e.id = NEW.id;

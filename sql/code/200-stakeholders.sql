@@ -152,7 +152,7 @@ DECLARE
   new_name CONSTANT text := integratedb.stakeholder_name(stakeholder);
   new_role oid;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.require_free_name(new_name, NULL);
 
@@ -195,7 +195,7 @@ DECLARE
   of_role oid;
   expires timestamptz;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   present := integratedb.find_stakeholder(stakeholder);
@@ -236,7 +236,7 @@ AS $$
 DECLARE
   present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.ensure_armed();
   present := integratedb.find_stakeholder(stakeholder);
   id := present.id;
@@ -266,7 +266,7 @@ DECLARE
   candidate oid;
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.take_lock();
 
   SELECT u.oid INTO candidate FROM pg_authid AS u WHERE u.rolname = present.name FOR UPDATE;

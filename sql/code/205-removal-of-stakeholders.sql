@@ -222,7 +222,7 @@ DECLARE
   present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   of_role oid;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   -- Again, now that nothing moves: another session may have renamed or dropped it.

@@ -8,16 +8,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  caller CONSTANT name := integratedb.caller();
+  -- A migration calls sync and validate in functions of its own, too, whoever runs it.
+  caller CONSTANT name := integratedb.acting_role();
   caller_oid CONSTANT oid := (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = caller);
 BEGIN
   RETURN integratedb.is_admin(caller)
       -- After a restore nothing is known by its identifier yet.
       OR NOT integratedb.is_armed()
-      -- GRANT and REVOKE of something temporary leave rows too.
-      OR EXISTS (
-        SELECT FROM integratedb.ddl_event AS e
-         WHERE e.xid = pg_current_xact_id_if_assigned() AND e.checked AND e.command_tag NOT IN ('GRANT', 'REVOKE'))
+      OR integratedb.changed_objects(pg_current_xact_id_if_assigned())
       OR EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.role_oid = caller_oid)
       OR EXISTS (SELECT FROM integratedb.specification AS s WHERE s.handed_in_by_oid = caller_oid)
       OR EXISTS (
@@ -39,7 +37,7 @@ DECLARE
   unmet bigint[];
 BEGIN
   IF NOT integratedb.has_stake() THEN
-    RAISE NOTICE 'nothing to sync for role %', quote_ident(integratedb.caller())
+    RAISE NOTICE 'nothing to sync for role %', quote_ident(integratedb.acting_role())
       USING DETAIL = 'This transaction changed no schema. The role owns nothing that is claimed, submitted no claim, and is neither a stakeholder nor an admin.';
     RETURN;
   END IF;
@@ -209,7 +207,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   IF btrim(coalesce(reason, '')) = '' THEN
     refused := integratedb.refuse(
       code => '22023',

@@ -10,7 +10,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.require_writable();
 
   IF integratedb.setting_value(setting) IS NULL THEN
@@ -76,8 +76,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_positive_interval(text) IS 'Whether the text is an interval greater than zero that can be subtracted from now.';
 
-CREATE OR REPLACE FUNCTION integratedb.lock_holder()
-RETURNS text
+CREATE OR REPLACE FUNCTION integratedb.find_lock_holder(OUT pid integer, OUT gid text, OUT words text)
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
@@ -91,17 +90,20 @@ AS $$
      WHERE l.relation = 'integratedb.serialisation'::regclass
        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
   )
-  SELECT coalesce(
-           (SELECT format('pid %s, %s, %s since %s: %s', a.pid, a.usename, a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
+  SELECT a.pid,
+         p.gid,
+         CASE WHEN a.pid IS NOT NULL
+              THEN format('pid %s, %s, %s since %s: %s', a.pid, a.usename, a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
                           coalesce(nullif(a.application_name, ''), 'no application_name'))
-              FROM pg_stat_activity AS a
-             WHERE a.pid = l.pid),
-           (SELECT format('prepared transaction %L of %s since %s', p.gid, p.owner, to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS TZ'))
-              FROM pg_prepared_xacts AS p
-              JOIN pg_locks AS x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction
-             WHERE x.virtualtransaction = l.virtualtransaction
-               AND l.pid IS NULL))
+              WHEN p.gid IS NOT NULL
+              THEN format('prepared transaction %L of %s since %s', p.gid, p.owner, to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS TZ')) END
     FROM lock AS l
+    LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    LEFT JOIN (
+      SELECT x.virtualtransaction, t.gid, t.owner, t.prepared
+        FROM pg_prepared_xacts AS t
+        JOIN pg_locks AS x ON x.locktype = 'transactionid' AND x.transactionid = t.transaction) AS p
+      ON l.pid IS NULL AND p.virtualtransaction = l.virtualtransaction
    WHERE l.locktype = 'relation'
      AND l.mode = 'RowExclusiveLock'
      AND l.granted
@@ -109,7 +111,19 @@ AS $$
    LIMIT 1
 $$;
 
-COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations; null when nobody does.';
+COMMENT ON FUNCTION integratedb.find_lock_holder() IS 'Who holds the lock between claims and migrations: the process (pid) or the prepared transaction (gid), and words for a message. No row, or nulls, when nobody does.';
+
+CREATE OR REPLACE FUNCTION integratedb.lock_holder()
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT h.words FROM integratedb.find_lock_holder() AS h
+$$;
+
+COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations, in words; null when nobody does.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_end_lock_holder()
 RETURNS text
@@ -119,25 +133,25 @@ SECURITY DEFINER -- ends sessions of any role for admins who may not
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  holder CONSTANT text := integratedb.lock_holder();
-  pid CONSTANT integer := substring(holder FROM '^pid ([0-9]+),')::integer;
+  holder record;
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
-  IF holder IS NULL OR pid = pg_backend_pid() THEN
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  SELECT h.pid, h.gid, h.words INTO holder FROM integratedb.find_lock_holder() AS h;
+  IF holder.words IS NULL OR holder.pid = pg_backend_pid() THEN
     RETURN NULL;
   END IF;
 
-  IF pid IS NULL THEN
+  IF holder.pid IS NULL THEN
     refused := integratedb.refuse(
       code => '55000',
-      message => format('the lock is held by a %s', holder),
+      message => format('the lock is held by a %s', holder.words),
       detail => 'Postgres ends a prepared transaction by a statement of its own only, outside of any function.',
-      hint => format('As a superuser or its owner, in this database: ROLLBACK PREPARED %s.', substring(holder FROM '^prepared transaction (.*) of [^'']*$')));
+      hint => format('As a superuser or its owner, in this database: ROLLBACK PREPARED %L.', holder.gid));
   END IF;
 
-  PERFORM pg_terminate_backend(pid, 5000);
-  RETURN holder;
+  PERFORM pg_terminate_backend(holder.pid, 5000);
+  RETURN holder.words;
 END
 $$;
 

@@ -65,12 +65,17 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  acting CONSTANT name := CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
 BEGIN
+  IF integratedb.is_restore_session() THEN
+    RETURN;
+  END IF;
+
   -- Afterwards there is nobody left to say it: the event triggers go with the extension. Which extension is dropped is
   -- known from the words of the statement only.
   IF current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)'
-     OR integratedb.is_restore_session()
-     OR NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = integratedb.caller()) THEN
+     OR NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = acting AND r.rolsuper) THEN
     RETURN;
   END IF;
 

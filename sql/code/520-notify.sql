@@ -341,7 +341,8 @@ COMMENT ON FUNCTION integratedb.follow_notifications() IS 'At COMMIT, after the 
 DO LANGUAGE plpgsql $$
 BEGIN
   -- A dump brings its own; pg_dump cannot bring the membership of our control table, which the first check adds.
-  IF NOT integratedb.is_restore_session() THEN
+  -- By the settings alone: from PostgreSQL 18 on, the context says that this runs in a script.
+  IF NOT integratedb.has_restore_settings() THEN
     IF NOT EXISTS (SELECT FROM integratedb.stakeholder) THEN
       PERFORM integratedb.refuse_foreign_publications();
     END IF;

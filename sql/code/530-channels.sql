@@ -80,7 +80,7 @@ SECURITY DEFINER -- writes tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   RETURN integratedb.set_paused((integratedb.find_channel(stakeholder, channel)).id, NULL);
 END
 $$;
@@ -103,7 +103,7 @@ DECLARE
   target CONSTANT integratedb.channel := integratedb.find_channel(stakeholder, channel);
   again bigint;
 BEGIN
-  PERFORM integratedb.caller(); -- a trigger does not act for the session that fires it
+  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.require_writable();
 
   UPDATE integratedb.delivery AS d SET dead_at = NULL, error = NULL WHERE d.channel_id = target.id AND d.dead_at IS NOT NULL;

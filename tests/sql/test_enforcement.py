@@ -355,6 +355,71 @@ def test_a_trigger_in_the_session_of_an_admin_is_no_restore(owner, admin, claim)
         admin.run("INSERT INTO shop.bait VALUES (1)")
 
 
+def test_a_function_that_an_admin_calls_is_no_restore(owner, admin, claim):
+    claim(TOTAL)
+    owner.run(f"""
+        GRANT USAGE ON SCHEMA shop TO PUBLIC;
+        CREATE FUNCTION shop.helper() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ BEGIN {RENAME_TOTAL}; RETURN 1; END $$;
+        CREATE FUNCTION shop.sql_helper() RETURNS void LANGUAGE sql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ {RENAME_TOTAL} $$;
+        CREATE FUNCTION shop.dropper() RETURNS void LANGUAGE plpgsql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ BEGIN ALTER TABLE shop.orders DROP COLUMN total CASCADE; END $$;
+        CREATE FUNCTION shop.validator() RETURNS void LANGUAGE plpgsql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ BEGIN {RENAME_TOTAL}; PERFORM public.integratedb_validate_migration(); END $$;
+        CREATE VIEW shop.window AS SELECT shop.helper();
+        GRANT SELECT ON shop.window TO PUBLIC;
+    """)
+    for call in ("shop.helper()", "shop.sql_helper()", "shop.dropper()", "shop.validator()", "shop.window"):
+        with refused("IDB01"):
+            admin.run(f"SELECT * FROM {call}")
+    with refused("IDB01"):
+        admin.run("DO $$ BEGIN PERFORM shop.helper(); END $$")
+
+
+def test_what_such_a_function_leaves_for_commit_is_no_restore(owner, admin, claim):
+    claim(TOTAL)
+    owner.run(f"""
+        GRANT USAGE ON SCHEMA shop TO PUBLIC;
+        CREATE FUNCTION shop.helper() RETURNS void LANGUAGE plpgsql SECURITY DEFINER {UNSEEN_SETTINGS}
+          AS $$ BEGIN {RENAME_TOTAL}; END $$;
+        CREATE FUNCTION shop.spring() RETURNS void LANGUAGE plpgsql AS $$
+          BEGIN EXECUTE 'DECLARE later CURSOR WITH HOLD FOR SELECT shop.helper()'; END $$;
+    """)
+    with refused("IDB01"):
+        admin.run("SELECT shop.spring()")
+
+
+MEMBERS = [
+    ("SCHEMA shop", "ALTER SCHEMA shop RENAME TO store"),
+    ("TYPE shop.order_status", "ALTER TYPE shop.order_status RENAME TO status"),
+    ("DOMAIN shop.quantity", "ALTER DOMAIN shop.quantity DROP NOT NULL"),
+    ("TABLE shop.stock", "ALTER TABLE shop.stock RENAME COLUMN number TO n"),
+    ("TABLE shop.stock", "DROP EXTENSION hstore"),
+    ("TYPE shop.order_status", "DROP EXTENSION hstore CASCADE"),
+    ("SCHEMA empty", "DROP EXTENSION hstore"),
+]
+
+
+@pytest.mark.parametrize(("member", "change"), MEMBERS)
+def test_what_its_owner_made_a_member_of_an_extension_is_checked(owner, superuser, claim, member, change):
+    superuser.run("GRANT CREATE ON DATABASE shop TO shop_owner; GRANT CREATE ON SCHEMA public TO shop_owner")
+    owner.run("""
+        CREATE EXTENSION hstore;
+        CREATE SCHEMA empty;
+        CREATE DOMAIN shop.quantity AS integer NOT NULL;
+        CREATE TABLE shop.stock (number shop.quantity);
+    """)
+    claim(
+        {"path": "shop.orders", "fields": [{"name": "status", "type": "shop.order_status"}]},
+        {"path": "shop.stock", "fields": [{"name": "number", "is_nullable": False}]},
+        {"path": "empty.*", "fields": ["*"]},
+    )
+    owner.run(f"ALTER EXTENSION hstore ADD {member}")
+    with refused("IDB01"):
+        owner.run(change)
+
+
 def test_code_under_maintenance_is_no_restore(owner, superuser, claim):
     # Autovacuum does the same: its login is the bootstrap superuser, too.
     claim(TOTAL)

@@ -134,13 +134,6 @@ def test_a_claim_locks_what_lock_table_does_not_take(loot, owner, stakeholder, a
         admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.x", "fields": ["id"]}]}\')')
         with refused("55P03"):
             connect(OWNER, options="-c lock_timeout=200").run(f"DROP {kind.replace('ised', 'ized')} shop.x")
-        assert admin.rows("SELECT name FROM pg_prepared_statements WHERE name LIKE 'integratedb%'") == []
-
-
-def test_a_prepared_statement_that_an_interrupt_left_is_no_obstacle(owner, stakeholder, admin):
-    stakeholder("reporter")
-    admin.run('PREPARE "integratedb: lock" AS SELECT 1')
-    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.sales", "fields": ["sku"]}]}\')')
 
 
 # Dropping a stakeholder
@@ -689,3 +682,277 @@ def test_a_trigger_does_not_act_as_an_admin(superuser, admin, stakeholder, conne
     connect("mallory").run(BAIT.format(call))
     with refused("42501"):
         admin.run("INSERT INTO yard.bait VALUES (1)")
+
+
+GOLD = '{"match": {"path": "vault.gold", "fields": ["id"]}}'
+CLAIM_GOLD = f"integratedb_claim('reporter', '{GOLD}')"
+
+
+@pytest.mark.parametrize("by", [ADMIN, "postgres"])
+@pytest.mark.parametrize(
+    "admins_text", ["INSERT INTO yard.bait VALUES (1)", "INSERT INTO yard.bait VALUES (1); SELECT integratedb_sync()"]
+)
+@pytest.mark.parametrize("definer", ["", "SECURITY DEFINER"])
+def test_a_cursor_that_a_trigger_leaves_for_commit_does_not_act_for_the_session(
+    superuser, stakeholder, connect, by, admins_text, definer
+):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    mallory = connect("mallory")
+    mallory.run(BAIT.format(f"EXECUTE $later$DECLARE later CURSOR WITH HOLD FOR SELECT {CLAIM_GOLD}$later$;"))
+    mallory.run(f"ALTER FUNCTION yard.spring() {definer or 'SECURITY INVOKER'}")
+    for text in (admins_text, f"BEGIN; {admins_text}; COMMIT"):
+        session = connect(by)
+        with refused("42501"):
+            session.run(text)
+    session = connect(by)
+    session.run("BEGIN")
+    session.run("INSERT INTO yard.bait VALUES (1)")
+    with refused("42501"):
+        session.run("COMMIT -- integratedb_claim")
+    assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+def test_a_cursor_at_commit_does_not_act_for_a_stakeholder(superuser, admin, stakeholder, connect):
+    reporter = stakeholder("reporter")
+    superuser.run(YARD)
+    admin.run(f"SELECT {CLAIM_GOLD}")
+    give_up = CLAIM_GOLD.replace(GOLD, '{"match": []}')
+    connect("mallory").run(BAIT.format(f"EXECUTE $later$DECLARE later CURSOR WITH HOLD FOR SELECT {give_up}$later$;"))
+    with refused("42501", match="WITH HOLD"):
+        reporter.run("INSERT INTO yard.bait VALUES (1)")
+    assert superuser.value("SELECT document -> 'match' FROM integratedb.specification") != []
+
+
+def test_a_cursor_of_an_earlier_transaction_is_no_obstacle(admin):
+    admin.run("BEGIN; DECLARE mine CURSOR WITH HOLD FOR SELECT 1; COMMIT")
+    admin.run("SELECT * FROM integratedb_status()")
+    admin.run("BEGIN; DECLARE other CURSOR WITH HOLD FOR SELECT 1; CLOSE other; SELECT integratedb_sync(); COMMIT")
+
+
+# What code of mallory an admin reaches by a statement that does not name what it does.
+REACHED = {
+    "view": (f"CREATE VIEW yard.x AS SELECT {CLAIM_GOLD} AS id", "SELECT id FROM yard.x"),
+    "view with a function": ("CREATE VIEW yard.x AS SELECT yard.act() AS id", "SELECT id FROM yard.x"),
+    "default": (f"CREATE TABLE yard.x (id integer, n jsonb DEFAULT {CLAIM_GOLD})", "INSERT INTO yard.x VALUES (1)"),
+    "default with a function": (
+        "CREATE TABLE yard.x (id integer, n integer DEFAULT yard.act())",
+        "INSERT INTO yard.x VALUES (1)",
+    ),
+    "check": ("CREATE TABLE yard.x (id integer CHECK (yard.act() = 1))", "INSERT INTO yard.x VALUES (1)"),
+    "generated column": (
+        "CREATE TABLE yard.x (id integer, n integer GENERATED ALWAYS AS (yard.steady()) STORED)",
+        "INSERT INTO yard.x VALUES (1)",
+    ),
+    "index": (
+        "CREATE TABLE yard.x (id integer); CREATE INDEX ON yard.x ((yard.steady() + id))",
+        "INSERT INTO yard.x VALUES (1)",
+    ),
+    "policy": (
+        "CREATE TABLE yard.x (id integer); INSERT INTO yard.x VALUES (1);"
+        "ALTER TABLE yard.x ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON yard.x USING (yard.act() = 1)",
+        "SELECT * FROM yard.x",
+    ),
+    "rule": (
+        "CREATE TABLE yard.x (id integer); CREATE RULE r AS ON INSERT TO yard.x DO ALSO SELECT yard.act()",
+        "INSERT INTO yard.x VALUES (1)",
+    ),
+    "domain": (
+        "CREATE DOMAIN yard.d AS integer CHECK (yard.act() = 1); CREATE TABLE yard.x (id yard.d)",
+        "INSERT INTO yard.x VALUES (1)",
+    ),
+    "function": ("CREATE VIEW yard.x AS SELECT 1", "SELECT yard.act()"),
+    "refcursor": (
+        "CREATE TABLE yard.x (); CREATE FUNCTION yard.open() RETURNS refcursor LANGUAGE plpgsql AS $$"
+        "DECLARE c refcursor := 'report'; BEGIN OPEN c FOR SELECT yard.act(); RETURN c; END $$",
+        "BEGIN; SELECT yard.open(); FETCH ALL FROM report",
+    ),
+    "prepared statement": (
+        "CREATE TABLE yard.x (); CREATE FUNCTION yard.open() RETURNS void LANGUAGE plpgsql AS $$"
+        "BEGIN EXECUTE 'PREPARE report AS SELECT yard.act()'; END $$",
+        "SELECT yard.open(); EXECUTE report",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("definer", ["", "SECURITY DEFINER"])
+@pytest.mark.parametrize("kind", REACHED)
+def test_code_that_an_admin_reaches_unawares_does_not_act_as_the_admin(
+    superuser, admin, stakeholder, connect, kind, definer
+):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    create, reach = REACHED[kind]
+    mallory = connect("mallory")
+    mallory.run(f"""
+        GRANT USAGE ON SCHEMA yard TO PUBLIC;
+        CREATE FUNCTION yard.act() RETURNS integer LANGUAGE plpgsql {definer} AS $act$
+          BEGIN
+            IF session_user <> 'mallory' THEN PERFORM public.{CLAIM_GOLD}; END IF;
+            RETURN 1;
+          END $act$;
+        CREATE FUNCTION yard.steady() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT yard.act()';
+    """)
+    mallory.run(create + "; GRANT SELECT, INSERT ON yard.x TO PUBLIC")
+    with refused("42501", match="does not name integratedb_claim"):
+        admin.run(reach)
+    admin.rollback()
+    assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+def test_an_admin_acts_by_code_of_its_own_when_the_statement_says_so(superuser, admin, stakeholder):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    superuser.run(f"CREATE FUNCTION public.deploy() RETURNS jsonb LANGUAGE sql AS $$ SELECT {CLAIM_GOLD} $$")
+    with refused("42501") as refusal:
+        admin.run("SELECT deploy()")
+    assert "/* integratedb_claim */" in (refusal.value.diag.message_hint or "")
+    admin.run("SELECT deploy() /* integratedb_claim */")
+    admin.run(f"DO $$ BEGIN PERFORM {CLAIM_GOLD}; END $$")
+    admin.run(f"SELECT {CLAIM_GOLD.upper().replace(GOLD.upper(), GOLD).replace('REPORTER', 'reporter')}")
+
+
+CHANNEL = Jsonb(
+    {
+        "match": [{"path": "shop.orders", "fields": ["id"], "events": ["INSERT"]}],
+        "channels": [{"type": "SOCKET", "name": "x"}],
+    }
+)
+CALLS = [
+    "integratedb_create_stakeholder('new')",
+    "integratedb_rename_stakeholder('reporter', 'new')",
+    "integratedb_rotate_password('reporter')",
+    "integratedb_adopt_role('reporter')",
+    "integratedb_drop_stakeholder('reporter')",
+    "integratedb_specification('reporter')",
+    "integratedb_override('because')",
+    "integratedb_access('reporter')",
+    "integratedb_configure('enforcement', 'explicit')",
+    "integratedb_status()",
+    "integratedb_end_lock_holder()",
+    "integratedb_pause_channel('reporter', 'x')",
+    "integratedb_resume_channel('reporter', 'x')",
+    "integratedb_redeliver('reporter', 'x')",
+    "integratedb_claim('reporter', '{\"match\": []}')",
+    "integratedb_notify('reporter', '{\"match\": []}')",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_each_function_that_asks_who_the_caller_is_wants_to_be_named(superuser, admin, stakeholder, call):
+    stakeholder("reporter")
+    admin.run("SELECT integratedb_notify('reporter', %s)", CHANNEL)
+    superuser.run(f"CREATE VIEW public.reached AS SELECT 1 AS one FROM {call}")
+    superuser.run("GRANT SELECT ON public.reached TO PUBLIC")
+    function = call[: call.index("(")]
+    with refused("42501", match=f"does not name {function}"):
+        admin.run("SELECT * FROM reached")
+    admin.run(f"SELECT * FROM {call}")
+
+
+def test_a_migration_of_an_admin_syncs_and_validates_in_functions_of_its_own(superuser, owner, stakeholder, admin):
+    stakeholder("reporter")
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": {"path": "shop.orders", "fields": ["*"]}}\')')
+    superuser.run("""
+        CREATE PROCEDURE public.migrate() LANGUAGE plpgsql AS $$
+        BEGIN
+          ALTER TABLE shop.orders DROP COLUMN note;
+          PERFORM integratedb_sync();
+          PERFORM integratedb_validate_migration();
+        END $$;
+    """)
+    superuser.run("CALL migrate()")
+
+
+@pytest.mark.parametrize("named", ["", " /* integratedb_sync */"])
+def test_code_that_an_admin_reaches_gives_nothing_back(superuser, admin, owner, stakeholder, named):
+    stakeholder("reporter")
+    fields = '["id", {"name": "note", "optional": true}]'
+    admin.run(f'SELECT integratedb_claim(\'reporter\', \'{{"match": {{"path": "shop.orders", "fields": {fields}}}}}\')')
+    owner.run("REVOKE SELECT (note) ON shop.orders FROM reporter")
+    superuser.run("CREATE VIEW public.reached AS SELECT 1 AS id FROM integratedb_sync()")
+    superuser.run("GRANT SELECT ON public.reached TO PUBLIC")
+    admin.run(f"SELECT * FROM reached{named}")
+    given = superuser.value("SELECT has_column_privilege('reporter', 'shop.orders', 'note', 'SELECT')")
+    assert given is bool(named)
+
+
+# Locks
+
+LOCKED = """
+SELECT relation::regclass::text FROM pg_locks
+ WHERE pid = %s AND relation::regclass::text ~ '^(vault|yard)[.]' ORDER BY 1
+"""
+WINDOWS = {
+    "security_invoker": "CREATE VIEW yard.x WITH (security_invoker) AS SELECT id FROM vault.gold",
+    "view of a view": """
+        CREATE VIEW yard.inner WITH (security_invoker) AS SELECT id FROM vault.gold;
+        CREATE VIEW yard.x WITH (security_invoker) AS SELECT id FROM yard.inner;
+    """,
+    "view without the right": "CREATE VIEW yard.x AS SELECT id FROM vault.gold",
+    "view with a subquery": """
+        CREATE VIEW yard.x WITH (security_invoker) AS SELECT 1 AS id WHERE EXISTS (SELECT FROM vault.gold);
+    """,
+    "policy": """
+        CREATE TABLE yard.x (id integer);
+        ALTER TABLE yard.x ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON yard.x USING (id IN (SELECT id FROM vault.gold));
+    """,
+    "child": "CREATE TABLE yard.x (id integer); CREATE TABLE vault.child () INHERITS (yard.x)",
+    "foreign table": "CREATE FOREIGN TABLE yard.x (id integer) SERVER nowhere",
+    "materialised view": "CREATE MATERIALIZED VIEW yard.x AS SELECT id FROM vault.gold WITH NO DATA",
+}
+ENTRIES = [
+    "SELECT integratedb_claim('reporter', %s)",
+    "SELECT integratedb_claim('reporter', %s); SELECT integratedb_claim('reporter', '{\"match\": []}')",
+    "SELECT integratedb_claim('reporter', %s); SELECT integratedb_sync()",
+    "SELECT integratedb_claim('reporter', %s); SELECT integratedb_validate_migration()",
+    "SELECT integratedb_claim('reporter', %s); SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL IMMEDIATE",
+    "SELECT * FROM integratedb_check_spec(%s)",
+    "SELECT integratedb_notify('reporter', %s)",
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_no_entry_locks_more_than_what_the_caller_names(superuser, stakeholder, connect, kind, entry):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    superuser.run("""
+        CREATE FOREIGN DATA WRAPPER without_handler;
+        CREATE SERVER nowhere FOREIGN DATA WRAPPER without_handler;
+    """)
+    superuser.run(WINDOWS[kind])
+    kinds = {
+        "policy": "TABLE", "child": "TABLE", "foreign table": "FOREIGN TABLE", "materialised view": "MATERIALIZED VIEW"
+    }  # fmt: skip
+    superuser.run(f"ALTER {kinds.get(kind, 'VIEW')} yard.x OWNER TO mallory")
+    mallory = connect("mallory")
+    with refused("42501"):
+        mallory.run("BEGIN; LOCK TABLE vault.gold IN ACCESS SHARE MODE")
+    mallory.run("ROLLBACK; BEGIN")
+    spec = (
+        '{"match": [{"path": "yard.x", "fields": ["id"]'
+        + (', "events": ["INSERT"]' if "notify" in entry else "")
+        + "}]}"
+    )
+    statement = entry.replace("%s", f"'{spec}'")
+    if "notify" in entry and kind not in ("policy", "child"):
+        with refused("IDB03"):
+            mallory.run(statement)
+        return
+    mallory.run(statement)
+    locked = {name for (name,) in superuser.rows(LOCKED, mallory.info.backend_pid)}
+    assert locked <= {"yard.x"}
+    if "check_spec" not in entry:
+        assert locked == {"yard.x"}
+
+
+def test_a_claim_locks_a_view_against_a_migration(superuser, admin, owner, stakeholder, connect):
+    stakeholder("reporter")
+    with admin.transaction():
+        admin.run(
+            'SELECT integratedb_claim(\'reporter\', \'{"match": {"path": "shop.open_orders", "fields": ["id"]}}\')'
+        )
+        with refused("55P03"):
+            connect(OWNER, options="-c lock_timeout=200").run("DROP VIEW shop.open_orders")

@@ -132,6 +132,176 @@ def test_the_time_to_wait_has_bounds(admin, value):
         admin.run("SELECT integratedb_configure('lock_timeout', %s)", value)
 
 
+HOLDER = "SELECT value FROM integratedb_status() WHERE fact = 'lock holder'"
+IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
+AT_ONCE = f"{IMMEDIATE}; {IMMEDIATE}"
+# Everybody has rights on these, which makes a GRANT of somebody without the grant option a warning.
+NOT_MINE = "GRANT SELECT ON pg_catalog.pg_am TO PUBLIC; REVOKE USAGE ON SCHEMA public FROM PUBLIC"
+NOTHING_AT_STAKE = [
+    "DROP OWNED BY CURRENT_USER",
+    "CREATE TEMP TABLE mine (); GRANT SELECT ON mine TO PUBLIC",
+    "CREATE TEMP TABLE mine (); REVOKE SELECT ON mine FROM PUBLIC",
+    "CREATE TEMP TABLE mine (); GRANT SELECT ON ALL TABLES IN SCHEMA pg_temp TO PUBLIC",
+    "CREATE TEMP TABLE mine (); REVOKE SELECT ON ALL TABLES IN SCHEMA pg_temp FROM PUBLIC",
+    "CREATE TEMP TABLE mine (id integer); CREATE POLICY p ON mine USING (true); DROP POLICY p ON mine",
+    "CREATE TEMP TABLE mine (id integer); CREATE RULE r AS ON INSERT TO mine DO INSTEAD NOTHING",
+    "CREATE TEMP TABLE mine (id integer); ALTER TABLE mine ENABLE ROW LEVEL SECURITY; DROP TABLE mine",
+    NOT_MINE,
+    "REVOKE SELECT ON shop.orders FROM reporter",
+]
+
+
+@pytest.mark.parametrize(
+    ("isolation", "catalog"), [("READ COMMITTED", "small"), ("REPEATABLE READ", "small"), ("READ COMMITTED", "huge")]
+)
+@pytest.mark.parametrize("then", [AT_ONCE, "SELECT integratedb_sync()"])
+@pytest.mark.parametrize("statements", NOTHING_AT_STAKE)
+def test_who_has_nothing_at_stake_never_holds_the_lock(
+    admin, superuser, connect, claim, statements, then, catalog, isolation
+):
+    claim(ORDERS, {"path": "public.*", "fields": ["*"]})
+    if catalog == "huge":
+        superuser.run("CREATE OR REPLACE FUNCTION integratedb.revokes_are_found() RETURNS boolean RETURN false")
+    superuser.run(f"CREATE ROLE {STRANGER} LOGIN")
+    superuser.run(f"GRANT USAGE ON SCHEMA shop TO {STRANGER}; GRANT SELECT ON shop.orders TO {STRANGER}")
+    stranger = connect(STRANGER)
+    stranger.run(f"BEGIN ISOLATION LEVEL {isolation}")
+    stranger.run(statements)
+    stranger.run(then)
+    assert admin.value(HOLDER) == "nobody"
+    stranger.run("COMMIT")
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        "REVOKE SELECT ON shop.orders FROM reporter",
+        "REVOKE USAGE ON SCHEMA shop FROM reporter",
+        "DROP OWNED BY reporter",
+    ],
+)
+@pytest.mark.parametrize("catalog", ["small", "huge"])
+def test_a_function_that_revokes_for_somebody_else_is_checked(superuser, connect, claim, revoke, catalog):
+    claim(ORDERS)
+    if catalog == "huge":
+        superuser.run("CREATE OR REPLACE FUNCTION integratedb.revokes_are_found() RETURNS boolean RETURN false")
+    superuser.run(f"CREATE ROLE {STRANGER} LOGIN")
+    superuser.run(
+        f"CREATE FUNCTION public.revoke() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN {revoke}; END'"
+    )
+    with refused("IDB01"):
+        connect(STRANGER).run("SELECT public.revoke()")
+
+
+def test_a_function_that_grants_for_somebody_else_mends_what_was_unmet(superuser, admin, connect, claim, owner):
+    claim(ORDERS)
+    admin.run("SELECT integratedb_configure('enforcement', 'explicit')")
+    owner.run("REVOKE SELECT ON shop.orders FROM reporter")
+    noted = "SELECT count(*) FROM integratedb.claim WHERE unmet_since IS NOT NULL"
+    assert superuser.value(noted) == 1
+    superuser.run(f"CREATE ROLE {STRANGER} LOGIN")
+    superuser.run(
+        "CREATE FUNCTION public.give() RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+        " AS 'BEGIN GRANT SELECT ON shop.orders TO reporter; END'"
+    )
+    connect(STRANGER).run("SELECT public.give()")
+    assert superuser.value(noted) == 0
+
+
+def test_what_an_owner_revoked_does_not_take_from_a_claim_that_was_made_until_commit(admin, owner, connect, claim):
+    claim()
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter; GRANT SELECT (id, status) ON shop.orders TO reporter")
+    owner.run("BEGIN")
+    owner.run("REVOKE SELECT (id, status) ON shop.orders FROM reporter")
+    owner.run(AT_ONCE)
+    admin.run("SET lock_timeout = '200ms'")
+    with refused("55P03"):
+        claim(ORDERS)
+    owner.run("COMMIT")
+
+
+@pytest.mark.parametrize(
+    "drain",
+    [
+        AT_ONCE,
+        f"{AT_ONCE}; {IMMEDIATE}; {IMMEDIATE}",
+        f"DO $$ BEGIN {AT_ONCE}; END $$",
+        "DO $$ BEGIN FOR n IN 1..2 LOOP EXECUTE 'SET CON' || 'STRAINTS ALL IMMEDIATE'; END LOOP; END $$",
+        f"{AT_ONCE}; SET CONSTRAINTS ALL DEFERRED",
+        "SELECT yard.drain()",
+        f"{AT_ONCE}; UNLISTEN *",
+    ],
+)
+@pytest.mark.parametrize(
+    "change", ["CREATE TABLE yard.new (id integer)", "CREATE TABLE yard.new (); SELECT integratedb_sync()"]
+)
+def test_nobody_but_an_admin_prepares_a_transaction_that_holds_the_lock(stranger, superuser, admin, drain, change):
+    stranger.run(f"CREATE FUNCTION yard.drain() RETURNS void LANGUAGE sql AS '{AT_ONCE}'")
+    stranger.run("BEGIN")
+    stranger.run(change)
+    # The check has run, and nothing waits for COMMIT any more.
+    stranger.run(drain)
+    try:
+        with refused("0A000", match="PREPARE"):
+            stranger.run("PREPARE TRANSACTION 'hold'")
+        assert admin.value(HOLDER) == "nobody"
+    finally:
+        for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
+            superuser.run(f"ROLLBACK PREPARED '{gid}'")
+
+
+def test_a_trigger_that_defers_all_again_does_not_help_to_prepare(stranger, superuser):
+    stranger.run("""
+        CREATE TABLE yard.bait (id integer);
+        CREATE FUNCTION yard.defer() RETURNS trigger LANGUAGE plpgsql
+          AS $$ BEGIN SET CONSTRAINTS ALL DEFERRED; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER defer AFTER INSERT ON yard.bait DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION yard.defer();
+    """)
+    stranger.run("BEGIN; INSERT INTO yard.bait VALUES (1), (2)")
+    stranger.run("CREATE TABLE yard.new (id integer)")
+    stranger.run(AT_ONCE)
+    try:
+        with refused("0A000"):
+            stranger.run("PREPARE TRANSACTION 'hold'")
+    finally:
+        for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
+            superuser.run(f"ROLLBACK PREPARED '{gid}'")
+
+
+def test_a_session_that_was_not_to_prepare_listens_to_nothing_and_prepares_the_next_one(stranger):
+    stranger.run(f"BEGIN; CREATE TABLE yard.new (id integer); {AT_ONCE}; COMMIT")
+    assert stranger.rows("SELECT * FROM pg_listening_channels()") == []
+    stranger.run("BEGIN; INSERT INTO yard.new VALUES (1); PREPARE TRANSACTION 'p'")
+    stranger.run("ROLLBACK PREPARED 'p'")
+
+
+def test_an_admin_prepares_what_was_checked_early(superuser, connect, claim):
+    claim(ORDERS)
+    superuser.run("CREATE ROLE chief LOGIN IN ROLE integratedb_admin; CREATE SCHEMA yard AUTHORIZATION chief")
+    chief = connect("chief")
+    chief.run("BEGIN; CREATE TABLE yard.new (id integer)")
+    chief.run(AT_ONCE)
+    chief.run("PREPARE TRANSACTION 'p'")
+    chief.run("ROLLBACK PREPARED 'p'")
+
+
+@pytest.mark.parametrize("role", ["o'hara", 'a "quoted" one of since', "pid 1, x"])
+def test_the_hint_names_a_prepared_transaction_whoever_owns_it(admin, superuser, connect, claim, role):
+    claim(ORDERS)
+    quoted = '"' + role.replace('"', '""') + '"'
+    superuser.run(f"CREATE ROLE {quoted} LOGIN IN ROLE integratedb_admin; CREATE SCHEMA yard AUTHORIZATION {quoted}")
+    session = connect(role)
+    session.run("BEGIN; CREATE TABLE yard.new (id integer)")
+    session.run("PREPARE TRANSACTION 'it''s of x'' since'")
+    try:
+        with refused("55000") as refusal:
+            admin.run("SELECT integratedb_end_lock_holder()")
+        assert "ROLLBACK PREPARED 'it''s of x'' since'." in (refusal.value.diag.message_hint or "")
+    finally:
+        superuser.run("ROLLBACK PREPARED 'it''s of x'' since'")
+
+
 def test_whoever_may_not_hand_in_takes_no_lock(stranger, owner, superuser):
     with stranger.transaction(force_rollback=True):
         with refused("42501"), stranger.transaction():
