@@ -238,10 +238,10 @@ BEGIN
 
   UPDATE integratedb.own_usage AS g
      SET schema_name = n.nspname
-    FROM pg_namespace AS n
+    -- OFFSET 0: by these schemas. The planner would go through all that the stakeholders were granted.
+    FROM (SELECT s.oid, s.nspname FROM pg_namespace AS s WHERE s.oid = ANY (namespaces) OFFSET 0) AS n
    WHERE g.stakeholder_id = ANY (stakeholders)
-     AND g.namespace_oid = ANY (namespaces)
-     AND n.oid = g.namespace_oid
+     AND g.namespace_oid = n.oid
      AND CASE WHEN n.nspname <> g.schema_name THEN integratedb.usage_was_revoked(g.stakeholder_id, g.namespace_oid) ELSE false END;
 
   FOR surplus IN

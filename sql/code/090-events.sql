@@ -191,11 +191,10 @@ BEGIN
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
-            may_secure_rows, may_change_identity, query, check_queued)
+            may_secure_rows, query, check_queued)
     SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
            NOT k.in_extension,
            may_secure_rows,
-           may_change_identity,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
            k.checked AND k.position_to_check = 1 AND NOT state.queued
       FROM kept AS k
@@ -206,6 +205,12 @@ BEGIN
 
   IF newly_queued THEN
     INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  END IF;
+
+  IF may_change_identity AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
+    INSERT INTO integratedb.identity_change (relid)
+    SELECT DISTINCT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
+    ON CONFLICT DO NOTHING;
   END IF;
 END
 $$;

@@ -62,10 +62,13 @@ AS $$
                AND a.attname = coalesce(p.field, a.attname)
                AND integratedb.is_own_xid(a.xmin)))
       OR (p.property = 'replica_identity'
+          AND p.relid = p.leaf
+          AND integratedb.is_own_xid(k.xmin)
+          AND EXISTS (SELECT FROM integratedb.identity_change AS i WHERE i.xid = pg_current_xact_id() AND i.relid = p.leaf))
+      OR (p.property = 'replica_identity'
           AND EXISTS (
             SELECT FROM event AS e
-             WHERE (e.may_change_identity AND e.objid = p.leaf AND p.relid = p.leaf AND integratedb.is_own_xid(k.xmin))
-                OR (e.dropped AND e.column_name IS NOT NULL AND e.objid = p.relid)
+             WHERE (e.dropped AND e.column_name IS NOT NULL AND e.objid = p.relid)
                 -- The event of an index does not say of which table it was, but that was in the same schema.
                 OR (e.dropped
                     AND e.checked

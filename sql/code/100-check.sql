@@ -619,6 +619,7 @@ BEGIN
    WHERE e.id IN (SELECT old.id FROM integratedb.ddl_event AS old WHERE old.occurred_at < oldest ORDER BY old.occurred_at LIMIT 1000);
 
   DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
+  DELETE FROM integratedb.identity_change AS i WHERE i.xid = pg_current_xact_id();
 END
 $$;
 
