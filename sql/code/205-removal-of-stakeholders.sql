@@ -1,6 +1,34 @@
 -- Dropping a stakeholder. What it leaves behind is kept, owned by a role without any right, and its code is made harmless.
 
-CREATE OR REPLACE FUNCTION integratedb.end_sessions(role_name name)
+CREATE OR REPLACE FUNCTION integratedb.end_sessions(of_role oid)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  longest CONSTANT timestamptz := clock_timestamp() + interval '10 s';
+  found bigint;
+BEGIN
+  -- Until COMMIT Postgres lets the role in: who logs in while the others are ended is ended too.
+  LOOP
+    PERFORM pg_stat_clear_snapshot();
+    SELECT count(pg_terminate_backend(a.pid))
+      INTO found
+      FROM pg_stat_activity AS a
+     -- By identifier: the name may be another role's already, or nobody's.
+     WHERE a.usesysid = of_role
+       AND a.pid <> pg_backend_pid();
+    EXIT WHEN found = 0 OR clock_timestamp() > longest;
+    PERFORM pg_sleep(0.005);
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.end_sessions(oid) IS 'Ends the sessions of a role until it has none, for about 10 s at most.';
+
+CREATE OR REPLACE FUNCTION integratedb.end_sessions_without_role()
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -8,14 +36,33 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM pg_terminate_backend(a.pid, 5000)
+  PERFORM integratedb.end_sessions(a.usesysid)
      FROM pg_stat_activity AS a
-    WHERE a.usename = role_name
-      AND a.pid <> pg_backend_pid();
+    WHERE a.datname = current_database()
+      AND a.backend_type = 'client backend'
+      AND NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.oid = a.usesysid)
+    GROUP BY a.usesysid;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_sessions(name) IS 'Ends the sessions of a role, and waits up to 5 s for each.';
+COMMENT ON FUNCTION integratedb.end_sessions_without_role() IS 'Ends sessions of this database whose role is gone: of a dropped stakeholder that logged in within the instant of COMMIT.';
+
+CREATE OR REPLACE FUNCTION integratedb.end_dropped_sessions()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- ends sessions for admins who may not
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.oid = OLD.role_oid) THEN
+    PERFORM integratedb.end_sessions(OLD.role_oid);
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.end_dropped_sessions() IS 'Trigger: at COMMIT, ends the sessions that began between the drop of a stakeholder and the end of that transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_owner_of_shared(of_role oid, role_name name)
 RETURNS void
@@ -64,92 +111,112 @@ $$;
 
 COMMENT ON FUNCTION integratedb.owned_by(oid) IS 'What a role owns in this database.';
 
-CREATE OR REPLACE FUNCTION integratedb.disarm_code(of_role oid)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE PARALLEL UNSAFE
+CREATE OR REPLACE FUNCTION integratedb.is_handed_over(of_role oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-DECLARE
-  found record;
-BEGIN
-  -- A trigger on somebody else's table would run the code in the midst of that one's work.
-  FOR found IN
-    SELECT t.tgname, n.nspname, k.relname
-      FROM pg_trigger AS t
-      JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.proowner = of_role
-      JOIN pg_class AS k ON k.oid = t.tgrelid AND k.relowner <> of_role
-      JOIN pg_namespace AS n ON n.oid = k.relnamespace
-     WHERE NOT t.tgisinternal
-       AND t.tgparentid = 0
-     ORDER BY n.nspname, k.relname, t.tgname
-  LOOP
-    EXECUTE format('DROP TRIGGER %I ON %I.%I', found.tgname, found.nspname, found.relname);
-    RAISE NOTICE 'trigger % on % is dropped: it ran a function of the stakeholder', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname);
-  END LOOP;
-
-  FOR found IN
-    SELECT DISTINCT n.nspname, k.relname
-      FROM pg_trigger AS t
-      JOIN pg_class AS k ON k.oid = t.tgrelid AND k.relowner = of_role
-      JOIN pg_namespace AS n ON n.oid = k.relnamespace
-     WHERE NOT t.tgisinternal
-       AND NOT k.relispartition
-       AND k.relkind IN ('r', 'p', 'f')
-     ORDER BY 1, 2
-  LOOP
-    EXECUTE format('ALTER TABLE %I.%I DISABLE TRIGGER USER', found.nspname, found.relname);
-  END LOOP;
-
-  FOR found IN
-    SELECT p.oid::regprocedure AS signature,
-           p.prokind,
-           ARRAY(SELECT DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END
-                   FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x
-                  WHERE x.grantee <> of_role) AS grantees
-      FROM pg_proc AS p
-     WHERE p.proowner = of_role
-     ORDER BY 1
-  LOOP
-    IF cardinality(found.grantees) > 0 THEN
-      EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s CASCADE', found.signature, array_to_string(found.grantees, ', '));
-    END IF;
-    -- So it runs with its owner's rights, which are none, and not with those of a superuser who reads a view or an index.
-    IF found.prokind IN ('f', 'p') THEN
-      EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER', found.signature);
-    END IF;
-  END LOOP;
-END
+  -- The two that REASSIGN leaves to DROP OWNED mean nothing without the role.
+  SELECT NOT EXISTS (
+    SELECT FROM integratedb.owned_by(of_role) AS o WHERE o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass))
 $$;
 
-COMMENT ON FUNCTION integratedb.disarm_code(oid) IS 'Makes the code of a role harmless before the role without rights gets it: nobody may execute its functions, which run with their owner''s rights from now on; triggers are disabled, and dropped on tables of others.';
+COMMENT ON FUNCTION integratedb.is_handed_over(oid) IS 'Whether a role owns nothing in this database that could be kept.';
 
-CREATE OR REPLACE FUNCTION integratedb.archive(of_role oid, role_name name)
-RETURNS void
+CREATE OR REPLACE FUNCTION integratedb.hand_over(of_role oid, role_name name)
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  kept CONSTANT text[] := ARRAY(SELECT o.description FROM integratedb.owned_by(of_role) AS o ORDER BY o.description);
+  is_done boolean := integratedb.is_handed_over(of_role);
 BEGIN
   PERFORM integratedb.refuse_owner_of_shared(of_role, role_name);
 
-  IF cardinality(kept) > 0 THEN
-    PERFORM integratedb.hold_archive();
-    PERFORM integratedb.disarm_code(of_role);
+  -- REASSIGN does not see what is made while it waits for a lock, and DROP OWNED would drop that. So it is said once more
+  -- at least: a REPEATABLE READ transaction does not see it afterwards either.
+  FOR round IN 1 .. 10 LOOP
+    EXIT WHEN is_done AND round <> 2;
     EXECUTE format('REASSIGN OWNED BY %I TO integratedb_archive', role_name);
-    RAISE NOTICE '% of % kept, owned by integratedb_archive', CASE cardinality(kept) WHEN 1 THEN '1 object' ELSE cardinality(kept) || ' objects' END,
-        quote_ident(role_name) || CASE cardinality(kept) WHEN 1 THEN ' is' ELSE ' are' END
-      USING DETAIL = array_to_string(kept, E'\n'),
-            HINT = 'That role has no rights. A superuser looks at what is kept, gives away what is needed (ALTER TABLE ... OWNER TO), and drops the rest. Functions are for nobody to execute, triggers are disabled.';
-  END IF;
+    is_done := integratedb.is_handed_over(of_role);
+  END LOOP;
 
-  EXECUTE format('DROP OWNED BY %I', role_name);
+  IF is_done THEN
+    -- After the change of the owner: so it is all code that has come to the archive, whenever it was made.
+    PERFORM integratedb.disarm_archive();
+    EXECUTE format('DROP OWNED BY %I', role_name);
+  END IF;
+  RETURN is_done;
 END
 $$;
+
+COMMENT ON FUNCTION integratedb.hand_over(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, makes the code among it harmless, and takes the role''s grants away. Returns false where others go on making objects of the role. Error: 2BP01 the role owns a database or a tablespace.';
+
+CREATE OR REPLACE FUNCTION integratedb.used_elsewhere(of_role oid)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
+    FROM pg_shdepend AS s
+    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
+   WHERE s.refclassid = 'pg_authid'::regclass
+     AND s.refobjid = of_role
+     AND d.datname <> current_database()
+$$;
+
+COMMENT ON FUNCTION integratedb.used_elsewhere(oid) IS 'The other databases in which a role owns something or was granted something, as text; null where there is none.';
+
+CREATE OR REPLACE FUNCTION integratedb.drop_role(of_role oid, role_name name)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  elsewhere text;
+  refused boolean;
+BEGIN
+  -- Somebody who may SET ROLE makes objects meanwhile, in another transaction: DROP ROLE waits for that one, finds them,
+  -- and they are handed over in the next round.
+  FOR round IN 1 .. 20 LOOP
+    PERFORM integratedb.end_sessions(of_role);
+    CONTINUE WHEN NOT integratedb.hand_over(of_role, role_name);
+
+    elsewhere := integratedb.used_elsewhere(of_role);
+    IF elsewhere IS NOT NULL THEN
+      EXECUTE format('ALTER ROLE %I LOGIN', role_name);
+      RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(role_name), elsewhere
+        USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', role_name, role_name);
+      RETURN;
+    END IF;
+
+    BEGIN
+      EXECUTE format('DROP ROLE %I', role_name);
+      PERFORM integratedb.end_sessions(of_role);
+      RETURN;
+    EXCEPTION
+      WHEN dependent_objects_still_exist THEN
+        NULL;
+    END;
+  END LOOP;
+
+  refused := integratedb.refuse(
+    code => '55006',
+    message => format('role %I is in use: others who may SET ROLE to it go on creating objects that it owns', role_name),
+    detail => (SELECT string_agg(format('%I is a member of it', m.member::regrole::text), E'\n' ORDER BY m.member::regrole::text) FROM pg_auth_members AS m WHERE m.roleid = of_role),
+    hint => format('Nothing was changed. REVOKE %I FROM these roles, and try again.', role_name));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.drop_role(oid, name) IS 'Ends the sessions of a stakeholder''s role, hands what it owns over and drops it, unless another database uses it. Errors: those of hand_over(); 55006 others go on using it.';
 
 CREATE OR REPLACE FUNCTION integratedb.remove_role(of_role oid, role_name name)
 RETURNS boolean
@@ -161,8 +228,10 @@ AS $$
 DECLARE
   -- A prepared transaction may hold locks on what the role owns, and everybody would wait for this one.
   before CONSTANT text := integratedb.bound_waiting();
+  archive CONSTANT oid := integratedb.hold_archive();
+  archived CONSTANT text[] := ARRAY(SELECT o.classid || ' ' || o.objid FROM integratedb.owned_by(archive) AS o);
   dropped boolean := true;
-  elsewhere text;
+  kept text[];
   refused boolean;
 BEGIN
   IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = role_name AND n.nspowner = of_role) THEN
@@ -175,23 +244,19 @@ BEGIN
   END IF;
 
   EXECUTE format('ALTER ROLE %I NOLOGIN', role_name);
-  PERFORM integratedb.end_sessions(role_name);
-  PERFORM integratedb.archive(of_role, role_name);
+  PERFORM integratedb.drop_role(of_role, role_name);
 
-  SELECT string_agg(DISTINCT quote_ident(d.datname), ', ')
-    INTO elsewhere
-    FROM pg_shdepend AS s
-    JOIN pg_database AS d ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
-   WHERE s.refclassid = 'pg_authid'::regclass
-     AND s.refobjid = of_role
-     AND d.datname <> current_database();
-
-  IF elsewhere IS NULL THEN
-    EXECUTE format('DROP ROLE %I', role_name);
-  ELSE
-    EXECUTE format('ALTER ROLE %I LOGIN', role_name);
-    RAISE WARNING 'role % is kept, without rights in this database: it is used in database %', quote_ident(role_name), elsewhere
-      USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', role_name, role_name);
+  kept := ARRAY(
+    SELECT o.description
+      FROM integratedb.owned_by(archive) AS o
+     WHERE o.classid || ' ' || o.objid <> ALL (archived)
+     ORDER BY o.description);
+  IF cardinality(kept) > 0 THEN
+    RAISE NOTICE '% of % kept, owned by integratedb_archive', CASE cardinality(kept) WHEN 1 THEN '1 object' ELSE cardinality(kept) || ' objects' END,
+        quote_ident(role_name) || CASE cardinality(kept) WHEN 1 THEN ' is' ELSE ' are' END
+      USING DETAIL = array_to_string(kept, E'\n'),
+            HINT = 'That role has no rights. A superuser looks at what is kept, gives away what is needed (ALTER TABLE ... OWNER TO), and drops the rest. Functions are for nobody to execute, triggers are disabled.';
+    PERFORM integratedb.warn_of_live_expressions(archived);
   END IF;
 
   PERFORM set_config('lock_timeout', before, true);
@@ -207,9 +272,7 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS 'Ends the sessions of a stakeholder''s role, archives what it owns and drops it, unless another database uses it. Returns whether its private schema was dropped. Errors: those of archive(); 40P01, 55P03 another transaction locks what it owns.';
-
-COMMENT ON FUNCTION integratedb.archive(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, says so in a NOTICE with a line an object, and takes the role''s grants away. Errors: 2BP01 the role owns a database or a tablespace; 42501 somebody can use integratedb_archive.';
+COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS 'Drops the role of a stakeholder, and its private schema where that is empty; says in a NOTICE with a line an object what is kept. Returns whether the schema was dropped. Errors: those of drop_role(); 42501 somebody can use integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean
@@ -249,8 +312,9 @@ COMMENT ON FUNCTION @extschema@.integratedb_drop_stakeholder(text) IS
 'Drops a stakeholder with its claims, grants and role, and ends its sessions.
 stakeholder: its name.
 Returns whether the private schema was dropped: it is when it is empty. Else the schema and whatever the role owns stay, owned by
-integratedb_archive, a role without rights; a NOTICE lists them. Nobody may execute functions among them, and triggers are disabled.
+integratedb_archive, a role without rights; a NOTICE lists them. Functions among them cannot be executed, and triggers are disabled;
+a WARNING names views and other expressions that call functions of Postgres or of others as whoever uses them.
 A role that another database uses is kept, with a WARNING; so is one that is not the stakeholder''s own any more.
-Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; IDB01 at COMMIT, when others claim the schema; IDB04 unknown;
+Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; 55006 others go on using the role; IDB01 at COMMIT, when others claim the schema; IDB04 unknown;
 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';

@@ -44,6 +44,7 @@ BEGIN
 
   PERFORM integratedb.take_lock();
   PERFORM integratedb.arm();
+  PERFORM integratedb.end_sessions_without_role();
 
   -- What is unmet behind the event triggers' back is noted now: the grants below write catalog rows, and would be taken
   -- at COMMIT for this transaction's evidence.

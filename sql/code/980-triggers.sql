@@ -20,6 +20,22 @@ COMMENT ON TRIGGER ddl_event_check ON integratedb.ddl_event IS 'The check at COM
 
 DO LANGUAGE plpgsql $$
 BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = 'integratedb.stakeholder'::pg_catalog.regclass AND t.tgname = 'stakeholder_dropped'
+  ) THEN
+    CREATE CONSTRAINT TRIGGER stakeholder_dropped
+      AFTER DELETE ON integratedb.stakeholder
+      DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW
+      EXECUTE FUNCTION integratedb.end_dropped_sessions();
+  END IF;
+END
+$$;
+
+COMMENT ON TRIGGER stakeholder_dropped ON integratedb.stakeholder IS 'Ends what sessions a dropped stakeholder still has at COMMIT.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
   -- For every command: which of them are harmless is_harmless() says.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
     CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end EXECUTE FUNCTION integratedb.on_ddl_command_end();

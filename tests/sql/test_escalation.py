@@ -175,6 +175,11 @@ PLANTED = """
     CREATE FUNCTION reporter.number(reporter.kind) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT reporter.borrow()';
     CREATE CAST (reporter.kind AS integer) WITH FUNCTION reporter.number(reporter.kind);
     SELECT lo_create(4711);
+    CREATE INDEX ON reporter.totals (day);
+    CREATE TABLE reporter.ranges (kind reporter.kind, span int4range,
+      CONSTRAINT no_overlap EXCLUDE USING btree ((reporter.borrow()) WITH =));
+    CREATE INDEX kinds ON reporter.ranges ((kind OPERATOR(reporter.=) 1));
+    CREATE STATISTICS reporter.computed ON (reporter.borrow() + lower(span)), kind FROM reporter.ranges;
 """
 
 
@@ -203,21 +208,130 @@ def test_what_a_dropped_stakeholder_leaves_belongs_to_nobody(dropped):
     """) == (False,) * 6 + (0,)
 
 
-def test_nobody_may_execute_its_code_and_a_superuser_lends_it_nothing(dropped, owner):
-    for call in ("reporter.mark()", "reporter.borrow()", "reporter.agg(1)"):
-        with refused("42501"):
-            owner.run(f"SELECT {call}")
-    dropped.run("SELECT reporter.mark()")
-    assert dropped.rows("SELECT who FROM reporter.marks") == [("integratedb_archive",)]
-    for statement in (
+@pytest.mark.parametrize(
+    "use",
+    [
+        "SELECT reporter.mark()",
+        "SELECT reporter.borrow()",
         "SELECT * FROM reporter.bait",
-        "INSERT INTO reporter.totals VALUES ('2026-01-01')",
-        "REINDEX TABLE reporter.totals",
-        "ANALYZE reporter.totals",
         "CALL reporter.proceed()",
-        "SELECT 'a'::reporter.kind OPERATOR(reporter.=) 1, 'a'::reporter.kind::integer",
+        "SELECT 'a'::reporter.kind OPERATOR(reporter.=) 1",
+        "SELECT 'a'::reporter.kind::integer",
+    ],
+)
+def test_nobody_not_even_a_superuser_runs_its_code(dropped, owner, use):
+    for session in (owner, dropped):
+        with refused("42501"):
+            session.run(use)
+    assert dropped.rows("SELECT who FROM reporter.marks") == []
+
+
+def test_its_tables_can_be_used_and_maintained_without_its_code(dropped, owner):
+    with refused("42501"):
+        owner.run("SELECT reporter.agg(1)")
+    for statement in (
+        "INSERT INTO reporter.totals VALUES ('2026-01-01')",
+        "SELECT * FROM reporter.totals",
+        "REINDEX TABLE reporter.totals",
+        "ANALYZE reporter.totals, reporter.ranges",
+        "SELECT reporter.agg(1)",
     ):
         dropped.run(statement)
+
+
+def test_what_called_its_functions_by_itself_is_dropped_and_told(stakeholder, admin, superuser):
+    stakeholder("reporter").run(PLANTED)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    told = [n.message_primary for n in admin.notices if "is dropped" in n.message_primary]
+    assert told == [
+        "statistics reporter.computed is dropped: it called a function of the stakeholder",
+        "index reporter.kinds is dropped: it called a function of the stakeholder",
+        "index reporter.no_overlap is dropped: it called a function of the stakeholder",
+        "index reporter.totals_expr_idx is dropped: it called a function of the stakeholder",
+    ]
+    kept = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'reporter.totals'::regclass"
+    assert superuser.rows(kept) == [("reporter.totals_day_idx",)]
+
+
+# What code may leave in the session of a superuser who reads a view, even with the rights of its own owner only.
+TRAPS = {
+    "a setting": "PERFORM set_config('search_path', 'reporter', false);",
+    "a cursor": "EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT set_config(''role'', ''integratedb_admin'', false)';",
+    "a temporary table": "CREATE TEMPORARY TABLE orders (id integer);",
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
+def test_a_function_leaves_nothing_in_the_session_of_who_reads_a_view(stakeholder, admin, superuser, trap):
+    stakeholder("reporter").run(f"""
+        CREATE FUNCTION reporter.trap() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN {trap} RETURN 1; END $$;
+        CREATE VIEW reporter.bait AS SELECT reporter.trap();
+    """)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    with refused("42501"):
+        superuser.run("SELECT * FROM reporter.bait")
+    state = "SELECT current_user::text, current_setting('search_path'), to_regclass('pg_temp.orders')"
+    assert superuser.row(state) == ("postgres", '"$user", public', None)
+
+
+SET_ROLE = "set_config('role', 'integratedb_admin', false)"
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        (f"CREATE VIEW reporter.x AS SELECT {SET_ROLE}", "view reporter.x"),
+        (
+            "CREATE VIEW reporter.x AS SELECT 1 WHERE EXISTS (SELECT query_to_xml('SELECT 1', true, true, ''))",
+            "view reporter.x",
+        ),
+        (
+            "CREATE AGGREGATE reporter.agg(text, boolean) (SFUNC = set_config, STYPE = text, INITCOND = 'role');"
+            "CREATE VIEW reporter.x AS SELECT reporter.agg('integratedb_admin', false)",
+            "view reporter.x",
+        ),
+        (
+            "CREATE OPERATOR reporter.!! (RIGHTARG = integer, FUNCTION = pg_cancel_backend)"
+            "; CREATE VIEW reporter.x AS SELECT OPERATOR(reporter.!!) 1",
+            "view reporter.x",
+        ),
+        ("CREATE VIEW reporter.x AS SELECT shop.alive()", "view reporter.x"),
+        (f"CREATE TABLE reporter.x (a text DEFAULT {SET_ROLE})", "default value for column a of table reporter.x"),
+        (f"CREATE TABLE reporter.x (a text CHECK (a <> {SET_ROLE}))", "constraint x_a_check on table reporter.x"),
+        (f"CREATE DOMAIN reporter.x AS text CHECK (value <> {SET_ROLE})", "constraint x_check on type reporter.x"),
+        (f"CREATE DOMAIN reporter.x AS text DEFAULT {SET_ROLE}", "type reporter.x"),
+        (
+            f"CREATE TABLE reporter.x (a text); CREATE POLICY p ON reporter.x USING (a = {SET_ROLE})",
+            "policy p on table reporter.x",
+        ),
+        (
+            f"CREATE TABLE reporter.x (a text); CREATE RULE r AS ON INSERT TO reporter.x DO ALSO SELECT {SET_ROLE}",
+            "rule r on table reporter.x",
+        ),
+        ("CREATE TABLE reporter.x (a integer); CREATE INDEX i ON reporter.x (shop.alive())", "index reporter.i"),
+    ],
+)
+def test_what_still_runs_functions_as_whoever_uses_it_is_named(stakeholder, admin, owner, made, named):
+    owner.run("CREATE FUNCTION shop.alive() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'")
+    reporter = stakeholder("reporter")
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
+    reporter.run(made)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    [warning] = [n for n in admin.notices if n.severity_nonlocalized == "WARNING"]
+    assert [line.split(" calls ")[0] for line in (warning.message_detail or "").splitlines()] == [named]
+
+
+def test_what_only_computes_is_not_named(stakeholder, admin):
+    stakeholder("reporter").run("""
+        CREATE TABLE reporter.x (
+          id serial, at timestamptz DEFAULT now(), day text CHECK (lower(day) <> 'x'),
+          key uuid DEFAULT gen_random_uuid());
+        CREATE VIEW reporter.v AS SELECT count(*), max(day) FROM reporter.x WHERE at < clock_timestamp();
+        CREATE FUNCTION reporter.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+        CREATE VIEW reporter.barred AS SELECT reporter.f();
+    """)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    assert admin.warnings() == []
 
 
 def test_the_answer_lists_what_was_kept(stakeholder, admin):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -460,6 +464,107 @@ def test_a_stakeholder_without_its_role_can_still_be_dropped(admin, superuser, c
     superuser.run("DROP SCHEMA reporter; DROP OWNED BY reporter; DROP ROLE reporter")
     assert admin.value(DROP, "reporter") is True
     assert admin.rows("SELECT * FROM integratedb_stakeholders()") == []
+
+
+def wait_for_its_lock(superuser: Session) -> None:
+    """Until the drop waits for what another transaction holds."""
+    for _ in range(1000):
+        if superuser.rows("SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'object')"):
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def archived_code(superuser: Session) -> list[tuple[str, bool, bool, bool]]:
+    return superuser.rows("""
+        SELECT p.proname, p.prosecdef, p.proconfig IS NOT NULL, has_function_privilege('public', p.oid, 'EXECUTE')
+          FROM pg_proc AS p WHERE p.proowner = 'integratedb_archive'::regrole ORDER BY p.proname
+    """)
+
+
+@pytest.fixture
+def friends(stakeholder, superuser, connect) -> tuple[Session, Session]:
+    """Two sessions that act as the stakeholder and are not ended with those of its own login."""
+    stakeholder("reporter").run("CREATE FUNCTION reporter.first() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    superuser.run("CREATE ROLE friend LOGIN IN ROLE reporter")
+    return connect("friend", options="-c role=reporter"), connect("friend", options="-c role=reporter")
+
+
+SECOND = "CREATE FUNCTION reporter.second() RETURNS text LANGUAGE sql AS 'SELECT current_user::text'"
+
+
+def test_code_that_is_made_while_its_stakeholder_is_dropped_is_harmless_too(superuser, admin, friends):
+    blocking, creating = friends
+    blocking.run("BEGIN; ALTER FUNCTION reporter.first() COST 5")
+    with ThreadPoolExecutor(1) as pool:
+        dropping = pool.submit(admin.rows, DROP, "reporter")
+        wait_for_its_lock(superuser)
+        creating.run(SECOND)
+        blocking.run("ROLLBACK")
+        assert dropping.result(timeout=30) == [(False,)]
+    assert archived_code(superuser) == [("first", True, True, False), ("second", True, True, False)]
+    assert exists(superuser, "reporter") == (False, True)
+
+
+def test_code_that_is_committed_after_the_drop_began_is_harmless_too(superuser, admin, friends):
+    creating, _ = friends
+    creating.run(f"BEGIN; {SECOND}")
+    with ThreadPoolExecutor(1) as pool:
+        dropping = pool.submit(admin.rows, DROP, "reporter")
+        wait_for_its_lock(superuser)
+        creating.run("COMMIT")
+        assert dropping.result(timeout=30) == [(False,)]
+    assert archived_code(superuser) == [("first", True, True, False), ("second", True, True, False)]
+    [notice] = [n for n in admin.notices if n.message_detail]
+    assert "function reporter.second()" in (notice.message_detail or "").splitlines()
+
+
+def test_what_was_kept_of_another_one_is_not_told_again(admin, stakeholder):
+    for name in ("reporter", "analyst"):
+        stakeholder(name).run(f"CREATE TABLE {name}.kept (id integer)")
+        admin.run(DROP, name)
+    details = [notice.message_detail for notice in admin.notices if notice.message_detail]
+    assert [("analyst.kept" in text, "reporter.kept" in text) for text in details] == [(False, True), (True, False)]
+
+
+@pytest.fixture
+def logins(admin, server) -> Iterator[list[Session]]:
+    """``reporter`` logs in again and again, for as long as it can."""
+    password = admin.value("SELECT password FROM integratedb_create_stakeholder('reporter')")
+    sessions: list[Session] = []
+    ended = False
+
+    def log_in() -> None:
+        where = {"host": server.tcp, "port": server.port, "dbname": DATABASE}
+        while not ended:
+            with suppress(psycopg.OperationalError):
+                sessions.append(Session.open(**where, user="reporter", password=password))
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(1) as pool:
+        trying = pool.submit(log_in)
+        time.sleep(0.2)
+        yield sessions
+        ended = True
+        trying.result()
+    for session in sessions:
+        session.close()
+
+
+WITHOUT_ROLE = "SELECT pid FROM pg_stat_activity WHERE usename IS NULL AND backend_type = 'client backend'"
+
+
+def test_sessions_that_begin_before_the_drop_is_committed_are_ended(superuser, admin, logins):
+    with admin.transaction():
+        admin.run(DROP, "reporter")
+        before = len(logins)
+        time.sleep(0.3)
+        assert len(logins) > before
+    # One that logs in within the instant of COMMIT may stay: the next sync ends it.
+    assert len(superuser.rows(WITHOUT_ROLE)) <= 1
+    time.sleep(0.2)
+    admin.run("SELECT integratedb_sync()")
+    assert superuser.rows(WITHOUT_ROLE) == []
 
 
 def test_a_name_is_free_again_after_a_drop(admin, stakeholder):

@@ -1,0 +1,236 @@
+-- The code of dropped stakeholders, which integratedb_archive owns: functions cannot be run by anybody, and what else would
+-- run as whoever uses it is named.
+
+CREATE OR REPLACE FUNCTION integratedb.archived_functions()
+RETURNS TABLE (oid oid, prokind "char", is_barred boolean)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT p.oid, p.prokind,
+         p.prosecdef AND EXISTS (SELECT FROM unnest(p.proconfig) AS s (setting) WHERE s.setting LIKE 'allow\_system\_table\_mods=%')
+    FROM pg_proc AS p
+   WHERE p.proowner = (SELECT u.oid FROM pg_authid AS u WHERE u.rolname = 'integratedb_archive')
+$$;
+
+COMMENT ON FUNCTION integratedb.archived_functions() IS 'The routines that dropped stakeholders left behind, and whether running them is barred already.';
+
+CREATE OR REPLACE FUNCTION integratedb.disarm_triggers()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  archive CONSTANT oid := 'integratedb_archive'::regrole::oid;
+  found record;
+BEGIN
+  -- A trigger on somebody else's table would run the code in the midst of that one's work.
+  FOR found IN
+    SELECT t.tgname, n.nspname, k.relname
+      FROM pg_trigger AS t
+      JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.proowner = archive
+      JOIN pg_class AS k ON k.oid = t.tgrelid AND k.relowner <> archive
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+     WHERE NOT t.tgisinternal
+       AND t.tgparentid = 0
+     ORDER BY n.nspname, k.relname, t.tgname
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %I.%I', found.tgname, found.nspname, found.relname);
+    RAISE NOTICE 'trigger % on % is dropped: it ran a function of the stakeholder', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname);
+  END LOOP;
+
+  FOR found IN
+    SELECT DISTINCT n.nspname, k.relname
+      FROM pg_trigger AS t
+      JOIN pg_class AS k ON k.oid = t.tgrelid AND k.relowner = archive
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+     WHERE NOT t.tgisinternal
+       AND t.tgenabled <> 'D'
+       AND NOT k.relispartition
+       AND k.relkind IN ('r', 'p', 'f')
+     ORDER BY 1, 2
+  LOOP
+    EXECUTE format('ALTER TABLE %I.%I DISABLE TRIGGER USER', found.nspname, found.relname);
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.disarm_triggers() IS 'Disables the triggers of tables of integratedb_archive, and drops those that run its functions on tables of others.';
+
+CREATE OR REPLACE FUNCTION integratedb.drop_computed_indexes()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  archive CONSTANT oid := 'integratedb_archive'::regrole::oid;
+  found record;
+BEGIN
+  -- Autovacuum computes them, and would fail at each attempt once the functions cannot be run.
+  FOR found IN
+    SELECT DISTINCT coalesce(n.nspname, m.nspname) AS schema_name, coalesce(k.relname, s.stxname) AS name, c.conname, r.relname AS table_name, s.oid IS NOT NULL AS is_statistics
+      FROM pg_depend AS d
+      LEFT JOIN pg_class AS k ON d.classid = 'pg_class'::regclass AND k.oid = d.objid AND k.relkind IN ('i', 'I') AND NOT k.relispartition AND k.relowner = archive
+      LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
+      LEFT JOIN pg_constraint AS c ON c.conindid = k.oid AND c.contype IN ('p', 'u', 'x')
+      LEFT JOIN pg_class AS r ON r.oid = c.conrelid
+      LEFT JOIN pg_statistic_ext AS s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid AND s.stxowner = archive
+      LEFT JOIN pg_namespace AS m ON m.oid = s.stxnamespace
+     WHERE (d.refclassid = 'pg_proc'::regclass AND d.refobjid IN (SELECT p.oid FROM pg_proc AS p WHERE p.proowner = archive)
+            OR d.refclassid = 'pg_operator'::regclass AND d.refobjid IN (SELECT o.oid FROM pg_operator AS o WHERE o.oprowner = archive))
+       AND (k.oid IS NOT NULL OR s.oid IS NOT NULL)
+     ORDER BY 1, 2
+  LOOP
+    IF found.is_statistics THEN
+      EXECUTE format('DROP STATISTICS %I.%I', found.schema_name, found.name);
+    ELSIF found.conname IS NOT NULL THEN
+      EXECUTE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', found.schema_name, found.table_name, found.conname);
+    ELSE
+      EXECUTE format('DROP INDEX %I.%I', found.schema_name, found.name);
+    END IF;
+    RAISE NOTICE '% % is dropped: it called a function of the stakeholder', CASE WHEN found.is_statistics THEN 'statistics' ELSE 'index' END, integratedb.path_of(found.schema_name, found.name);
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.drop_computed_indexes() IS 'Drops the indexes and statistics of integratedb_archive that call its functions. They hold no data.';
+
+CREATE OR REPLACE FUNCTION integratedb.disarm_archive()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  found record;
+BEGIN
+  PERFORM integratedb.disarm_triggers();
+  PERFORM integratedb.drop_computed_indexes();
+
+  FOR found IN
+    SELECT p.oid::regprocedure AS signature,
+           a.prokind,
+           a.is_barred,
+           ARRAY(SELECT DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END
+                   FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x
+                  WHERE x.grantee <> p.proowner) AS grantees
+      FROM integratedb.archived_functions() AS a
+      JOIN pg_proc AS p ON p.oid = a.oid
+     ORDER BY 1
+  LOOP
+    IF cardinality(found.grantees) > 0 THEN
+      EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s CASCADE', found.signature, array_to_string(found.grantees, ', '));
+    END IF;
+
+    -- A superuser needs no EXECUTE. Rights of the owner alone are not enough: what runs in somebody's session can leave it a
+    -- search_path, a temporary table with a trigger, or a cursor that is run at COMMIT. So the function gets its owner's
+    -- rights, and a setting that its owner may not set: Postgres refuses the call before the first line of it.
+    IF found.prokind IN ('f', 'p') AND NOT found.is_barred THEN
+      EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER SET allow_system_table_mods = off', found.signature);
+    END IF;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.disarm_archive() IS 'Makes the code that integratedb_archive owns harmless: nobody, not even a superuser, can run its functions, its triggers are disabled, and what called its functions by itself is dropped.';
+
+CREATE OR REPLACE FUNCTION integratedb.effects_of(expression text)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- A stored expression names functions and operators by their identifiers; a literal is written as bytes, and fakes none.
+  SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
+    FROM regexp_matches(expression, ':(funcid|aggfnoid|winfnoid|opno) ([0-9]+)', 'g') AS found (parts)
+    LEFT JOIN pg_operator AS o ON found.parts[1] = 'opno' AND o.oid = found.parts[2]::oid
+    JOIN pg_proc AS p ON p.oid = CASE WHEN found.parts[1] = 'opno' THEN o.oprcode::oid ELSE found.parts[2]::oid END
+   WHERE (p.provolatile = 'v' OR NOT (SELECT u.rolsuper FROM pg_authid AS u WHERE u.oid = p.proowner))
+     -- What only yields a value, and is usual in defaults.
+     AND NOT (p.oid < 16384 AND p.proname IN ('clock_timestamp', 'currval', 'gen_random_uuid', 'lastval', 'nextval', 'random', 'random_normal', 'timeofday', 'uuidv4', 'uuidv7'))
+     AND NOT EXISTS (SELECT FROM integratedb.archived_functions() AS a WHERE a.oid = p.oid AND a.is_barred)
+$$;
+
+COMMENT ON FUNCTION integratedb.effects_of(text) IS 'The functions that a stored expression calls and that may do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where there are none. Functions that cannot be run are none.';
+
+CREATE OR REPLACE FUNCTION integratedb.expressions_of(of_role oid)
+RETURNS TABLE (classid oid, objid oid, place text, expression text)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Postgres refreshes a materialised view with the rights of its owner, and reads its rows without running anything.
+  SELECT 'pg_class'::regclass::oid, k.oid,
+         CASE WHEN k.relkind = 'v' AND r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, k.oid, 0)
+              ELSE pg_describe_object('pg_rewrite'::regclass, r.oid, 0) END,
+         concat(r.ev_qual, r.ev_action)
+    FROM pg_class AS k
+    JOIN pg_rewrite AS r ON r.ev_class = k.oid
+   WHERE k.relowner = of_role
+     AND k.relkind <> 'm'
+  UNION ALL
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_attrdef'::regclass, a.oid, 0), a.adbin::text
+    FROM pg_class AS k
+    JOIN pg_attrdef AS a ON a.adrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_policy'::regclass, p.oid, 0), concat(p.polqual, p.polwithcheck)
+    FROM pg_class AS k
+    JOIN pg_policy AS p ON p.polrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_constraint'::regclass, c.oid, 0), c.conbin::text
+    FROM pg_class AS k
+    JOIN pg_constraint AS c ON c.conrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_class'::regclass, x.indexrelid, 0), concat(x.indexprs, x.indpred)
+    FROM pg_class AS k
+    JOIN pg_index AS x ON x.indrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  SELECT 'pg_type'::regclass, t.oid, concat(pg_describe_object('pg_constraint'::regclass, c.oid, 0), ' on ', pg_describe_object('pg_type'::regclass, t.oid, 0)), c.conbin::text
+    FROM pg_type AS t
+    JOIN pg_constraint AS c ON c.contypid = t.oid
+   WHERE t.typowner = of_role
+  UNION ALL
+  SELECT 'pg_type'::regclass, t.oid, pg_describe_object('pg_type'::regclass, t.oid, 0), t.typdefaultbin::text
+    FROM pg_type AS t
+   WHERE t.typowner = of_role
+$$;
+
+COMMENT ON FUNCTION integratedb.expressions_of(oid) IS 'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, constraints, indexes and domains; each with the object that it belongs to.';
+
+CREATE OR REPLACE FUNCTION integratedb.warn_of_live_expressions(archived text[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  live CONSTANT text[] := ARRAY(
+    SELECT format('%s calls %s', x.place, integratedb.effects_of(x.expression))
+      FROM integratedb.expressions_of('integratedb_archive'::regrole::oid) AS x
+     WHERE x.classid || ' ' || x.objid <> ALL (archived)
+       AND integratedb.effects_of(x.expression) IS NOT NULL
+     ORDER BY x.place);
+BEGIN
+  IF cardinality(live) > 0 THEN
+    -- They are kept as they are: another definition would take from other stakeholders what they claim.
+    RAISE WARNING 'what is kept calls functions as whoever uses it: % of its views and other expressions', cardinality(live)
+      USING DETAIL = array_to_string(live, E'\n'),
+            HINT = 'Let no superuser or admin read or write these. Look at the definitions, which runs nothing: SELECT pg_get_viewdef(...), or \d+ in psql. DROP what is not needed.';
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_of_live_expressions(text[]) IS 'Says in a WARNING which views and other expressions of integratedb_archive run functions as whoever uses them, except of the objects given: class and object identifier, with a space between.';
