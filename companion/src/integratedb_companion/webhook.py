@@ -44,7 +44,8 @@ class GoneError(ReceiverError):
 class WebhookSink:
     """Sends to one URL, `concurrency` requests at a time; events of one key stay in order."""
 
-    def __init__(self, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+    def __init__(self, stakeholder: str, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+        self._stakeholder = stakeholder
         self._url: str = settings["url"]
         self._secret: str | None = settings.get("secret")
         self._timeout = aiohttp.ClientTimeout(total=float(settings.get("timeout", 10)))
@@ -79,7 +80,7 @@ class WebhookSink:
             batch = events[start : start + self._batch]
             place = "the receiver"
             try:
-                url = resolve_url(self._url, "WEBHOOK")
+                url = resolve_url(self._url, "WEBHOOK", self._stakeholder)
                 place = place_of(url)
                 await self._post(url, place, batch)
             except GoneError as problem:
@@ -98,7 +99,9 @@ class WebhookSink:
         timestamp = int(time.time())
         headers = {"content-type": content_type, "webhook-id": message_id, "webhook-timestamp": str(timestamp)}
         if self._secret is not None:
-            headers["webhook-signature"] = sign(resolve_secret(self._secret), message_id, timestamp, body)
+            headers["webhook-signature"] = sign(
+                resolve_secret(self._secret, self._stakeholder), message_id, timestamp, body
+            )
         async with self._session.post(
             url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
         ) as response:
