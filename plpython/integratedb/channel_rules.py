@@ -15,11 +15,16 @@ from typing import Any
 #: What is shown in place of a secret; submitted again, it keeps the stored one.
 REDACTED = "********"
 
-#: Only variables of this prefix are looked up: whoever defines channels must not read the rest of the environment.
+#: Only variables of this prefix are looked up: whoever defines channels must not read the rest of the environment. Then
+#: follow the stakeholder, in capitals, and after "__" the name of the variable, in which no "__" stands: so the last "__"
+#: ends the stakeholder, and no two stakeholders, such as a and a_b, have a variable in common.
 ENVIRONMENT_PREFIX = "INTEGRATEDB_SECRET_"
+ENVIRONMENT_FORM = f"{ENVIRONMENT_PREFIX}STAKEHOLDER__NAME"
 
 _SCHEMES = {"WEBHOOK": ("http", "https"), "REDIS": ("redis", "rediss")}
-_ENVIRONMENT = re.compile(rf"env:{ENVIRONMENT_PREFIX}[A-Za-z0-9_]{{1,100}}")
+_ENVIRONMENT = re.compile(
+    rf"env:{ENVIRONMENT_PREFIX}(?P<stakeholder>[A-Z_][A-Z0-9_]{{0,31}})__(?=.{{1,100}}\Z)[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*"
+)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PRINTABLE = re.compile(r"[!-~]+")
 #: Those of ASCII, those of Latin-1, and the separators of lines and paragraphs.
@@ -31,11 +36,19 @@ def is_environment(text: str) -> bool:
     return text.startswith("env:")
 
 
-def channel_problems(channel: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with a channel that has the right keys: the key and why, without repeating a value."""
+def variables_of(stakeholder: str) -> str:
+    """How the names of the variables begin that the channels of a stakeholder may name."""
+    return f"{ENVIRONMENT_PREFIX}{stakeholder.upper()}__"
+
+
+def channel_problems(channel: dict[str, Any], stakeholder: str | None) -> list[tuple[str, str]]:
+    """What is wrong with a channel that has the right keys: the key and why, without repeating a value.
+
+    stakeholder: whose channel it is; None: of anybody, so that variables of the environment are looked at by their form only.
+    """
     asked = {
-        "url": lambda text: url_problem(text, channel["type"]),
-        "secret": secret_problem,
+        "url": lambda text: url_problem(text, channel["type"], stakeholder),
+        "secret": lambda text: secret_problem(text, stakeholder),
         "stream": name_problem,
         "topic": name_problem,
     }
@@ -43,12 +56,12 @@ def channel_problems(channel: dict[str, Any]) -> list[tuple[str, str]]:
     return [(key, problem) for key, problem in found if problem is not None]
 
 
-def url_problem(url: str, channel_type: str) -> str | None:
+def url_problem(url: str, channel_type: str, stakeholder: str | None) -> str | None:
     """What is wrong with a URL."""
     from urllib.parse import urlsplit  # costs a session more than the rest of this module
 
     if is_environment(url):
-        return environment_problem(url)
+        return environment_problem(url, stakeholder)
     schemes = _SCHEMES[channel_type]
     expected = f"a URL of a {channel_type} begins with {schemes[0]}:// or {schemes[1]}://"
     if REDACTED in url:
@@ -75,10 +88,10 @@ def url_problem(url: str, channel_type: str) -> str | None:
     return None
 
 
-def secret_problem(secret: str) -> str | None:
+def secret_problem(secret: str, stakeholder: str | None) -> str | None:
     """What is wrong with a signing secret."""
     if is_environment(secret):
-        return environment_problem(secret)
+        return environment_problem(secret, stakeholder)
     if secret == REDACTED:
         return (
             "the secret is redacted, and no channel of this name, type and URL has one stored; "
@@ -90,7 +103,7 @@ def secret_problem(secret: str) -> str | None:
     except (binascii.Error, ValueError):
         decoded = b""
     if encoded == secret or not 24 <= len(decoded) <= 64 or base64.b64encode(decoded).decode() != encoded:
-        return f'a secret is "whsec_" and the base64 of 24 to 64 bytes, or "env:{ENVIRONMENT_PREFIX}NAME"'
+        return f'a secret is "whsec_" and the base64 of 24 to 64 bytes, or "env:{ENVIRONMENT_FORM}"'
     return None
 
 
@@ -99,14 +112,20 @@ def name_problem(name: str) -> str | None:
     return "the name has control characters" if _CONTROL.search(name) else None
 
 
-def environment_problem(text: str) -> str | None:
+def environment_problem(text: str, stakeholder: str | None) -> str | None:
     """What is wrong with a text that begins with "env:"."""
-    if _ENVIRONMENT.fullmatch(text):
-        return None
-    return (
-        f'after "env:" comes the name of an environment variable that begins with {ENVIRONMENT_PREFIX}, '
-        'followed by letters, digits and "_"'
-    )
+    found = _ENVIRONMENT.fullmatch(text)
+    if stakeholder is not None and (found is None or found["stakeholder"] != stakeholder.upper()):
+        return (
+            f'after "env:" comes the name of an environment variable of {stakeholder}: {variables_of(stakeholder)}, '
+            'and then letters and digits, with single "_" between them'
+        )
+    if found is None:
+        return (
+            f'after "env:" comes the name of an environment variable: {ENVIRONMENT_PREFIX}, the stakeholder in '
+            'capitals, "__", and then letters and digits, with single "_" between them'
+        )
+    return None
 
 
 def _userinfo_problem(userinfo: str) -> str | None:

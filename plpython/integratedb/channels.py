@@ -65,7 +65,7 @@ def restore(channel: Channel, stored: Sequence[Channel]) -> Channel:
     return channel
 
 
-def check_channels(channels: Sequence[Channel]) -> Iterator[Refusal]:
+def check_channels(channels: Sequence[Channel], stakeholder: str | None) -> Iterator[Refusal]:
     """What the JSON Schema cannot say about channels; secrets have been restored."""
     seen: set[str] = set()
     for index, channel in enumerate(channels):
@@ -79,7 +79,7 @@ def check_channels(channels: Sequence[Channel]) -> Iterator[Refusal]:
             yield Refusal(f"{show(name)} is not a channel name of letters, digits, _ and -", place)
         if name in TYPES and name != channel["type"]:
             yield Refusal(f"{name} stands for all channels of that type, so no {channel['type']} is called so", place)
-        for key, problem in channel_problems(channel):
+        for key, problem in channel_problems(channel, stakeholder):
             yield Refusal(problem, pointer([*steps, key]))
         if "topic" in channel:
             for other in ("stream", "maxlen"):

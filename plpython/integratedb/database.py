@@ -143,12 +143,12 @@ def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | No
         return json.dumps({"document": shorten(parsed), **_named(parsed)})
 
 
-def parse_notifications(plpy: Plpy, document: str, stored_channels: str) -> str:
+def parse_notifications(plpy: Plpy, document: str, stored_channels: str, stakeholder: str) -> str:
     """Stage one with channels for SQL: as notifications.parse_notifications(), and it can be cancelled."""
     from .notifications import parse_notifications as parse
 
     with interruptible(plpy):
-        return parse(document, stored_channels)
+        return parse(document, stored_channels, stakeholder)
 
 
 def named(plpy: Plpy, document: str | None, kind: str) -> str | None:

@@ -7,11 +7,11 @@ import json
 from .channels import redact, shorten_channel
 
 
-def parse_notifications(document: str, stored_channels: str) -> str:
+def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
     """Stage one with channels: the refusals, or the channels filled in (None: left out) and the relations named."""
     from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
-    parsed = parse_text(document, "notifications", json.loads(stored_channels))
+    parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)
     if isinstance(parsed, list):
         return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
     paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)

@@ -21,7 +21,9 @@ __all__ = ["MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
 MAX_MATCHES = 10_000
 
 
-def parse_text(text: str, kind: str, stored_channels: Sequence[Channel] | None = None) -> Specification | list[Refusal]:
+def parse_text(
+    text: str, kind: str, stored_channels: Sequence[Channel] | None = None, stakeholder: str | None = None
+) -> Specification | list[Refusal]:
     """As parse, for a document as jsonb prints it; that may nest deeper, and number longer, than Python will read."""
     try:
         document = json.loads(text, parse_int=_integer)
@@ -29,16 +31,17 @@ def parse_text(text: str, kind: str, stored_channels: Sequence[Channel] | None =
         return [TOO_DEEP]
     except ValueError:
         return [Refusal("it is not JSON", "#")]
-    return parse(document, kind, stored_channels)
+    return parse(document, kind, stored_channels, stakeholder)
 
 
 def parse(
-    document: object, kind: str, stored_channels: Sequence[Channel] | None = None
+    document: object, kind: str, stored_channels: Sequence[Channel] | None = None, stakeholder: str | None = None
 ) -> Specification | list[Refusal]:
     """The specification that a document says, or why it says none; no document makes it raise.
 
     ``stored_channels`` are the stakeholder's channels so far: redacted secrets are restored from them, and the matches
-    may name them when the document leaves channels out. Without them, names are then not checked.
+    may name them when the document leaves channels out. Without them, names are then not checked. ``stakeholder`` is
+    whose specification it is; without it, channels may name variables of the environment of anybody.
     """
     if kind not in KINDS:
         raise ValueError(f"no kind of specification: {kind!r}")
@@ -53,7 +56,7 @@ def parse(
     if "channels" in document:
         known = [restore(channel, stored_channels or ()) for channel in document["channels"]]
         document = {**document, "channels": known}
-    if refusals := list(itertools.islice(check_rules(document, known), MAX_REFUSALS)):
+    if refusals := list(itertools.islice(check_rules(document, known, stakeholder), MAX_REFUSALS)):
         return refusals
     return read(document, kind)
 

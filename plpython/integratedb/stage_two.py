@@ -14,10 +14,10 @@ from .short_form import ALL, EVENTS, read_alternative, read_events, read_field_a
 from .type_names import TypeNameError, parse_type_name
 
 
-def check_rules(document: Document, channels: Sequence[Channel] | None) -> Iterator[Refusal]:
-    """What is refused; ``channels`` are those that matches may name, None when they are not known."""
+def check_rules(document: Document, channels: Sequence[Channel] | None, stakeholder: str | None) -> Iterator[Refusal]:
+    """What is refused; ``channels`` are those that matches may name, ``stakeholder`` is whose; None: not known."""
     if "channels" in document:
-        yield from check_channels(document["channels"])
+        yield from check_channels(document["channels"], stakeholder)
     names = None if channels is None else {known for one in channels for known in (channel_name(one), one["type"])}
     known: dict[Hashable, Steps] = {}
     for steps, match in forms.matches(document):

@@ -194,6 +194,7 @@ DECLARE
   wanted CONSTANT text := integratedb.stakeholder_name(new_name);
   of_role oid;
   expires timestamptz;
+  misnamed text;
 BEGIN
   PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
   PERFORM integratedb.take_lock();
@@ -209,6 +210,16 @@ BEGIN
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
   END IF;
   UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
+
+  SELECT string_agg(ch.name, ', ' ORDER BY ch.id)
+    INTO misnamed
+    FROM integratedb.channel AS ch
+   WHERE ch.stakeholder_id = present.id
+     AND (ch.settings ->> 'url' LIKE 'env:%' OR ch.settings ->> 'secret' LIKE 'env:%');
+  IF misnamed IS NOT NULL THEN
+    RAISE WARNING 'channels of % name environment variables of %, which the daemon does not use any more: %', wanted, present.name, misnamed
+      USING HINT = format('Set variables that begin with INTEGRATEDB_SECRET_%s__ for the daemon, and submit the channels with their names: integratedb_notify().', upper(wanted));
+  END IF;
 
   id := present.id;
   name := wanted;

@@ -1,6 +1,6 @@
 -- Handing in what a stakeholder is notified of, and what follows at COMMIT.
 
-CREATE OR REPLACE FUNCTION integratedb.parse_notifications(document jsonb, stored_channels jsonb)
+CREATE OR REPLACE FUNCTION integratedb.parse_notifications(document jsonb, stored_channels jsonb, stakeholder text)
 RETURNS jsonb
 LANGUAGE plpython3u
 IMMUTABLE PARALLEL RESTRICTED
@@ -8,10 +8,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
 #import integratedb.database
-return database.parse_notifications(plpy, document, stored_channels)
+return database.parse_notifications(plpy, document, stored_channels, stakeholder)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
+COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
 
 CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
 RETURNS jsonb
@@ -182,7 +182,7 @@ BEGIN
   -- The size first; then the document with its channels, which says more than the one without.
   parsed := integratedb.parsed(bare, 'notifications');
   IF octet_length(spec::text) <= 1000000 THEN
-    parsed := integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id));
+    parsed := integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name);
   END IF;
   IF parsed ? 'refusals' THEN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');

@@ -33,6 +33,7 @@ DROP FUNCTION integratedb.rename_hint(jsonb, integer, text, text, text);
 DROP FUNCTION integratedb.revoke_surplus(bigint[], oid[]);
 DROP FUNCTION integratedb.require_free_name(text);
 DROP FUNCTION integratedb.end_sessions(name);
+DROP FUNCTION integratedb.parse_notifications(jsonb, jsonb);
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql

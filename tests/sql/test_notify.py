@@ -378,6 +378,38 @@ def test_channels_are_the_admins(
     assert superuser.value("SELECT name FROM integratedb.channel") == "bus"
 
 
+def test_channels_name_the_variables_of_their_own_stakeholder_only(admin: Session, notify: Notify) -> None:
+    own, others = "env:INTEGRATEDB_SECRET_FULFILMENT__HOOK", "env:INTEGRATEDB_SECRET_FULFILMENT_2__HOOK"
+    notify(channels=[{**HOOK, "secret": own, "url": own}, {**BUS, "url": own}])
+    notify(channels=[{**HOOK, "secret": others}], by="fulfilment_2")
+    for channel, key in ((HOOK, "secret"), (HOOK, "url"), (BUS, "url")):
+        with refused("IDB02") as error:
+            notify(channels=[{**channel, key: others}])
+        [[message, pointer]] = json.loads(error.value.diag.message_detail or "")
+        assert pointer == f"#/channels/0/{key}"
+        assert "INTEGRATEDB_SECRET_FULFILMENT__" in message
+    # It is not told whose it would be.
+    spec = {"match": [], "channels": [{**HOOK, "secret": others}]}
+    assert admin.rows("SELECT * FROM integratedb_check_spec(%s, 'notifications')", Jsonb(spec)) == []
+    spec = {"match": [], "channels": [{**HOOK, "secret": "env:INTEGRATEDB_SECRET_HOOK"}]}
+    [row] = admin.dicts("SELECT * FROM integratedb_check_spec(%s, 'notifications')", Jsonb(spec))
+    assert (row["code"], row["pointer"]) == ("IDB02", "#/channels/0/secret")
+
+
+def test_a_rename_says_which_channels_name_variables_of_the_old_name(admin: Session, notify: Notify) -> None:
+    notify(channels=[{**HOOK, "secret": "env:INTEGRATEDB_SECRET_FULFILMENT__HOOK"}, BUS])
+    admin.run("SELECT integratedb_rename_stakeholder('fulfilment', 'shipping')")
+    [warning] = admin.warnings()
+    assert "shipping" in warning
+    assert "hook" in warning
+    assert "bus" not in warning
+    notify(channels=[{**HOOK, "secret": "env:INTEGRATEDB_SECRET_SHIPPING__HOOK"}, BUS], by="shipping")
+    admin.notices.clear()
+    notify(channels=[BUS], by="shipping")
+    admin.run("SELECT integratedb_rename_stakeholder('shipping', 'fulfilment')")
+    assert admin.warnings() == []
+
+
 def test_a_channel_keeps_its_identity_while_its_name_and_type_do(superuser: Session, notify: Notify) -> None:
     notify(channels=[BUS, HOOK])
     ids: dict[str, int] = dict(superuser.rows("SELECT name, id FROM integratedb.channel"))

@@ -128,3 +128,10 @@ def test_constraints_that_are_told_to_fire_in_a_preview_do_no_harm(owner):
     assert len(owner.rows(PREVIEW, "ALTER TABLE shop.orders DROP COLUMN note; SET CONSTRAINTS ALL IMMEDIATE")) == 1
     with refused("IDB01"):
         owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+
+
+def test_what_a_sequence_gave_away_stays(owner):
+    """As in any transaction that is rolled back; docs/command-line.md says so."""
+    owner.run("CREATE SEQUENCE shop.numbers")
+    owner.rows("SELECT * FROM integratedb_preview_migration($$SELECT setval('shop.numbers', 1000)$$)")
+    assert owner.value("SELECT last_value FROM shop.numbers") == 1000

@@ -119,24 +119,32 @@ def test_whatever_a_redis_answers(shop: Shop, receiver: Receiver) -> None:
 #: Each a url and a variable's value that it stands for.
 VALUES_THAT_ARE_NOT_USED = {
     "prefix": ("env:INTEGRATEDB_DSN", "http://ignored/"),
-    "no_url": ("env:INTEGRATEDB_SECRET_X", f"host=db password={PASSWORD}"),
-    "no_host": ("env:INTEGRATEDB_SECRET_X", f"http://:{PASSWORD}@/"),
-    "spaces": ("env:INTEGRATEDB_SECRET_X", f"http://127.0.0.1/ {PASSWORD}"),
-    "crlf": ("env:INTEGRATEDB_SECRET_X", f"http://127.0.0.1/\r\nx: {PASSWORD}"),
-    "crlf_encoded": ("env:INTEGRATEDB_SECRET_X", f"http://u:%0d%0a{PASSWORD}@127.0.0.1/"),
-    "scheme": ("env:INTEGRATEDB_SECRET_X", f"file:///{PASSWORD}"),
-    "port": ("env:INTEGRATEDB_SECRET_X", f"http://127.0.0.1:{PASSWORD}/"),
-    "nested": ("env:INTEGRATEDB_SECRET_X", "env:INTEGRATEDB_SECRET_Y"),
-    "redacted": ("env:INTEGRATEDB_SECRET_X", "http://u:********@127.0.0.1/"),
-    "empty": ("env:INTEGRATEDB_SECRET_X", ""),
+    # What an earlier version stored, and what a stakeholder left that was renamed.
+    "others": ("env:INTEGRATEDB_SECRET_OTHERS__X", "http://ignored/"),
+    "older": ("env:INTEGRATEDB_SECRET_OLDER", "http://ignored/"),
+    "no_url": (None, f"host=db password={PASSWORD}"),
+    "no_host": (None, f"http://:{PASSWORD}@/"),
+    "spaces": (None, f"http://127.0.0.1/ {PASSWORD}"),
+    "crlf": (None, f"http://127.0.0.1/\r\nx: {PASSWORD}"),
+    "crlf_encoded": (None, f"http://u:%0d%0a{PASSWORD}@127.0.0.1/"),
+    "scheme": (None, f"file:///{PASSWORD}"),
+    "port": (None, f"http://127.0.0.1:{PASSWORD}/"),
+    "nested": (None, "env:INTEGRATEDB_SECRET_Y"),
+    "redacted": (None, "http://u:********@127.0.0.1/"),
+    "empty": (None, ""),
 }
 
 
 @pytest.mark.parametrize("kind", ["WEBHOOK", "REDIS", "secret"])
 def test_the_value_of_a_variable_is_checked_before_it_is_used(shop: Shop, receiver: Receiver, kind: str) -> None:
-    environment, hostile = {"INTEGRATEDB_SECRET_Y": receiver.url("/nested")}, []
-    for name, (text, value) in VALUES_THAT_ARE_NOT_USED.items():
-        variable = f"INTEGRATEDB_SECRET_{name.upper()}"
+    own = f"INTEGRATEDB_SECRET_{shop.stakeholder.upper()}__"
+    environment = {"INTEGRATEDB_SECRET_Y": receiver.url("/nested")}
+    environment |= {
+        text.removeprefix("env:"): receiver.url("/leaked") for text, _ in VALUES_THAT_ARE_NOT_USED.values() if text
+    }
+    hostile = []
+    for name, (_, value) in VALUES_THAT_ARE_NOT_USED.items():
+        variable = own + name.upper()
         environment[variable] = value.replace("http://", "redis://") if kind == "REDIS" else value
         channel = {"name": name, "type": "REDIS" if kind == "REDIS" else "WEBHOOK", "url": f"env:{variable}"}
         if kind == "WEBHOOK":
@@ -144,15 +152,18 @@ def test_the_value_of_a_variable_is_checked_before_it_is_used(shop: Shop, receiv
         elif kind == "secret":
             channel |= {"url": receiver.url(), "secret": f"env:{variable}"}
         hostile.append(channel)
-        if text == "env:INTEGRATEDB_DSN":
-            channel["secret" if kind == "secret" else "url"] = "env:INTEGRATEDB_SECRET_LATER"
     shop.notify(*hostile, good(receiver))
     # As an earlier version stored it.
-    shop.admin.run(
-        """UPDATE integratedb.channel SET settings = settings
-             || jsonb_build_object(%s::text, 'env:INTEGRATEDB_DSN') WHERE name = 'prefix'""",
-        "secret" if kind == "secret" else "url",
-    )
+    for name, (text, _) in VALUES_THAT_ARE_NOT_USED.items():
+        if text:
+            shop.admin.run(
+                """UPDATE integratedb.channel SET settings = settings || jsonb_build_object(%s::text, %s::text)
+                    WHERE name = %s""",
+                "secret" if kind == "secret" else "url",
+                text,
+                name,
+            )
+    shop.admin.run("SELECT integratedb_sync()")
     daemon = shop.daemon(environment=environment)
     shop.insert(1, 1)
     wait_for_failures(shop, daemon, list(VALUES_THAT_ARE_NOT_USED))
@@ -160,9 +171,10 @@ def test_the_value_of_a_variable_is_checked_before_it_is_used(shop: Shop, receiv
     assert_in_our_own_words(shop, daemon)
     assert {request.path for request in receiver.requests} == {"/good"}
     status = shop.status()
-    assert "INTEGRATEDB_SECRET_" in status[f"channel {shop.stakeholder}.prefix last error"]
+    for name in ("prefix", "others", "older"):
+        assert own in status[f"channel {shop.stakeholder}.{name} last error"]
     if kind != "secret":
-        assert "INTEGRATEDB_SECRET_NO_URL" in status[f"channel {shop.stakeholder}.no_url last error"]
+        assert f"{own}NO_URL" in status[f"channel {shop.stakeholder}.no_url last error"]
 
 
 def test_no_password_reaches_the_log_from_a_dsn_that_cannot_be_read() -> None:

@@ -83,8 +83,9 @@ def test_an_encrypted_redis_is_known_by_its_certificate(shop: Shop, tmp_path: Pa
 
 @pytest.mark.parametrize("url", ["redis://169.254.169.254/0", "redis://[::ffff:169.254.169.254]/0"])
 def test_link_local_addresses_are_never_called(shop: Shop, url: str) -> None:
-    shop.notify({"name": "bus", "type": "REDIS", "url": "env:INTEGRATEDB_SECRET_BUS", "stream": "orders"})
-    shop.daemon(environment={"INTEGRATEDB_SECRET_BUS": url})
+    variable = f"INTEGRATEDB_SECRET_{shop.stakeholder.upper()}__BUS"
+    shop.notify({"name": "bus", "type": "REDIS", "url": f"env:{variable}", "stream": "orders"})
+    shop.daemon(environment={variable: url})
     shop.insert(1, 1)
     eventually(lambda: "is not called" in last_error(shop))
 

@@ -355,19 +355,17 @@ def test_loopback_is_denied_however_it_is_written(shop: Shop, receiver: Receiver
 
 
 def test_a_secret_can_come_from_the_daemons_environment(shop: Shop, receiver: Receiver) -> None:
-    shop.notify(
-        {"name": "hook", "type": "WEBHOOK", "url": "env:INTEGRATEDB_SECRET_URL", "secret": "env:INTEGRATEDB_SECRET_A"}
-    )
-    shop.daemon(environment={"INTEGRATEDB_SECRET_URL": receiver.url(), "INTEGRATEDB_SECRET_A": SECRET})
+    url, secret = (f"INTEGRATEDB_SECRET_{shop.stakeholder.upper()}__{name}" for name in ("URL", "A"))
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": f"env:{url}", "secret": f"env:{secret}"})
+    shop.daemon(environment={url: receiver.url(), secret: SECRET})
     shop.insert(1, 1)
     [request] = eventually(lambda: receiver.requests)
     Webhook(SECRET).verify(request.body, request.headers)
 
 
 def test_a_missing_secret_is_told_and_not_worked_around(shop: Shop, receiver: Receiver) -> None:
-    shop.notify(
-        {"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": "env:INTEGRATEDB_SECRET_NOT_THERE"}
-    )
+    variable = f"env:INTEGRATEDB_SECRET_{shop.stakeholder.upper()}__NOT_THERE"
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": variable})
     shop.daemon()
     shop.insert(1, 1)
     eventually(lambda: "NOT_THERE" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))

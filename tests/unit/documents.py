@@ -114,9 +114,9 @@ _channels = st.one_of(
         {
             "type": st.just("WEBHOOK"),
             "url": st.sampled_from(
-                ["https://shop.example/hooks?a=b", "http://u:p@[::1]:8080/", "env:INTEGRATEDB_SECRET_HOOK_URL"]
+                ["https://shop.example/hooks?a=b", "http://u:p@[::1]:8080/", "env:INTEGRATEDB_SECRET_A__HOOK_URL"]
             ),
-            "secret": _secrets | st.just("env:INTEGRATEDB_SECRET_HOOK"),
+            "secret": _secrets | st.just("env:INTEGRATEDB_SECRET_A__HOOK"),
         },
         optional={
             "timeout": st.just(10) | st.floats(0.1, 300),
@@ -129,7 +129,7 @@ _channels = st.one_of(
     st.fixed_dictionaries(
         {
             "type": st.just("REDIS"),
-            "url": st.sampled_from(["redis://localhost/0", "rediss://:pw@h:1", "env:INTEGRATEDB_SECRET_BUS"]),
+            "url": st.sampled_from(["redis://localhost/0", "rediss://:pw@h:1", "env:INTEGRATEDB_SECRET_A__BUS"]),
         },
         optional={"stream": st.text("abc:", min_size=1), "maxlen": st.integers(1, 2**40), **_queue},
     ),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from integratedb.channel_rules import REDACTED
+from integratedb.channel_rules import REDACTED, environment_problem, variables_of
 from integratedb.channels import Channel, redact
 from integratedb.model import Match, Specification
 from integratedb.spec import parse, parse_short, shorten
@@ -247,13 +249,13 @@ def test_a_stream_or_a_topic_but_not_both() -> None:
         (HOOK, "https://u:p%40w@shop.example:8443/a/b?c=d&e=f"),
         (HOOK, "https://[::1]:8080/"),
         (HOOK, "https://token@host/"),
-        (HOOK, "env:INTEGRATEDB_SECRET_HOOK_URL"),
+        (HOOK, "env:INTEGRATEDB_SECRET_SHOP__HOOK_URL"),
         (HOOK, "https://shop.example/?text=a%0Ab"),
         (BUS, "redis://localhost"),
         (BUS, "redis://localhost:6379/"),
         (BUS, "rediss://user:pw@redis.example:6380/12"),
         (BUS, "redis://us%C3%A9r:p%20w@redis.example"),
-        (BUS, "env:INTEGRATEDB_SECRET_BUS"),
+        (BUS, "env:INTEGRATEDB_SECRET_SHOP_2__BUS"),
     ],
 )
 def test_a_url(channel: Channel, url: str) -> None:
@@ -283,8 +285,13 @@ def test_a_url(channel: Channel, url: str) -> None:
         (HOOK, "http://a,b/"),
         (HOOK, "env:"),
         (HOOK, "env:INTEGRATEDB_SECRET_"),
-        (HOOK, "env:INTEGRATEDB_SECRET_A-B"),
-        (HOOK, "env:INTEGRATEDB_SECRET_A\n"),
+        (HOOK, "env:INTEGRATEDB_SECRET_URL"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A__B-C"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A__B\n"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A__"),
+        (HOOK, "env:INTEGRATEDB_SECRET_A__B_"),
+        (HOOK, "env:INTEGRATEDB_SECRET_a__B"),
+        (HOOK, f"env:INTEGRATEDB_SECRET_A__{'B' * 101}"),
         (HOOK, "env:INTEGRATEDB_DSN"),
         (HOOK, "env:PGPASSWORD"),
         (HOOK, "env:integratedb_secret_url"),
@@ -315,10 +322,50 @@ def test_what_is_no_url_of_the_type_is_refused_without_repeating_it(channel: Cha
 
 
 @pytest.mark.parametrize(
-    "secret", [SECRET, "whsec_" + "AAAA" * 21 + "AA==", "env:INTEGRATEDB_SECRET_HOOK", "env:INTEGRATEDB_SECRET__x9"]
+    "secret",
+    [SECRET, "whsec_" + "AAAA" * 21 + "AA==", "env:INTEGRATEDB_SECRET_SHOP__HOOK", "env:INTEGRATEDB_SECRET____x9_Y"],
 )
 def test_a_secret(secret: str) -> None:
     assert the_channel({**HOOK, "secret": secret})["secret"] == secret
+
+
+@pytest.mark.parametrize(
+    ("stakeholder", "variable", "is_own"),
+    [
+        ("a", "A__B", True),
+        ("a", "A__B_C", True),
+        ("a_b", "A_B__C", True),
+        ("a__b", "A__B__C", True),
+        ("a_", "A___B", True),
+        ("_", "___B", True),
+        ("a", "A_B__C", False),
+        ("a", "A__B__C", False),
+        ("a", "A___B", False),
+        ("a_b", "A__B_C", False),
+        ("a", "B__A", False),
+        ("a", "A_B", False),
+        ("a", "B", False),
+    ],
+)
+def test_channels_name_the_variables_of_their_own_stakeholder(stakeholder: str, variable: str, is_own: bool) -> None:
+    named = {**HOOK, "secret": f"env:INTEGRATEDB_SECRET_{variable}", "url": f"env:INTEGRATEDB_SECRET_{variable}"}
+    verdict = parse(channels(named, {**BUS, "url": named["url"]}), "notifications", (), stakeholder)
+    if is_own:
+        assert not isinstance(verdict, list), verdict
+        return
+    assert isinstance(verdict, list), verdict
+    assert [refusal.pointer for refusal in verdict] == ["#/channels/0/url", "#/channels/0/secret", "#/channels/1/url"]
+    assert all(f"INTEGRATEDB_SECRET_{stakeholder.upper()}__" in refusal.message for refusal in verdict)
+
+
+STAKEHOLDERS = st.text("ab_", min_size=1, max_size=5)
+
+
+@given(STAKEHOLDERS, STAKEHOLDERS, st.text("AB_", min_size=1, max_size=5))
+def test_no_variable_is_that_of_two_stakeholders(one: str, other: str, name: str) -> None:
+    text = f"env:{variables_of(one)}{name}"
+    if environment_problem(text, one) is None:
+        assert (environment_problem(text, other) is None) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +387,7 @@ def test_a_secret(secret: str) -> None:
         "env:HOOK_SECRET",
         "env:INTEGRATEDB_DSN",
         "env:INTEGRATEDB_SECRET_",
-        "env:INTEGRATEDB_SECRET_HOOK SECRET",
+        "env:INTEGRATEDB_SECRET_A__HOOK SECRET",
         "env:PGPASSWORD",
         "x" * 300,
     ],
@@ -378,7 +425,7 @@ def test_secrets_are_shown_to_nobody() -> None:
 
 def test_what_is_no_secret_is_shown() -> None:
     for channel in (
-        {**HOOK, "secret": "env:INTEGRATEDB_SECRET_A", "url": "env:INTEGRATEDB_SECRET_B"},
+        {**HOOK, "secret": "env:INTEGRATEDB_SECRET_S__A", "url": "env:INTEGRATEDB_SECRET_S__B"},
         {**BUS, "stream": "a@b"},
         LIVE,
     ):
@@ -419,7 +466,7 @@ def test_a_redacted_password_does_not_go_to_another_host() -> None:
 @pytest.mark.parametrize(
     "url",
     f"https://evil.example/ https://host/other https://u:other@host/x http://u:pw@host/x https://u:pw@host:8443/x"
-    f" https://{REDACTED}@host/x https://u:{REDACTED}@host/y env:INTEGRATEDB_SECRET_URL".split(),
+    f" https://{REDACTED}@host/x https://u:{REDACTED}@host/y env:INTEGRATEDB_SECRET_S__URL".split(),
 )
 def test_a_redacted_secret_stays_with_the_url_it_was_given_for(url: str) -> None:
     stored: list[Channel] = [{**HOOK, "name": "shop", "url": "https://u:pw@host/x"}]
@@ -431,9 +478,9 @@ def test_a_redacted_secret_stays_with_the_url_it_was_given_for(url: str) -> None
 
 
 def test_a_redacted_secret_stays_with_the_variable_that_its_url_comes_from() -> None:
-    stored: list[Channel] = [{**HOOK, "name": "shop", "url": "env:INTEGRATEDB_SECRET_A"}]
+    stored: list[Channel] = [{**HOOK, "name": "shop", "url": "env:INTEGRATEDB_SECRET_S__A"}]
     assert shorten(accepted(channels(redact(stored[0])), stored))["channels"] == stored
-    moved = {**redact(stored[0]), "url": "env:INTEGRATEDB_SECRET_B"}
+    moved = {**redact(stored[0]), "url": "env:INTEGRATEDB_SECRET_S__B"}
     refused(channels(moved), "#/channels/0/secret", "URL", stored=stored)
 
 

@@ -201,7 +201,7 @@ class Channels:
         channel = running.channel
         match channel.type:
             case "WEBHOOK":
-                return WebhookSink(channel.settings, self._session)
+                return WebhookSink(channel.stakeholder, channel.settings, self._session)
             case "REDIS":
                 return RedisSink(channel.stakeholder, channel.settings, self._policy)
             case "SOCKET" if channel.settings.get("mode") == "broadcast":

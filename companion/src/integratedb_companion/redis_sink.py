@@ -37,6 +37,7 @@ class RedisSink:
     """Sends to one stream or topic."""
 
     def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy) -> None:
+        self._stakeholder = stakeholder
         self._url: str = settings["url"]
         self._topic: str | None = settings.get("topic")
         self._key: str = self._topic or settings.get("stream") or f"integratedb:{stakeholder}"
@@ -58,7 +59,7 @@ class RedisSink:
         """Send events in order. Some may arrive although the attempt fails: they arrive again."""
         place = "Redis"
         try:
-            url = resolve_url(self._url, "REDIS")
+            url = resolve_url(self._url, "REDIS", self._stakeholder)
             place = f"Redis at {place_of(url)}"
             if (problem := name_problem(self._key)) is not None:
                 raise UnusableSettingError(f"the stream or topic of the channel cannot be used: {problem}")

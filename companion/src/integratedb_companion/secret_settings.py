@@ -12,21 +12,21 @@ class UnusableSettingError(Exception):
     """A setting of a channel cannot be used; the message does not repeat the setting's value."""
 
 
-def resolve_url(text: str, channel_type: str) -> str:
-    """The URL itself, or the one in the environment variable that is named."""
-    return _resolve("URL", text, lambda value: url_problem(value, channel_type))
+def resolve_url(text: str, channel_type: str, stakeholder: str) -> str:
+    """The URL itself, or the one in the environment variable of the stakeholder that is named."""
+    return _resolve("URL", text, stakeholder, lambda value: url_problem(value, channel_type, stakeholder))
 
 
-def resolve_secret(text: str) -> str:
-    """The signing secret itself, or the one in the environment variable that is named."""
-    return _resolve("secret", text, secret_problem)
+def resolve_secret(text: str, stakeholder: str) -> str:
+    """The signing secret itself, or the one in the environment variable of the stakeholder that is named."""
+    return _resolve("secret", text, stakeholder, lambda value: secret_problem(value, stakeholder))
 
 
-def _resolve(what: str, text: str, problem_of: Callable[[str], str | None]) -> str:
+def _resolve(what: str, text: str, stakeholder: str, problem_of: Callable[[str], str | None]) -> str:
     """Every value is checked, also one from the database: an earlier version may have stored it."""
     if not is_environment(text):
         return _checked(f"the {what} of the channel", text, problem_of)
-    if (problem := environment_problem(text)) is not None:
+    if (problem := environment_problem(text, stakeholder)) is not None:
         raise UnusableSettingError(f"the {what} of the channel cannot be used: {problem}")
     name = text.removeprefix("env:")
     value = os.environ.get(name)

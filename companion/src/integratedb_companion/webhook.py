@@ -53,7 +53,8 @@ class BusyError(ReceiverError):
 class WebhookSink:
     """Sends to one URL, `concurrency` requests at a time; events that share a row stay in order."""
 
-    def __init__(self, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+    def __init__(self, stakeholder: str, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+        self._stakeholder = stakeholder
         self._url: str = settings["url"]
         self._secret: str | None = settings.get("secret")
         self._timeout = aiohttp.ClientTimeout(total=float(settings.get("timeout", 10)))
@@ -92,7 +93,7 @@ class WebhookSink:
             batch = events[done : done + (limit or self._size.now)]
             place = "the receiver"
             try:
-                url = resolve_url(self._url, "WEBHOOK")
+                url = resolve_url(self._url, "WEBHOOK", self._stakeholder)
                 place = place_of(url)
                 await self._post(url, place, batch)
             except GoneError as problem:
@@ -118,7 +119,9 @@ class WebhookSink:
         timestamp = int(time.time())
         headers = {"content-type": content_type, "webhook-id": message_id, "webhook-timestamp": str(timestamp)}
         if self._secret is not None:
-            headers["webhook-signature"] = sign(resolve_secret(self._secret), message_id, timestamp, body)
+            headers["webhook-signature"] = sign(
+                resolve_secret(self._secret, self._stakeholder), message_id, timestamp, body
+            )
         async with self._session.post(
             url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
         ) as response:

@@ -291,7 +291,7 @@ def test_an_export_is_the_state(place: Place, stakeholder: Stakeholder) -> None:
                 "name": "daemons",
                 "type": "WEBHOOK",
                 "url": "https://x.example/${x}",
-                "secret": "env:INTEGRATEDB_SECRET_HOOK",
+                "secret": "env:INTEGRATEDB_SECRET_FULFILMENT__HOOK",
             },
         ],
     }

@@ -21,7 +21,8 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
 
     They run with your own rights, and the locks that they take are held until that is over. Leave BEGIN and COMMIT out,
-    and what cannot run in a transaction. Exit status 1 when somebody would be hurt.
+    and what cannot run in a transaction. What no transaction takes back stays, such as setval() of a sequence. Exit status
+    1 when somebody would be hurt.
 
     \b
     Examples:

@@ -6,24 +6,26 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..channel_rules import ENVIRONMENT_PREFIX
+from ..channel_rules import variables_of
 from .model import Finding, Steps
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-#: Gives the value of a variable, or None for one that is not set; told whether it is all of the text.
-Lookup = Callable[[str, bool], str | None]
+#: Gives the value of a variable, or None for one that is not set; told whether it is all of the text, and the stakeholder.
+Lookup = Callable[[str, bool, str], str | None]
 
 
 def environment(variables: Mapping[str, str]) -> Lookup:
     """Variables that must be set: an empty one counts as not set, because an empty secret is none."""
-    return lambda name, _: variables.get(name) or None
+    return lambda name, _, __: variables.get(name) or None
 
 
 def for_daemon(variables: Mapping[str, str]) -> Lookup:
     """Variables that need not be set, where no secret is used: the daemon's `env:NAME` is well formed in their place."""
-    return lambda name, alone: variables.get(name) or (f"env:{ENVIRONMENT_PREFIX}UNSET" if alone else "unset")
+    return lambda name, alone, stakeholder: (
+        variables.get(name) or (f"env:{variables_of(stakeholder)}UNSET" if alone else "unset")
+    )
 
 
 def escape(text: str) -> str:
@@ -36,6 +38,8 @@ def interpolate(
 ) -> tuple[Any, list[Finding]]:
     """Replace the variables in all texts; the keys stay. What cannot be replaced is told by file and line."""
     findings: list[Finding] = []
+    named = value.get("stakeholder") if isinstance(value, dict) else None
+    stakeholder = named if isinstance(named, str) else ""
 
     def replaced(text: str, where: Steps) -> str:
         def one(found: re.Match[str]) -> str:
@@ -48,7 +52,7 @@ def interpolate(
                     Finding(f"{shown} is not a variable such as ${{NAME}}; $${{ stands for ${{", file, lines[where])
                 )
                 return ""
-            known = lookup(name, found[0] == text)
+            known = lookup(name, found[0] == text, stakeholder)
             if known is None:
                 findings.append(Finding(f"the environment variable {name} is not set", file, lines[where]))
             return known or ""

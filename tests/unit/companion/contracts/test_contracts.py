@@ -137,7 +137,7 @@ def test_an_export_has_variables_for_secrets_each_with_a_name_of_its_own() -> No
     channels = [
         {"name": "a-b", "type": "WEBHOOK", "url": "https://u:p@x/", "secret": "whsec_" + "A" * 32},
         {"name": "a_b", "type": "WEBHOOK", "url": "https://x/${y}", "secret": "whsec_" + "A" * 32},
-        {"name": "c", "type": "WEBHOOK", "url": "https://x/", "secret": "env:INTEGRATEDB_SECRET_NAME"},
+        {"name": "c", "type": "WEBHOOK", "url": "https://x/", "secret": "env:INTEGRATEDB_SECRET_A__NAME"},
     ]
     taken: set[str] = set()
     shown = {"match": [], "channels": [redact(channel) for channel in channels]}
