@@ -172,6 +172,24 @@ class Daemon:
         return int(next(line for line in status.splitlines() if line.startswith(which)).split()[1]) / 1024
 
 
+#: Imported by Python at its start, from a directory of PYTHONPATH.
+RESOLVER = """
+import json, os, socket
+NAMES = json.loads(os.environ["TEST_NAMES"])
+asked = socket.getaddrinfo
+def getaddrinfo(host, port, *arguments, **more):
+    name = host.decode() if isinstance(host, bytes) else host
+    return [one for address in NAMES.get(name, [host]) for one in asked(address, port, *arguments, **more)]
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+def resolving(directory: Path, **names: Sequence[str]) -> dict[str, str]:
+    """The environment of a daemon for which these names have these addresses, whatever the machine knows of names."""
+    (directory / "sitecustomize.py").write_text(RESOLVER)
+    return {"PYTHONPATH": str(directory), "TEST_NAMES": json.dumps(names)}
+
+
 class RedisServer:
     """A Redis; a durable one has everything again after it was killed, an encrypted one speaks nothing but TLS."""
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import redis
 
-from tests.system.harness import RedisServer, Shop, eventually, order_ids, without_repeats
+from tests.system.harness import RedisServer, Shop, eventually, order_ids, resolving, without_repeats
 
 
 def events(client: Any) -> list[dict[str, Any]]:
@@ -102,12 +102,14 @@ def test_loopback_is_denied_however_it_is_written(
     assert events(redis_client) == []
 
 
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["::1"], ["::1", "127.0.0.1"], ["127.0.0.1", "127.0.0.2", "::1"]])
 def test_denied_addresses_are_recognised_behind_a_name(
-    shop: Shop, redis_server: RedisServer, redis_client: Any
+    shop: Shop, redis_server: RedisServer, redis_client: Any, tmp_path: Path, addresses: list[str]
 ) -> None:
-    url = redis_server.url.replace("127.0.0.1", "localhost")
+    url = redis_server.url.replace("127.0.0.1", "inside")
     shop.notify({"name": "bus", "type": "REDIS", "url": url, "stream": "orders"})
-    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")
+    names = resolving(tmp_path, inside=addresses)
+    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128", environment=names)
     shop.insert(1, 1)
     eventually(lambda: "is not called" in last_error(shop))
     assert events(redis_client) == []

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks.webhooks import Webhook
 
-from tests.system.harness import SECRET, Receiver, Shop, eventually, order_ids, without_repeats
+from tests.system.harness import SECRET, Receiver, Shop, eventually, order_ids, resolving, without_repeats
 
 
 def webhook(receiver: Receiver, path: str = "/hook", **more: Any) -> dict[str, Any]:
@@ -334,10 +335,14 @@ def test_link_local_addresses_are_never_called(shop: Shop, url: str) -> None:
     eventually(lambda: "is not called" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
 
 
-def test_denied_addresses_are_recognised_behind_a_name(shop: Shop, receiver: Receiver) -> None:
-    url = f"http://localhost:{receiver.port}/hook"
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["::1"], ["::1", "127.0.0.1"], ["127.0.0.1", "127.0.0.2", "::1"]])
+def test_denied_addresses_are_recognised_behind_a_name(
+    shop: Shop, receiver: Receiver, tmp_path: Path, addresses: list[str]
+) -> None:
+    url = f"http://inside:{receiver.port}/hook"
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": url, "secret": SECRET})
-    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128")
+    names = resolving(tmp_path, inside=addresses)
+    shop.daemon("--deny-address", "127.0.0.0/8", "--deny-address", "::1/128", environment=names)
     shop.insert(1, 1)
     eventually(lambda: "is not called" in shop.status().get(f"channel {shop.stakeholder}.hook last error", ""))
     assert receiver.requests == []

@@ -65,7 +65,8 @@ class AddressPolicy:
     def check(self, address: str) -> None:
         """Raise when an address must not be called."""
         if self.refuses(address):
-            raise AddressRefusedError(errno.EACCES, f"address {address} is not called (link-local or denied)")
+            # The same words for each address: where a name has several, connecting raises a plain OSError unless all say the same.
+            raise AddressRefusedError(errno.EACCES, "an address that is link-local or denied is not called")
 
     def socket(self, address_info: tuple[Any, ...]) -> socket.socket:
         """Make the socket for an address that a name was resolved to, unless that address is refused."""

@@ -33,6 +33,8 @@ HANDSHAKES_AT_ONCE = 300
 #: has to make room is gone only then.
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 32
+#: What the kernel keeps for a client that does not read. More would also hide for long whether it reads.
+SEND_BUFFER_BYTES = 256 << 10
 #: What the process opens beside its clients' connections: receivers, the database, its own files.
 OTHER_FILES = 300
 WANTED_FILES = 65_536
@@ -103,6 +105,7 @@ class Listener:
         for listening in server.sockets:
             # The loop accepts as many at once as the kernel was told to keep, and takes no second number.
             with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # of those that it accepts
                 same.listen(BACKLOG)
         return server
 

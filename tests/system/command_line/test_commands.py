@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from integratedb_companion.cli import COMMANDS
 
 from tests.support import refused
 from tests.system.command_line.conftest import Place, run
+from tests.system.harness import eventually
 
 Stakeholder = Callable[..., str]
 ORDERS = {"path": "shop.orders", "fields": ["id", "total"]}
@@ -194,6 +196,41 @@ def test_a_statement_that_fails_is_no_preview(place: Place) -> None:
     assert "42P01" in said.stderr
     assert said.stdout == ""
     assert "no such file" in place.run("preview", "/nonexistent.sql", status=2).stderr.lower()
+
+
+#: Postgres cancels a statement once, and this goes on.
+STUBBORN = """
+LOCK TABLE shop.orders;
+DO $$ BEGIN
+  FOR i IN 1 .. 3 LOOP
+    BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
+  END LOOP;
+END $$
+"""
+PREVIEWS = "FROM pg_locks WHERE relation = 'shop.orders'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+
+
+def test_a_preview_ends_in_time_whatever_its_statements_catch(place: Place) -> None:
+    began = time.monotonic()
+    said = place.run(
+        "preview", "-", user="shop_owner", stdin=STUBBORN, status=1, PGOPTIONS="-c statement_timeout=1s"
+    ).stderr
+    assert "went on after statement_timeout (1 s)" in said
+    assert time.monotonic() - began < 30
+    with place.session() as superuser:
+        assert superuser.value(f"SELECT count(*) {PREVIEWS}") == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_preview_ends_with_its_command(place: Place, how: signal.Signals) -> None:
+    file = place.directory / "stubborn.sql"
+    file.write_text(STUBBORN)
+    with place.session() as superuser:
+        terminal = place.terminal("preview", file, user="shop_owner")
+        eventually(lambda: superuser.value(f"SELECT count(*) {PREVIEWS}") == 1)
+        terminal.process.send_signal(how)
+        assert terminal.end() != 0
+        eventually(lambda: superuser.value(f"SELECT count(*) {PREVIEWS}") == 0, timeout_s=15)
 
 
 def test_dependents_are_listed(place: Place, stakeholder: Stakeholder) -> None:

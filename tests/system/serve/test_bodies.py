@@ -208,6 +208,16 @@ def test_slow_bodies_of_strangers_hold_up_nobody_and_end(service: Service, root:
     assert 8 < time.monotonic() - began < 20
 
 
+def test_the_room_of_strangers_is_shared_out_by_networks_as_connections_are(fresh: Place, start_service) -> None:
+    service = start_service(fresh.dsn, "--trusted-proxy", "127.0.0.1")
+    service.bootstrap()
+    for number in range(128):
+        address = f"X-Forwarded-For: 2001:db8::{number % 4 + 1}"  # all of one /64
+        Raw.open(service.port, head("POST", "/auth/login", "Content-Length: 16384", address), b"{")
+    time.sleep(0.5)
+    service.client(address="203.0.113.10").refused(403, "POST", "/auth/login", login_body("nobody", "wrong"))
+
+
 def test_requests_that_wait_for_the_database_leave_connections_to_others(fresh: Place, start_service) -> None:
     service = start_service(fresh.dsn)
     root = service.bootstrap()

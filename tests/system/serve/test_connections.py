@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 
+from tests.system.harness import eventually
 from tests.system.serve.harness import Client, Place, Raw, Service
 from tests.system.serve.test_command import make_certificate
 
@@ -34,6 +38,84 @@ def test_idle_connections_do_not_keep_others_out(
     assert httpx.get(f"{service.url}/ready", verify=False, timeout=5).status_code == 200
     assert time.monotonic() - began < 5
     assert not [entry for entry in service.logs() if entry["level"] in ("error", "critical")]
+
+
+HEAD_OF_ANSWER = b"HTTP/1.1 200 OK\r\n"
+LONG = b"GET /api/v1/docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def deaf_client(port: int, address: str) -> socket.socket:
+    """A client that asks for more than the buffers in between hold."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.bind((address, 0))
+    client.settimeout(5)
+    with suppress(OSError):
+        client.connect(("127.0.0.1", port))
+        client.sendall(LONG * 20)
+    return client
+
+
+def test_answers_that_nobody_reads_do_not_keep_others_out(fresh: Place, start_service) -> None:
+    service = start_service(fresh.dsn, files=FILES)
+    with ExitStack() as stack:
+        # From several networks, each of which has its share.
+        for number in range(FILES):
+            stack.enter_context(deaf_client(service.port, f"127.0.0.{10 + number % 4}"))
+
+        def is_live() -> bool:
+            with suppress(httpx.TransportError):  # they are being answered, as far as the buffers hold it
+                return httpx.get(f"{service.url}/live", timeout=5).text == "live\n"
+            return False
+
+        eventually(is_live, timeout_s=20)
+        began = time.monotonic()
+        for _ in range(5):
+            assert httpx.get(f"{service.url}/live", timeout=5).text == "live\n"
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_that_nobody_reads_ends_its_connection(fresh: Place, start_service, tmp_path, scheme: str) -> None:
+    options: list[str] = []
+    if scheme == "https":
+        make_certificate(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        options = ["--tls-certificate", str(tmp_path / "certificate.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    service = start_service(fresh.dsn, *options, scheme=scheme)
+    with ExitStack() as stack:
+        client = stack.enter_context(socket.socket())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", service.port))
+        client.settimeout(20)
+        if scheme == "https":
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            client = stack.enter_context(context.wrap_socket(client))
+        client.sendall(LONG * 20)
+        time.sleep(14)
+        heads, tail = 0, b""
+        with suppress(ConnectionError, ssl.SSLError):
+            while data := client.recv(65_536):
+                heads += (tail + data).count(HEAD_OF_ANSWER)
+                tail = data[1 - len(HEAD_OF_ANSWER) :]
+        assert 0 < heads < 20
+
+
+def test_an_answer_that_is_read_slowly_comes_whole(service: Service) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", service.port))
+        client.settimeout(5)
+        client.sendall(LONG * 5)
+        heads, began, tail = 0, time.monotonic(), b""
+        while heads < 5:
+            if time.monotonic() - began < 14:
+                time.sleep(0.2)
+            data = client.recv(65_536)
+            assert data
+            heads += (tail + data).count(HEAD_OF_ANSWER)
+            tail = data[1 - len(HEAD_OF_ANSWER) :]
+        assert time.monotonic() - began > 12
 
 
 def test_a_head_that_does_not_come_in_10_seconds_ends_the_connection(service: Service) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
+import httpx
 import pytest
 
+from tests.system.harness import eventually
 from tests.system.serve.harness import Client, Place, unique
 
 
@@ -123,3 +127,25 @@ def test_the_audit_log_is_newest_first_and_comes_in_pages(root: Client, place: P
     last = root.data("GET", "/ddl-events?limit=1000")
     assert [row["id"] for row in last] == sorted((row["id"] for row in last), reverse=True)
     assert root.send("GET", f"/ddl-events?after={last[-1]['id']}").json()["next"] is None
+
+
+def test_a_preview_ends_in_time_whatever_its_statements_catch(fresh: Place, start_service) -> None:
+    """Postgres cancels a statement once: code that catches that goes on, with the locks that it has."""
+    service = start_service(fresh.dsn, "--preview-dsn", f"{fresh.owner_dsn} options='-c statement_timeout=2s'")
+    root = service.bootstrap()
+    again = "BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;"
+    body = {"data": f"LOCK TABLE orders; DO $$ BEGIN {again * 3} END $$"}
+
+    def preview() -> None:
+        with httpx.Client(headers={"Authorization": f"Bearer {root.token}"}, timeout=100) as http:
+            http.post(f"{service.url}/api/v1/preview", json=body)
+
+    asking = threading.Thread(target=preview, daemon=True)
+    asking.start()
+    previews = "FROM pg_stat_activity WHERE application_name = 'integratedb serve preview'"
+    try:
+        eventually(lambda: fresh.superuser.value(f"SELECT count(*) {previews}") == 1)
+        eventually(lambda: fresh.superuser.value(f"SELECT count(*) {previews}") == 0, timeout_s=10)
+    finally:
+        fresh.superuser.run(f"SELECT pg_terminate_backend(pid) {previews}")
+        asking.join()

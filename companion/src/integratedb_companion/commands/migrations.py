@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
+from psycopg.rows import dict_row
 
 from ..contracts.reading import read_standard_input, read_text
-from .database import opened
-from .framework import STATUS_REFUSED, command, connected, json_output
+from ..previews import END, GRACE_S, SESSION, WATCHED
+from .database import Database, connect, opened
+from .framework import STATUS_REFUSED, CommandError, command, connected, json_output
 from .output import print_json, print_table, say, styled
 
 
@@ -20,9 +26,10 @@ from .output import print_json, print_table, say, styled
 def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
 
-    They run with your own rights, and the locks that they take are held until that is over. Leave BEGIN and COMMIT out,
-    and what cannot run in a transaction. What no transaction takes back stays, such as setval() of a sequence. Exit status
-    1 when somebody would be hurt.
+    They run with your own rights, and the locks that they take are held until that is over. They have the time that
+    statement_timeout gives them, and are ended with this command. Leave BEGIN and COMMIT out, and what cannot run in a
+    transaction. What no transaction takes back stays, such as setval() of a sequence. Exit status 1 when somebody would
+    be hurt.
 
     \b
     Examples:
@@ -30,9 +37,45 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
       echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
     """
     statements = read_standard_input() if file == "-" else read_text(Path(file))
-    with opened(dsn, dbname, pinned=False) as database:
+    with opened(dsn, dbname, pinned=False) as database, _bounded(database, dsn, dbname):
         rows = database.rows("integratedb_preview_migration", ddl=statements)
     _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
+
+
+@contextmanager
+def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]:
+    """End the session, and with it what runs in the block, once that has taken too long or nobody waits any more."""
+    connection = database.connection
+    with connection.cursor(row_factory=dict_row) as cursor:
+        session = cursor.execute(SESSION).fetchone()
+    assert session is not None
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute(WATCHED)
+
+    timeout_s = session["timeout_ms"] / 1000
+
+    def end() -> None:
+        with suppress(CommandError, psycopg.Error), connect(dsn, dbname, pinned=False) as other:
+            other.execute(END, session)
+
+    late = threading.Timer(timeout_s + GRACE_S, end)
+    late.daemon = True
+    if timeout_s:
+        late.start()
+    try:
+        yield
+    except psycopg.errors.AdminShutdown:
+        if not late.finished.is_set():
+            raise
+        raise CommandError(
+            f"the statements went on after statement_timeout ({timeout_s:g} s), so their session was ended",
+            hint="They catch the cancellation of a statement (query_canceled, or SQLSTATE 57014): let it through.",
+        ) from None
+    except KeyboardInterrupt:
+        end()
+        raise
+    finally:
+        late.cancel()
 
 
 @command()

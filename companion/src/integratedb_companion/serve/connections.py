@@ -20,19 +20,33 @@ OTHER_FILES, BACKLOG = 100, 128
 #: Of the limit, for one address that is no trusted proxy.
 SHARE = 4
 HEAD_TIMEOUT_S, KEEP_ALIVE_S = 10, 75
+#: How long a client may read nothing of an answer. What the kernel keeps for it is bounded, so that it shows what is read.
+UNREAD_TIMEOUT_S = 10
+SEND_BUFFER_BYTES = 64 << 10
 LOOK_EVERY_S = 1.0
 
 Address = tuple[Any, ...]
 
 
 class Connection(socket.socket):
-    """A client's connection; busy from the head of a request to the end of its answer."""
+    """A client's connection; busy from the head of a request to the end of its answer, unless it waits for its client."""
 
     on_close: Callable[[Connection], None] = staticmethod(lambda _: None)
     network = ""
     is_busy = False
     has_answered = False
     deadline_s = 0.0
+    #: How many bytes of answers wait for the client to read.
+    unread: Callable[[], int] = staticmethod(lambda: 0)
+    #: Whether they are so many that the rest of the answer waits too.
+    is_behind = False
+    _unread_before = 0
+    _read_at_s = 0.0
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether nobody but its client holds anything up here, so that it may be given up for another one."""
+        return not self.is_busy or self.is_behind
 
     def close(self) -> None:
         """Close it, and make room for another one."""
@@ -51,6 +65,25 @@ class Connection(socket.socket):
         self.is_busy = False
         self.has_answered = True
         self.deadline_s = time.monotonic() + KEEP_ALIVE_S
+
+    def begins_waiting(self) -> None:
+        """Note that the client is behind with reading."""
+        self.is_behind = True
+
+    def has_read(self) -> None:
+        """Note that the client has read nearly all."""
+        self.is_behind = False
+        self._read_at_s = time.monotonic()
+
+    def is_overdue(self, now_s: float) -> bool:
+        """Whether the client does not ask, or does not read, in time; to be asked now and then."""
+        unread = self.unread()
+        if not unread or unread < self._unread_before:
+            self._read_at_s = now_s
+        self._unread_before = unread
+        if unread and now_s > self._read_at_s + UNREAD_TIMEOUT_S:
+            return True
+        return not self.is_busy and now_s > self.deadline_s
 
     def give_up(self) -> None:
         """Let whoever reads it see its end at once."""
@@ -83,6 +116,7 @@ class Connections:
         if not self._has_room(connection.network, str(peer[0])):
             return False
         connection.deadline_s = time.monotonic() + HEAD_TIMEOUT_S
+        connection.has_read()
         connection.on_close = lambda closed: self._closed(closed, peer)
         self._sockets += 1
         self._open[peer] = connection
@@ -102,7 +136,7 @@ class Connections:
 
     def _evict(self, network: str) -> bool:
         for peer, connection in self._open.items():
-            if connection.network == network and not connection.is_busy:
+            if connection.network == network and connection.is_spare:
                 connection.give_up()
                 self._forget(connection, peer)
                 return True
@@ -120,12 +154,12 @@ class Connections:
                 del self._of[connection.network]
 
     async def watch(self) -> None:
-        """Give up connections over which nothing is asked in time, the handshakes of TLS included."""
+        """Give up connections over which nothing is asked or read in time, the handshakes of TLS included."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now_s = time.monotonic()
             for connection in list(self._open.values()):
-                if not connection.is_busy and now_s > connection.deadline_s:
+                if connection.is_overdue(now_s):
                     connection.give_up()
 
 
@@ -140,6 +174,7 @@ class Listener(socket.socket):
         made = cls(listening.family, listening.type, listening.proto, listening.detach())
         made.connections = connections
         made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # of those that it accepts
         return made
 
     def accept(self) -> tuple[socket.socket, Address]:

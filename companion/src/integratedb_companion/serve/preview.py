@@ -1,8 +1,11 @@
-"""Runs what a migration would do, as the login that migrations have, and takes it back."""
+"""Runs what a migration would do, as the login that migrations have, and takes it back, in bounded time."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import LiteralString
 
 import psycopg
@@ -10,6 +13,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from ..config import ConfigurationError
+from ..previews import AGAIN_S, END, GRACE_S, SESSION, WATCHED
 from .database import Connection, conninfo, refuse_powers, schema_of
 from .errors import LATER, RefusalError, invalid, shortened
 
@@ -49,12 +53,52 @@ class Preview:
                 raise RefusalError(503) from None
             query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
             try:
-                async with connection.transaction(force_rollback=True):
+                async with self._bounded(connection), connection.transaction(force_rollback=True):
                     return await (await connection.execute(query, {"ddl": ddl})).fetchall()
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise
                 raise _refusal(problem) from None
+
+    @asynccontextmanager
+    async def _bounded(self, connection: Connection) -> AsyncIterator[None]:
+        """End the session, and with it what runs in the block, once that has taken too long."""
+        session = await (await connection.execute(SESSION)).fetchone()
+        assert session is not None
+        await connection.commit()
+        with suppress(psycopg.errors.InvalidParameterValue):
+            await connection.execute(WATCHED)
+            await connection.commit()
+        await connection.rollback()
+        ending = asyncio.create_task(self._end_late(session))
+        try:
+            yield
+        except asyncio.CancelledError:  # the service stops
+            await self._end(session)
+            raise
+        finally:
+            ending.cancel()
+
+    async def _end_late(self, session: DictRow) -> None:
+        if not session["timeout_ms"]:
+            return  # whoever configured the login lets previews take as long as they do
+        wait_s, ended = session["timeout_ms"] / 1000 + GRACE_S, False
+        while not ended:
+            await asyncio.sleep(wait_s)
+            log.warning("a preview goes on after its timeout: its session is ended", extra={"backend": session["pid"]})
+            wait_s, ended = AGAIN_S, await self._end(session)
+
+    async def _end(self, session: DictRow) -> bool:
+        """End a session of the same login, if it is there; False where that could not be asked for."""
+        try:
+            async with await self._connect() as connection:
+                await connection.execute(END, session)
+        except psycopg.Error as problem:
+            log.error(
+                "a preview's session was not ended", extra={"backend": session["pid"], "sqlstate": problem.sqlstate}
+            )
+            return False
+        return True
 
 
 def _refusal(problem: psycopg.Error) -> RefusalError:

@@ -28,6 +28,18 @@ def protocol_for(connections: Connections) -> type[H11Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._connection = connections.of(transport.get_extra_info("peername"))
+            if self._connection is not None:
+                self._connection.unread = transport.get_write_buffer_size
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self._connection is not None:
+                self._connection.begins_waiting()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._connection is not None:
+                self._connection.has_read()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
