@@ -90,6 +90,11 @@ class Channels:
         """What takes the events of each channel."""
         return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
 
+    @property
+    def changing(self) -> bool:
+        """Whether channels are being started or stopped."""
+        return self._changing.locked()
+
     def find_socket(self, stakeholder: str, name: str) -> SocketChannel | None:
         """The socket that a client asks for."""
         for running in self._running.values():
