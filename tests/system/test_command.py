@@ -17,9 +17,9 @@ import pytest
 from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
 
 
-def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*options: str, command: str = "daemon", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", "daemon", *options],
+        [sys.executable, "-m", "integratedb_companion.cli", command, *options],
         capture_output=True,
         text=True,
         timeout=30,
@@ -66,8 +66,61 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Pa
     assert "from-flag" in run("--config", str(file), "--listen", "from-flag", INTEGRATEDB_LISTEN="from-env").stderr
     assert "from-env" in run("--config", str(file), INTEGRATEDB_LISTEN="from-env").stderr
     assert "from-file" in run("--config", str(file)).stderr
-    file.write_text('sloot = "x"\n')
-    assert "unknown option sloot" in run("--config", str(file)).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'accept_gap = "false"', "accept_gap must be true or false, and is a string"),
+        (b"accept_gap = 0", "accept_gap must be true or false, and is a number"),
+        (b'deny_address = "10.0.0.0/8"', "deny_address must be an array of strings, and is a string"),
+        (b"deny_address = [10]", "deny_address must be an array of strings, and is an array of other things"),
+        (b"slot = true", "slot must be a string, and is true or false"),
+        (b"slot = 2024-01-01", "slot must be a string, and is a date or time"),
+        (b"max_lag = 1.5", 'max_lag must be a size such as "2GB", and is a fraction'),
+        (b"max_lag = true", "max_lag must be a size"),
+        ('max_lag = "²MB"'.encode(), "max-lag"),
+        ('listen = "localhost:²"'.encode(), "HOST:PORT"),
+        (b'listen = "' + b"x" * 70 + b':80"', "HOST:PORT"),
+        (b'[dsn]\npassword = "s3cr3t"', "dsn must be a string, and is a table"),
+        (b'dsn = "a\\u0000b"', "null character"),
+        (b'sloot = "x"', "unknown option 'sloot'; the nearest is slot"),
+        (b'deny-address = ["10.0.0.0/8"]', "unknown option 'deny-address'; the nearest is deny_address"),
+        (b"zzz = 1", "unknown option 'zzz'; there are dsn, slot,"),
+        (b'"a\\nb" = 1', r"unknown option 'a\nb'"),
+        (b'slot = "\xff"', "not UTF-8 (at byte 8)"),
+        (b"slot = ", "Invalid value"),
+        (b"x = " + b"[" * 100_000, "too deep"),
+    ],
+)
+def test_a_file_of_another_form_is_one_line_and_status_2(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_bytes(content)
+    result = run("--config", str(file))
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line]
+    assert line.startswith("integratedb: ")
+    assert words in line
+    assert "s3cr3t" not in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'connections = "many"', "connections must be a number, and is a string"),
+        (b'trusted_proxy = "10.0.0.0/8"', "trusted_proxy must be an array of strings, and is a string"),
+        (b"preview_dns = 1", "unknown option 'preview_dns'; the nearest is preview_dsn"),
+        (b'tls_certificate = "\\u0000"', "null character"),
+        (b'listen = "\xff"', "not UTF-8"),
+    ],
+)
+def test_the_file_of_serve_is_read_as_strictly(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_bytes(content)
+    result = run("--config", str(file), command="serve")
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line]
+    assert words in line
 
 
 def test_libpqs_own_variables_work(shop: Shop, receiver: Receiver) -> None:
