@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,9 +17,9 @@ import pytest
 from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
 
 
-def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*options: str, command: str = "daemon", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", "daemon", *options],
+        [sys.executable, "-m", "integratedb_companion.cli", command, *options],
         capture_output=True,
         text=True,
         timeout=30,
@@ -35,7 +38,6 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["--log-level", "loud"], "log-level"),
         (["--dsn", "no such = thing ="], "dsn"),
         (["--config", "/nonexistent.toml"], "nonexistent"),
-        (["--dsn", "host=127.0.0.1 port=1 dbname=x"], "refused"),
     ],
 )
 def test_bad_configuration_is_one_line_and_status_2(options: list[str], word: str) -> None:
@@ -64,8 +66,61 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Pa
     assert "from-flag" in run("--config", str(file), "--listen", "from-flag", INTEGRATEDB_LISTEN="from-env").stderr
     assert "from-env" in run("--config", str(file), INTEGRATEDB_LISTEN="from-env").stderr
     assert "from-file" in run("--config", str(file)).stderr
-    file.write_text('sloot = "x"\n')
-    assert "unknown option sloot" in run("--config", str(file)).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'accept_gap = "false"', "accept_gap must be true or false, and is a string"),
+        (b"accept_gap = 0", "accept_gap must be true or false, and is a number"),
+        (b'deny_address = "10.0.0.0/8"', "deny_address must be an array of strings, and is a string"),
+        (b"deny_address = [10]", "deny_address must be an array of strings, and is an array of other things"),
+        (b"slot = true", "slot must be a string, and is true or false"),
+        (b"slot = 2024-01-01", "slot must be a string, and is a date or time"),
+        (b"max_lag = 1.5", 'max_lag must be a size such as "2GB", and is a fraction'),
+        (b"max_lag = true", "max_lag must be a size"),
+        ('max_lag = "²MB"'.encode(), "max-lag"),
+        ('listen = "localhost:²"'.encode(), "HOST:PORT"),
+        (b'listen = "' + b"x" * 70 + b':80"', "HOST:PORT"),
+        (b'[dsn]\npassword = "s3cr3t"', "dsn must be a string, and is a table"),
+        (b'dsn = "a\\u0000b"', "null character"),
+        (b'sloot = "x"', "unknown option 'sloot'; the nearest is slot"),
+        (b'deny-address = ["10.0.0.0/8"]', "unknown option 'deny-address'; the nearest is deny_address"),
+        (b"zzz = 1", "unknown option 'zzz'; there are dsn, slot,"),
+        (b'"a\\nb" = 1', r"unknown option 'a\nb'"),
+        (b'slot = "\xff"', "not UTF-8 (at byte 8)"),
+        (b"slot = ", "Invalid value"),
+        (b"x = " + b"[" * 100_000, "too deep"),
+    ],
+)
+def test_a_file_of_another_form_is_one_line_and_status_2(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_bytes(content)
+    result = run("--config", str(file))
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line]
+    assert line.startswith("integratedb: ")
+    assert words in line
+    assert "s3cr3t" not in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'connections = "many"', "connections must be a number, and is a string"),
+        (b'trusted_proxy = "10.0.0.0/8"', "trusted_proxy must be an array of strings, and is a string"),
+        (b"preview_dns = 1", "unknown option 'preview_dns'; the nearest is preview_dsn"),
+        (b'tls_certificate = "\\u0000"', "null character"),
+        (b'listen = "\xff"', "not UTF-8"),
+    ],
+)
+def test_the_file_of_serve_is_read_as_strictly(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "integratedb.toml"
+    file.write_bytes(content)
+    result = run("--config", str(file), command="serve")
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line]
+    assert words in line
 
 
 def test_libpqs_own_variables_work(shop: Shop, receiver: Receiver) -> None:
@@ -84,6 +139,76 @@ def test_a_port_that_is_taken_is_configuration(shop: Shop) -> None:
     result = run("--dsn", shop.cluster.dsn(shop.database), "--slot", shop.slot, "--listen", f"127.0.0.1:{first.port}")
     assert result.returncode == 2
     assert "cannot listen" in result.stderr
+
+
+def test_a_server_that_is_down_at_the_start_is_waited_for(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    shop.cluster.stop_for_a_while()
+    try:
+        stopped, daemon = shop.daemon(wait=False), shop.daemon(wait=False)
+        for one in (stopped, daemon):
+            eventually(lambda one=one: one.get("/live")[0] == 200)
+            eventually(lambda one=one: one.get("/ready") == (503, "the database cannot be reached\n"))
+            eventually(lambda one=one: [line for line in one.logs() if line["message"] == "database unreachable"])
+        assert stopped.stop(timeout_s=10) == 0
+    finally:
+        shop.cluster.crash()
+    daemon.ready()
+    with shop.cluster.session(shop.database, "shop_owner") as owner:
+        owner.run("INSERT INTO orders VALUES (1, 'new')")
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
+
+
+def test_a_server_that_is_full_at_the_start_is_waited_for(shop: Shop) -> None:
+    with shop.cluster.session("postgres") as superuser:
+        superuser.run("ALTER ROLE companion CONNECTION LIMIT 0")
+        try:
+            daemon = shop.daemon(wait=False)
+            eventually(lambda: [line for line in daemon.logs() if "too many connections" in line.get("error", "")])
+        finally:
+            superuser.run("ALTER ROLE companion CONNECTION LIMIT -1")
+    daemon.ready()
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_the_first_start_tells_which_open_transaction_it_waits_for(
+    shop: Shop, receiver: Receiver, prepared: bool
+) -> None:
+    shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET}, {"type": "SOCKET"})
+    with shop.cluster.session(shop.database) as other:
+        other.run("BEGIN")
+        other.run("SELECT pg_current_xact_id()")
+        who = f"process {other.value('SELECT pg_backend_pid()')}"
+        if prepared:
+            other.run(f"PREPARE TRANSACTION '{shop.slot}'")
+            who = "a prepared transaction"
+        try:
+            told = f"the slot waits for a transaction that is open: {who}\n"
+            stopped = shop.daemon(wait=False)
+            eventually(lambda: stopped.get("/ready") == (503, told))
+            assert any(line["message"] == told.partition(":")[0] for line in stopped.logs())
+            assert stopped.stop(timeout_s=15) == 0
+            daemon = shop.daemon(wait=False)
+            eventually(lambda: daemon.get("/ready") == (503, told))
+            # No client is told that its channel does not exist, or that its password is wrong.
+            path = f"http://127.0.0.1:{daemon.port}/v1/notifications/SOCKET"
+            credentials = base64.b64encode(f"{shop.stakeholder}:{shop.password}".encode()).decode()
+            for _ in range(10):
+                request = urllib.request.Request(path, headers={"Authorization": f"Basic {credentials}"})
+                request.add_header("Connection", "Upgrade")
+                request.add_header("Upgrade", "websocket")
+                request.add_header("Sec-WebSocket-Version", "13")
+                request.add_header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    urllib.request.urlopen(request, timeout=5)
+                with refused.value as answer:
+                    assert answer.code == 503
+                    assert int(answer.headers["Retry-After"]) > 0
+        finally:
+            other.run(f"COMMIT PREPARED '{shop.slot}'" if prepared else "COMMIT")
+    daemon.ready()
+    shop.insert(1, 1)
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
 
 
 def test_sigterm_finishes_what_is_in_flight(shop: Shop, receiver: Receiver) -> None:

@@ -90,6 +90,11 @@ class Channels:
         """What takes the events of each channel."""
         return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
 
+    @property
+    def changing(self) -> bool:
+        """Whether channels are being started or stopped."""
+        return self._changing.locked()
+
     def role_of(self, stakeholder: str) -> int | None:
         """The role of a stakeholder that has a SOCKET channel, paused or not."""
         for running in self._running.values():

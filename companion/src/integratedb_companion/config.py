@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .addresses import IPNetwork
 from .session import read_conninfo
@@ -30,21 +34,81 @@ class Settings:
     log_level: str
 
 
-def read_file(path: str | None) -> dict[str, Any]:
-    """Read the options of a TOML file."""
+class Kind(Enum):
+    """What an option of a file is."""
+
+    TEXT = "a string"
+    TEXTS = "an array of strings"
+    SWITCH = "true or false"
+    NUMBER = "a number"
+    SIZE = 'a size such as "2GB"'
+
+
+OPTIONS: Final = {
+    "dsn": Kind.TEXT,
+    "slot": Kind.TEXT,
+    "listen": Kind.TEXT,
+    "deny_address": Kind.TEXTS,
+    "accept_gap": Kind.SWITCH,
+    "max_lag": Kind.SIZE,
+    "log_level": Kind.TEXT,
+}
+
+
+def read_file(path: str | None, options: Mapping[str, Kind] = OPTIONS) -> dict[str, Any]:
+    """Read the options of a TOML file, each of its kind. What is wrong is said without repeating a value."""
     if path is None:
         return {}
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as problem:
+        given = tomllib.loads(Path(path).read_bytes().decode())
+        for name, value in given.items():
+            _check_kind(name, value, options)
+    except OSError as problem:
+        raise ConfigurationError(f"configuration file {path}: {problem.strerror or type(problem).__name__}") from None
+    except UnicodeDecodeError as problem:
+        raise ConfigurationError(f"configuration file {path}: not UTF-8 (at byte {problem.start})") from None
+    except RecursionError:
+        raise ConfigurationError(f"configuration file {path}: too deep") from None
+    except (ConfigurationError, ValueError) as problem:
         raise ConfigurationError(f"configuration file {path}: {problem}") from None
+    return given
+
+
+def _check_kind(name: str, value: Any, options: Mapping[str, Kind]) -> None:
+    kind = options.get(name)
+    if kind is None:
+        near = difflib.get_close_matches(name.lower().replace("-", "_"), options, 1, 0.5)
+        known = f"the nearest is {near[0]}" if near else f"there are {', '.join(options)}"
+        raise ConfigurationError(f"unknown option {name!a}; {known}")
+    fits = {
+        Kind.TEXT: isinstance(value, str),
+        Kind.TEXTS: isinstance(value, list) and all(isinstance(one, str) for one in value),
+        Kind.SWITCH: isinstance(value, bool),
+        Kind.NUMBER: isinstance(value, int) and not isinstance(value, bool),
+        Kind.SIZE: isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)),
+    }
+    if not fits[kind]:
+        raise ConfigurationError(f"{name} must be {kind.value}, and is {_described(value)}")
+    if any("\0" in text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
+        raise ConfigurationError(f"{name} has a null character in it")
+
+
+def _described(value: Any) -> str:
+    names = {
+        bool: "true or false",
+        str: "a string",
+        int: "a number",
+        float: "a fraction",
+        list: "an array",
+        dict: "a table",
+    }
+    if isinstance(value, list) and value:
+        return "an array of other things"
+    return names.get(type(value), "a date or time")
 
 
 def build(options: dict[str, Any]) -> Settings:
     """Check options and make them the configuration."""
-    unknown = options.keys() - {"dsn", "slot", "listen", "deny_address", "accept_gap", "max_lag", "log_level"}
-    if unknown:
-        raise ConfigurationError(f"unknown option {', '.join(sorted(unknown))}")
     host, port = checked_address(str(options["listen"]))
     return Settings(
         dsn=checked_dsn(str(options["dsn"])),
@@ -76,9 +140,15 @@ def _slot(slot: str) -> str:
 def checked_address(listen: str) -> tuple[str, int]:
     """Check HOST:PORT, and split it."""
     host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or not int(port) < 65_536:
+    host = host.strip("[]") or "127.0.0.1"
+    try:
+        host.encode("idna")
+        is_port = re.fullmatch("[0-9]{1,5}", port) is not None and int(port) < 65_536
+    except UnicodeError:
+        is_port = False
+    if not colon or not is_port:
         raise ConfigurationError(f"listen {listen!r}: not HOST:PORT")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    return host, int(port)
 
 
 def checked_network(network: str) -> IPNetwork:
@@ -92,7 +162,7 @@ def checked_network(network: str) -> IPNetwork:
 def _size(size: str) -> int:
     units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
     number, factor = (size[:-2].strip(), units[size[-2:]]) if size[-2:] in units else (size, 1)
-    if not number.isdigit():
+    if re.fullmatch("[0-9]{1,18}", number) is None:
         raise ConfigurationError(f"max-lag {size!r}: not a size such as 512MB or 2GB")
     return int(number) * factor
 

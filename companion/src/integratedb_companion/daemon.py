@@ -19,7 +19,7 @@ from .addresses import AddressPolicy
 from .channels import NOTHING, Channels, Earlier
 from .config import ConfigurationError, Settings
 from .confirmation import Confirmation
-from .database import Database
+from .database import COMPLAIN_EVERY_S, Database
 from .encodings import UTF8
 from .events import EVENTS_LOST, Event, Transaction
 from .listener import Listener
@@ -28,7 +28,8 @@ from .metrics import Metrics
 from .outside_text import plain
 from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
-from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System
+from .reachability import is_for_now
+from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System, conninfo
 from .routing import Router
 from .spill import Spill
 from .state import Channel, StakeholderState, parse_state
@@ -78,6 +79,8 @@ class Daemon:
         self._lag_bytes = 0
         #: Since when the present piece of the stream is worked at; None while more of it is waited for.
         self._working_since_s: float | None = None
+        #: What the daemon waits for until channels are in force; None when they are.
+        self._beginning: str | None = "starting"
         self._background: set[asyncio.Task[Any]] = set()
 
     def stop(self) -> None:
@@ -93,10 +96,9 @@ class Daemon:
         """Run until told to stop; raises when it cannot go on."""
         server = None
         try:
-            await self._first_connection()
             server = await self._listen()
-            log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
-            await self._attach()
+            if not await self._begun():
+                return
             # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
@@ -118,6 +120,27 @@ class Daemon:
             await asyncio.gather(*self._background, return_exceptions=True)
             await self._session.close()
             await self._database.close()
+
+    async def _begun(self) -> bool:
+        """Begin, however long that takes; False when told to stop meanwhile."""
+        beginning = asyncio.create_task(self._begin())
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+            return beginning.done()
+        finally:
+            for task in (beginning, stop):
+                task.cancel()
+            await asyncio.gather(beginning, stop, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        await self._first_connection()
+        log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
+        self._beginning = "starting"
+        await self._attach()
+        self._beginning = None
 
     async def _follow(self) -> None:
         """Read the stream, again after every lost connection."""
@@ -226,23 +249,30 @@ class Daemon:
                 await self._channels.restart(running.channel.id, rewind=True)
 
     async def _first_connection(self) -> None:
-        """Connect once, so that a wrong configuration is told at once."""
-        try:
-            connection = await self._database.connect()
-            async with connection:
-                await versions.check(connection, __version__)
-                await connection.execute("SELECT integratedb.daemon_check()")
-        except psycopg.Error as problem:
-            raise ConfigurationError(" ".join(str(problem).split())) from None
-        try:
-            await (await ReplicationConnection.open(self._settings.dsn)).close()
-        except psycopg.Error as problem:
-            raise ConfigurationError(" ".join(str(problem).split())) from None
+        """Connect once, so that a wrong configuration is told at once; a server that is not there is waited for."""
+        complained_at_s = float("-inf")
+        while True:
+            try:
+                connection = await self._database.connect()
+                async with connection:
+                    await versions.check(connection, __version__)
+                    await connection.execute("SELECT integratedb.daemon_check()")
+                await (await ReplicationConnection.open(self._settings.dsn)).close()
+                return
+            except psycopg.Error as problem:
+                text = plain(" ".join(str(problem).split()))
+                if not await is_for_now(problem, conninfo(self._settings.dsn)):
+                    raise ConfigurationError(text) from None
+            self._beginning = "the database cannot be reached"
+            if time.monotonic() >= complained_at_s + COMPLAIN_EVERY_S:
+                complained_at_s = time.monotonic()
+                log.warning("database unreachable", extra={"error": text})
+            await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> Server:
         channels = self._channels
         logins = Logins(self._database.server, channels.role_of)
-        listener = Listener(logins, channels.find_socket, self._unready, self._metrics)
+        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics)
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -251,7 +281,9 @@ class Daemon:
 
     async def _attach(self) -> None:
         name = self._settings.slot
-        lsn, gap = await slots.attach(name, self._database, self._settings.dsn, accept_gap=self._settings.accept_gap)
+        lsn, gap = await slots.attach(
+            name, self._database, self._settings.dsn, self._waits, accept_gap=self._settings.accept_gap
+        )
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
         self._router = Router(source)
@@ -319,7 +351,16 @@ class Daemon:
         }
         return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
 
+    def _waits(self, reason: str) -> None:
+        self._beginning = reason
+
+    def _is_changing(self) -> bool:
+        """Whether a channel that is not found may be there in a moment."""
+        return self._beginning is not None or self._channels.changing
+
     def _unready(self) -> str | None:
+        if self._beginning is not None:
+            return self._beginning
         if self._confirmation.stream is None:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:

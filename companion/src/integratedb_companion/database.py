@@ -154,6 +154,11 @@ class Database:
         except psycopg.NotSupportedError:  # Python does not know the encoding, so the server converts
             return UTF8
 
+    async def blockers(self, backend_pid: int) -> list[int]:
+        """The processes that one waits for; 0 stands for a prepared transaction."""
+        [row] = await self._rows("SELECT pg_catalog.pg_blocking_pids(%(pid)s::pg_catalog.int4)", {"pid": backend_pid})
+        return sorted({int(pid) for pid in row[0]})
+
     async def slot(self, name: str) -> Slot:
         """Look at the slot."""
         [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s::pg_catalog.text)", {"slot": name})

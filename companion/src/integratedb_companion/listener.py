@@ -49,9 +49,18 @@ Readiness = Callable[[], str | None]
 class Listener:
     """Answers HTTP requests and hands WebSockets to their channels."""
 
-    def __init__(self, logins: Logins, find_channel: FindChannel, readiness: Readiness, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        logins: Logins,
+        find_channel: FindChannel,
+        is_changing: Callable[[], bool],
+        readiness: Readiness,
+        metrics: Metrics,
+    ) -> None:
+        """`is_changing`: a channel that is not found now may be there in a moment."""
         self._logins = logins
         self._find_channel = find_channel
+        self._is_changing = is_changing
         self._readiness = readiness
         self._metrics = metrics
         self._handshakes: Handshakes[ServerConnection] = Handshakes(HANDSHAKES_AT_ONCE)
@@ -129,6 +138,9 @@ class Listener:
             credentials = None
         if credentials is None:
             return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
+        # Nobody can log in before channels are in force: that says nothing about the password.
+        if self._is_changing():
+            return _try_later("the channels are not in force yet\n")
         user, password = credentials
         try:
             role = await self._logins.check(str(connection.remote_address[0]), user, password)
@@ -141,6 +153,8 @@ class Listener:
         if connection.transport.is_closing():  # gone meanwhile
             return self._refuse(401, "")
         channel = self._find_channel(role, channel_name)
+        if channel is None and self._is_changing():
+            return _try_later("the channel is being changed\n")
         if channel is None:
             return self._refuse(404, "no such SOCKET channel, or it is paused\n")
         # One stakeholder may have half of what there is, so that it cannot keep the others out.

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
 #: How many messages are taken from the connection before others get their turn.
 BATCH_MESSAGES = 250
+#: How long a command that is to end may take to do so.
+CANCEL_TIMEOUT_S = 3.0
 
 #: Settings that a role or a database may have set otherwise.
 PINNED_SETTINGS = {
@@ -119,6 +121,11 @@ class ReplicationConnection:
         [row] = await self._rows(b"IDENTIFY_SYSTEM")
         return System(str(row[0]), int(row[1]))
 
+    @property
+    def backend_pid(self) -> int:
+        """The process of the server that serves this connection."""
+        return self._pgconn.backend_pid
+
     async def create_slot(self, slot: str) -> tuple[int, str]:
         """Create the slot; returns where it begins, and the name of a snapshot of exactly that moment."""
         name = slot.encode()
@@ -190,8 +197,22 @@ class ReplicationConnection:
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
 
+    async def _break(self, running: asyncio.Future[pq.abc.PGresult]) -> None:
+        """End a command that runs: the server would go on with it, and this process could not end before its thread."""
+        with suppress(psycopg.Error, OSError):
+            await self._connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+        await asyncio.wait((running,), timeout=CANCEL_TIMEOUT_S)
+        if not running.done():
+            self.break_off()
+            await asyncio.wait((running,))
+
     async def _rows(self, command: bytes) -> list[list[str]]:
-        result = await asyncio.to_thread(self._pgconn.exec_, command)
+        running = asyncio.ensure_future(asyncio.to_thread(self._pgconn.exec_, command))
+        try:
+            result = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await self._break(running)
+            raise
         if result.status != pq.ExecStatus.TUPLES_OK and result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace").strip())
         return [

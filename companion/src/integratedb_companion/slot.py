@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
+from typing import Final
 
 from .database import Database, Slot
 from .pgoutput import format_lsn
 from .replication import ReplicationConnection
 
 log = logging.getLogger(__name__)
+
+
+#: How often it is told what a new slot waits for.
+TELL_EVERY_S: Final = 5.0
 
 
 class SlotLostError(Exception):
@@ -46,8 +53,13 @@ async def check(name: str, database: Database) -> Slot:
     return slot
 
 
-async def attach(name: str, database: Database, dsn: str, *, accept_gap: bool) -> tuple[int, bool]:
-    """Make sure of the slot; returns the position to start from, and whether there is a gap before it."""
+async def attach(
+    name: str, database: Database, dsn: str, waits: Callable[[str], None], *, accept_gap: bool
+) -> tuple[int, bool]:
+    """Make sure of the slot; returns the position to start from, and whether there is a gap before it.
+
+    `waits` is told what a new slot has to wait for.
+    """
     slot = await database.slot(name)
     problem = complaint(name, slot)
     if problem is None and slot.exists and slot.known == "created":
@@ -56,18 +68,36 @@ async def attach(name: str, database: Database, dsn: str, *, accept_gap: bool) -
         raise SlotLostError(f"{problem}. {CURE}")
     if problem is not None:
         log.error("gap accepted: changes were missed", extra={"slot": name, "reason": problem})
-    return await _create(name, slot, database, dsn), problem is not None
+    return await _create(name, slot, database, dsn, waits), problem is not None
 
 
-async def _create(name: str, slot: Slot, database: Database, dsn: str) -> int:
+async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Callable[[str], None]) -> int:
     connection = await ReplicationConnection.open(dsn)
     try:
         await database.slot_announced(name)
         if slot.exists:  # half made, or given up by --accept-gap
             await connection.drop_slot(name)
-        lsn, snapshot = await connection.create_slot(name)
+        watching = asyncio.create_task(_tell_what_is_waited_for(connection.backend_pid, name, database, waits))
+        try:
+            lsn, snapshot = await connection.create_slot(name)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         await database.slot_created(name, lsn, await database.control_ids_in(snapshot))
     finally:
         await connection.close()
     log.info("slot created", extra={"slot": name, "lsn": format_lsn(lsn)})
     return lsn
+
+
+async def _tell_what_is_waited_for(
+    backend_pid: int, name: str, database: Database, waits: Callable[[str], None]
+) -> None:
+    """A slot begins where all transactions that were open have ended; tell which are not, now and then."""
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        pids = await database.blockers(backend_pid)
+        if pids:
+            who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in pids)
+            waits(f"the slot waits for a transaction that is open: {who}")
+            log.warning("the slot waits for a transaction that is open", extra={"slot": name, "pids": pids})

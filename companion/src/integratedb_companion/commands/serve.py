@@ -12,7 +12,7 @@ import click
 
 from .. import logs
 from ..config import ConfigurationError, read_file
-from ..serve.settings import DEFAULTS, build
+from ..serve.settings import DEFAULTS, OPTIONS, build
 from .output import clean, say
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def serve(config: str | None, **flags: Any) -> None:
     """
     try:
         given = {name: value for name, value in flags.items() if value not in (None, ())}
-        settings = build(DEFAULTS | read_file(config) | given)
+        settings = build(DEFAULTS | read_file(config, OPTIONS) | given)
         logs.configure(settings.log_level)
         # Importing a web framework takes its time: not for the help, nor for a configuration that cannot be used.
         from ..serve import server

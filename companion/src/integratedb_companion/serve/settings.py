@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ..config import ConfigurationError, checked_address, checked_dsn, checked_log_level, checked_network
+from ..config import ConfigurationError, Kind, checked_address, checked_dsn, checked_log_level, checked_network
 
 DEFAULTS: dict[str, Any] = {
     "dsn": "",
@@ -17,6 +18,18 @@ DEFAULTS: dict[str, Any] = {
     "trusted_proxy": (),
     "connections": 10,
     "log_level": "info",
+}
+
+
+OPTIONS: Final = {
+    "dsn": Kind.TEXT,
+    "preview_dsn": Kind.TEXT,
+    "listen": Kind.TEXT,
+    "tls_certificate": Kind.TEXT,
+    "tls_key": Kind.TEXT,
+    "trusted_proxy": Kind.TEXTS,
+    "connections": Kind.NUMBER,
+    "log_level": Kind.TEXT,
 }
 
 
@@ -37,8 +50,6 @@ class Settings:
 
 def build(options: dict[str, Any]) -> Settings:
     """Check options and make them the configuration."""
-    if unknown := options.keys() - DEFAULTS.keys():
-        raise ConfigurationError(f"unknown option {', '.join(sorted(unknown))}")
     host, port = checked_address(str(options["listen"]))
     certificate, key = _file("tls-certificate", options["tls_certificate"]), _file("tls-key", options["tls_key"])
     if (certificate is None) != (key is None):
@@ -68,6 +79,6 @@ def _file(name: str, path: Any) -> Path | None:
 
 
 def _connections(number: str) -> int:
-    if not number.isdigit() or not 1 <= int(number) <= 1000:
+    if re.fullmatch("[0-9]{1,4}", number) is None or not 1 <= int(number) <= 1000:
         raise ConfigurationError(f"connections {number!r}: not a number from 1 to 1000")
     return int(number)
