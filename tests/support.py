@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import psycopg
@@ -87,6 +88,10 @@ class Session(psycopg.Connection[TupleRow]):
         """Give all rows, each by column name."""
         with self.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values or None).fetchall()
+
+    def processor_s(self) -> float:
+        """Give for how long the session's server process has kept a processor busy; what else runs does not count."""
+        return int(Path(f"/proc/{self.info.backend_pid}/schedstat").read_text().split()[0]) / 1e9
 
     def warnings(self) -> list[str]:
         """Give the messages of the warnings so far."""

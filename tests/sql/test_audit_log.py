@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -163,9 +162,9 @@ def test_each_statement_of_a_transaction_costs_the_same(owner):
 def test_a_long_text_is_not_searched_at_each_of_its_statements(owner):
     def run(statements: int) -> float:
         text = "; ".join(f"ALTER TABLE shop.orders ALTER note SET DEFAULT 'x'{' ' * 320}" for _ in range(statements))
-        start = time.perf_counter()
+        start = owner.processor_s()
         owner.run(text)
-        return time.perf_counter() - start
+        return owner.processor_s() - start
 
     run(10)
     few, many = min(run(100) for _ in range(3)), min(run(800) for _ in range(3))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import psycopg
 import pytest
@@ -293,10 +292,10 @@ def test_any_characters_at_all_are_taken(superuser):
 def test_its_cost_is_bounded(superuser, unit):
     text = unit * (300_000 // len(unit))
     masked(superuser, "'")
-    start = time.perf_counter()
+    start = superuser.processor_s()
     kept = masked(superuser, text)
     assert len(kept) <= 8192
-    assert time.perf_counter() - start < 0.5
+    assert superuser.processor_s() - start < 0.5
 
 
 def test_a_typical_statement_costs_little(superuser):
@@ -306,9 +305,9 @@ def test_a_typical_statement_costs_little(superuser):
       status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed', 'on hold')),
       total numeric(10, 2) NOT NULL DEFAULT 0,
       placed_at timestamptz NOT NULL DEFAULT now())"""
-    start = time.perf_counter()
+    start = superuser.processor_s()
     superuser.value("SELECT count(integratedb.masked(%s || n)) FROM generate_series(1, 500) AS n", text)
-    assert (time.perf_counter() - start) / 500 < 0.001
+    assert (superuser.processor_s() - start) / 500 < 0.001
 
 
 def test_postgres_reads_the_statements_of_this_test(superuser):

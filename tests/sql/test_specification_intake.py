@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -676,10 +675,10 @@ def test_a_specification_of_a_megabyte_is_refused_at_once(admin, superuser, stak
     stakeholder("reporter")
     before = superuser.row(WORLD)
     large = {"match": [{"path": "shop.orders", "fields": [f"c{number:04}" * 10 for number in range(20000)]}]}
-    started = time.monotonic()
+    started = admin.processor_s()
     with refused("IDB02", match="1000000") as error:
         admin.run(CLAIM, Jsonb(large))
-    assert time.monotonic() - started < 3
+    assert admin.processor_s() - started < 3
     ((_, place),) = json.loads(error.value.diag.message_detail or "")
     assert place == "#"
     assert superuser.row(WORLD) == before
@@ -703,9 +702,9 @@ def test_five_thousand_fields_over_several_tables_take_seconds(owner, admin, sta
         ]
     }
     for attempt in ("first", "again"):
-        started = time.monotonic()
+        started = admin.processor_s()
         expanded = admin.value(CLAIM, Jsonb(spec))
-        assert time.monotonic() - started < 10, attempt
+        assert admin.processor_s() - started < 10, attempt
     assert sum(len(match["fields"]) for match in expanded["match"]) == 5000
     reporter.run("SELECT * FROM shop.wide_9")
 
@@ -716,10 +715,10 @@ def test_five_thousand_fields_over_several_tables_take_seconds(owner, admin, sta
 def test_thousands_of_fields_that_are_not_there_are_refused_in_seconds(admin, stakeholder, entry):
     stakeholder("reporter")
     spec = {"match": {"path": "shop.orders", "fields": [entry(f"c{number}") for number in range(5000)]}}
-    started = time.monotonic()
+    started = admin.processor_s()
     with refused("IDB03") as error:
         admin.run(CLAIM, Jsonb(spec))
-    assert time.monotonic() - started < 10
+    assert admin.processor_s() - started < 10
     assert len(json.loads(error.value.diag.message_detail or "")) >= 5000
 
 

@@ -138,7 +138,7 @@ def test_any_text_is_a_type_name_or_a_type_name_error(text: str) -> None:
 )
 def test_no_text_takes_long(text: str) -> None:
     """The longest that the schema lets through: some took years."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TypeNameError):
         parse_type_name(text)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

@@ -137,11 +137,13 @@ def test_a_guess_whose_client_goes_away_is_counted() -> None:
 
 
 def test_how_long_postgres_took_is_not_to_be_seen() -> None:
-    times = []
-    for takes_s in (0.0, 0.03, 0.06):
+    def answered_within(takes_s: float) -> float:
         started_s = time.monotonic()
         run(Postgres(takes_s=takes_s), ("10.0.0.1", "shop", "guess"))
-        times.append(time.monotonic() - started_s)
+        return time.monotonic() - started_s
+
+    # The shortest of several: a machine that is busy makes some of them longer.
+    times = [min(answered_within(takes_s) for _ in range(5)) for takes_s in (0.0, 0.03, 0.06)]
     assert max(times) - min(times) < 0.03
 
 
