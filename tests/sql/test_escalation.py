@@ -460,6 +460,17 @@ def test_an_admin_adopts_a_role_made_again_once_it_has_no_power(replaced, admin,
     assert admin.row("SELECT username FROM integratedb_rotate_password('reporter')") == ("reporter",)
 
 
+def test_the_daemon_is_told_of_an_adopted_role(stakeholder, admin, superuser):
+    stakeholder("reporter")
+    spec = '{"match": [{"path": "shop.orders", "fields": ["id"]}], "channels": [{"type": "SOCKET"}]}'
+    admin.run("SELECT integratedb_notify('reporter', %s::jsonb)", spec)
+    superuser.run("DROP SCHEMA reporter; DROP OWNED BY reporter; DROP ROLE reporter; CREATE ROLE reporter LOGIN")
+    told = "SELECT (body ->> 'role')::oid = 'reporter'::regrole FROM integratedb.control ORDER BY id DESC LIMIT 1"
+    assert superuser.value(told) is False
+    admin.run("SELECT integratedb_adopt_role('reporter')")
+    assert superuser.value(told) is True
+
+
 @pytest.mark.parametrize(
     "power",
     [

@@ -463,6 +463,7 @@ def test_a_dropped_or_renamed_stakeholder_is_told_to_the_daemon(
     notify({"path": "shop.keyed", "fields": ["id"]}, channels=[BUS])
     admin.run("SELECT integratedb_rename_stakeholder('fulfilment', 'logistics')")
     assert latest_state(superuser)["stakeholder"] == "logistics"
+    assert latest_state(superuser)["role"] == superuser.value("SELECT 'logistics'::regrole::oid::bigint")
     admin.run("SELECT integratedb_drop_stakeholder('logistics')")
     state = latest_state(superuser)
     assert (state["channels"], state["routes"]) == ([], [])

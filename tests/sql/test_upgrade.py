@@ -156,6 +156,8 @@ def test_an_update_keeps_what_is_in_place_and_makes_what_a_fresh_install_makes(s
     superuser.run("DROP FUNCTION public.imported()")
 
     after = rows_in_place(superuser)
+    told = {row["id"] for row in before["control"]}
+    after["control"] = [row for row in after["control"] if row["id"] in told]
     kept = {
         name: [{key: row[key] for key in rows[0]} for row in after[name]] if rows else after[name]
         for name, rows in before.items()
@@ -198,6 +200,19 @@ def test_an_update_takes_secrets_out_of_the_audit_log(server, shop, connect, sou
     assert "whsec_" not in text
     assert "CREATE TABLE shop.a (); CREATE ROLE somebody PASSWORD /* ... */ '***'" in text
     assert "CREATE TABLE shop.b (c text DEFAULT 'x')" in text
+
+
+@pytest.mark.parametrize("source", TO_PRESENT)
+def test_an_update_tells_the_daemon_which_role_a_stakeholder_is(server, shop, connect, source):
+    database = shop(source)
+    superuser, owner = (connect(user, dbname=database) for user in (server.superuser, OWNER))
+    hand_in(superuser, owner, "aa_")
+    superuser.run(update_to(PRESENT))
+    states = superuser.rows("SELECT body FROM integratedb.control WHERE kind = 'state' ORDER BY id")
+    assert states[-1][0]["role"] == superuser.value("SELECT 'aa_listener'::regrole::oid::bigint")
+    # A migration finds nothing else to tell.
+    owner.run("ALTER TABLE shop.orders ADD COLUMN elsewhere int")
+    assert superuser.rows("SELECT body FROM integratedb.control WHERE kind = 'state' ORDER BY id") == states[-1:]
 
 
 @pytest.mark.parametrize("source", TO_PRESENT)
