@@ -16,8 +16,8 @@ from typing import Any
 REDACTED = "********"
 
 #: Only variables of this prefix are looked up: whoever defines channels must not read the rest of the environment. Then
-#: follow the stakeholder, in capitals, and after "__" the name of the variable, in which no "__" stands: so the last "__"
-#: ends the stakeholder, and no two stakeholders, such as a and a_b, have a variable in common.
+#: follow the stakeholder, in capitals, and after "__" the name of the variable, in which no "__" stands. So the
+#: last "__" ends the stakeholder: no two stakeholders, such as a and a_b, have a variable in common.
 ENVIRONMENT_PREFIX = "INTEGRATEDB_SECRET_"
 ENVIRONMENT_FORM = f"{ENVIRONMENT_PREFIX}STAKEHOLDER__NAME"
 
@@ -44,7 +44,7 @@ def variables_of(stakeholder: str) -> str:
 def channel_problems(channel: dict[str, Any], stakeholder: str | None) -> list[tuple[str, str]]:
     """What is wrong with a channel that has the right keys: the key and why, without repeating a value.
 
-    stakeholder: whose channel it is; None: of anybody, so that variables of the environment are looked at by their form only.
+    stakeholder: whose channel it is; None: not known, and of variables only the form is looked at.
     """
     asked = {
         "url": lambda text: url_problem(text, channel["type"], stakeholder),
