@@ -102,11 +102,15 @@ class StreamReader:
                 self._progress.seen(payload.wal_end)
             return payload
         message = decode(payload)  # type: ignore[arg-type]  # no Keepalive: that returned above
-        self._in_part = len(payload) > ROW_BYTES
-        if self._in_part:
+        is_long = len(payload) > ROW_BYTES
+        self._in_part = is_long or self._encoding.codec is not None
+        if is_long:
             message = _shortened(message)
         if self._encoding.codec is not None:
-            message = self._encoding.recode(message)
+            if type(message) is Insert and message.relid == self._control_relid:
+                message = self._encoding.recode_all(message)
+            else:
+                message = self._encoding.recode(message)
         return self._handlers[type(message)](message)
 
     def _partial_position(self) -> int:
