@@ -367,6 +367,15 @@ def test_what_the_daemon_writes_is_durable_wherever_it_writes(shop: Shop) -> Non
     assert asyncio.run(setting()) == "on"
 
 
+def test_the_error_that_ended_the_stream_is_logged_in_the_servers_words(shop: Shop) -> None:
+    shop.notify({"name": "live", "type": "SOCKET"})
+    daemon = shop.daemon()
+    shop.admin.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", shop.slot)
+    [lost] = eventually(lambda: [line for line in daemon.logs() if line["message"] == "stream lost"])
+    assert "terminating connection due to administrator command" in lost["error"]
+    daemon.ready()
+
+
 def test_a_slot_of_somebody_else_is_left_alone(shop: Shop) -> None:
     shop.admin.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", shop.slot)
     assert shop.daemon(wait=False).exit_status() == 3

@@ -157,6 +157,26 @@ def test_schema_changes_take_effect_where_they_stand_in_the_stream(
     assert got[1]["data"]["gap"] is False
 
 
+@pytest.mark.parametrize("ddl", ["ADD COLUMN note text", "ALTER COLUMN status TYPE text[] USING ARRAY[status]"])
+def test_what_is_changed_and_written_in_one_transaction_is_a_gap(
+    shop: Shop, bus: dict[str, Any], redis_client: Any, ddl: str
+) -> None:
+    shop.notify(bus)
+    shop.daemon()
+    shop.insert(1, 2)
+    eventually(lambda: len(events(redis_client)) == 2)
+    with shop.owner.transaction():
+        shop.owner.run(f"ALTER TABLE orders {ddl}")
+        shop.owner.run("SELECT integratedb_sync()")
+        shop.owner.run(f"UPDATE orders SET {'note' if 'note' in ddl else 'status[1]'} = 'filled'")
+    shop.insert(3, 3) if "note" in ddl else shop.owner.run("INSERT INTO orders VALUES (3, '{new}')")
+    got = eventually(lambda: events(redis_client)[2:] if len(events(redis_client)) >= 6 else None)
+    assert [event["type"].rpartition(".")[2] for event in got] == ["update", "update", "changed", "insert"]
+    assert got[2]["data"]["gap"] is True
+    record = {"id": 3, "status": "new", "note": None} if "note" in ddl else {"id": 3, "status": ["new"]}
+    assert got[3]["data"]["record"] == record
+
+
 def test_specifications_take_effect_from_their_commit_on(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
     shop.notify(bus, match=[{"path": "public.orders", "fields": ["id"], "events": ["INSERT"]}])
     assert shop.daemon().stop() == 0
@@ -227,6 +247,29 @@ def test_partitions_tell_of_their_root(shop: Shop, bus: dict[str, Any], redis_cl
     got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 4 else None)
     assert {event["subject"] for event in got} == {"public.sales"}
     assert [(event["data"]["record"] or {}).get("id") for event in got] == [1, 2, 3, None]
+
+
+def test_what_is_done_to_single_partitions(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.owner.run("CREATE TABLE sales (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)")
+    for month in (1, 2):
+        bounds = f"FROM ('2024-0{month}-01') TO ('2024-0{month + 1}-01')"
+        shop.owner.run(f"CREATE TABLE sales_{month} PARTITION OF sales FOR VALUES {bounds}")
+    shop.notify(bus, match=[{"path": "public.sales", "fields": ["*"]}])
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, '2024-01-02')")
+    # A row that moves is deleted in one partition and inserted in the other.
+    shop.owner.run("UPDATE sales SET day = '2024-02-02'")
+    # Nothing tells of these, nor of what happens to a partition that is detached.
+    shop.owner.run("TRUNCATE sales_2")
+    shop.owner.run("ALTER TABLE sales DETACH PARTITION sales_2")
+    shop.owner.run("INSERT INTO sales_2 VALUES (2, '2024-02-03')")
+    shop.owner.run("ALTER TABLE sales ATTACH PARTITION sales_2 FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')")
+    shop.owner.run("TRUNCATE sales")
+    got = eventually(lambda: events(redis_client) if len(events(redis_client)) >= 4 else None)
+    kinds = [event["type"].rpartition(".")[2] for event in got]
+    assert kinds == ["insert", "delete", "insert", "truncate"]
+    assert got[1]["data"]["old"] == {"id": 1, "day": "2024-01-02"}
+    assert got[2]["data"]["record"] == {"id": 1, "day": "2024-02-02"}
 
 
 def test_an_unchanged_toasted_value_is_named_and_not_made_up(

@@ -151,8 +151,8 @@ class Database:
             async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
                 # SQL_ASCII holds any bytes; those that are UTF-8 are most likely meant so.
                 return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
-        except psycopg.NotSupportedError:  # Python does not know the encoding, so the server converts
-            return UTF8
+        except psycopg.NotSupportedError:  # Python does not know the encoding: only what is ASCII can be read
+            return Encoding("SQL_ASCII", "ascii")
 
     async def blockers(self, backend_pid: int) -> list[int]:
         """The processes that one waits for; 0 stands for a prepared transaction."""

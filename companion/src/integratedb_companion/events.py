@@ -158,7 +158,7 @@ class Projection:
 
     def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
         """The event of a deleted row."""
-        unavailable = [name for index, name, _ in self._key_columns if old[index] is OMITTED]
+        unavailable = [name for index, name, _ in self._key_columns if isinstance(old[index], Absent)]
         return self._event("DELETE", transaction, position, None, old, None, unavailable)
 
     def truncate(self, transaction: Transaction, position: int) -> bytes:

@@ -20,15 +20,17 @@ class Absent(Enum):
     """Stands for a value that is not there.
 
     UNCHANGED: a TOASTed value that the change did not touch, which the stream therefore does not carry. OMITTED: a value that
-    is too long, see shortened().
+    is too long, see shortened(). UNREADABLE: one with bytes that stand for no character, see encodings.py.
     """
 
     UNCHANGED = "unchanged"
     OMITTED = "omitted"
+    UNREADABLE = "unreadable"
 
 
 UNCHANGED: Final = Absent.UNCHANGED
 OMITTED: Final = Absent.OMITTED
+UNREADABLE: Final = Absent.UNREADABLE
 
 Value = bytes | None | Absent
 Row = list[Value]

@@ -168,7 +168,7 @@ class ReplicationConnection:
                     elif length == 0:
                         break
                     else:
-                        raise StreamEndedError(pgconn.get_error_message() or "the server ended the stream")
+                        raise StreamEndedError(self._servers_error() or "the server ended the stream")
                 if messages:
                     return messages
                 if looked:
@@ -177,6 +177,11 @@ class ReplicationConnection:
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
+
+    def _servers_error(self) -> str:
+        """The error that ended the stream, in the server's own words."""
+        result = None if self._pgconn.is_busy() else self._pgconn.get_result()
+        return "" if result is None else result.error_message.decode(errors="replace").strip()
 
     async def _readable(self) -> None:
         # Watched only while waiting: a socket that has something would wake the loop again and again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .events import Event, Projection, Transaction
@@ -53,6 +53,11 @@ class Router:
         for channel in state.channels if state else ():
             if channel.id in self._puts:
                 self._puts[channel.id](event)
+
+    def tells_of(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
+        """Whether a stakeholder is told of rows of one of these tables, under this path."""
+        state = self._states.get(stakeholder_id)
+        return any(route.path == path and route.relid in relids for route in (state.routes if state else ()))
 
     def describe(self, relation: Relation) -> None:
         """Take note of what a relation looks like from here on in the stream."""

@@ -73,6 +73,8 @@ class StreamReader:
         self._skip_to = 0
         #: Whether the present change is so long that values of it may be left out.
         self._in_part = False
+        #: The tables that the transaction wrote rows of, as far as the stream describes them anew: after each change it does.
+        self._described: set[int] = set()
         self._control: list[ControlRow] = []
         self._control_relid: int | None = None
         self._control_columns: list[str] = []
@@ -102,11 +104,15 @@ class StreamReader:
                 self._progress.seen(payload.wal_end)
             return payload
         message = decode(payload)  # type: ignore[arg-type]  # no Keepalive: that returned above
-        self._in_part = len(payload) > ROW_BYTES
-        if self._in_part:
+        is_long = len(payload) > ROW_BYTES
+        self._in_part = is_long or self._encoding.codec is not None
+        if is_long:
             message = _shortened(message)
         if self._encoding.codec is not None:
-            message = self._encoding.recode(message)
+            if type(message) is Insert and message.relid == self._control_relid:
+                message = self._encoding.recode_all(message)
+            else:
+                message = self._encoding.recode(message)
         return self._handlers[type(message)](message)
 
     def _partial_position(self) -> int:
@@ -116,6 +122,7 @@ class StreamReader:
     def _begin(self, message: Begin) -> None:
         self._transaction = Transaction(message, self._source)
         self._control = []
+        self._described.clear()
         if message.commit_lsn <= self._progress.routed_lsn:
             self._skip_to = _ALL
         else:
@@ -133,6 +140,8 @@ class StreamReader:
         return None
 
     def _relation(self, message: Relation) -> None:
+        if self._transaction is not None:
+            self._described.add(message.relid)
         if (message.schema, message.name) == CONTROL:
             self._control_relid = message.relid
             self._control_columns = [column.name for column in message.columns]
@@ -183,8 +192,15 @@ class StreamReader:
         transaction.position += 1
         self._control.append(row)
         if row.kind == "schema_changed" and position >= self._skip_to:
-            event = transaction.event(position, SCHEMA_CHANGED, row.body["subject"], row.body["data"])
-            self._router.announce(int(row.body["id"]), event)
+            self._announce(transaction, position, row.body)
+
+    def _announce(self, transaction: Transaction, position: int, body: Any) -> None:
+        """Tell of a schema change; what the transaction wrote was told by the fields and types of before."""
+        stakeholder_id, subject, data = int(body["id"]), body["subject"], body["data"]
+        news = {"column_added", "column_changed"} & {change["change"] for change in data["changes"]}
+        if news and self._router.tells_of(stakeholder_id, subject, self._described):
+            data = {**data, "gap": True}
+        self._router.announce(stakeholder_id, transaction.event(position, SCHEMA_CHANGED, subject, data))
 
     def _open(self) -> Transaction:
         if self._transaction is None:
