@@ -18,11 +18,14 @@ SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
 UPDATES := $(patsubst sql/upgrades/%,sql/releases/integratedb--%,$(wildcard sql/upgrades/*--$(EXTVERSION).sql))
 BUILT := $(SCRIPT) $(UPDATES)
 
-# What earlier releases were, file by file with its checksum: installed beside the present version, as it is.
+# What earlier releases were, file by file with its checksum. Their update scripts and their Python are installed beside
+# the present version. Their install scripts are not: CREATE EXTENSION VERSION would run them, without the guards of later
+# versions (a search path that nobody else can get into, a schema in which nobody can capture calls).
 FROZEN := $(shell sed 's/^[0-9a-f]*  //' sql/releases/frozen.sha256)
 FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,%,$(dir $(filter plpython/releases/%,$(FROZEN)))))))
 
-DATA = $(BUILT) $(filter-out $(BUILT),$(filter sql/releases/%,$(FROZEN)))
+RETIRED := $(filter-out $(BUILT),$(foreach file,$(filter sql/releases/%,$(FROZEN)),$(if $(word 3,$(subst --, ,$(file))),,$(file))))
+DATA = $(BUILT) $(filter-out $(BUILT) $(RETIRED),$(filter sql/releases/%,$(FROZEN)))
 EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage plpython/integratedb/__pycache__
 
 # make installcheck, on a running server: a short session of an installed extension.
@@ -70,10 +73,14 @@ ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
 # The Python of a version has its own directory, so that of older versions stays: a database that has not run ALTER
-# EXTENSION UPDATE yet goes on using it, and CREATE EXTENSION VERSION can make an older one. A directory is swapped, not
-# written in place: sessions may be importing from it.
+# EXTENSION UPDATE yet goes on using it. A directory is swapped, not written in place: sessions may be importing from it.
 pythondir = $(DESTDIR)$(datadir)/integratedb/python
-install: install-python
+install: install-python remove-retired
+
+# Earlier versions of this Makefile have installed them.
+remove-retired:
+	rm -f $(patsubst %,'$(DESTDIR)$(datadir)/extension/%',$(notdir $(RETIRED)))
+
 install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 
 install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(PYTHON_FILES)
@@ -94,7 +101,7 @@ all install uninstall clean:
 	@exit 1
 endif
 
-.PHONY: dist release install-python uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
+.PHONY: dist release install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"

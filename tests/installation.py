@@ -47,6 +47,13 @@ class Installation:
         for path in (*self.sharedir.glob("extension/integratedb*"), self.sharedir / "integratedb"):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
+    def add_releases(self, root: Path = ROOT) -> None:
+        """Install the install scripts of earlier releases, which make install leaves out, so that one can be made."""
+        listed = (root / "sql/releases/frozen.sha256").read_text().splitlines()
+        for path in (root / line.split("  ", 1)[1] for line in listed):
+            if path.match("sql/releases/*.sql") and path.name.count("--") == 1:
+                shutil.copy(path, self.sharedir / "extension")
+
     def files(self) -> list[str]:
         """What is installed of the extension."""
         paths = (path for path in self.sharedir.rglob("*") if path.is_file())

@@ -1,5 +1,27 @@
 -- What the audit log keeps of a client's statement: its text without the secrets that it may hold.
 
+CREATE OR REPLACE FUNCTION integratedb.with_masks(pieces text[], literals integer[], mask text)
+RETURNS text[]
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  number integer;
+  before integer;
+BEGIN
+  FOREACH number IN ARRAY literals LOOP
+    -- Two quotes are one in a literal, whose pieces follow one another.
+    pieces[number] := CASE WHEN number = before + 1 THEN '' ELSE mask END;
+    before := number;
+  END LOOP;
+  RETURN pieces;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.with_masks(text[], integer[], text) IS 'The pieces of a text, those with these numbers masked.';
+
 CREATE OR REPLACE FUNCTION integratedb.masked(query text)
 RETURNS text
 LANGUAGE plpgsql
@@ -72,6 +94,7 @@ DECLARE
   in_set boolean := false;
   is_hidden boolean := false; -- the value of a setting, to the end of the statement
   hides boolean;            -- whether the literal is masked
+  shown_literals integer[] := ARRAY[]::integer[]; -- which pieces are literals that the statement shows so far
 
   pieces text[] := ARRAY[]::text[];
 BEGIN
@@ -109,6 +132,9 @@ BEGIN
           hides := true;
         END IF;
         IF NOT is_hidden THEN
+          IF NOT hides THEN
+            shown_literals := shown_literals || (cardinality(pieces) + 1);
+          END IF;
           pieces := pieces || CASE WHEN NOT hides THEN '''' || literal || ''''
                                    -- Two quotes are one in a literal, which has been masked.
                                    WHEN closed IS NULL OR pieces[cardinality(pieces)] <> mask THEN mask ELSE '' END;
@@ -280,6 +306,11 @@ BEGIN
       END IF;
 
     ELSIF sign = ';' THEN
+      -- A name may stand behind the literal that it makes a secret: WHERE 'x' = password.
+      IF is_sensitive THEN
+        pieces := integratedb.with_masks(pieces, shown_literals, mask);
+      END IF;
+      shown_literals := ARRAY[]::integer[];
       pieces := pieces || sign;
       head := '';
       decided := false;
@@ -302,6 +333,11 @@ BEGIN
       held := sign;
     END IF;
   END LOOP;
+
+  -- The cut may have taken such a name away.
+  IF is_sensitive OR length(query) >= 8192 THEN
+    pieces := integratedb.with_masks(pieces, shown_literals, mask);
+  END IF;
 
   -- What the cut left open is masked to the end.
   IF state IN ('literal', 'escape') AND NOT is_hidden THEN

@@ -61,3 +61,14 @@ def test_who_does_not_own_the_schema_is_not_asked(owner: Session) -> None:
 def test_a_superuser_may_drop_it(superuser: Session) -> None:
     superuser.run("DROP SCHEMA public CASCADE")
     assert superuser.rows("SELECT FROM pg_extension WHERE extname = 'integratedb'") == []
+
+
+def test_the_extension_cannot_be_dropped_after_other_ddl_of_a_transaction_but_before_it(owner, superuser, claim):
+    claim({"path": "shop.orders", "fields": ["*"]})
+    with refused("55006", match="pending trigger events"), superuser.transaction():
+        superuser.run("ALTER TABLE shop.orders ADD COLUMN origin text")
+        superuser.run("DROP EXTENSION integratedb")
+    with superuser.transaction():
+        superuser.run("DROP EXTENSION integratedb")
+        superuser.run("ALTER TABLE shop.orders DROP COLUMN note")
+    owner.run("ALTER TABLE shop.orders ADD COLUMN origin text")

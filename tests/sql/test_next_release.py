@@ -96,6 +96,7 @@ def copy(tree: Path) -> Iterator[Installation]:
     with installation() as copy:
         run(tree, "make", "install", **copy.environment)
         assert not [name for name in copy.files() if "98.0.0" in name]
+        copy.add_releases(tree)
         yield copy
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sql.conftest import ROOT
-from tests.support import Session
+from tests.support import Session, refused
 
 VERSION = re.findall(r"^default_version = '(.+)'$", (ROOT / "integratedb.control").read_text(), re.MULTILINE)[0]
 PACKAGE = "integratedb_" + VERSION.replace(".", "_")
@@ -38,7 +38,16 @@ def frozen() -> list[Path]:
     return [Path(line.split("  ", 1)[1]) for line in lines]
 
 
-def test_install_copies_the_control_file_and_the_scripts_and_the_python_of_this_version_and_its_releases(
+def install_scripts() -> list[Path]:
+    """Those of earlier releases, which are not installed."""
+    return [
+        path
+        for path in frozen()
+        if re.fullmatch(r"integratedb--[0-9.]+\.sql", path.name) and path.name != f"integratedb--{VERSION}.sql"
+    ]
+
+
+def test_install_copies_the_scripts_and_the_python_of_this_version_and_the_updates_and_the_python_of_releases(
     tmp_path, sharedir
 ):
     make("install", f"DESTDIR={tmp_path}")
@@ -49,6 +58,7 @@ def test_install_copies_the_control_file_and_the_scripts_and_the_python_of_this_
         {"extension/integratedb.control", f"extension/integratedb--{VERSION}.sql"}
         | {f"extension/integratedb--{name}" for name in updates}
         | {f"extension/{path.name}" for path in frozen() if path.parent.match("sql/releases")}
+        - {f"extension/{path.name}" for path in install_scripts()}
         | {f"integratedb/python/{PACKAGE}/{name}" for name in python}
         | {f"integratedb/python/{path.parent.name}/{path.name}" for path in frozen() if path.match("plpython/*/*/*")}
     )
@@ -65,6 +75,23 @@ def test_install_keeps_the_python_of_other_versions_and_removes_what_this_one_no
     make("install", f"DESTDIR={tmp_path}")
     assert other.exists()
     assert not stale.exists()
+
+
+def test_install_removes_the_install_scripts_of_releases_which_lack_the_guards_of_later_ones(tmp_path, sharedir):
+    assert install_scripts()
+    for path in install_scripts():
+        (sharedir / "extension").mkdir(parents=True, exist_ok=True)
+        (sharedir / "extension" / path.name).touch()
+    make("install", f"DESTDIR={tmp_path}")
+    assert not [path for path in install_scripts() if (sharedir / "extension" / path.name).exists()]
+
+
+def test_an_older_version_cannot_be_created(superuser):
+    superuser.run("DROP EXTENSION integratedb CASCADE")
+    for path in install_scripts():
+        version = path.stem.removeprefix("integratedb--")
+        with refused("22023", match="no installation script"):
+            superuser.run(f"CREATE EXTENSION integratedb VERSION '{version}'")
 
 
 def test_uninstall_leaves_nothing_of_this_version(tmp_path, sharedir):

@@ -310,6 +310,46 @@ def test_a_typical_statement_costs_little(superuser):
     assert (superuser.processor_s() - start) / 500 < 0.001
 
 
+# The word that tells that a literal is a secret stands behind it.
+BEHIND = [
+    "CREATE VIEW x AS SELECT id FROM y WHERE {s} = password",
+    "CREATE VIEW x AS SELECT {s} AS password",
+    'CREATE VIEW x AS SELECT {s} AS "API_KEY"',
+    "CREATE VIEW x AS SELECT {s} AS a, 'host=y password=z' AS b",
+    "CREATE MATERIALIZED VIEW x AS SELECT id FROM y WHERE (({s}) = (token)) AND a = 'b'",
+    "CREATE POLICY x ON y USING ({s} = token)",
+    "CREATE INDEX x ON y (a) WHERE {s} <> secret",
+    "CREATE DOMAIN x AS text DEFAULT {s} CONSTRAINT no_password CHECK (value <> '')",
+    "CREATE TABLE x (a text DEFAULT {s}, password text)",
+    "ALTER TABLE x ADD CHECK ({s} <> password)",
+    "ALTER TABLE x ALTER a SET DEFAULT {s}, ADD access_key text",
+]
+LITERALS = [f"'{SECRET}'", f"'a''{SECRET}'", f"'{SECRET}'''", f"E'\\'{SECRET}'", f"'a'\n'{SECRET}'"]
+
+
+@pytest.mark.parametrize("statement", BEHIND)
+@pytest.mark.parametrize("literal", LITERALS)
+def test_a_literal_before_the_word_that_makes_it_a_secret_is_masked(superuser, statement, literal):
+    around = "CREATE TABLE a (b text DEFAULT 'it''s')"
+    kept = masked(superuser, f"{around}; {statement.replace('{s}', literal)}; {around}")
+    assert SECRET not in kept
+    assert kept.startswith(f"{around}; ")
+    assert kept.endswith(f"; {around}")
+
+
+def test_a_masked_literal_is_one_mask_however_many_quotes_it_has(superuser):
+    text = "CREATE VIEW x AS SELECT 'a''b''''c' AS password, 'd' AS e"
+    assert masked(superuser, text) == "CREATE VIEW x AS SELECT '***' AS password, '***' AS e"
+
+
+def test_the_word_may_be_behind_the_cut(superuser):
+    text = f"CREATE TABLE a (b text DEFAULT 'x'); CREATE VIEW x AS SELECT '{SECRET}'{' ' * 8192} AS password"
+    for given_text in (text, text[:8192]):
+        kept = masked(superuser, given_text)
+        assert SECRET not in kept
+        assert kept.startswith("CREATE TABLE a (b text DEFAULT 'x'); ")
+
+
 def test_postgres_reads_the_statements_of_this_test(superuser):
     """Else a secret would be looked for where no statement can have one. What Postgres does not know is 42601."""
     wrong = []
