@@ -417,3 +417,10 @@ def test_standard_input_that_is_not_utf8_is_told_by_its_line(place: Place, argum
     )
     assert done.returncode == 2
     assert b"<stdin>:2: it is not UTF-8" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_told_as_such(place: Place) -> None:
+    for arguments in (("preview", "missing.sql"), ("claim", "mailer", "missing.yaml"), ("lint", "missing.yaml")):
+        said = place.run(*arguments, status=2).stderr
+        assert f"{arguments[-1]}:1: No such file or directory" in said
+        assert "contracts" not in said

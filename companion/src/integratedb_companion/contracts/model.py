@@ -96,9 +96,9 @@ class ContractsError(Exception):
 
 
 class UnusableContractsError(ContractsError):
-    """Contracts that cannot be used, and why; no database was asked."""
+    """Files that cannot be used, contracts or what else a command was given, and why; no database was asked."""
 
     status = 2
 
     def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("the contracts cannot be used", findings)
+        super().__init__("the input cannot be used", findings)
