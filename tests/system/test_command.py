@@ -141,15 +141,19 @@ def test_a_port_that_is_taken_is_configuration(shop: Shop) -> None:
     assert "cannot listen" in result.stderr
 
 
+def assert_waits_for_the_server(daemon: Daemon) -> None:
+    eventually(lambda: daemon.get("/live")[0] == 200)
+    eventually(lambda: daemon.get("/ready") == (503, "the database cannot be reached\n"))
+    eventually(lambda: [line for line in daemon.logs() if line["message"] == "database unreachable"])
+
+
 def test_a_server_that_is_down_at_the_start_is_waited_for(shop: Shop, receiver: Receiver) -> None:
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
     shop.cluster.stop_for_a_while()
     try:
         stopped, daemon = shop.daemon(wait=False), shop.daemon(wait=False)
         for one in (stopped, daemon):
-            eventually(lambda one=one: one.get("/live")[0] == 200)
-            eventually(lambda one=one: one.get("/ready") == (503, "the database cannot be reached\n"))
-            eventually(lambda one=one: [line for line in one.logs() if line["message"] == "database unreachable"])
+            assert_waits_for_the_server(one)
         assert stopped.stop(timeout_s=10) == 0
     finally:
         shop.cluster.crash()

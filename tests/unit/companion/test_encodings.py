@@ -13,7 +13,7 @@ EUC_TW = Encoding("SQL_ASCII", "ascii")
 @pytest.mark.parametrize("encoding", [ASCII, EUC_TW, Encoding("WIN1252", "cp1252")])
 def test_a_value_that_cannot_be_read_is_left_out_and_no_other(encoding: Encoding) -> None:
     row: Row = [b"1", b"\x81\xff", None, UNCHANGED, b"plain"]
-    expected = [b"1", UNREADABLE, None, UNCHANGED, b"plain"]
+    expected: Row = [b"1", UNREADABLE, None, UNCHANGED, b"plain"]
     assert encoding.recode(Insert(7, row)) == Insert(7, expected)
     assert encoding.recode(Delete(7, row)) == Delete(7, expected)
 
