@@ -164,7 +164,7 @@ def test_a_long_text_is_not_searched_at_each_of_its_statements(owner):
         text = "; ".join(f"ALTER TABLE shop.orders ALTER note SET DEFAULT 'x'{' ' * 320}" for _ in range(statements))
         start = owner.processor_s()
         owner.run(text)
-        return owner.processor_s() - start
+        return float(owner.processor_s() - start)
 
     run(10)
     few, many = min(run(100) for _ in range(3)), min(run(800) for _ in range(3))
