@@ -155,21 +155,20 @@ NOTHING_AT_STAKE = [
     ("isolation", "catalog"), [("READ COMMITTED", "small"), ("REPEATABLE READ", "small"), ("READ COMMITTED", "huge")]
 )
 @pytest.mark.parametrize("then", [AT_ONCE, "SELECT integratedb_sync()"])
-@pytest.mark.parametrize("statements", NOTHING_AT_STAKE)
-def test_who_has_nothing_at_stake_never_holds_the_lock(
-    admin, superuser, connect, claim, statements, then, catalog, isolation
-):
+def test_who_has_nothing_at_stake_never_holds_the_lock(admin, superuser, connect, claim, then, catalog, isolation):
     claim(ORDERS, {"path": "public.*", "fields": ["*"]})
     if catalog == "huge":
         superuser.run("CREATE OR REPLACE FUNCTION integratedb.revokes_are_found() RETURNS boolean RETURN false")
     superuser.run(f"CREATE ROLE {STRANGER} LOGIN")
     superuser.run(f"GRANT USAGE ON SCHEMA shop TO {STRANGER}; GRANT SELECT ON shop.orders TO {STRANGER}")
-    stranger = connect(STRANGER)
-    stranger.run(f"BEGIN ISOLATION LEVEL {isolation}")
-    stranger.run(statements)
-    stranger.run(then)
-    assert admin.value(HOLDER) == "nobody"
-    stranger.run("COMMIT")
+    for statements in NOTHING_AT_STAKE:
+        stranger = connect(STRANGER)
+        stranger.run(f"BEGIN ISOLATION LEVEL {isolation}")
+        stranger.run(statements)
+        stranger.run(then)
+        assert admin.value(HOLDER) == "nobody", statements
+        stranger.run("COMMIT")
+        stranger.close()
 
 
 @pytest.mark.parametrize(
@@ -220,34 +219,34 @@ def test_what_an_owner_revoked_does_not_take_from_a_claim_that_was_made_until_co
     owner.run("COMMIT")
 
 
-@pytest.mark.parametrize(
-    "drain",
-    [
-        AT_ONCE,
-        f"{AT_ONCE}; {IMMEDIATE}; {IMMEDIATE}",
-        f"DO $$ BEGIN {AT_ONCE}; END $$",
-        "DO $$ BEGIN FOR n IN 1..2 LOOP EXECUTE 'SET CON' || 'STRAINTS ALL IMMEDIATE'; END LOOP; END $$",
-        f"{AT_ONCE}; SET CONSTRAINTS ALL DEFERRED",
-        "SELECT yard.drain()",
-        f"{AT_ONCE}; UNLISTEN *",
-    ],
-)
+# Each runs the check before COMMIT, after which nothing waits for COMMIT any more.
+DRAINS = [
+    AT_ONCE,
+    f"{AT_ONCE}; {IMMEDIATE}; {IMMEDIATE}",
+    f"DO $$ BEGIN {AT_ONCE}; END $$",
+    "DO $$ BEGIN FOR n IN 1..2 LOOP EXECUTE 'SET CON' || 'STRAINTS ALL IMMEDIATE'; END LOOP; END $$",
+    f"{AT_ONCE}; SET CONSTRAINTS ALL DEFERRED",
+    "SELECT yard.drain()",
+    f"{AT_ONCE}; UNLISTEN *",
+]
+
+
 @pytest.mark.parametrize(
     "change", ["CREATE TABLE yard.new (id integer)", "CREATE TABLE yard.new (); SELECT integratedb_sync()"]
 )
-def test_nobody_but_an_admin_prepares_a_transaction_that_holds_the_lock(stranger, superuser, admin, drain, change):
+def test_nobody_but_an_admin_prepares_a_transaction_that_holds_the_lock(stranger, superuser, admin, change):
     stranger.run(f"CREATE FUNCTION yard.drain() RETURNS void LANGUAGE sql AS '{AT_ONCE}'")
-    stranger.run("BEGIN")
-    stranger.run(change)
-    # The check has run, and nothing waits for COMMIT any more.
-    stranger.run(drain)
-    try:
-        with refused("0A000", match="PREPARE"):
-            stranger.run("PREPARE TRANSACTION 'hold'")
-        assert admin.value(HOLDER) == "nobody"
-    finally:
-        for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
-            superuser.run(f"ROLLBACK PREPARED '{gid}'")
+    for drain in DRAINS:
+        stranger.run("BEGIN")
+        stranger.run(change)
+        stranger.run(drain)
+        try:
+            with refused("0A000", match="PREPARE"):
+                stranger.run("PREPARE TRANSACTION 'hold'")
+            assert admin.value(HOLDER) == "nobody"
+        finally:
+            for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
+                superuser.run(f"ROLLBACK PREPARED '{gid}'")
 
 
 def test_a_trigger_that_defers_all_again_does_not_help_to_prepare(stranger, superuser):
