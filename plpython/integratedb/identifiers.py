@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 from .model import Path
 
@@ -59,6 +61,13 @@ def schema_problem(schema: str) -> str | None:
     if schema.startswith("pg_") or schema == "information_schema":
         return f"{schema} is a system schema"
     return None
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that somebody may have meant by another one, None when none is like it. The case of letters counts little."""
+    by_lower = {one.lower(): one for one in names}
+    found = difflib.get_close_matches(name.lower(), by_lower, 1, 0.6)
+    return by_lower[found[0]] if found else None
 
 
 def _part(text: str, start: int, what: str) -> tuple[str, int]:

@@ -63,3 +63,16 @@ return database.new_password()
 $python$;
 
 COMMENT ON FUNCTION integratedb.new_password() IS 'A random password and its SCRAM-SHA-256 verifier (RFC 7677), so that no SQL text ever holds the password.';
+
+CREATE OR REPLACE FUNCTION integratedb.nearest(name text, names text[])
+RETURNS text
+LANGUAGE plpython3u
+IMMUTABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $python$
+#import integratedb.identifiers
+return identifiers.nearest(name, names)
+$python$;
+
+COMMENT ON FUNCTION integratedb.nearest(text, text[]) IS 'The name among these that somebody may have meant by another one; null when none is like it.';

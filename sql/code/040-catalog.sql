@@ -24,8 +24,8 @@ $$;
 
 COMMENT ON FUNCTION integratedb.path_of(name, name) IS 'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
 
-CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
-RETURNS text
+CREATE OR REPLACE FUNCTION integratedb.path_parts(given text)
+RETURNS text[]
 LANGUAGE plpgsql
 IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
@@ -34,7 +34,6 @@ AS $$
 DECLARE
   parts CONSTANT text[] := regexp_match(
     given, '^("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62})[.]("(?:[^"]|"")+"|[a-zA-Z_][a-zA-Z0-9_]{0,62}|[*])$');
-  names text[];
   refused boolean;
 BEGIN
   IF parts IS NULL THEN
@@ -45,13 +44,28 @@ BEGIN
       hint => 'A path is schema.table, each part as in the catalog, or double-quoted: shop."Order Items". schema.* is a whole schema.');
   END IF;
 
-  names := ARRAY(
-    SELECT CASE WHEN p.part LIKE '"%' THEN replace(substr(p.part, 2, length(p.part) - 2), '""', '"') ELSE p.part END
+  RETURN ARRAY(
+    SELECT CASE WHEN p.part LIKE '"%' THEN replace(substr(p.part, 2, length(p.part) - 2), '""', '"')
+                WHEN p.part <> '*' THEN p.part END
       FROM unnest(parts) WITH ORDINALITY AS p (part, position)
      ORDER BY p.position);
+END
+$$;
 
-  RETURN CASE WHEN parts[2] = '*' THEN left(integratedb.path_of(names[1]::name, 'x'), -1) || '*'
-              ELSE integratedb.path_of(names[1]::name, names[2]::name) END;
+COMMENT ON FUNCTION integratedb.path_parts(text) IS 'The schema and the relation that a path of a specification names; the relation is null for schema.*. Error: 22023 it is none.';
+
+CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  parts CONSTANT text[] := integratedb.path_parts(given);
+BEGIN
+  RETURN CASE WHEN parts[2] IS NULL THEN left(integratedb.path_of(parts[1]::name, 'x'), -1) || '*'
+              ELSE integratedb.path_of(parts[1]::name, parts[2]::name) END;
 END
 $$;
 

@@ -1,5 +1,65 @@
 -- Who depends on what, and who can read what.
 
+CREATE OR REPLACE FUNCTION integratedb.refuse_unknown(path text, field text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  asked CONSTANT text := integratedb.path_as_stored(path);
+  parts CONSTANT text[] := integratedb.path_parts(path);
+  schema_oid CONSTANT oid := (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = parts[1]);
+  relation CONSTANT oid := (
+    SELECT k.oid FROM pg_class AS k
+     WHERE k.relnamespace = schema_oid AND k.relname = parts[2] AND k.relkind IN ('r', 'v', 'm', 'f', 'p'));
+  near text;
+  refused boolean;
+BEGIN
+  IF schema_oid IS NULL THEN
+    near := integratedb.nearest(parts[1], ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE n.nspname !~ '^pg_' LIMIT 5000));
+    refused := integratedb.refuse(
+      code => CASE WHEN parts[2] IS NULL THEN '3F000' ELSE '42P01' END,
+      message => format('there is no schema %s, and nobody claims %s', quote_ident(parts[1]), asked),
+      detail => NULL,
+      hint => coalesce('Did you mean ' || quote_ident(near) || '?', 'A path is schema.table, each part as in the catalog.'));
+  END IF;
+
+  IF parts[2] IS NULL THEN
+    RETURN;
+  END IF;
+
+  IF relation IS NULL AND NOT EXISTS (SELECT FROM integratedb.claim_relation AS cr WHERE cr.path = asked) THEN
+    near := integratedb.nearest(parts[2], ARRAY(
+      SELECT k.relname FROM pg_class AS k
+       WHERE k.relnamespace = schema_oid AND k.relkind IN ('r', 'v', 'm', 'f', 'p') LIMIT 5000));
+    refused := integratedb.refuse(
+      code => '42P01',
+      message => format('there is no table or view %s, and nobody claims one', asked),
+      detail => NULL,
+      hint => coalesce(
+        'Did you mean ' || integratedb.path_of(parts[1]::name, near::name) || '?',
+        'Names are as in the catalog: upper and lower case differ.'));
+  END IF;
+
+  IF field IS NOT NULL
+     AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = field AND a.attnum > 0 AND NOT a.attisdropped) THEN
+    near := integratedb.nearest(field, ARRAY(
+      SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL
+      SELECT cc.column_name FROM integratedb.claim_column AS cc JOIN integratedb.claim_relation AS cr ON cr.id = cc.relation_id WHERE cr.path = asked));
+    refused := integratedb.refuse(
+      code => '42703',
+      message => format('there is no column %s of %s, and nobody claims one', quote_ident(left(field, 80)), asked),
+      detail => NULL,
+      hint => coalesce('Did you mean ' || quote_ident(near) || '?', 'Names are as in the catalog, without quotes: upper and lower case differ.'));
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS 'Refuses names that the database does not have and nobody claims, lest a slip of the pen be answered by "nobody". Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)
 LANGUAGE plpgsql
@@ -30,6 +90,10 @@ BEGIN
      WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
         OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = asked)
      ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
+
+  IF NOT FOUND THEN
+    PERFORM integratedb.refuse_unknown(path, field);
+  END IF;
 END
 $$;
 
@@ -37,7 +101,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_dependents(text, text) IS
 'Who depends on a table or column.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
 Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
-Error: 22023 path is none.
+Errors: 22023 path is none; 42P01, 42703, 3F000 there is no such table, column or schema (for schema.*), and nobody claims it.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_access(stakeholder text)

@@ -19,7 +19,6 @@ DEPENDENTS = "SELECT * FROM integratedb_dependents(%s, %s)"
         ({"path": "shop.orders"}, "shop.orders", None, "required"),
         ({"path": "shop.orders"}, "shop.orders", "id", None),
         ({"path": "shop.orders", "fields": ["*"]}, "shop.orders", "note", "required"),
-        ({"path": "shop.orders", "fields": ["*"]}, "shop.orders", "nope", None),
         ({"path": "shop.orders", "fields": ["id"], "optional": True}, "shop.orders", "id", "optional"),
         ({"path": "shop.orders", "fields": ["id"], "optional": True}, "shop.orders", None, "optional"),
         (
@@ -58,7 +57,6 @@ DEPENDENTS = "SELECT * FROM integratedb_dependents(%s, %s)"
         ({"path": "shop.*", "fields": ["*"]}, "shop.orders", "note", "required"),
         ({"path": "shop.*", "fields": ["*"]}, "shop.visits", None, "required"),
         ({"path": "shop.*", "fields": ["*"]}, "shop.visits_2026", None, None),
-        ({"path": "shop.*", "fields": ["*"]}, "other.*", None, None),
         ({"path": "shop.*", "fields": ["*"], "optional": True}, "shop.*", None, "optional"),
     ],
 )
@@ -97,7 +95,7 @@ def test_a_path_may_be_quoted_as_in_a_specification(owner, claim, path):
     claim({"path": 'shop."Order ""Items"""', "fields": ["a b"]}, {"path": "shop.orders"})
     assert owner.rows(DEPENDENTS, path, "a b") == [("reporter", "claims", "required")]
     assert owner.rows(DEPENDENTS, '"shop"."orders"', None) == [("reporter", "claims", "required")]
-    assert owner.rows(DEPENDENTS, "shop.Orders", None) == []
+    assert owner.rows(DEPENDENTS, '"shop"."products"', None) == []
 
 
 def test_a_schema_may_be_quoted_too(superuser, owner, claim):
@@ -113,3 +111,46 @@ def test_what_is_no_path_is_refused_lest_nobody_be_the_answer(owner, path):
         owner.rows(DEPENDENTS, path, None)
     assert ("null" if path is None else path.replace("'", "''")) in (error.value.diag.message_primary or "")
     assert error.value.diag.message_hint
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "code", "words", "hint"),
+    [
+        ("shop.ordrs", None, "42P01", "table or view shop.ordrs", "Did you mean shop.orders?"),
+        ("shop.Orders", "id", "42P01", "table or view shop.Orders", "Did you mean shop.orders?"),
+        ("shpo.orders", None, "42P01", "schema shpo", "Did you mean shop?"),
+        ("shpo.*", None, "3F000", "schema shpo", "Did you mean shop?"),
+        ("shop.orders", "staus", "42703", "column staus of shop.orders", "Did you mean status?"),
+        ("shop.orders", "tableoid", "42703", "column tableoid of shop.orders", "Names are as in the catalog"),
+        ("shop.zzz", None, "42P01", "shop.zzz", "Names are as in the catalog"),
+        ("shop.later", "b", "42703", "column b of shop.later", "Names are as in the catalog"),
+        ("shop.later", "delivered", "42703", "column delivered of shop.later", "Did you mean delivered_at?"),
+    ],
+)
+def test_a_name_that_nothing_has_and_nobody_claims_is_an_error(owner, claim, path, field, code, words, hint):
+    claim(
+        {
+            "alternatives": [
+                {"path": "shop.later", "fields": ["delivered_at"]},
+                {"path": "shop.orders", "fields": ["id"]},
+            ]
+        }
+    )
+    with refused(code) as error:
+        owner.rows(DEPENDENTS, path, field)
+    assert words in (error.value.diag.message_primary or "")
+    assert hint in (error.value.diag.message_hint or "")
+
+
+def test_a_name_that_is_claimed_need_not_be_there(owner, claim):
+    claim(
+        {"path": "shop.later", "fields": ["a"], "optional": True}, {"path": "gone.*", "fields": ["*"], "optional": True}
+    )
+    assert owner.rows(DEPENDENTS, "shop.later", "a") == [("reporter", "claims", "optional")]
+    assert owner.rows(DEPENDENTS, "gone.*", None) == [("reporter", "claims", "optional")]
+
+
+def test_what_nobody_depends_on_is_answered_by_no_row(owner, claim):
+    claim({"path": "shop.orders", "fields": ["id"]})
+    for path, field in (("shop.orders", "note"), ("shop.products", None), ("shop.*", None)):
+        assert owner.rows(DEPENDENTS, path, field) == []

@@ -237,6 +237,10 @@ def test_dependents_are_listed(place: Place, stakeholder: Stakeholder) -> None:
     stakeholder("reporter", ORDERS)
     assert re.search(r"^reporter +claims +required$", place.run("dependents", "shop.orders", "id").stdout, re.MULTILINE)
     assert place.run("dependents", "shop.orders", "note").stdout == "Nobody.\n"
+    refused = place.run("dependents", "shop.orders", "nte", status=1)
+    assert refused.stdout == ""
+    assert "no column nte of shop.orders" in refused.stderr
+    assert "Did you mean note?" in refused.stderr
 
 
 def test_sync_brings_revoked_privileges_back(place: Place, stakeholder: Stakeholder) -> None:

@@ -97,7 +97,9 @@ def test_who_depends_on_what(root: Client, app) -> None:
     assert {"stakeholder": app["name"], "kind": "claims", "dependency": "required"} in rows
     on_status = root.data("GET", "/dependents?path=public.orders&field=status&limit=1000")
     assert app["name"] not in [row["stakeholder"] for row in on_status]
-    assert root.data("GET", "/dependents?path=public.nowhere") == []
+    assert root.refused(422, "GET", "/dependents?path=public.ordrs")["detail"] == [
+        ["there is no table or view public.ordrs, and nobody claims one. Did you mean public.orders?", "#"]
+    ]
     for query, pointer in (("path=nonsense", "#"), ("", "#/path"), ("path=" + "x" * 301, "#/path")):
         ((_, place),) = root.refused(422, "GET", f"/dependents?{query}")["detail"]
         assert place == pointer

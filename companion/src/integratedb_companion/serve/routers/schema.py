@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, LiteralString
 
+import psycopg
 from fastapi import APIRouter, Query
 
 from ..admission import TokenRoute
 from ..answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 from ..authentication import Authenticated, Shared, Unrestricted
-from ..errors import RefusalError, forbidden
+from ..errors import RefusalError, forbidden, invalid, shortened
 from ..paging import page
 from ..requests import After, Limit, PreviewBody
 
@@ -33,6 +34,8 @@ SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
  ORDER BY d.ordinality
  LIMIT %(limit)s::integer
 """
+#: There is no such schema, table or column, and nobody claims it.
+UNKNOWN = {"3F000", "42P01", "42703"}
 STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
 DDL_EVENTS: LiteralString = "SELECT * FROM integratedb.api_ddl_events(nullif(%(after)s::bigint, 0), %(limit)s::integer)"
 
@@ -76,7 +79,15 @@ async def dependents(
     """List who depends on a table or column; of the user's stakeholders, where scopes restrict it."""
     names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
     asked = {"path": path, "field": field, "names": names}
-    rows = await shared.database.rows(DEPENDENTS, **asked, after=after, limit=limit + 1)
+    try:
+        rows = await shared.database.rows(DEPENDENTS, **asked, after=after, limit=limit + 1)
+    except psycopg.Error as problem:
+        if problem.sqlstate not in UNKNOWN:
+            raise
+        message, hint = problem.diag.message_primary or "", problem.diag.message_hint or ""
+        # The nearest name may be one that a restricted user does not know.
+        said = f"{message}. {hint}" if asking.scopes.is_everything else message
+        raise invalid(shortened(said), "#") from None
     return page(Dependent, rows, limit, key="ordinality")
 
 
