@@ -84,6 +84,32 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_harmless(text) IS 'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, publication or privilege.';
 
+CREATE OR REPLACE FUNCTION integratedb.made_to_rest_on_temporary()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  classids oid[];
+  objids oid[];
+BEGIN
+  SELECT array_agg(d.classid), array_agg(d.objid)
+    INTO classids, objids
+    FROM pg_event_trigger_ddl_commands() AS d
+   -- What a view or a column can use.
+   WHERE d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass)
+     AND d.schema_name !~ '^pg_temp';
+  IF classids IS NULL THEN
+    RETURN false;
+  END IF;
+  RETURN integratedb.rests_on_temporary(classids, objids);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. For sessions that have a temporary schema.';
+
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -120,7 +146,13 @@ DECLARE
   newly_queued boolean;
 BEGIN
   IF integratedb.is_harmless(tg_tag) THEN
-    RETURN;
+    -- A function may come to depend on something temporary, and what uses it goes with that.
+    IF pg_my_temp_schema() = 0 THEN
+      RETURN;
+    END IF;
+    IF NOT integratedb.made_to_rest_on_temporary() THEN
+      RETURN;
+    END IF;
   END IF;
 
   IF integratedb.is_restore_session() THEN
