@@ -259,6 +259,9 @@ AS $$
 DECLARE
   context text;
   is_concurrent boolean;
+  may_take_indexes CONSTANT boolean :=
+    tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
+    AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
   state record;
   newly_queued boolean;
 BEGIN
@@ -300,15 +303,17 @@ BEGIN
            -- An index may be somebody's replica identity. One that is dropped CONCURRENTLY was looked at before it was dropped:
            -- a refusal now would leave it behind, invalid.
            d.object_type NOT IN ('index', 'table constraint')
-           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked
+           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked,
+           d.object_type NOT IN ('index', 'table constraint') OR d.original AS audited
       FROM gone AS d
      WHERE (d.is_relation
             OR d.object_type IN ('table column', 'view column', 'foreign table column', 'materialized view column', 'schema', 'type',
                                  'policy', 'index', 'table constraint', 'publication', 'extension')
             OR (d.object_type LIKE 'publication %' AND d.original))
-       -- What goes with its table says nothing of its own; a dropped index is told from its table's by nothing but "original".
+       -- What goes with its table says nothing of its own. A dropped index is told from its table's by nothing but "original",
+       -- or where no table is dropped: it goes with its collation, too, or with an extension.
        AND (d.is_relation OR d.original OR d.object_type IN ('schema', 'extension')
-            OR (d.object_type NOT IN ('index', 'table constraint')
+            OR ((d.object_type NOT IN ('index', 'table constraint') OR may_take_indexes)
                 -- Row types, and arrays.
                 AND (d.object_type <> 'type' OR d.normal)
                 AND NOT EXISTS (
@@ -318,7 +323,8 @@ BEGIN
        -- With an extension go its members, among them what owners made its members, and by CASCADE what is somebody's.
        AND (tg_tag <> 'DROP EXTENSION'
             OR d.is_relation
-            OR d.object_type IN ('extension', 'schema')
+            OR d.object_type IN ('extension', 'schema', 'policy')
+            OR (d.object_type IN ('index', 'table constraint') AND may_take_indexes)
             OR d.object_type LIKE '% column')
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
@@ -326,8 +332,9 @@ BEGIN
     WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
-           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, query, check_queued)
-    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked,
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited,
+            query, check_queued)
+    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked, k.audited,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
            k.checked AND k.position_to_check = 1 AND NOT state.queued
       FROM kept AS k
