@@ -84,6 +84,32 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_harmless(text) IS 'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, publication or privilege.';
 
+CREATE OR REPLACE FUNCTION integratedb.made_to_rest_on_temporary()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  classids oid[];
+  objids oid[];
+BEGIN
+  SELECT array_agg(d.classid), array_agg(d.objid)
+    INTO classids, objids
+    FROM pg_event_trigger_ddl_commands() AS d
+   -- What a view or a column can use.
+   WHERE d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass)
+     AND d.schema_name !~ '^pg_temp';
+  IF classids IS NULL THEN
+    RETURN false;
+  END IF;
+  RETURN integratedb.rests_on_temporary(classids, objids);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. For sessions that have a temporary schema.';
+
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -120,7 +146,13 @@ DECLARE
   newly_queued boolean;
 BEGIN
   IF integratedb.is_harmless(tg_tag) THEN
-    RETURN;
+    -- A function may come to depend on something temporary, and what uses it goes with that.
+    IF pg_my_temp_schema() = 0 THEN
+      RETURN;
+    END IF;
+    IF NOT integratedb.made_to_rest_on_temporary() THEN
+      RETURN;
+    END IF;
   END IF;
 
   IF integratedb.is_restore_session() THEN
@@ -227,6 +259,9 @@ AS $$
 DECLARE
   context text;
   is_concurrent boolean;
+  may_take_indexes CONSTANT boolean :=
+    tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
+    AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
   state record;
   newly_queued boolean;
 BEGIN
@@ -268,15 +303,17 @@ BEGIN
            -- An index may be somebody's replica identity. One that is dropped CONCURRENTLY was looked at before it was dropped:
            -- a refusal now would leave it behind, invalid.
            d.object_type NOT IN ('index', 'table constraint')
-           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked
+           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked,
+           d.object_type NOT IN ('index', 'table constraint') OR d.original AS audited
       FROM gone AS d
      WHERE (d.is_relation
             OR d.object_type IN ('table column', 'view column', 'foreign table column', 'materialized view column', 'schema', 'type',
                                  'policy', 'index', 'table constraint', 'publication', 'extension')
             OR (d.object_type LIKE 'publication %' AND d.original))
-       -- What goes with its table says nothing of its own; a dropped index is told from its table's by nothing but "original".
+       -- What goes with its table says nothing of its own. A dropped index is told from its table's by nothing but "original",
+       -- or where no table is dropped: it goes with its collation, too, or with an extension.
        AND (d.is_relation OR d.original OR d.object_type IN ('schema', 'extension')
-            OR (d.object_type NOT IN ('index', 'table constraint')
+            OR ((d.object_type NOT IN ('index', 'table constraint') OR may_take_indexes)
                 -- Row types, and arrays.
                 AND (d.object_type <> 'type' OR d.normal)
                 AND NOT EXISTS (
@@ -286,7 +323,8 @@ BEGIN
        -- With an extension go its members, among them what owners made its members, and by CASCADE what is somebody's.
        AND (tg_tag <> 'DROP EXTENSION'
             OR d.is_relation
-            OR d.object_type IN ('extension', 'schema')
+            OR d.object_type IN ('extension', 'schema', 'policy')
+            OR (d.object_type IN ('index', 'table constraint') AND may_take_indexes)
             OR d.object_type LIKE '% column')
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
@@ -294,8 +332,9 @@ BEGIN
     WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
-           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, query, check_queued)
-    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked,
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited,
+            query, check_queued)
+    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked, k.audited,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
            k.checked AND k.position_to_check = 1 AND NOT state.queued
       FROM kept AS k

@@ -702,6 +702,9 @@ BEGIN
       refusal := integratedb.follow_notifications();
     END IF;
     IF refusal.code IS NULL THEN
+      refusal := integratedb.temporary_refusal();
+    END IF;
+    IF refusal.code IS NULL THEN
       refusal := integratedb.prepared_refusal();
     END IF;
     IF refusal.code IS NOT NULL THEN

@@ -234,3 +234,41 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_of_live_expressions(text[]) IS 'Says in a WARNING which views and other expressions of integratedb_archive run functions as whoever uses them, except of the objects given: class and object identifier, with a space between.';
+
+CREATE OR REPLACE FUNCTION integratedb.warn_of_failing_callers(archived text[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  archive CONSTANT oid := 'integratedb_archive'::regrole::oid;
+  callers CONSTANT text[] := ARRAY(
+    SELECT DISTINCT format('%s calls %s', pg_describe_object(d.classid, d.objid, 0), a.oid::regprocedure)
+      FROM integratedb.archived_functions() AS a
+      -- What calls an operator of the stakeholder calls the function of that.
+     CROSS JOIN LATERAL (
+       SELECT 'pg_proc'::regclass::oid AS classid, a.oid AS objid
+       UNION ALL
+       SELECT 'pg_operator'::regclass, o.oid FROM pg_operator AS o WHERE o.oprcode = a.oid) AS called
+      JOIN pg_depend AS d ON d.refclassid = called.classid AND d.refobjid = called.objid
+      LEFT JOIN pg_attrdef AS f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+      LEFT JOIN pg_constraint AS c ON d.classid = 'pg_constraint'::regclass AND c.oid = d.objid
+      LEFT JOIN pg_rewrite AS w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+      LEFT JOIN pg_policy AS y ON d.classid = 'pg_policy'::regclass AND y.oid = d.objid
+      LEFT JOIN pg_class AS k ON k.oid = coalesce(f.adrelid, nullif(c.conrelid, 0), w.ev_class, y.polrelid, CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid END)
+      LEFT JOIN pg_type AS t ON t.oid = nullif(c.contypid, 0)
+     WHERE 'pg_proc'::regclass::oid || ' ' || a.oid <> ALL (archived)
+       AND coalesce(k.relowner, t.typowner) <> archive
+     ORDER BY 1);
+BEGIN
+  IF cardinality(callers) > 0 THEN
+    RAISE WARNING 'functions that cannot be run any more are called by objects of others, which fail when they are used: %', cardinality(callers)
+      USING DETAIL = array_to_string(callers, E'\n'),
+            HINT = 'Their owners drop them, or let them call functions of their own. Until then reading or writing what they belong to fails (42501).';
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_of_failing_callers(text[]) IS 'Says in a WARNING which indexes, expressions, views and policies of others call functions of integratedb_archive, which nobody can run; except functions given: class and object identifier, with a space between.';

@@ -257,6 +257,7 @@ BEGIN
       USING DETAIL = array_to_string(kept, E'\n'),
             HINT = 'That role has no rights. A superuser looks at what is kept, gives away what is needed (ALTER TABLE ... OWNER TO), and drops the rest. Functions are for nobody to execute, triggers are disabled.';
     PERFORM integratedb.warn_of_live_expressions(archived);
+    PERFORM integratedb.warn_of_failing_callers(archived);
   END IF;
 
   PERFORM set_config('lock_timeout', before, true);

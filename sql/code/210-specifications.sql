@@ -369,6 +369,7 @@ BEGIN
   IF cardinality(unmet) > 0 THEN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
+  PERFORM integratedb.refuse_temporary(stored_id);
 
   PERFORM integratedb.log_own_event(format('INTEGRATEDB %s', upper(kind)), format('specification of %s', owner.name), true);
   RETURN expanded;

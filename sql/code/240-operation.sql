@@ -270,17 +270,21 @@ RETURNS TABLE (
   query text,
   reason text
 )
-LANGUAGE sql
-STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads a table that nobody else can: it holds other people's statements
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT e.id, e.occurred_at, e.xid, e.session_user_name, e.command_tag, e.object_type, e.object_identity, e.query, e.reason
-    FROM integratedb.ddl_event AS e
-   WHERE (since IS NULL OR e.occurred_at >= since)
-     AND e.audited
-   ORDER BY e.occurred_at DESC, e.id DESC
-   LIMIT max_results
+BEGIN
+  PERFORM integratedb.caller(); -- code of somebody else is not told what an admin is
+  RETURN QUERY
+    SELECT e.id, e.occurred_at, e.xid, e.session_user_name, e.command_tag, e.object_type, e.object_identity, e.query, e.reason
+      FROM integratedb.ddl_event AS e
+     WHERE (since IS NULL OR e.occurred_at >= since)
+       AND e.audited
+     ORDER BY e.occurred_at DESC, e.id DESC
+     LIMIT max_results;
+END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_ddl_events(timestamptz, integer) IS

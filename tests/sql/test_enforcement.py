@@ -570,3 +570,18 @@ def test_a_grant_that_a_change_of_the_owner_swallowed_is_evidence_and_sync_gives
         owner.run("SELECT integratedb_sync()")
     assert unmet(owner) == []
     connect("reporter").run("SELECT total FROM shop.orders; SELECT total FROM shop.open_orders")
+
+
+def test_a_policy_does_not_go_unseen_with_an_extension(superuser, owner, claim):
+    superuser.run(f"GRANT CREATE ON DATABASE {superuser.value('SELECT current_database()')} TO shop_owner")
+    owner.run("""
+        CREATE EXTENSION pgcrypto SCHEMA shop;
+        ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY open ON shop.orders USING (shop.gen_salt('bf') IS NOT NULL)
+    """)
+    claim({"path": "shop.orders", "fields": ["note"]})
+    with refused("IDB01", match="row level security|a claim of reporter"):
+        owner.run("DROP EXTENSION pgcrypto CASCADE")
+    assert unmet(owner) == []
+    owner.run("CREATE POLICY second ON shop.orders USING (true)")
+    owner.run("DROP EXTENSION pgcrypto CASCADE")

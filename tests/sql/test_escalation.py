@@ -958,6 +958,9 @@ CALLS = [
     "integratedb_pause_channel('reporter', 'x')",
     "integratedb_resume_channel('reporter', 'x')",
     "integratedb_redeliver('reporter', 'x')",
+    "integratedb_stakeholders()",
+    "integratedb_ddl_events()",
+    "integratedb_deliveries('reporter', 'x')",
     "integratedb_claim('reporter', '{\"match\": []}')",
     "integratedb_notify('reporter', '{\"match\": []}')",
 ]
@@ -973,6 +976,22 @@ def test_each_function_that_asks_who_the_caller_is_wants_to_be_named(superuser, 
             admin.run(f"SELECT * FROM reached_{number}")
         with admin.transaction(force_rollback=True):
             admin.run(f"SELECT * FROM {call}")
+
+
+# What an admin is told that others are not: statements of everybody, events with the rows of tables.
+TOLD = ["SELECT query FROM integratedb_ddl_events()", "SELECT event::text FROM integratedb_deliveries('reporter', 'x')"]
+
+
+@pytest.mark.parametrize("question", TOLD)
+def test_what_an_admin_is_told_is_not_told_to_a_trigger(superuser, admin, stakeholder, connect, question):
+    stakeholder("reporter")
+    admin.run("SELECT integratedb_notify('reporter', %s)", CHANNEL)
+    superuser.run(YARD)
+    mallory = connect("mallory")
+    mallory.run(BAIT.format(f"EXECUTE $loot$INSERT INTO yard.loot {question}$loot$;"))
+    with refused("42501", match="a trigger cannot act"):
+        admin.run("INSERT INTO yard.bait VALUES (1)")
+    assert mallory.rows("SELECT * FROM yard.loot") == []
 
 
 def test_a_migration_of_an_admin_syncs_and_validates_in_functions_of_its_own(superuser, owner, stakeholder, admin):

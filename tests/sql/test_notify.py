@@ -941,3 +941,20 @@ def test_a_table_that_is_not_needed_may_have_generated_columns_in_its_identity(
     assert published(superuser)["shop.g"] == (
         "integratedb_append" if superuser.info.server_version >= 180000 else "integratedb"
     )
+
+
+def test_an_identity_does_not_go_unseen_with_its_collation(owner: Session, notify: Notify) -> None:
+    owner.run("""
+        CREATE COLLATION shop.plain (locale = 'C');
+        CREATE TABLE shop.codes (code text NOT NULL, v integer);
+        CREATE UNIQUE INDEX codes_identity ON shop.codes (code COLLATE shop.plain);
+        ALTER TABLE shop.codes REPLICA IDENTITY USING INDEX codes_identity;
+        CREATE TABLE shop.others (code text);
+        CREATE INDEX ON shop.others (code COLLATE shop.plain)
+    """)
+    notify({"path": "shop.codes", "events": ["UPDATE"]})
+    with refused("IDB01", match="breaks notifications"):
+        owner.run("DROP COLLATION shop.plain CASCADE")
+    owner.run("UPDATE shop.codes SET v = 1")
+    owner.run("ALTER TABLE shop.codes REPLICA IDENTITY FULL")
+    owner.run("DROP COLLATION shop.plain CASCADE")

@@ -586,3 +586,26 @@ def test_the_list_counts_matches_and_unmet_ones(admin, owner, claim):
     counts = [(row["name"], row["claims"], row["notifications"], row["unmet"]) for row in rows]
     assert counts == [("archiver", 0, 0, 0), ("reporter", 3, 0, 1)]
     assert abs(datetime.now(UTC) - rows[0]["created_at"]) < timedelta(minutes=5)
+
+
+def test_a_drop_names_what_of_others_calls_the_functions_that_are_left(admin, owner, stakeholder):
+    reporter = stakeholder("reporter")
+    reporter.run("""
+        CREATE FUNCTION reporter.plain(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';
+        CREATE TABLE reporter.own (t text, CHECK (reporter.plain(t) <> ''));
+        GRANT USAGE ON SCHEMA reporter TO shop_owner
+    """)
+    owner.run("""
+        CREATE TABLE shop.words (t text DEFAULT reporter.plain('A'), CONSTRAINT words_check CHECK (reporter.plain(t) <> ''));
+        CREATE INDEX words_plain ON shop.words (reporter.plain(t));
+        CREATE VIEW shop.plain_words AS SELECT reporter.plain(t) FROM shop.words
+    """)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    (said,) = [notice for notice in admin.notices if (notice.message_primary or "").startswith("functions that cannot")]
+    told = said.message_detail or ""
+    assert [line.rsplit(" calls ", 1)[0] for line in told.splitlines()] == [
+        "constraint words_check on table shop.words",
+        "default value for column t of table shop.words",
+        "index shop.words_plain",
+        "rule _RETURN on view shop.plain_words",
+    ]
