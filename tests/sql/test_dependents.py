@@ -121,7 +121,7 @@ def test_what_is_no_path_is_refused_lest_nobody_be_the_answer(owner, path):
         ("shpo.orders", None, "42P01", "schema shpo", "Did you mean shop?"),
         ("shpo.*", None, "3F000", "schema shpo", "Did you mean shop?"),
         ("shop.orders", "staus", "42703", "column staus of shop.orders", "Did you mean status?"),
-        ("shop.orders", "tableoid", "42703", "column tableoid of shop.orders", "Names are as in the catalog"),
+        ("shop.orders", "cmax", "42703", "column cmax of shop.orders", "Names are as in the catalog"),
         ("shop.zzz", None, "42P01", "shop.zzz", "Names are as in the catalog"),
         ("shop.later", "b", "42703", "column b of shop.later", "Names are as in the catalog"),
         ("shop.later", "delivered", "42703", "column delivered of shop.later", "Did you mean delivered_at?"),
