@@ -64,7 +64,7 @@ def schema_problem(schema: str) -> str | None:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that somebody may have meant by another one; None when none is like it, whatever the case of its letters."""
+    """The name that somebody may have meant by another one, in whatever case; None when none is like it."""
     by_lower = {one.lower(): one for one in names}
     found = difflib.get_close_matches(name.lower(), by_lower, 1, 0.6)
     return by_lower[found[0]] if found else None

@@ -596,7 +596,8 @@ def test_a_drop_names_what_of_others_calls_the_functions_that_are_left(admin, ow
         GRANT USAGE ON SCHEMA reporter TO shop_owner
     """)
     owner.run("""
-        CREATE TABLE shop.words (t text DEFAULT reporter.plain('A'), CONSTRAINT words_check CHECK (reporter.plain(t) <> ''));
+        CREATE TABLE shop.words (
+          t text DEFAULT reporter.plain('A'), CONSTRAINT words_check CHECK (reporter.plain(t) <> ''));
         CREATE INDEX words_plain ON shop.words (reporter.plain(t));
         CREATE VIEW shop.plain_words AS SELECT reporter.plain(t) FROM shop.words
     """)
