@@ -15,10 +15,12 @@ from .short_form import read, shorten
 from .stage_one import MAX_REFUSALS, check_shape
 from .stage_two import check_rules
 
-__all__ = ["MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
+__all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
 
 #: Matches of a specification at most, where an alternative of a match counts as one.
 MAX_MATCHES = 10_000
+#: Channels of a stakeholder at most: each is a task of the daemon and a queue, and each row goes to all of them.
+MAX_CHANNELS = 100
 
 
 def parse_text(
@@ -62,8 +64,14 @@ def parse(
 
 
 def _too_large(document: object) -> Refusal | None:
-    """Whether it has more matches than can be expanded in one go; looked at before the shape, which takes longer."""
-    match = document.get("match") if isinstance(document, dict) else None
+    """Whether it has more matches than can be expanded in one go, or more channels than one stakeholder may have.
+
+    Looked at before the shape, which takes longer.
+    """
+    given: dict[Any, Any] = document if isinstance(document, dict) else {}
+    channels, match = given.get("channels"), given.get("match")
+    if isinstance(channels, list) and len(channels) > MAX_CHANNELS:
+        return Refusal(f"it has {len(channels)} channels; at most {MAX_CHANNELS} are allowed", "#/channels")
     if not isinstance(match, list):
         match = [match]
     tables = 0

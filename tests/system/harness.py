@@ -174,18 +174,23 @@ class Daemon:
 
 #: Imported by Python at its start, from a directory of PYTHONPATH.
 RESOLVER = """
-import json, os, socket
+import json, os, socket, time
 NAMES = json.loads(os.environ["TEST_NAMES"])
 asked = socket.getaddrinfo
 def getaddrinfo(host, port, *arguments, **more):
     name = host.decode() if isinstance(host, bytes) else host
+    if isinstance(name, str) and name.endswith(".silent"):
+        time.sleep(20)  # as where the servers that know of a name do not answer
     return [one for address in NAMES.get(name, [host]) for one in asked(address, port, *arguments, **more)]
 socket.getaddrinfo = getaddrinfo
 """
 
 
 def resolving(directory: Path, **names: Sequence[str]) -> dict[str, str]:
-    """The environment of a daemon for which these names have these addresses, whatever the machine knows of names."""
+    """The environment of a daemon for which these names have these addresses, whatever the machine knows of names.
+
+    Names that end in .silent take long.
+    """
     (directory / "sitecustomize.py").write_text(RESOLVER)
     return {"PYTHONPATH": str(directory), "TEST_NAMES": json.dumps(names)}
 

@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.system.conftest import slot_is_dropped
-from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
+from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids, resolving
 from tests.system.hostile import HTTP_ANSWERS, MARK, REDIS_ANSWERS, raw_server, send
 
 PASSWORD = "hunter2hunter2"
@@ -90,6 +91,23 @@ def test_whatever_a_webhook_answers(shop: Shop, receiver: Receiver) -> None:
         assert_lives(shop, daemon, receiver, 2)
         assert daemon.resident_mb("VmHWM") < before_mb + 100
         assert_in_our_own_words(shop, daemon, SECRET)
+
+
+@pytest.mark.parametrize("kind", ["webhook", "redis"])
+def test_names_that_nobody_answers_for_hold_up_no_other_channel(shop: Shop, receiver: Receiver, kind: str) -> None:
+    other = f"{shop.stakeholder}_other"
+    shop.admin.run("SELECT FROM integratedb_create_stakeholder(%s)", other)
+    scheme, more = {"webhook": ("http", {"secret": SECRET}), "redis": ("redis", {})}[kind]
+    silent = [{"name": f"c{n}", "type": kind.upper(), "url": f"{scheme}://n{n}.silent", **more} for n in range(100)]
+    match = [{"path": "public.orders", "fields": ["*"]}]
+    shop.admin.run("SELECT integratedb_notify(%s, %s)", other, Jsonb({"match": match, "channels": silent}))
+    shop.notify({**good(receiver), "url": f"http://known:{receiver.port}/good"})
+    daemon = shop.daemon(environment=resolving(shop.directory, known=["127.0.0.1"]))
+    shop.insert(1, 1)
+    eventually(lambda: order_ids(receiver.delivered("/good")), timeout_s=5)
+    eventually(lambda: daemon.metric("integratedb_delivery_failures_total") > 50)
+    assert_lives(shop, daemon, receiver, 2)
+    assert daemon.stop(timeout_s=15) == 0
 
 
 def test_whatever_a_redis_answers(shop: Shop, receiver: Receiver) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integratedb.channel_rules import REDACTED, environment_problem, variables_of
 from integratedb.channels import Channel, redact
 from integratedb.model import Match, Specification
-from integratedb.spec import parse, parse_short, shorten
+from integratedb.spec import MAX_CHANNELS, parse, parse_short, shorten
 
 SECRET = "whsec_" + "A" * 32
 HOOK: Channel = {"type": "WEBHOOK", "url": "https://shop.example/hooks", "secret": SECRET}
@@ -46,6 +46,13 @@ def the_channel(written: Channel) -> Channel:
     filled = accepted(channels(written)).channels
     assert filled is not None
     return filled[0]
+
+
+def test_more_channels_than_the_limit_are_refused_whatever_their_shape() -> None:
+    many = [{**LIVE, "name": f"live{number}"} for number in range(MAX_CHANNELS + 1)]
+    assert len(accepted(channels(*many[:-1])).channels or ()) == MAX_CHANNELS
+    refused(channels(*many), "#/channels", f"it has {MAX_CHANNELS + 1} channels")
+    refused({"match": [], "channels": [5] * (MAX_CHANNELS + 1)}, "#/channels", f"it has {MAX_CHANNELS + 1} channels")
 
 
 # Matches

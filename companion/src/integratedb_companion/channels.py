@@ -13,6 +13,7 @@ from .addresses import AddressPolicy
 from .delivery import Delivery, Sink
 from .logs import fault
 from .metrics import Metrics
+from .names import Names
 from .queue import NO_BACKLOG, Backlog, ChannelQueue
 from .redis_sink import RedisSink
 from .routing import Put
@@ -67,12 +68,14 @@ class Channels:
         metrics: Metrics,
         policy: AddressPolicy,
         session: aiohttp.ClientSession,
+        names: Names,
         *,
         on_progress: Callable[[], None],
         on_gone: Callable[[Channel, str], None],
     ) -> None:
         self._spill = spill
         self._metrics = metrics
+        self._lookups = names
         self._policy = policy
         self._session = session
         self._on_progress = on_progress
@@ -208,7 +211,7 @@ class Channels:
             case "WEBHOOK":
                 return WebhookSink(channel.stakeholder, channel.settings, self._session)
             case "REDIS":
-                return RedisSink(channel.stakeholder, channel.settings, self._policy)
+                return RedisSink(channel.stakeholder, channel.settings, self._policy, self._lookups)
             case "SOCKET" if channel.settings.get("mode") == "broadcast":
                 running.socket = sink = BroadcastSocket(channel, self._metrics)
                 return sink

@@ -25,6 +25,7 @@ from .events import EVENTS_LOST, Event, Transaction
 from .listener import Listener
 from .login import Logins
 from .metrics import Metrics
+from .names import Names
 from .outside_text import plain
 from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
@@ -62,12 +63,14 @@ class Daemon:
         self._confirmation = Confirmation(self._note, self._oldest_unsafe)
         self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
         self._policy = AddressPolicy(settings.denied)
-        self._session = open_session(self._policy)
+        self._names = Names()
+        self._session = open_session(self._policy, self._names)
         self._channels = Channels(
             self._spill,
             self._metrics,
             self._policy,
             self._session,
+            self._names,
             on_progress=self._confirmation.progressed,
             on_gone=self._gone,
         )
@@ -325,7 +328,7 @@ class Daemon:
     async def _reload(self) -> None:
         old = self._session
         self._policy = AddressPolicy(self._settings.denied)
-        self._session = open_session(self._policy)
+        self._session = open_session(self._policy, self._names)
         await self._channels.restart_all(self._policy, self._session)
         await old.close()
         log.info("configuration read again")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from aiohappyeyeballs import start_connection
 from hiredis import pack_command
 
 from .addresses import AddressPolicy
+from .names import Names
 
 #: How long an address of a name is tried before the next one is tried beside it (RFC 8305).
 HAPPY_EYEBALLS_S: Final = 0.25
@@ -81,10 +81,9 @@ class RedisConnection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, target: Target, policy: AddressPolicy) -> RedisConnection:
+    async def open(cls, target: Target, policy: AddressPolicy, names: Names) -> RedisConnection:
         """Connect; the address is checked on its socket, since a name may lead elsewhere every time it is asked."""
-        loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        addresses = await names.find(target.host, target.port)
         connected = await start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_S, socket_factory=policy.socket
         )

@@ -11,6 +11,7 @@ from .channel_rules import name_problem
 from .delivery import BatchSize, Outcome
 from .events import Event
 from .faults import ReceiverError, describe, place_of
+from .names import Names, stakeholder
 from .redis_client import RedisConnection, ReplyError, UnreadableReplyError, parse_target
 from .secret_settings import UnusableSettingError, resolve_url
 
@@ -36,8 +37,9 @@ NOT_PAYLOADS = 3
 class RedisSink:
     """Sends to one stream or topic."""
 
-    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy) -> None:
+    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Names) -> None:
         self._stakeholder = stakeholder
+        self._names = names
         self._url: str = settings["url"]
         self._topic: str | None = settings.get("topic")
         self._key: str = self._topic or settings.get("stream") or f"integratedb:{stakeholder}"
@@ -57,6 +59,7 @@ class RedisSink:
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order. Some may arrive although the attempt fails: they arrive again."""
+        stakeholder.set(self._stakeholder)
         place = "Redis"
         try:
             url = resolve_url(self._url, "REDIS", self._stakeholder)
@@ -65,7 +68,7 @@ class RedisSink:
                 raise UnusableSettingError(f"the stream or topic of the channel cannot be used: {problem}")
             async with asyncio.timeout(self._timeout_s):
                 if self._connection is None:
-                    self._connection = await RedisConnection.open(parse_target(url), self._policy)
+                    self._connection = await RedisConnection.open(parse_target(url), self._policy, self._names)
                 await self._send(self._connection, [event.payload for event in events])
         except ReplyError as problem:
             await self.close()

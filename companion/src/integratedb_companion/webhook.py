@@ -16,6 +16,7 @@ from .addresses import AddressPolicy
 from .delivery import BatchSize, Outcome
 from .events import Event
 from .faults import ReceiverError, describe, http_answer, place_of
+from .names import Names, Resolver, stakeholder
 from .ordering import segments
 from .secret_settings import resolve_secret, resolve_url
 
@@ -25,9 +26,16 @@ BATCH = "application/cloudevents-batch+json"
 ANSWER_BYTES = 64 << 10
 
 
-def open_session(policy: AddressPolicy) -> aiohttp.ClientSession:
+def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:
     """Open the HTTP client that all webhooks share: connections are kept, addresses checked when they are connected to."""
-    connector = aiohttp.TCPConnector(limit=0, socket_factory=policy.socket, keepalive_timeout=60)
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        socket_factory=policy.socket,
+        keepalive_timeout=60,
+        # With its own cache, one stakeholder would wait for what another one looks up.
+        resolver=Resolver(names),
+        use_dns_cache=False,
+    )
     return aiohttp.ClientSession(connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
@@ -67,6 +75,7 @@ class WebhookSink:
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in lanes; a lane stops at its first failure, and what comes after all lanes does not begin."""
+        stakeholder.set(self._stakeholder)
         if self._concurrency == 1:
             return await self._lane(events)
         outcomes: list[Outcome] = []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ..metrics import Page
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
@@ -14,6 +16,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._page = Page(self.registry)
         self.requests = Counter(
             "integratedb_http_requests",
             "Requests answered; route is the path as documented, empty where there is none",
@@ -41,4 +44,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """The page."""
-        return generate_latest(self.registry)
+        return self._page.render()
