@@ -163,7 +163,7 @@ BEGIN
          concat_ws(E'\n',
            'Author of the migration: make what it uses in a schema that stays, in place of the temporary one.',
            'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
-    INTO refusal.code, refusal.message, refusal.detail, refusal.hint
+    INTO refusal
     FROM integratedb.doomed_claims(ARRAY[pg_my_temp_schema()]) AS d
     JOIN integratedb.claim AS c ON c.id = d.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
