@@ -1,6 +1,4 @@
-"""Keeps track of connections that have not finished their handshake, or not read their answer, and makes room when there are
-too many.
-"""
+"""Keeps track of connections that have not finished their handshake, and makes room when there are too many."""
 
 from __future__ import annotations
 

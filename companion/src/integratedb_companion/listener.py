@@ -29,8 +29,6 @@ from .sockets import SocketChannel
 SOCKET_PATH = "/v1/notifications/"
 #: Connections that have not finished their handshake.
 HANDSHAKES_AT_ONCE = 300
-#: Pages of metrics that their clients have not read yet: with many channels they are long.
-PAGES_AT_ONCE = 10
 #: Those that the kernel keeps for us until they are accepted, and how many are accepted before others get their turn: what
 #: has to make room is gone only then.
 BACKLOG = 1024
@@ -66,7 +64,6 @@ class Listener:
         self._readiness = readiness
         self._metrics = metrics
         self._handshakes: Handshakes[ServerConnection] = Handshakes(HANDSHAKES_AT_ONCE)
-        self._pages: Handshakes[ServerConnection] = Handshakes(PAGES_AT_ONCE)
         self._channels: dict[ServerConnection, SocketChannel] = {}
         #: How many WebSockets the role of each stakeholder has open.
         self._clients: Counter[int] = Counter()
@@ -83,11 +80,13 @@ class Listener:
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
-                listener._begin(listener._handshakes, self)
+                peer = transport.get_extra_info("peername")
+                leaving = listener._handshakes.begin(self, network_of(str(peer[0])) if peer else "")
+                if leaving is not None:
+                    leaving.transport.abort()
 
             def connection_lost(self, exc: Exception | None) -> None:
                 listener._handshakes.end(self)
-                listener._pages.end(self)
                 listener._channels.pop(self, None)
                 if self.role is not None:
                     listener._leave(self.role)
@@ -127,7 +126,6 @@ class Listener:
             reason = self._readiness()
             return _answer(200, "ready\n") if reason is None else _answer(503, reason + "\n")
         if path == "/metrics":
-            self._begin(self._pages, connection)
             return _answer(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
         if path.startswith(SOCKET_PATH):
             return await self._admit(connection, request, unquote(path.removeprefix(SOCKET_PATH)))
@@ -166,13 +164,6 @@ class Listener:
         self._clients[role] += 1
         connection.role = role  # type: ignore[attr-defined]  # of the class above
         return None
-
-    def _begin(self, under_way: Handshakes[ServerConnection], connection: ServerConnection) -> None:
-        """Count a connection among those under way; another one may have to go for it."""
-        peer = connection.transport.get_extra_info("peername")
-        leaving = under_way.begin(connection, network_of(str(peer[0])) if peer else "")
-        if leaving is not None:
-            leaving.transport.abort()
 
     def _leave(self, role: int) -> None:
         self._clients[role] -= 1
