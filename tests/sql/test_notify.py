@@ -875,7 +875,7 @@ GENERATED = {
     ),
     "partition": (
         f"CREATE TABLE shop.g (id integer PRIMARY KEY, {TWICE}) PARTITION BY RANGE (id)",
-        "CREATE TABLE shop.g1 PARTITION OF shop.g FOR VALUES FROM (0) TO (1000);"
+        "CREATE TABLE IF NOT EXISTS shop.g1 PARTITION OF shop.g FOR VALUES FROM (0) TO (1000);"
         " ALTER TABLE shop.g1 REPLICA IDENTITY FULL",
     ),
 }
