@@ -85,11 +85,16 @@ BEGIN
     RETURN NULL;
   END IF;
 
+  -- The statements of a preview are the client's own, and may come as a parameter, which current_query() does not show.
+  IF context ~ '\mintegratedb_preview_migration\(' AND current_query() ~* '\mintegratedb_preview_migration\M' THEN
+    RETURN NULL;
+  END IF;
+
   RETURN called;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not name it: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does.';
+COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not name it: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, and inside a preview that the statement names.';
 
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
