@@ -54,6 +54,7 @@ ACCEPTED = {
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
     "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
+    "masked: routine is marked as IMMUTABLE, but expression is STABLE": "array_to_string() of texts",
     "daemon_enforce_limits: target type is different type than source type": "a constant",
 }
 # Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
@@ -62,10 +63,14 @@ STABLE_ALL_THE_SAME = {
     "daemon_check": "it raises, or does nothing",
     "find_channel": "it raises, or does nothing VOLATILE",
     "integratedb_unmet_claims": "the view asks functions that read the catalog",
+    "is_concurrent": "the client's statement stays the same while it runs",
     "is_own_xid": "pg_xact_status() of a transaction that is ours stays what it is",
+    "masked_query": "the client's statement stays the same while it runs",
+    "prepared_refusal": "the client's statement stays the same while it runs",
     "refuse_unnotifiable": "it raises, or does nothing",
     "require_api_user": "it raises, or does nothing VOLATILE",
     "require_writable": "pg_is_in_recovery() changes once, and never within a statement that writes",
+    "revokes_are_found": "sizes only tell which of two ways to the same answer is the shorter",
 }
 ACCEPTED |= {
     f"{name}: routine is marked as STABLE, but expression is VOLATILE": why for name, why in STABLE_ALL_THE_SAME.items()
