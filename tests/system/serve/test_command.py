@@ -114,7 +114,7 @@ def test_flags_come_before_the_environment_and_that_before_the_file(place: Place
     assert "from-env" in only_line(run_command("--config", str(file), INTEGRATEDB_LISTEN="from-env"))
     assert "from-file" in only_line(run_command("--config", str(file)))
     file.write_text('lissten = "x"\n')
-    assert "unknown option lissten" in only_line(run_command("--config", str(file)))
+    assert "unknown option 'lissten'; the nearest is listen" in only_line(run_command("--config", str(file)))
 
 
 def test_a_port_that_is_taken_is_configuration(service: Service, place: Place) -> None:
