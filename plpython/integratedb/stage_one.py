@@ -51,7 +51,7 @@ def _validator(kind: str) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]
+    interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]  # it has no types
     return interruptible_validator(schema(kind))
 
 

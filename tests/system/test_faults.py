@@ -271,7 +271,7 @@ def test_a_daemon_killed_at_any_moment_knows_its_slot_again(shop: Shop, receiver
     for number in range(1, 7):
         daemon = shop.daemon()
         shop.insert(number, number)
-        eventually(lambda expected=number: len(set(order_ids(receiver.delivered()))) == expected)  # type: ignore[misc]
+        eventually(lambda expected=number: len(set(order_ids(receiver.delivered()))) == expected)  # type: ignore[misc]  # a default
         time.sleep(0.3 * number)  # before a confirmation, and after it
         daemon.kill()
     shop.daemon()

@@ -121,7 +121,7 @@ class RedisConnection:
     async def run_all(self, commands: Sequence[Command]) -> list[bytes]:
         """Run commands, sent at once; the first that is refused raises after all were answered."""
         # The C library's packing: it takes less than all the rest.
-        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # it takes bytes too
         self._writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
         replies: list[bytes] = []
         refusal: ReplyError | None = None

@@ -128,7 +128,7 @@ def _relation(found: dict[str, Any]) -> Relation:
 
 def _column(found: dict[str, Any]) -> Column:
     base, _, modifier = found["base"].partition("(")
-    length = int(re.match(r"\d+", modifier)[0]) if modifier else PRECISION.get(base, UNLIMITED)  # type: ignore[index]
+    length = int(re.match(r"\d+", modifier)[0]) if modifier else PRECISION.get(base, UNLIMITED)  # type: ignore[index]  # a number
     # A modifier stands before the brackets of an array.
     found["base"] = base + ("[]" if modifier.endswith("[]") else "")
     sets: dict[str, Any] = {name: frozenset(found.pop(name)) for name in ("readers", "granted")}

@@ -104,7 +104,7 @@ class Vault:
                 else:
                     self.answer(404, {"errors": []})
 
-            do_PUT = do_POST  # noqa: N815
+            do_PUT = do_POST  # noqa: N815  the name that http.server calls
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -296,7 +296,7 @@ def _unprivileged_user() -> pwd.struct_passwd:
 
 def _short_directory() -> str:
     """A directory for sockets: their paths are limited to some 100 bytes."""
-    return tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"  # noqa: S108
+    return tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"  # noqa: S108  a new directory is made in it
 
 
 def _free_port() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
-from ..commands.output import clean, styled, to_json
+from ..commands.output import clean, clean_lines, styled, to_json
 from .model import OK, Break, Report
 
 
@@ -46,10 +46,6 @@ def _place(entry: Break) -> str:
     return f"{entry.file}:{entry.line}: " if entry.file else ""
 
 
-def _lines(value: str) -> str:
-    return "\n".join(clean(line.rstrip("\r").expandtabs()) for line in value.split("\n"))
-
-
 def json(report: Report) -> str:
     """For programs."""
     return to_json(report.as_json())
@@ -65,7 +61,7 @@ def junit(report: Report) -> str:
         )
         if not step.ok:
             errors += 1
-            ElementTree.SubElement(case, "error", message=f"{step.name} failed").text = _xml(step.said)
+            ElementTree.SubElement(case, "error", message=f"{step.name} failed").text = _clean(step.said)
     names = dict.fromkeys([*report.stakeholders, *(entry.stakeholder for entry in report.breaks)])
     for stakeholder in names:
         case = ElementTree.SubElement(suite, "testcase", classname="integratedb.contracts", name=stakeholder, time="0")
@@ -74,8 +70,8 @@ def junit(report: Report) -> str:
             failures += 1
             lines = [f"{_place(entry)}{entry.kind}: {entry.message}" for entry in entries]
             lines += dict.fromkeys(entry.hint for entry in entries if entry.hint)
-            failure = ElementTree.SubElement(case, "failure", message=_xml(entries[0].message), type="contract")
-            failure.text = _xml("\n".join(lines))
+            failure = ElementTree.SubElement(case, "failure", message=_clean(entries[0].message), type="contract")
+            failure.text = _clean("\n".join(lines))
     suite.set("tests", str(len(report.steps) + len(names)))
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
@@ -87,9 +83,9 @@ def junit(report: Report) -> str:
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)
 
 
-def _xml(value: str) -> str:
-    """Without what XML 1.0 cannot hold; lines stay lines."""
-    return _lines(value)
+def _clean(value: str) -> str:
+    """Without control characters, which XML 1.0 cannot hold and which steer a terminal; lines stay lines."""
+    return "\n".join(clean_lines(value))
 
 
 def github(report: Report) -> str:
@@ -116,7 +112,7 @@ def _annotation(level: str, message: str, **properties: str) -> str:
     shown = ",".join(
         f"{name}={escaped(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in properties.items()
     )
-    return f"::{level} {shown}::{escaped(_lines(message))}"
+    return f"::{level} {shown}::{escaped(_clean(message))}"
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {"text": text, "json": json, "junit": junit, "github": github}

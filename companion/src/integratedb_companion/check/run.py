@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from ..commands.database import Database, opened, pin
-from ..commands.output import clean, say
+from ..commands.output import clean_lines, say
 from ..commands.setup import preflight
 from ..contracts.model import Contract, Finding
 from ..contracts.reading import files_in, read_contracts
@@ -236,5 +236,5 @@ def _is_told(refusal: Refusal, told: set[tuple[str, str, str]]) -> bool:
 
 def to_standard_error(line: str) -> None:
     """Print what is going on; what others wrote does not steer the terminal."""
-    for part in line.split("\n"):
-        say(clean(part.rstrip("\r").expandtabs()), err=True)
+    for part in clean_lines(line):
+        say(part, err=True)

@@ -50,6 +50,11 @@ def clean(text: str) -> str:
     return one_line(text)
 
 
+def clean_lines(text: str) -> list[str]:
+    """Give the lines of a text that others wrote, each as clean() gives it, with spaces in place of tabs."""
+    return [clean(line.rstrip("\r").expandtabs()) for line in text.split("\n")]
+
+
 def console(stream: IO[str] | None = None) -> Console:
     """Give a console on a stream, standard output when none is given; NO_COLOR is respected."""
     from rich.console import Console

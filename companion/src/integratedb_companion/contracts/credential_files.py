@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class StandardOutput:
         """Nobody can take that back: the message of the failure says that the passwords are void."""
 
 
-class PrivateFile:
+class PrivateFile(ABC):
     """A file that is replaced as a whole, with mode 0600; what it had comes back when the database says no."""
 
     def __init__(self, path: str) -> None:
@@ -56,9 +57,9 @@ class PrivateFile:
             raise CredentialsError(f"{self}: {problem.strerror or problem}") from None
         self.content([])
 
+    @abstractmethod
     def content(self, credentials: list[Credentials]) -> bytes:
         """What the file is to hold: what it had, with these."""
-        raise NotImplementedError
 
     def write(self, credentials: list[Credentials]) -> None:
         """Replace the file."""

@@ -22,7 +22,7 @@ MAX_CHARACTERS = 10_000_000
 MAX_DEPTH = 100
 
 
-class _Loader(_Base):  # type: ignore[misc]
+class _Loader(_Base):  # type: ignore[misc]  # one of two, as libyaml is there or not
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own way to say it
 
 

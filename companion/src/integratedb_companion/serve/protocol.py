@@ -25,7 +25,7 @@ def protocol_for(connections: Connections) -> type[H11Protocol]:
 
         _connection: Connection | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             self._connection = connections.of(transport.get_extra_info("peername"))
             if self._connection is not None:
