@@ -53,8 +53,11 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
         connection.execute(WATCHED)
 
     timeout_s = session["timeout_ms"] / 1000
+    # Set before the session is ended: the error may be here before the call that caused it has returned.
+    ended = threading.Event()
 
     def end() -> None:
+        ended.set()
         with suppress(CommandError, psycopg.Error), connect(dsn, dbname, pinned=False) as other:
             other.execute(END, session)
 
@@ -65,7 +68,7 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
     try:
         yield
     except psycopg.errors.AdminShutdown:
-        if not late.finished.is_set():
+        if not ended.is_set():
             raise
         raise CommandError(
             f"the statements went on after statement_timeout ({timeout_s:g} s), so their session was ended",
