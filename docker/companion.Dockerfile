@@ -18,7 +18,7 @@ WORKDIR /build
 COPY integratedb.control ./
 COPY companion companion
 # A link in the companion leads here: the database and the daemon check channels by the same rules.
-COPY plpython/integratedb/channel_rules.py plpython/integratedb/
+COPY plpython/integratedb/channel_rules.py plpython/integratedb/type_spellings.py plpython/integratedb/
 RUN /opt/integratedb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir ./companion \
     && /opt/integratedb/bin/pip uninstall --quiet --yes pip
 

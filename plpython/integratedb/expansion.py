@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,9 +10,8 @@ from .catalog import Catalog, Column, Member
 from .identifiers import format_path
 from .interrupts import steps
 from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Path
-from .type_names import TypeName, parse_type_name
-
-_PLAIN_TYPE = re.compile(r"[a-z_][a-z0-9_$]*")
+from .type_names import parse_type_name
+from .type_spellings import written_type
 
 
 @dataclass(frozen=True)
@@ -118,23 +116,9 @@ class _Context:
             for choice in steps(field.alternatives)
             if choice.type is not None
         }
-        built_in = catalog.exact_types({name.text for name in types.values() if name.schema is None})
-        self.types = {text: built_in.get(name.text) or _type_key(name) for text, name in types.items()}
-
-
-def _type_key(name: TypeName) -> str:
-    """A type that is not built in, as integratedb.type_name spells it: schema.name, name, ARRAY, USER-DEFINED."""
-    if name.schema is None and name.text in ("ARRAY", "USER-DEFINED"):
-        return name.text
-    parts = [name.catalog_name] if name.catalog_schema is None else [name.catalog_schema, name.catalog_name]
-    return ".".join(_quote_type(part) for part in parts) + ("[]" if name.array else "")
-
-
-def _quote_type(part: str) -> str:
-    if _PLAIN_TYPE.fullmatch(part):
-        return part
-    doubled = part.replace('"', '""')
-    return f'"{doubled}"'
+        built_in = catalog.exact_types({name.without_length for name in types.values() if name.schema is None})
+        self.types = {text: built_in.get(name.without_length) or name.key for text, name in types.items()}
+        self.lengths = {text: name.length for text, name in types.items()}
 
 
 def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow | _Place]:
@@ -216,6 +200,7 @@ def _column(
 ) -> ColumnRow:
     """A named column: what the specification leaves out is filled from the column, if there is one."""
     wanted = None if spec.type is None else context.types[spec.type]
+    least = context.lengths[spec.type] if spec.min_length is None and spec.type is not None else spec.min_length
     if present is None:
         return ColumnRow(
             ordinal,
@@ -224,11 +209,11 @@ def _column(
             field.optional,
             spec.name,
             wanted,
-            spec.min_length,
+            least,
             spec.is_nullable,
         )
     type_ = present.type if wanted is None else wanted
-    min_length = present.length_limit if spec.min_length is None else spec.min_length
+    min_length = present.length_limit if least is None else least
     fits = type_ == present.type and min_length <= present.length_limit
     return ColumnRow(
         field=ordinal,
@@ -290,7 +275,7 @@ def _field_document(columns: list[ColumnRow]) -> dict[str, object]:
 
 def _choice_document(column: ColumnRow) -> dict[str, object]:
     properties = {
-        "type": column.type,
+        "type": None if column.type is None else written_type(column.type),
         "min_length": "unlimited" if column.min_length == UNLIMITED else column.min_length,
         "is_nullable": column.is_nullable,
     }

@@ -122,6 +122,13 @@ def _check_column(steps: Steps, entry: str | Document) -> Iterator[Refusal]:
         yield Refusal(f"{show(name)} is no column: {problem}", place)
     if isinstance(entry, dict) and "type" in entry:
         try:
-            parse_type_name(entry["type"])
+            length = parse_type_name(entry["type"]).length
         except TypeNameError as error:
             yield Refusal(f"{show(entry['type'])} is not a type to claim: {error}", pointer((*steps, "type")))
+        else:
+            least = entry.get("min_length")
+            if None not in (length, least) and length != least:
+                yield Refusal(
+                    f"{show(least)} is not the length that the type says; leave one of the two out",
+                    pointer((*steps, "min_length")),
+                )

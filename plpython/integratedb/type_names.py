@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .identifiers import name_problem
+from .type_spellings import LARGEST_LENGTH, folded_type_name, in_quotes, type_key
 
 #: The only type names of several words; a type of one's own with a space in its name is written in quotes.
 _WORDS = frozenset(
@@ -39,50 +40,109 @@ class TypeNameError(ValueError):
 
 @dataclass(frozen=True)
 class TypeName:
-    """A type name taken apart; ``schema`` and ``name`` are as written, but without quotes."""
+    """A type name taken apart; ``schema`` and ``name`` are as written, but without quotes.
+
+    ``length`` is what stood in parentheses: the column's least length or precision, as ``min_length`` says it.
+    """
 
     schema: str | None
     name: str
     array: bool
     quoted: bool
     schema_quoted: bool
-    text: str
+    length: int | None = None
+
+    @property
+    def text(self) -> str:
+        """As written, with blanks and brackets made plain."""
+        return self._text("" if self.length is None else f"({self.length})")
+
+    @property
+    def without_length(self) -> str:
+        """The text of the type alone."""
+        return self._text("")
+
+    def _text(self, modifier: str) -> str:
+        name = (in_quotes(self.name) if self.quoted else self.name) + modifier + ("[]" if self.array else "")
+        if self.schema is None:
+            return name
+        return f"{in_quotes(self.schema) if self.schema_quoted else self.schema}.{name}"
 
     @property
     def catalog_name(self) -> str:
         """The name as ``pg_type.typname`` would have it: Postgres folds what is not quoted to lower case."""
-        return self.name if self.quoted else self.name.lower()
+        if self.quoted:
+            return self.name
+        return folded_type_name(self.name) if self.schema is None else self.name.lower()
 
     @property
     def catalog_schema(self) -> str | None:
         """The schema as ``pg_namespace.nspname`` would have it."""
         return self.schema if self.schema is None or self.schema_quoted else self.schema.lower()
 
+    @property
+    def key(self) -> str:
+        """The type in its one spelling, as far as the name alone tells it."""
+        if self.schema is None and not self.quoted and self.name in _INFORMATION_SCHEMA:
+            return self.name
+        return type_key(self.catalog_schema, self.catalog_name, self.array)
+
 
 def parse_type_name(text: str) -> TypeName:
-    """``text``, ``double precision``, ``shop.order_status[]``, ``"Order Status"``, ``ARRAY``. Raises TypeNameError."""
+    """``text``, ``double precision``, ``varchar(40)``, ``shop.order_status[]``, ``ARRAY``. Raises TypeNameError."""
     written = text.strip()
     if written.upper() in _INFORMATION_SCHEMA:
-        return _type_name(None, written.upper(), array=False)
+        return TypeName(None, written.upper(), array=False, quoted=False, schema_quoted=False)
     element, array = _without_array(written)
+    element, modifier = _without_modifier(element)
+    name = _parse_element(element, array)
+    return name if modifier is None else replace(name, length=_length(name, modifier))
 
+
+def _parse_element(element: str, array: bool) -> TypeName:
     words = " ".join(element.split())
     if words.lower() in _WORDS:
-        return _type_name(None, words, array=array)
+        return TypeName(None, words, array=array, quoted=False, schema_quoted=False)
     if "(" in re.sub(r'"(?:[^"]|"")*"', "", element):
-        raise TypeNameError(
-            'it has a modifier in parentheses; leave that out, and claim a length or precision with "min_length"'
-        )
+        raise TypeNameError(_NO_LENGTH)
 
     first = _part(element, 0)
+    name, quoted = _unquote(first)
     separator = _SEPARATOR.match(element, first.end())
     if separator is None:
         _end(element, first.end())
-        return _type_name(None, *_unquote(first), array=array)
+        return TypeName(None, name, array, quoted, schema_quoted=False)
     second = _part(element, separator.end())
     _end(element, second.end())
-    schema, schema_quoted = _unquote(first)
-    return _type_name(schema, *_unquote(second), array=array, schema_quoted=schema_quoted)
+    schema, schema_quoted = name, quoted
+    name, quoted = _unquote(second)
+    return TypeName(schema, name, array, quoted, schema_quoted)
+
+
+_NO_LENGTH = (
+    'it has a modifier in parentheses that is no length; leave that out, and claim a precision with "min_length"'
+)
+
+
+def _without_modifier(element: str) -> tuple[str, list[str] | None]:
+    """The type, and what stands in parentheses behind it: ``varchar (40)``, ``numeric(10, 2)``."""
+    opened = element.rfind("(") if element.endswith(")") else -1
+    if opened < 0:
+        return element, None
+    return element[:opened].rstrip(), [number.strip() for number in element[opened + 1 : -1].split(",")]
+
+
+def _length(name: TypeName, modifier: list[str]) -> int:
+    built_in = name.catalog_schema in (None, "pg_catalog")
+    largest = LARGEST_LENGTH.get(name.catalog_name) if built_in else None
+    if largest is None or not (modifier[0].isascii() and modifier[0].isdecimal()):
+        raise TypeNameError(_NO_LENGTH)
+    length = int(modifier[0])
+    if not 1 <= length <= largest:
+        raise TypeNameError(f"a length of it is 1 to {largest}")
+    if modifier[1:] not in ([], ["0"]) or (modifier[1:] and name.catalog_name != "numeric"):
+        raise TypeNameError(f"its scale cannot be claimed; leave that out: {name.without_length}({length})")
+    return length
 
 
 def _without_array(written: str) -> tuple[str, bool]:
@@ -123,19 +183,3 @@ def _unquote(part: re.Match[str]) -> tuple[str, bool]:
     if (problem := name_problem(name)) is not None:
         raise TypeNameError(problem)
     return name, quoted
-
-
-def _type_name(
-    schema: str | None, name: str, quoted: bool = False, *, array: bool, schema_quoted: bool = False
-) -> TypeName:
-    text = _written(name, quoted) + ("[]" if array else "")
-    if schema is not None:
-        text = f"{_written(schema, schema_quoted)}.{text}"
-    return TypeName(schema, name, array, quoted, schema_quoted, text)
-
-
-def _written(name: str, quoted: bool) -> str:
-    if not quoted:
-        return name
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'

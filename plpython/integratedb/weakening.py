@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from .interrupts import step, steps
 from .model import Alternative, Field, FieldAlternative, Match, Path, Specification
 from .short_form import ALL, EVENTS
+from .type_names import parse_type_name
 
 _Paths = tuple[Path, ...]
 _Names = tuple[str, ...]
@@ -150,11 +151,21 @@ def _field_implies(old: Field, new: Field) -> bool:
 
 def _column_implies(old: FieldAlternative, new: FieldAlternative) -> bool:
     """A property left out is filled from the catalog, with what may be stricter than what was written."""
+    old_type, old_length = _type_and_length(old)
+    new_type, new_length = _type_and_length(new)
     return (
-        old.type == new.type
-        and (old.min_length == new.min_length or _at_most(new.min_length, old.min_length))
+        old_type == new_type
+        and (old_length == new_length or _at_most(new_length, old_length))
         and (old.is_nullable == new.is_nullable or new.is_nullable is True)
     )
+
+
+def _type_and_length(column: FieldAlternative) -> tuple[str | None, int | None]:
+    """What is asked, however it is spelled: ``varchar(40)`` is ``character varying`` with a ``min_length`` of 40."""
+    if column.type is None:
+        return None, column.min_length
+    name = parse_type_name(column.type)
+    return name.key, name.length if column.min_length is None else column.min_length
 
 
 def _at_most(new: int | None, old: int | None) -> bool:

@@ -247,3 +247,43 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.exact_type(text) IS 'The exact name (schema.name) of a built-in type by any alias that Postgres accepts (int, timestamptz, double precision[]); null when there is none.';
+
+CREATE OR REPLACE FUNCTION integratedb.written_type(type_oid oid, type_modifier integer)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+-- What format_type() leaves without a schema must not depend on the caller: nothing can stand before pg_catalog here.
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- Only a built-in type has its modifier shown: that of another is put into words by a function of its own.
+  IF EXISTS (SELECT FROM pg_type AS t WHERE t.oid = type_oid AND t.typnamespace = 'pg_catalog'::regnamespace) THEN
+    RETURN format_type(type_oid, nullif(type_modifier, -1));
+  END IF;
+
+  RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = type_oid);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.written_type(oid, integer) IS 'A type as people write it, for messages: bigint, integer[], character varying(40), shop.email; the schema is missing only for built-in types, whoever asks. The modifier may be null.';
+
+CREATE OR REPLACE FUNCTION integratedb.written_claim_type(expected_type text, min_length integer)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- to_regtype() fails where a text is no name of a type, as USER-DEFINED is none; behind pg_catalog any name is.
+  built_in CONSTANT oid := CASE WHEN expected_type LIKE 'pg_catalog.%' THEN to_regtype(expected_type)::oid END;
+BEGIN
+  RETURN CASE WHEN built_in IS NULL THEN expected_type
+              WHEN built_in IN (1042, 1043, 1014, 1015) AND min_length <= 10485760 THEN format_type(built_in, min_length + 4)
+              WHEN built_in IN (1560, 1562, 1561, 1563) AND min_length <= 83886080 THEN format_type(built_in, min_length)
+              ELSE format_type(built_in, NULL) END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.written_claim_type(text, integer) IS 'What a claim wants of a column (claim_column.type and min_length) as people write it. A length is shown only for text and bits, where it says all that a modifier says. Null: any type.';

@@ -231,12 +231,19 @@ AS $$
           AND moved.attrelid = f.relid
           AND moved.attnum = f.attnum
           AND NOT moved.attisdropped
+   -- OFFSET 0: once a column, not once for each place below.
+   CROSS JOIN LATERAL (
+     SELECT CASE WHEN f.type IS NOT NULL THEN integratedb.written_claim_type(f.type, f.min_length) END AS wanted,
+            CASE WHEN f.type IS NOT NULL AND f.present_attnum IS NOT NULL
+                 THEN integratedb.written_type(f.present_type_oid, f.present_type_modifier) END AS found
+     OFFSET 0
+   ) AS type_is
    CROSS JOIN LATERAL (VALUES
      (f.present_attnum IS NULL, 'column', to_jsonb(f.column_name), to_jsonb(moved.attname),
-      format('expected a column%s, found none', ' of type ' || f.type) || coalesce('; it was renamed to ' || quote_ident(moved.attname), ''),
+      format('expected a column%s, found none', ' of type ' || type_is.wanted) || coalesce('; it was renamed to ' || quote_ident(moved.attname), ''),
       moved.attname::text),
      (f.present_attnum IS NOT NULL AND f.type IS NOT NULL AND NOT integratedb.type_fits(f.present_type_oid, f.present_type_modifier, f.type, NULL),
-      'type', to_jsonb(f.type), to_jsonb(present.type), format('expected type %s, found %s', f.type, present.type), NULL),
+      'type', to_jsonb(type_is.wanted), to_jsonb(type_is.found), format('expected type %s, found %s', type_is.wanted, type_is.found), NULL),
      (present.length_limit < f.min_length, 'min_length',
       CASE f.min_length WHEN 2147483647 THEN '"unlimited"'::jsonb ELSE to_jsonb(f.min_length) END, to_jsonb(present.length_limit),
       format('expected a length or precision of %s, found %s',

@@ -96,12 +96,12 @@ def test_the_refusal_tells_who_what_where_expected_and_found(claim, owner):
         (
             "ALTER TABLE shop.orders DROP COLUMN note",
             ["note"],
-            "shop.orders.note: expected a column of type pg_catalog.varchar, found none",
+            "shop.orders.note: expected a column of type character varying(200), found none",
         ),
         (
             "ALTER TABLE shop.orders ALTER note TYPE text",
             ["note"],
-            "shop.orders.note: expected type pg_catalog.varchar, found pg_catalog.text",
+            "shop.orders.note: expected type character varying(200), found text",
         ),
         ("DROP TABLE shop.orders CASCADE", [], "shop.orders: expected a table, found none"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from integratedb.type_names import parse_type_name
+from integratedb.type_spellings import written_type
 from tests.support import Session, refused
 
 CLAIM = "SELECT integratedb_claim('reporter', %s)"
@@ -165,7 +168,7 @@ def test_every_property_is_filled_in_from_the_catalog(claim):
                 "path": "shop.orders",
                 "optional": False,
                 "fields": [
-                    {**EXACT_ID, "type": "pg_catalog.int8", "optional": False},
+                    {**EXACT_ID, "type": "bigint", "optional": False},
                     {
                         "name": "status",
                         "type": "shop.order_status",
@@ -175,14 +178,14 @@ def test_every_property_is_filled_in_from_the_catalog(claim):
                     },
                     {
                         "name": "total",
-                        "type": "pg_catalog.numeric",
+                        "type": "numeric",
                         "min_length": 12,
                         "is_nullable": False,
                         "optional": False,
                     },
                     {
                         "name": "note",
-                        "type": "pg_catalog.varchar",
+                        "type": "character varying",
                         "min_length": 200,
                         "is_nullable": True,
                         "optional": False,
@@ -197,7 +200,7 @@ def test_what_is_written_down_stays_as_it_is(claim):
     expanded = claim({**ORDERS, "fields": [{"name": "note", "min_length": 10, "is_nullable": True, "type": "varchar"}]})
     assert field(expanded) == {
         "name": "note",
-        "type": "pg_catalog.varchar",
+        "type": "character varying",
         "min_length": 10,
         "is_nullable": True,
         "optional": False,
@@ -346,7 +349,7 @@ TYPES: list[tuple[str, str, str]] = [
     ("interval day to second", "interval", "time"),
     (
         "text[]",
-        "text[] | text [] | text[][] | text array | _text | ARRAY | array | pg_catalog.text[]",
+        "text[] | text [] | text[][] | text array | _text | pg_catalog._text | ARRAY | array | pg_catalog.text[]",
         "text | varchar[]",
     ),
     ("int4range", "int4range", "int4multirange | USER-DEFINED"),
@@ -428,15 +431,122 @@ def test_the_built_in_type_is_meant_whatever_the_session_has_of_that_name(owner,
 
 
 @pytest.mark.parametrize(
-    "name", ["varchar(40)", "character varying (40)", "numeric(10, 2)", "timestamp(3) with time zone"]
+    ("name", "remedy"),
+    [
+        ("timestamp(3) with time zone", "min_length"),
+        ("shop.order_status(3)", "min_length"),
+        ("varchar(x)", "min_length"),
+        ("numeric(10, 2)", "leave that out: numeric(10)"),
+        ("varchar(0)", "1 to 10485760"),
+    ],
 )
-def test_a_type_with_a_modifier_is_refused_and_min_length_is_named(claim, name):
+def test_a_modifier_that_cannot_be_claimed_is_refused_with_a_remedy(claim, name, remedy):
     with refused("IDB02") as error:
         claim({**ORDERS, "fields": [{"name": "note", "type": name}]})
     ((message, place),) = json.loads(error.value.diag.message_detail or "")
     assert place == "#/match/0/fields/0/type"
     assert name in message
-    assert "min_length" in message
+    assert remedy in message
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "too_long"),
+    [
+        ("varchar(40)", "varchar(40)", "varchar(41)"),
+        ("varchar(40)", "character varying (30)", "pg_catalog.varchar(60)"),
+        ("char(5)", "char(5)", "character(6)"),
+        ("varchar(40)[]", "varchar(40)[]", "character varying(50) ARRAY"),
+        ("bit varying(8)", "bit varying(8)", "varbit(9)"),
+        ("numeric(10, 2)", "numeric(10)", "decimal(11, 0)"),
+    ],
+)
+def test_a_length_in_a_type_is_a_min_length(owner, admin, claim, check, column, name, too_long):
+    owner.run(f"CREATE TABLE shop.long (c {column})")
+    length = int(re.findall(r"\d+", name)[0])
+    expanded = field(claim({"path": "shop.long", "fields": [{"name": "c", "type": name}]}))
+    assert expanded["min_length"] == length
+    assert "(" not in expanded["type"]
+    # What was written is what is kept.
+    (kept,) = admin.value(SPECIFICATION)["match"]
+    assert kept["fields"] == [{"name": "c", "type": " ".join(name.split()).replace(" (", "(")}]
+    (problem,) = check({"path": "shop.long", "fields": [{"name": "c", "type": too_long}]})
+    assert (problem["property"], problem["expected"]) == ("min_length", int(re.findall(r"\d+", too_long)[0]))
+
+
+def test_a_length_is_said_once(claim):
+    claim({**ORDERS, "fields": [{"name": "note", "type": "varchar(40)", "min_length": 40}]})
+    with refused("IDB02", match="40 is not the length that the type says"):
+        claim({**ORDERS, "fields": [{"name": "note", "type": "varchar(41)", "min_length": 40}]})
+
+
+# What a type is called in answers: as a person would write it, whatever the search path of whoever asks.
+
+WRITTEN = {
+    "bigint": "bigint",
+    "int[]": "integer[]",
+    "varchar(40)": "character varying(40)",
+    "varchar": "character varying",
+    "char(3)": "character(3)",
+    "varchar(7)[]": "character varying(7)[]",
+    "bit(3)": "bit(3)",
+    "numeric(12, 2)": "numeric(12,2)",
+    "timestamptz(3)": "timestamp(3) with time zone",
+    "interval day to second": "interval day to second",
+    '"char"': '"char"',
+    "text": "text",
+    "shop.order_status": "shop.order_status",
+    "shop.order_status[]": "shop.order_status[]",
+    "shop.email": "shop.email",
+    'shop."UPPER"': 'shop."UPPER"',
+    "shop.text": "shop.text",
+}
+
+
+@pytest.mark.parametrize("path", ["pg_catalog", "shop, pg_catalog", "shop"])
+def test_types_are_called_as_people_write_them(owner, admin, check, path):
+    owner.run("""CREATE TYPE shop."UPPER" AS ENUM ('a'); CREATE DOMAIN shop.text AS pg_catalog.text""")
+    owner.run(f"CREATE TABLE shop.typed ({', '.join(f'c{i} {column}' for i, column in enumerate(WRITTEN))})")
+    admin.run(f"SET search_path = {path}, public")
+    fields = [{"name": f"c{number}", "type": "uuid"} for number in range(len(WRITTEN))]
+    found = {one["field"]: one for one in check({"path": "shop.typed", "fields": fields}) if one["property"] == "type"}
+    assert [found[f"c{number}"]["actual"] for number in range(len(WRITTEN))] == list(WRITTEN.values())
+    assert {one["expected"] for one in found.values()} == {"uuid"}
+
+
+def test_what_is_said_of_a_claim_is_accepted_as_a_claim(superuser, owner, claim, check):
+    """The names in answers are names to claim by; but a precision that no claim can hold is left out."""
+    owner.run("CREATE TYPE shop.\"UPPER\" AS ENUM ('a'); CREATE DOMAIN shop.text AS pg_catalog.text")
+    owner.run(f"CREATE TABLE shop.typed ({', '.join(f'c{i} {column}' for i, column in enumerate(WRITTEN))})")
+    expanded = claim({"path": "shop.typed", "fields": [f"c{number}" for number in range(len(WRITTEN))]})
+    assert "pg_catalog" not in json.dumps(expanded)
+    assert claim(*expanded["match"]) == expanded
+
+
+def test_python_and_postgres_call_a_type_alike(superuser):
+    for exact, written in superuser.rows("""
+        SELECT t.exact, integratedb.written_type(t.oid, NULL) FROM integratedb.type_name AS t
+          JOIN pg_type AS p ON p.oid = t.oid
+         WHERE p.typtype IN ('b', 'r', 'm', 'd', 'e') AND p.typname !~ '^_|vector$'"""):
+        assert written_type(exact) == written
+        assert parse_type_name(written).key == exact or parse_type_name(exact).key == exact
+
+
+def test_the_spelling_of_a_type_changes_nothing_of_a_contract(admin, stakeholder):
+    """A stakeholder may hand in its own claims in another spelling: that asks for no more."""
+    reporter = stakeholder("reporter")
+    spellings = [
+        {"id": "int8", "note": "varchar(40)"},
+        {"id": "pg_catalog.int8", "note": "character varying(40)"},
+        {"id": "bigint", "note": "pg_catalog.varchar(40)"},
+        {"id": "BIGINT", "note": "char varying (40)"},
+    ]
+    for number, spelling in enumerate(spellings):
+        fields = [{"name": name, "type": type_} for name, type_ in spelling.items()]
+        spec = Jsonb({"match": [{**ORDERS, "fields": fields}]})
+        expanded = (reporter if number else admin).value(CLAIM, spec)
+        assert [one["type"] for one in expanded["match"][0]["fields"]] == ["bigint", "character varying"]
+    with refused("42501"):
+        reporter.run(CLAIM, Jsonb({"match": [{**ORDERS, "fields": [{"name": "id", "type": "integer"}]}]}))
 
 
 # Lengths and nulls
@@ -575,9 +685,8 @@ def test_a_problem_says_what_was_expected_and_what_is_there(admin, stakeholder):
         admin.run(CLAIM, Jsonb({"match": {**ORDERS, "fields": [{"name": "note", "type": "int", "min_length": 999}]}}))
     length, type_ = json.loads(error.value.diag.message_detail or "")
     assert (length["expected"], length["actual"]) == (999, 200)
-    assert (type_["expected"], type_["actual"]) == ("pg_catalog.int4", "pg_catalog.varchar")
-    assert "pg_catalog.int4" in type_["message"]
-    assert "pg_catalog.varchar" in type_["message"]
+    assert (type_["expected"], type_["actual"]) == ("integer", "character varying(200)")
+    assert type_["message"] == "shop.orders.note: expected type integer, found character varying(200)"
 
 
 # What is no specification

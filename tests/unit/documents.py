@@ -45,7 +45,9 @@ type_names = st.builds(
     st.just("") | st.builds(lambda name: quoted(name) + ".", names) | st.just("shop."),
     st.sampled_from(["text", "int8", "order_status"]) | st.builds(quoted, names),
     st.sampled_from(["", "[]", " [ 3 ]", "[][]", " ARRAY", " array[4]"]),
-) | st.sampled_from(["double  precision", "timestamp with time zone", "ARRAY", "user-defined", "INTEGER"])
+) | st.sampled_from(
+    ["double  precision", "timestamp with time zone", "ARRAY", "user-defined", "INTEGER", "bit varying (8)[]"]
+)
 
 _properties: dict[str, st.SearchStrategy[Any]] = {
     "type": type_names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -358,9 +359,17 @@ def test_a_name_longer_than_postgres_allows_is_refused() -> None:
     refused(match(fields=["ü" * 32]), "#/match/0/fields/0", "63 bytes")
 
 
-def test_a_type_with_a_modifier_is_refused_with_a_hint_to_min_length() -> None:
-    document = match(fields=[{"name": "sku", "type": "varchar(40)"}])
-    refused(document, "#/match/0/fields/0/type", '"varchar(40)"', "min_length")
+def test_a_modifier_that_is_no_length_is_refused_with_a_hint_to_min_length() -> None:
+    document = match(fields=[{"name": "at", "type": "timestamp(3)"}])
+    refused(document, "#/match/0/fields/0/type", '"timestamp(3)"', "min_length")
+
+
+def test_a_length_in_a_type_is_kept_as_written_and_agrees_with_min_length() -> None:
+    assert fields({"name": "sku", "type": "varchar (40)"})[0].alternatives[0] == FieldAlternative("sku", "varchar(40)")
+    assert fields({"name": "sku", "type": "varchar(40)", "min_length": 40})[0].alternatives[0].min_length == 40
+    for other in (39, 41, "unlimited"):
+        document = match(fields=[{"name": "sku", "type": "varchar(40)", "min_length": other}])
+        refused(document, "#/match/0/fields/0/min_length", json.dumps(other), "the length that the type says")
 
 
 @pytest.mark.parametrize("again", ["id", {"name": "id", "type": "text"}, {"alternatives": ["id"], "optional": True}])

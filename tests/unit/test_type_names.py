@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb.type_names import TypeName, TypeNameError, parse_type_name
+from integratedb.type_spellings import written_type
 from tests.unit.documents import type_names
 
 
@@ -47,15 +48,89 @@ def test_a_type_is_normalised(text: str, normal: str) -> None:
     assert parse_type_name(text).text == normal
 
 
+@pytest.mark.parametrize(
+    ("text", "normal", "key", "length"),
+    [
+        ("varchar(40)", "varchar(40)", "pg_catalog.varchar", 40),
+        ("character  varying ( 40 ) [3]", "character varying(40)[]", "pg_catalog.varchar[]", 40),
+        ("pg_catalog.varchar(40)", "pg_catalog.varchar(40)", "pg_catalog.varchar", 40),
+        ('"varchar"(40)', '"varchar"(40)', "pg_catalog.varchar", 40),
+        ("CHAR(3) ARRAY", "CHAR(3)[]", "pg_catalog.bpchar[]", 3),
+        ("bit (8)", "bit(8)", "pg_catalog.bit", 8),
+        ("dec(10, 0)", "dec(10)", "pg_catalog.numeric", 10),
+    ],
+)
+def test_a_length_is_taken_apart(text: str, normal: str, key: str, length: int) -> None:
+    name = parse_type_name(text)
+    assert (name.text, name.key, name.length) == (normal, key, length)
+    assert parse_type_name(name.without_length).key == key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("varchar(0)", "1 to 10485760"),
+        ("varchar(10485761)", "1 to 10485760"),
+        ("numeric(1001)", "1 to 1000"),
+        ("numeric(10,2)", r"numeric\(10\)"),
+        ("numeric(10, -2)", r"numeric\(10\)"),
+        ("varchar(10,2)", "scale"),
+    ],
+)
+def test_a_length_that_postgres_would_not_take_is_refused(text: str, message: str) -> None:
+    with pytest.raises(TypeNameError, match=message):
+        parse_type_name(text)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "key"),
+    [
+        ('int8 | bigint | BIGINT | pg_catalog.int8 | "int8" | PG_CATALOG.INT8', "pg_catalog.int8"),
+        ("int4[] | integer[] | int array | _int4 | pg_catalog._int4 | pg_catalog.int4[]", "pg_catalog.int4[]"),
+        ("timestamptz | timestamp with time zone | TIMESTAMP  WITH TIME ZONE", "pg_catalog.timestamptz"),
+        ('"char" | pg_catalog.char | pg_catalog."char"', "pg_catalog.char"),
+        ("char | character | bpchar", "pg_catalog.bpchar"),
+        ('shop.email | SHOP.Email | shop."email"', "shop.email"),
+        ('shop."Email"', 'shop."Email"'),
+        ("order_status", "order_status"),
+        ('"integer"', "integer"),
+        ("pg_catalog.integer", "pg_catalog.integer"),
+        ("shop._status", "shop._status"),
+        ("ARRAY | array", "ARRAY"),
+        ('"ARRAY"', '"ARRAY"'),
+    ],
+)
+def test_all_spellings_of_a_type_have_one_key(spellings: str, key: str) -> None:
+    assert {parse_type_name(spelling).key for spelling in spellings.split(" | ")} == {key}
+
+
+@pytest.mark.parametrize(
+    ("exact", "written"),
+    [
+        ("pg_catalog.int8", "bigint"),
+        ("pg_catalog.int4[]", "integer[]"),
+        ("pg_catalog.char", '"char"'),
+        ("pg_catalog.text", "text"),
+        ("shop.int8", "shop.int8"),
+        ('shop."Order Status"[]', 'shop."Order Status"[]'),
+        ("order_status", "order_status"),
+        ("USER-DEFINED", "USER-DEFINED"),
+    ],
+)
+def test_a_type_is_written_as_people_do(exact: str, written: str) -> None:
+    assert written_type(exact) == written
+
+
 def test_a_type_is_taken_apart() -> None:
     assert parse_type_name('Shop."Order Status"[2]') == TypeName(
-        schema="Shop", name="Order Status", array=True, quoted=True, schema_quoted=False, text='Shop."Order Status"[]'
+        schema="Shop", name="Order Status", array=True, quoted=True, schema_quoted=False
     )
+    assert parse_type_name('Shop."Order Status"[2]').text == 'Shop."Order Status"[]'
 
 
 def test_a_built_in_type_has_no_schema_and_no_quotes() -> None:
     assert parse_type_name("double precision[]") == TypeName(
-        schema=None, name="double precision", array=True, quoted=False, schema_quoted=False, text="double precision[]"
+        schema=None, name="double precision", array=True, quoted=False, schema_quoted=False
     )
 
 
@@ -68,7 +143,23 @@ def test_what_is_not_quoted_folds_to_lower_case_in_the_catalog() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["varchar(40)", "numeric(10,2)", "timestamp(3) with time zone", "varchar(40)[]", 'shop."a"(3)', "bit (8)"]
+    "text",
+    [
+        "timestamp(3) with time zone",
+        "timestamp(3)",
+        'shop."a"(3)',
+        "varchar()",
+        "varchar(x)",
+        "varchar(-1)",
+        "shop.varchar(3)",
+        '"char"(3)',
+        "pg_catalog.char(3)",
+        "int(4)",
+        "varchar(4)(4)",
+        "varchar(\u0664)",
+        "text(9)",
+        "float(24)",
+    ],
 )
 def test_a_modifier_is_refused_with_a_hint_to_min_length(text: str) -> None:
     with pytest.raises(TypeNameError, match=r"modifier.*min_length"):

@@ -123,7 +123,7 @@ def test_a_claim_is_handed_in_from_a_file_and_from_standard_input(
     file.write_text(text)
     assert place.run("claim", "reporter", file).stdout == "reporter: 1 match stored.\n"
     expanded = json.loads(place.run("claim", "reporter", "-", "--json", stdin=text).stdout)
-    assert expanded["match"][0]["fields"][0]["type"] == "pg_catalog.int8"
+    assert expanded["match"][0]["fields"][0]["type"] == "bigint"
 
 
 def test_a_refused_claim_tells_file_and_line_and_stores_nothing(place: Place, stakeholder: Stakeholder) -> None:

@@ -110,6 +110,35 @@ def test_a_second_application_leaves_nothing_behind(place: Place) -> None:
     assert place.run("plan", directory, **secrets).returncode == 0
 
 
+def test_another_spelling_of_a_type_is_no_change(place: Place) -> None:
+    """A contract may name types as people do, or as the catalog does; what is stored stays as somebody wrote it."""
+    written = """\
+stakeholder: mailer
+claims:
+  match:
+    - path: shop.customers
+      fields: [{name: id, type: ID}, {name: name, type: NAME}]
+"""
+    spellings = [
+        ("pg_catalog.int8", "pg_catalog.varchar(40)"),
+        ("bigint", "character varying(40)"),
+        ("int8", "varchar(40)"),
+    ]
+    for number, (id_type, name_type) in enumerate(spellings):
+        directory = place.contract(written.replace("ID}", id_type + "}").replace("NAME}", name_type + "}"))
+        if number == 0:
+            place.run("apply", directory)
+            before = state(place)
+        assert place.run("plan", directory).stdout == "No changes: the database is as the contracts say.\n"
+        place.run("apply", directory)
+        assert state(place) == before
+    with place.session() as superuser:
+        (stored,) = superuser.value("SELECT integratedb_specification('mailer')")["match"]
+    assert [field["type"] for field in stored["fields"]] == list(spellings[0])
+    directory = place.contract(written.replace("ID}", "int8}").replace("NAME}", "varchar(41)}"))
+    assert "varchar(41)" in place.run("plan", directory, status=3).stdout
+
+
 def test_what_is_the_same_is_left_alone_while_something_else_changes(place: Place) -> None:
     directory = place.contract(MAILER)
     place.contract(FULFILMENT, "fulfilment.yaml")

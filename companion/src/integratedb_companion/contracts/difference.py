@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..type_spellings import folded_type_name, type_key
 from .model import Document
+
+_NAME = r'(?:"((?:[^"]|"")+)"|([^".(\[]+))'
+_TYPE = re.compile(rf"(?:{_NAME}\.)?{_NAME}(?:\((\d+)\))?(\[\])?")
 
 Action = Literal["add", "change", "remove"]
 
@@ -41,9 +46,9 @@ class Change:
 
 def compare(kind: Literal["claims", "notifications"], before: Document, after: Document) -> list[PartChange]:
     """The difference of two specifications in their short form."""
-    matches = _paired(before["match"], after["match"], match_name)
+    matches = _paired(before["match"], after["match"], match_name, match_meaning)
     changes = [PartChange(kind, name, old, new) for name, old, new in matches]
-    channels = _paired(before.get("channels", []), after.get("channels", []), channel_name)
+    channels = _paired(before.get("channels", []), after.get("channels", []), channel_name, lambda channel: channel)
     return changes + [PartChange("channels", name, old, new) for name, old, new in channels]
 
 
@@ -53,23 +58,58 @@ def match_name(match: Document) -> str:
     return " or ".join(dict.fromkeys(paths))
 
 
+def match_meaning(match: Document) -> Document:
+    """A match with each type in its one spelling: another spelling of it is no difference."""
+    if "alternatives" in match:
+        return {**match, "alternatives": [match_meaning(alternative) for alternative in match["alternatives"]]}
+    if "fields" in match:
+        return {**match, "fields": [_field_meaning(field) for field in match["fields"]]}
+    return match
+
+
+def _field_meaning(field: Any) -> Any:
+    if not isinstance(field, dict):
+        return field
+    if "alternatives" in field:
+        return {**field, "alternatives": [_field_meaning(alternative) for alternative in field["alternatives"]]}
+    parts = _TYPE.fullmatch(field.get("type", ""))
+    if parts is None:
+        return field
+    quoted_schema, schema, quoted_name, name, length, array = parts.groups()
+    schema = _unquoted(quoted_schema) if quoted_schema else schema and schema.lower()
+    name = _unquoted(quoted_name) if quoted_name else name.lower() if schema else folded_type_name(name)
+    least = {} if length is None else {"min_length": int(length)}
+    return {**field, "type": type_key(schema, name, array is not None), **least}
+
+
+def _unquoted(name: str) -> str:
+    return name.replace('""', '"')
+
+
 def channel_name(channel: Document) -> str:
     """What a channel is known by."""
     return f"{channel.get('name', channel['type'])} ({channel['type']})"
 
 
 def _paired(
-    before: Iterable[Document], after: Iterable[Document], name: Callable[[Document], str]
+    before: Iterable[Document],
+    after: Iterable[Document],
+    name: Callable[[Document], str],
+    meaning: Callable[[Document], Document],
 ) -> list[tuple[str, Document | None, Document | None]]:
-    """Pairs what has the same name, in order; what is equal falls out first, so that only what differs is paired."""
+    """Pairs what has the same name, in order; what means the same falls out first, so only what differs is paired."""
     old, new = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    meant = defaultdict[str, list[Document]](list)
     for entry in before:
         old[name(entry)].append(entry)
+        meant[name(entry)].append(meaning(entry))
     for entry in after:
-        if entry in old[name(entry)]:
-            old[name(entry)].remove(entry)
+        key, means = name(entry), meaning(entry)
+        if means in meant[key]:
+            place = meant[key].index(means)
+            del meant[key][place], old[key][place]
         else:
-            new[name(entry)].append(entry)
+            new[key].append(entry)
     result: list[tuple[str, Document | None, Document | None]] = []
     for key in dict.fromkeys([*old, *new]):
         was, becomes = old[key], new[key]

@@ -141,7 +141,8 @@ class Reconciliation:
                 changes = compare(kind, before, after)
                 shown = any(change.part == "channels" for change in changes)
                 hidden = _has_secrets(wanted) and not shown and (writes is None or self._channel_writes() != writes)
-                if after == before and not hidden:
+                # Also where types are only spelled in another way: then what is stored stays as somebody wrote it.
+                if not changes and not hidden:
                     raise psycopg.Rollback(savepoint)
                 return changes, hidden and exists
         except psycopg.Error as refusal:

@@ -1,0 +1,1 @@
+../../../plpython/integratedb/type_spellings.py
