@@ -154,7 +154,8 @@ class ReceiverSockets:
         if gone.is_given_up:
             self._leaving[gone.owner] -= 1
         if gone.attempt is not None:
-            gone.attempt.socket = gone.attempt = None
+            gone.attempt.socket = None
+            gone.attempt = None
         if gone.has_place:
             gone.has_place = False
             self._give(gone.owner)
