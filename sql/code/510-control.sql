@@ -59,6 +59,42 @@ $$;
 
 COMMENT ON FUNCTION integratedb.claimed_schema(bigint) IS 'What a stakeholder has claimed or is notified of, as it is now: {path: {relid, columns: {name: {type, nullable}}}}.';
 
+CREATE OR REPLACE FUNCTION integratedb.leaf_identities(root oid)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Rows of foreign tables and of unlogged ones are in no stream.
+  WITH leaf AS MATERIALIZED (
+    SELECT k.oid, k.relreplident
+      FROM pg_partition_tree(root) AS t
+      JOIN pg_class AS k ON k.oid = t.relid AND k.relkind = 'r' AND k.relpersistence = 'p'
+     WHERE t.isleaf
+  ), identity_column AS (
+    SELECT a.attname::text AS name, count(*) AS leaves
+      FROM leaf AS l
+      JOIN pg_index AS i
+        ON i.indrelid = l.oid
+       AND i.indisvalid
+       AND CASE l.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
+      JOIN pg_attribute AS a ON a.attrelid = l.oid AND a.attnum = ANY (i.indkey)
+     GROUP BY a.attname
+  ), incomplete AS (
+    SELECT count(*) AS leaves FROM leaf AS l WHERE l.relreplident <> 'f'
+  )
+  SELECT jsonb_build_object(
+    'full', EXISTS (SELECT FROM leaf AS l WHERE l.relreplident = 'f'),
+    'common', CASE WHEN n.leaves > 0
+                   THEN coalesce((SELECT jsonb_agg(c.name ORDER BY c.name) FROM identity_column AS c WHERE c.leaves = n.leaves), '[]') END,
+    'any', coalesce((SELECT jsonb_agg(c.name ORDER BY c.name) FROM identity_column AS c), '[]'))
+    FROM incomplete AS n
+   WHERE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = root AND k.relkind = 'p')
+$$;
+
+COMMENT ON FUNCTION integratedb.leaf_identities(oid) IS 'The replica identities of the partitions that rows of a partitioned table are in: {full: whether one is FULL, common: the columns of each of the others, null without others, any: the columns of any of them}. Null for other tables.';
+
 CREATE OR REPLACE FUNCTION integratedb.control_state(of_stakeholder bigint)
 RETURNS jsonb
 LANGUAGE sql
@@ -95,7 +131,9 @@ AS $$
          FROM channel AS ch), '[]'),
     'routes', coalesce(
       (SELECT jsonb_agg(jsonb_build_object(
-                'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels)
+                'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels,
+                -- The stream gives a row of a partition as one of its root, and does not say by which identity it was written.
+                'leaves', integratedb.leaf_identities(r.relid))
                 ORDER BY r.claim_id, r.path)
          FROM route AS r), '[]'),
     'types', integratedb.type_structures(ARRAY(

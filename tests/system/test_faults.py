@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -449,3 +451,88 @@ def test_what_is_written_while_the_daemon_stops_does_not_make_its_slot_look_move
     shop.daemon()
     shop.insert(2, 2)
     eventually(lambda: len(receiver.delivered()) == 2)
+
+
+def test_deaf_receivers_of_one_stakeholder_leave_files_for_all_others(shop: Shop, receiver: Receiver) -> None:
+    files = 256
+    other = f"{shop.stakeholder}_other"
+    shop.admin.run("SELECT integratedb_create_stakeholder(%s)", other)
+    spec = {
+        "match": [{"path": "public.orders", "fields": ["*"]}],
+        "channels": [{"type": "WEBHOOK", "name": "good", "url": receiver.url(), "secret": SECRET}],
+    }
+    shop.admin.run("SELECT integratedb_notify(%s, %s)", other, Jsonb(spec))
+    daemon = shop.daemon(wrapper=["prlimit", f"--nofile={files}:{files}"])
+    with deaf_server() as port:
+        webhooks = [
+            {"type": "WEBHOOK", "name": f"deaf{n}", "url": f"http://127.0.0.1:{port}/", "timeout": 20, "secret": SECRET}
+            | ({"concurrency": 100} if n % 2 else {})
+            for n in range(6)
+        ]
+        redises = [
+            {"type": "REDIS", "name": f"mute{n}", "url": f"redis://127.0.0.1:{port}/0", "stream": f"s{n}"}
+            for n in range(6)
+        ]
+        shop.notify(*webhooks, *redises)
+        with shop.owner.transaction():
+            shop.insert(1, 300)
+        eventually(lambda: len(sockets_to(daemon, port)) >= files // 8 - 1)
+        highest = 0
+        for number in range(301, 331):
+            shop.insert(number, number)
+            eventually(partial(has_arrived, receiver, number), timeout_s=10)
+            assert daemon.get("/live")[0] == daemon.get("/ready")[0] == 200
+            highest = max(highest, len(sockets_to(daemon, port)))
+        assert highest <= files // 8
+        assert order_ids(without_repeats(receiver.delivered())) == list(range(1, 331))
+        waits = [line for line in daemon.logs() if line["message"].startswith("deliveries wait")]
+        assert [line["stakeholder"] for line in waits] == [shop.stakeholder]
+        # It stops in time although so much waits.
+        assert daemon.stop() == 0
+    shop.admin.run("SELECT integratedb_drop_stakeholder(%s)", other)
+
+
+def test_a_process_without_files_goes_on_and_says_so_now_and_then(shop: Shop, receiver: Receiver) -> None:
+    shop.notify({"type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
+    limit = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+    time.sleep(4)
+    with socket.create_connection(("127.0.0.1", daemon.port)):
+        time.sleep(4)
+        assert daemon.process.poll() is None
+        said = [line for line in daemon.logs() if "no files left" in line["message"]]
+        assert len(said) == 1
+        assert said[0]["error"] == "EMFILE"
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, limit)
+    shop.insert(2, 2)
+    eventually(lambda: order_ids(without_repeats(receiver.delivered())) == [1, 2])
+    eventually(lambda: daemon.get("/ready")[0] == 200)
+
+
+def has_arrived(receiver: Receiver, number: int) -> bool:
+    return number in order_ids(receiver.delivered())
+
+
+def sockets_to(daemon: Daemon, port: int) -> list[str]:
+    """The daemon's sockets to a port of this machine, as the kernel has them."""
+    wanted, states = f":{port:04X}", ("01", "02")
+    numbers = set()
+    for line in Path(f"/proc/{daemon.process.pid}/net/tcp").read_text().splitlines()[1:]:
+        parts = line.split()
+        if parts[2].endswith(wanted) and parts[3] in states:
+            numbers.add(f"socket:[{parts[9]}]")
+    found = []
+    for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(link.readlink()))
+    return [one for one in found if one in numbers]
+
+
+@contextmanager
+def deaf_server() -> Iterator[int]:
+    """A server that takes connections and never answers; gives its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+        yield int(listening.getsockname()[1])

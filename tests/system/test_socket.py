@@ -238,7 +238,7 @@ def test_idle_handshakes_do_not_starve_live(shop: Shop) -> None:
 def test_one_stakeholders_clients_leave_room_for_the_others(shop: Shop) -> None:
     shop.notify({"type": "SOCKET", "mode": "broadcast"})
     # As many files as the process may open at most.
-    command = ["prlimit", "--nofile=700:700"]
+    command = ["prlimit", "--nofile=400:400"]
     daemon = shop.daemon(wrapper=command)
     with ExitStack() as stack:
         refusals = []

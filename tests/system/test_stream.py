@@ -293,6 +293,180 @@ def test_an_unchanged_toasted_value_is_named_and_not_made_up(
     assert (truncated["record"], truncated["old"]) == (None, None)
 
 
+def sales(shop: Shop, bus: dict[str, Any], *leaves: str) -> None:
+    """Partitioned by kind, with these statements about the partitions a and b; notified of."""
+    shop.owner.run(
+        "CREATE TABLE sales (id int, kind text, note text, more text, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind)"
+    )
+    shop.owner.run("CREATE TABLE sales_a PARTITION OF sales FOR VALUES IN ('a')")
+    # Where it is not the first column that counts.
+    shop.owner.run("CREATE TABLE sales_b (more text, note text, kind text NOT NULL, gone int, id int NOT NULL)")
+    shop.owner.run("ALTER TABLE sales_b DROP COLUMN gone")
+    shop.owner.run("ALTER TABLE sales ATTACH PARTITION sales_b FOR VALUES IN ('b')")
+    for statement in leaves:
+        shop.owner.run(statement)
+    shop.notify(bus, match=[{"path": "public.sales", "fields": ["*"]}])
+
+
+def row_events(redis_client: Any, number: int) -> list[dict[str, Any]]:
+    """What so many updates and deletes say of the rows before."""
+
+    def told() -> list[dict[str, Any]]:
+        return [event["data"] for event in events(redis_client) if event["type"].endswith((".update", ".delete"))]
+
+    return list(eventually(lambda: told() if len(told()) >= number else None))
+
+
+FULL_A, FULL_B = (f"ALTER TABLE sales_{leaf} REPLICA IDENTITY FULL" for leaf in "ab")
+FULL_ROOT = "ALTER TABLE sales REPLICA IDENTITY FULL"
+BY_NOTE_B = (
+    "ALTER TABLE sales_b ALTER note SET NOT NULL",
+    "CREATE UNIQUE INDEX sales_note ON sales_b (note)",
+    "ALTER TABLE sales_b REPLICA IDENTITY USING INDEX sales_note",
+)
+KEY_A, KEY_B = {"id": 1, "kind": "a"}, {"id": 1, "kind": "b"}
+ALL_A, ALL_B = KEY_A | {"note": "x", "more": "m"}, KEY_B | {"note": "x", "more": "m"}
+NOBODY_KNOWS = (None, None)
+
+
+@pytest.mark.parametrize(
+    ("identities", "of_a", "of_b"),
+    [
+        ([], (KEY_A, None), (KEY_B, None)),
+        # It does not reach the partitions.
+        ([FULL_ROOT], (KEY_A, None), (KEY_B, None)),
+        ([FULL_A, FULL_B], (ALL_A, ["note"]), (ALL_B, ["note"])),
+        ([FULL_ROOT, FULL_A, FULL_B], (ALL_A, ["note"]), (ALL_B, ["note"])),
+        # What has a value beyond the key is all there.
+        ([FULL_A], (ALL_A, ["note"]), (KEY_B, None)),
+        ([FULL_ROOT, FULL_B], (KEY_A, None), (ALL_B, ["note"])),
+        # An UPDATE that says nothing of the row before left id and kind, or note, as it was.
+        ([*BY_NOTE_B], NOBODY_KNOWS, ({"note": "x"}, ["note"])),
+        ([FULL_ROOT, *BY_NOTE_B], NOBODY_KNOWS, ({"note": "x"}, ["note"])),
+        ([FULL_A, *BY_NOTE_B], (ALL_A, ["note"]), ({"note": "x"}, ["note"])),
+    ],
+)
+def test_partitions_tell_what_their_own_replica_identity_tells(
+    shop: Shop, bus: dict[str, Any], redis_client: Any, identities: list[str], of_a: Any, of_b: Any
+) -> None:
+    sales(shop, bus, *identities)
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, 'a', 'x', 'm'), (1, 'b', 'x', 'm')")
+    for leaf in "ab":
+        shop.owner.run("UPDATE sales SET note = 'y' WHERE kind = %s", leaf)
+    got = row_events(redis_client, 2)
+    assert [(data["old"], data["changed"]) for data in got] == [of_a, of_b]
+    assert [data["record"]["note"] for data in got] == ["y", "y"]
+
+
+def test_nulls_of_a_partition_are_told_where_all_of_the_old_row_is(
+    shop: Shop, bus: dict[str, Any], redis_client: Any
+) -> None:
+    sales(shop, bus, FULL_A, FULL_B)
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, 'a')")
+    shop.owner.run("UPDATE sales SET note = 'y'")
+    shop.owner.run("ALTER TABLE sales_b REPLICA IDENTITY DEFAULT")
+    shop.owner.run("UPDATE sales SET note = NULL")
+    shop.owner.run("UPDATE sales SET note = 'z'")
+    shop.owner.run("DELETE FROM sales")
+    got = row_events(redis_client, 4)
+    empty = KEY_A | {"note": None, "more": None}
+    assert [data["old"] for data in got] == [empty, empty | {"note": "y"}, KEY_A, empty | {"note": "z"}]
+    # The third may have been written to the other partition, for all that the stream says.
+    assert [data["changed"] for data in got] == [["note"], ["note"], None, None]
+
+
+def test_an_identity_that_changes_in_the_transaction_that_writes(
+    shop: Shop, bus: dict[str, Any], redis_client: Any
+) -> None:
+    sales(shop, bus, FULL_A, FULL_B)
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, 'a', 'x', 'm')")
+    with shop.owner.transaction():
+        shop.owner.run("UPDATE sales SET note = 'y'")
+        shop.owner.run("ALTER TABLE sales_a REPLICA IDENTITY DEFAULT")
+        shop.owner.run("UPDATE sales SET note = 'z'")
+        shop.owner.run("UPDATE sales SET id = 2")
+        shop.owner.run("ALTER TABLE sales_a REPLICA IDENTITY FULL")
+        shop.owner.run("UPDATE sales SET id = 1")
+    shop.owner.run("UPDATE sales SET more = NULL")
+    got = row_events(redis_client, 5)
+    assert [(data["old"], data["changed"]) for data in got] == [
+        (ALL_A, ["note"]),
+        (KEY_A, None),
+        (KEY_A, ["id"]),
+        (ALL_A | {"id": 2, "note": "z"}, ["id"]),
+        (ALL_A | {"note": "z"}, ["more"]),
+    ]
+
+
+def test_partitions_of_partitions_that_come_and_go(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    sales(shop, bus, FULL_A, FULL_B)
+    shop.daemon()
+    shop.owner.run("INSERT INTO sales VALUES (1, 'a', 'x', 'm')")
+    shop.owner.run("CREATE TABLE sales_c PARTITION OF sales FOR VALUES IN ('c', 'd') PARTITION BY LIST (kind)")
+    shop.owner.run("CREATE TABLE sales_d PARTITION OF sales_c FOR VALUES IN ('d')")
+    shop.owner.run("UPDATE sales SET note = NULL")
+    shop.owner.run("UPDATE sales SET more = NULL")
+    # Now it is not known any more: it might be a row of sales_d.
+    shop.owner.run("UPDATE sales SET more = 'n'")
+    shop.owner.run("ALTER TABLE sales DETACH PARTITION sales_c")
+    shop.owner.run("UPDATE sales SET more = 'o' WHERE kind = 'a'")
+    shop.owner.run("UPDATE sales SET more = NULL WHERE kind = 'a'")
+    shop.owner.run("UPDATE sales SET more = 'p' WHERE kind = 'a'")
+    got = row_events(redis_client, 6)
+    row = KEY_A | {"note": None, "more": None}
+    assert [(data["old"], data["changed"]) for data in got] == [
+        (ALL_A, ["note"]),
+        (row | {"more": "m"}, ["more"]),
+        (KEY_A, None),
+        (row | {"more": "n"}, ["more"]),
+        (row | {"more": "o"}, ["more"]),
+        (row, ["more"]),
+    ]
+
+
+def test_foreign_partitions_stand_against_nothing(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.admin.run("CREATE EXTENSION file_fdw")
+    shop.admin.run("CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
+    shop.owner.run("CREATE TABLE sales (id int, kind text, note text) PARTITION BY LIST (kind)")
+    shop.owner.run("CREATE TABLE sales_a PARTITION OF sales FOR VALUES IN ('a')")
+    shop.owner.run("ALTER TABLE sales_a REPLICA IDENTITY FULL")
+    shop.admin.run(
+        "CREATE FOREIGN TABLE sales_old PARTITION OF sales FOR VALUES IN ('old') "
+        "SERVER files OPTIONS (filename '/dev/null')"
+    )
+    assert shop.admin.value("SELECT integratedb.leaf_identities('sales'::regclass)") == {
+        "full": True,
+        "common": None,
+        "any": [],
+    }
+
+
+def test_a_long_key_is_not_reported_as_changed(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    shop.owner.run("CREATE TABLE docs (id text PRIMARY KEY, body text)")
+    shop.owner.run("ALTER TABLE docs ALTER id SET STORAGE EXTERNAL, ALTER body SET STORAGE EXTERNAL")
+    shop.notify(bus, match=[{"path": "public.docs", "fields": ["*"]}])
+    shop.daemon()
+    key, body = "k" * 2500, "b" * 5000
+    shop.owner.run("INSERT INTO docs VALUES (%s, %s)", key, body)
+    shop.owner.run("UPDATE docs SET body = 'short'")
+    shop.owner.run("UPDATE docs SET body = %s", body)
+    shop.owner.run("UPDATE docs SET id = 'k' || id")
+    shop.owner.run("DELETE FROM docs")
+    got = row_events(redis_client, 4)
+    assert [data["record"] for data in got] == [
+        {"id": key, "body": "short"},
+        {"id": key, "body": body},
+        {"id": "k" + key},
+        None,
+    ]
+    assert [data["old"] for data in got] == [{"id": key}, {"id": key}, {"id": key}, {"id": "k" + key}]
+    assert [data["changed"] for data in got] == [None, None, ["id"], None]
+    assert [data.get("unavailable") for data in got] == [None, None, ["body"], None]
+
+
 def test_beyond_its_limits_a_queue_loses_its_oldest_events_and_says_so(shop: Shop, redis_client: Any) -> None:
     shop.notify({"type": "SOCKET", "max_queue_bytes": 20_000})
     daemon = shop.daemon()

@@ -12,6 +12,9 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from .names import stakeholder
+from .receiver_sockets import ReceiverSockets
+
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,14 +45,19 @@ _ISATAP_WITHOUT_FLAGS: Final = 0xFDFFFFFF
 _ISATAP: Final = 0x00005EFE
 
 
+#: Of sockets, where nobody says how many there may be.
+UNBOUNDED: Final = 1 << 30
+
+
 class AddressRefusedError(OSError):
     """The address is one that is never called."""
 
 
 class AddressPolicy:
-    """The networks that are not called."""
+    """The networks that are not called, and the sockets to all others."""
 
-    def __init__(self, denied: Iterable[IPNetwork] = ()) -> None:
+    def __init__(self, denied: Iterable[IPNetwork] = (), sockets: ReceiverSockets | None = None) -> None:
+        self.sockets = sockets or ReceiverSockets(UNBOUNDED)
         self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _forms_of_network(network))
 
     def refuses(self, address: str) -> bool:
@@ -69,10 +77,10 @@ class AddressPolicy:
             raise AddressRefusedError(errno.EACCES, "an address that is link-local or denied is not called")
 
     def socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        """Make the socket for an address that a name was resolved to, unless that address is refused."""
+        """Make the socket for an address that a name was resolved to, unless that is refused. Errors: OSError."""
         family, kind, protocol, _, address = address_info
         self.check(address[0])
-        return socket.socket(family, kind, protocol)
+        return self.sockets.open(family, kind, protocol, stakeholder.get())
 
 
 def _forms(ip: IPAddress) -> set[IPAddress]:

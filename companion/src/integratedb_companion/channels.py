@@ -209,7 +209,7 @@ class Channels:
         channel = running.channel
         match channel.type:
             case "WEBHOOK":
-                return WebhookSink(channel.stakeholder, channel.settings, self._session)
+                return WebhookSink(channel.stakeholder, channel.settings, self._session, self._policy.sockets)
             case "REDIS":
                 return RedisSink(channel.stakeholder, channel.settings, self._policy, self._lookups)
             case "SOCKET" if channel.settings.get("mode") == "broadcast":

@@ -26,10 +26,12 @@ from .listener import Listener
 from .login import Logins
 from .metrics import Metrics
 from .names import Names
+from .open_files import Complaints, raise_limit, shares
 from .outside_text import plain
 from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
 from .reachability import is_for_now
+from .receiver_sockets import ReceiverSockets
 from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System, conninfo
 from .routing import Router
 from .spill import Spill
@@ -62,7 +64,8 @@ class Daemon:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._confirmation = Confirmation(self._note, self._oldest_unsafe)
         self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
-        self._policy = AddressPolicy(settings.denied)
+        self._shares = shares(raise_limit())
+        self._policy = AddressPolicy(settings.denied, ReceiverSockets(self._shares.receivers))
         self._names = Names()
         self._session = open_session(self._policy, self._names)
         self._channels = Channels(
@@ -98,6 +101,7 @@ class Daemon:
     async def run(self) -> None:
         """Run until told to stop; raises when it cannot go on."""
         server = None
+        asyncio.get_running_loop().set_exception_handler(Complaints().handle)
         try:
             server = await self._listen()
             if not await self._begun():
@@ -275,7 +279,7 @@ class Daemon:
     async def _listen(self) -> Server:
         channels = self._channels
         logins = Logins(self._database.server, channels.role_of)
-        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics)
+        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics, self._shares)
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -327,7 +331,7 @@ class Daemon:
 
     async def _reload(self) -> None:
         old = self._session
-        self._policy = AddressPolicy(self._settings.denied)
+        self._policy = AddressPolicy(self._settings.denied, self._policy.sockets)
         self._session = open_session(self._policy, self._names)
         await self._channels.restart_all(self._policy, self._session)
         await old.close()

@@ -12,8 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from orjson import dumps
 
+from .identities import Identities, OldRows
 from .json_values import Converter, Converters, TypeStructure, as_is
 from .pgoutput import OMITTED, POSTGRES_EPOCH_S, UNCHANGED, Absent, Begin, Relation, Row, Value, format_lsn
+
+#: A column that was asked for: where it is in a row, its name as a fragment of JSON, and what makes JSON of its value.
+Entry = tuple[int, bytes, Converter]
 
 ROW_TYPES: Final = {kind: f"integratedb.row.{kind.lower()}" for kind in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")}
 SCHEMA_CHANGED: Final = "integratedb.schema.changed"
@@ -96,17 +100,26 @@ class Projection:
     """Builds the events of one table for those who asked for the same fields."""
 
     def __init__(
-        self, relation: Relation, path: str, fields: Iterable[str], types: Mapping[int, TypeStructure], source: str
+        self,
+        relation: Relation,
+        path: str,
+        fields: Iterable[str],
+        types: Mapping[int, TypeStructure],
+        source: str,
+        identities: Identities,
     ) -> None:
+        """`identities`: those that a row of the relation may have been written by."""
         wanted = frozenset(fields)
         converters = Converters(types)
-        self._columns: list[tuple[int, bytes, Converter]] = [
+        self._columns: list[Entry] = [
             (index, dumps(column.name) + b":", converters.of(column.type_oid))
             for index, column in enumerate(relation.columns)
             if column.name in wanted
         ]
-        self._key_columns = [entry for entry in self._columns if relation.columns[entry[0]].key]
-        self._full = relation.identity == "f"
+        self._old_rows = OldRows(relation, identities)
+        self._is_one_key = identities.is_one_key
+        common = identities.common or frozenset()
+        self._key_columns = [entry for entry in self._columns if relation.columns[entry[0]].name in common]
         self._head = {
             kind: b'","source":%b,"type":"%b","subject":%b,"datacontenttype":"application/json","time":"'
             % (dumps(source), ROW_TYPES[kind].encode(), dumps(path))
@@ -143,27 +156,46 @@ class Projection:
     def insert_in_part(self, transaction: Transaction, position: int, new: Row) -> bytes:
         """The event of a new row that is too long: what was left out is named."""
         unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
-        return self._event("INSERT", transaction, position, new, None, None, unavailable)
+        return self._event("INSERT", transaction, position, new, None, [], None, unavailable)
 
     def update(self, transaction: Transaction, position: int, old: Row | None, new: Row) -> bytes:
         """The event of a changed row; a value that the stream left out is taken from the old row where that is known."""
-        if self._full and old is not None:
-            new = [old[index] if value is UNCHANGED else value for index, value in enumerate(new)]
-        unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
         if old is None:
-            # Without REPLICA IDENTITY FULL a missing old row says that the key is as it was.
-            return self._event("UPDATE", transaction, position, new, new, None, unavailable)
-        changed = [name for index, name, _ in self._key_columns if old[index] != new[index] or new[index] is OMITTED]
-        return self._event("UPDATE", transaction, position, new, old, changed, unavailable)
+            # The key is as it was, whichever table it was; where that is FULL, the old row is there.
+            unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
+            return self._event("UPDATE", transaction, position, new, new, self._key_columns, None, unavailable)
+        told, is_full = self._told(old)
+        # What the stream left out is as it was.
+        changed = [
+            name
+            for index, name, _ in told
+            if new[index] is not UNCHANGED and (old[index] != new[index] or new[index] is OMITTED)
+        ]
+        record = [
+            was if value is UNCHANGED and isinstance(was, bytes) else value for was, value in zip(old, new, strict=True)
+        ]
+        unavailable = [name for index, name, _ in self._columns if isinstance(record[index], Absent)]
+        return self._event(
+            "UPDATE", transaction, position, record, old, told, changed if changed or is_full else None, unavailable
+        )
 
     def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
         """The event of a deleted row."""
-        unavailable = [name for index, name, _ in self._key_columns if isinstance(old[index], Absent)]
-        return self._event("DELETE", transaction, position, None, old, None, unavailable)
+        told, _ = self._told(old)
+        unavailable = [name for index, name, _ in told if isinstance(old[index], Absent)]
+        return self._event("DELETE", transaction, position, None, old, told, None, unavailable)
+
+    def _told(self, old: Row) -> tuple[list[Entry], bool]:
+        """The columns of an old row that the stream tells, and whether those are all there are."""
+        if self._is_one_key:
+            return self._key_columns, False
+        if self._old_rows.is_full(old):
+            return self._columns, True
+        return [entry for entry in self._columns if old[entry[0]] is not None], False
 
     def truncate(self, transaction: Transaction, position: int) -> bytes:
         """The event of an emptied table."""
-        return self._event("TRUNCATE", transaction, position, None, None, None, [])
+        return self._event("TRUNCATE", transaction, position, None, None, [], None, [])
 
     def _event(
         self,
@@ -172,11 +204,12 @@ class Projection:
         position: int,
         new: Row | None,
         old: Row | None,
+        told: list[Entry],
         changed: list[bytes] | None,
         unavailable: list[bytes],
     ) -> bytes:
         record = b"null" if new is None else _object(self._columns, new)
-        old_key = b"null" if old is None or not self._key_columns else _object(self._key_columns, old)
+        old_key = b"null" if old is None or not told else _object(told, old)
         return b'%b%08X%b%b","data":{"record":%b,"old":%b,"changed":%b%b%b' % (
             transaction.head,
             position,
@@ -190,7 +223,7 @@ class Projection:
         )
 
 
-def _object(columns: list[tuple[int, bytes, Converter]], row: Row) -> bytes:
+def _object(columns: list[Entry], row: Row) -> bytes:
     parts = []
     for index, name, convert in columns:
         value: Value = row[index]

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .addresses import AddressRefusedError
+from .receiver_sockets import NoPlaceError
 from .secret_settings import UnusableSettingError
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
@@ -48,6 +49,8 @@ def describe(problem: BaseException, place: str) -> str:
     for cause in _causes(problem):
         if isinstance(cause, AddressRefusedError):
             return f"{place} is not called: its address is link-local or denied"
+        if isinstance(cause, NoPlaceError):
+            return f"{place}: too many connections to receivers are open"
         if isinstance(cause, ssl.SSLError):
             reason = str(cause.reason or "")
             named = f" ({reason})" if _SSL_REASON.fullmatch(reason) else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http
 import os
-import resource
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -24,20 +23,16 @@ from .handshakes import Handshakes
 from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
 from .metrics import Metrics
 from .networks import network_of
+from .open_files import Shares
 from .sockets import SocketChannel
 
 SOCKET_PATH = "/v1/notifications/"
-#: Connections that have not finished their handshake.
-HANDSHAKES_AT_ONCE = 300
 #: Those that the kernel keeps for us until they are accepted, and how many are accepted before others get their turn: what
 #: has to make room is gone only then.
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 32
 #: What the kernel keeps for a client that does not read. More would also hide for long whether it reads.
 SEND_BUFFER_BYTES = 256 << 10
-#: What the process opens beside its clients' connections: receivers, the database, its own files.
-OTHER_FILES = 300
-WANTED_FILES = 65_536
 HANDSHAKE_TIMEOUT_S = 5
 FRAME_BYTES = 64 << 10
 RETRY_AFTER_S = 2
@@ -56,6 +51,7 @@ class Listener:
         is_changing: Callable[[], bool],
         readiness: Readiness,
         metrics: Metrics,
+        shares: Shares,
     ) -> None:
         """`is_changing`: a channel that is not found now may be there in a moment."""
         self._logins = logins
@@ -63,11 +59,11 @@ class Listener:
         self._is_changing = is_changing
         self._readiness = readiness
         self._metrics = metrics
-        self._handshakes: Handshakes[ServerConnection] = Handshakes(HANDSHAKES_AT_ONCE)
+        self._handshakes: Handshakes[ServerConnection] = Handshakes(shares.handshakes)
         self._channels: dict[ServerConnection, SocketChannel] = {}
         #: How many WebSockets the role of each stakeholder has open.
         self._clients: Counter[int] = Counter()
-        self._clients_allowed = _clients_allowed()
+        self._clients_allowed = shares.clients
 
     async def open(self, host: str, port: int) -> Server:
         """Listen."""
@@ -173,15 +169,6 @@ class Listener:
     def _refuse(self, status: int, text: str) -> Response:
         self._metrics.logins_refused.inc()
         return _answer(status, text)
-
-
-def _clients_allowed() -> int:
-    """How many WebSockets may be open: as many files as this process may have, less those that it needs itself."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < WANTED_FILES and (soft < hard or hard == resource.RLIM_INFINITY):
-        soft = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(soft - HANDSHAKES_AT_ONCE - OTHER_FILES, 10)
 
 
 def _try_later(text: str) -> Response:

@@ -18,7 +18,8 @@ from aiohappyeyeballs import start_connection
 from hiredis import pack_command
 
 from .addresses import AddressPolicy
-from .names import Names
+from .names import Names, stakeholder
+from .receiver_sockets import ReceiverSocket
 
 #: How long an address of a name is tried before the next one is tried beside it (RFC 8305).
 HAPPY_EYEBALLS_S: Final = 0.25
@@ -76,9 +77,12 @@ def parse_target(url: str) -> Target:
 class RedisConnection:
     """One connection, logged in, with its database selected."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connected: ReceiverSocket) -> None:
         self._reader = reader
         self._writer = writer
+        #: What it goes over. Where that is given up, the connection cannot be used any more.
+        self.socket = connected
+        connected.give_up = self.close
 
     @classmethod
     async def open(cls, target: Target, policy: AddressPolicy, names: Names) -> RedisConnection:
@@ -87,6 +91,8 @@ class RedisConnection:
         connected = await start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_S, socket_factory=policy.socket
         )
+        assert isinstance(connected, ReceiverSocket)
+        policy.sockets.begin_use(connected, stakeholder.get())
         try:
             reader, writer = await asyncio.open_connection(
                 sock=connected,
@@ -97,7 +103,7 @@ class RedisConnection:
         except BaseException:
             connected.close()
             raise
-        connection = cls(reader, writer)
+        connection = cls(reader, writer, connected)
         try:
             if target.user or target.password:
                 user = [target.user.encode()] if target.user else []

@@ -60,6 +60,20 @@ class RedisSink:
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order. Some may arrive although the attempt fails: they arrive again."""
         stakeholder.set(self._stakeholder)
+        sockets = self._policy.sockets
+        async with sockets.attempt(self._stakeholder):
+            if self._connection is not None:
+                if self._connection.socket.is_given_up:
+                    await self.close()
+                else:
+                    sockets.begin_use(self._connection.socket, self._stakeholder)
+            try:
+                return await self._deliver(events)
+            finally:
+                if self._connection is not None:
+                    sockets.end_use(self._connection.socket)
+
+    async def _deliver(self, events: Sequence[Event]) -> Outcome:
         place = "Redis"
         try:
             url = resolve_url(self._url, "REDIS", self._stakeholder)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .events import Event, Projection, Transaction
+from .identities import Identities, identity_of, one_of
 from .ordering import BARRIER, RowKeys
 from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update
-from .state import EVENTS, StakeholderState
+from .state import EVENTS, Route, StakeholderState
 
 Put = Callable[[Event], None]
 
@@ -29,6 +30,8 @@ class Plan:
     inserts: tuple[Output, ...]
     #: What order is kept by where a channel delivers concurrently; None where nobody does.
     keys: RowKeys | None
+    #: Whether an UPDATE without an old row left the columns of these keys as they were.
+    knows_keys: bool
 
 
 class Router:
@@ -40,12 +43,17 @@ class Router:
         self._states: dict[int, StakeholderState] = {}
         self._puts: Mapping[int, Put] = {}
         self._plans: dict[int, Plan | None] = {}
+        #: The partitions that the stream has described since what is in force came to be, by their root.
+        self._leaves: dict[int, dict[int, Identities]] = {}
 
     def put_in_force(self, states: Iterable[StakeholderState], puts: Mapping[int, Put]) -> None:
         """Replace what is in force; `puts` takes the events of each channel by its id."""
         self._states = {state.id: state for state in states}
         self._puts = puts
         self._plans.clear()
+        for route in self._routes():
+            if route.tells_leaves:
+                self._leaves.pop(route.relid, None)
 
     def announce(self, stakeholder_id: int, event: Event) -> None:
         """Send an event to every channel of one stakeholder."""
@@ -63,6 +71,16 @@ class Router:
         """Take note of what a relation looks like from here on in the stream."""
         self._relations[relation.relid] = relation
         self._plans.pop(relation.relid, None)
+
+    def describe_leaf(self, root: int, leaf: Relation) -> None:
+        """Take note of what a partition looks like from here on, which is described behind its root."""
+        if any(route.relid == leaf.relid for route in self._routes()):
+            return  # of itself: they stand behind each other by chance
+        identity = identity_of(leaf)
+        described = self._leaves.setdefault(root, {})
+        if described.get(leaf.relid) != identity:
+            described[leaf.relid] = identity
+            self._plans.pop(root, None)
 
     def insert(self, transaction: Transaction, message: Insert) -> int:
         """Route a new row; returns how many events came of it."""
@@ -126,7 +144,10 @@ class Router:
         if plan is None:
             return 0
         count = 0
-        key = BARRIER if plan.keys is None or kind == "TRUNCATE" else plan.keys.of(old, new)
+        if plan.keys is None or kind == "TRUNCATE" or (kind == "UPDATE" and old is None and not plan.knows_keys):
+            key = BARRIER
+        else:
+            key = plan.keys.of(old, new)
         for output in plan.outputs[kind]:
             payload = build(output.projection, position)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
@@ -137,12 +158,27 @@ class Router:
 
     def _compile(self, relid: int) -> Plan | None:
         relation = self._relations[relid]
-        outputs = {kind: tuple(self._outputs(relation, kind)) for kind in EVENTS}
+        identities = self._identities(relation)
+        outputs = {kind: tuple(self._outputs(relation, kind, identities)) for kind in EVENTS}
         plan = None
         if any(outputs.values()):
-            plan = Plan(outputs, outputs["INSERT"], RowKeys(relation) if self._is_concurrent(relation) else None)
+            keys = RowKeys(relation) if self._is_concurrent(relation) else None
+            knows_keys = identities.knows([column.name for column in relation.columns if column.key])
+            plan = Plan(outputs, outputs["INSERT"], keys, knows_keys)
         self._plans[relid] = plan
         return plan
+
+    def _identities(self, relation: Relation) -> Identities:
+        """Those that a row of this table may have been written by."""
+        routes = [route for route in self._routes() if route.relid == relation.relid]
+        told = {route.leaves for route in routes if route.tells_leaves}
+        described = self._leaves.get(relation.relid, {}).values()
+        if told == {None} or not (told or described):
+            return identity_of(relation)  # it has no partitions
+        return one_of([*(leaves for leaves in told if leaves is not None), *described])
+
+    def _routes(self) -> Iterable[Route]:
+        return (route for state in self._states.values() for route in state.routes)
 
     def _is_concurrent(self, relation: Relation) -> bool:
         """Whether a channel of this table delivers concurrently; where none does, keys are not needed, and cost."""
@@ -153,12 +189,10 @@ class Router:
             if channel.settings.get("concurrency", 1) > 1
         }
         return any(
-            route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids)
-            for state in self._states.values()
-            for route in state.routes
+            route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids) for route in self._routes()
         )
 
-    def _outputs(self, relation: Relation, kind: str) -> Iterable[Output]:
+    def _outputs(self, relation: Relation, kind: str, identities: Identities) -> Iterable[Output]:
         for state in self._states.values():
             # The matches of one stakeholder that hit the same change on one channel make one event together.
             fields_of: dict[int, set[str]] = {}
@@ -173,4 +207,5 @@ class Router:
                 if channel in self._puts:
                     together.setdefault(frozenset(fields), []).append(self._puts[channel])
             for wanted, puts in together.items():
-                yield Output(Projection(relation, path, wanted, state.types, self._source), tuple(puts))
+                form = Projection(relation, path, wanted, state.types, self._source, identities)
+                yield Output(form, tuple(puts))

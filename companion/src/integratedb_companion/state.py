@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .identities import Identities
 from .json_values import ArrayType, CompositeType, DomainType, TypeStructure
 
 EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
@@ -40,6 +41,10 @@ class Route:
     events: frozenset[str]
     fields: frozenset[str]
     channel_ids: tuple[int, ...]
+    #: The replica identities of the partitions; None where the table has none, or the row does not tell.
+    leaves: Identities | None = None
+    #: Whether the row tells of partitions: those that earlier versions wrote do not.
+    tells_leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,16 @@ def _route(route: Mapping[str, Any]) -> Route:
         events=frozenset(route["events"]),
         fields=frozenset(route["fields"]),
         channel_ids=tuple(int(channel) for channel in route["channels"]),
+        leaves=_leaves(route.get("leaves")),
+        tells_leaves="leaves" in route,
     )
+
+
+def _leaves(leaves: Mapping[str, Any] | None) -> Identities | None:
+    if leaves is None:
+        return None
+    common = None if leaves["common"] is None else frozenset(leaves["common"])
+    return Identities(bool(leaves["full"]), common, frozenset(leaves["any"]))
 
 
 def _type(structure: Mapping[str, Any]) -> TypeStructure:

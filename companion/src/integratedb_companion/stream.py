@@ -15,6 +15,8 @@ from .encodings import UTF8, Encoding
 from .events import SCHEMA_CHANGED, Transaction
 from .metrics import Metrics
 from .pgoutput import (
+    OMITTED,
+    UNCHANGED,
     Begin,
     Commit,
     Delete,
@@ -24,6 +26,7 @@ from .pgoutput import (
     Message,
     ProtocolError,
     Relation,
+    Row,
     Truncate,
     Type,
     Update,
@@ -75,6 +78,8 @@ class StreamReader:
         self._in_part = False
         #: The tables that the transaction wrote rows of, as far as the stream describes them anew: after each change it does.
         self._described: set[int] = set()
+        #: The table that was described by the message before this one: behind the root of partitions comes the partition.
+        self._described_before: int | None = None
         self._control: list[ControlRow] = []
         self._control_relid: int | None = None
         self._control_columns: list[str] = []
@@ -113,7 +118,12 @@ class StreamReader:
                 message = self._encoding.recode_all(message)
             else:
                 message = self._encoding.recode(message)
-        return self._handlers[type(message)](message)
+        happened = self._handlers[type(message)](message)
+        if type(message) is Relation:
+            self._described_before = message.relid
+        elif type(message) is not Type:
+            self._described_before = None
+        return happened
 
     def _partial_position(self) -> int:
         assert self._transaction is not None
@@ -146,6 +156,8 @@ class StreamReader:
             self._control_relid = message.relid
             self._control_columns = [column.name for column in message.columns]
         self._router.describe(message)
+        if self._described_before is not None:
+            self._router.describe_leaf(self._described_before, message)
 
     def _insert(self, message: Insert) -> None:
         transaction = self._open()
@@ -214,7 +226,19 @@ def _shortened(message: Message) -> Message:
         case Insert(relid, new):
             return Insert(relid, shortened(new, ROW_BYTES))
         case Update(relid, old, new):
-            return Update(relid, None if old is None else shortened(old, ROW_BYTES), shortened(new, ROW_BYTES))
+            return _shortened_update(relid, old, new)
         case Delete(relid, old):
             return Delete(relid, shortened(old, ROW_BYTES))
     return message
+
+
+def _shortened_update(relid: int, old: Row | None, new: Row) -> Update:
+    """An update whose rows are not too long; what has not changed is left out of both, and stays known as unchanged."""
+    after = shortened(new, ROW_BYTES)
+    if old is None:
+        return Update(relid, None, after)
+    before = shortened(old, ROW_BYTES)
+    for index, value in enumerate(new):
+        if value == old[index] and OMITTED in (before[index], after[index]):
+            before[index], after[index] = OMITTED, UNCHANGED
+    return Update(relid, before, after)

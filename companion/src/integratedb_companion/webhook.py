@@ -8,9 +8,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from .addresses import AddressPolicy
 from .delivery import BatchSize, Outcome
@@ -18,6 +20,7 @@ from .events import Event
 from .faults import ReceiverError, describe, http_answer, place_of
 from .names import Names, Resolver, stakeholder
 from .ordering import segments
+from .receiver_sockets import ReceiverSockets
 from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
@@ -26,9 +29,33 @@ BATCH = "application/cloudevents-batch+json"
 ANSWER_BYTES = 64 << 10
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Notes which socket a request uses, and when it is free for another one."""
+
+    def __init__(self, sockets: ReceiverSockets, **options: Any) -> None:
+        super().__init__(**options)
+        self._sockets = sockets
+
+    async def connect(self, *arguments: Any, **options: Any) -> Connection:
+        """Take a connection that waits for its next use, or open one."""
+        while True:
+            connection = await super().connect(*arguments, **options)
+            transport = connection.transport
+            connected = None if transport is None else transport.get_extra_info("socket")
+            used = None if connected is None else self._sockets.find(connected.fileno())
+            if used is None:  # it is closed already
+                return connection
+            if not used.is_given_up:
+                self._sockets.begin_use(used, stakeholder.get())
+                connection.add_callback(partial(self._sockets.end_use, used))
+                return connection
+            connection.close()
+
+
 def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:
     """Open the HTTP client that all webhooks share: connections are kept, addresses checked when they are connected to."""
-    connector = aiohttp.TCPConnector(
+    connector = _Connector(
+        policy.sockets,
         limit=0,
         socket_factory=policy.socket,
         keepalive_timeout=60,
@@ -61,8 +88,11 @@ class BusyError(ReceiverError):
 class WebhookSink:
     """Sends to one URL, `concurrency` requests at a time; events that share a row stay in order."""
 
-    def __init__(self, stakeholder: str, settings: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, stakeholder: str, settings: Mapping[str, Any], session: aiohttp.ClientSession, sockets: ReceiverSockets
+    ) -> None:
         self._stakeholder = stakeholder
+        self._sockets = sockets
         self._url: str = settings["url"]
         self._secret: str | None = settings.get("secret")
         self._timeout = aiohttp.ClientTimeout(total=float(settings.get("timeout", 10)))
@@ -131,9 +161,12 @@ class WebhookSink:
             headers["webhook-signature"] = sign(
                 resolve_secret(self._secret, self._stakeholder), message_id, timestamp, body
             )
-        async with self._session.post(
-            url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
-        ) as response:
+        async with (
+            self._sockets.attempt(self._stakeholder),
+            self._session.post(
+                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response,
+        ):
             await response.content.read(ANSWER_BYTES)
             if response.status == 410:
                 raise GoneError(http_answer(place, response.status))

@@ -127,6 +127,70 @@ def test_an_update_with_full_identity_tells_everything() -> None:
     assert body["data"]["changed"] == ["status"]
 
 
+def identities(full: bool, common: list[str] | None, union: list[str]) -> dict[str, Any]:
+    return {**EVERYTHING, "leaves": {"full": full, "common": common, "any": union}}
+
+
+LEAF = Relation(8, "public", "orders_1", "d", COLUMNS)
+LEAF_BY_NOTE = Relation(9, "public", "orders_2", "i", tuple(Column(c.name, 25, -1, c.name == "note") for c in COLUMNS))
+
+
+def test_what_a_root_says_of_its_identity_counts_for_nothing() -> None:
+    sent = Sent(state(identities(False, ["id"], ["id"])), relation=FULL_ORDERS)
+    sent.router.update(sent.transaction, Update(7, None, [b"1", b"new", UNCHANGED]))
+    sent.router.update(sent.transaction, Update(7, [b"1", None, None], [b"2", b"new", UNCHANGED]))
+    sent.router.delete(sent.transaction, Delete(7, [b"1", None, None]))
+    told = [(data["old"], data["changed"]) for data in (body["data"] for body in sent.bodies())]
+    assert told == [({"id": 1}, None), ({"id": 1}, ["id"]), ({"id": 1}, None)]
+
+
+def test_partitions_that_the_stream_describes_count_until_what_is_in_force_tells_of_them() -> None:
+    row: list[Any] = [b"1", b"new", b"n"]
+    for tells in (False, True):
+        body = state(identities(False, ["id"], ["id"]) if tells else EVERYTHING)
+        sent = Sent(body)
+        sent.router.describe_leaf(7, LEAF)
+        sent.router.update(sent.transaction, Update(7, None, row))
+        sent.router.describe_leaf(7, LEAF_BY_NOTE)
+        sent.router.update(sent.transaction, Update(7, None, row))
+        sent.router.update(sent.transaction, Update(7, [None, None, b"m"], row))
+        sent.router.put_in_force([parse_state(body)], {1: sent._put(1)})
+        sent.router.update(sent.transaction, Update(7, None, row))
+        told = [(data["old"], data["changed"]) for data in (body["data"] for body in sent.bodies())]
+        last = {"id": 1} if tells else None
+        assert told == [({"id": 1}, None), (None, None), ({"note": "m"}, ["note"]), (last, None)]
+
+
+def test_a_table_without_partitions_has_none_that_happen_to_be_described_behind_it() -> None:
+    sent = Sent(state({**EVERYTHING, "leaves": None}))
+    sent.router.describe_leaf(7, LEAF_BY_NOTE)
+    sent.router.update(sent.transaction, Update(7, None, [b"1", b"new", b"n"]))
+    other = Sent(state(EVERYTHING, {**EVERYTHING, "relid": 9}))
+    other.router.describe_leaf(7, LEAF_BY_NOTE)
+    other.router.update(other.transaction, Update(7, None, [b"1", b"new", b"n"]))
+    for one in (sent, other):
+        assert one.bodies()[0]["data"]["old"] == {"id": 1}
+
+
+def test_a_row_whose_key_may_have_changed_unsaid_is_a_barrier() -> None:
+    body = state(identities(False, [], ["id", "note"]))
+    body["channels"][0]["settings"] = {"concurrency": 2}
+    sent = Sent(body)
+    sent.router.update(sent.transaction, Update(7, None, [b"1", b"new", b"n"]))
+    sent.router.update(sent.transaction, Update(7, [None, None, b"m"], [b"1", b"new", b"n"]))
+    sent.router.update(sent.transaction, Update(7, [b"0", None, None], [b"1", b"new", b"n"]))
+    assert [event.key == b"" for _, event in sent.events] == [True, True, False]
+
+
+def test_a_key_that_the_stream_left_out_is_as_it_was() -> None:
+    sent = Sent(state(EVERYTHING))
+    sent.router.update(sent.transaction, Update(7, [b"1", None, None], [UNCHANGED, b"new", b"n"]))
+    [body] = sent.bodies()
+    assert body["data"]["record"] == {"id": 1, "status": "new", "note": "n"}
+    assert (body["data"]["old"], body["data"]["changed"]) == ({"id": 1}, None)
+    assert "unavailable" not in body["data"]
+
+
 def test_truncate_has_neither_record_nor_old() -> None:
     sent = Sent(state(EVERYTHING))
     sent.router.truncate(sent.transaction, Truncate((7,)))

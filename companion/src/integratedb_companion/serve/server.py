@@ -15,6 +15,7 @@ import uvicorn
 
 from .. import __version__
 from ..config import ConfigurationError
+from ..open_files import Complaints
 from . import application
 from .connections import BACKLOG, KEEP_ALIVE_S, Connections, Listener
 from .protocol import protocol_for
@@ -52,6 +53,7 @@ async def run(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             for stop_signal in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(stop_signal, server.stop)
+            loop.set_exception_handler(Complaints().handle)
             loop.add_signal_handler(signal.SIGHUP, _renew_certificate, settings, configuration)
             listening = {"version": __version__, "pid": os.getpid(), "listen": listener.getsockname()[:2]}
             log.info("starting", extra=listening)
