@@ -314,6 +314,7 @@ DECLARE
   old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind);
   old_relations oid[];
   is_responsible boolean;
+  newest bigint;
   stored_id bigint;
   expanded jsonb;
   unmet bigint[];
@@ -356,6 +357,7 @@ BEGIN
   RETURNING s.id INTO stored_id;
 
   DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
+  newest := integratedb.newest_relation();
   expanded := integratedb.store_expansion(stored_id, with_document => true);
 
   PERFORM integratedb.reconcile_grants(
@@ -364,6 +366,8 @@ BEGIN
       SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
        WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
     giving_back => is_responsible);
+  PERFORM integratedb.leave_out_unreadable(
+    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id), newest, '{}', '{}', NULL);
 
   unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
   IF cardinality(unmet) > 0 THEN
