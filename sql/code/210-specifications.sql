@@ -285,16 +285,19 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   problems jsonb;
+  cure text;
   refused boolean;
 BEGIN
   SELECT jsonb_agg(p.problem) INTO problems FROM integratedb.describe_unmet(claims) AS d CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+  cure := (SELECT min(p.cure) FROM integratedb.problems_of(claims) AS p);
 
   refused := integratedb.refuse(
     code => 'IDB03',
     message => format('claim not met: %s%s', problems #>> '{0,message}',
                       CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
     detail => problems::text,
-    hint => 'Nothing was stored. Claim what exists; add what does not exist yet as an alternative, or make it optional.');
+    hint => coalesce('Nothing was stored. ' || cure || '; then it can be claimed.',
+                     'Nothing was stored. Claim what exists; add what does not exist yet as an alternative, or make it optional.'));
 END
 $$;
 
