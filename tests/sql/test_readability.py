@@ -307,7 +307,7 @@ HARMLESS = {
         PLAIN, "ALTER VIEW shop.v SET (security_invoker = on); ALTER VIEW shop.v SET (security_invoker = off)", ""
     ),
     "the owner of a table is above its policies": Loss(
-        PLAIN,
+        f"{PLAIN}; {MOVED}",
         "CREATE POLICY none ON shop.orders TO shop_views USING (false); ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
         "",
     ),
