@@ -27,7 +27,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
                AND p.polcmd IN ('r', '*')
                AND EXISTS (
                  SELECT FROM pg_catalog.unnest(p.polroles) AS polrole (oid)
-                  WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(u.oid, polrole.oid, 'USAGE') END))) AS lacks_policy
+                  WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(u.oid, polrole.oid, 'USAGE') END))) AS lacks_policy,
+         behind.blocked_columns
     FROM integratedb.claim_relation AS cr
     JOIN integratedb.claim AS c ON c.id = cr.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -37,12 +38,19 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
     -- OFFSET 0: looked up by schema and name together. The planner would look for the name and sort out the schemas, which
     -- goes through thousands where each tenant has a schema with the same tables.
     LEFT JOIN LATERAL (
-      SELECT k.oid, k.relowner, k.relrowsecurity, k.relforcerowsecurity
+      SELECT k.oid, k.relowner, k.relkind, k.relrowsecurity, k.relforcerowsecurity
         FROM pg_catalog.pg_class AS k
        WHERE k.relnamespace = n.oid
          AND k.relname = cr.relation_name
          AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
       OFFSET 0) AS k ON true
+     -- OFFSET 0: once a relation, not once a column. Nothing lies behind most of them.
+    LEFT JOIN LATERAL (
+      SELECT integratedb.blocked_columns(u.oid, k.oid) AS blocked_columns
+       WHERE (k.relkind = 'v' OR k.relrowsecurity)
+         AND k.oid = cr.relid
+         AND u.oid IS NOT NULL
+      OFFSET 0) AS behind ON true
    WHERE NOT c.optional;
 
 COMMENT ON VIEW integratedb.required_relation IS 'The relations of non-optional claims with what the catalog has under their names now.';
@@ -85,6 +93,7 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
           OR (CASE WHEN cc.type_oid < 16384 THEN a.atttypid <> cc.type_oid OR a.atttypmod <> cc.type_modifier ELSE true END
               AND NOT integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
           OR (NOT cc.is_nullable AND NOT a.attnotnull AND NOT integratedb.is_domain_not_null(a.atttypid))
+          OR a.attnum = ANY (r.blocked_columns)
           OR (r.role_oid IS NOT NULL
               AND r.present_relid = r.relid
               AND a.attnum = cc.attnum
@@ -103,7 +112,7 @@ COMMENT ON VIEW integratedb.failing_field IS 'Required fields none of whose alte
 CREATE OR REPLACE VIEW integratedb.failing_alternative AS
   SELECT r.claim_id, r.alternative, r.alternatives
     FROM integratedb.required_relation AS r
-   WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy
+   WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy OR 0 = ANY (r.blocked_columns)
   UNION
   SELECT f.claim_id, f.alternative, f.alternatives
     FROM integratedb.failing_field AS f;
@@ -183,7 +192,9 @@ RETURNS TABLE (
   attnum smallint,
   present_attnum smallint,
   renamed_relation text,
-  renamed_column text
+  renamed_column text,
+  cure text,
+  reader_cure text
 )
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -191,14 +202,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
-         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL
+         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL
     FROM integratedb.claim AS c
    WHERE c.id = ANY (claims)
      AND c.wildcard_schema IS NOT NULL
      AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, NULL, p.property, p.expected, p.actual, p.found, r.relation_name,
-         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL
+         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL, NULL, NULL
     FROM integratedb.required_relation AS r
     LEFT JOIN integratedb.readable_relation AS moved
            ON r.present_relid IS NULL
@@ -218,7 +229,7 @@ AS $$
      AND p.fails
   UNION ALL
   SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
-         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed
+         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL
     -- Counted beside each row, as failing_field does in groups: without statistics the planner would join the two by loops.
     FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
             FROM integratedb.failing_column AS c
@@ -256,15 +267,30 @@ AS $$
    WHERE f.failing = f.choices
      AND p.fails
   UNION ALL
+  SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
+         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure
+    FROM integratedb.required_relation AS r
+   CROSS JOIN LATERAL integratedb.obstacles(r.role_oid, r.present_relid) AS o
+    LEFT JOIN pg_attribute AS a ON a.attrelid = r.present_relid AND a.attnum = o.column_number
+   WHERE r.claim_id = ANY (claims)
+     AND r.blocked_columns <> '{}'
+     AND (o.column_number IS NULL
+          OR EXISTS (
+            SELECT FROM integratedb.claim_column AS cc
+              JOIN integratedb.failing_field AS f ON f.relation_id = cc.relation_id AND f.field = cc.field
+             WHERE cc.relation_id = r.relation_id
+               AND f.claim_id = r.claim_id
+               AND cc.column_name = a.attname))
+  UNION ALL
   SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
          -- The place is put before it.
          ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
-         NULL, NULL, NULL, NULL, NULL, NULL, NULL
+         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM integratedb.notification_problem AS n
    WHERE n.claim_id = ANY (claims)
 $$;
 
-COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went.';
+COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went. What lies behind the relation has a cure of its own.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -348,7 +374,7 @@ AS $$
   ), author AS (
     -- The first problem of a claim is enough to see the way.
     SELECT p.claim_id,
-           CASE p.property
+           coalesce(p.cure, CASE p.property
              WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
              WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', c.stakeholder || '_reads', p.path, c.stakeholder)
              WHEN 'replica_identity' THEN (
@@ -359,7 +385,7 @@ AS $$
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
                                 p.place, c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
                   END
-           END AS hint
+           END) AS hint
       FROM problem AS p
       JOIN subject AS c ON c.id = p.claim_id
      WHERE p.position = 1
@@ -371,6 +397,7 @@ AS $$
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))
+             WHEN p.reader_cure IS NOT NULL THEN p.reader_cure
              WHEN c.is_wildcard AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
                format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.place)
              ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.place)

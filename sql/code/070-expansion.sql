@@ -166,10 +166,12 @@ BEGIN
        WHERE c.id = ANY (claims)
          AND c.wildcard_schema IS NOT NULL
          AND (m.oid IN (SELECT unnest(touched))
-              OR m.oid IS DISTINCT FROM (
-                SELECT cr.relid
-                  FROM integratedb.claim_relation AS cr
-                 WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, 0, m.schema_name, m.relation_name))));
+              OR (m.oid IS DISTINCT FROM (
+                    SELECT cr.relid
+                      FROM integratedb.claim_relation AS cr
+                     WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, 0, m.schema_name, m.relation_name))
+                  AND NOT EXISTS (
+                    SELECT FROM integratedb.left_out AS l WHERE l.claim_id = c.id AND l.relid = m.oid AND l.attnum = 0))));
   END IF;
 
   -- A loop, because schema.* may stand for more than should be in memory at once.

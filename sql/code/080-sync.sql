@@ -49,6 +49,8 @@ AS $$
 DECLARE
   before CONSTANT oid[] := integratedb.relations_of(claims);
   schemas CONSTANT name[] := integratedb.schemas_of(claims);
+  newest CONSTANT bigint := integratedb.newest_relation();
+  known_fields CONSTANT bigint[] := integratedb.known_fields(claims, touched);
   now oid[];
   changed oid[];
 BEGIN
@@ -81,6 +83,8 @@ BEGIN
       SELECT g.namespace_oid FROM integratedb.own_usage AS g WHERE g.schema_name = ANY (schemas)
       UNION
       SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = ANY (changed)));
+
+  PERFORM integratedb.leave_out_unreadable(claims, newest, before, known_fields, touched);
 END
 $$;
 

@@ -190,7 +190,7 @@ BEGIN
                 THEN (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = r.oid AND a.attnum = d.objsubid) END AS column_name,
            CASE WHEN p.relid IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
            coalesce(p.relid, d.objid) AS objid,
-           CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA')
+           CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA', 'SEQUENCE', 'FUNCTION', 'ROUTINE')
                 ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
            -- By the script, not by membership: an owner can make its tables, types and schemas members of an extension.
            d.in_extension

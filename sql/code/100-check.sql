@@ -15,7 +15,7 @@ BEGIN
     SELECT k.oid
       FROM pg_class AS k
      WHERE age(k.xmin) <= oldest
-       AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
+       AND k.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
        AND integratedb.is_own_xid(k.xmin));
 END
 $$;
@@ -186,11 +186,96 @@ BEGIN
      WHERE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = cr.relid AND integratedb.is_own_xid(k.xmin) OFFSET 0)
         OR EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = cr.schema_name AND integratedb.is_own_xid(n.xmin) OFFSET 0)
         OR EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = cr.relid AND integratedb.is_own_xid(y.xmin) OFFSET 0)
-        OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = cr.relid AND integratedb.is_own_xid(a.xmin) OFFSET 0));
+        OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = cr.relid AND integratedb.is_own_xid(a.xmin) OFFSET 0)
+        OR CASE WHEN EXISTS (SELECT FROM pg_class AS k WHERE k.oid = cr.relid AND (k.relkind = 'v' OR k.relrowsecurity) OFFSET 0)
+                THEN EXISTS (
+                  SELECT FROM integratedb.claim AS c
+                    JOIN integratedb.specification AS s ON s.id = c.specification_id
+                    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+                   WHERE c.id = cr.claim_id
+                     AND integratedb.wrote_below(st.role_oid, cr.relid)
+                  OFFSET 0)
+                ELSE false END);
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS 'What revoked_claims() returns, found by the claims in place of the catalogs.';
+
+CREATE OR REPLACE FUNCTION integratedb.claims_above(classids oid[], objids oid[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  first_recorded CONSTANT oid := 12000;
+BEGIN
+  IF coalesce(cardinality(objids), 0) = 0 THEN
+    RETURN '{}';
+  END IF;
+
+  -- What Postgres itself is made of has no dependencies: views that use it are all looked at.
+  IF EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < first_recorded) THEN
+    RETURN ARRAY(
+      SELECT DISTINCT cr.claim_id
+        FROM integratedb.claim_relation AS cr
+        JOIN pg_class AS k ON k.oid = cr.relid AND (k.relkind = 'v' OR k.relrowsecurity));
+  END IF;
+
+  RETURN ARRAY(SELECT DISTINCT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.relations_above(classids, objids)));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_above(oid[], oid[]) IS 'The claims on relations that read or call any of these objects (relations and functions) by views and policies, and on these relations.';
+
+CREATE OR REPLACE FUNCTION integratedb.claims_above_changes(of_xid xid8)
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  relations CONSTANT oid[] := ARRAY(
+    -- Neither a new table nor another column takes from a view above what it reads. Owners, options, rules and policies may.
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND NOT e.dropped
+       AND e.classid = 'pg_class'::regclass
+       AND e.command_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW', 'CREATE FOREIGN TABLE')
+       AND (e.command_tag <> 'ALTER TABLE' OR e.may_secure_rows)
+    UNION
+    SELECT k.oid
+      FROM (SELECT DISTINCT e.schema_name, e.relation_name
+              FROM integratedb.ddl_event AS e
+             WHERE e.xid = of_xid AND e.checked AND e.dropped AND e.object_type = 'policy') AS dropped
+      JOIN pg_namespace AS n ON n.nspname = dropped.schema_name
+      JOIN pg_class AS k ON k.relnamespace = n.oid AND k.relname = dropped.relation_name
+    UNION
+    SELECT d.objid
+      FROM integratedb.ddl_event AS e
+     CROSS JOIN LATERAL (
+       SELECT d.objid FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
+     WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_extension'::regclass);
+BEGIN
+  RETURN integratedb.claims_above(array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)]), relations);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_above_changes(xid8) IS 'The claims on views and tables with policies that a transaction''s schema changes, GRANT and REVOKE aside, may have left without a right to what they read.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
@@ -203,6 +288,7 @@ DECLARE
   -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
   oldest CONSTANT integer := age(pg_current_xact_id()::xid);
   relations oid[];
+  functions oid[] := '{}';
   schemas name[];
 BEGIN
   IF NOT integratedb.revokes_are_found() THEN
@@ -215,9 +301,19 @@ BEGIN
     -- DROP OWNED takes a role out of the policies that are for others too.
     SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
   schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
+  IF EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id()
+       AND (e.command_tag = 'DROP OWNED' OR (e.command_tag = 'REVOKE' AND e.object_type IN ('FUNCTION', 'ROUTINE')))
+  ) THEN
+    functions := ARRAY(SELECT p.oid FROM pg_proc AS p WHERE age(p.xmin) <= oldest AND integratedb.is_own_xid(p.xmin));
+  END IF;
 
   RETURN ARRAY(
-    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (relations)
+    SELECT unnest(integratedb.claims_above(
+             array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)])
+             || array_fill('pg_proc'::regclass::oid, ARRAY[cardinality(functions)]),
+             relations || functions))
     UNION
     SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.schema_name = ANY (schemas));
 END
@@ -542,6 +638,7 @@ DECLARE
   newly_armed boolean;
   everything boolean;
   touched bigint[];
+  above bigint[];
   unmet bigint[];
   met bigint[];
   pending bigint[];
@@ -553,11 +650,13 @@ BEGIN
 
   touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
                   ELSE integratedb.touched_claims(pg_current_xact_id()) END;
+  -- What they claim is as it was, and is not expanded anew.
+  above := CASE WHEN everything THEN '{}' ELSE integratedb.claims_above_changes(pg_current_xact_id()) END;
 
   IF everything THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
-  ELSIF cardinality(touched) > 0 THEN
-    unmet := integratedb.unmet_among(touched);
+  ELSIF cardinality(touched) > 0 OR cardinality(above) > 0 THEN
+    unmet := integratedb.unmet_among(ARRAY(SELECT unnest(touched) UNION SELECT unnest(above)));
   ELSE
     RETURN NULL;
   END IF;
@@ -595,7 +694,7 @@ BEGIN
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL
    WHERE c.id = ANY (unmet)
-     AND (everything OR c.id = ANY (touched))
+     AND (everything OR c.id = ANY (touched) OR c.id = ANY (above))
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
 
   RETURN NULL;

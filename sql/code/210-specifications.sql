@@ -285,16 +285,19 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   problems jsonb;
+  cure text;
   refused boolean;
 BEGIN
   SELECT jsonb_agg(p.problem) INTO problems FROM integratedb.describe_unmet(claims) AS d CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
+  cure := (SELECT min(p.cure) FROM integratedb.problems_of(claims) AS p);
 
   refused := integratedb.refuse(
     code => 'IDB03',
     message => format('claim not met: %s%s', problems #>> '{0,message}',
                       CASE jsonb_array_length(problems) WHEN 1 THEN '' ELSE format(' (%s more in DETAIL)', jsonb_array_length(problems) - 1) END),
     detail => problems::text,
-    hint => 'Nothing was stored. Claim what exists; add what does not exist yet as an alternative, or make it optional.');
+    hint => coalesce('Nothing was stored. ' || cure || '; then it can be claimed.',
+                     'Nothing was stored. Claim what exists; add what does not exist yet as an alternative, or make it optional.'));
 END
 $$;
 
@@ -314,6 +317,7 @@ DECLARE
   old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind);
   old_relations oid[];
   is_responsible boolean;
+  newest bigint;
   stored_id bigint;
   expanded jsonb;
   unmet bigint[];
@@ -356,6 +360,7 @@ BEGIN
   RETURNING s.id INTO stored_id;
 
   DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
+  newest := integratedb.newest_relation();
   expanded := integratedb.store_expansion(stored_id, with_document => true);
 
   PERFORM integratedb.reconcile_grants(
@@ -364,6 +369,8 @@ BEGIN
       SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
        WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
     giving_back => is_responsible);
+  PERFORM integratedb.leave_out_unreadable(
+    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id), newest, '{}', '{}', NULL);
 
   unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
   IF cardinality(unmet) > 0 THEN

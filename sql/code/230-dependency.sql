@@ -129,6 +129,15 @@ BEGIN
     SELECT integratedb.path_of(r.schema_name, r.relation_name), a.attname::text, why.reason, why.reason IN ('public', 'other grant')
       FROM integratedb.readable_relation AS r
       JOIN pg_class AS k ON k.oid = r.oid
+     CROSS JOIN LATERAL (
+       -- Once a relation, and only where something of it could be read.
+       SELECT CASE WHEN (k.relkind = 'v' OR k.relrowsecurity) AND has_any_column_privilege(role_oid, k.oid, 'SELECT')
+                   THEN integratedb.blocked_columns(role_oid, k.oid)
+                     || CASE WHEN integratedb.is_secured_from(role_oid, k.oid)
+                                  AND NOT EXISTS (SELECT FROM integratedb.policies_for(role_oid, k.oid) AS p WHERE p.permissive)
+                             THEN '{0}'::smallint[] ELSE '{}' END
+                   ELSE '{}' END AS blocked_columns
+       OFFSET 0) AS behind
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
      CROSS JOIN LATERAL (
        SELECT CASE
@@ -145,12 +154,13 @@ BEGIN
        AND r.schema_name !~ '^pg_'
        AND has_schema_privilege(role_oid, r.relnamespace, 'USAGE')
        AND has_column_privilege(role_oid, r.oid, a.attnum, 'SELECT')
+       AND NOT (0 = ANY (behind.blocked_columns) OR a.attnum = ANY (behind.blocked_columns))
      ORDER BY r.schema_name, r.relation_name, a.attnum;
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_access(text) IS
-'What a stakeholder''s role can really read, grants to PUBLIC and inherited ones included, system schemas aside.
+'What a stakeholder''s role can really read, grants to PUBLIC and inherited ones included, system schemas aside. Views are followed to what they read.
 stakeholder: its name.
 Returns a row a column: path, field, reason (claim, own schema, public, other grant; the first that applies), excess: readable though neither claimed nor its own.
 Errors: 42501 the caller may not; IDB04 unknown stakeholder.

@@ -34,6 +34,7 @@ DROP FUNCTION integratedb.revoke_surplus(bigint[], oid[]);
 DROP FUNCTION integratedb.require_free_name(text);
 DROP FUNCTION integratedb.end_sessions(name);
 DROP FUNCTION integratedb.parse_notifications(jsonb, jsonb);
+DROP FUNCTION integratedb.problems_of(bigint[]);
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql
@@ -60,6 +61,9 @@ DROP FUNCTION integratedb.judge(bigint[]);
 
 -- Events keep their order by other keys; those that wait keep it with all others.
 #include sql/state/097-row-keys.sql
+
+-- What wildcards leave out.
+#include sql/state/098-left-out.sql
 
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

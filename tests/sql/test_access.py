@@ -117,6 +117,28 @@ def test_the_answer_is_what_the_role_can_really_select(admin, superuser, owner, 
     assert len(really) == 10
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER VIEW shop.open_orders SET (security_invoker = on)",
+        "REVOKE SELECT ON shop.orders FROM shop_owner; ALTER TABLE shop.orders OWNER TO shop_others",
+        "CREATE OR REPLACE VIEW shop.open_orders AS SELECT id, placed_at, note AS customer, total FROM shop.orders WHERE shop.f()",
+        "ALTER TABLE shop.orders OWNER TO shop_others; ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY; GRANT SELECT ON shop.orders TO shop_owner",
+    ],
+)
+def test_what_a_view_cannot_read_cannot_be_read_through_it(superuser, owner, admin, stakeholder, change):
+    stakeholder("reporter")
+    owner.run("GRANT USAGE ON SCHEMA shop TO PUBLIC; GRANT SELECT ON shop.open_orders TO PUBLIC")
+    assert {"shop.open_orders.id", "shop.open_orders.total"} <= reasons(admin).keys()
+    superuser.run(
+        """CREATE ROLE shop_others; GRANT ALL ON SCHEMA shop TO shop_others;
+           CREATE FUNCTION shop.f() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+           REVOKE ALL ON FUNCTION shop.f() FROM PUBLIC"""
+    )
+    superuser.run(change)
+    assert reasons(admin) == {}
+
+
 def test_paths_are_quoted_as_in_a_specification(admin, owner, claim):
     owner.run('CREATE TABLE shop."Order Items" ("a b" integer)')
     claim({"path": 'shop."Order Items"', "fields": ["a b"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -484,3 +486,133 @@ def test_a_revocation_outlives_that_the_claim_is_given_up(superuser, owner, admi
     assert readable(superuser) == set()
     claim(match)
     assert readable(superuser) == {"orders.id", "orders.note"}
+
+
+# What could never be read is not granted
+
+
+class Unreadable(NamedTuple):
+    """What makes shop.added, which the stakeholder of shop.* cannot read; and what makes it readable."""
+
+    migration: str
+    cure: str
+    notice: str = "stakeholder reporter cannot read shop.added"
+
+
+NO_F = """CREATE FUNCTION shop.f(bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN $1; END';
+REVOKE EXECUTE ON FUNCTION shop.f(bigint) FROM PUBLIC"""
+UNREADABLE = {
+    "row security": Unreadable(
+        "CREATE TABLE shop.added (id integer); ALTER TABLE shop.added ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY reporter_reads ON shop.added FOR SELECT TO reporter USING (true)",
+    ),
+    "a policy for others": Unreadable(
+        """CREATE TABLE shop.added (id integer); CREATE POLICY p ON shop.added TO shop_owner USING (true);
+           ALTER TABLE shop.added ENABLE ROW LEVEL SECURITY""",
+        "ALTER POLICY p ON shop.added TO PUBLIC",
+    ),
+    "a policy that calls what may not be called": Unreadable(
+        f"""{NO_F}; CREATE TABLE shop.added (id integer); CREATE POLICY p ON shop.added USING (shop.f(id) > 0);
+            ALTER TABLE shop.added ENABLE ROW LEVEL SECURITY""",
+        "ALTER POLICY p ON shop.added USING (true)",
+    ),
+    "a partitioned table": Unreadable(
+        """CREATE TABLE shop.added (id integer) PARTITION BY LIST (id); CREATE TABLE shop.added_1 PARTITION OF shop.added DEFAULT;
+           ALTER TABLE shop.added ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.added_1 ENABLE ROW LEVEL SECURITY""",
+        "ALTER TABLE shop.added DISABLE ROW LEVEL SECURITY",
+    ),
+    "a child": Unreadable(
+        "CREATE TABLE shop.added () INHERITS (shop.orders); ALTER TABLE shop.added ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE shop.added DISABLE ROW LEVEL SECURITY",
+    ),
+    "a view of an owner who may not read": Unreadable(
+        """CREATE VIEW shop.added AS SELECT id FROM shop.orders; ALTER VIEW shop.added OWNER TO shop_views""",
+        "ALTER VIEW shop.added OWNER TO shop_owner",
+    ),
+    "a view that calls what may not be called": Unreadable(
+        f"{NO_F}; CREATE VIEW shop.added AS SELECT shop.f(id) AS id FROM shop.orders",
+        "CREATE OR REPLACE VIEW shop.added AS SELECT id FROM shop.orders",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_a_schema_gets_and_its_stakeholder_could_never_read_is_left_out_until_it_can_be_read(
+    superuser, owner, admin, claim, kind
+):
+    superuser.run("CREATE ROLE shop_views; GRANT CREATE ON SCHEMA shop TO shop_views; GRANT shop_views TO shop_owner")
+    claim({"path": "shop.*", "fields": ["*"]})
+    before = readable(superuser)
+
+    def notices() -> list[str]:
+        return [notice.message_primary for notice in owner.notices if "cannot read" in notice.message_primary]
+
+    owner.run(f"BEGIN; {kind.migration}; COMMIT")
+    assert [notice.startswith(kind.notice) for notice in notices()] == [True]
+    assert readable(superuser) == before
+    assert admin.rows("SELECT * FROM integratedb_unmet_claims()") == []
+
+    # What happens elsewhere in the schema brings it in neither, and says nothing again.
+    owner.run("CREATE TABLE shop.another (id integer); ALTER TABLE shop.orders ADD COLUMN extra integer")
+    assert len(notices()) == 1
+    with owner.transaction():
+        owner.run("SELECT integratedb_sync()")
+    assert len(notices()) == 1
+
+    owner.run(kind.cure)
+    gained = readable(superuser) - before
+    assert "added.id" in gained
+    assert len(notices()) == 1
+    assert admin.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    with refused("IDB01", "reporter"):
+        owner.run("ALTER TABLE shop.added RENAME TO gone")
+
+
+def test_what_could_be_read_is_not_taken_away_by_a_schema_either(owner, superuser, claim):
+    owner.run("CREATE TABLE shop.was (id integer)")
+    claim({"path": "shop.*", "fields": ["*"]})
+    secure = "ALTER TABLE shop.was ENABLE ROW LEVEL SECURITY"
+    for migration in (
+        secure,
+        f"SELECT integratedb_sync(); {secure}; SELECT integratedb_sync()",
+        "DROP TABLE shop.was; CREATE TABLE shop.was (id integer); ALTER TABLE shop.was ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE shop.was RENAME TO named; ALTER TABLE shop.named ENABLE ROW LEVEL SECURITY; SELECT integratedb_sync()",
+    ):
+        with refused("IDB01", "reporter"):
+            owner.run(f"BEGIN; {migration}; COMMIT")
+        owner.run("ROLLBACK")
+    assert "was.id" in readable(superuser)
+
+
+def test_a_column_that_a_star_gets_and_could_never_be_read_is_left_out(owner, superuser, admin, claim):
+    owner.run("CREATE VIEW shop.v AS SELECT id FROM shop.orders")
+    claim({"path": "shop.v", "fields": ["*"]})
+    owner.run(f"BEGIN; {NO_F}; CREATE OR REPLACE VIEW shop.v AS SELECT id, shop.f(id) AS x FROM shop.orders; COMMIT")
+    assert [notice.message_primary for notice in owner.notices if notice.severity_nonlocalized == "NOTICE"] == [
+        'stakeholder reporter cannot read shop.v.x, which it claims by "*": not granted, and not part of the claim on shop.v'
+    ]
+    assert readable(superuser) == {"v.id"}
+    owner.run("CREATE OR REPLACE VIEW shop.v AS SELECT id, shop.f(id) AS x, total FROM shop.orders")
+    assert readable(superuser) == {"v.id", "v.total"}
+    assert admin.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    owner.run("GRANT EXECUTE ON FUNCTION shop.f(bigint) TO reporter; SELECT integratedb_sync()")
+    assert readable(superuser) == {"v.id", "v.x", "v.total"}
+    with refused("IDB01", "shop.v.x"):
+        owner.run("REVOKE EXECUTE ON FUNCTION shop.f(bigint) FROM reporter")
+
+
+def test_a_column_that_makes_a_whole_view_unreadable_is_refused(owner, superuser, claim):
+    superuser.run("CREATE ROLE shop_views; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views; GRANT SELECT ON shop.orders TO shop_views")
+    superuser.run("SET ROLE shop_views; CREATE VIEW shop.v AS SELECT id FROM shop.orders; RESET ROLE")
+    claim({"path": "shop.v", "fields": ["*"]})
+    with refused("IDB01", "shop.v reads shop.customers"):
+        superuser.run("CREATE OR REPLACE VIEW shop.v AS SELECT o.id, c.name FROM shop.orders AS o, shop.customers AS c")
+
+
+def test_a_schema_is_claimed_without_what_cannot_be_read_in_it(owner, superuser, admin, claim):
+    owner.run("CREATE TABLE shop.hidden (id integer); ALTER TABLE shop.hidden ENABLE ROW LEVEL SECURITY")
+    claim({"path": "shop.*", "fields": ["*"]})
+    assert any("cannot read shop.hidden" in notice.message_primary for notice in admin.notices)
+    assert "hidden.id" not in readable(superuser)
+    assert {"orders.id", "open_orders.id"} <= readable(superuser)
+    owner.run("DROP TABLE shop.hidden")

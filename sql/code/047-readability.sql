@@ -1,0 +1,368 @@
+-- Can a role read what lies behind a relation: what Postgres asks for below views and policies, and whose rights it asks about.
+
+CREATE OR REPLACE FUNCTION integratedb.is_secured_from(role_oid oid, relation oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_class AS k
+      JOIN pg_roles AS u ON u.oid = role_oid
+     WHERE k.oid = relation
+       AND k.relrowsecurity
+       AND NOT (u.rolsuper OR u.rolbypassrls)
+       AND NOT (pg_has_role(u.oid, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity))
+$$;
+
+COMMENT ON FUNCTION integratedb.is_secured_from(oid, oid) IS 'Whether row level security decides which rows of a relation the role sees.';
+
+CREATE OR REPLACE FUNCTION integratedb.policies_for(role_oid oid, relation oid)
+RETURNS TABLE (permissive boolean, condition text)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT y.polpermissive, y.polqual::text
+    FROM pg_policy AS y
+   WHERE y.polrelid = relation
+     AND y.polcmd IN ('r', '*')
+     AND EXISTS (
+       SELECT FROM unnest(y.polroles) AS polrole (oid)
+        WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_has_role(role_oid, polrole.oid, 'USAGE') END)
+$$;
+
+COMMENT ON FUNCTION integratedb.policies_for(oid, oid) IS 'The policies of a relation that a SELECT of the role meets, with their conditions as Postgres keeps them.';
+
+CREATE OR REPLACE FUNCTION integratedb.code_of(relation oid, role_oid oid, reader oid)
+RETURNS TABLE (source text, tree text, asked_of oid)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  kind "char";
+  is_secured boolean;
+BEGIN
+  SELECT k.relkind, k.relrowsecurity INTO kind, is_secured FROM pg_class AS k WHERE k.oid = relation;
+
+  -- A view with security_invoker asks whoever runs the query, also where another view reads it.
+  IF kind = 'v' THEN
+    RETURN QUERY
+      SELECT 'view', w.ev_action::text,
+             CASE WHEN EXISTS (
+                         SELECT FROM pg_options_to_table(k.reloptions) AS o
+                          WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
+                  THEN reader ELSE k.relowner END
+        FROM pg_class AS k
+        JOIN pg_rewrite AS w ON w.ev_class = k.oid AND w.ev_type = '1'
+       WHERE k.oid = relation;
+  ELSIF is_secured AND integratedb.is_secured_from(role_oid, relation) THEN
+    RETURN QUERY
+      SELECT 'policy', p.condition, role_oid FROM integratedb.policies_for(role_oid, relation) AS p WHERE p.condition IS NOT NULL;
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.code_of(oid, oid, oid) IS 'What Postgres adds to a query of a relation: the query of a view, or the conditions of policies, as parse trees. role_oid: with whose rights the relation is read; reader: who runs the query. asked_of: with whose rights that which stands in it is read. Empty for what is read as it is.';
+
+CREATE OR REPLACE FUNCTION integratedb.tree_parts(tree text)
+RETURNS TABLE (kind text, id oid, columns smallint[], locks boolean)
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- pg_depend knows neither whole rows, nor built-in functions, nor a constant of type regclass from a table that is read. The
+  -- tree says what the executor asks for. Each of its fields begins with " :"; a space within a name has a backslash before it.
+  RETURN QUERY
+    WITH piece AS MATERIALIZED (
+      SELECT p.place, split_part(p.piece, ' ', 1) AS name, p.piece
+        FROM string_to_table(tree, ' :') WITH ORDINALITY AS p (piece, place)
+       WHERE split_part(p.piece, ' ', 1) IN ('relid', 'requiredPerms', 'selectedCols', 'funcid', 'opfuncid', 'aggfnoid', 'winfnoid')
+    ), field AS (
+      SELECT f.place, f.name, f.found[1] AS value
+        FROM (SELECT p.place, p.name, regexp_match(p.piece, '^[a-zA-Z]+ ([0-9]+|[(]b[0-9 ]*[)])') AS found FROM piece AS p) AS f
+       WHERE f.found IS NOT NULL
+    ), relation AS (
+      -- What is asked of a relation stands behind it: in the entry of the range table, from PostgreSQL 16 on beside it.
+      SELECT f.name,
+             lag(f.name, 2) OVER w AS first,
+             lag(f.value, 2) OVER w AS relation,
+             lag(f.value) OVER w AS privileges,
+             f.value AS columns
+        FROM field AS f
+       WHERE f.name IN ('relid', 'requiredPerms', 'selectedCols')
+      WINDOW w AS (ORDER BY f.place)
+    )
+    SELECT DISTINCT 'function', f.value::oid, NULL::smallint[], false
+      FROM field AS f
+     WHERE f.name NOT IN ('relid', 'requiredPerms', 'selectedCols')
+       AND f.value <> '0'
+    UNION ALL
+    SELECT 'relation', r.relation::oid,
+           -- Counted from the lowest system column; 0 is the whole row.
+           ARRAY(SELECT (c.place::integer - 7)::smallint FROM regexp_split_to_table(btrim(r.columns, '(b )'), ' +') AS c (place) WHERE c.place <> ''),
+           r.privileges::bigint & 4 <> 0
+      FROM relation AS r
+     WHERE r.name = 'selectedCols'
+       AND r.first = 'relid'
+       AND r.privileges::bigint & 6 <> 0;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.tree_parts(text) IS 'What Postgres asks for when it runs a parse tree (pg_node_tree as text): SELECT on relations, with the columns ({}: any one; 0: all), and UPDATE where rows are locked; EXECUTE on functions.';
+
+CREATE OR REPLACE FUNCTION integratedb.reads_below(reader oid, relation oid)
+RETURNS TABLE (parent oid, source text, kind text, id oid, asked_of oid, columns smallint[], locks boolean)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  -- UNION: views that read the same views are followed once, and a policy that reads its own table ends.
+  RETURN QUERY
+    WITH RECURSIVE edge AS (
+      SELECT NULL::oid AS parent, NULL AS source, 'relation' AS kind, relation AS id, reader AS asked_of, NULL::smallint[] AS columns, false AS locks
+      UNION
+      SELECT e.id, c.source, p.kind, p.id, CASE p.kind WHEN 'function' THEN reader ELSE c.asked_of END, p.columns, p.locks
+        FROM edge AS e
+       CROSS JOIN LATERAL integratedb.code_of(e.id, e.asked_of, reader) AS c
+       CROSS JOIN LATERAL integratedb.tree_parts(c.tree) AS p
+       WHERE e.kind = 'relation'
+    )
+    SELECT e.parent, e.source, e.kind, e.id, e.asked_of, e.columns, e.locks FROM edge AS e;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.reads_below(oid, oid) IS 'All that Postgres asks for when the reader selects from a relation, beginning with that itself: each relation and function with what it stands in (parent, and source: view or policy) and with whose rights it is asked for. Functions are the reader''s affair, in views and policies of whomever. Bodies of functions are not followed.';
+
+CREATE OR REPLACE FUNCTION integratedb.columns_calling(view oid, function oid)
+RETURNS smallint[]
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- A column that nobody asks for is not computed, unless rows are sorted, grouped or made by it, or it calls what is volatile.
+  WITH piece AS MATERIALIZED (
+    SELECT p.place,
+           split_part(p.piece, ' ', 1) AS name,
+           substring(p.piece FROM '^[a-zA-Z]+ ([0-9]+|true|false)') AS value,
+           sum(length(b.plain) - length(replace(b.plain, '{', '')) - length(b.plain) + length(replace(b.plain, '}', '')))
+             OVER (ORDER BY p.place ROWS UNBOUNDED PRECEDING) AS depth
+      FROM pg_rewrite AS w
+     CROSS JOIN LATERAL string_to_table(w.ev_action::text, ' :') WITH ORDINALITY AS p (piece, place)
+     CROSS JOIN LATERAL (SELECT regexp_replace(p.piece, '\\.', '', 'g') AS plain) AS b
+     WHERE w.ev_class = view
+       AND w.ev_type = '1'
+  ), entry AS (
+    SELECT p.place AS ends_at,
+           coalesce(lag(p.place) OVER w, (SELECT min(t.place) FROM piece AS t WHERE t.name = 'targetList' AND t.depth IN (1, 2))) AS begins_at,
+           p.value::integer AS number,
+           (SELECT s.value FROM piece AS s WHERE s.place > p.place AND s.name = 'ressortgroupref' ORDER BY s.place LIMIT 1) AS sorts,
+           (SELECT s.value FROM piece AS s WHERE s.place > p.place AND s.name = 'resjunk' ORDER BY s.place LIMIT 1) AS is_junk
+      FROM piece AS p
+     WHERE p.name = 'resno'
+       AND p.depth = 2
+    WINDOW w AS (ORDER BY p.place)
+  ), call AS (
+    SELECT p.place, p.value::oid AS function
+      FROM piece AS p
+     WHERE p.name IN ('funcid', 'opfuncid', 'aggfnoid', 'winfnoid')
+       AND p.value <> '0'
+  ), found AS (
+    SELECT e.number,
+           e.number IS NOT NULL
+           AND e.sorts = '0'
+           AND e.is_junk = 'false'
+           AND NOT EXISTS (
+             SELECT FROM call AS other
+               JOIN pg_proc AS f ON f.oid = other.function
+              WHERE other.place > e.begins_at
+                AND other.place < e.ends_at
+                AND (f.provolatile = 'v' OR f.proretset)) AS is_the_columns
+      FROM call AS c
+      LEFT JOIN entry AS e ON c.place > e.begins_at AND c.place < e.ends_at
+     WHERE c.function = columns_calling.function
+  )
+  SELECT CASE WHEN bool_and(f.is_the_columns) THEN array_agg(DISTINCT f.number::smallint) END FROM found AS f
+$$;
+
+COMMENT ON FUNCTION integratedb.columns_calling(oid, oid) IS 'The columns of a view that alone make it call a function; null where every query of the view does.';
+
+CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
+RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+    WITH below AS MATERIALIZED (
+      SELECT b.*,
+             CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(pn.nspname, pk.relname) AS place,
+             integratedb.path_of(n.nspname, k.relname) AS path,
+             quote_ident(u.rolname) AS role
+        FROM integratedb.reads_below(reader, relation) AS b
+        JOIN pg_class AS pk ON pk.oid = b.parent
+        JOIN pg_namespace AS pn ON pn.oid = pk.relnamespace
+        JOIN pg_roles AS u ON u.oid = b.asked_of
+        LEFT JOIN pg_class AS k ON k.oid = b.id AND b.kind = 'relation'
+        LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    ), unselectable AS (
+      SELECT b.*,
+             ARRAY(
+               SELECT a.attname
+                 FROM pg_attribute AS a
+                WHERE a.attrelid = b.id
+                  AND NOT a.attisdropped
+                  AND (a.attnum = ANY (b.columns) OR (a.attnum > 0 AND 0 = ANY (b.columns)))
+                  AND NOT has_column_privilege(b.asked_of, b.id, a.attnum, 'SELECT')
+                ORDER BY a.attnum) AS lacking
+        FROM below AS b
+       WHERE b.kind = 'relation'
+         AND NOT has_table_privilege(b.asked_of, b.id, 'SELECT')
+    )
+    SELECT NULL::smallint, 'privilege', 'SELECT',
+           format('%s reads %s with the rights of %s, which may not SELECT %s', b.place, b.path, b.role,
+                  CASE b.columns WHEN '{}' THEN 'any column of it' ELSE (SELECT string_agg(quote_ident(c.name), ', ') FROM unnest(b.lacking) AS c (name)) END),
+           format('GRANT SELECT%s ON %s TO %s',
+                  CASE b.columns WHEN '{}' THEN '' ELSE (SELECT format(' (%s)', string_agg(quote_ident(c.name), ', ')) FROM unnest(b.lacking) AS c (name)) END,
+                  b.path, b.role),
+           CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes', b.path) END
+      FROM unselectable AS b
+     WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
+    UNION ALL
+    SELECT NULL, 'privilege', 'UPDATE',
+           format('%s locks rows of %s with the rights of %s, which may not UPDATE it', b.place, b.path, b.role),
+           format('GRANT UPDATE ON %s TO %s', b.path, b.role),
+           NULL
+      FROM below AS b
+     WHERE b.locks
+       AND NOT has_any_column_privilege(b.asked_of, b.id, 'UPDATE')
+    UNION ALL
+    SELECT DISTINCT NULL::smallint, 'row_security', 'a permissive policy for SELECT',
+           format('%s reads %s with the rights of %s, whom row level security and no policy let read it', b.place, b.path, b.role),
+           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.path, b.role),
+           NULL
+      FROM below AS b
+      JOIN pg_roles AS u ON u.oid = b.asked_of
+     WHERE b.kind = 'relation'
+       AND integratedb.is_secured_from(b.asked_of, b.id)
+       AND NOT EXISTS (SELECT FROM integratedb.policies_for(b.asked_of, b.id) AS p WHERE p.permissive)
+    UNION ALL
+    SELECT c.number, 'privilege', 'EXECUTE',
+           format('%s calls the function %s, which role %s may not EXECUTE', b.place, f.signature, b.role),
+           format('GRANT EXECUTE ON FUNCTION %s TO %s', f.signature, b.role),
+           NULL
+      FROM below AS b
+     CROSS JOIN LATERAL (
+       SELECT format('%I.%I(%s)', fn.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature
+         FROM pg_proc AS p JOIN pg_namespace AS fn ON fn.oid = p.pronamespace WHERE p.oid = b.id) AS f
+     CROSS JOIN LATERAL (SELECT CASE b.source WHEN 'view' THEN integratedb.columns_calling(b.parent, b.id) END AS numbers OFFSET 0) AS called
+     CROSS JOIN LATERAL unnest(CASE WHEN b.parent = relation THEN coalesce(called.numbers, ARRAY[NULL::smallint]) ELSE ARRAY[NULL::smallint] END) AS c (number)
+     WHERE b.kind = 'function'
+       AND NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
+       -- A view below may not be asked for the column.
+       AND (b.parent = relation
+            OR called.numbers IS NULL
+            OR EXISTS (SELECT FROM below AS r WHERE r.kind = 'relation' AND r.id = b.parent AND (r.columns && called.numbers OR 0 = ANY (r.columns))));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.obstacles(oid, oid) IS 'Why a SELECT of the reader fails, or shows nothing, for what a view or a policy reads or calls: for all of the relation (column_number null), or where it is asked for this column. expected: the privilege; cure: a statement that helps; reader_cure: what the reader can do. What the relation itself must grant is not asked here.';
+
+CREATE OR REPLACE FUNCTION integratedb.blocked_columns(reader oid, relation oid)
+RETURNS smallint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT DISTINCT coalesce(o.column_number, 0::smallint) FROM integratedb.obstacles(reader, relation) AS o);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.blocked_columns(oid, oid) IS 'The columns of a relation that the reader cannot read for what lies behind it; 0: none of the relation''s.';
+
+CREATE OR REPLACE FUNCTION integratedb.wrote_below(reader oid, relation oid)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM (SELECT DISTINCT b.kind, b.id FROM integratedb.reads_below(reader, relation) AS b) AS b
+     WHERE CASE b.kind
+             WHEN 'function' THEN EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = b.id AND integratedb.is_own_xid(p.xmin))
+             ELSE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = b.id AND integratedb.is_own_xid(k.xmin))
+               OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = b.id AND integratedb.is_own_xid(a.xmin))
+               OR EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = b.id AND integratedb.is_own_xid(w.xmin))
+               OR EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = b.id AND integratedb.is_own_xid(y.xmin))
+               OR EXISTS (
+                 SELECT FROM integratedb.ddl_event AS e
+                   JOIN pg_class AS k ON k.oid = b.id AND k.relname = e.relation_name
+                   JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = e.schema_name
+                  WHERE e.xid = pg_current_xact_id_if_assigned()
+                    AND e.dropped
+                    AND e.object_type = 'policy')
+           END);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.wrote_below(oid, oid) IS 'Whether this transaction wrote a catalog row of the relation, or of what lies behind it for this reader, or dropped a policy there: in doubt it took away what is missing.';
+
+CREATE OR REPLACE FUNCTION integratedb.relations_above(classids oid[], objids oid[])
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(
+    WITH RECURSIVE node AS (
+      SELECT o.classid, o.objid FROM unnest(classids, objids) AS o (classid, objid)
+      UNION
+      SELECT u.classid, u.objid
+        FROM node AS n
+       CROSS JOIN LATERAL (
+         -- Through a rule to its view, through a policy to its table, and through operators to the functions that they call.
+         SELECT CASE d.classid WHEN 'pg_operator'::regclass THEN d.classid ELSE 'pg_class'::regclass::oid END AS classid,
+                CASE d.classid WHEN 'pg_operator'::regclass THEN d.objid
+                               WHEN 'pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_rewrite AS w WHERE w.oid = d.objid)
+                               ELSE (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid) END AS objid
+           FROM pg_depend AS d
+          WHERE d.refclassid = n.classid
+            AND d.refobjid = n.objid
+            AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_operator'::regclass)
+         OFFSET 0) AS u
+       WHERE u.objid IS NOT NULL
+    )
+    SELECT DISTINCT n.objid FROM node AS n WHERE n.classid = 'pg_class'::regclass);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.relations_above(oid[], oid[]) IS 'The relations that read or call any of these objects (relations and functions) by views and policies, and views on these; with the relations among the objects themselves. What is built in is recorded by no dependency.';

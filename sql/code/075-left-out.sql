@@ -1,0 +1,191 @@
+-- What wildcards would stand for and the stakeholder could never read is left out of the baseline, and not granted.
+
+CREATE OR REPLACE FUNCTION integratedb.newest_relation()
+RETURNS bigint
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+  RETURN coalesce((SELECT max(cr.id) FROM integratedb.claim_relation AS cr), 0);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.newest_relation() IS 'The greatest identifier of a relation in the baseline: what an expansion adds has a greater one.';
+
+CREATE OR REPLACE FUNCTION integratedb.field_key(relation_id bigint, field integer)
+RETURNS bigint
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+RETURN relation_id * 65536 + field;
+
+COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS 'A field of a relation of the baseline as one number.';
+
+CREATE OR REPLACE FUNCTION integratedb.known_fields(claims bigint[], touched oid[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF touched IS NULL THEN
+    RETURN ARRAY(
+      SELECT integratedb.field_key(cc.relation_id, cc.field)
+        FROM integratedb.claim_relation AS cr
+        JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+       WHERE cr.claim_id = ANY (claims));
+  END IF;
+
+  RETURN ARRAY(
+    SELECT integratedb.field_key(cc.relation_id, cc.field)
+      FROM (SELECT DISTINCT t.relid FROM unnest(touched) AS t (relid)) AS t
+     -- OFFSET 0: from the touched relations. A claim on a schema may have thousands.
+     CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = t.relid OFFSET 0) AS cr
+     CROSS JOIN LATERAL (SELECT cc.relation_id, cc.field FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id OFFSET 0) AS cc
+     WHERE cr.claim_id = ANY (claims));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.known_fields(bigint[], oid[]) IS 'The fields that these claims have in the baseline, of these relations (touched; null: all), before an expansion adds more.';
+
+CREATE OR REPLACE FUNCTION integratedb.leave_out_unreadable(
+  claims bigint[], newest bigint, known_relations oid[], known_fields bigint[], touched oid[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  new_relations bigint[];
+  grown_relations bigint[];
+  unreadable bigint[];
+  unreadable_fields bigint[];
+  stakeholders bigint[];
+  relids oid[];
+  fresh record;
+BEGIN
+  new_relations := ARRAY(
+    SELECT cr.id
+      FROM integratedb.claim_relation AS cr
+     WHERE cr.id > newest
+       AND (SELECT c.wildcard_schema IS NOT NULL FROM integratedb.claim AS c WHERE c.id = cr.claim_id)
+       AND cr.claim_id = ANY (claims)
+       -- Renamed: it could be read.
+       AND cr.relid NOT IN (SELECT unnest(known_relations)));
+  grown_relations := ARRAY(
+    SELECT DISTINCT cr.id
+      FROM integratedb.claim_relation AS cr
+      JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+     WHERE cr.id <= newest
+       AND cr.relid = ANY (coalesce(touched, known_relations))
+       -- Made anew it has the fields of one that could be read.
+       AND cr.relid IN (SELECT unnest(known_relations))
+       AND cr.claim_id = ANY (claims)
+       AND integratedb.field_key(cc.relation_id, cc.field) NOT IN (SELECT unnest(known_fields)));
+  IF cardinality(new_relations) = 0 AND cardinality(grown_relations) = 0 THEN
+    RETURN;
+  END IF;
+
+  unreadable := ARRAY(
+    SELECT r.relation_id
+      FROM integratedb.required_relation AS r
+     WHERE r.relation_id = ANY (new_relations)
+       AND (r.lacks_usage OR r.lacks_policy OR 0 = ANY (r.blocked_columns)));
+  unreadable_fields := ARRAY(
+    SELECT integratedb.field_key(f.relation_id, f.field)
+      FROM integratedb.failing_column AS f
+     WHERE f.relation_id = ANY (new_relations || grown_relations)
+       AND (f.relation_id = ANY (new_relations) OR integratedb.field_key(f.relation_id, f.field) NOT IN (SELECT unnest(known_fields)))
+       AND f.relation_id <> ALL (unreadable)
+       AND f.present_attnum IS NOT NULL);
+  -- None of its columns is left.
+  unreadable := unreadable || ARRAY(
+    SELECT n.id
+      FROM unnest(new_relations) AS n (id)
+     WHERE n.id <> ALL (unreadable)
+       AND EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = n.id)
+       AND NOT EXISTS (
+         SELECT FROM integratedb.claim_column AS cc
+          WHERE cc.relation_id = n.id AND integratedb.field_key(cc.relation_id, cc.field) <> ALL (unreadable_fields)));
+
+  -- What was left out, and can be read now, is in the baseline again.
+  DELETE FROM integratedb.left_out AS l
+   WHERE EXISTS (
+     SELECT FROM integratedb.claim_relation AS cr
+      WHERE cr.id = ANY (new_relations || grown_relations)
+        AND cr.id <> ALL (unreadable)
+        AND cr.claim_id = l.claim_id
+        AND cr.relid = l.relid
+        AND (l.attnum = 0 OR integratedb.field_key(cr.id, l.attnum) <> ALL (unreadable_fields)));
+  IF cardinality(unreadable) = 0 AND cardinality(unreadable_fields) = 0 THEN
+    RETURN;
+  END IF;
+
+  FOR fresh IN
+    WITH left_out AS (
+      INSERT INTO integratedb.left_out (claim_id, relid, attnum)
+      SELECT cr.claim_id, cr.relid, 0 FROM integratedb.claim_relation AS cr WHERE cr.id = ANY (unreadable)
+      UNION
+      SELECT cr.claim_id, cr.relid, cc.attnum
+        FROM integratedb.claim_relation AS cr
+        JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+       WHERE cr.id = ANY (new_relations || grown_relations)
+         AND cr.id <> ALL (unreadable)
+         AND integratedb.field_key(cc.relation_id, cc.field) = ANY (unreadable_fields)
+      ON CONFLICT DO NOTHING
+      RETURNING claim_id, relid, attnum
+    ), problem AS MATERIALIZED (
+      SELECT p.claim_id, p.path, p.field, p.property, p.found, p.cure, p.present_relid, p.present_attnum
+        FROM integratedb.problems_of(ARRAY(SELECT DISTINCT l.claim_id FROM left_out AS l)) AS p
+    )
+    SELECT st.name AS stakeholder,
+           c.path,
+           string_agg(DISTINCT integratedb.path_of(k.schema_name, k.relation_name) || coalesce('.' || quote_ident(a.attname), ''), ', ') AS places,
+           string_agg(DISTINCT format('%s: %s', p.path || coalesce('.' || quote_ident(p.field), ''), p.found), E'\n') AS problems,
+           min(coalesce(p.cure, CASE p.property WHEN 'row_security' THEN
+             format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', p.path, st.name) END)) AS cure
+      FROM left_out AS l
+      JOIN integratedb.claim AS c ON c.id = l.claim_id
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+      JOIN integratedb.readable_relation AS k ON k.oid = l.relid
+      LEFT JOIN pg_attribute AS a ON a.attrelid = l.relid AND a.attnum = l.attnum AND l.attnum > 0
+      LEFT JOIN problem AS p ON p.claim_id = l.claim_id AND p.present_relid = l.relid AND (l.attnum = 0 OR p.present_attnum = l.attnum)
+     GROUP BY st.name, c.id, c.path
+  LOOP
+    RAISE NOTICE 'stakeholder % cannot read %, which it claims by "*": not granted, and not part of the claim on %',
+      fresh.stakeholder, fresh.places, fresh.path
+      USING DETAIL = coalesce(fresh.problems, ''),
+            HINT = concat_ws(' ', fresh.cure || '; then', 'SELECT integratedb_sync() tries it again.');
+  END LOOP;
+
+  SELECT array_agg(DISTINCT s.stakeholder_id), array_agg(DISTINCT cr.relid)
+    INTO stakeholders, relids
+    FROM integratedb.claim_relation AS cr
+    JOIN integratedb.claim AS c ON c.id = cr.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+   WHERE cr.id = ANY (unreadable)
+      OR (cr.id = ANY (new_relations || grown_relations)
+          AND EXISTS (
+            SELECT FROM integratedb.claim_column AS cc
+             WHERE cc.relation_id = cr.id AND integratedb.field_key(cc.relation_id, cc.field) = ANY (unreadable_fields)));
+
+  DELETE FROM integratedb.claim_relation AS cr WHERE cr.id = ANY (unreadable);
+  DELETE FROM integratedb.claim_column AS cc
+   WHERE cc.relation_id = ANY (new_relations || grown_relations)
+     AND integratedb.field_key(cc.relation_id, cc.field) = ANY (unreadable_fields);
+
+  PERFORM integratedb.reconcile_grants(stakeholders, relids, giving_back => false, namespaces => '{}');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, oid[], bigint[], oid[]) IS 'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_relations, known_fields: of the baseline before; touched: as of the expansion.';
