@@ -101,12 +101,15 @@ COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS 'The columns 
 
 CREATE OR REPLACE FUNCTION integratedb.submitter(role_oid oid, role_name name)
 RETURNS name
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND u.rolname = role_name
+BEGIN
+  -- Asked for each relation that is granted: PL/pgSQL keeps the plan, which SQL would make each time.
+  RETURN (SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND u.rolname = role_name);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.submitter(oid, name) IS 'The role that submitted a specification, if the same role still has that name; else null.';
@@ -123,26 +126,30 @@ SET enable_seqscan = off
 AS $$
 BEGIN
   -- Where a grant of ours is in force we go on granting. A relation that appeared or was recreated, or whose owner revoked
-  -- all of ours, needs a submitter who could grant.
-  RETURN (
-    SELECT EXISTS (
-             SELECT FROM integratedb.own_grant AS g
-               JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = g.stakeholder_id
-               JOIN pg_attribute AS a ON a.attrelid = g.relid AND a.attnum = g.attnum AND NOT a.attisdropped
-              CROSS JOIN LATERAL aclexplode(a.attacl) AS x
-              -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
-              WHERE g.stakeholder_id + 0 = for_stakeholder
-                AND g.relid = relation
-                AND x.grantee = u.role_oid
-                AND x.privilege_type = 'SELECT')
-        OR EXISTS (
-          SELECT FROM integratedb.claim_relation AS cr
-           WHERE cr.relid = relation
-             -- Not a join: the planner would go through all claims of the stakeholder for each relation.
-             AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
-                    FROM integratedb.claim AS c
-                    JOIN integratedb.specification AS s ON s.id = c.specification_id
-                   WHERE c.id = cr.claim_id)));
+  -- all of ours, needs a submitter who could grant. Of a new relation there is no grant to look for.
+  IF EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.relid = relation) THEN
+    IF EXISTS (
+      SELECT FROM integratedb.own_grant AS g
+        JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = g.stakeholder_id
+        JOIN pg_attribute AS a ON a.attrelid = g.relid AND a.attnum = g.attnum AND NOT a.attisdropped
+       CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+       -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+       WHERE g.stakeholder_id + 0 = for_stakeholder
+         AND g.relid = relation
+         AND x.grantee = u.role_oid
+         AND x.privilege_type = 'SELECT') THEN
+      RETURN true;
+    END IF;
+  END IF;
+
+  RETURN EXISTS (
+    SELECT FROM integratedb.claim_relation AS cr
+     WHERE cr.relid = relation
+       -- Not a join: the planner would go through all claims of the stakeholder for each relation.
+       AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
+              FROM integratedb.claim AS c
+              JOIN integratedb.specification AS s ON s.id = c.specification_id
+             WHERE c.id = cr.claim_id));
 END
 $$;
 
@@ -290,48 +297,55 @@ DECLARE
   wanted record;
 BEGIN
   FOR wanted IN
-    SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
-           array_agg(DISTINCT integratedb.submitter(lacking.handed_in_by_oid, lacking.handed_in_by)) AS submitters,
-           EXISTS (SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = lacking.stakeholder_id AND g.namespace_oid = n.oid) AS was_granted
-      FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, s.handed_in_by_oid, s.handed_in_by
-              FROM integratedb.claim_relation AS cr
-             CROSS JOIN LATERAL (
-               SELECT s.stakeholder_id, s.handed_in_by_oid, s.handed_in_by
-                 FROM integratedb.claim AS c
-                 JOIN integratedb.specification AS s ON s.id = c.specification_id
-                WHERE c.id = cr.claim_id
-               OFFSET 0) AS s
-              JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-             WHERE cr.relid = ANY (relations)
-               AND s.stakeholder_id = ANY (stakeholders)
-            UNION
-            SELECT s.stakeholder_id, n.oid, s.handed_in_by_oid, s.handed_in_by
-              FROM (SELECT * FROM pg_namespace WHERE pg_namespace.oid = ANY (namespaces) OFFSET 0) AS n
-              JOIN integratedb.claim AS c ON c.wildcard_schema = n.nspname
-              JOIN integratedb.specification AS s ON s.id = c.specification_id
-             WHERE s.stakeholder_id = ANY (stakeholders)) AS lacking
-      JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
-      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
-      JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.role_oid
-     -- A grant that somebody made is left alone and not recorded as ours.
-     WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE')
-     GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname
+    SELECT granted.stakeholder_id, granted.stakeholder, array_agg(granted.namespace_oid) AS namespace_oids, array_agg(granted.schema_name) AS schema_names,
+           string_agg(quote_ident(granted.schema_name), ', ' ORDER BY granted.schema_name) AS schemas
+      FROM (
+        SELECT w.*, row_number() OVER (PARTITION BY w.stakeholder_id ORDER BY w.namespace_oid) AS position
+          FROM (
+            SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
+                   array_agg(DISTINCT integratedb.submitter(lacking.handed_in_by_oid, lacking.handed_in_by)) AS submitters,
+                   EXISTS (SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = lacking.stakeholder_id AND g.namespace_oid = n.oid) AS was_granted
+              FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, s.handed_in_by_oid, s.handed_in_by
+                      FROM integratedb.claim_relation AS cr
+                     CROSS JOIN LATERAL (
+                       SELECT s.stakeholder_id, s.handed_in_by_oid, s.handed_in_by
+                         FROM integratedb.claim AS c
+                         JOIN integratedb.specification AS s ON s.id = c.specification_id
+                        WHERE c.id = cr.claim_id
+                       OFFSET 0) AS s
+                      JOIN pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
+                     WHERE cr.relid = ANY (relations)
+                       AND s.stakeholder_id = ANY (stakeholders)
+                    UNION
+                    SELECT s.stakeholder_id, n.oid, s.handed_in_by_oid, s.handed_in_by
+                      FROM (SELECT * FROM pg_namespace WHERE pg_namespace.oid = ANY (namespaces) OFFSET 0) AS n
+                      JOIN integratedb.claim AS c ON c.wildcard_schema = n.nspname
+                      JOIN integratedb.specification AS s ON s.id = c.specification_id
+                     WHERE s.stakeholder_id = ANY (stakeholders)) AS lacking
+              JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
+              JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
+              JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.role_oid
+             -- A grant that somebody made is left alone and not recorded as ours.
+             WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE')
+             GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname) AS w
+         WHERE CASE WHEN w.was_granted
+                    THEN giving_back AND integratedb.could_give_back_usage(w.namespace_oid)
+                    ELSE EXISTS (SELECT FROM unnest(w.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, w.namespace_oid)) END) AS granted
+     GROUP BY granted.stakeholder_id, granted.stakeholder, granted.position / 100
   LOOP
-    CONTINUE WHEN NOT CASE WHEN wanted.was_granted
-                           THEN giving_back AND integratedb.could_give_back_usage(wanted.namespace_oid)
-                           ELSE EXISTS (SELECT FROM unnest(wanted.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, wanted.namespace_oid)) END;
-
-    BEGIN
-      EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', wanted.schema_name, wanted.stakeholder);
-    EXCEPTION
-      WHEN program_limit_exceeded THEN
-        PERFORM integratedb.refuse_full_access_list('schema ' || quote_ident(wanted.schema_name), wanted.stakeholder);
-    END;
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', wanted.schemas, wanted.stakeholder);
 
     INSERT INTO integratedb.own_usage (stakeholder_id, namespace_oid, schema_name)
-    VALUES (wanted.stakeholder_id, wanted.namespace_oid, wanted.schema_name)
+    SELECT wanted.stakeholder_id, n.oid, n.nspname
+      FROM unnest(wanted.namespace_oids, wanted.schema_names) AS n (oid, nspname)
     ON CONFLICT ON CONSTRAINT own_usage_pkey DO UPDATE SET schema_name = EXCLUDED.schema_name;
   END LOOP;
+EXCEPTION
+  WHEN program_limit_exceeded THEN
+    -- It is the longest list.
+    PERFORM integratedb.refuse_full_access_list(
+      'schema ' || quote_ident((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = ANY (wanted.namespace_oids) ORDER BY cardinality(n.nspacl) DESC NULLS LAST LIMIT 1)),
+      wanted.stakeholder);
 END
 $$;
 
@@ -368,50 +382,61 @@ DECLARE
   wanted record;
 BEGIN
   FOR wanted IN
-    SELECT w.stakeholder_id,
-           st.name AS stakeholder,
-           w.relid,
-           r.schema_name,
-           r.relation_name,
-           own.was_granted,
-           string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
-           array_agg(a.attnum) AS attnums
-      FROM integratedb.wanted_columns(stakeholders, relations) AS w
-      JOIN integratedb.stakeholder AS st ON st.id = w.stakeholder_id
-      JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
-      JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.role_oid
-      JOIN pg_attribute AS a ON a.attrelid = w.relid AND a.attnum = w.attnum
-     CROSS JOIN LATERAL (
-       -- By the relation: a stakeholder may have thousands of grants.
-       SELECT EXISTS (
-         SELECT FROM integratedb.own_grant AS g
-          WHERE g.relid = w.relid AND g.attnum = w.attnum AND g.stakeholder_id + 0 = w.stakeholder_id) AS was_granted
-       OFFSET 0) AS own
-     WHERE a.attacl IS NULL
-        OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
-     GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, own.was_granted
+    SELECT granted.stakeholder_id, granted.stakeholder, granted.columns, granted.attnums, array_agg(granted.relid) AS relids,
+           string_agg(format('%I.%I', granted.schema_name, granted.relation_name), ', ' ORDER BY granted.schema_name, granted.relation_name) AS relations
+      FROM (
+        SELECT l.*, row_number() OVER (PARTITION BY l.stakeholder_id, l.columns, l.attnums ORDER BY l.relid) AS position
+          FROM (
+            SELECT w.stakeholder_id,
+                   st.name AS stakeholder,
+                   w.relid,
+                   r.schema_name,
+                   r.relation_name,
+                   own.was_granted,
+                   string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
+                   array_agg(a.attnum ORDER BY a.attnum) AS attnums
+              FROM integratedb.wanted_columns(stakeholders, relations) AS w
+              JOIN integratedb.stakeholder AS st ON st.id = w.stakeholder_id
+              JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
+              JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.role_oid
+              JOIN pg_attribute AS a ON a.attrelid = w.relid AND a.attnum = w.attnum
+             CROSS JOIN LATERAL (
+               -- By the relation: a stakeholder may have thousands of grants.
+               SELECT EXISTS (
+                 SELECT FROM integratedb.own_grant AS g
+                  WHERE g.relid = w.relid AND g.attnum = w.attnum AND g.stakeholder_id + 0 = w.stakeholder_id) AS was_granted
+               OFFSET 0) AS own
+             WHERE a.attacl IS NULL
+                OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
+             GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, own.was_granted) AS l
+         -- What we granted and is there no longer, somebody revoked who had the right to.
+         WHERE CASE WHEN l.was_granted
+                    THEN giving_back AND integratedb.could_give_back(l.relid)
+                    ELSE integratedb.is_responsible(l.stakeholder_id, l.relid) END) AS granted
+     GROUP BY granted.stakeholder_id, granted.stakeholder, granted.columns, granted.attnums, granted.position / 100
   LOOP
-    -- What we granted and is there no longer, somebody revoked who had the right to.
-    CONTINUE WHEN NOT CASE WHEN wanted.was_granted
-                           THEN giving_back AND integratedb.could_give_back(wanted.relid)
-                           ELSE integratedb.is_responsible(wanted.stakeholder_id, wanted.relid) END;
-
-    BEGIN
-      EXECUTE format('GRANT SELECT (%s) ON TABLE %I.%I TO %I',
-                     wanted.columns, wanted.schema_name, wanted.relation_name, wanted.stakeholder);
-    EXCEPTION
-      WHEN program_limit_exceeded THEN
-        PERFORM integratedb.refuse_full_access_list(integratedb.path_of(wanted.schema_name, wanted.relation_name), wanted.stakeholder);
-    END;
+    EXECUTE format('GRANT SELECT (%s) ON TABLE %s TO %I', wanted.columns, wanted.relations, wanted.stakeholder);
 
     INSERT INTO integratedb.own_grant (stakeholder_id, relid, attnum, schema_name, relation_name, column_name)
-    SELECT wanted.stakeholder_id, wanted.relid, a.attnum, wanted.schema_name, wanted.relation_name, a.attname
-      FROM pg_attribute AS a
-     WHERE a.attrelid = wanted.relid
-       AND a.attnum = ANY (wanted.attnums)
+    SELECT wanted.stakeholder_id, r.oid, a.attnum, r.schema_name, r.relation_name, a.attname
+      FROM unnest(wanted.relids) AS w (relid)
+      JOIN integratedb.readable_relation AS r ON r.oid = w.relid
+      JOIN pg_attribute AS a ON a.attrelid = r.oid
+     WHERE a.attnum = ANY (wanted.attnums)
     ON CONFLICT ON CONSTRAINT own_grant_pkey DO UPDATE
        SET schema_name = EXCLUDED.schema_name, relation_name = EXCLUDED.relation_name, column_name = EXCLUDED.column_name;
   END LOOP;
+EXCEPTION
+  WHEN program_limit_exceeded THEN
+    -- It is the longest list.
+    PERFORM integratedb.refuse_full_access_list(
+      (SELECT integratedb.path_of(r.schema_name, r.relation_name)
+         FROM integratedb.readable_relation AS r
+         JOIN pg_attribute AS a ON a.attrelid = r.oid
+        WHERE r.oid = ANY (wanted.relids) AND a.attnum = ANY (wanted.attnums)
+        ORDER BY cardinality(a.attacl) DESC NULLS LAST
+        LIMIT 1),
+      wanted.stakeholder);
 END
 $$;
 

@@ -25,8 +25,10 @@ DECLARE
   state record;
 BEGIN
   PERFORM integratedb.require_writable();
-  SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   state := integratedb.queue_state();
+  IF NOT state.queued THEN
+    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  END IF;
 
   INSERT INTO integratedb.ddl_event (command_tag, reason, checked, query, check_queued)
   VALUES (log_own_event.command_tag, log_own_event.reason, log_own_event.checked,
@@ -46,15 +48,44 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- The plan is made once a session, by the size that the tables have then.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 BEGIN
   -- Each is one look into an index, however many rows the transaction has.
-  logged := EXISTS (SELECT FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id());
   queued := EXISTS (SELECT FROM integratedb.queued_check AS q WHERE q.xid = pg_current_xact_id());
+  logged := true;
+  IF NOT queued THEN
+    logged := EXISTS (SELECT FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id());
+  END IF;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.queue_state() IS 'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is queued.';
+
+CREATE OR REPLACE FUNCTION integratedb.queue_check(logged boolean, first bigint, first_checked bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- The plan is made once a session, by the size that the table has then.
+SET enable_seqscan = off
+AS $$
+BEGIN
+  UPDATE integratedb.ddl_event AS e
+     SET query = CASE WHEN e.id = first AND NOT logged THEN integratedb.masked_query() END,
+         check_queued = e.id IS NOT DISTINCT FROM first_checked
+   WHERE e.id IN (first, first_checked);
+
+  IF first_checked IS NOT NULL THEN
+    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.queue_check(boolean, bigint, bigint) IS 'Gives the first row of a transaction in the audit log the statement, and queues the check by the first row that is checked. logged: whether the transaction has earlier rows. No check is queued yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_harmless(tag text)
 RETURNS boolean
@@ -132,18 +163,14 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: the planner would rather read whole catalogs than look them up.
-SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET enable_material = off
 AS $$
 DECLARE
   context text;
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
   state record;
-  newly_queued boolean;
+  first bigint;
+  first_checked bigint;
 BEGIN
   IF integratedb.is_harmless(tg_tag) THEN
     -- A function may come to depend on something temporary, and what uses it goes with that.
@@ -155,15 +182,14 @@ BEGIN
     END IF;
   END IF;
 
+  IF tg_tag IN ('GRANT', 'REVOKE', 'CREATE PUBLICATION', 'ALTER PUBLICATION') THEN
+    IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+      RETURN;
+    END IF;
+  END IF;
   IF integratedb.is_restore_session() THEN
     RETURN;
   END IF;
-  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
-    RETURN;
-  END IF;
-
-  -- Some tools say SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration.
-  SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
 
   -- No catalog tells which kind of ALTER TABLE it was. The words of a client's own statement do; context has a second
   -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
@@ -175,68 +201,58 @@ BEGIN
   END IF;
 
   state := integratedb.queue_state();
+  IF NOT state.queued THEN
+    -- Some tools say SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration. What is queued is deferred.
+    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  END IF;
 
-  -- Each catalog is asked for one row, and only where the object can have one. LIMIT and OFFSET keep it so: the plan is made
-  -- once a session, by the size that the catalogs have then, and would read whole catalogs for each object.
+  -- No catalog is read: a lock on each would be kept for every statement of the transaction, and beyond 15 locks Postgres goes
+  -- through all locks of the transaction after each statement.
   WITH command AS (
     SELECT d.command_tag,
            d.object_type,
            d.object_identity,
-           coalesce(r.schema_name,
-                    CASE WHEN d.classid = 'pg_namespace'::regclass THEN (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = d.objid) END,
-                    d.schema_name) AS schema_name,
-           r.relation_name,
-           CASE WHEN d.objsubid > 0
-                THEN (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = r.oid AND a.attnum = d.objsubid) END AS column_name,
-           CASE WHEN p.relid IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
-           coalesce(p.relid, d.objid) AS objid,
+           coalesce(a.object_names[1], d.schema_name) AS schema_name,
+           CASE WHEN a.is_relation THEN a.object_names[2] END AS relation_name,
+           CASE WHEN a.is_relation AND d.objsubid > 0 THEN a.object_names[3] END AS column_name,
+           CASE WHEN d.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass) THEN 'pg_class'::regclass ELSE d.classid END AS classid,
+           CASE WHEN d.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass)
+                THEN to_regclass(format('%I.%I', a.object_names[1], a.object_names[2])) ELSE d.objid END AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA', 'SEQUENCE', 'FUNCTION', 'ROUTINE')
                 ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
            -- By the script, not by membership: an owner can make its tables, types and schemas members of an extension.
            d.in_extension
       FROM pg_event_trigger_ddl_commands() AS d
      CROSS JOIN LATERAL (
-       SELECT CASE d.classid WHEN 'pg_policy'::regclass THEN (SELECT y.polrelid FROM pg_policy AS y WHERE y.oid = d.objid)
-                             WHEN 'pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_rewrite AS w WHERE w.oid = d.objid) END AS relid
-        LIMIT 1
-     ) AS p
-      LEFT JOIN LATERAL (
-        SELECT v.oid, v.schema_name, v.relation_name
-          FROM integratedb.readable_relation AS v
-         WHERE v.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE p.relid END
-         LIMIT 1
-      ) AS r ON true
+       SELECT i.object_names, i.type ~ '^((table|view|materialized view|foreign table)( column)?|policy|rule)$' AS is_relation
+         FROM pg_identify_object_as_address(
+                CASE WHEN d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_policy'::regclass, 'pg_rewrite'::regclass)
+                     THEN d.classid END,
+                d.objid,
+                d.objsubid) AS i) AS a
      WHERE d.object_type IS DISTINCT FROM 'sequence'
-       AND coalesce(d.schema_name, '') !~ '^pg_temp'
        -- Policies and rules have no schema of their own.
-       AND coalesce((SELECT k.relpersistence FROM pg_class AS k WHERE k.oid = p.relid), 'p') <> 't'
+       AND coalesce(d.schema_name, a.object_names[1], '') !~ '^pg_temp'
        -- The index of a new primary key is part of the table.
        AND (d.command_tag <> 'CREATE INDEX' OR tg_tag = 'CREATE INDEX')
     UNION ALL
     SELECT tg_tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, false
      WHERE tg_tag = 'DROP OWNED'
-  ), kept AS (
-    SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
-      FROM (SELECT * FROM command OFFSET 0) AS c
-     WHERE NOT c.in_extension OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
-    WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
-            may_secure_rows, query, check_queued)
-    SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
-           NOT k.in_extension,
-           may_secure_rows,
-           CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
-           k.checked AND k.position_to_check = 1 AND NOT state.queued
-      FROM kept AS k
-     ORDER BY k.position
-    RETURNING check_queued
+            may_secure_rows)
+    SELECT c.command_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid, c.checked,
+           NOT c.in_extension,
+           may_secure_rows
+      FROM command AS c
+     WHERE NOT c.in_extension OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
+    RETURNING id, checked
   )
-  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+  SELECT min(l.id), min(l.id) FILTER (WHERE l.checked) INTO first, first_checked FROM logged AS l;
 
-  IF newly_queued THEN
-    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  IF NOT state.queued THEN
+    PERFORM integratedb.queue_check(state.logged, first, first_checked);
   END IF;
 
   IF may_change_identity AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
@@ -263,20 +279,25 @@ DECLARE
     tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
     AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
   state record;
-  newly_queued boolean;
+  first bigint;
+  first_checked bigint;
 BEGIN
-  IF integratedb.is_restore_session() THEN
-    RETURN;
+  IF tg_tag IN ('DROP PUBLICATION', 'ALTER PUBLICATION') THEN
+    IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+      RETURN;
+    END IF;
   END IF;
-  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+  IF integratedb.is_restore_session() THEN
     RETURN;
   END IF;
 
   GET DIAGNOSTICS context = PG_CONTEXT;
   is_concurrent := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
 
-  SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   state := integratedb.queue_state();
+  IF NOT state.queued THEN
+    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  END IF;
 
   WITH gone AS MATERIALIZED (
     SELECT d.*,
@@ -326,25 +347,17 @@ BEGIN
             OR d.object_type IN ('extension', 'schema', 'policy')
             OR (d.object_type IN ('index', 'table constraint') AND may_take_indexes)
             OR d.object_type LIKE '% column')
-  ), kept AS (
-    SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
-      FROM command AS c
-    WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
-           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited,
-            query, check_queued)
-    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked, k.audited,
-           CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
-           k.checked AND k.position_to_check = 1 AND NOT state.queued
-      FROM kept AS k
-     ORDER BY k.position
-    RETURNING check_queued
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited)
+    SELECT tg_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid, true, c.checked, c.audited
+      FROM command AS c
+    RETURNING id, checked
   )
-  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+  SELECT min(l.id), min(l.id) FILTER (WHERE l.checked) INTO first, first_checked FROM logged AS l;
 
-  IF newly_queued THEN
-    INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  IF NOT state.queued THEN
+    PERFORM integratedb.queue_check(state.logged, first, first_checked);
   END IF;
 END
 $$;
