@@ -126,11 +126,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_concurrent(text) IS 'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger function.';
 
-CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
-RETURNS event_trigger
+CREATE OR REPLACE FUNCTION integratedb.is_restored_in_pieces()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM integratedb.serialisation);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS 'Whether pg_upgrade is making the extension itself: it copies the files of our tables later on, and nothing must be written to them before.';
+
+CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 -- A few objects: the planner would rather read whole catalogs than look them up.
 SET enable_seqscan = off
@@ -139,11 +153,12 @@ SET enable_mergejoin = off
 SET enable_material = off
 AS $$
 DECLARE
-  context text;
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
+  restores boolean;
   state record;
   newly_queued boolean;
+  first_logged bigint;
 BEGIN
   IF integratedb.is_harmless(tg_tag) THEN
     -- A function may come to depend on something temporary, and what uses it goes with that.
@@ -155,10 +170,11 @@ BEGIN
     END IF;
   END IF;
 
-  IF integratedb.is_restore_session() THEN
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
-  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+  restores := integratedb.is_restored(context, session_path);
+  IF restores AND integratedb.is_restored_in_pieces() THEN
     RETURN;
   END IF;
 
@@ -169,7 +185,6 @@ BEGIN
   -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
   -- doubt it was this one.
   IF tg_tag = 'ALTER TABLE' THEN
-    GET DIAGNOSTICS context = PG_CONTEXT;
     may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner' OR context ~ E'\n';
     may_change_identity := octet_length(current_query()) > 32768 OR current_query() ~* 'replica' OR context ~ E'\n';
   END IF;
@@ -218,25 +233,29 @@ BEGIN
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
       FROM (SELECT * FROM command OFFSET 0) AS c
-     WHERE NOT c.in_extension OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
+     WHERE NOT c.in_extension OR (NOT restores AND integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name))
     WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
-            may_secure_rows, query, check_queued)
-    SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, k.checked,
+            may_secure_rows, query, reason, check_queued)
+    SELECT k.command_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid,
+           k.checked AND NOT restores,
            NOT k.in_extension,
            may_secure_rows,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
-           k.checked AND k.position_to_check = 1 AND NOT state.queued
+           CASE WHEN restores THEN 'a dump is being restored' END,
+           k.checked AND k.position_to_check = 1 AND NOT state.queued AND NOT restores
       FROM kept AS k
      ORDER BY k.position
-    RETURNING check_queued
+    RETURNING id, check_queued
   )
-  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+  SELECT min(l.id), bool_or(l.check_queued) INTO first_logged, newly_queued FROM logged AS l;
 
   IF newly_queued THEN
     INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  ELSIF restores AND first_logged IS NOT NULL THEN
+    PERFORM integratedb.warn_restored(first_logged);
   END IF;
 
   IF may_change_identity AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
@@ -247,33 +266,49 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS 'Event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT.';
+COMMENT ON FUNCTION integratedb.log_commands(text, text, text) IS 'In the event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT. tg_tag: the command. context, session_path: as for is_restored().';
 
-CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
+CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+-- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+AS $$
+DECLARE
+  context pg_catalog.text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  PERFORM integratedb.log_commands(tg_tag, context, pg_catalog.current_setting('search_path'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS 'Event trigger: log_commands() with what it sees of the session.';
+
+CREATE OR REPLACE FUNCTION integratedb.log_drops(tg_tag text, context text, session_path text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  context text;
-  is_concurrent boolean;
+  is_concurrent CONSTANT boolean := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
   may_take_indexes CONSTANT boolean :=
     tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
     AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
+  restores boolean;
   state record;
   newly_queued boolean;
+  first_logged bigint;
 BEGIN
-  IF integratedb.is_restore_session() THEN
-    RETURN;
-  END IF;
   IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
     RETURN;
   END IF;
-
-  GET DIAGNOSTICS context = PG_CONTEXT;
-  is_concurrent := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
+  restores := integratedb.is_restored(context, session_path);
+  IF restores AND integratedb.is_restored_in_pieces() THEN
+    RETURN;
+  END IF;
 
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   state := integratedb.queue_state();
@@ -329,24 +364,47 @@ BEGIN
   ), kept AS (
     SELECT c.*, row_number() OVER before AS position, count(*) FILTER (WHERE c.checked) OVER before AS position_to_check
       FROM command AS c
+     WHERE c.audited OR NOT restores
     WINDOW before AS (ROWS UNBOUNDED PRECEDING)
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited,
-            query, check_queued)
-    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true, k.checked, k.audited,
+            query, reason, check_queued)
+    SELECT tg_tag, k.object_type, k.object_identity, k.schema_name, k.relation_name, k.column_name, k.classid, k.objid, true,
+           k.checked AND NOT restores,
+           k.audited,
            CASE WHEN k.position = 1 AND NOT state.logged THEN integratedb.masked_query() END,
-           k.checked AND k.position_to_check = 1 AND NOT state.queued
+           CASE WHEN restores THEN 'a dump is being restored' END,
+           k.checked AND k.position_to_check = 1 AND NOT state.queued AND NOT restores
       FROM kept AS k
      ORDER BY k.position
-    RETURNING check_queued
+    RETURNING id, check_queued
   )
-  SELECT bool_or(l.check_queued) INTO newly_queued FROM logged AS l;
+  SELECT min(l.id), bool_or(l.check_queued) INTO first_logged, newly_queued FROM logged AS l;
 
   IF newly_queued THEN
     INSERT INTO integratedb.queued_check DEFAULT VALUES;
+  ELSIF restores AND first_logged IS NOT NULL THEN
+    PERFORM integratedb.warn_restored(first_logged);
   END IF;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_sql_drop() IS 'Event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at COMMIT.';
+COMMENT ON FUNCTION integratedb.log_drops(text, text, text) IS 'In the event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at COMMIT. Arguments as for log_commands().';
+
+CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+-- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+AS $$
+DECLARE
+  context pg_catalog.text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  PERFORM integratedb.log_drops(tg_tag, context, pg_catalog.current_setting('search_path'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_sql_drop() IS 'Event trigger: log_drops() with what it sees of the session.';

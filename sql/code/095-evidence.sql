@@ -31,7 +31,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   WITH event AS MATERIALIZED (
-    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id()
+    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
   ), place AS (
     -- The table or partition that cannot be told, and what it is a partition of: constraints are dropped, and partitions
     -- attached, at any of these.
