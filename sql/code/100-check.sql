@@ -438,6 +438,7 @@ AS $$
 DECLARE
   fresh bigint[];
   mine bigint[];
+  by_types bigint[];
 BEGIN
   IF cardinality(unmet) = 0 THEN
     RETURN NULL;
@@ -446,7 +447,12 @@ BEGIN
   fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
   mine := CASE WHEN cardinality(fresh) = 0 THEN '{}' ELSE integratedb.made_unmet_here(fresh) END;
 
-  PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'since an earlier transaction');
+  by_types := CASE WHEN cardinality(fresh) = 0 THEN '{}'
+                   ELSE integratedb.made_unmet_by_types(ARRAY(SELECT unnest(fresh) EXCEPT SELECT unnest(mine))) END;
+
+  PERFORM integratedb.warn_unmet(
+    ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine) EXCEPT SELECT unnest(by_types)), 'since an earlier transaction');
+  PERFORM integratedb.warn_unmet(by_types, 'whoever submitted it has no right to keep the type as it was');
 
   IF cardinality(mine) = 0 THEN
     RETURN NULL;
