@@ -144,7 +144,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_admin(name) IS 'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
 
-CREATE OR REPLACE FUNCTION integratedb.has_restore_settings()
+CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -167,31 +167,28 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.has_restore_settings() IS 'Whether pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
+COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether two of pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
 
-CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
+CREATE OR REPLACE FUNCTION integratedb.is_restored(context text, session_path text)
 RETURNS boolean
 LANGUAGE plpgsql
-VOLATILE PARALLEL UNSAFE
+STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-DECLARE
-  context text;
 BEGIN
-  IF NOT integratedb.has_restore_settings() THEN
+  -- pg_dump empties the search_path, and names everything with its schema. Who works under another one restores nothing.
+  IF session_path NOT IN ('', '""') OR NOT integratedb.is_restore_session() THEN
     RETURN false;
   END IF;
 
-  -- A function SETs both as a session does. A dump is restored by statements of the client: the context has two lines,
-  -- this function and the one of ours that asks. Whatever else runs in the session adds a line: functions, triggers, what
-  -- maintenance runs.
-  GET DIAGNOSTICS context = PG_CONTEXT;
-  RETURN context !~ E'\n.*\n';
+  -- A function SETs all three as a session does. A dump is restored by statements of the client: the context has one line, the
+  -- event trigger's. Whatever else runs in the session adds a line: functions, triggers, what maintenance runs.
+  RETURN context !~ E'\n';
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether a dump is being restored: has_restore_settings(), and the statement is the client''s own. False in any function, DO block, trigger or extension script. The caller asks by itself, not in a larger expression with a subquery, which would add a line to the context.';
+COMMENT ON FUNCTION integratedb.is_restored(text, text) IS 'In an event trigger: whether the command comes from a dump that is being restored: is_restore_session(), an empty search_path, and the statement is the client''s own. False in any function, DO block, trigger or extension script. context: PG_CONTEXT of the event trigger''s function. session_path: the search_path outside of our functions. Code that the session reached before may have SET all of it: so what is restored is logged all the same, and claims that it breaks are a WARNING.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text

@@ -157,17 +157,31 @@ $$;
 
 COMMENT ON FUNCTION integratedb.is_concurrent(text) IS 'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger function.';
 
-CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
-RETURNS event_trigger
+CREATE OR REPLACE FUNCTION integratedb.is_restored_in_pieces()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM integratedb.serialisation);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS 'Whether pg_upgrade is making the extension itself: it copies the files of our tables later on, and nothing must be written to them before.';
+
+CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  context text;
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
+  restores boolean;
   state record;
   first bigint;
   first_checked bigint;
@@ -187,7 +201,8 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  IF integratedb.is_restore_session() THEN
+  restores := integratedb.is_restored(context, session_path);
+  IF restores AND integratedb.is_restored_in_pieces() THEN
     RETURN;
   END IF;
 
@@ -195,7 +210,6 @@ BEGIN
   -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
   -- doubt it was this one.
   IF tg_tag = 'ALTER TABLE' THEN
-    GET DIAGNOSTICS context = PG_CONTEXT;
     may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner' OR context ~ E'\n';
     may_change_identity := octet_length(current_query()) > 32768 OR current_query() ~* 'replica' OR context ~ E'\n';
   END IF;
@@ -241,18 +255,23 @@ BEGIN
   ), logged AS (
     INSERT INTO integratedb.ddl_event
            (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, checked, audited,
-            may_secure_rows)
-    SELECT c.command_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid, c.checked,
+            may_secure_rows, reason)
+    SELECT c.command_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid,
+           c.checked AND NOT restores,
            NOT c.in_extension,
-           may_secure_rows
+           may_secure_rows,
+           CASE WHEN restores THEN 'a dump is being restored' END
       FROM command AS c
-     WHERE NOT c.in_extension OR integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name)
+     WHERE NOT c.in_extension OR (NOT restores AND integratedb.is_claimed(c.classid, c.objid, c.schema_name, c.relation_name))
     RETURNING id, checked
   )
   SELECT min(l.id), min(l.id) FILTER (WHERE l.checked) INTO first, first_checked FROM logged AS l;
 
-  IF NOT state.queued THEN
+  IF NOT state.queued AND (NOT state.logged OR first_checked IS NOT NULL) THEN
     PERFORM integratedb.queue_check(state.logged, first, first_checked);
+  END IF;
+  IF restores AND first IS NOT NULL THEN
+    PERFORM integratedb.warn_restored(first);
   END IF;
 
   IF may_change_identity AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
@@ -263,21 +282,38 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS 'Event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT.';
+COMMENT ON FUNCTION integratedb.log_commands(text, text, text) IS 'In the event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT. tg_tag: the command. context, session_path: as for is_restored().';
 
-CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
+CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+-- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+AS $$
+DECLARE
+  context pg_catalog.text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  PERFORM integratedb.log_commands(tg_tag, context, pg_catalog.current_setting('search_path'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS 'Event trigger: log_commands() with what it sees of the session.';
+
+CREATE OR REPLACE FUNCTION integratedb.log_drops(tg_tag text, context text, session_path text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  context text;
-  is_concurrent boolean;
+  is_concurrent CONSTANT boolean := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
   may_take_indexes CONSTANT boolean :=
     tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
     AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
+  restores boolean;
   state record;
   first bigint;
   first_checked bigint;
@@ -287,12 +323,10 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  IF integratedb.is_restore_session() THEN
+  restores := integratedb.is_restored(context, session_path);
+  IF restores AND integratedb.is_restored_in_pieces() THEN
     RETURN;
   END IF;
-
-  GET DIAGNOSTICS context = PG_CONTEXT;
-  is_concurrent := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
 
   state := integratedb.queue_state();
   IF NOT state.queued THEN
@@ -349,17 +383,42 @@ BEGIN
             OR d.object_type LIKE '% column')
   ), logged AS (
     INSERT INTO integratedb.ddl_event
-           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited)
-    SELECT tg_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid, true, c.checked, c.audited
+           (command_tag, object_type, object_identity, schema_name, relation_name, column_name, classid, objid, dropped, checked, audited,
+            reason)
+    SELECT tg_tag, c.object_type, c.object_identity, c.schema_name, c.relation_name, c.column_name, c.classid, c.objid, true,
+           c.checked AND NOT restores,
+           c.audited,
+           CASE WHEN restores THEN 'a dump is being restored' END
       FROM command AS c
+     WHERE c.audited OR NOT restores
     RETURNING id, checked
   )
   SELECT min(l.id), min(l.id) FILTER (WHERE l.checked) INTO first, first_checked FROM logged AS l;
 
-  IF NOT state.queued THEN
+  IF NOT state.queued AND (NOT state.logged OR first_checked IS NOT NULL) THEN
     PERFORM integratedb.queue_check(state.logged, first, first_checked);
+  END IF;
+  IF restores AND first IS NOT NULL THEN
+    PERFORM integratedb.warn_restored(first);
   END IF;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_sql_drop() IS 'Event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at COMMIT.';
+COMMENT ON FUNCTION integratedb.log_drops(text, text, text) IS 'In the event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at COMMIT. Arguments as for log_commands().';
+
+CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
+-- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+AS $$
+DECLARE
+  context pg_catalog.text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  PERFORM integratedb.log_drops(tg_tag, context, pg_catalog.current_setting('search_path'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_sql_drop() IS 'Event trigger: log_drops() with what it sees of the session.';

@@ -1,6 +1,6 @@
 -- Who made a claim unmet: evidence that it was this transaction. In doubt it was.
 
-CREATE OR REPLACE FUNCTION integratedb.wrote_type(type_oid oid)
+CREATE OR REPLACE FUNCTION integratedb.wrote_type(type_oid oid, on_behalf_of name DEFAULT NULL)
 RETURNS boolean
 LANGUAGE sql
 STABLE PARALLEL UNSAFE
@@ -9,19 +9,50 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   -- Domains and arrays in any depth: what a claim says of a column may be the name of whatever is under them.
   WITH RECURSIVE part AS (
-    SELECT t.oid, t.xmin AS written_by, t.typnamespace, t.typbasetype, t.typelem FROM pg_type AS t WHERE t.oid = type_oid
+    SELECT t.oid, t.xmin AS written_by, t.typowner, t.typnamespace, t.typbasetype, t.typelem FROM pg_type AS t WHERE t.oid = type_oid
     UNION
-    SELECT t.oid, t.xmin, t.typnamespace, t.typbasetype, t.typelem
+    SELECT t.oid, t.xmin, t.typowner, t.typnamespace, t.typbasetype, t.typelem
       FROM part AS p
       JOIN pg_type AS t ON t.oid = ANY (ARRAY[p.typbasetype, p.typelem])
   )
   SELECT EXISTS (
     SELECT FROM part AS p
       JOIN pg_namespace AS n ON n.oid = p.typnamespace
-     WHERE integratedb.is_own_xid(p.written_by) OR integratedb.is_own_xid(n.xmin))
+      LEFT JOIN pg_roles AS r ON r.rolname = on_behalf_of
+     WHERE (integratedb.is_own_xid(p.written_by) AND (on_behalf_of IS NULL OR pg_has_role(r.oid, p.typowner, 'USAGE')))
+        OR (integratedb.is_own_xid(n.xmin) AND (on_behalf_of IS NULL OR pg_has_role(r.oid, n.nspowner, 'USAGE'))))
 $$;
 
-COMMENT ON FUNCTION integratedb.wrote_type(oid) IS 'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a schema of these.';
+COMMENT ON FUNCTION integratedb.wrote_type(oid, name) IS 'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a schema of these. on_behalf_of: only of what this role has the rights of the owner of; null: of any.';
+
+CREATE OR REPLACE FUNCTION integratedb.binds_own_types_only(role_oid oid, role_name name)
+RETURNS name
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- One that is gone may have been an admin: its claims go on holding in full.
+  SELECT s.name FROM integratedb.submitter(role_oid, role_name) AS s (name) WHERE NOT integratedb.is_admin(s.name)
+$$;
+
+COMMENT ON FUNCTION integratedb.binds_own_types_only(oid, name) IS 'Who submitted a claim, where that is the owner of a table only: such a claim keeps nobody else from changing a type. Null for an admin, who may claim anything.';
+
+CREATE OR REPLACE FUNCTION integratedb.made_unmet_by_types(claims bigint[])
+RETURNS bigint[]
+LANGUAGE sql
+STABLE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}')
+    FROM integratedb.problems_of(claims) AS p
+    JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attnum = p.attnum
+   WHERE p.property IN ('type', 'min_length', 'is_nullable')
+     AND integratedb.wrote_type(a.atttypid)
+$$;
+
+COMMENT ON FUNCTION integratedb.made_unmet_by_types(bigint[]) IS 'Those of these unmet claims that are so by the change of a type in this transaction. Besides made_unmet_here(): where the type is somebody else''s than the submitter''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_untellable_here(claims bigint[])
 RETURNS bigint[]
@@ -31,7 +62,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   WITH event AS MATERIALIZED (
-    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id()
+    SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
   ), place AS (
     -- The table or partition that cannot be told, and what it is a partition of: constraints are dropped, and partitions
     -- attached, at any of these.
@@ -129,7 +160,9 @@ AS $$
                AND CASE WHEN e.dropped THEN coalesce(e.column_name = p.field, true)
                         ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
       OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
-          AND (integratedb.is_own_xid(a.xmin) OR integratedb.wrote_type(a.atttypid)))
+          AND (integratedb.is_own_xid(a.xmin)
+               -- Who owns a table only has no say in the types of others that it uses.
+               OR integratedb.wrote_type(a.atttypid, integratedb.binds_own_types_only(s.handed_in_by_oid, s.handed_in_by))))
       -- What we granted goes by REVOKE, or by a change of the owner and back: what the grantee owned meanwhile Postgres merges
       -- into the owner's own privileges, which is seen on columns only. What came otherwise may go with any change of the owner.
       OR (p.property = 'privilege'

@@ -41,7 +41,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.may_have_detached(xid8) IS 'Whether a transaction may have detached partitions: it altered a partitioned table.';
 
-CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8)
+CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8, since_event bigint DEFAULT NULL)
 RETURNS oid[]
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -65,7 +65,7 @@ BEGIN
     INTO relations, types, schemas, extensions
     FROM integratedb.ddl_event AS e
    WHERE e.xid = of_xid
-     AND e.checked
+     AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
      AND e.objid IS NOT NULL;
 
   -- By what depends on the schema: neither catalog has an index by schema. Row types and arrays are found below.
@@ -132,7 +132,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.touched_relations(xid8) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas.';
+COMMENT ON FUNCTION integratedb.touched_relations(xid8, bigint) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas. since_event: all changes from this one on; null: those that are checked.';
 
 CREATE OR REPLACE FUNCTION integratedb.changed_objects(of_xid xid8)
 RETURNS boolean
@@ -321,7 +321,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
 
-CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8)
+CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8, since_event bigint DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -341,14 +341,17 @@ BEGIN
     INTO tags, object_types
     FROM integratedb.ddl_event AS e
    WHERE e.xid = of_xid
-     AND e.checked;
+     AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END;
 
   WITH event AS (
-    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type FROM integratedb.ddl_event AS e WHERE e.xid = of_xid AND e.checked
+    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
   )
   SELECT coalesce(array_agg(t.claim_id), '{}')
     INTO touched
-    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid))
+    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid, since_event))
           UNION
           SELECT cr.claim_id
             FROM event AS e
@@ -389,7 +392,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.touched_claims(xid8) IS 'The claims that a transaction''s schema changes can affect.';
+COMMENT ON FUNCTION integratedb.touched_claims(xid8, bigint) IS 'The claims that a transaction''s schema changes can affect. since_event: as for touched_relations().';
 
 CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
 RETURNS integratedb.refusal
@@ -456,6 +459,51 @@ $$;
 
 COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS 'Lets these unmet claims pass with a WARNING that names who is hurt, and notes since when they are unmet. occasion: why they pass.';
 
+CREATE OR REPLACE FUNCTION integratedb.warn_restored(first_event bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- Code that made the session look like a restore may have silenced it too.
+SET client_min_messages = 'warning'
+AS $$
+DECLARE
+  touched bigint[];
+  unmet bigint[];
+BEGIN
+  -- In a new database, and after pg_upgrade, the first sync or check looks at everything.
+  IF NOT integratedb.is_armed() THEN
+    RETURN;
+  END IF;
+
+  touched := integratedb.touched_claims(pg_current_xact_id(), first_event);
+  IF cardinality(touched) = 0 THEN
+    RETURN;
+  END IF;
+  unmet := integratedb.unmet_among(touched);
+
+  -- Without the lock between claims and migrations, which a dump in one transaction would hold from here on. What somebody else
+  -- is writing is left to that transaction. And not at COMMIT: the dump may drop the extension before.
+  PERFORM integratedb.warn_unmet(
+    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL FOR UPDATE SKIP LOCKED),
+    'a dump is being restored');
+
+  UPDATE integratedb.claim AS c
+     SET sync_pending_since = coalesce(c.sync_pending_since, now()),
+         unmet_since = CASE WHEN EXISTS (SELECT FROM integratedb.untellable_claim AS u WHERE u.claim_id = c.id) THEN c.unmet_since END
+    FROM (SELECT d.id
+            FROM integratedb.claim AS d
+           WHERE d.id = ANY (touched)
+             AND d.id <> ALL (unmet)
+             AND (d.sync_pending_since IS NULL OR d.unmet_since IS NOT NULL)
+             FOR UPDATE SKIP LOCKED) AS free
+   WHERE c.id = free.id;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_restored(bigint) IS 'After a command of a dump that is being restored, in a database whose claims are enforced: a WARNING for the claims that it left unmet, and the others that it touched are synced by the next check. first_event: its first row in the audit log.';
+
 CREATE OR REPLACE FUNCTION integratedb.override_reason()
 RETURNS text
 LANGUAGE plpgsql
@@ -486,6 +534,7 @@ AS $$
 DECLARE
   fresh bigint[];
   mine bigint[];
+  by_types bigint[];
 BEGIN
   IF cardinality(unmet) = 0 THEN
     RETURN NULL;
@@ -494,7 +543,12 @@ BEGIN
   fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
   mine := CASE WHEN cardinality(fresh) = 0 THEN '{}' ELSE integratedb.made_unmet_here(fresh) END;
 
-  PERFORM integratedb.warn_unmet(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine)), 'since an earlier transaction');
+  by_types := CASE WHEN cardinality(fresh) = 0 THEN '{}'
+                   ELSE integratedb.made_unmet_by_types(ARRAY(SELECT unnest(fresh) EXCEPT SELECT unnest(mine))) END;
+
+  PERFORM integratedb.warn_unmet(
+    ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine) EXCEPT SELECT unnest(by_types)), 'since an earlier transaction');
+  PERFORM integratedb.warn_unmet(by_types, 'whoever submitted it has no right to keep the type as it was');
 
   IF cardinality(mine) = 0 THEN
     RETURN NULL;

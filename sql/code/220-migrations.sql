@@ -124,8 +124,6 @@ BEGIN
   IF cardinality(unmet) > 0 THEN
     IF changes_something AND integratedb.override_reason() IS NOT NULL THEN
       PERFORM integratedb.warn_unmet(unmet, format('overridden (%s)', integratedb.override_reason()));
-    ELSIF changes_something AND integratedb.is_restore_session() THEN
-      PERFORM integratedb.warn_unmet(unmet, 'a dump is being restored');
     ELSE
       refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
       refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
@@ -144,7 +142,7 @@ COMMENT ON FUNCTION @extschema@.integratedb_validate_migration(integer) IS
 'Does at once, inside the migration, what COMMIT does, and for every claim of the database: validates, then syncs. What holds here is the baseline from here on.
 max_results: how many unmet claims the error lists.
 Where nothing is at stake for the caller (see integratedb_sync()) it only looks, and syncs nothing.
-Returns 0; under integratedb_override(), or while a dump is restored, the number of unmet claims, with a WARNING.
+Returns 0; under integratedb_override() the number of unmet claims, with a WARNING.
 Errors: IDB01 a claim is unmet, whoever made it so and whatever the setting enforcement; 40001, 40P01, 55P03: retry.
 For everybody.';
 

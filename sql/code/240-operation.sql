@@ -253,7 +253,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
-'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off because Python could not be loaded), lock_timeout, lock holder,
+'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off: Python could not be loaded, or a dump was restored), lock_timeout, lock holder,
 schema (where these functions are; OPEN: somebody may create others there that capture calls; CAPTURED: somebody did), slots and channels.
 Returns fact and value, both text.
 For members of integratedb_admin; a stakeholder is told of itself only.';

@@ -68,10 +68,6 @@ AS $$
 DECLARE
   acting CONSTANT name := CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
 BEGIN
-  IF integratedb.is_restore_session() THEN
-    RETURN;
-  END IF;
-
   -- Afterwards there is nobody left to say it: the event triggers go with the extension. Which extension is dropped is
   -- known from the words of the statement only.
   IF current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)'

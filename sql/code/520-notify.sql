@@ -230,6 +230,7 @@ BEGIN
     SELECT e.command_tag
       FROM integratedb.ddl_event AS e
      WHERE e.xid = pg_current_xact_id()
+       AND e.checked
        AND (e.object_type LIKE 'publication%' OR e.command_tag = 'ALTER PUBLICATION')
        AND (e.object_identity IN ('integratedb', 'integratedb_append', 'integratedb_control')
             OR e.object_identity ~ ' in publication (integratedb|integratedb_append|integratedb_control)$'
@@ -342,7 +343,7 @@ DO LANGUAGE plpgsql $$
 BEGIN
   -- A dump brings its own; pg_dump cannot bring the membership of our control table, which the first check adds.
   -- By the settings alone: from PostgreSQL 18 on, the context says that this runs in a script.
-  IF NOT integratedb.has_restore_settings() THEN
+  IF NOT integratedb.is_restore_session() THEN
     IF NOT EXISTS (SELECT FROM integratedb.stakeholder) THEN
       PERFORM integratedb.refuse_foreign_publications();
     END IF;

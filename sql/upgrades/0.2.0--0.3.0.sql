@@ -55,6 +55,8 @@ UPDATE integratedb.ddl_event AS e
 -- Who took a replica identity away.
 #include sql/state/093-identity-changes.sql
 DROP FUNCTION integratedb.judge(bigint[]);
+DROP FUNCTION integratedb.touched_claims(xid8);
+DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Each claim has its match beside it.
 #include sql/state/095-match-documents.sql

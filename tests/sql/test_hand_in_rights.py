@@ -426,3 +426,87 @@ def test_code_in_an_index_cannot_hand_in_with_the_rights_of_whoever_maintains_it
         superuser.run("ROLLBACK")
     assert stored(superuser) == []
     assert readable(superuser, "shop.orders.id") == [False]
+
+
+# Types of others
+
+ITEMS = {
+    "path": "depot.items",
+    "fields": [
+        {"name": "state", "type": "kinds.state"},
+        {"name": "states", "type": "kinds.state[]"},
+        {"name": "score", "type": "kinds.score", "is_nullable": False},
+    ],
+}
+TYPER = "kinds_owner"
+
+
+@pytest.fixture
+def typer(superuser: Session, connect) -> Session:
+    """Who owns types that the depot uses, by the right that PUBLIC has, and has granted nobody anything."""
+    superuser.run(f"""
+        CREATE ROLE {TYPER} LOGIN;
+        CREATE SCHEMA kinds AUTHORIZATION {TYPER};
+        GRANT CREATE ON DATABASE shop TO {TYPER};
+        SET ROLE {TYPER};
+        CREATE SCHEMA other_kinds;
+        CREATE TYPE kinds.state AS ENUM ('new');
+        CREATE DOMAIN kinds.score AS numeric(8, 2) NOT NULL;
+        GRANT USAGE ON SCHEMA kinds TO PUBLIC;
+        SET ROLE {KEEPER};
+        CREATE TABLE depot.items (state kinds.state, states kinds.state[], score kinds.score);
+        RESET ROLE;
+    """)
+    return connect(TYPER)
+
+
+TYPE_CHANGES = [
+    "ALTER TYPE kinds.state RENAME TO condition",
+    "ALTER TYPE kinds.state SET SCHEMA other_kinds",
+    "ALTER SCHEMA kinds RENAME TO sorts",
+    "ALTER DOMAIN kinds.score RENAME TO points",
+    "ALTER DOMAIN kinds.score DROP NOT NULL",
+    "ALTER DOMAIN kinds.score SET SCHEMA other_kinds",
+]
+
+
+@pytest.mark.parametrize("ddl", TYPE_CHANGES)
+def test_whoever_owns_a_table_cannot_keep_others_from_changing_their_types(typer, superuser, connect, ddl):
+    with connect(KEEPER) as keeper:
+        hand_in(keeper, ITEMS)
+    typer.run(ddl)
+    (warning,) = typer.warnings()
+    assert "whoever submitted it has no right to keep the type as it was: a claim of reporter is unmet" in warning
+    assert superuser.rows("SELECT stakeholder, path FROM integratedb_unmet_claims()") == [("reporter", "depot.items")]
+
+
+@pytest.mark.parametrize("ddl", TYPE_CHANGES)
+def test_an_admin_can(typer, admin, ddl):
+    hand_in(admin, ITEMS)
+    with refused("IDB01"):
+        typer.run(ddl)
+
+
+@pytest.mark.parametrize("ddl", TYPE_CHANGES)
+def test_so_can_whoever_has_the_rights_of_the_owner_of_the_types(typer, superuser, connect, ddl):
+    superuser.run(f"GRANT {TYPER} TO {KEEPER}")
+    with connect(KEEPER) as keeper:
+        hand_in(keeper, ITEMS)
+    with refused("IDB01"):
+        typer.run(ddl)
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    ["ALTER TABLE depot.items ALTER COLUMN state TYPE text", "ALTER TABLE depot.items RENAME COLUMN score TO points"],
+)
+def test_the_type_of_the_column_stays_promised(typer, connect, ddl):
+    keeper = connect(KEEPER)
+    hand_in(keeper, ITEMS)
+    with refused("IDB01"):
+        keeper.run(ddl)
+    # With a column goes what is read.
+    with refused("IDB01"):
+        typer.run("DROP TYPE kinds.state CASCADE")
+    typer.run("ALTER TYPE kinds.state ADD VALUE 'old'; ALTER DOMAIN kinds.score ADD CHECK (VALUE > 0)")
+    assert typer.warnings() == []

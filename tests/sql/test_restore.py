@@ -96,6 +96,27 @@ def restore_clean_over_an_older_copy(source: Server, target: Server, directory: 
     )
 
 
+def arm(target: Server) -> None:
+    with open_session(target, target.superuser, DATABASE) as superuser:
+        superuser.run("SELECT integratedb_sync(); DELETE FROM integratedb.ddl_event")
+
+
+def restore_clean_over_an_enforced_copy(source: Server, target: Server, directory: Path) -> None:
+    """The extension goes in the same transaction as the tables that are claimed."""
+    restore_plain(source, target, directory)
+    arm(target)
+    script = tool(source, "pg_dump", "--clean", "--if-exists", DATABASE)
+    tool(
+        target, "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--dbname", DATABASE, script=script
+    )
+
+
+def restore_clean_by_pg_restore_over_an_enforced_copy(source: Server, target: Server, directory: Path) -> None:
+    restore_custom(source, target, directory)
+    arm(target)
+    tool(target, "pg_restore", "--exit-on-error", "--clean", "--if-exists", "--dbname", DATABASE, f"{directory}/dump")
+
+
 def restore_clean_by_pg_restore(source: Server, target: Server, directory: Path) -> None:
     restore_custom(source, target, directory)
     tool(target, "pg_restore", "--exit-on-error", "--clean", "--if-exists", "--dbname", DATABASE, f"{directory}/dump")
@@ -108,6 +129,8 @@ WAYS = [
     restore_custom_at_once,
     restore_clean_over_an_older_copy,
     restore_clean_by_pg_restore,
+    restore_clean_over_an_enforced_copy,
+    restore_clean_by_pg_restore_over_an_enforced_copy,
 ]
 
 Restored = Callable[..., Session]
@@ -136,7 +159,10 @@ def restored(source: Server, roles: None, second_server: Server, tmp_path: Path)
 def test_a_restored_database_reads_and_refuses_as_before(restored, way):
     superuser, owner, reporter = (restored(user, way) for user in ("postgres", "shop_owner", "reporter"))
     assert superuser.rows("SELECT * FROM integratedb_unmet_claims()") == []
-    assert superuser.value("SELECT count(*) FROM integratedb.ddl_event") == 0
+    # On record, but not judged.
+    assert superuser.rows(
+        "SELECT DISTINCT reason FROM integratedb_ddl_events(NULL, NULL) WHERE command_tag <> 'CREATE EXTENSION'"
+    ) == [("a dump is being restored",)]
     reporter.run("SELECT id, note FROM shop.orders; SELECT * FROM shop.products; SELECT sku FROM shop.sales")
     with refused("42501"):
         reporter.run("SELECT total FROM shop.orders")
@@ -277,26 +303,140 @@ def test_a_restore_over_a_schema_that_breaks_a_claim_is_a_warning(source, roles,
         assert [path for (path,) in owner.rows("SELECT path FROM integratedb_unmet_claims()")] == ["shop.orders"]
 
 
-def test_the_settings_of_a_restore_excuse_no_ordinary_role(claim, owner):
-    claim({"path": "shop.orders", "fields": ["note"]})
-    owner.run("SET check_function_bodies = off; SET row_security = off")
+def test_a_single_table_of_a_dump_is_restored_over_its_claims(source, server, claim, owner, superuser, tmp_path):
+    """In a database that is in use: what the dump breaks is a warning, and the next check makes the rest whole."""
+    superuser.run("CREATE TABLE public.one (id integer)")
+    claim({"path": "public.one", "fields": ["id"]}, {"path": "shop.orders", "fields": ["id"]})
+    tool(source, "pg_dump", "--format=custom", "--table=public.one", f"--file={tmp_path}/one", DATABASE)
+    done = subprocess.run(
+        [BINDIR / "pg_restore", "--host", server.socket, "--port", str(server.port), "--username", server.superuser,
+         "--clean", "--exit-on-error", "--verbose", "--dbname", DATABASE, tmp_path / "one"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "WARNING:  a dump is being restored: a claim of reporter is unmet" in done.stderr
+    assert superuser.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    assert superuser.value("SELECT value FROM integratedb_status() WHERE fact = 'pending sync'") == "1"
+    owner.run("ALTER TABLE shop.orders ADD COLUMN more integer")
+    assert superuser.value("SELECT value FROM integratedb_status() WHERE fact = 'pending sync'") == "0"
+    assert superuser.value("SELECT has_column_privilege('reporter', 'public.one', 'id', 'SELECT')")
     with refused("IDB01"):
-        owner.run("ALTER TABLE shop.orders DROP COLUMN note")
-
-
-def test_the_settings_of_a_restore_count_in_the_session_that_has_set_them(claim, superuser, connect, admin):
-    claim({"path": "shop.orders", "fields": ["note"]})
-    superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
-    for by in ("SET {} = off", "SET LOCAL {} = off", "SELECT set_config('{}', 'off', false)"):
-        chief = connect("chief")
-        with chief.transaction(force_rollback=True):
-            for setting in MARKS:
-                chief.run(by.format(setting))
-            chief.run("ALTER TABLE shop.orders DROP COLUMN note")
-            chief.run("SET CONSTRAINTS ALL IMMEDIATE")
+        superuser.run("DROP TABLE public.one")
 
 
 MARKS = ("check_function_bodies", "row_security")
+DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
+NO_PATH = "SELECT set_config('search_path', '', false)"
+
+
+def test_the_settings_of_a_restore_excuse_no_ordinary_role(claim, owner):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    owner.run(f"SET check_function_bodies = off; SET row_security = off; {NO_PATH}")
+    with refused("IDB01"):
+        owner.run(DROP_NOTE)
+
+
+@pytest.fixture
+def chief(claim, superuser, connect) -> Session:
+    """Who may skip the checks by restoring a dump, and owns what is claimed."""
+    claim({"path": "shop.orders", "fields": ["note"]})
+    superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
+    return connect("chief")
+
+
+def logged(session: Session) -> list[tuple]:
+    return session.rows(
+        "SELECT object_identity, reason FROM integratedb_ddl_events()"
+        " WHERE object_identity IN ('shop.orders.note', 'shop.orders', 'shop.purchases')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "path"),
+    [
+        ("SET {} = off", NO_PATH),
+        ("SET LOCAL {} = off", "SET search_path = ''"),
+        ("SELECT set_config('{}', 'off', false)", "SET LOCAL search_path = ''"),
+    ],
+)
+def test_the_settings_of_a_restore_count_in_the_session_that_has_set_them(chief, by, path):
+    with chief.transaction():
+        for setting in MARKS:
+            chief.run(by.format(setting))
+        chief.run(path)
+        chief.run(DROP_NOTE)
+    (warning,) = chief.warnings()
+    assert "a dump is being restored: a claim of reporter is unmet" in warning
+    chief.run("RESET ALL")
+    assert ("shop.orders.note", "a dump is being restored") in logged(chief)
+    assert chief.rows("SELECT path FROM integratedb_unmet_claims()") == [("shop.orders",)]
+
+
+@pytest.mark.parametrize(
+    "path", [None, "SET search_path = shop", "SET search_path = 'x'", "SET search_path = '', shop"]
+)
+def test_who_works_under_a_search_path_restores_nothing(chief, path):
+    chief.run("SET check_function_bodies = off; SET row_security = off")
+    if path:
+        chief.run(path)
+    with refused("IDB01"):
+        chief.run(DROP_NOTE)
+
+
+TRAPS = {
+    "both": "SET check_function_bodies = off; SET row_security = off;",
+    "all": "SET check_function_bodies = off; SET row_security = off; SET search_path = ''; SET client_min_messages = error;",
+}
+
+
+@pytest.fixture
+def trapped(chief, superuser) -> Callable[[str], None]:
+    """Somebody's trigger makes the session of an admin look like a restore."""
+
+    def trap(settings: str) -> None:
+        superuser.run(f"""
+            CREATE ROLE attacker;
+            CREATE SCHEMA attacker AUTHORIZATION attacker;
+            SET ROLE attacker;
+            CREATE TABLE attacker.bait (id integer);
+            GRANT USAGE ON SCHEMA attacker TO PUBLIC;
+            GRANT INSERT ON attacker.bait TO PUBLIC;
+            CREATE FUNCTION attacker.spring() RETURNS trigger LANGUAGE plpgsql
+              AS $$ BEGIN {settings} RETURN NEW; END $$;
+            CREATE TRIGGER spring BEFORE INSERT ON attacker.bait FOR EACH ROW EXECUTE FUNCTION attacker.spring();
+            RESET ROLE;
+        """)
+        chief.run("INSERT INTO attacker.bait VALUES (1)")
+
+    return trap
+
+
+@pytest.mark.parametrize("ddl", [DROP_NOTE, "ALTER TABLE shop.orders RENAME TO purchases"])
+def test_a_trigger_that_sets_the_marks_excuses_nothing(chief, trapped, ddl):
+    trapped(TRAPS["both"])
+    assert chief.value("SHOW row_security") == "off"
+    with refused("IDB01"):
+        chief.run(ddl)
+
+
+@pytest.mark.parametrize(
+    "ddl", [DROP_NOTE, "DROP TABLE shop.orders CASCADE", "ALTER TABLE shop.orders RENAME TO purchases"]
+)
+def test_what_passes_because_a_trigger_emptied_the_search_path_too_is_told_and_on_record(
+    chief, superuser, trapped, ddl
+):
+    trapped(TRAPS["all"])
+    chief.run(ddl)
+    (warning,) = chief.warnings()
+    assert "a dump is being restored: a claim of reporter is unmet" in warning
+    assert {reason for _, reason in logged(superuser)} == {"a dump is being restored"}
+    assert superuser.rows("SELECT path FROM integratedb_unmet_claims()") == [("shop.orders",)]
+
+
+def test_a_validation_that_somebody_asks_for_is_none_of_a_restore(chief, trapped):
+    trapped(TRAPS["all"])
+    chief.run(DROP_NOTE)
+    with refused("IDB01"):
+        chief.run("SELECT public.integratedb_validate_migration()")
 
 
 @pytest.mark.parametrize(
@@ -310,24 +450,24 @@ MARKS = ("check_function_bodies", "row_security")
     ],
 )
 @pytest.mark.parametrize("user", ["chief", "postgres"])
-def test_they_do_not_count_where_something_else_has_set_them(claim, superuser, connect, change, user):
-    claim({"path": "shop.orders", "fields": ["note"]})
-    superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
+def test_they_do_not_count_where_something_else_has_set_them(chief, superuser, connect, change, user):
     try:
         for setting in MARKS if change else ():
             superuser.run(change.replace("chief", user).format(setting))
         more = {} if change else {"options": " ".join(f"-c {setting}=off" for setting in MARKS)}
         session = connect(user, **more)
+        session.run(NO_PATH)
         assert [session.value(f"SHOW {setting}") for setting in MARKS] == ["off", "off"]
         with refused("IDB01"):
-            session.run("ALTER TABLE shop.orders DROP COLUMN note")
+            session.run(DROP_NOTE)
         with refused("IDB01"), session.transaction():
-            session.run("ALTER TABLE shop.orders DROP COLUMN note; SELECT integratedb_validate_migration()")
+            session.run(f"{DROP_NOTE}; SELECT public.integratedb_validate_migration()")
         # One that the session has set itself is not enough.
         session.run("SET check_function_bodies = off")
         with refused("IDB01"):
-            session.run("ALTER TABLE shop.orders DROP COLUMN note")
-        session.run("SET row_security = off; ALTER TABLE shop.orders DROP COLUMN note")
+            session.run(DROP_NOTE)
+        session.run("SET row_security = off")
+        session.run(DROP_NOTE)
     finally:
         for setting in MARKS if change else ():
             superuser.run(
