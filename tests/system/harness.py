@@ -6,16 +6,19 @@ import contextlib
 import itertools
 import json
 import os
+import pwd
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,6 +105,75 @@ class Cluster:
     def stop(self) -> None:
         """Stop it and remove everything."""
         subprocess.run([ROOT / "scripts/cluster", "stop", self._link], check=True)
+
+
+class Pooler:
+    """PgBouncer before a cluster: in transaction mode, each transaction may be served by another session."""
+
+    def __init__(self, cluster: Cluster, directory: Path, users: Iterable[str], mode: str = "transaction") -> None:
+        directory.chmod(0o755)
+        self.host, self.port = "127.0.0.1", free_port()
+        names, file = directory / "users.txt", directory / "pgbouncer.ini"
+        self._file = file
+        names.write_text("".join(f'"{user}" ""\n' for user in users))
+        file.write_text(
+            f"""[databases]
+* = host={cluster.socket} port={cluster.port}
+[pgbouncer]
+listen_addr = {self.host}
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {names}
+pool_mode = {mode}
+default_pool_size = 3
+"""
+        )
+        # It refuses to run as root, and cannot see the directories of pytest as another user.
+        owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if owner is not None:
+            for path in (directory, names, file):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        path = f"{os.environ['PATH']}:/usr/sbin"
+        self._process = subprocess.Popen(
+            [str(shutil.which("pgbouncer", path=path)), "--quiet", str(file)],
+            cwd="/",
+            stderr=subprocess.DEVNULL,
+            **({} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid}),
+        )
+        eventually(self._listens, message="PgBouncer")
+
+    def _listens(self) -> bool:
+        assert self._process.poll() is None
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
+            return True
+        return False
+
+    def session(self, dbname: str, user: str) -> Session:
+        """Connect through it."""
+        return Session.open(host=self.host, port=self.port, user=user, dbname=dbname)
+
+    def ignore_options(self) -> None:
+        """Let it drop the settings that a client asks for when it connects."""
+        with self._file.open("a") as file:
+            file.write("ignore_startup_parameters = options\n")
+        self._process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._process.terminate()
+        self._process.wait(20)
+
+
+@contextlib.contextmanager
+def pooler(cluster: Cluster, users: Iterable[str], mode: str = "transaction") -> Iterator[Pooler]:
+    """Have a pooler for the length of the block."""
+    with tempfile.TemporaryDirectory(prefix="pooler") as directory:
+        made = Pooler(cluster, Path(directory), users, mode)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 class Daemon:

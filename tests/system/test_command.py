@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness import SECRET, Daemon, Receiver, Shop, eventually, order_ids
+from tests.system.harness import DAEMON_ROLE, SECRET, Daemon, Receiver, Shop, eventually, order_ids, pooler
 
 
 def run(*options: str, command: str = "daemon", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -56,8 +56,19 @@ def test_a_wrong_password_and_a_missing_right_are_configuration(shop: Shop) -> N
     stakeholder = f"host=127.0.0.1 port={shop.cluster.port} dbname={shop.database} {login}"
     result = run("--dsn", stakeholder)
     assert result.returncode == 2
-    assert "permission denied" in result.stderr
+    assert f"GRANT integratedb_daemon TO {shop.stakeholder}" in result.stderr
+    assert f"ALTER ROLE {shop.stakeholder} REPLICATION" in result.stderr
     assert shop.password not in result.stderr
+
+
+def test_a_pooler_in_between_is_configuration(shop: Shop) -> None:
+    with pooler(shop.cluster, [DAEMON_ROLE]) as there:
+        dsn = f"host={there.host} port={there.port} dbname={shop.database} user={DAEMON_ROLE}"
+        # PgBouncer refuses settings at the start of a connection, and may be told to ignore them.
+        result = run("--dsn", dsn)
+        assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+        there.ignore_options()
+        eventually(lambda: "a pooler is in between" in run("--dsn", dsn).stderr)
 
 
 def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -46,6 +46,18 @@ COMMANDS = {
 
 class Commands(click.Group):
     """A group that imports the module of a command when that is called."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run a command, and end with its exit status."""
+        from .commands import streams
+
+        streams.complete()
+        try:
+            return super().main(*arguments, **settings)
+        except SystemExit as end:
+            raise SystemExit(streams.finish(end.code if isinstance(end.code, int) else 0)) from None
+        except OSError as problem:  # the help could not be written
+            raise SystemExit(streams.unwritten(problem)) from None
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(COMMANDS)

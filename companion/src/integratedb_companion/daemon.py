@@ -32,7 +32,15 @@ from .pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .progress import Progress
 from .reachability import is_for_now
 from .receiver_sockets import ReceiverSockets
-from .replication import ReplicationConnection, SlotInUseError, SlotUnusableError, StreamEndedError, System, conninfo
+from .replication import (
+    ReplicationConnection,
+    SlotInUseError,
+    SlotUnusableError,
+    StreamEndedError,
+    System,
+    check_login,
+    conninfo,
+)
 from .routing import Router
 from .spill import Spill
 from .state import Channel, StakeholderState, parse_state
@@ -263,9 +271,12 @@ class Daemon:
                 connection = await self._database.connect()
                 async with connection:
                     await versions.check(connection, __version__)
+                    await check_login(connection)
                     await connection.execute("SELECT integratedb.daemon_check()")
                 await (await ReplicationConnection.open(self._settings.dsn)).close()
                 return
+            except UnicodeError:
+                raise ConfigurationError("a parameter of the connection is not UTF-8") from None
             except psycopg.Error as problem:
                 text = plain(" ".join(str(problem).split()))
                 if not await is_for_now(problem, conninfo(self._settings.dsn)):

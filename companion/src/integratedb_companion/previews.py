@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final, LiteralString
 
 #: Lets the server notice that its client is gone. Some platforms cannot, and refuse the setting.
-WATCHED: Final[LiteralString] = "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false)"
+WATCHED: Final[LiteralString] = "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)"
 #: Which session this is, and how long a statement may take here (0: as long as it does). The statements may change that, so
-#: it is asked before them. The number of a session is another's later; a text of the time would depend on settings.
+#: it is asked before them, in the same transaction: behind a pooler, the next one may be in another session. The number of a session is another's later; a text of the time would depend on settings.
 SESSION: Final[LiteralString] = """
 SELECT a.pid,
        (pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS began,

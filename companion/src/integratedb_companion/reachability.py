@@ -9,6 +9,8 @@ from typing import Final
 import psycopg
 from psycopg import pq
 
+from .session import MALFORMED
+
 #: The connection was lost, the server is full, or it stops or starts.
 _CLASSES: Final = ("08", "53", "57P0")
 #: libpq does not pass on the SQLSTATE of a refused connection. In another language this counts as refused.
@@ -23,5 +25,7 @@ async def is_for_now(problem: psycopg.Error, dsn: str) -> bool:
         return False
     if _FULL.search(str(problem)):
         return True
+    if MALFORMED.search(str(problem)):
+        return False
     answer = await asyncio.to_thread(pq.PGconn.ping, dsn.encode())
     return answer in (pq.Ping.REJECT, pq.Ping.NO_RESPONSE)

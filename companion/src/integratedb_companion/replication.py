@@ -9,11 +9,13 @@ import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from .config import ConfigurationError
 from .pgoutput import format_lsn, parse_lsn, status_update
 from .session import read_conninfo
 
@@ -56,6 +58,17 @@ PINNED_SETTINGS = {
 }
 
 
+#: Who the daemon is, as SQL writes it, whether it may be that, and which process serves it.
+LOGIN: Final[LiteralString] = """
+SELECT pg_catalog.quote_ident(r.rolname),
+       pg_catalog.pg_has_role(r.oid, 'integratedb_daemon', 'USAGE'),
+       r.rolreplication OR r.rolsuper,
+       pg_catalog.pg_backend_pid()
+  FROM pg_catalog.pg_roles AS r
+ WHERE r.rolname OPERATOR(pg_catalog.=) SESSION_USER
+"""
+
+
 class StreamEndedError(Exception):
     """The server closed the stream, or the connection was lost."""
 
@@ -90,6 +103,22 @@ def conninfo(dsn: str, encoding: str = "UTF8") -> str:
         "tcp_user_timeout": 60_000,
     }
     return make_conninfo("", **{**given, **pinned})
+
+
+async def check_login(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+    """See that the login may do what the daemon does, and is connected to the server itself. Error: ConfigurationError."""
+    row = await (await connection.execute(LOGIN)).fetchone()
+    assert row is not None
+    name, is_daemon, replicates, backend_pid = row
+    cures = []
+    if not is_daemon:
+        cures.append(f"GRANT integratedb_daemon TO {name}")
+    if not replicates:
+        cures.append(f"ALTER ROLE {name} REPLICATION")
+    if cures:
+        raise ConfigurationError(f"the login {name} may not do what the daemon does: {'; '.join(cures)}")
+    if backend_pid != connection.info.backend_pid:
+        raise ConfigurationError("a pooler is in between: the daemon reads the WAL, name the server itself in --dsn")
 
 
 class ReplicationConnection:

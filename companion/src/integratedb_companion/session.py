@@ -15,22 +15,35 @@ from psycopg.errors import Diagnostic
 #: Any role may have other values by ALTER ROLE or ALTER DATABASE. The statements and the answers must not depend on them.
 PINNED_SETTINGS: Final = {
     "search_path": "pg_catalog",
+    # These say how values are written, and read.
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
     "bytea_output": "hex",
     "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "xmloption": "content",
+    "lc_monetary": "C",
+    "lc_numeric": "C",
+    "lc_time": "C",
     "array_nulls": "on",
     "transform_null_equals": "off",
     "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
     "quote_all_identifiers": "off",
     "client_encoding": "UTF8",
     # What is kept when a stakeholder is dropped comes in a NOTICE.
     "client_min_messages": "notice",
-    "default_transaction_isolation": "read committed",
     # Both off is how the extension knows a restore, which is not checked.
     "check_function_bodies": "on",
     "row_security": "on",
 }
+
+#: Pins them until the end of the transaction. Not by the option `options` of the connection: poolers refuse that. And not
+#: for the session: behind a pooler it serves others next.
+PIN: Final = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in PINNED_SETTINGS.items()
+)
 
 #: Where the functions for users are, and their version. Every name is qualified: previews keep their login's search_path.
 EXTENSION: Final[LiteralString] = """
@@ -39,6 +52,12 @@ SELECT n.nspname AS schema, x.extversion AS version
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace
  WHERE x.extname OPERATOR(pg_catalog.=) 'integratedb'
 """
+
+#: What libpq says of a parameter that it cannot use; of what it can use and does not reach, it says something else.
+MALFORMED: Final = re.compile(
+    "connection is bad: (invalid |missing |syntax error in service file|definition of service|service file|line .* too long)"
+    "|could not match .* hosts|could not parse network address"
+)
 
 #: The arguments of the functions for users. Whoever may create functions in the extension's schema could add another one
 #: of the same name: a call that leaves an argument or its type open may then reach that one.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,10 @@ SETTINGS = {
     "datestyle": "SQL, DMY",
     "intervalstyle": "sql_standard",
     "timezone": "America/St_Johns",
+    "xmlbinary": "hex",
+    "xmloption": "document",
+    "lc_monetary": "C.utf8",
+    "backslash_quote": "on",
     "client_encoding": "LATIN1",
     "bytea_output": "escape",
     "extra_float_digits": "-15",
@@ -122,6 +129,24 @@ def test_a_call_that_somebody_made_ambiguous_is_refused_and_runs_neither(place: 
 
 def test_no_setting_of_a_role_changes_what_a_command_does(odd_settings: Place) -> None:
     use_every_command(odd_settings)
+
+
+@pytest.mark.parametrize("date_style", ["SQL, DMY", "German", "Postgres, YMD"])
+def test_times_have_one_form_whatever_the_session_has(place: Place, date_style: str) -> None:
+    with place.session() as superuser:
+        superuser.run(f"ALTER DATABASE {place.database} SET DateStyle = '{date_style}'")
+    place.run("stakeholder", "add", "mailer", "--valid-until", "2037-12-31")
+    odd: dict[str, Any] = {"PGOPTIONS": "-c TimeZone=Asia/Kathmandu -c IntervalStyle=sql_standard", "PGTZ": "Asia/Tokyo"}
+    for command in (("stakeholder", "list"), ("log",)):
+        assert "+00:00" in place.run(*command, **odd).stdout
+        assert "+00:00" in place.run(*command, "--json", **odd).stdout
+    place.run("plan", place.contract(CONTRACT, "billing.yaml"), status=3, **odd)
+    place.run("export", place.directory / "exported", **odd)
+    place.run("preview", "-", user="shop_owner", stdin="SELECT 1", PGCLIENTENCODING="EUC_TW", **odd)
+    with place.session() as superuser:
+        # A time without a zone is one in UTC, as the times that are shown.
+        until = superuser.value("SELECT extract(epoch FROM rolvaliduntil) FROM pg_roles WHERE rolname = 'mailer'")
+    assert until == datetime.datetime(2037, 12, 31, tzinfo=datetime.UTC).timestamp()
 
 
 def test_no_setting_of_a_role_makes_a_command_a_restore(place: Place) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.system.harness import eventually
-from tests.system.serve.harness import API_PASSWORD, Place, Service, login_body, run_command, unique
+from tests.system.serve.harness import API_PASSWORD, API_ROLE, Place, Service, login_body, run_command, unique
 
 
 def only_line(result: subprocess.CompletedProcess[str]) -> str:
@@ -94,6 +96,40 @@ def test_a_fault_is_logged_without_what_it_says(fresh: Place, start_service) -> 
     assert "Traceback" not in said
     assert any("ValidationError" in str(entry.get("fault")) for entry in service.logs())
     assert any(entry.get("sqlstate") == "XX000" for entry in service.logs())
+
+
+def test_a_login_whose_transactions_only_read_serves_all_the_same(fresh: Place, start_service) -> None:
+    fresh.superuser.run(f"ALTER ROLE {API_ROLE} IN DATABASE {fresh.name} SET default_transaction_read_only = on")
+    try:
+        root = start_service(fresh.dsn).bootstrap()
+        root.stakeholder(unique("app"))
+    finally:
+        fresh.superuser.run(f"ALTER ROLE {API_ROLE} IN DATABASE {fresh.name} RESET ALL")
+
+
+@pytest.mark.parametrize("program", ["serve", "daemon"])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PGCONNECT_TIMEOUT": "abc"},
+        {"PGPORT": "abc"},
+        {"PGHOST": "\udcff"},
+        {"PGSERVICE": "nosuch"},
+        {"PGSSLMODE": "nonsense"},
+    ],
+    ids=lambda found: next(iter(found)),
+)
+def test_a_malformed_variable_is_one_line_and_status_2(program: str, variables: dict[str, str]) -> None:
+    given = {"PGHOST": "/nonexistent"} | variables
+    result = subprocess.run(
+        [sys.executable, "-m", "integratedb_companion.cli", program, "--listen", "127.0.0.1:0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **given},
+    )
+    only_line(result)
 
 
 def test_a_member_of_a_superuser_is_refused_too(place: Place) -> None:

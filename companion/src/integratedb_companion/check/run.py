@@ -18,7 +18,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from ..commands.database import Database, opened, pin
+from ..commands.database import Database, opened, transaction
 from ..commands.output import clean_lines, say
 from ..commands.setup import preflight
 from ..contracts.model import Contract, Finding
@@ -110,8 +110,7 @@ class Check:
     def _create_roles(self, roles: list[str], script: str) -> None:
         """Make the roles that a dump expects; postgres as the superuser that it is everywhere."""
         makes_postgres = "\nCREATE ROLE postgres;" in f"\n{script}"
-        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
-            pin(connection)
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection, transaction(connection):
             existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
             for role in dict.fromkeys(roles):
                 if role == "postgres" and not makes_postgres:
@@ -120,13 +119,12 @@ class Check:
                     connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
 
     def _install(self) -> None:
-        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
-            pin(connection)
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection, transaction(connection):
             missing = [check for check in preflight(connection) if check.state == "missing"]
             if missing:
                 cures = " ".join(check.cure or "" for check in missing)
                 raise UnableError(f"the throw-away Postgres lacks {', '.join(c.name for c in missing)}. {cures}")
-            connection.execute("SET search_path TO DEFAULT")
+            connection.execute("SET LOCAL search_path TO DEFAULT")
             connection.execute("CREATE EXTENSION IF NOT EXISTS integratedb CASCADE")
 
     def _contracts(self) -> None:
@@ -137,7 +135,7 @@ class Check:
                 contracts = read_contracts(files_in(self.plan.contracts), for_daemon(os.environ))
                 self.contracts = {contract.stakeholder: contract for contract in contracts}
                 run = Reconciliation(database, contracts, prune=False)
-                with database.connection.transaction():
+                with transaction(database.connection):
                     run.run()
                 self.report.breaks += [self._not_met(finding) for finding in run.findings]
             self.report.stakeholders = [row["name"] for row in database.rows("integratedb_stakeholders")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from psycopg import IsolationLevel
 
 from ..contracts import reconcile
 from ..contracts.exporting import SCHEMA_FILE, contract_text
@@ -21,7 +22,7 @@ from ..contracts.rendering import as_text, summary
 from ..contracts.schema import contract_schema
 from ..contracts.variables import environment, for_daemon
 from ..contracts.writing import write_files
-from .database import opened
+from .database import opened, transaction
 from .framework import STATUS_CHANGES, STATUS_USAGE, CommandError, command, confirm, connected, json_output
 from .output import print_json, print_table, progress, say, styled, to_json
 from .stakeholders import credentials_option, find_target
@@ -159,8 +160,10 @@ def export(directory: Path, force: bool, dsn: str, dbname: str | None, as_json: 
     Example:
       integratedb export contracts/ && git add contracts/
     """
-    with opened(dsn, dbname) as database, database.connection.transaction():
-        database.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with (
+        opened(dsn, dbname) as database,
+        transaction(database.connection, isolation=IsolationLevel.REPEATABLE_READ, read_only=True),
+    ):
         variables: set[str] = set()
         files = {SCHEMA_FILE: to_json(contract_schema()) + "\n"}
         for row in database.rows("integratedb_stakeholders"):

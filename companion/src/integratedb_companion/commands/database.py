@@ -10,22 +10,19 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
-from ..session import EXTENSION, PINNED_SETTINGS, call, notice_lines, read_conninfo
+from ..session import EXTENSION, MALFORMED, PIN, call, notice_lines, read_conninfo
 from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
 from .output import say, say_labelled, styled
 
 CONNECT_TIMEOUT_S = 10
 
-PIN = "SELECT " + ", ".join(
-    f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in PINNED_SETTINGS.items()
-)
-
 
 class Database:
-    """A connection in autocommit, and the extension's functions."""
+    """A connection, and the extension's functions, each called in a transaction with pinned settings."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow], schema: str, version: str) -> None:
         self.connection, self.schema, self.version = connection, schema, version
@@ -39,7 +36,7 @@ class Database:
         """Call a function with all of its arguments, documents as objects, and give its rows."""
         query = sql.SQL("SELECT * FROM {}").format(call(self.schema, function, arguments))
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in arguments.items()}
-        with self.connection.cursor(row_factory=dict_row) as cursor:
+        with transaction(self.connection), self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
     def value(self, function: str, **arguments: Any) -> Any:
@@ -73,30 +70,55 @@ def parameters(dsn: str, dbname: str | None) -> str:
     except ValueError as problem:
         raise CommandError(f"the connection string cannot be read: {problem}", status=STATUS_USAGE) from None
     defaults = {"application_name": "integratedb"}
-    if "PGCONNECT_TIMEOUT" not in os.environ:
+    if not os.environ.get("PGCONNECT_TIMEOUT"):
         defaults["connect_timeout"] = str(CONNECT_TIMEOUT_S)
-    return make_conninfo("", **{**defaults, **given})
+    try:
+        # The encoding is no matter of the role or of the environment: it is in force before the first answer.
+        return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
+    except UnicodeError:
+        raise CommandError("a parameter of the connection is not UTF-8", status=STATUS_USAGE) from None
 
 
-def pin(connection: psycopg.Connection[TupleRow]) -> None:
-    """Pin the settings of a session. Not by the option `options` of the connection: poolers refuse that."""
-    connection.execute(PIN.encode())
+@contextmanager
+def transaction(
+    connection: psycopg.Connection[TupleRow],
+    *,
+    isolation: psycopg.IsolationLevel = psycopg.IsolationLevel.READ_COMMITTED,
+    read_only: bool | None = None,
+    force_rollback: bool = False,
+) -> Iterator[psycopg.Transaction]:
+    """A transaction in which the settings are pinned; within another one, a part of it.
+
+    Behind a pooler, each transaction may be served by another session, and a session serves others next: so nothing is set
+    for longer.
+    """
+    begins = connection.info.transaction_status == TransactionStatus.IDLE
+    if begins:
+        connection.isolation_level, connection.read_only, connection.deferrable = isolation, read_only, False
+    with connection.transaction(force_rollback=force_rollback) as begun:
+        if begins:
+            connection.execute(PIN.encode())
+        yield begun
 
 
-def connect(dsn: str, dbname: str | None, *, pinned: bool = True) -> psycopg.Connection[TupleRow]:
+def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
     """Connect; what the server says beside its results goes to standard error."""
     conninfo = parameters(dsn, dbname)
     try:
-        connection = psycopg.connect(conninfo, autocommit=True)
-        if pinned:
-            pin(connection)
+        # A statement that is prepared stays in a session; behind a pooler that is another one the next time.
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as problem:
+        said = " ".join(str(problem).split())
         raise CommandError(
-            f"cannot connect: {' '.join(str(problem).split())}",
-            status=STATUS_NO_CONNECTION,
+            f"cannot connect: {said}",
+            status=STATUS_USAGE if MALFORMED.search(said) else STATUS_NO_CONNECTION,
             hint="--dsn, -d, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
             "say where the database is; ~/.pgpass has passwords.",
         ) from None
+    except psycopg.Error as problem:
+        raise CommandError(f"the parameters of the connection: {problem}", status=STATUS_USAGE) from None
+    except UnicodeError:
+        raise CommandError("a parameter of the connection is not UTF-8", status=STATUS_USAGE) from None
     connection.add_notice_handler(_show_notice)
     return connection
 
@@ -111,12 +133,9 @@ def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
 
 
 @contextmanager
-def opened(dsn: str, dbname: str | None, *, pinned: bool = True) -> Iterator[Database]:
-    """A session on a database that has the extension; it ends with the block.
-
-    pinned: False where the caller's own statements run, which are to find what they find without us.
-    """
-    with connect(dsn, dbname, pinned=pinned) as connection:
+def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
+    """A session on a database that has the extension; it ends with the block."""
+    with connect(dsn, dbname) as connection:
         found = connection.execute(EXTENSION).fetchone()
         if found is None:
             raise CommandError(

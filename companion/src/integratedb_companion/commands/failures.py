@@ -17,6 +17,12 @@ from .output import print_table, say, say_labelled, styled, to_json
 #: Class 08, and the server shutting down.
 CONNECTION_LOST = ("08", "57P")
 
+#: What the server has no hint for.
+HINTS = {
+    "25006": "The server is a standby, or default_transaction_read_only is on for the login: ALTER ROLE ... SET, "
+    "ALTER DATABASE ... SET and PGOPTIONS may say so."
+}
+
 PROBLEM_COLUMNS = ("path", "field", "property", "expected", "actual", "message")
 
 
@@ -83,8 +89,12 @@ def explain(problem: Exception) -> Failure:
             return _refusal(problem)
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return Failure(STATUS_NO_CONNECTION, f"the connection was lost: {' '.join(str(problem).split())}")
+        case psycopg.DataError():  # psycopg would not send or take a value
+            return Failure(STATUS_USAGE, str(problem))
         case OSError():
             return Failure(STATUS_USAGE, str(problem))
+        case UnicodeError():
+            return Failure(STATUS_USAGE, "an argument, a variable or a name of a file is not UTF-8")
         case _:
             return Failure(
                 STATUS_INTERNAL,
@@ -101,7 +111,7 @@ def _refusal(problem: psycopg.Error) -> Failure:
         said.message_primary or " ".join(str(problem).split()),
         sqlstate=problem.sqlstate,
         detail=None if problems else said.message_detail,
-        hint=said.message_hint,
+        hint=said.message_hint or HINTS.get(problem.sqlstate or ""),
         problems=problems,
     )
 

@@ -14,7 +14,7 @@ from .output import clean
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 STATUS_REFUSED, STATUS_USAGE, STATUS_CHANGES, STATUS_NO_CONNECTION = 1, 2, 3, 5
-STATUS_INTERNAL, STATUS_INTERRUPTED = 70, 130
+STATUS_INTERNAL, STATUS_INTERRUPTED, STATUS_OUTPUT_CLOSED = 70, 130, 141
 
 
 class CommandError(Exception):
@@ -46,7 +46,11 @@ class Command(click.Command):
             if os.environ.get("INTEGRATEDB_DEBUG"):
                 raise
             from .failures import show
+            from .streams import unwritten
 
+            # Faults of files name the file.
+            if isinstance(problem, OSError) and problem.filename is None:
+                ctx.exit(unwritten(problem))
             ctx.exit(show(problem, as_json=bool(ctx.params.get("as_json"))))
 
 

@@ -37,7 +37,12 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
       echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
     """
     statements = read_standard_input() if file == "-" else read_text(Path(file))
-    with opened(dsn, dbname, pinned=False) as database, _bounded(database, dsn, dbname):
+    with (
+        opened(dsn, dbname) as database,
+        # No setting is pinned: the statements find what they would find without us.
+        database.connection.transaction(force_rollback=True),
+        _bounded(database, dsn, dbname),
+    ):
         rows = database.rows("integratedb_preview_migration", ddl=statements)
     _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
 
@@ -49,7 +54,7 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
     with connection.cursor(row_factory=dict_row) as cursor:
         session = cursor.execute(SESSION).fetchone()
     assert session is not None
-    with suppress(psycopg.errors.InvalidParameterValue):
+    with suppress(psycopg.errors.InvalidParameterValue), connection.transaction():
         connection.execute(WATCHED)
 
     timeout_s = session["timeout_ms"] / 1000
@@ -58,7 +63,7 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
 
     def end() -> None:
         ended.set()
-        with suppress(CommandError, psycopg.Error), connect(dsn, dbname, pinned=False) as other:
+        with suppress(CommandError, psycopg.Error), connect(dsn, dbname) as other:
             other.execute(END, session)
 
     late = threading.Timer(timeout_s + GRACE_S, end)

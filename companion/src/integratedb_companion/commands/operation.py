@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .database import Database, opened
+from .database import Database, opened, transaction
 from .framework import command, confirm, connected, json_output
 from .output import clean, print_json, print_table, say, styled, to_json
 
@@ -129,7 +129,8 @@ def log(since: str | None, limit: int, follow: bool, dsn: str, dbname: str | Non
 
 def _recent(database: Database) -> list[dict[str, Any]]:
     """An event carries the time of its transaction, and is seen after the COMMIT: so what is new may look older."""
-    row = database.connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
+    with transaction(database.connection):
+        row = database.connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
     assert row is not None
     return database.rows("integratedb_ddl_events", since=row[0] - LONGEST_TRANSACTION, max_results=None)
 

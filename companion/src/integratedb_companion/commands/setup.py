@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from ..session import EXTENSION
-from .database import connect
+from .database import connect, transaction
 from .framework import CommandError, command, connected, json_output
 from .output import print_json, say, styled
 
@@ -140,7 +140,8 @@ def init(dsn: str, dbname: str | None, as_json: bool, check: bool, schema: str |
     """
     with connect(dsn, dbname) as connection:
         database = connection.info.dbname
-        checks = list(preflight(connection))
+        with transaction(connection):
+            checks = list(preflight(connection))
         missing = [entry for entry in checks if entry.state == "missing"]
         installed = connection.execute(EXTENSION).fetchone() is not None
         done = installed
@@ -164,7 +165,7 @@ def init(dsn: str, dbname: str | None, as_json: bool, check: bool, schema: str |
 def _install(
     connection: psycopg.Connection[TupleRow], schema: str | None, admins: tuple[str, ...], *, installed: bool
 ) -> None:
-    with connection.transaction():
+    with transaction(connection):
         if not installed:
             where = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
             # Without --schema it is the search_path of the login that says where, as in psql.

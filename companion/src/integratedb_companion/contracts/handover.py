@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import TupleRow
 
+from ..commands.database import transaction
 from .credentials import Credentials, CredentialsError, Target
 from .model import ContractsError
 
@@ -46,8 +47,8 @@ def handover(connection: psycopg.Connection[TupleRow], target: Target | None) ->
     under_way: Handover | None = None
     committing = False
     try:
-        with connection.transaction() as transaction:
-            under_way = Handover(target, transaction)
+        with transaction(connection) as begun:
+            under_way = Handover(target, begun)
             yield under_way
             committing = True
     except BaseException as problem:

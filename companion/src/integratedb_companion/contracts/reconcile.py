@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from ..commands.database import Database
+from ..commands.database import Database, transaction
 from ..commands.failures import structured
 from .credentials import Credentials, Target, issued
 from .difference import Change, PartChange, compare
@@ -196,7 +196,7 @@ def plan(
     """What applying the contracts would do. Error: ContractsRefusedError."""
 
     def attempt() -> Outcome:
-        with database.connection.transaction(force_rollback=True):
+        with transaction(database.connection, force_rollback=True):
             run = Reconciliation(database, contracts, prune=prune)
             run.run(progress)
         return _outcome(run)

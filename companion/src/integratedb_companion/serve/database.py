@@ -1,8 +1,11 @@
-"""The service's connections: a pool of logins that may do what an admin may, and nothing that a superuser may."""
+"""The service's connections: a pool of logins that may do what an admin may, and nothing that a superuser may.
+
+Between the service and Postgres there may be a pooler, such as PgBouncer in transaction mode: each transaction is then
+served by another session, and that serves others next. So no statement is prepared, and settings are those of a transaction.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, LiteralString
@@ -15,17 +18,28 @@ from psycopg_pool import AsyncConnectionPool
 
 from .. import __version__, versions
 from ..config import ConfigurationError
-from ..session import EXTENSION, PINNED_SETTINGS, notice_lines, read_conninfo
+from ..session import EXTENSION, PIN, notice_lines, read_conninfo
 
 Connection = psycopg.AsyncConnection[DictRow]
 
 CONNECT_TIMEOUT_S = 5
 #: How long a request waits for a free connection.
 POOL_TIMEOUT_S = 10
-#: What every connection has, whatever its login or database has. Times are written in UTC.
-PINNED = PINNED_SETTINGS | {"TimeZone": "UTC"}
 #: What a connection string may have otherwise, by its own options.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+#: Which of these it has otherwise.
+CHOSEN: LiteralString = """
+SELECT s.name
+  FROM pg_catalog.pg_settings AS s
+ WHERE s.name OPERATOR(pg_catalog.=) ANY (%(names)s::pg_catalog.text[])
+   AND s.source OPERATOR(pg_catalog.=) 'client'
+"""
+#: Each to be in force until the end of the transaction.
+SET: LiteralString = """
+SELECT pg_catalog.set_config(t.name, t.value, true)
+  FROM ROWS FROM (pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[]))
+    AS t (name, value)
+"""
 
 #: Roles whose rights no rollback takes back: they reach files and programs of the server.
 POWERS: LiteralString = """
@@ -44,21 +58,27 @@ SELECT r.name
 """
 
 
-def conninfo(dsn: str, application: str, defaults: dict[str, str], pinned: dict[str, str]) -> str:
-    """Complete a connection string with settings: defaults before its own options, which they may change, others after."""
+def conninfo(dsn: str, application: str) -> str:
+    """Complete a connection string."""
+    fixed = {"client_encoding": "UTF8", "application_name": application, "connect_timeout": CONNECT_TIMEOUT_S}
+    return make_conninfo("", **{**read_conninfo(dsn), **fixed})
 
-    def options(settings: dict[str, str]) -> str:
-        return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
 
-    given = read_conninfo(dsn)
-    given_options = str(given.get("options") or os.environ.get("PGOPTIONS", ""))
-    fixed = {
-        "options": " ".join(part for part in (options(defaults), given_options, options(pinned)) if part),
-        "client_encoding": "UTF8",
-        "application_name": application,
-        "connect_timeout": CONNECT_TIMEOUT_S,
-    }
-    return make_conninfo("", **{**given, **fixed})
+async def connect(dsn: str) -> Connection:
+    """Connect, in transactions that begin with the first statement."""
+    return await psycopg.AsyncConnection[DictRow].connect(dsn, row_factory=dict_row, prepare_threshold=None)
+
+
+async def left_open(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:
+    """Give those of the timeouts that the connection string leaves open."""
+    rows = await (await connection.execute(CHOSEN, {"names": list(timeouts)})).fetchall()
+    chosen = {row["name"] for row in rows}
+    return {name: value for name, value in timeouts.items() if name not in chosen}
+
+
+async def bound(connection: Connection, timeouts: dict[str, str]) -> None:
+    """Let the timeouts be in force in the transaction."""
+    await connection.execute(SET, {"names": list(timeouts), "values": list(timeouts.values())})
 
 
 async def refuse_powers(connection: Connection, option: str) -> None:
@@ -78,16 +98,25 @@ async def schema_of(connection: Connection) -> sql.Identifier:
     return sql.Identifier(row["schema"])
 
 
+async def _begins_as_expected(connection: Connection) -> None:
+    """Let transactions begin as the service needs them, whatever its login or database has."""
+    await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+    await connection.set_read_only(False)
+    await connection.set_deferrable(False)
+
+
 class Database:
     """Calls of the extension's functions, each request in a transaction of its own."""
 
     def __init__(self, dsn: str, connections: int) -> None:
-        self._dsn = conninfo(dsn, "integratedb serve", TIMEOUTS, PINNED)
+        self._dsn = conninfo(dsn, "integratedb serve")
         self._schema = sql.Identifier("public")
+        self._timeouts = TIMEOUTS
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._dsn,
             connection_class=psycopg.AsyncConnection[DictRow],
-            kwargs={"autocommit": True, "row_factory": dict_row},
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},
+            configure=_begins_as_expected,
             min_size=1,
             max_size=connections,
             timeout=POOL_TIMEOUT_S,
@@ -99,22 +128,27 @@ class Database:
     async def open(self) -> None:
         """Connect once, so that a wrong configuration is told at once; then fill the pool."""
         try:
-            async with await psycopg.AsyncConnection.connect(self._dsn) as first:
+            async with await psycopg.AsyncConnection.connect(self._dsn, prepare_threshold=None) as first:
                 await versions.check(first, __version__)
-            async with await psycopg.AsyncConnection[DictRow].connect(self._dsn, row_factory=dict_row) as connection:
+            async with await connect(self._dsn) as connection:
                 await self._look(connection)
         except psycopg.Error as problem:
             raise ConfigurationError(" ".join(str(problem).split())) from None
+        except UnicodeError:
+            raise ConfigurationError("a parameter of the connection is not UTF-8") from None
         await self.pool.open()
 
     async def _look(self, connection: Connection) -> None:
         """Whether this is the right login; and where the extension is."""
+        if await (await connection.execute("SELECT WHERE pg_catalog.pg_is_in_recovery()")).fetchone() is not None:
+            raise ConfigurationError("the server is a standby, which is read only: connect to the primary")
         await refuse_powers(connection, "dsn")
         missing = [row["name"] for row in await (await connection.execute(MISSING_ROLES)).fetchall()]
         if missing:
             user = connection.info.user
             raise ConfigurationError(f"role {user!r} has not the rights of {' and '.join(missing)}: GRANT them to it")
         self._schema = await schema_of(connection)
+        self._timeouts = await left_open(connection, TIMEOUTS)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -124,6 +158,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Run several calls in one transaction."""
         async with self.pool.connection() as connection, connection.transaction():
+            await connection.execute(PIN.encode())
+            await bound(connection, self._timeouts)
             yield Transaction(connection, self._schema)
 
     async def rows(self, query: LiteralString, **values: Any) -> list[DictRow]:

@@ -10,11 +10,11 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from ..config import ConfigurationError
 from ..previews import AGAIN_S, END, GRACE_S, SESSION, WATCHED
-from .database import Connection, conninfo, refuse_powers, schema_of
+from .database import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
 from .errors import LATER, RefusalError, invalid, shortened
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ class Preview:
     """A connection of its own for each: what statements leave in a session goes with it."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = conninfo(dsn, "integratedb serve preview", TIMEOUTS, {})
+        self._dsn = conninfo(dsn, "integratedb serve preview")
 
     async def _connect(self) -> Connection:
-        return await psycopg.AsyncConnection[DictRow].connect(self._dsn, row_factory=dict_row)
+        return await connect(self._dsn)
 
     async def check(self) -> None:
         """Connect once, so that a wrong configuration is told at once."""
@@ -41,6 +41,8 @@ class Preview:
                 await schema_of(connection)
         except psycopg.Error as problem:
             raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
+        except UnicodeError:
+            raise ConfigurationError("preview-dsn: a parameter of the connection is not UTF-8") from None
 
     async def run(self, ddl: str) -> list[DictRow]:
         """Say which claims would be unmet."""
@@ -52,8 +54,9 @@ class Preview:
                 log.error("no preview", extra={"error": str(problem)})
                 raise RefusalError(503) from None
             query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
+            await connection.rollback()
             try:
-                async with self._bounded(connection), connection.transaction(force_rollback=True):
+                async with connection.transaction(force_rollback=True), self._bounded(connection):
                     return await (await connection.execute(query, {"ddl": ddl})).fetchall()
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
@@ -63,13 +66,12 @@ class Preview:
     @asynccontextmanager
     async def _bounded(self, connection: Connection) -> AsyncIterator[None]:
         """End the session, and with it what runs in the block, once that has taken too long."""
+        await bound(connection, await left_open(connection, TIMEOUTS))
         session = await (await connection.execute(SESSION)).fetchone()
         assert session is not None
-        await connection.commit()
         with suppress(psycopg.errors.InvalidParameterValue):
-            await connection.execute(WATCHED)
-            await connection.commit()
-        await connection.rollback()
+            async with connection.transaction():
+                await connection.execute(WATCHED)
         ending = asyncio.create_task(self._end_late(session))
         try:
             yield
