@@ -235,8 +235,10 @@ def tell(page: str, stage: Stage, screen: Screen) -> Iterator[tuple[Step, str]]:
 
 
 def as_meant(step: Step, answer: str) -> bool:
-    """Whether what was printed is an error where the page has one, and none where it has none."""
-    return ("ERROR:" in answer) == ("ERROR:" in (step.answer or ""))
+    """Whether what was printed is an error where the page has one, something where it has something, and else nothing."""
+    if step.answer is None:
+        return answer == ""
+    return ("ERROR:" in answer) == ("ERROR:" in step.answer) and bool(answer) == bool(step.answer)
 
 
 def farewell(stage: Stage, screen: Screen) -> None:
@@ -254,28 +256,29 @@ def farewell(stage: Stage, screen: Screen) -> None:
     command = ROOT / ".build/companion/bin/integratedb"
     print(f"  {'the admin, by command':<24} {command} status -d \"{stage.conninfo('shop_admin')}\"")
 
-    heading("What is on this machine now")
+    heading("What is on this machine now, and how to remove it")
     sharedir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--sharedir"], text=True).strip()
-    for line in (
-        f"the server, in {stage.home}, port {stage.port} of 127.0.0.1     make demo-stop",
-        f"the extension, in {sharedir}     make uninstall",
-        f"the command integratedb, in {ROOT}/.build/companion     rm -r .build",
-        *installed(),
-    ):
-        what, _, cure = line.partition("     ")
-        print(f"  - {what}" + (f"\n      to remove it: {cure}" if cure else ""))
+    print(f"  make demo-stop       the server, in {stage.home}, on port {stage.port} of 127.0.0.1")
+    print(f"  make uninstall       the files of the extension, in {sharedir}")
+    print(f"  rm -r .build         the command integratedb with its Python packages, in {ROOT}/.build")
+    packages = installed()
+    if packages:
+        print("  apt-get remove ...   Debian packages that were not there before, as .build/installed lists them:")
+        print(wrapped(" ".join(packages), " " * 23, min(screen.width, 100)))
     print(f"\n{screen.styled('make demo', 1)} starts afresh.", flush=True)
 
 
-def installed() -> Iterator[str]:
+def installed() -> list[str]:
     """What scripts/bootstrap has noted: the Debian packages that were not there before."""
     note = ROOT / ".build/installed"
-    packages = note.read_text().split() if note.exists() else []
-    if packages:
-        yield f"{len(packages)} Debian packages, listed in .build/installed     apt-get remove $(cat .build/installed)"
-        print("\n".join(textwrap.wrap(" ".join(packages), 96, initial_indent="  ", subsequent_indent="  ")))
-    else:
-        yield "no new Debian packages: everything was there"
+    return note.read_text(encoding="utf-8").split() if note.exists() else []
+
+
+def wrapped(text: str, indent: str, width: int) -> str:
+    """Words on as many lines as they need."""
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def main() -> int:
@@ -289,7 +292,7 @@ def main() -> int:
         with Stage(home, int(dsn["port"]), linestyle=linestyle, path=path) as stage:
             for step, answer in tell(PAGE.read_text(encoding="utf-8"), stage, screen):
                 if not as_meant(step, answer):
-                    print(f"demo: the story has another answer to this:\n{step.text}", file=sys.stderr)
+                    print(f"demo: the story has another answer to this:\n{step.text}\n{answer}", file=sys.stderr)
                     return 1
             farewell(stage, screen)
     except (KeyboardInterrupt, EOFError):

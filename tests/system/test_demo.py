@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,3 +70,40 @@ def test_an_answer_that_is_an_error_where_the_page_has_none_is_not_as_meant() ->
     assert all(as_meant(step, step.answer or "") for step in told)
     assert not any(as_meant(step, "ALTER TABLE") for step in refused)
     assert not as_meant(told[0], "ERROR:  relation does not exist")
+    assert not as_meant(told[0], "")
+
+
+def test_a_hidden_step_that_prints_something_is_not_as_meant() -> None:
+    hidden = [step for step in steps(PAGE.read_text(encoding="utf-8")) if step.kind == "hidden"]
+    assert hidden
+    assert all(as_meant(step, "") for step in hidden)
+    assert not any(as_meant(step, "sh: 1: redis-server: not found") for step in hidden)
+
+
+def test_on_a_terminal_it_waits_before_each_chapter_and_ends_with_how_to_go_on(empty_cluster: Cluster) -> None:
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TERM": "xterm"}
+    command = [sys.executable, "-m", "demo.tell", empty_cluster.socket]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=environment) as process:
+        os.close(theirs)
+        terminal = Terminal(process, ours)
+        try:
+            shown = terminal.expect("Enter: the next chapter.")
+            assert "1. A database with one application" in shown
+            assert "2. Another application" not in shown
+            terminal.type("\n")
+            terminal.expect("2. Another application says what it needs")
+            terminal.type("a\n")
+            shown = terminal.expect("starts afresh")
+            assert terminal.end() == 0
+        finally:
+            process.kill()
+    assert shown.count("Enter: the next chapter.") == 2
+    assert "3. New rows arrived at a webhook" in shown
+    for role in ("user=shop_owner", "user=shop_admin", "user=postgres", "postgresql://reporter:"):
+        assert role in shown, role
+
+
+def test_it_ends_with_three_lines_of_what_was_seen() -> None:
+    *_, last = steps(PAGE.read_text(encoding="utf-8"))
+    assert [len(line) <= 100 for line in last.text.splitlines()] == [True] * 3
