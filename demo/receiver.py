@@ -1,4 +1,4 @@
-"""The webhook receiver of the demo: prints each event that it is sent, and takes it."""
+"""The webhook receiver of the demo, on the port that is its argument: prints each event that it is sent, and takes it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,4 @@ def indented(body: bytes) -> str:
 
 
 if __name__ == "__main__":
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    print(server.server_address[1], file=sys.stderr, flush=True)
-    server.serve_forever()
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()

@@ -6,18 +6,24 @@ block of ``text`` after it is what psql prints. Without one the block must print
 and of ``sql`` without that first line, are prose.
 
 ``DOCUMENTS_WRITE=1 scripts/pytest tests/sql/test_docs.py`` writes what psql prints into the pages.
+
+The demo (``demo/tell.py``) tells its page by the sessions and the shell of this module. On a bare machine only the standard
+library is there, so this module imports nothing else.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.support import Server
+if TYPE_CHECKING:
+    from tests.support import Server
 
 BLOCK = re.compile(
     r"^```sql\n-- as (?P<role>\w+)(, session (?P<session>\w+))?[^\n]*\n(?P<code>.*?)^```\n"
@@ -27,7 +33,7 @@ BLOCK = re.compile(
 END = "\x01 end of the block \x01"
 
 # What is another one in each run, in the width that it has.
-PASSWORD = re.compile(r"(\w+) +\| ([A-Za-z0-9_-]{32}) *$", re.MULTILINE)
+PASSWORD = re.compile(r"(\w+) +[|│] ([A-Za-z0-9_-]{32}) *$", re.MULTILINE)
 SAMPLE = "kJ3nE0x9-Yb2qLr7_TzWc5vHs8Ud1Ma4"
 
 
@@ -84,6 +90,41 @@ class Psql:
 
     def end(self) -> None:
         """Log out."""
+        self.process.communicate()
+
+
+class Shell:
+    """One shell, that is given one command after another."""
+
+    def __init__(self, environment: dict[str, str], cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            ["/bin/sh"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+        )
+
+    def run(self, command: str) -> str:
+        """Run a command, and give what it prints."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{{ {command}\n}} < /dev/null\necho '{END}'\n")
+        self.process.stdin.flush()
+        answer = ""
+        for line in self.process.stdout:
+            if line.rstrip("\n") == END:
+                break
+            answer += line
+        return answer
+
+    def end(self) -> None:
+        """End the shell and every process that it has left running."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
         self.process.communicate()
 
 

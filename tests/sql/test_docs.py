@@ -111,3 +111,10 @@ def test_the_code_map_has_every_file() -> None:
     code_map = (DOCS / "architecture.md").read_text(encoding="utf-8")
     files = [*ROOT.glob("sql/state/*.sql"), *ROOT.glob("sql/code/*.sql"), *ROOT.glob("plpython/integratedb/[!_]*.*")]
     assert [path.name for path in files if path.name not in code_map and path.suffix in (".sql", ".py", ".json")] == []
+
+
+@pytest.mark.parametrize("index", [ROOT / "README.md", DOCS / "README.md"], ids=["README.md", "docs/README.md"])
+def test_an_index_links_every_page(index: Path) -> None:
+    linked = {(index.parent / target).resolve() for target, _ in LINK.findall(index.read_text(encoding="utf-8"))}
+    pages = [*DOCS.glob("*.md"), DOCS / "recipes/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+    assert [page.name for page in pages if page.resolve() not in linked and page != index] == []
