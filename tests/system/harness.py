@@ -134,12 +134,13 @@ default_pool_size = 3
         if owner is not None:
             for path in (directory, names, file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        path = f"{os.environ['PATH']}:/usr/sbin"
+        as_owner: dict[str, Any] = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid}
+        programs = f"{os.environ['PATH']}:/usr/sbin"
         self._process = subprocess.Popen(
-            [str(shutil.which("pgbouncer", path=path)), "--quiet", str(file)],
+            [str(shutil.which("pgbouncer", path=programs)), "--quiet", str(file)],
             cwd="/",
             stderr=subprocess.DEVNULL,
-            **({} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid}),
+            **as_owner,
         )
         eventually(self._listens, message="PgBouncer")
 

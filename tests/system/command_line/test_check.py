@@ -141,6 +141,102 @@ def test_a_dump_of_production_is_a_base(place: Place, project: Path) -> None:
     assert (broken["stakeholder"], broken["column"], broken["file"]) == ("reporter", "total", None)
 
 
+def test_a_dump_without_rows_through_a_pipe_is_a_base_where_stakeholders_have_their_schemas(
+    place: Place, project: Path
+) -> None:
+    for name in ("mailer", "fulfilment"):
+        place.run("stakeholder", "add", name)
+    production = f"host={place.cluster.socket} port={place.cluster.port} dbname={place.database} user=postgres"
+    pipe = f'pg_dump --schema-only "{production}" | psql -q'
+    options = ("--base", pipe, "--contracts", f"{project}/contracts")
+    harmless = run("check", *options, "--migrations", 'psql -qc "ALTER TABLE shop.customers ADD COLUMN born date"')
+    assert harmless.returncode == 0, harmless.stdout + harmless.stderr
+    (project / "0042.sql").write_text(BREAKING)
+    broken = run("check", *options, "--migrations", f"{project}/0042.sql", "--format", "json")
+    assert broken.returncode == 1
+    assert [entry["stakeholder"] for entry in json.loads(broken.stdout)["breaks"]] == ["mailer"]
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("false | psql -q", "the base does not apply: exit status 1: false | psql -q"),
+        ("echo 'CREATE SCHEMA x' | psql -q | false | true", "the base does not apply"),
+        ("true", "the base is empty"),
+        ("echo | psql -q", "the base is empty"),
+        ("{project}/broken.sql", 'relation "nothing" does not exist'),
+        ("echo 'SET transaction_timeout = 0' | psql -v ON_ERROR_STOP=1", "--bindir"),
+        ("echo '\\\\restrict x\nnonsense' | psql -v ON_ERROR_STOP=1", "the base does not apply"),
+        (
+            "echo 'CREATE SCHEMA x AUTHORIZATION nobody_here' | psql -v ON_ERROR_STOP=1",
+            "the roles that they name are made",
+        ),
+        ("postgresql://127.0.0.1:1/nothing", "cannot connect"),
+        ("dbname=x other=1", "the base is empty"),
+    ],
+)
+def test_a_base_that_does_not_apply_is_an_error_of_its_own(base: str, said: str, project: Path) -> None:
+    (project / "broken.sql").write_text("CREATE SCHEMA x; SELECT FROM nothing;")
+    base = base.format(project=project)
+    result = run("check", "--base", base, "--contracts", f"{project}/contracts", "--migrations", "true")
+    assert result.returncode == 2, result.stdout
+    assert "FAILED  base" in result.stdout
+    assert "contracts would break" not in result.stdout
+    assert said in result.stderr
+
+
+def test_a_dump_of_a_newer_pg_dump_is_a_base(project: Path) -> None:
+    dump = (
+        "\\restrict a1B2\n-- Dumped from database version 15.8\n-- Dumped by pg_dump version 18.1\n\n"
+        "SET transaction_timeout = 0;\nCREATE SCHEMA shop;\n"
+    )
+    (project / "base.sql").write_text(dump + (ROOT / "demo/shop.sql").read_text() + "\\unrestrict a1B2\n")
+    options = ("--base", f"{project}/base.sql", "--contracts", f"{project}/contracts", "--migrations", "true")
+    result = run("check", *options)
+    assert result.returncode == 0, result.stderr
+    (project / "base.sql").write_text(dump + "CREATE TABLE newer (id int) WITH (of_the_future = on);\n")
+    failed = run("check", *options)
+    assert failed.returncode == 2
+    assert "The dump is of version 18" in failed.stderr
+
+
+def test_a_file_that_does_not_exist_is_no_command(project: Path) -> None:
+    for option in ("--base", "--migrations"):
+        result = run("check", "--contracts", f"{project}/contracts", option, f"{project}/bsae.sql")
+        assert result.returncode == 2
+        assert f"there is no file {project}/bsae.sql" in result.stderr
+        assert f"The nearest is {project}/base.sql." in result.stderr
+
+
+def test_a_url_of_something_else_is_not_repeated(project: Path) -> None:
+    result = run("check", "--contracts", f"{project}/contracts", "--base", "postgresq://u:hunter2@127.0.0.1/x")
+    assert result.returncode == 2
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_production_itself_is_a_base(place: Place, project: Path) -> None:
+    """Its stakeholders and their claims come along, the rows of its tables do not; and the password is not seen."""
+    place.run("stakeholder", "add", "reporter")
+    place.run("claim", "reporter", "-", stdin="match: {path: shop.orders, fields: [total]}")
+    with place.session() as superuser:
+        superuser.run("CREATE TABLE shop.schema_version AS SELECT 41 AS version")
+        superuser.run("CREATE ROLE dumper LOGIN SUPERUSER PASSWORD 'hunter2'")
+        superuser.run("ALTER ROLE dumper SET search_path = shop, public")
+    production = f"postgresql://dumper:hunter2@127.0.0.1:{place.cluster.port}/{place.database}"
+    migration = (
+        'psql -qAtc "SELECT count(*), (SELECT max(version) FROM schema_version) FROM customers";'
+        ' psql -qc "ALTER TABLE orders DROP COLUMN total CASCADE"'
+    )
+    result = run("check", "--base", production, "--migrations", migration, "--format", "json")
+    assert result.returncode == 1, result.stderr
+    [broken] = json.loads(result.stdout)["breaks"]
+    assert (broken["stakeholder"], broken["column"]) == ("reporter", "total")
+    assert "0|41" in result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
+    kept = run("check", "--base", production, "--data", "shop.customers", "--migrations", migration)
+    assert "0|41" not in kept.stderr
+
+
 def runs(pid: int) -> bool:
     """Whether a process is there, and not only its entry that a lazy init has not collected yet."""
     try:

@@ -18,6 +18,13 @@ _MENTIONS = [
 ]
 _POLICY = re.compile(r"^CREATE POLICY .*? TO (?P<roles>[^(]+?)(?: USING| WITH CHECK|;$)")
 _CREATED = re.compile(rf"^CREATE (?:ROLE|USER) {_NAME}")
+#: The heading of pg_dump: "-- Dumped from database version 17.2 (Debian ...)".
+_FROM = re.compile(r"^-- Dumped (from database|by pg_dump) version (\d+)", re.MULTILINE)
+#: Since August 2025 pg_dump fences its output off from commands of psql; older ones do not know these two.
+_FENCE = re.compile(r"^\\(un)?restrict \w+$")
+#: The settings at the head of a dump that an older server does not know, and since which version there are.
+_SETTINGS = {"idle_in_transaction_session_timeout": 9, "transaction_timeout": 17}
+_SET = re.compile(r"^SET (\w+) = .*;$")
 _COPY = re.compile(r"^COPY .* FROM stdin;$")
 _NOBODY = {"public", "current_user", "session_user", "current_role"}
 
@@ -48,6 +55,58 @@ def missing_roles(lines: Iterable[str]) -> list[str]:
         if policy:
             mentioned |= dict.fromkeys(_unquoted(role.strip()) for role in policy["roles"].split(","))
     return [role for role in mentioned if role not in created and role not in _NOBODY]
+
+
+def versions(text: str) -> tuple[int | None, int | None]:
+    """The major versions that the heading of a dump tells: of the server it is of, and of pg_dump."""
+    found = {what: int(version) for what, version in _FROM.findall(text[:2000])}
+    return found.get("from database"), found.get("by pg_dump")
+
+
+def adapted(text: str, server: int, *, fences: bool) -> str:
+    """A dump without what the server of this major version, or a psql that knows no fences, would stop at."""
+    unknown = {name for name, since in _SETTINGS.items() if server < since}
+    if fences and not unknown:
+        return text
+    in_data, kept = False, []
+    for line in text.splitlines(keepends=True):
+        plain = line.rstrip("\r\n")
+        if in_data:
+            in_data = plain != r"\."
+        elif _COPY.match(plain):
+            in_data = True
+        elif (not fences and _FENCE.match(plain)) or ((found := _SET.match(plain)) and found[1] in unknown):
+            continue
+        kept.append(line)
+    return "".join(kept)
+
+
+def knows_fences(psql: str) -> bool:
+    """Whether the psql that calls itself so, `psql (PostgreSQL) 15.14`, knows the commands that fence off a dump."""
+    found = re.search(r"(\d+)\.(\d+)", psql)
+    since = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+    return found is not None and int(found[2]) >= since.get(int(found[1]), 0 if int(found[1]) > 17 else 1000)
+
+
+def advice(said: str, server: int, dumped: tuple[int | None, int | None]) -> str | None:
+    """What to do about a base that does not apply; None where its own error says enough."""
+    newer = [version for version in dumped if version is not None and version > server]
+    if newer or re.search(
+        r"unrecognized configuration parameter|invalid command \\(un)?restrict|unsupported version", said
+    ):
+        whose = f"The dump is of version {max(newer)}" if newer else "The dump may be of a newer version"
+        return (
+            f"{whose}, the throw-away Postgres is {server}: choose one as new by --bindir or --docker. A dump that is given "
+            "as a file is stripped of the settings that an older server does not know."
+        )
+    if re.search(r'role ".*" does not exist', said):
+        return (
+            "Give the dump as a file, or the connection string of production: the roles that they name are made. Or make "
+            "them by a --base before."
+        )
+    if "server version mismatch" in said:
+        return "pg_dump must be as new as production: choose one by --bindir, or put it first in PATH."
+    return None
 
 
 def _statements(lines: Iterable[str]) -> Iterator[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .dumps import is_archive
+from .dumps import is_archive, knows_fences
 from .model import UnableError
 from .postgres import Postgres
 
@@ -26,14 +29,26 @@ class Runner:
 
     def __init__(self, postgres: Postgres, say: Callable[[str], None]) -> None:
         self._environment, self._say = postgres.environment(), say
+        # A pipe fails when any part of it does, where there is a shell that can: `pg_dump ... | psql`.
+        bash = shutil.which("bash", path=self._environment["PATH"])
+        self._shell = [bash, "-o", "pipefail", "-c"] if bash else ["/bin/sh", "-c"]
 
     def run(self, command: str, said: list[str]) -> None:
         """A script (*.sql) by psql, up to its first error; else a command by the shell. Error: UnableError."""
         path = Path(command)
-        if path.is_file() and path.suffix == ".sql":
+        if path.suffix == ".sql" and os.path.isfile(path):
             self._process([*PSQL, command], command, said)
         else:
-            self._process(["/bin/sh", "-c", command], command, said)
+            self._process([*self._shell, command], command, said)
+
+    def knows_fences(self) -> bool:
+        """Whether psql knows the commands that fence off a dump."""
+        with suppress(OSError):
+            done = subprocess.run(
+                ["psql", "--version"], check=False, capture_output=True, env=self._environment, text=True
+            )
+            return knows_fences(done.stdout)
+        return False
 
     def run_text(self, text: str, name: str, said: list[str]) -> None:
         """The text of a script or dump by psql. Error: UnableError."""
@@ -77,6 +92,24 @@ class Runner:
                 raise
         if process.returncode:
             raise UnableError(f"exit status {process.returncode}: {name}")
+
+
+def refuse_missing(given: str) -> None:
+    """Refuse what is meant as a file that does not exist: the shell would take its name for a command. Error: UnableError."""
+    if "://" in given and not re.search(r"\s", given):
+        raise UnableError(
+            "this URL is none of Postgres", "A connection string begins with postgresql:// or postgres://."
+        )
+    is_word = re.fullmatch(r"[^\s;|&<>()$`'\"\\*?#~=%!{}]+", given) is not None
+    if not is_word or not set("./") & set(given) or os.path.exists(given) or shutil.which(given):
+        return
+    directory = Path(given).parent
+    names = os.listdir(directory) if directory.is_dir() else []
+    near = difflib.get_close_matches(Path(given).name, names, 1)
+    raise UnableError(
+        f"there is no file {given}, and no command of that name",
+        f"The nearest is {directory / near[0]}." if near else None,
+    )
 
 
 @contextmanager

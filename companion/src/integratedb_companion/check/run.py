@@ -19,20 +19,58 @@ import psycopg
 from psycopg import sql
 
 from ..commands.database import Database, opened, transaction
+from ..commands.framework import CommandError
 from ..commands.output import clean_lines, say
 from ..commands.setup import preflight
 from ..contracts.model import Contract, Finding
 from ..contracts.reading import files_in, read_contracts
 from ..contracts.reconcile import Reconciliation
 from ..contracts.variables import for_daemon
-from .dumps import missing_roles
+from ..session import EXTENSION
+from .dumps import adapted, advice, missing_roles, versions
 from .model import Break, Report, Step, UnableError
 from .postgres import LOG, Postgres
 from .process import Runner
+from .production import is_conninfo, take_over
 from .server_log import Refusal, refusals
 
 #: As much of a command's output goes into a report.
 KEPT_CHARACTERS = 4000
+
+#: Something that is there, and is not of Postgres or of an extension.
+MADE = """
+SELECT FROM pg_catalog.pg_class AS c
+  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+ WHERE n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
+   AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid OPERATOR(pg_catalog.=) c.oid
+                      AND d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['e', 'i']::pg_catalog."char"[]))
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                      AND d.objid OPERATOR(pg_catalog.=) n.oid
+                      AND d.deptype OPERATOR(pg_catalog.=) 'e')
+UNION ALL
+SELECT FROM pg_catalog.pg_namespace AS n
+ WHERE n.nspname OPERATOR(pg_catalog.<>) ALL (ARRAY['public', 'information_schema']::pg_catalog.name[])
+   AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                      AND d.objid OPERATOR(pg_catalog.=) n.oid
+                      AND d.deptype OPERATOR(pg_catalog.=) 'e')
+LIMIT 1
+"""
+#: Whether there is a schema of this name, and a role.
+SCHEMA_AND_ROLE = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name),
+       EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name)
+"""
+#: Only on the throw-away server: elsewhere a stakeholder is created.
+KNOWN = """
+INSERT INTO integratedb.stakeholder (name, role_oid)
+SELECT r.rolname, r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name
+"""
 
 Say = Callable[[str], None]
 
@@ -44,6 +82,8 @@ class Plan:
     base: tuple[str, ...]
     contracts: Path | None
     migrations: tuple[str, ...]
+    search_path: str | None = None
+    data: tuple[str, ...] = ()
 
 
 class StepFailedError(Exception):
@@ -57,6 +97,7 @@ class Check:
         self.plan, self.postgres, self.report, self.say = plan, postgres, report, say
         self.runner = Runner(postgres, say)
         self.contracts: dict[str, Contract] = {}
+        self.uses_extension = False
 
     def run(self) -> None:
         """Run the steps; the first that fails is the last, but what the migrations left is always looked at."""
@@ -88,24 +129,69 @@ class Check:
         try:
             yield said
             ok = True
-        except (UnableError, psycopg.Error) as problem:
-            said.append(f"{problem}\n")
-            self.say(str(problem))
+        except (UnableError, CommandError, psycopg.Error) as problem:
+            hint = getattr(problem, "hint", None)
+            told = f"{problem}\nHINT: {hint}" if hint else str(problem)
+            said.append(f"{told}\n")
+            self.say(told)
             raise StepFailedError from None
         finally:
             text = "".join(said)[-KEPT_CHARACTERS:]
             self.report.steps.append(Step(name, ok, round(time.monotonic() - begun, 2), text))
 
     def _base(self, said: list[str]) -> None:
-        texts = {base: self.runner.as_sql(Path(base)) for base in self.plan.base if Path(base).exists()}
+        texts, names, search_path = self._texts()
         created = [role for text in texts.values() for role in missing_roles(text.splitlines())]
         self._create_roles(["postgres", *created], "".join(texts.values()))
+        server, fences = self._server_version(), self.runner.knows_fences()
         for base in self.plan.base:
-            if base in texts:
-                self.runner.run_text(texts[base], base, said)
-            else:
-                self.runner.run(base, said)
-        self._install()
+            begun = len(said)
+            try:
+                if base in texts:
+                    self.runner.run_text(adapted(texts[base], server, fences=fences), names[base], said)
+                else:
+                    self.runner.run(base, said)
+            except UnableError as problem:
+                dumped = versions(texts.get(base, ""))
+                hint = problem.hint or advice("".join(said[begun:]), server, dumped)
+                raise UnableError(f"the base does not apply: {problem}", hint) from None
+        if self.plan.base and self._is_empty():
+            hint = (
+                advice("".join(said), server, (None, None)) or "Does it write to PGHOST and its like, or DATABASE_URL?"
+            )
+            raise UnableError("the base is empty: it made no table, and no schema", hint)
+        self._set_search_path(self.plan.search_path or search_path)
+        self.uses_extension = self._install()
+
+    def _texts(self) -> tuple[dict[str, str], dict[str, str], str | None]:
+        """The dumps and scripts among the bases as text, what they are called, and the search_path of production."""
+        texts, names, search_path = {}, {}, None
+        for base in self.plan.base:
+            if os.path.exists(base):
+                texts[base], names[base] = self.runner.as_sql(Path(base)), base
+            elif is_conninfo(base):
+                taken = take_over(base, self.postgres.programs, self.plan.data)
+                texts[base], names[base], search_path = taken.sql, taken.name, taken.search_path
+        return texts, names, search_path
+
+    def _server_version(self) -> int:
+        with psycopg.connect(self.postgres.dsn) as connection:
+            return connection.info.server_version // 10000
+
+    def _is_empty(self) -> bool:
+        with psycopg.connect(self.postgres.dsn) as connection:
+            return connection.execute(MADE).fetchone() is None
+
+    def _set_search_path(self, search_path: str | None) -> None:
+        """Let the migrations find their tables as they do in production."""
+        if search_path is None:
+            return
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
+            statement = "SELECT pg_catalog.set_config('search_path', %s::pg_catalog.text, false)"
+            connection.execute(statement, (search_path,))
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET search_path FROM CURRENT").format(sql.Identifier(self.postgres.database))
+            )
 
     def _create_roles(self, roles: list[str], script: str) -> None:
         """Make the roles that a dump expects; postgres as the superuser that it is everywhere."""
@@ -118,14 +204,40 @@ class Check:
                 elif role not in existing and role != "postgres":
                     connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
 
-    def _install(self) -> None:
+    def _install(self) -> bool:
+        """Install the extension, unless the base has; whether it has."""
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection, transaction(connection):
             missing = [check for check in preflight(connection) if check.state == "missing"]
             if missing:
                 cures = " ".join(check.cure or "" for check in missing)
                 raise UnableError(f"the throw-away Postgres lacks {', '.join(c.name for c in missing)}. {cures}")
-            connection.execute("SET LOCAL search_path TO DEFAULT")
-            connection.execute("CREATE EXTENSION IF NOT EXISTS integratedb CASCADE")
+            if connection.execute(EXTENSION).fetchone() is not None:
+                return True
+            connection.execute("SET LOCAL search_path TO public")
+            connection.execute("CREATE EXTENSION integratedb CASCADE")
+        return False
+
+    def _adopt(self, database: Database) -> None:
+        """Let the stakeholders of production be known that the base has without their claims.
+
+        A dump without rows has their schemas, and perhaps their roles, but does not say that they are stakeholders: the names would
+        be taken by others.
+        """
+        known = {row["name"] for row in database.rows("integratedb_stakeholders")}
+        for name in sorted(self.contracts.keys() - known):
+            with transaction(database.connection):
+                found = database.connection.execute(SCHEMA_AND_ROLE, {"name": name}).fetchone()
+                assert found is not None
+                has_schema, has_role = found
+                if not has_schema:
+                    continue
+                if not has_role:
+                    database.connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+                database.connection.execute(
+                    sql.SQL("ALTER SCHEMA {name} OWNER TO {name}").format(name=sql.Identifier(name))
+                )
+                database.connection.execute(KNOWN, {"name": name})
+                database.rows("integratedb_adopt_role", stakeholder=name)
 
     def _contracts(self) -> None:
         with opened(self.postgres.dsn, None) as database:
@@ -134,6 +246,8 @@ class Check:
             if self.plan.contracts is not None:
                 contracts = read_contracts(files_in(self.plan.contracts), for_daemon(os.environ))
                 self.contracts = {contract.stakeholder: contract for contract in contracts}
+                if self.uses_extension:
+                    self._adopt(database)
                 run = Reconciliation(database, contracts, prune=False)
                 with transaction(database.connection):
                     run.run()

@@ -12,6 +12,8 @@ import click
 
 from ..check.model import Report, Step, UnableError
 from ..check.postgres import DockerPostgres, LocalPostgres, Postgres, find_programs, running
+from ..check.process import refuse_missing
+from ..check.production import is_conninfo
 from ..check.report import FORMATS
 from ..check.run import Check, Plan, to_standard_error
 from .framework import STATUS_USAGE, CommandError, command
@@ -34,8 +36,8 @@ def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option(
     "--base",
     multiple=True,
-    metavar="CMD|FILE",
-    help="Brings production's state: a dump or script, or a shell command. Repeatable, in order.",
+    metavar="CONNINFO|FILE|CMD",
+    help="Brings production's state: its connection string, a dump or script, or a shell command. Repeatable, in order.",
 )
 @click.option(
     "--contracts",
@@ -63,6 +65,17 @@ def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option(
     "--docker", metavar="IMAGE", help="A container of an image with the extension, instead of local binaries."
 )
+@click.option(
+    "--search-path",
+    metavar="PATH",
+    help="The search_path that migrations have in production.  [that of the login of --base CONNINFO]",
+)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="SCHEMA.TABLE",
+    help="With --base CONNINFO: take the rows of this table over too; repeatable.",
+)
 @click.option("--database", default="integratedb_check", show_default=True, help="The name of the database in it.")
 def check(
     base: tuple[str, ...],
@@ -71,6 +84,8 @@ def check(
     formats: list[tuple[str, str | None]],
     bindir: str | None,
     docker: str | None,
+    search_path: str | None,
+    data: tuple[str, ...],
     database: str,
 ) -> None:
     """Try pending migrations on a throw-away Postgres, and say which contracts they would break.
@@ -85,13 +100,19 @@ def check(
     \b
     Examples:
       integratedb check --base schema.sql --contracts contracts/ --migrations migrations/0042.sql
-      integratedb check --base 'pg_dump --schema-only "$PRODUCTION" | psql -q' \\
+      integratedb check --base "$PRODUCTION" --search-path 'shop, public' \\
           --contracts contracts/ --migrations 'alembic upgrade head'
       integratedb check --base roles.sql --base production.dump --migrations './manage.py migrate' \\
           --format github --format junit:report.xml
     """
     if not migrations and contracts is None:
         raise CommandError("nothing to check: give --migrations, --contracts or both", status=STATUS_USAGE)
+    try:
+        for given in (*base, *migrations):
+            if not is_conninfo(given):
+                refuse_missing(given)
+    except UnableError as problem:
+        raise CommandError(str(problem), status=STATUS_USAGE, hint=problem.hint) from None
     # A CI job that is cancelled gets SIGTERM: the server must go all the same.
     signal.signal(signal.SIGTERM, _interrupt)
     report = Report()
@@ -103,7 +124,7 @@ def check(
         to_standard_error("== postgres")
         with running(postgres):
             report.steps.append(Step("postgres", True, round(time.monotonic() - begun, 2)))
-            Check(Plan(base, contracts, migrations), postgres, report, to_standard_error).run()
+            Check(Plan(base, contracts, migrations, search_path, data), postgres, report, to_standard_error).run()
     except UnableError as problem:
         hint = f"\n{problem.hint}" if problem.hint else ""
         report.steps.append(Step("postgres", False, round(time.monotonic() - begun, 2), f"{problem}{hint}"))
