@@ -44,7 +44,7 @@ PUBLIC_FUNCTIONS = {
 }
 
 # What the planner must inline, and what runs under the caller's own search_path.
-WITHOUT_SEARCH_PATH = {"integratedb_preview_migration", "length_limit", "quote_part"}
+WITHOUT_SEARCH_PATH = {"field_key", "integratedb_preview_migration", "length_limit", "quote_part"}
 
 
 # What plpgsql_check warns of without reason, and why.
