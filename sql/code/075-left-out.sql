@@ -22,7 +22,7 @@ IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
 RETURN relation_id * 65536 + field;
 
-COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS 'A field of a relation of the baseline as one number.';
+COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS 'A field of a relation of the baseline as one number. No SET search_path, so that the planner inlines it.';
 
 CREATE OR REPLACE FUNCTION integratedb.known_fields(claims bigint[], touched oid[])
 RETURNS bigint[]
@@ -88,7 +88,7 @@ BEGIN
      WHERE cr.id <= newest
        AND cr.relid = ANY (coalesce(touched, known_relations))
        -- Made anew it has the fields of one that could be read.
-       AND cr.relid IN (SELECT unnest(known_relations))
+       AND (touched IS NULL OR cr.relid IN (SELECT unnest(known_relations)))
        AND cr.claim_id = ANY (claims)
        AND integratedb.field_key(cc.relation_id, cc.field) NOT IN (SELECT unnest(known_fields)));
   IF cardinality(new_relations) = 0 AND cardinality(grown_relations) = 0 THEN
@@ -105,24 +105,27 @@ BEGIN
       FROM integratedb.failing_column AS f
      WHERE f.relation_id = ANY (new_relations || grown_relations)
        AND (f.relation_id = ANY (new_relations) OR integratedb.field_key(f.relation_id, f.field) NOT IN (SELECT unnest(known_fields)))
-       AND f.relation_id <> ALL (unreadable)
+       AND f.relation_id NOT IN (SELECT unnest(unreadable))
        AND f.present_attnum IS NOT NULL);
   -- None of its columns is left.
   unreadable := unreadable || ARRAY(
     SELECT n.id
       FROM unnest(new_relations) AS n (id)
-     WHERE n.id <> ALL (unreadable)
+     WHERE n.id NOT IN (SELECT unnest(unreadable))
        AND EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = n.id)
        AND NOT EXISTS (
          SELECT FROM integratedb.claim_column AS cc
-          WHERE cc.relation_id = n.id AND integratedb.field_key(cc.relation_id, cc.field) <> ALL (unreadable_fields)));
+          WHERE cc.relation_id = n.id AND integratedb.field_key(cc.relation_id, cc.field) NOT IN (SELECT unnest(unreadable_fields))));
+
+  unreadable_fields := ARRAY(
+    SELECT u.key FROM unnest(unreadable_fields) AS u (key) WHERE u.key / 65536 NOT IN (SELECT unnest(unreadable)));
 
   -- What was left out, and can be read now, is in the baseline again.
   DELETE FROM integratedb.left_out AS l
    WHERE EXISTS (
      SELECT FROM integratedb.claim_relation AS cr
       WHERE cr.id = ANY (new_relations || grown_relations)
-        AND cr.id <> ALL (unreadable)
+        AND cr.id NOT IN (SELECT unnest(unreadable))
         AND cr.claim_id = l.claim_id
         AND cr.relid = l.relid
         AND (l.attnum = 0 OR integratedb.field_key(cr.id, l.attnum) <> ALL (unreadable_fields)));
@@ -139,7 +142,7 @@ BEGIN
         FROM integratedb.claim_relation AS cr
         JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
        WHERE cr.id = ANY (new_relations || grown_relations)
-         AND cr.id <> ALL (unreadable)
+         AND cr.id NOT IN (SELECT unnest(unreadable))
          AND integratedb.field_key(cc.relation_id, cc.field) = ANY (unreadable_fields)
       ON CONFLICT DO NOTHING
       RETURNING claim_id, relid, attnum
@@ -189,3 +192,41 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, oid[], bigint[], oid[]) IS 'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_relations, known_fields: of the baseline before; touched: as of the expansion.';
+
+CREATE OR REPLACE FUNCTION integratedb.without_left_out(document jsonb, of_specification bigint)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM integratedb.left_out AS l JOIN integratedb.claim AS c ON c.id = l.claim_id WHERE c.specification_id = of_specification
+  ) THEN
+    RETURN document;
+  END IF;
+
+  RETURN jsonb_build_object('match', (
+    SELECT jsonb_agg(
+             CASE WHEN m.match ? 'relations'
+                  THEN m.match || jsonb_build_object('relations', (
+                    SELECT coalesce(
+                             jsonb_agg(
+                               r.relation || jsonb_build_object('fields', (
+                                 SELECT coalesce(jsonb_agg(f.field ORDER BY f.place), '[]')
+                                   FROM jsonb_array_elements(r.relation -> 'fields') WITH ORDINALITY AS f (field, place)
+                                  WHERE f.field ->> 'name' IN (
+                                    SELECT cc.column_name FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id)))
+                               ORDER BY r.place),
+                             '[]')
+                      FROM jsonb_array_elements(m.match -> 'relations') WITH ORDINALITY AS r (relation, place)
+                      JOIN integratedb.claim AS c ON c.specification_id = of_specification AND c.match = m.place - 1
+                      JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = r.relation ->> 'path'))
+                  ELSE m.match END
+             ORDER BY m.place)
+      FROM jsonb_array_elements(document -> 'match') WITH ORDINALITY AS m (match, place)));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.without_left_out(jsonb, bigint) IS 'A specification as it was expanded, without the relations and columns of schema.* that were left out.';

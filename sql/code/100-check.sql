@@ -213,10 +213,10 @@ SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  first_recorded CONSTANT oid := 12000;
+  first_recorded CONSTANT oid := 12000::oid;
 BEGIN
   IF coalesce(cardinality(objids), 0) = 0 THEN
-    RETURN '{}';
+    RETURN ARRAY[]::bigint[];
   END IF;
 
   -- What Postgres itself is made of has no dependencies: views that use it are all looked at.
@@ -288,7 +288,7 @@ DECLARE
   -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
   oldest CONSTANT integer := age(pg_current_xact_id()::xid);
   relations oid[];
-  functions oid[] := '{}';
+  functions oid[] := ARRAY[]::oid[];
   schemas name[];
 BEGIN
   IF NOT integratedb.revokes_are_found() THEN

@@ -379,7 +379,7 @@ BEGIN
   PERFORM integratedb.refuse_temporary(stored_id);
 
   PERFORM integratedb.log_own_event(format('INTEGRATEDB %s', upper(kind)), format('specification of %s', owner.name), true);
-  RETURN expanded;
+  RETURN integratedb.without_left_out(expanded, stored_id);
 END
 $$;
 

@@ -1,4 +1,5 @@
-"""A claim is met while a SELECT by the stakeholder works: views and policies are followed to what they read and call."""
+"""A claim is met while a SELECT by the stakeholder works: views and policies are followed to what they read."""
+claim is met while a SELECT by the stakeholder works: views and policies are followed to what they read and call."""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ LOSSES = {
         "shop.w reads shop.orders with the rights of shop_views",
     ),
     "another owner of the table": Loss(
-        f"""{MOVED}; SET ROLE shop_views; CREATE TABLE shop.b (id integer); CREATE VIEW shop.v AS SELECT id FROM shop.b; RESET ROLE""",
+        f"""{MOVED}; SET ROLE shop_views; CREATE TABLE shop.b (id integer);
+           CREATE VIEW shop.v AS SELECT id FROM shop.b; RESET ROLE""",
         "ALTER TABLE shop.b OWNER TO shop_other",
         "shop.v reads shop.b with the rights of shop_views, which may not SELECT id",
     ),
@@ -104,7 +106,8 @@ LOSSES = {
     ),
     "owned by the view's owner": Loss(
         OTHERS.replace("CREATE VIEW shop.v", "CREATE VIEW shop.w").replace(
-            "RESET ROLE", "GRANT SELECT ON shop.w TO shop_owner; RESET ROLE; CREATE VIEW shop.v AS SELECT id FROM shop.w"
+            "RESET ROLE",
+            "GRANT SELECT ON shop.w TO shop_owner; RESET ROLE; CREATE VIEW shop.v AS SELECT id FROM shop.w",
         ),
         "REVOKE SELECT ON shop.orders FROM shop_views CASCADE",
         "shop.w reads shop.orders with the rights of shop_views",
@@ -130,7 +133,8 @@ LOSSES = {
         "shop.f(integer)",
     ),
     "a function below": Loss(
-        f"{F}; CREATE VIEW shop.w AS SELECT shop.f(id::integer) AS id, total FROM shop.orders; CREATE VIEW shop.v AS SELECT id FROM shop.w",
+        f"""{F}; CREATE VIEW shop.w AS SELECT shop.f(id::integer) AS id, total FROM shop.orders;
+           CREATE VIEW shop.v AS SELECT id FROM shop.w""",
         NO_F,
         "shop.w calls the function shop.f(integer), which role reporter may not EXECUTE",
     ),
@@ -165,12 +169,14 @@ LOSSES = {
         "a policy of shop.v reads shop.allowed with the rights of reporter, which may not SELECT id",
     ),
     "another policy": Loss(
-        "CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true); ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY",
+        """CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true);
+           ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY""",
         "ALTER POLICY reads ON shop.v USING (id IN (SELECT id FROM shop.orders))",
         "a policy of shop.v reads shop.orders with the rights of reporter",
     ),
     "a restrictive policy": Loss(
-        "CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true); ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY",
+        """CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true);
+           ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY""",
         "CREATE POLICY fewer ON shop.v AS RESTRICTIVE FOR SELECT USING (id IN (SELECT id FROM shop.orders))",
         "a policy of shop.v reads shop.orders with the rights of reporter",
     ),
@@ -188,10 +194,11 @@ LOSSES = {
         f"""{OTHERS}; CREATE TABLE shop.allowed (id integer); CREATE POLICY reads ON shop.orders USING (true);
             ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY""",
         "ALTER POLICY reads ON shop.orders USING (EXISTS (SELECT FROM shop.allowed))",
-        "a policy of shop.orders reads shop.allowed with the rights of shop_views, which may not SELECT any column of it",
+        "a policy of shop.orders reads shop.allowed with the rights of shop_views, which may not SELECT any",
     ),
     "rows are locked": Loss(
-        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views; GRANT shop_views TO shop_owner;
+        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views;
+           GRANT shop_views TO shop_owner;
            GRANT SELECT, UPDATE ON shop.orders TO shop_views; SET ROLE shop_views;
            CREATE VIEW shop.v AS SELECT id FROM shop.orders FOR UPDATE; RESET ROLE""",
         "REVOKE UPDATE ON shop.orders FROM shop_views",
@@ -203,12 +210,14 @@ LOSSES = {
         "shop.v reads shop.far with the rights of shop_views, which may not SELECT any column of it",
     ),
     "a materialised view below": Loss(
-        f"{MOVED}; CREATE MATERIALIZED VIEW shop.m AS SELECT id FROM shop.orders; CREATE VIEW shop.v AS SELECT id FROM shop.m",
+        f"""{MOVED}; CREATE MATERIALIZED VIEW shop.m AS SELECT id FROM shop.orders;
+           CREATE VIEW shop.v AS SELECT id FROM shop.m""",
         "ALTER VIEW shop.v OWNER TO shop_views",
         "shop.v reads shop.m with the rights of shop_views",
     ),
     "partitions and children": Loss(
-        f"""{MOVED}; CREATE TABLE shop.p (id integer) PARTITION BY LIST (id); CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
+        f"""{MOVED}; CREATE TABLE shop.p (id integer) PARTITION BY LIST (id);
+           CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
             CREATE TABLE shop.i (id integer); CREATE TABLE shop.i1 () INHERITS (shop.i);
             GRANT SELECT ON shop.p, shop.i TO shop_views; SET ROLE shop_views;
             CREATE VIEW shop.v AS SELECT p.id FROM shop.p JOIN shop.i USING (id); RESET ROLE""",
@@ -260,7 +269,9 @@ def test_what_makes_a_select_fail_is_refused_and_the_hint_cures_what_an_override
         owner.run(loss.migration)
     assert loss.missing in detail(refusal)
 
-    superuser.run(f"BEGIN; SELECT integratedb_override('test'); SET SESSION AUTHORIZATION shop_owner; {loss.migration}; COMMIT")
+    superuser.run(
+        f"BEGIN; SELECT integratedb_override('test'); SET SESSION AUTHORIZATION shop_owner; {loss.migration}; COMMIT"
+    )
     superuser.run("RESET SESSION AUTHORIZATION")
     ((path, problems),) = admin.rows(UNMET)
     is_secured = "row level security" in loss.missing
@@ -290,7 +301,9 @@ HARMLESS = {
         "",
     ),
     "what the view does not read": Loss(
-        OTHERS, "REVOKE SELECT ON shop.orders FROM shop_views; GRANT SELECT (id, total) ON shop.orders TO shop_views", ""
+        OTHERS,
+        "REVOKE SELECT ON shop.orders FROM shop_views; GRANT SELECT (id, total) ON shop.orders TO shop_views",
+        "",
     ),
     "any column will do": Loss(
         OTHERS.replace("SELECT id, total FROM", "SELECT count(*) AS id FROM"),
@@ -308,13 +321,18 @@ HARMLESS = {
     ),
     "the owner of a table is above its policies": Loss(
         f"{PLAIN}; {MOVED}",
-        "CREATE POLICY none ON shop.orders TO shop_views USING (false); ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
+        """CREATE POLICY none ON shop.orders TO shop_views USING (false);
+           ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY""",
         "",
     ),
     "policies for others": Loss(
-        POLICY, "CREATE POLICY others ON shop.v AS RESTRICTIVE TO shop_owner USING (id IN (SELECT id FROM shop.orders))", ""
+        POLICY,
+        "CREATE POLICY others ON shop.v AS RESTRICTIVE TO shop_owner USING (id IN (SELECT id FROM shop.orders))",
+        "",
     ),
-    "policies for writing": Loss(POLICY, "CREATE POLICY new ON shop.v FOR INSERT WITH CHECK (id IN (SELECT id FROM shop.orders))", ""),
+    "policies for writing": Loss(
+        POLICY, "CREATE POLICY new ON shop.v FOR INSERT WITH CHECK (id IN (SELECT id FROM shop.orders))", ""
+    ),
     "rules for writing": Loss(
         PLAIN, "CREATE RULE write AS ON INSERT TO shop.v DO INSTEAD INSERT INTO shop.customers (name) VALUES ('x')", ""
     ),
@@ -333,7 +351,8 @@ HARMLESS = {
         "CREATE VIEW shop.v AS SELECT id FROM shop.far", "ALTER FOREIGN TABLE shop.far ADD COLUMN x integer", ""
     ),
     "partitions need nothing of their own": Loss(
-        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views; GRANT shop_views TO shop_owner;
+        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views;
+           GRANT shop_views TO shop_owner;
            CREATE TABLE shop.p (id integer) PARTITION BY LIST (id); CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
            CREATE TABLE shop.i (id integer); CREATE TABLE shop.i1 () INHERITS (shop.i);
            GRANT SELECT ON shop.p, shop.i, shop.p1, shop.i1 TO shop_views; SET ROLE shop_views;
@@ -449,11 +468,11 @@ def test_the_stakeholder_is_told_to_claim_what_is_read_with_its_rights(owner, cl
 
 
 def test_a_role_that_is_taken_away_shows_in_the_unmet_claims(superuser, owner, admin, claim):
-    superuser.run("CREATE ROLE shop_readers; GRANT SELECT ON shop.orders TO shop_readers")
-    prepare_views = OTHERS.replace("GRANT SELECT ON shop.orders TO shop_views", "GRANT USAGE ON SCHEMA shop TO shop_views")
-    superuser.run(prepare_views.split(";")[0])
-    superuser.run("GRANT USAGE, CREATE ON SCHEMA shop TO shop_views; GRANT shop_readers TO shop_views; SET ROLE shop_views")
-    superuser.run(f"{PLAIN}; RESET ROLE")
+    superuser.run(
+        f"""CREATE ROLE shop_readers; GRANT SELECT ON shop.orders TO shop_readers; CREATE ROLE shop_views;
+            GRANT USAGE, CREATE ON SCHEMA shop TO shop_views; GRANT shop_readers TO shop_views;
+            SET ROLE shop_views; {PLAIN}; RESET ROLE"""
+    )
     claim(VIEW)
     superuser.run("REVOKE shop_readers FROM shop_views")
     ((path, problems),) = admin.rows(UNMET)
@@ -476,11 +495,15 @@ def test_what_is_built_in_counts_too(superuser, owner, claim, admin):
         claim({"path": "shop.w", "fields": ["name"]})
 
 
-@pytest.mark.parametrize("statement", ["DROP OWNED BY shop_views_readers", "REVOKE ALL ON shop.orders, shop.customers FROM shop_views_readers"])
-def test_what_a_group_loses_is_lost_by_the_owner_of_the_view(superuser, owner, claim, statement):
-    superuser.run("CREATE ROLE shop_views_readers; CREATE ROLE shop_views IN ROLE shop_views_readers; GRANT shop_views_readers TO shop_owner")
-    superuser.run("GRANT SELECT ON shop.orders TO shop_views_readers; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views")
-    superuser.run(f"SET ROLE shop_views; {PLAIN}; RESET ROLE")
+@pytest.mark.parametrize(
+    "statement", ["DROP OWNED BY shop_readers", "REVOKE ALL ON shop.orders, shop.customers FROM shop_readers"]
+)
+def test_what_a_group_loses_is_lost_by_the_owner_of_the_view(superuser, claim, statement):
+    superuser.run(
+        f"""CREATE ROLE shop_readers; CREATE ROLE shop_views IN ROLE shop_readers;
+            GRANT SELECT ON shop.orders TO shop_readers; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views;
+            SET ROLE shop_views; {PLAIN}; RESET ROLE"""
+    )
     claim(VIEW)
     with refused("IDB01", "shop.v"):
         superuser.run(statement)
