@@ -1,5 +1,38 @@
 -- Handing in a specification: is it well formed, may the caller, does it hold here, and what follows from it.
 
+CREATE OR REPLACE FUNCTION integratedb.excess_of(spec jsonb)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  limit_in_bytes CONSTANT integer := 1000000;
+  size_in_bytes integer;
+BEGIN
+  -- The number 1e131071 is small in jsonb, and has 131,072 digits where it is written out. So nothing writes the document before.
+  -- The depth bounds the way to the numbers.
+  IF jsonb_path_exists(spec, 'strict $.**{100}') THEN
+    RETURN 'it is nested deeper than any specification';
+  END IF;
+
+  IF EXISTS (
+    -- Also 0 may have thousands of digits. jsonb_path_query() would take a time that is quadratic.
+    SELECT FROM jsonb_array_elements(jsonb_path_query_array(
+             spec, 'strict $.** ? (@.type() == "number" && (@ >= 1e100 || @ <= -1e100 || (@ > -1e-50 && @ < 1e-50)))')) AS n (value)
+     WHERE abs(n.value::numeric) >= 1e100 OR scale(n.value::numeric) > 100)
+  THEN
+    RETURN 'it holds a number with more than 100 digits';
+  END IF;
+
+  size_in_bytes := octet_length(spec::text);
+  RETURN CASE WHEN size_in_bytes > limit_in_bytes THEN format('the specification has %s bytes, the limit is %s', size_in_bytes, limit_in_bytes) END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.excess_of(jsonb) IS 'Why a specification is not read at all: more than 1,000,000 bytes as text, a number of more than 100 digits, 100 levels. Null when it can be.';
+
 CREATE OR REPLACE FUNCTION integratedb.parsed(spec jsonb, kind text)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -8,8 +41,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  limit_in_bytes CONSTANT integer := 1000000;
-  size_in_bytes CONSTANT integer := octet_length(spec::text);
+  excess CONSTANT text := integratedb.excess_of(spec);
   refused boolean;
 BEGIN
   IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
@@ -20,16 +52,15 @@ BEGIN
       hint => 'The kinds are claims and notifications.');
   END IF;
 
-  IF size_in_bytes > limit_in_bytes THEN
-    RETURN jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(
-      format('the specification has %s bytes, the limit is %s', size_in_bytes, limit_in_bytes), '#')));
+  IF excess IS NOT NULL THEN
+    RETURN jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(excess, '#')));
   END IF;
 
   RETURN integratedb.parse_specification(coalesce(spec, 'null'), kind);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS 'parse_specification() after a check of the size, at most 1,000,000 bytes. Error: 22023 for an unknown kind.';
+COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS 'parse_specification() of what has no excess_of(). Error: 22023 for an unknown kind.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbidden_path(caller name, schemas jsonb, relations jsonb)
 RETURNS text

@@ -174,16 +174,16 @@ DECLARE
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   old_document CONSTANT jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = 'notifications');
   bare CONSTANT jsonb := CASE jsonb_typeof(spec) WHEN 'object' THEN spec - 'channels' ELSE spec END;
+  excess CONSTANT text := integratedb.excess_of(spec);
   parsed jsonb;
   expanded jsonb;
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- The size first; then the document with its channels, which says more than the one without.
-  parsed := integratedb.parsed(bare, 'notifications');
-  IF octet_length(spec::text) <= 1000000 THEN
-    parsed := integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name);
-  END IF;
+  -- The document with its channels says more than the one without.
+  parsed := CASE WHEN excess IS NULL
+                 THEN integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name)
+                 ELSE jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(excess, '#'))) END;
   IF parsed ? 'refusals' THEN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;

@@ -317,3 +317,53 @@ def test_thousands_of_unmet_claims_are_described_in_linear_time(owner, admin, su
         for table in range(TABLES):
             owner.run(f"ALTER TABLE shop.wide_{table} RENAME TO narrow_{table}")
     assert "5000 claims" in (error.value.diag.message_primary or "")
+
+
+# Few bytes as jsonb, up to 131,072 where somebody writes one out.
+NUMBERS = ["1e131071", "-1e131071", "1e-16383", "0e-16383", "123.5e-16000"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "SELECT integratedb_claim('reporter', %s::jsonb)",
+        "SELECT integratedb_notify('reporter', %s::jsonb)",
+        "DO $$ BEGIN IF (SELECT code FROM integratedb_check_spec(current_setting('test.spec')::jsonb)) = 'IDB02' THEN"
+        " RAISE EXCEPTION 'refused' USING ERRCODE = 'IDB02'; END IF; END $$",
+    ],
+)
+def test_a_number_costs_what_it_has_of_bytes(admin, stakeholder, call, number):
+    stakeholder("reporter")
+    numbers = ",".join([number] * 20_000)
+    for document in (
+        f'{{"match": [{numbers}]}}',
+        f'{{"match": [], "channels": [{numbers}]}}',
+        "[" * 50 + numbers + "]" * 50,
+    ):
+        before, memory = admin.processor_s(), private_megabytes(admin)
+        with refused("IDB02", match=None if "DO" in call else "more than 100 digits"), peak_of(admin) as seen:
+            if "%s" in call:
+                admin.run(call, document)
+            else:
+                admin.run("SELECT set_config('test.spec', %s, false)", document)
+                admin.run(call)
+        assert admin.processor_s() - before < 2
+        assert max(seen) - memory < 200
+
+
+def test_numbers_with_a_few_digits_are_judged_where_they_stand(admin, stakeholder):
+    stakeholder("reporter")
+    for number in ("0", "0.0", "1e99", "1e-99", "12345678901234567890", "1e18"):
+        with refused("IDB02") as caught:
+            admin.run("SELECT integratedb_claim('reporter', %s::jsonb)", f'{{"match": {number}}}')
+        assert "#/match" in str(caught.value)
+
+
+def test_channels_count_for_the_size(admin, stakeholder):
+    stakeholder("reporter")
+    with refused("IDB02", match="the limit is 1000000"):
+        admin.run(
+            "SELECT integratedb_notify('reporter', %s::jsonb)",
+            json.dumps({"match": [], "channels": [{"name": "x" * 1_000_001, "type": "SOCKET"}]}),
+        )
