@@ -34,6 +34,10 @@ DROP FUNCTION integratedb.revoke_surplus(bigint[], oid[]);
 DROP FUNCTION integratedb.require_free_name(text);
 DROP FUNCTION integratedb.end_sessions(name);
 DROP FUNCTION integratedb.parse_notifications(jsonb, jsonb);
+DROP FUNCTION integratedb.touched_claims(xid8);
+DROP FUNCTION integratedb.check_transaction();
+DROP FUNCTION integratedb.concerns_notifications();
+DROP FUNCTION integratedb.follow_notifications();
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql
