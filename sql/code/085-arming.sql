@@ -65,6 +65,8 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- All claims are read. Whoever calls looks things up.
+SET enable_seqscan = on
 AS $$
 DECLARE
   unmet bigint[];

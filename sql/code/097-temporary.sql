@@ -148,6 +148,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = on
 AS $$
 DECLARE
   refusal integratedb.refusal;

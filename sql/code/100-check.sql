@@ -6,6 +6,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- All is read: by an index that would take longer. The callers look things up.
+SET enable_seqscan = on
 AS $$
 DECLARE
   -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
@@ -21,6 +23,53 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.rewritten_relations() IS 'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
+
+CREATE OR REPLACE FUNCTION integratedb.rewritten_and_locked_relations()
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT k.oid
+      FROM (SELECT DISTINCT l.relation
+              FROM pg_locks AS l
+             WHERE l.locktype = 'relation'
+               AND l.pid = pg_backend_pid()
+               AND l.database = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())) AS locked
+      JOIN pg_class AS k ON k.oid = locked.relation
+     WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p')
+       AND integratedb.is_own_xid(k.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_and_locked_relations() IS 'As rewritten_relations(), of the relations that this transaction has locked: what ALTER TABLE changed is among them. However large the catalog is.';
+
+CREATE OR REPLACE FUNCTION integratedb.rewritten_privileges(OUT relations oid[], OUT schemas name[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = on
+AS $$
+DECLARE
+  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
+BEGIN
+  relations := integratedb.rewritten_relations() || ARRAY(
+    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin)
+    UNION
+    -- DROP OWNED takes a role out of the policies that are for others too.
+    SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
+  schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_privileges() IS 'The relations and schemas whose privileges or policies this transaction may have changed, likewise. Reads all of pg_class and pg_attribute.';
 
 CREATE OR REPLACE FUNCTION integratedb.may_have_detached(of_xid xid8)
 RETURNS boolean
@@ -90,10 +139,11 @@ BEGIN
 
   -- A partition that was detached after the whole was changed, and a member that left its extension after it was moved, are
   -- named by no event, and nothing leads to them any more. Their catalog rows are written by this transaction.
-  IF extensions IS NOT NULL OR integratedb.may_have_detached(of_xid) THEN
-    relations := relations || integratedb.rewritten_relations();
+  IF extensions IS NULL AND integratedb.may_have_detached(of_xid) THEN
+    relations := relations || integratedb.rewritten_and_locked_relations();
   END IF;
   IF extensions IS NOT NULL THEN
+    relations := relations || integratedb.rewritten_relations();
     types := types || ARRAY(
       SELECT t.oid FROM pg_type AS t WHERE age(t.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(t.xmin));
   END IF;
@@ -285,43 +335,55 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
-  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
-  relations oid[];
+  rewritten record;
   functions oid[] := ARRAY[]::oid[];
-  schemas name[];
 BEGIN
   IF NOT integratedb.revokes_are_found() THEN
     RETURN integratedb.revoked_claims_among_few();
   END IF;
 
-  relations := integratedb.rewritten_relations() || ARRAY(
-    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin)
-    UNION
-    -- DROP OWNED takes a role out of the policies that are for others too.
-    SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
-  schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
+  rewritten := integratedb.rewritten_privileges();
   IF EXISTS (
     SELECT FROM integratedb.ddl_event AS e
      WHERE e.xid = pg_current_xact_id()
        AND (e.command_tag = 'DROP OWNED' OR (e.command_tag = 'REVOKE' AND e.object_type IN ('FUNCTION', 'ROUTINE')))
   ) THEN
-    functions := ARRAY(SELECT p.oid FROM pg_proc AS p WHERE age(p.xmin) <= oldest AND integratedb.is_own_xid(p.xmin));
+    functions := ARRAY(
+      SELECT p.oid FROM pg_proc AS p WHERE age(p.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(p.xmin));
   END IF;
 
   RETURN ARRAY(
     SELECT unnest(integratedb.claims_above(
-             array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)])
+             array_fill('pg_class'::regclass::oid, ARRAY[cardinality(rewritten.relations)])
              || array_fill('pg_proc'::regclass::oid, ARRAY[cardinality(functions)]),
-             relations || functions))
+             rewritten.relations || functions))
     UNION
-    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.schema_name = ANY (schemas));
+    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.schema_name = ANY (rewritten.schemas));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
 
-CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8, since_event bigint DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.checked_tags(of_xid xid8, since_event bigint DEFAULT NULL)
+RETURNS text[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT e.command_tag
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.checked_tags(xid8, bigint) IS 'The kinds of statements by which a transaction changed something that is checked. since_event: as for touched_relations().';
+
+CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8, relations oid[], since_event bigint DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -333,16 +395,9 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
+  tags CONSTANT text[] := integratedb.checked_tags(of_xid, since_event);
   touched bigint[];
-  tags text[];
-  object_types text[];
 BEGIN
-  SELECT array_agg(DISTINCT e.command_tag), array_agg(DISTINCT e.object_type)
-    INTO tags, object_types
-    FROM integratedb.ddl_event AS e
-   WHERE e.xid = of_xid
-     AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END;
-
   WITH event AS (
     SELECT DISTINCT e.schema_name, e.relation_name, e.object_type
       FROM integratedb.ddl_event AS e
@@ -351,7 +406,7 @@ BEGIN
   )
   SELECT coalesce(array_agg(t.claim_id), '{}')
     INTO touched
-    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.touched_relations(of_xid, since_event))
+    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (relations)
           UNION
           SELECT cr.claim_id
             FROM event AS e
@@ -371,7 +426,12 @@ BEGIN
            WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS t;
 
   -- The event of a renamed schema knows the new name only.
-  IF 'schema' = ANY (object_types) THEN
+  IF EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.object_type = 'schema'
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
+  ) THEN
     touched := touched || ARRAY(
       SELECT c.id
         FROM integratedb.claim AS c
@@ -392,7 +452,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.touched_claims(xid8, bigint) IS 'The claims that a transaction''s schema changes can affect. since_event: as for touched_relations().';
+COMMENT ON FUNCTION integratedb.touched_claims(xid8, oid[], bigint) IS 'The claims that a transaction''s schema changes can affect. relations: its touched_relations(). since_event: as for touched_relations().';
 
 CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
 RETURNS integratedb.refusal
@@ -477,7 +537,8 @@ BEGIN
     RETURN;
   END IF;
 
-  touched := integratedb.touched_claims(pg_current_xact_id(), first_event);
+  touched := integratedb.touched_claims(
+    pg_current_xact_id(), integratedb.touched_relations(pg_current_xact_id(), first_event), first_event);
   IF cardinality(touched) = 0 THEN
     RETURN;
   END IF;
@@ -510,6 +571,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
   RETURN (
@@ -680,33 +742,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.take_lock_to_check() IS 'Takes the lock for the check at COMMIT. Returns false, without the lock, where there is nothing to check: GRANT, REVOKE or DROP OWNED of a role that owns nothing here, by which no claim was made unmet or mended. Errors: those of take_lock().';
 
-CREATE OR REPLACE FUNCTION integratedb.check_transaction()
+CREATE OR REPLACE FUNCTION integratedb.check_transaction(touched bigint[], relations oid[])
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+-- It may have to read all claims.
+SET enable_seqscan = on
 AS $$
 DECLARE
-  newly_armed boolean;
-  everything boolean;
-  touched bigint[];
-  above bigint[];
+  everything CONSTANT boolean := relations IS NULL OR 'INTEGRATEDB SYNC' = ANY (integratedb.checked_tags(pg_current_xact_id()));
+  -- What they claim is as it was, and is not expanded anew.
+  above CONSTANT bigint[] := CASE WHEN everything THEN '{}' ELSE integratedb.claims_above_changes(pg_current_xact_id()) END;
   unmet bigint[];
   met bigint[];
   pending bigint[];
   refusal integratedb.refusal;
 BEGIN
-  newly_armed := integratedb.arm();
-  everything := newly_armed OR EXISTS (
-    SELECT FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.command_tag = 'INTEGRATEDB SYNC');
-
-  touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
-                  ELSE integratedb.touched_claims(pg_current_xact_id()) END;
-  -- What they claim is as it was, and is not expanded anew.
-  above := CASE WHEN everything THEN '{}' ELSE integratedb.claims_above_changes(pg_current_xact_id()) END;
-
   IF everything THEN
     unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
   ELSIF cardinality(touched) > 0 OR cardinality(above) > 0 THEN
@@ -722,7 +776,7 @@ BEGIN
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
-    PERFORM integratedb.follow(met, CASE WHEN NOT newly_armed THEN integratedb.touched_relations(pg_current_xact_id()) END);
+    PERFORM integratedb.follow(met, relations);
 
     SELECT n.pending INTO pending FROM integratedb.noted_claims() AS n;
     IF cardinality(pending) > 0 THEN
@@ -755,7 +809,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.check_transaction() IS 'Validates what this transaction touched against the baseline; when it holds, the baseline and the grants follow. Returns the refusal (IDB01), or null. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.check_transaction(bigint[], oid[]) IS 'Validates the claims that this transaction touched against the baseline; when they hold, the baseline and the grants follow. relations: its touched_relations(); null: any may have changed. Returns the refusal (IDB01), or null. The caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
@@ -831,8 +885,13 @@ SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor th
 SET search_path = pg_catalog, integratedb, pg_temp
 -- Planning anew for each set of claims would take longer than running.
 SET plan_cache_mode = force_generic_plan
+-- The plans are made once a session. With few rows in the audit log they would read all of it, however long it gets.
+SET enable_seqscan = off
 AS $$
 DECLARE
+  newly_armed boolean;
+  relations oid[];
+  touched bigint[];
   refusal integratedb.refusal;
   context text;
   refused boolean;
@@ -850,9 +909,14 @@ BEGIN
   END IF;
 
   IF integratedb.take_lock_to_check() THEN
-    refusal := integratedb.check_transaction();
+    newly_armed := integratedb.arm();
+    relations := integratedb.touched_relations(pg_current_xact_id());
+    touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
+                    ELSE integratedb.touched_claims(pg_current_xact_id(), relations) END;
+
+    refusal := integratedb.check_transaction(touched, CASE WHEN NOT newly_armed THEN relations END);
     IF refusal.code IS NULL THEN
-      refusal := integratedb.follow_notifications();
+      refusal := integratedb.follow_notifications(touched, relations);
     END IF;
     IF refusal.code IS NULL THEN
       refusal := integratedb.temporary_refusal();

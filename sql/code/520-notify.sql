@@ -224,6 +224,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
   RETURN (
@@ -243,12 +244,13 @@ $$;
 
 COMMENT ON FUNCTION integratedb.publication_event() IS 'The command by which somebody else changed our publications in this transaction; null when nobody did.';
 
-CREATE OR REPLACE FUNCTION integratedb.concerns_notifications()
+CREATE OR REPLACE FUNCTION integratedb.concerns_notifications(touched bigint[], relations oid[])
 RETURNS boolean
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
 AS $$
   SELECT EXISTS (SELECT FROM integratedb.ddl_event AS e
                   WHERE e.xid = pg_current_xact_id()
@@ -256,14 +258,14 @@ AS $$
                          -- With a stakeholder, its schema is renamed or dropped.
                          OR e.object_type = 'schema'
                          OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
-      OR cardinality(integratedb.touched_claims(pg_current_xact_id())) > 0
+      OR cardinality(touched) > 0
       -- A partition made or attached concerns whoever is notified of the whole.
-      OR EXISTS (SELECT FROM unnest(integratedb.touched_relations(pg_current_xact_id())) AS t (relid)
+      OR EXISTS (SELECT FROM unnest(relations) AS t (relid)
                   CROSS JOIN LATERAL pg_partition_ancestors(t.relid) AS a
                   JOIN integratedb.published AS p ON p.relid = a.relid)
 $$;
 
-COMMENT ON FUNCTION integratedb.concerns_notifications() IS 'Whether this transaction may have changed anything about notifications: what is asked for, what is there, or the publications.';
+COMMENT ON FUNCTION integratedb.concerns_notifications(bigint[], oid[]) IS 'Whether this transaction, which touched these claims and relations, may have changed anything about notifications: what is asked for, what is there, or the publications.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal(claims bigint[])
 RETURNS integratedb.refusal
@@ -284,12 +286,14 @@ $$;
 
 COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS 'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
 
-CREATE OR REPLACE FUNCTION integratedb.follow_notifications()
+CREATE OR REPLACE FUNCTION integratedb.follow_notifications(touched bigint[], relations oid[])
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- It may have to read all notifications.
+SET enable_seqscan = on
 AS $$
 DECLARE
   meddled CONSTANT text := integratedb.publication_event();
@@ -308,7 +312,7 @@ BEGIN
      AND NOT EXISTS (SELECT FROM integratedb.control) THEN
     RETURN NULL;
   END IF;
-  IF NOT integratedb.concerns_notifications() THEN
+  IF NOT integratedb.concerns_notifications(touched, relations) THEN
     RETURN NULL;
   END IF;
 
@@ -318,7 +322,7 @@ BEGIN
     broken := ARRAY(
       SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL
       UNION
-      SELECT unnest(broken) INTERSECT SELECT unnest(integratedb.touched_claims(pg_current_xact_id())));
+      SELECT unnest(broken) INTERSECT SELECT unnest(touched));
     refusal := integratedb.judge(broken, untellable => true);
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;
@@ -337,7 +341,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow_notifications() IS 'At COMMIT, after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
+COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[]) IS 'At COMMIT of a transaction that touched these claims and relations, after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
 
 DO LANGUAGE plpgsql $$
 BEGIN

@@ -35,6 +35,10 @@ DROP FUNCTION integratedb.require_free_name(text);
 DROP FUNCTION integratedb.end_sessions(name);
 DROP FUNCTION integratedb.parse_notifications(jsonb, jsonb);
 DROP FUNCTION integratedb.problems_of(bigint[]);
+DROP FUNCTION integratedb.touched_claims(xid8);
+DROP FUNCTION integratedb.check_transaction();
+DROP FUNCTION integratedb.concerns_notifications();
+DROP FUNCTION integratedb.follow_notifications();
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql
@@ -55,7 +59,6 @@ UPDATE integratedb.ddl_event AS e
 -- Who took a replica identity away.
 #include sql/state/093-identity-changes.sql
 DROP FUNCTION integratedb.judge(bigint[]);
-DROP FUNCTION integratedb.touched_claims(xid8);
 DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Each claim has its match beside it.
