@@ -72,14 +72,3 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;
-
--- What is in force, again, with the role: without it the daemon lets nobody in to a stakeholder's sockets. The lock on
--- integratedb.specification, taken above, keeps others from telling anything newer meanwhile.
-INSERT INTO integratedb.control (stakeholder_id, kind, body)
-SELECT latest.stakeholder_id, 'state', latest.body || pg_catalog.jsonb_build_object('role', st.role_oid::pg_catalog.int8)
-  FROM (SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body
-          FROM integratedb.control AS c
-         WHERE c.kind = 'state'
-         ORDER BY c.stakeholder_id, c.id DESC) AS latest
-  JOIN integratedb.stakeholder AS st ON st.id = latest.stakeholder_id
- ORDER BY latest.stakeholder_id;
