@@ -348,7 +348,7 @@ AS $$
   -- What is asked of the document of a match is asked once a claim, not once a problem: there may be thousands.
   WITH subject AS MATERIALIZED (
     SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.name AS stakeholder,
-           jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard
+           jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
@@ -376,11 +376,16 @@ AS $$
     SELECT p.claim_id,
            coalesce(p.cure, CASE p.property
              WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
-             WHEN 'row_security' THEN format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', c.stakeholder || '_reads', p.path, c.stakeholder)
+             WHEN 'row_security' THEN (
+               -- A path is no SQL: it has upper case and key words without quotes.
+               SELECT format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
+                             c.stakeholder || '_reads', parts.path[1], parts.path[2], c.stakeholder)
+                 FROM integratedb.path_parts(p.path) AS parts (path))
              WHEN 'replica_identity' THEN (
                -- Of a partition, or with generated columns, another one helps.
                SELECT rtrim(min(n.cure), '.') FROM integratedb.notification_problem AS n WHERE n.claim_id = p.claim_id AND n.property = p.property)
-             ELSE CASE WHEN c.is_wildcard
+             ELSE CASE WHEN c.is_wildcard AND (p.property <> 'table' OR (c.is_whole_schema AND p.relation_name IS NOT NULL))
+                    -- Not where the whole of it is gone: a sync does not make that met.
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
                                 p.place, c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
