@@ -253,8 +253,8 @@ def farewell(stage: Stage, screen: Screen) -> None:
         print(f'  {who:<24} {psql} "{stage.conninfo(role)}"')
     for role, password in stage.passwords.items():
         print(f"  {'stakeholder ' + role:<24} {psql} postgresql://{role}:{password}@127.0.0.1:{stage.port}/{DATABASE}")
-    command = ROOT / ".build/companion/bin/integratedb"
-    print(f"  {'the admin, by command':<24} {command} status -d \"{stage.conninfo('shop_admin')}\"")
+    command = f"{ROOT}/.build/companion/bin/integratedb status -h {stage.home} -p {stage.port} -U shop_admin -d {DATABASE}"
+    print(f"  {'the admin, by command':<24} {command}")
 
     heading("What is on this machine now, and how to remove it")
     sharedir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--sharedir"], text=True).strip()
