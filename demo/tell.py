@@ -199,6 +199,8 @@ class Screen:
     def answer(self, text: str) -> None:
         """Show what is printed. Messages are broken between words, tables stay as they are."""
         for line in text.splitlines():
+            if set(line) <= set("─- "):  # the line under the heads of a table
+                line = line[: self.width]
             table = "│" in line or "|" in line
             for part in [line] if table else self._broken(line, "", self.width):
                 print(self._highlighted(part.rstrip()))
@@ -249,12 +251,18 @@ def farewell(stage: Stage, screen: Screen) -> None:
 
     psql = "psql" if shutil.which("psql") else stage.psql
     heading("Go on: the server is still running")
-    for who, role in (("the owner of the tables", "shop_owner"), ("the admin", "shop_admin"), ("a superuser", "postgres")):
+    for who, role in (
+        ("the owner of the tables", "shop_owner"),
+        ("the admin", "shop_admin"),
+        ("a superuser", "postgres"),
+    ):
         print(f'  {who:<24} {psql} "{stage.conninfo(role)}"')
     for role, password in stage.passwords.items():
         print(f"  {'stakeholder ' + role:<24} {psql} postgresql://{role}:{password}@127.0.0.1:{stage.port}/{DATABASE}")
-    command = ROOT / ".build/companion/bin/integratedb"
-    print(f"  {'the admin, by command':<24} {command} status -d \"{stage.conninfo('shop_admin')}\"")
+    command = (
+        f"{ROOT}/.build/companion/bin/integratedb status -h {stage.home} -p {stage.port} -U shop_admin -d {DATABASE}"
+    )
+    print(f"  {'the admin, by command':<24} {command}")
 
     heading("What is on this machine now, and how to remove it")
     sharedir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--sharedir"], text=True).strip()

@@ -88,13 +88,13 @@ def test_on_a_terminal_it_waits_before_each_chapter_and_ends_with_how_to_go_on(e
         os.close(theirs)
         terminal = Terminal(process, ours)
         try:
-            shown = terminal.expect("Enter: the next chapter.")
+            shown = terminal.expect("Enter: the next chapter.", timeout_s=60)
             assert "1. A database with one application" in shown
             assert "2. Another application" not in shown
             terminal.type("\n")
-            terminal.expect("2. Another application says what it needs")
+            terminal.expect("2. Another application says what it needs", timeout_s=60)
             terminal.type("a\n")
-            shown = terminal.expect("starts afresh")
+            shown = terminal.expect("starts afresh", timeout_s=120)
             assert terminal.end() == 0
         finally:
             process.kill()

@@ -78,12 +78,12 @@ class Commands(click.Group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["--help"]})
 @click.version_option(package_name="integratedb-companion", prog_name="integratedb")
 def main() -> None:
     """Several applications share one Postgres database without breaking each other.
 
-    Every command calls the functions of the extension; -h after a command shows examples. The database is found as psql
+    Every command calls the functions of the extension; --help after a command shows examples. The database is found as psql
     finds it: --dsn, -d, or PGHOST, PGDATABASE, PGSERVICE and their like.
 
     \b

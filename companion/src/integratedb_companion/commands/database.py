@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from ..session import EXTENSION, MALFORMED, PIN, call, notice_lines, read_conninfo
-from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
+from .framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError, connection_flags
 from .output import say, say_labelled, styled
 
 CONNECT_TIMEOUT_S = 10
@@ -66,7 +66,7 @@ def parameters(dsn: str, dbname: str | None) -> str:
         if dbname is not None:
             is_conninfo = "=" in dbname or dbname.startswith(("postgresql://", "postgres://"))
             overriding = read_conninfo(dbname) if is_conninfo else {"dbname": dbname}
-        given = read_conninfo(dsn, **overriding)
+        given = read_conninfo(dsn, **{**connection_flags(), **overriding})
     except ValueError as problem:
         raise CommandError(f"the connection string cannot be read: {problem}", status=STATUS_USAGE) from None
     defaults = {"application_name": "integratedb"}
@@ -112,7 +112,7 @@ def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
         raise CommandError(
             f"cannot connect: {said}",
             status=STATUS_USAGE if MALFORMED.search(said) else STATUS_NO_CONNECTION,
-            hint="--dsn, -d, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
+            hint="-h, -p, -U, -d, --dsn, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
             "say where the database is; ~/.pgpass has passwords.",
         ) from None
     except psycopg.Error as problem:
