@@ -66,35 +66,138 @@ $$;
 
 COMMENT ON FUNCTION integratedb.acting_role() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for a trigger, for a cursor WITH HOLD, which runs at COMMIT, for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
 
+CREATE OR REPLACE FUNCTION integratedb.names_call(query text, called text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  -- Escape literals, literals, quoted names, comments, dollar quotes (of those with a tag, the ends), what has none of their signs, and a sign.
+  tokens CONSTANT text := $re$(e'([^'\\]|\\.|'')*'|'([^']|'')*'|"([^"]|"")*"|--[^\n\r]*|/[*]([^*]|[*]+[^*/])*[*]+/|[$][$]([^$]|[$][^$])*[$][$]|[$]([[:alpha:]_][[:alnum:]_]*)[$]|([^'"$/;e-]|e(?!'))+|.)$re$;
+
+  -- Words before a name that make it a relation with a list of columns, or a statement that somebody prepared.
+  no_call CONSTANT text[] := ARRAY[
+    'into', 'copy', 'analyze', 'analyse', 'vacuum', 'on', 'references', 'table', 'exists', 'execute', 'prepare', 'view', 'truncate'];
+  plain CONSTANT text := '^[a-z_][a-z0-9_]*$';
+  our_schema CONSTANT text := (
+    SELECT CASE WHEN n.nspname ~ plain THEN n.nspname::text ELSE '"' || regexp_replace(n.nspname, '[^[:alnum:]_]', '?', 'g') || '"' END
+      FROM pg_extension AS x
+      JOIN pg_namespace AS n ON n.oid = x.extnamespace
+     WHERE x.extname = 'integratedb');
+  first CONSTANT integer := strpos(lower(query), called);
+  token text;
+  is_first boolean := true;
+  runs boolean := false; -- whether it is a DO statement, whose body is the client's code as well
+  delimiter text;        -- of the dollar quote that holds a value
+  pieces text[] := ARRAY[]::text[];
+BEGIN
+  IF first = 0 THEN
+    RETURN false;
+  END IF;
+
+  -- Behind the name may stand a document of a megabyte.
+  IF length(query) > first + 1000 AND integratedb.names_call(left(query, first + 100), called) THEN
+    RETURN true;
+  END IF;
+
+  FOR token IN SELECT t[1] FROM regexp_matches(query, tokens, 'gi') AS t LOOP
+    IF delimiter IS NOT NULL THEN
+      delimiter := CASE WHEN token <> delimiter THEN delimiter END;
+
+    ELSIF starts_with(token, '--') OR starts_with(token, '/*') THEN
+      -- Where code of one's own calls it, a comment says so.
+      IF token ~* ('[[:<:]]' || called || '[[:>:]]') THEN
+        RETURN true;
+      END IF;
+      pieces := pieces || ' '::text;
+
+    ELSIF token IN ('''', '"') THEN
+      -- It has no end, so it was read by other rules than these.
+      EXIT;
+
+    ELSIF starts_with(token, '"') THEN
+      token := replace(substr(token, 2, length(token) - 2), '""', '"');
+      pieces := pieces || CASE WHEN token ~ plain THEN token ELSE '"' || regexp_replace(token, '[^[:alnum:]_]', '?', 'g') || '"' END;
+
+    ELSIF right(token, 1) = '''' THEN
+      IF runs AND integratedb.names_call(replace(substr(token, strpos(token, '''') + 1), '''''', ''''), called) THEN
+        RETURN true;
+      END IF;
+      pieces := pieces || ' ? '::text;
+
+    ELSIF length(token) > 3 AND starts_with(token, repeat('$', 2)) THEN
+      IF runs AND integratedb.names_call(substr(token, 3, length(token) - 4), called) THEN
+        RETURN true;
+      END IF;
+      pieces := pieces || ' ? '::text;
+
+    ELSIF length(token) > 1 AND starts_with(token, '$') THEN
+      IF NOT runs THEN
+        delimiter := token;
+      END IF;
+      pieces := pieces || ' ? '::text;
+
+    ELSE
+      IF token = ';' AND NOT runs THEN
+        is_first := true;
+      ELSIF is_first AND token ~ '[^[:space:]]' THEN
+        runs := token ~* '^[[:space:]]*do[[:>:]]';
+        is_first := false;
+      END IF;
+      pieces := pieces || lower(token);
+    END IF;
+  END LOOP;
+
+  RETURN EXISTS (
+    SELECT FROM regexp_matches(
+                  array_to_string(pieces, ''),
+                  '(?:([[:alnum:]_$"?]+)[[:space:]]*([.]?)[[:space:]]*)?[[:<:]]' || called || '[[:space:]]*[(]', 'g') AS m
+     WHERE CASE WHEN m[2] = '.' THEN m[1] = our_schema ELSE coalesce(m[1], '') <> ALL (no_call) END);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.names_call(text, text) IS 'Whether the text of a statement calls a function of ours of this name: the name, alone or behind our schema, and a parenthesis. Not in a literal, nor where it names a relation or a column. A comment that has the name counts too, and so does the body of DO.';
+
 CREATE OR REPLACE FUNCTION integratedb.unnamed_function()
 RETURNS text
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- The words of the context are looked at.
+SET lc_messages = 'C'
 AS $$
 DECLARE
   context text;
   called text;
+  previewed text;
 BEGIN
   -- The innermost frames are ours, and the first public name among them is the function that was called.
   GET DIAGNOSTICS context = PG_CONTEXT;
-  called := substring(context FROM '\mintegratedb_[a-z_]+');
+  called := substring(context FROM '[[:<:]]integratedb_[a-z_]+');
 
-  IF current_query() ~* ('\m' || called || '\M') THEN
+  IF integratedb.names_call(current_query(), called) THEN
     RETURN NULL;
   END IF;
 
-  -- The statements of a preview are the client's own, and may come as a parameter, which current_query() does not show.
-  IF context ~ '\mintegratedb_preview_migration\(' AND current_query() ~* '\mintegratedb_preview_migration\M' THEN
-    RETURN NULL;
+  -- The statements of a preview are the client's own, and may come as a parameter, which current_query() does not show. Where
+  -- the client's statement calls the preview, that is the outermost frame, and the text that it runs stands before it. Other
+  -- frames may hold anything, so the text is taken from the last place where it may begin: all of that is the client's.
+  previewed := substring(context FROM E'^(.*)"\nPL/pgSQL function [^\n]*integratedb_preview_migration[(]text[)] line [0-9]+ at EXECUTE$');
+  IF previewed IS NOT NULL AND integratedb.names_call(current_query(), 'integratedb_preview_migration') THEN
+    previewed := substring(previewed FROM E'^.*\nSQL statement "(.*)$');
+    IF integratedb.names_call(previewed, called) THEN
+      RETURN NULL;
+    END IF;
   END IF;
 
   RETURN called;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not name it: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, and inside a preview that the statement names.';
+COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not call it by name: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, or the text of the client''s own preview.';
 
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name

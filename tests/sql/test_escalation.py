@@ -937,6 +937,101 @@ def test_an_admin_acts_by_code_of_its_own_when_the_statement_says_so(superuser, 
     admin.run(f"SELECT {CLAIM_GOLD.upper().replace(GOLD.upper(), GOLD).replace('REPORTER', 'reporter')}")
 
 
+# Of mallory's making, by the name of the function that mallory's code wants to reach.
+NAMESAKES = {
+    "table": "SELECT * FROM yard.integratedb_claim",
+    "table in the path": "SET search_path = yard, public; SELECT * FROM integratedb_claim",
+    "quoted table": 'SELECT * FROM yard."integratedb_claim"',
+    "column": "SELECT integratedb_claim FROM yard.x",
+    "columns of a table": "INSERT INTO yard.integratedb_claim (id) VALUES (1)",
+    "columns in the path": "SET search_path = yard, public; INSERT INTO integratedb_claim (id) VALUES (1)",
+    "function": "SELECT yard.integratedb_claim(1)",
+    "literal": "SELECT id FROM yard.x WHERE 'integratedb_claim(1)' <> ''",
+    "escape literal": r"SELECT id FROM yard.x WHERE E'\' integratedb_claim(1)' <> ''",
+    "dollar quote": "SELECT id FROM yard.x WHERE $a$integratedb_claim(1)$a$ <> ''",
+    "longer name": "SELECT id AS my_integratedb_claim FROM yard.x",
+    "prepared statement": "PREPARE integratedb_claim (integer) AS SELECT id FROM yard.x; EXECUTE integratedb_claim (1)",
+    "preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.x')",
+    "preview of a namesake": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.integratedb_claim')",
+    "preview with a literal": "SELECT * FROM integratedb_preview_migration($p$SELECT * FROM yard.x WHERE 'integratedb_claim()' <> ''$p$)",
+    "preview in a view": "SELECT * FROM yard.previewed",
+    "preview in a preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.previewed')",
+}  # fmt: skip
+
+
+@pytest.fixture
+def namesakes(superuser: Session, stakeholder, connect) -> None:
+    stakeholder("reporter")
+    superuser.run(YARD)
+    connect("mallory").run(f"""
+        GRANT USAGE ON SCHEMA yard TO PUBLIC;
+        CREATE FUNCTION yard.act() RETURNS integer LANGUAGE plpgsql AS $act$
+          BEGIN
+            IF session_user <> 'mallory' THEN PERFORM public.{CLAIM_GOLD}; END IF;
+            RETURN 1;
+          END $act$;
+        -- As the context of a preview looks.
+        CREATE FUNCTION yard.forge() RETURNS integer LANGUAGE plpgsql AS $act$
+          BEGIN
+            IF session_user <> 'mallory' THEN
+              EXECUTE $x$SELECT public.{CLAIM_GOLD} --"
+PL/pgSQL function integratedb_preview_migration(text) line 10 at EXECUTE$x$;
+            END IF;
+            RETURN 1;
+          END $act$;
+        CREATE FUNCTION yard.integratedb_claim(integer) RETURNS integer LANGUAGE sql AS 'SELECT yard.act()';
+        CREATE VIEW yard.x AS SELECT yard.act() AS id, yard.forge() AS integratedb_claim;
+        CREATE TABLE yard.base (id integer CHECK (yard.act() = 1));
+        CREATE VIEW yard.integratedb_claim AS SELECT id + yard.act() AS n, id FROM yard.base
+          UNION ALL SELECT yard.act(), yard.forge();
+        CREATE RULE r AS ON INSERT TO yard.integratedb_claim DO INSTEAD INSERT INTO yard.base VALUES (NEW.id);
+        CREATE VIEW yard.previewed AS SELECT id FROM yard.base UNION ALL
+          SELECT count(*)::integer FROM public.integratedb_preview_migration('SELECT public.{CLAIM_GOLD.replace("'", "''")}');
+        GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA yard TO PUBLIC;
+    """)
+
+
+@pytest.mark.parametrize("kind", NAMESAKES)
+def test_what_has_the_name_of_a_function_does_not_let_others_call_it_for_an_admin(namesakes, superuser, admin, kind):
+    with refused("42501", match="does not name integratedb_(claim|preview_migration)"):
+        admin.run(NAMESAKES[kind])
+    assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT {}",
+        "SELECT public . {}",
+        'SELECT "public"."integratedb_claim"{arguments}',
+        "SELECT 1; SELECT {}",
+        "DO $$ BEGIN PERFORM {}; END $$",
+        "DO $$ BEGIN PERFORM 1; PERFORM {}; END $$ LANGUAGE plpgsql",
+        "SELECT public.deploy() -- integratedb_claim",
+        "/* integratedb_claim */ SELECT public.deploy()",
+        "SELECT 'it''s', E'\\'', $$'$$, {}",
+        "SELECT * FROM integratedb_preview_migration($p$SELECT {}$p$)",
+        "SELECT * FROM integratedb_preview_migration($p$SELECT public.deploy() /* integratedb_claim */$p$)",
+        "SELECT * FROM integratedb_preview_migration($p$CREATE TABLE public.y (); SELECT 'x',\n {}$p$)",
+    ],
+)
+def test_what_the_client_itself_calls_acts_for_the_admin(superuser, admin, stakeholder, statement):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    superuser.run(f"CREATE FUNCTION public.deploy() RETURNS jsonb LANGUAGE sql AS $$ SELECT {CLAIM_GOLD} $$")
+    superuser.run("GRANT CREATE ON SCHEMA public TO integratedb_admin")
+    admin.run(statement.format(CLAIM_GOLD, arguments=CLAIM_GOLD.removeprefix("integratedb_claim")).replace("\\n", "\n"))
+
+
+def test_a_preview_given_as_a_parameter_acts_for_the_admin(superuser, admin, stakeholder):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    superuser.run(f"CREATE FUNCTION public.deploy() RETURNS jsonb LANGUAGE sql AS $$ SELECT {CLAIM_GOLD} $$")
+    admin.run("SELECT * FROM integratedb_preview_migration(%s)", f"SELECT 1;\nSELECT {CLAIM_GOLD}")
+    with refused("42501", match="does not name integratedb_claim"):
+        admin.run("SELECT * FROM integratedb_preview_migration(%s)", "SELECT public.deploy()")
+
+
 CHANNEL = Jsonb(
     {
         "match": [{"path": "shop.orders", "fields": ["id"], "events": ["INSERT"]}],
