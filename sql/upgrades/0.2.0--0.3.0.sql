@@ -61,13 +61,32 @@ DROP FUNCTION integratedb.judge(bigint[]);
 -- Events keep their order by other keys; those that wait keep it with all others.
 #include sql/state/097-row-keys.sql
 
+-- The daemon is told of types that a transaction changes before the rows that it writes.
+#include sql/state/099-changed-types.sql
+
+INSERT INTO integratedb.notified_type (type_oid, structure)
+SELECT DISTINCT ON (t.key) t.key::pg_catalog.oid, t.value
+  FROM (SELECT DISTINCT ON (c.stakeholder_id) c.body
+          FROM integratedb.control AS c
+         WHERE c.kind = 'state'
+         ORDER BY c.stakeholder_id, c.id DESC) AS latest
+ CROSS JOIN LATERAL pg_catalog.jsonb_each(latest.body OPERATOR(pg_catalog.->) 'types') AS t (key, value)
+ ORDER BY t.key;
+
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;
 
--- What is in force, again, with the role: without it the daemon lets nobody in to a stakeholder's sockets. The lock on
+-- What is in force, again, with the role and the partitions: without it the daemon lets nobody in to a stakeholder's sockets. The lock on
 -- integratedb.specification, taken above, keeps others from telling anything newer meanwhile.
 INSERT INTO integratedb.control (stakeholder_id, kind, body)
-SELECT latest.stakeholder_id, 'state', latest.body || pg_catalog.jsonb_build_object('role', st.role_oid::pg_catalog.int8)
+SELECT latest.stakeholder_id, 'state',
+       latest.body || pg_catalog.jsonb_build_object(
+         'role', st.role_oid::pg_catalog.int8,
+         -- Of partitions, the next one tells; until then the stream does.
+         'routes', coalesce(
+           (SELECT pg_catalog.jsonb_agg(CASE k.relkind WHEN 'r' THEN r.value || '{"leaves": null}' ELSE r.value END ORDER BY r.position)
+              FROM pg_catalog.jsonb_array_elements(latest.body -> 'routes') WITH ORDINALITY AS r (value, position)
+              LEFT JOIN pg_catalog.pg_class AS k ON k.oid = (r.value ->> 'relid')::pg_catalog.oid), '[]'))
   FROM (SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body
           FROM integratedb.control AS c
          WHERE c.kind = 'state'
