@@ -279,6 +279,14 @@ BEGIN
     SELECT DISTINCT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
     ON CONFLICT DO NOTHING;
   END IF;
+
+  -- What makes something new, and who may use it, alters no type that is there.
+  IF tg_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE INDEX', 'CREATE SCHEMA', 'GRANT', 'REVOKE')
+     AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
+    PERFORM integratedb.tell_changed_types(
+      CASE tg_tag WHEN 'ALTER TABLE'
+                  THEN ARRAY(SELECT DISTINCT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass) END);
+  END IF;
 END
 $$;
 
@@ -400,6 +408,12 @@ BEGIN
   END IF;
   IF restores AND first IS NOT NULL THEN
     PERFORM integratedb.warn_restored(first);
+  END IF;
+
+  -- DROP TYPE ... CASCADE takes an attribute away.
+  IF tg_tag NOT IN ('DROP TABLE', 'DROP INDEX', 'DROP TRIGGER', 'ALTER TABLE')
+     AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
+    PERFORM integratedb.tell_changed_types(NULL);
   END IF;
 END
 $$;

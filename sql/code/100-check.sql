@@ -827,6 +827,7 @@ BEGIN
 
   DELETE FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND NOT e.audited;
   DELETE FROM integratedb.identity_change AS i WHERE i.xid = pg_current_xact_id();
+  DELETE FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id();
 END
 $$;
 

@@ -223,6 +223,8 @@ AS $$
    WHERE d.old IS DISTINCT FROM d.new
    ORDER BY d.stakeholder_id;
 
+  SELECT integratedb.note_notified_types();
+
   -- Without a daemon there is nobody who has to pass the older ones.
   DELETE FROM integratedb.control AS c
    WHERE NOT EXISTS (SELECT FROM integratedb.slot)

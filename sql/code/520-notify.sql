@@ -259,6 +259,8 @@ AS $$
                          OR e.object_type = 'schema'
                          OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
       OR cardinality(touched) > 0
+      -- A type that rows are told by, which no claim has to name.
+      OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
       -- A partition made or attached concerns whoever is notified of the whole.
       OR EXISTS (SELECT FROM unnest(relations) AS t (relid)
                   CROSS JOIN LATERAL pg_partition_ancestors(t.relid) AS a

@@ -70,5 +70,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- What wildcards leave out.
 #include sql/state/098-left-out.sql
 
+-- The daemon is told of types that a transaction changes before the rows that it writes.
+#include sql/state/099-changed-types.sql
+
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

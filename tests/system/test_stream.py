@@ -177,6 +177,122 @@ def test_what_is_changed_and_written_in_one_transaction_is_a_gap(
     assert got[3]["data"]["record"] == record
 
 
+COMPOSITES = (
+    "CREATE TYPE inner_part AS (a int, b text)",
+    "CREATE TYPE part AS (n int, i inner_part)",
+    "CREATE DOMAIN part_domain AS part CHECK ((VALUE).n > 0)",
+    "CREATE TABLE other (x int, y int)",
+    "CREATE TABLE parent (p int)",
+    "CREATE TABLE child () INHERITS (parent)",
+    "CREATE TYPE gone AS ENUM ('g')",
+    "CREATE TYPE holder AS (h int, g gone)",
+)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "ddl", "before", "after"),
+    [
+        (
+            "part",
+            "ALTER TYPE part ADD ATTRIBUTE m int",
+            ["(1,)", {"n": 1, "i": None}],
+            ["(1,,2)", {"n": 1, "i": None, "m": 2}],
+        ),
+        ("part", "ALTER TYPE part DROP ATTRIBUTE i", ["(1,)", {"n": 1, "i": None}], ["(2)", {"n": 2}]),
+        (
+            "part",
+            "ALTER TYPE part RENAME ATTRIBUTE n TO k",
+            ["(1,)", {"n": 1, "i": None}],
+            ["(2,)", {"k": 2, "i": None}],
+        ),
+        ("part", "ALTER TYPE part RENAME TO parts", ["(1,)", {"n": 1, "i": None}], ["(2,)", {"n": 2, "i": None}]),
+        # The form of what is in it.
+        (
+            "part[]",
+            "ALTER TYPE inner_part ADD ATTRIBUTE c bool[]",
+            ['{"(1,\\"(1,)\\")"}', [{"n": 1, "i": {"a": 1, "b": None}}]],
+            ['{"(1,\\"(1,,)\\")"}', [{"n": 1, "i": {"a": 1, "b": None, "c": None}}]],
+        ),
+        (
+            "part_domain",
+            "ALTER TYPE inner_part ADD ATTRIBUTE c bool[]",
+            ['(1,"(1,)")', {"n": 1, "i": {"a": 1, "b": None}}],
+            ['(1,"(1,,{t})")', {"n": 1, "i": {"a": 1, "b": None, "c": [True]}}],
+        ),
+        # The row of another table, also where it gets a column from its parent, or from a type.
+        (
+            "other",
+            "ALTER TABLE other ADD COLUMN z int",
+            ["(1,2)", {"x": 1, "y": 2}],
+            ["(1,2,3)", {"x": 1, "y": 2, "z": 3}],
+        ),
+        ("other[]", "ALTER TABLE other DROP COLUMN x", ['{"(1,2)"}', [{"x": 1, "y": 2}]], ["{(2)}", [{"y": 2}]]),
+        ("child", "ALTER TABLE parent ADD COLUMN q int", ["(1)", {"p": 1}], ["(1,2)", {"p": 1, "q": 2}]),
+        ("holder", "DROP TYPE gone CASCADE", ["(1,g)", {"h": 1, "g": "g"}], ["(2)", {"h": 2}]),
+        ("text", "ALTER TABLE boxes ALTER v TYPE part USING NULL", ["x", "x"], ["(1,)", {"n": 1, "i": None}]),
+        ("text", "ALTER TABLE boxes ALTER v TYPE int[] USING NULL", ["x", "x"], ["{1,2}", [1, 2]]),
+    ],
+)
+def test_types_that_are_altered_and_written_in_one_transaction(
+    shop: Shop, bus: dict[str, Any], redis_client: Any, type_name: str, ddl: str, before: list[Any], after: list[Any]
+) -> None:
+    for statement in COMPOSITES:
+        shop.owner.run(statement)
+    shop.owner.run(f"CREATE TABLE boxes (id int PRIMARY KEY, v {type_name})")
+    shop.notify(bus, match=[{"path": "public.boxes", "fields": ["*"]}])
+    daemon = shop.daemon()
+    shop.owner.run("INSERT INTO boxes VALUES (1, %s)", before[0])
+    with shop.owner.transaction():
+        shop.owner.run("INSERT INTO boxes VALUES (2, %s)", before[0])
+        try:
+            with shop.owner.transaction():
+                shop.owner.run("DELETE FROM boxes")
+                shop.owner.run(ddl)
+                shop.owner.run("INSERT INTO boxes VALUES (3, %s)", after[0])
+                raise InterruptedError
+        except InterruptedError:
+            pass
+        shop.owner.run("INSERT INTO boxes VALUES (4, %s)", before[0])
+        shop.owner.run("DELETE FROM boxes")
+        shop.owner.run(ddl)
+        shop.owner.run("INSERT INTO boxes VALUES (5, %s)", after[0])
+        shop.owner.run("SELECT integratedb_sync()")  # the columns that "*" stands for may change
+    shop.owner.run("INSERT INTO boxes VALUES (6, %s)", after[0])
+
+    def told() -> list[Any]:
+        return [event["data"]["record"] for event in events(redis_client) if event["type"].endswith(".insert")]
+
+    eventually(lambda: len(told()) == 5)
+    assert daemon.stop() == 0
+    shop.owner.run("INSERT INTO boxes VALUES (7, %s)", after[0])
+    shop.daemon()
+    eventually(lambda: len(told()) == 6)
+    assert [(record["id"], record["v"]) for record in told()] == [
+        *((number, before[1]) for number in (1, 2, 4)),
+        *((number, after[1]) for number in (5, 6, 7)),
+    ]
+
+
+def test_what_a_transaction_tells_of_types_is_bounded(shop: Shop, bus: dict[str, Any]) -> None:
+    columns = ", ".join(f"{'c' * 50}{number} int" for number in range(1000))
+    shop.owner.run(f"CREATE TABLE other ({columns})")
+    shop.owner.run("CREATE TABLE boxes (id int PRIMARY KEY, v other)")
+    shop.notify(bus, match=[{"path": "public.boxes", "fields": ["*"]}])
+    assert shop.daemon().stop() == 0
+    with shop.owner.transaction():
+        for number in range(100):
+            shop.owner.run(f"ALTER TABLE other ADD COLUMN d{number} int")
+    size, rows = shop.admin.row(
+        "SELECT sum(octet_length(body::text)), count(*) FROM integratedb.control WHERE kind = 'types'"
+    )
+    assert 3_000_000 < size < 4_100_000
+    assert 10 < rows < 100
+    # The next transaction is another one.
+    assert shop.admin.value("SELECT count(*) FROM integratedb.type_change") == 0
+    shop.owner.run("ALTER TABLE other ADD COLUMN e int")
+    assert shop.admin.value("SELECT count(*) FROM integratedb.control WHERE kind = 'types'") == rows + 1
+
+
 def test_specifications_take_effect_from_their_commit_on(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
     shop.notify(bus, match=[{"path": "public.orders", "fields": ["id"], "events": ["INSERT"]}])
     assert shop.daemon().stop() == 0

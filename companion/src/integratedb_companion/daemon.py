@@ -43,7 +43,7 @@ from .replication import (
 )
 from .routing import Router
 from .spill import Spill
-from .state import Channel, StakeholderState, parse_state
+from .state import Channel, StakeholderState, parse_state, parse_types, with_types
 from .stream import ControlCommit, StreamReader
 from .webhook import open_session
 
@@ -207,6 +207,10 @@ class Daemon:
         """Put in force what a transaction changed, after noting durably that it has been."""
         commit = happened.commit
         await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
+        for row in happened.rows:
+            if row.kind == "types":
+                types = parse_types(row.body)
+                self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
         for row in happened.rows:
             if row.kind == "state":
                 state = parse_state(row.body)

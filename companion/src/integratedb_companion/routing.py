@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from .events import Event, Projection, Transaction
 from .identities import Identities, identity_of, one_of
+from .json_values import TypeStructure
 from .ordering import BARRIER, RowKeys
 from .pgoutput import Delete, Insert, Relation, Row, Truncate, Update
-from .state import EVENTS, Route, StakeholderState
+from .state import EVENTS, Route, StakeholderState, with_types
 
 Put = Callable[[Event], None]
 
@@ -54,6 +55,11 @@ class Router:
         for route in self._routes():
             if route.tells_leaves:
                 self._leaves.pop(route.relid, None)
+
+    def change_types(self, types: Mapping[int, TypeStructure]) -> None:
+        """Take note of types that look otherwise from here on in the stream."""
+        self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
+        self._plans.clear()
 
     def announce(self, stakeholder_id: int, event: Event) -> None:
         """Send an event to every channel of one stakeholder."""

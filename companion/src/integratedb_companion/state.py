@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from .identities import Identities
@@ -68,10 +68,27 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
             stakeholder=stakeholder,
             channels=tuple(_channel(stakeholder, role, channel) for channel in body["channels"]),
             routes=tuple(_route(route) for route in body["routes"]),
-            types={int(oid): _type(structure) for oid, structure in body["types"].items()},
+            types=_types(body["types"]),
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise StateError(f"a control row cannot be read: {problem!r}") from problem
+
+
+def parse_types(body: Mapping[str, Any]) -> dict[int, TypeStructure]:
+    """Read the body of a control row of kind `types`."""
+    try:
+        return _types(body["types"])
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise StateError(f"a control row cannot be read: {problem!r}") from problem
+
+
+def with_types(state: StakeholderState, types: Mapping[int, TypeStructure]) -> StakeholderState:
+    """The state with what has changed about types; those that it does not describe may be reached now."""
+    return replace(state, types={**state.types, **types})
+
+
+def _types(types: Mapping[str, Any]) -> dict[int, TypeStructure]:
+    return {int(oid): _type(structure) for oid, structure in types.items()}
 
 
 def _channel(stakeholder: str, role: int | None, channel: Mapping[str, Any]) -> Channel:

@@ -36,6 +36,7 @@ from .pgoutput import (
 )
 from .progress import Progress
 from .routing import Router
+from .state import parse_types
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
@@ -203,6 +204,8 @@ class StreamReader:
         position = transaction.position
         transaction.position += 1
         self._control.append(row)
+        if row.kind == "types" and self._skip_to != _ALL:
+            self._router.change_types(parse_types(row.body))
         if row.kind == "schema_changed" and position >= self._skip_to:
             self._announce(transaction, position, row.body)
 

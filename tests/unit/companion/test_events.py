@@ -11,7 +11,7 @@ from cloudevents.core.formats.json import JSONFormat
 from integratedb_companion.events import Event, Transaction, event_id, parse_event_id
 from integratedb_companion.pgoutput import UNCHANGED, Begin, Column, Delete, Insert, Relation, Truncate, Update
 from integratedb_companion.routing import Router
-from integratedb_companion.state import StateError, parse_state
+from integratedb_companion.state import StateError, parse_state, parse_types
 
 COLUMNS = (Column("id", 20, -1, True), Column("status", 25, -1, False), Column("note", 25, -1, False))
 ORDERS = Relation(7, "public", "orders", "d", COLUMNS)
@@ -189,6 +189,27 @@ def test_a_key_that_the_stream_left_out_is_as_it_was() -> None:
     assert body["data"]["record"] == {"id": 1, "status": "new", "note": "n"}
     assert (body["data"]["old"], body["data"]["changed"]) == ({"id": 1}, None)
     assert "unavailable" not in body["data"]
+
+
+def test_a_type_that_is_altered_counts_from_there_on() -> None:
+    body = state(EVERYTHING)
+    body["types"] = {"25": {"kind": "composite", "attributes": [["a", 23]]}}
+    sent = Sent(body)
+    sent.router.insert(sent.transaction, Insert(7, [b"1", b"(1)", None]))
+    sent.router.change_types(
+        parse_types({"types": {"25": {"kind": "composite", "attributes": [["a", 23], ["b", 26]]}}})
+    )
+    sent.router.insert(sent.transaction, Insert(7, [b"2", b"(1,{})", None]))
+    sent.router.change_types(parse_types({"types": {"26": {"kind": "array", "element": 23, "delimiter": ","}}}))
+    sent.router.insert(sent.transaction, Insert(7, [b"3", b"(1,{})", None]))
+    told = [body["data"]["record"]["status"] for body in sent.bodies()]
+    assert told == [{"a": 1}, {"a": 1, "b": "{}"}, {"a": 1, "b": []}]
+
+
+@pytest.mark.parametrize("body", [{}, {"types": 1}, {"types": {"x": {}}}, {"types": {"25": {"kind": "new"}}}])
+def test_types_of_another_form_are_refused_and_not_guessed(body: dict[str, Any]) -> None:
+    with pytest.raises(StateError):
+        parse_types(body)
 
 
 def test_truncate_has_neither_record_nor_old() -> None:
