@@ -405,6 +405,8 @@ AS $$
              WHEN p.reader_cure IS NOT NULL THEN p.reader_cure
              WHEN c.is_wildcard AND p.property IN ('table', 'column', 'type', 'min_length', 'is_nullable') THEN
                format('claim by name what it reads, instead of by "*", and the migration passes if %s is not among it', p.place)
+             WHEN p.property IN ('privilege', 'row_security') THEN
+               format('give the claim on %s up if nothing reads it any more, and the migration passes', p.place)
              ELSE format('claim an alternative to %s, make it optional, or give it up, and the migration passes', p.place)
            END AS hint
       FROM problem AS p

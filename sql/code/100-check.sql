@@ -586,6 +586,25 @@ $$;
 
 COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
 
+CREATE OR REPLACE FUNCTION integratedb.warn_of_idle_override()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF integratedb.override_reason() IS NOT NULL
+     AND NOT EXISTS (SELECT FROM integratedb.ddl_event AS e
+                      WHERE e.xid = pg_current_xact_id() AND e.command_tag <> 'INTEGRATEDB OVERRIDE') THEN
+    RAISE WARNING 'integratedb_override() overrides nothing: it is alone in its transaction, and holds for that only'
+      USING HINT = 'In one transaction: BEGIN; SELECT integratedb_override(''reason''); the migration; COMMIT.';
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_of_idle_override() IS 'Says that integratedb_override() has nothing to override: its transaction changed nothing.';
+
 CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[], untellable boolean)
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
@@ -929,6 +948,7 @@ BEGIN
       refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
     END IF;
 
+    PERFORM integratedb.warn_of_idle_override();
     PERFORM integratedb.prune_ddl_events();
 
     -- Two SET CONSTRAINTS in one text, or in a function, come here before COMMIT. Nothing is left then that could refuse

@@ -73,6 +73,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  told CONSTANT text := current_setting('client_min_messages');
   wanted record;
 BEGIN
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -90,7 +91,10 @@ BEGIN
     END IF;
 
     IF wanted.is_missing OR wanted.is_foreign THEN
+      -- Postgres warns that wal_level is too low: integratedb_notify() says it, to those whom it concerns.
+      PERFORM set_config('client_min_messages', 'error', true);
       EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
+      PERFORM set_config('client_min_messages', told, true);
     ELSIF wanted.publishes_otherwise THEN
       EXECUTE format('ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
     END IF;

@@ -206,6 +206,10 @@ BEGIN
 
   PERFORM integratedb.refuse_unnotifiable(owner.id);
   PERFORM integratedb.reconcile_publications();
+  IF jsonb_array_length(expanded -> 'match') > 0 AND current_setting('wal_level') <> 'logical' THEN
+    RAISE WARNING 'nothing is notified yet: wal_level is %, notifications need logical', current_setting('wal_level')
+      USING HINT = 'ALTER SYSTEM SET wal_level = logical, and restart Postgres.';
+  END IF;
   RETURN integratedb.with_channels(expanded, owner.id);
 END
 $$;

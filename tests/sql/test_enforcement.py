@@ -152,6 +152,24 @@ def test_an_override_that_a_savepoint_takes_back_is_none(note, superuser):
         superuser.run(BREAK)
 
 
+def test_an_override_that_is_alone_in_its_transaction_is_told(claim, superuser):
+    claim({"path": "shop.orders", "fields": ["note"]})
+    superuser.run("SELECT integratedb_override('incident 4711')")
+    [warning] = superuser.warnings()
+    assert "alone in its transaction" in warning
+    superuser.notices.clear()
+    with superuser.transaction():
+        superuser.run("SELECT integratedb_override('incident 4711')")
+        superuser.run("SELECT 1")
+    assert superuser.warnings() == [warning]
+    superuser.notices.clear()
+    # The HINT helps.
+    with superuser.transaction():
+        superuser.run("SELECT integratedb_override('incident 4711')")
+        superuser.run("ALTER TABLE shop.orders DROP COLUMN note")
+    assert superuser.warnings() == ["overridden (incident 4711): a claim of reporter is unmet"]
+
+
 def test_an_override_is_for_admins(note, owner):
     with refused("42501"):
         owner.run("SELECT integratedb_override('please')")

@@ -231,10 +231,15 @@ def test_a_revoke_is_told_of_sync_and_that_really_allows_it(claim, owner, ddl):
     with refused("IDB01") as refusal:
         owner.run(ddl)
     assert "SELECT integratedb_sync() in the same transaction gives the privilege back" in hint(refusal)
+    # No alternative, which would have to be granted too, helps against a REVOKE.
+    assert "Stakeholder reporter: give the claim on shop.orders" in hint(refusal)
+    assert "alternative" not in hint(refusal)
 
     with owner.transaction():
         owner.run(ddl)
         owner.run("SELECT integratedb_sync()")
+    claim()
+    owner.run(ddl)
 
 
 def test_the_policy_that_row_security_is_told_of_really_allows_it(claim, owner):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import Session
+from tests.system.conftest import new_cluster
 from tests.system.harness import DAEMON_ROLE, SECRET, Daemon, Receiver, Shop, eventually, order_ids, pooler
 
 
@@ -59,6 +61,30 @@ def test_a_wrong_password_and_a_missing_right_are_configuration(shop: Shop) -> N
     assert f"GRANT integratedb_daemon TO {shop.stakeholder}" in result.stderr
     assert f"ALTER ROLE {shop.stakeholder} REPLICATION" in result.stderr
     assert shop.password not in result.stderr
+
+
+def warnings_of_wal_level(session: Session) -> list[str]:
+    return [str(warning) for warning in session.warnings() if "wal_level" in str(warning)]
+
+
+def test_what_notifications_need_is_told_once_and_when_they_are_used(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with new_cluster(tmp_path_factory.mktemp("cluster") / "link") as cluster:
+        with cluster.session("postgres") as superuser:
+            superuser.run("ALTER SYSTEM SET wal_level = replica")
+        cluster.restart("fast")
+        with cluster.session("postgres") as superuser:
+            superuser.run("CREATE EXTENSION integratedb CASCADE")
+            superuser.run("CREATE TABLE orders (id bigint PRIMARY KEY)")
+            superuser.run("SELECT integratedb_create_stakeholder('mailer')")
+            orders = '{"match": {"path": "public.orders", "fields": ["id"]}}'
+            superuser.run("SELECT integratedb_claim('mailer', %s)", orders)
+            assert warnings_of_wal_level(superuser) == []
+            superuser.run("SELECT integratedb_notify('mailer', %s)", orders)
+            assert warnings_of_wal_level(superuser) == [
+                "nothing is notified yet: wal_level is replica, notifications need logical"
+            ]
+            superuser.run("SELECT integratedb_notify('mailer', %s)", '{"match": []}')
+            assert len(warnings_of_wal_level(superuser)) == 1
 
 
 def test_a_pooler_in_between_is_configuration(shop: Shop) -> None:

@@ -192,10 +192,26 @@ def test_a_preview_says_who_would_be_hurt_and_changes_nothing(place: Place, stak
 
 
 def test_a_statement_that_fails_is_no_preview(place: Place) -> None:
-    said = place.run("preview", "-", user="shop_owner", stdin="ALTER TABLE shop.nothing ADD x int", status=1)
+    said = place.run("preview", "-", user="shop_owner", stdin="ALTER TABLE shop.nothing ADD x int", status=2)
     assert "42P01" in said.stderr
+    json_said = place.run(
+        "preview", "-", "--json", user="shop_owner", stdin="ALTER TABLE shop.nothing ADD x int", status=2
+    )
+    assert json.loads(json_said.stderr)["error"]["sqlstate"] == "42P01"
     assert said.stdout == ""
     assert "no such file" in place.run("preview", "/nonexistent.sql", status=2).stderr.lower()
+
+
+def test_begin_and_commit_around_a_migration_are_no_matter(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", ORDERS)
+    wrapped = "-- by a tool\nBEGIN;\nALTER TABLE shop.orders DROP COLUMN total CASCADE;\n\nCOMMIT;\n"
+    shown = place.run("preview", "-", user="shop_owner", stdin=wrapped, status=1).stdout
+    assert "1 claim would be hurt." in shown
+    twice = place.run("preview", "-", user="shop_owner", stdin=wrapped + wrapped, status=2)
+    assert "<stdin>" not in twice.stdout
+    assert "line 5: COMMIT does not wrap the whole" in twice.stderr
+    with place.session() as superuser:
+        superuser.run("SELECT total FROM shop.orders LIMIT 1")
 
 
 #: Postgres cancels a statement once, and this goes on.
@@ -213,7 +229,7 @@ PREVIEWS = "FROM pg_locks WHERE relation = 'shop.orders'::regclass AND mode = 'A
 def test_a_preview_ends_in_time_whatever_its_statements_catch(place: Place) -> None:
     began = time.monotonic()
     said = place.run(
-        "preview", "-", user="shop_owner", stdin=STUBBORN, status=1, PGOPTIONS="-c statement_timeout=1s"
+        "preview", "-", user="shop_owner", stdin=STUBBORN, status=2, PGOPTIONS="-c statement_timeout=1s"
     ).stderr
     assert "went on after statement_timeout (1 s)" in said
     assert time.monotonic() - began < 30

@@ -453,3 +453,49 @@ def test_a_file_that_is_not_there_is_told_as_such(place: Place) -> None:
         said = place.run(*arguments, status=2).stderr
         assert f"{arguments[-1]}:1: No such file or directory" in said
         assert "contracts" not in said
+
+
+HOOKED = """\
+stakeholder: mailer
+notifications:
+  match:
+    - path: shop.orders
+      fields: [id]
+  channels:
+    - type: WEBHOOK
+      name: hook
+      url: {url}
+      secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr
+"""
+
+
+def test_no_value_of_a_variable_in_a_channel_is_shown(place: Place) -> None:
+    def shown(*arguments: str | Path, token: str, status: int = 0) -> str:
+        result = place.run(*arguments, status=status, HOOK_TOKEN=token)
+        assert "T0K3N" not in result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    contracts = place.contract(
+        HOOKED.format(url='"https://hooks.example.com/services/${HOOK_TOKEN}/x?key=${HOOK_TOKEN}"')
+    )
+    for options in ((), ("--json",)):
+        assert "https://hooks.example.com/services/${HOOK_TOKEN}/x" in shown(
+            "plan", contracts, *options, token="T0K3N-one", status=3
+        )
+    shown("apply", contracts, "--yes", token="T0K3N-one")
+    assert "No changes" in shown("plan", contracts, token="T0K3N-one")
+    # Neither the new one nor the one before.
+    for options in ((), ("--json",)):
+        assert "not shown" in shown("plan", contracts, *options, token="T0K3N-two", status=3)
+    document = place.directory / "notify.yaml"
+    document.write_text(
+        "match: {path: shop.orders, fields: [id]}\n"
+        "channels: [{type: WEBHOOK, name: hook, url: 'https://hooks.example.com/${HOOK_TOKEN}', "
+        f"secret: {SECRET}}}]\n"
+    )
+    assert "${HOOK_TOKEN}" in shown("notify", "mailer", document, "--json", token="T0K3N-three")
+    for url in ('"ftp://${HOOK_TOKEN}"', '"https://${HOOK_TOKEN}:99999/"', '"${HOOK_TOKEN}"'):
+        place.contract(HOOKED.format(url=url))
+        for command in ("plan", "apply"):
+            for options in ((), ("--json",)):
+                shown(command, contracts, *options, token="T0K3N four", status=1)

@@ -113,7 +113,8 @@ def test_a_compressed_body_is_refused(service: Service, root: Client) -> None:
     content = gzip.compress(b'{"stakeholder": {"name": "x"}}')
     for coding in ("gzip", "deflate", "br", "zstd", "GZIP", "gzip, identity"):
         headers = {**JSON, "Content-Encoding": coding}
-        root.refused(415, "POST", "/stakeholders", content=content, headers=headers)
+        errors = root.refused(415, "POST", "/stakeholders", content=content, headers=headers)
+        assert "Content-Encoding" in errors["reason"]
     headers = {**JSON, "Content-Encoding": "identity"}
     root.refused(422, "POST", "/stakeholders", content=b'{"stakeholder": {"name": "1"}}', headers=headers)
 

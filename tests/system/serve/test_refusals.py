@@ -81,7 +81,16 @@ def test_an_envelope_that_is_none_is_told(root: Client, body: object) -> None:
 
 
 def test_a_body_that_is_missing_is_told(root: Client) -> None:
-    assert root.refused(422, "POST", "/stakeholders") == {"detail": [["Field required", "#"]]}
+    assert root.refused(422, "POST", "/stakeholders") == {"detail": [["a body is required", "#"]]}
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("/users", "user"), ("/stakeholders", "stakeholder"), ("/auth/login", "data")]
+)
+def test_what_is_missing_or_too_much_is_named(root: Client, path: str, key: str) -> None:
+    assert root.refused(422, "POST", path, {})["detail"] == [[f"Field required: {key}", "#"]]
+    detail = root.refused(422, "POST", path, {"other": {}})["detail"]
+    assert sorted(detail) == [["Extra inputs are not permitted: other", "#"], [f"Field required: {key}", "#"]]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
@@ -89,7 +98,8 @@ def test_a_body_of_another_type_is_refused(root: Client, content_type: str) -> N
     content = b'{"stakeholder": {"name": "x"}}'
     for headers in ({"Content-Type": content_type}, {}):
         errors = root.refused(415, "POST", "/stakeholders", content=content, headers=headers)
-        assert errors == {"detail": "Unsupported Media Type"}
+        reason = "the header Content-Type must say application/json"
+        assert errors == {"detail": "Unsupported Media Type", "reason": reason}
 
 
 def test_json_may_say_its_charset(root: Client) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.support import refused
 from tests.system.serve.harness import Client, Place, unique
@@ -128,3 +131,34 @@ def test_what_a_stakeholder_can_read_comes_in_pages(root: Client, app) -> None:
     first = root.send("GET", f"{path}?limit=2").json()
     second = root.send("GET", f"{path}?limit=2&after={first['next']}").json()
     assert (first["data"] + second["data"], second["next"]) == (rows, None)
+
+
+@pytest.mark.parametrize("kind", ["claims", "notifications"])
+def test_every_fault_of_a_document_is_told_by_the_one_place_that_checks_it(
+    root: Client, kind: str, place: Place
+) -> None:
+    path = f"/stakeholders/{root.stakeholder(unique('app'))['id']}/{kind}"
+
+    def faults(document: dict[str, Any]) -> list[list[str]]:
+        detail: list[list[str]] = root.refused(422, "PUT", path, {"data": document})["detail"]
+        return detail
+
+    def said(document: dict[str, Any]) -> list[list[str]]:
+        query = "SELECT message, pointer FROM integratedb_check_spec(%s, %s)"
+        return [list(row) for row in place.superuser.rows(query, Jsonb(document), kind)]
+
+    for wrong in (
+        {"name": "x"},
+        {"name": "x", "match": 5},
+        {},
+        {"match": [{"path": "x", "fields": [1]}, 2], "more": 1},
+    ):
+        assert faults(wrong) == said(wrong)
+        assert len(faults({"name": "x"})) == 2
+    other = "NOTIFICATIONS" if kind == "claims" else "CLAIMS"
+    kinds: list[Any] = [other, "other", 5, {}]
+    for kind_of_it in kinds:
+        assert faults({"name": "x", "type": kind_of_it}) == [
+            [f"it should be {kind.upper()}", "#/type"],
+            *said({"name": "x"}),
+        ]

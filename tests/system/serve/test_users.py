@@ -182,3 +182,16 @@ def test_root_cannot_be_deleted_or_restricted(root: Client) -> None:
     root.refused(403, "DELETE", path)
     root.refused(403, "PUT", path, {"user": {"scopes": {"stakeholders": []}}})
     assert root.data("GET", path)["scopes"] is None
+
+
+@pytest.mark.parametrize("envelope", ["user", "data"])
+@pytest.mark.parametrize("key", ["username", "password", "old_password"])
+def test_null_is_no_name_and_no_password(service: Service, root: Client, envelope: str, key: str) -> None:
+    body = {"user": {"username": unique("user"), "password": "a good password"}}
+    created = root.data("POST", "/users", body, 201)
+    detail = root.refused(422, "PUT", f"/users/{created['id']}", {envelope: {key: None}})["detail"]
+    assert [pointer for _, pointer in detail] == [f"#/{key}"]
+    every = {envelope: {"username": None, "password": None, "old_password": None, "scopes": None}}
+    detail = root.refused(422, "PUT", f"/users/{created['id']}", every)["detail"]
+    assert [pointer for _, pointer in detail] == ["#/username", "#/password", "#/old_password"]
+    service.log_in(body["user"]["username"], "a good password")

@@ -124,12 +124,14 @@ def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
 
 
 def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
+    from ..contracts.variables import masked
+
     severity = notice.severity_nonlocalized or "NOTICE"
     color = "yellow" if severity == "WARNING" else None
-    say(f"{styled(severity, fg=color, bold=True)}: {styled(notice.message_primary or '')}", err=True)
+    say(f"{styled(severity, fg=color, bold=True)}: {styled(masked(notice.message_primary or ''))}", err=True)
     for label, text in (("DETAIL", notice.message_detail), ("HINT", notice.message_hint)):
         if text:
-            say_labelled(label, text, err=True)
+            say_labelled(label, masked(text), err=True)
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
 import psycopg
 
 from ..contracts.model import ContractsError
+from ..contracts.variables import masked
 from .framework import STATUS_INTERNAL, STATUS_NO_CONNECTION, STATUS_REFUSED, STATUS_USAGE, CommandError
 from .output import print_table, say, say_labelled, styled, to_json
 
@@ -40,7 +41,13 @@ class Failure:
 
 def show(problem: Exception, *, as_json: bool) -> int:
     """Show it on standard error, and give the exit status."""
-    failure = explain(problem)
+    return show_failure(explain(problem), as_json=as_json)
+
+
+def show_failure(failure: Failure, *, as_json: bool) -> int:
+    """Show what is known of a failure on standard error, and give the exit status."""
+    words = {name: masked(getattr(failure, name)) for name in ("message", "detail", "hint", "problems")}
+    failure = replace(failure, **words)
     if as_json:
         shown = {
             "sqlstate": failure.sqlstate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from psycopg.rows import dict_row
 
 from ..contracts.reading import read_standard_input, read_text
 from ..previews import END, GRACE_S, SESSION, WATCHED
+from ..sql_text import TransactionError, without_transaction
 from .database import Database, connect, opened
-from .framework import STATUS_REFUSED, CommandError, command, connected, json_output
+from .failures import explain, show_failure
+from .framework import STATUS_REFUSED, STATUS_USAGE, CommandError, command, connected, json_output
 from .output import print_json, print_table, say, styled
 
 
@@ -27,9 +30,10 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
 
     They run with your own rights, and the locks that they take are held until that is over. They have the time that
-    statement_timeout gives them, and are ended with this command. Leave BEGIN and COMMIT out, and what cannot run in a
-    transaction. What no transaction takes back stays, such as setval() of a sequence. Exit status 1 when somebody would
-    be hurt.
+    statement_timeout gives them, and are ended with this command. BEGIN and COMMIT may wrap the whole; leave out what
+    cannot run in a transaction. What no transaction takes back stays, such as setval() of a sequence.
+
+    Exit status: 0 nobody would be hurt; 1 somebody would; 2 it could not be tried, as when a statement fails.
 
     \b
     Examples:
@@ -37,14 +41,26 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
       echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
     """
     statements = read_standard_input() if file == "-" else read_text(Path(file))
+    try:
+        rows = _previewed(without_transaction(statements), dsn, dbname)
+    except TransactionError as problem:
+        raise CommandError(f"{file}: {problem}", status=STATUS_USAGE) from None
+    except (psycopg.Error, CommandError) as problem:
+        if (failure := explain(problem)).status != STATUS_REFUSED:
+            raise
+        # Status 1 is an answer: somebody would be hurt.
+        raise click.exceptions.Exit(show_failure(replace(failure, status=STATUS_USAGE), as_json=as_json)) from None
+    _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
+
+
+def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, Any]]:
     with (
         opened(dsn, dbname) as database,
         # No setting is pinned: the statements find what they would find without us.
         database.connection.transaction(force_rollback=True),
         _bounded(database, dsn, dbname),
     ):
-        rows = database.rows("integratedb_preview_migration", ddl=statements)
-    _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
+        return database.rows("integratedb_preview_migration", ddl=statements)
 
 
 @contextmanager

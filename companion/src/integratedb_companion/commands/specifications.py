@@ -11,7 +11,7 @@ import psycopg
 
 from ..contracts.model import Contract
 from ..contracts.reading import STANDARD_INPUT, read_document, read_standard_input, read_text
-from ..contracts.variables import environment
+from ..contracts.variables import environment, masked
 from .database import Database, opened
 from .failures import structured
 from .framework import CommandError, command, connected, json_output
@@ -84,7 +84,8 @@ def _hand_in(
             title = (refusal.diag.message_primary or "").partition(":")[0]
             raise CommandError(title, problems=shown, hint="Nothing was stored.") from None
     if as_json:
-        print_json(expanded)
+        shown = {"channels": masked(expanded["channels"])} if "channels" in expanded else {}
+        print_json({**expanded, **shown})
     else:
         count = len(expanded["match"])
         say(f"{stakeholder}: {count} {'match' if count == 1 else 'matches'} stored.")
@@ -97,7 +98,7 @@ def _check(database: Database, kind: str, document: dict[str, Any], contract: Co
         shown = [{"sqlstate": row["code"], **_placed(contract, kind, p)} for row, p in zip(rows, problems, strict=True)]
         raise CommandError("it would be refused", problems=shown)
     if as_json:
-        print_json(rows)
+        print_json(masked(rows))
     else:
         say("It would be accepted, if you may hand it in.")
     if rows:

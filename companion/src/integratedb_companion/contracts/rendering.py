@@ -9,6 +9,7 @@ from typing import Any
 from ..commands.output import styled
 from .difference import Change, PartChange
 from .model import Document
+from .variables import masked
 from .yaml_source import write
 
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
@@ -49,7 +50,7 @@ def summary(changes: list[Change]) -> str:
 def _part(change: PartChange) -> Iterator[str]:
     sign, color = SIGNS[change.action]
     yield styled(f"      {sign} {change.name}", fg=color)
-    before, after = (_lines(side) for side in (change.before, change.after))
+    before, after = (_lines(side) for side in _shown(change))
     if change.action == "change":
         for tag, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(a=before, b=after).get_opcodes():
             if tag == "equal":
@@ -60,6 +61,18 @@ def _part(change: PartChange) -> Iterator[str]:
     else:
         for line in after or before:
             yield styled(f"          {sign} {line}", fg=color)
+
+
+def _shown(change: PartChange) -> tuple[Document | None, Document | None]:
+    """Both sides as they may be shown: without the values of variables, and what was in the place of one before."""
+    if change.part != "channels":
+        return change.before, change.after
+    before, after = masked(change.before), masked(change.after)
+    if before and after:
+        for key, text in after.items():
+            if text != change.after[key] and key in before and before[key] != text:
+                before[key] = "(another value, which is not shown)"
+    return before, after
 
 
 def _lines(part: Document | None) -> list[str]:
@@ -82,9 +95,10 @@ def as_json(changes: list[Change], unmanaged: list[str]) -> dict[str, Any]:
                 "secrets_change": change.hidden,
                 **{
                     part: [
-                        {"action": entry.action, "name": entry.name, "before": entry.before, "after": entry.after}
+                        {"action": entry.action, "name": entry.name, "before": before, "after": after}
                         for entry in change.parts
                         if entry.part == part
+                        for before, after in [_shown(entry)]
                     ]
                     for part in PARTS
                 },

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from .authentication import Caller, authenticate, authenticate_first
-from .errors import RefusalError
+from .errors import RefusalError, phrase
 from .services import Services, services
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -68,6 +68,10 @@ def _require_json(request: Request) -> None:
         return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise RefusalError(415, Accept="application/json")
+        raise _unsupported("the header Content-Type must say application/json", Accept="application/json")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise RefusalError(415, Accept_Encoding="identity")
+        raise _unsupported("the header Content-Encoding must be left out, or say identity", Accept_Encoding="identity")
+
+
+def _unsupported(reason: str, **headers: str) -> RefusalError:
+    return RefusalError(415, {"detail": phrase(415), "reason": reason}, **headers)

@@ -166,7 +166,17 @@ async def _on_invalid(_: Request, problem: Exception) -> Response:
         return answer(RefusalError(404))
     status = 400 if any(error["type"] == "json_invalid" for error in errors) else 422
     shown = errors[:MAX_ERRORS]
-    return answer(RefusalError(status, {"detail": [[error["msg"], pointer(error["loc"])] for error in shown]}))
+    return answer(RefusalError(status, {"detail": [_described(error) for error in shown]}))
+
+
+def _described(error: dict[str, Any]) -> list[str]:
+    """Give what is wrong and where; what the pointer does not name, the envelope, is named in words."""
+    message, where = str(error["msg"]), pointer(error["loc"])
+    if where == "#" and len(error["loc"]) > 1 and error["type"] in ("missing", "extra_forbidden"):
+        message = f"{message}: {error['loc'][-1]}"
+    elif error["type"] == "missing" and len(error["loc"]) == 1:
+        message = "a body is required"
+    return [message, where]
 
 
 async def _on_database(request: Request, problem: Exception) -> Response:

@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 
 from ..config import ConfigurationError
 from ..previews import AGAIN_S, END, GRACE_S, SESSION, WATCHED
+from ..sql_text import TransactionError, without_transaction
 from .database import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
 from .errors import LATER, RefusalError, invalid, shortened
 
@@ -46,6 +47,10 @@ class Preview:
 
     async def run(self, ddl: str) -> list[DictRow]:
         """Say which claims would be unmet."""
+        try:
+            ddl = without_transaction(ddl)
+        except TransactionError as problem:
+            raise invalid(str(problem), "#") from None
         async with await self._connect() as connection:
             # Once more: the login may have been given more since the service started.
             try:

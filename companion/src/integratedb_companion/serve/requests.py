@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from .tokens import MAX_ID
 
@@ -36,12 +36,17 @@ class NewUser(Strict):
     scopes: ScopesIn | None = None
 
 
+def _absent() -> Any:
+    return None
+
+
 class UserChange(Strict):
     """What changes about a user; scopes null lifts every restriction. old_password: for the own password."""
 
-    username: Username | None = None
-    password: NewPassword | None = None
-    old_password: GivenPassword | None = None
+    # What is left out stays as it is; null is no name and no password.
+    username: Username = Field(default_factory=_absent)
+    password: NewPassword = Field(default_factory=_absent)
+    old_password: GivenPassword = Field(default_factory=_absent)
     scopes: ScopesIn | None = None
 
 
@@ -125,22 +130,20 @@ class RenewBody(Strict):
     data: Annotated[str, Field(max_length=1024)]
 
 
-class SpecificationIn(BaseModel):
-    """A specification (docs/specification.md); the database checks it, and says where it is wrong."""
-
-    model_config = ConfigDict(extra="allow")
-    type: Literal["CLAIMS", "NOTIFICATIONS"] | None = None
-    match: Any
-
-    def document(self) -> dict[str, Any]:
-        """Give it as the database takes it."""
-        return {**(self.model_extra or {}), "match": self.match}
+#: How a specification is described (docs/specification.md). The database checks all of it, and says where it is wrong.
+SPECIFICATION = {
+    "type": "object",
+    "title": "SpecificationIn",
+    "description": "A specification; the database checks it, and says where it is wrong.",
+    "properties": {"type": {"enum": ["CLAIMS", "NOTIFICATIONS", None]}, "match": {}},
+    "required": ["match"],
+}
 
 
 class SpecificationBody(Strict):
     """A specification that replaces the present one."""
 
-    data: SpecificationIn
+    data: Annotated[dict[str, Any], WithJsonSchema(SPECIFICATION)]
 
 
 class PreviewBody(Strict):

@@ -11,7 +11,7 @@ from ..admission import TokenRoute
 from ..answers import Data, InvalidOrUnmet, Specification, refusals
 from ..authentication import Authenticated, Caller, Shared
 from ..database import Transaction
-from ..errors import forbidden, invalid
+from ..errors import RefusalError, forbidden
 from ..requests import Id, SpecificationBody
 from ..services import Services
 from .stakeholders import name_of
@@ -22,6 +22,9 @@ Kind = Literal["claims", "notifications"]
 SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
 SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s::jsonb, %(kind)s::text)"
 PRIVATE: LiteralString = "SELECT integratedb.api_private_schemas(%(schemas)s::text[])"
+CHECK: LiteralString = (
+    "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
+)
 HAND_IN: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
     "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
@@ -66,10 +69,15 @@ async def _hand_in(
     shared: Services, asking: Caller, stakeholder_id: int, body: SpecificationBody, kind: Kind
 ) -> Data[Specification]:
     name = await name_of(shared, asking, stakeholder_id)
-    if body.data.type not in (None, kind.upper()):
-        raise invalid(f"it is {body.data.type}, and should be {kind.upper()}", "#/type")
-    spec = Jsonb(body.data.document())
+    document = dict(body.data)
+    of_kind = document.pop("type", None) in (None, kind.upper())
+    spec = Jsonb(document)
     async with shared.database.transaction() as transaction:
+        if not of_kind:
+            # With all else that is wrong with it, which only the database knows.
+            found = await transaction.rows(CHECK, spec=spec, kind=kind)
+            faults = [[row["message"], row["pointer"]] for row in found if row["pointer"] is not None]
+            raise RefusalError(422, {"detail": [[f"it should be {kind.upper()}", "#/type"], *faults]})
         await _require_scopes(transaction, asking, spec, kind)
         await transaction.rows(HAND_IN[kind], name=name, spec=spec)
         # Again, now that nothing moves: meanwhile a stakeholder may have come into the name of a schema.
