@@ -1,4 +1,4 @@
-"""The webhook receiver of the demo, on the port that is its argument: prints each event that it is sent, and takes it."""
+"""The webhook receiver of the demo, on the port that is its argument: prints and takes each event that it is sent."""
 
 from __future__ import annotations
 

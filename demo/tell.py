@@ -237,7 +237,7 @@ def tell(page: str, stage: Stage, screen: Screen) -> Iterator[tuple[Step, str]]:
 
 
 def as_meant(step: Step, answer: str) -> bool:
-    """Whether what was printed is an error where the page has one, something where it has something, and else nothing."""
+    """Whether what was printed is an error, something else or nothing, as the answer on the page is."""
     if step.answer is None:
         return answer == ""
     return ("ERROR:" in answer) == ("ERROR:" in step.answer) and bool(answer) == bool(step.answer)

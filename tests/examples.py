@@ -7,8 +7,8 @@ and of ``sql`` without that first line, are prose.
 
 ``DOCUMENTS_WRITE=1 scripts/pytest tests/sql/test_docs.py`` writes what psql prints into the pages.
 
-The demo (``demo/tell.py``) tells its page by the sessions and the shell of this module. On a bare machine only the standard
-library is there, so this module imports nothing else.
+The demo (``demo/tell.py``) tells its page by the sessions and the shell of this module. On a bare machine only the
+standard library is there, so this module imports nothing else.
 """
 
 from __future__ import annotations

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.examples import Shell
 from tests.system.command_line.conftest import ELSEWHERE, Place
 from tests.system.harness import ROOT
 
 BLOCK = re.compile(r"^```(?P<language>yaml|sql|console)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:#|--) (?P<name>[\w./-]+\.(?:yaml|sql))\n")
 COMMAND = re.compile(r"^\$ (?P<command>.*)\n(?P<answer>(?:(?!\$ ).*\n)*)", re.MULTILINE)
-END = "end of the command"
 
 #: What is another one in each run.
 UNSTABLE: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
@@ -31,36 +30,18 @@ UNSTABLE: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
 ]
 
 
-class Shell:
-    """One shell for all commands of a page."""
+def shell(place: Place) -> Shell:
+    """One shell for all commands of a page, as the admin."""
+    kept = {name: value for name, value in os.environ.items() if not ELSEWHERE.fullmatch(name)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return Shell(kept | place.environment("shop_admin") | {"PATH": path, "PGTZ": "UTC"}, place.directory)
 
-    def __init__(self, place: Place) -> None:
-        kept = {name: value for name, value in os.environ.items() if not ELSEWHERE.fullmatch(name)}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        self.process = subprocess.Popen(
-            ["/bin/sh"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=place.directory,
-            env=kept | place.environment("shop_admin") | {"PATH": path, "PGTZ": "UTC"},
-        )
 
-    def run(self, command: str) -> str:
-        """Run a command, and give what it prints."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(f"{{ {command}\n}} < /dev/null\necho '{END}'\n")
-        self.process.stdin.flush()
-        answer = ""
-        for line in self.process.stdout:
-            if line.rstrip("\n") == END:
-                break
-            answer += line
-        for pattern, replacement in UNSTABLE:
-            answer = pattern.sub(replacement, answer)
-        return answer
+def stable(answer: str) -> str:
+    """Give the answer without what is another one in each run."""
+    for pattern, replacement in UNSTABLE:
+        answer = pattern.sub(replacement, answer)
+    return answer
 
 
 @pytest.mark.parametrize("page", ["command-line.md", "contracts.md"])
@@ -69,7 +50,7 @@ def test_the_examples_of_a_page_print_what_it_says(page: str, place: Place) -> N
     (place.directory / "schema.sql").write_text("CREATE SCHEMA shop;\n" + (ROOT / "demo/shop.sql").read_text())
     with place.session() as superuser:
         superuser.run("ALTER ROLE shop_admin SET timezone = 'UTC'")
-    shell = Shell(place)
+    running = shell(place)
     differences = []
     count = 0
 
@@ -86,7 +67,7 @@ def test_the_examples_of_a_page_print_what_it_says(page: str, place: Place) -> N
         def command(entry: re.Match[str]) -> str:
             nonlocal count
             count += 1
-            answer = shell.run(entry["command"])
+            answer = stable(running.run(entry["command"]))
             if answer != entry["answer"]:
                 differences.append(f"$ {entry['command']}\n--- the page\n{entry['answer']}\n--- the shell\n{answer}")
             return f"$ {entry['command']}\n{answer}"
@@ -94,7 +75,7 @@ def test_the_examples_of_a_page_print_what_it_says(page: str, place: Place) -> N
         return f"```console\n{COMMAND.sub(command, block['body'])}```"
 
     written = BLOCK.sub(example, text)
-    shell.process.communicate()
+    running.end()
     assert count > 8
     if os.environ.get("DOCUMENTS_WRITE"):
         (ROOT / "docs" / page).write_text(written, encoding="utf-8")
