@@ -84,7 +84,7 @@ def main() -> None:
     """Several applications share one Postgres database without breaking each other.
 
     Every command calls the functions of the extension; --help after a command shows examples. The database is found as psql
-    finds it: --dsn, -d, or PGHOST, PGDATABASE, PGSERVICE and their like.
+    finds it: -h, -p, -U, -d, --dsn, or PGHOST, PGDATABASE, PGSERVICE and their like.
 
     \b
     Exit status: 0 done; 1 refused, unmet, or somebody would be hurt; 2 wrong
