@@ -1105,8 +1105,9 @@ def test_wal_level_is_set_as_the_hint_says(second_server: Server, tmp_path: Path
         as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         bindir = subprocess.check_output([os.environ["PG_CONFIG"], "--bindir"], text=True).strip()
         data = (tmp_path / "cluster").resolve() / "data"
-        stop = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--pgdata", str(data), "--log", f"{data.parent}/log"]
-        subprocess.run([*as_owner, *stop, "--options", f"-p {second_server.port}"], check=True, cwd="/")
+        again = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--pgdata", str(data)]
+        again += ["--log", f"{data.parent}/log", "--options", f"-p {second_server.port}"]
+        subprocess.run([*as_owner, *again], check=True, cwd="/")
 
     def session() -> Session:
         user = second_server.superuser

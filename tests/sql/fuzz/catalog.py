@@ -45,7 +45,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, view, materialised view or partitioned table."""
+    """A table, view, materialised view, foreign table or partitioned table.
+
+    `reads`: of a view, the columns (object identifier and number, 0 for none) that its query names. `invoker`: whether
+    these are read with the rights of who asks.
+    """
 
     oid: int
     schema: str
@@ -55,6 +59,8 @@ class Relation:
     permanent: bool
     identified: bool
     row_security: bool
+    invoker: bool
+    reads: frozenset[tuple[int, int]]
     columns: dict[str, Column]
     policies: tuple[Policy, ...]
     leaves: frozenset[int]
@@ -123,7 +129,8 @@ def _relation(found: dict[str, Any]) -> Relation:
     columns = {column["name"]: _column(column) for column in found.pop("columns")}
     policies = tuple(Policy(p["permissive"], p["command"], frozenset(p["roles"])) for p in found.pop("policies"))
     sets: dict[str, Any] = {name: frozenset(found.pop(name)) for name in ("leaves", "granted", "publications")}
-    return Relation(**found, **sets, columns=columns, policies=policies)
+    reads = frozenset((oid, number) for oid, number in found.pop("reads"))
+    return Relation(**found, reads=reads, **sets, columns=columns, policies=policies)
 
 
 def _column(found: dict[str, Any]) -> Column:

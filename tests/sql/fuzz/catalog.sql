@@ -5,7 +5,7 @@ WITH role AS (
 ), schema AS (
   SELECT n.* FROM pg_catalog.pg_namespace AS n WHERE pg_catalog.pg_get_userbyid(n.nspowner) = %(owner)s AND n.nspname <> 'shop'
 ), relation AS (
-  SELECT c.*, schema.nspname FROM pg_catalog.pg_class AS c JOIN schema ON schema.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p')
+  SELECT c.*, schema.nspname FROM pg_catalog.pg_class AS c JOIN schema ON schema.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f')
 )
 SELECT pg_catalog.json_build_object(
   'schemas', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
@@ -18,6 +18,12 @@ SELECT pg_catalog.json_build_object(
   'relations', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', c.oid::bigint, 'schema', c.nspname, 'name', c.relname, 'kind', c.relkind, 'is_partition', c.relispartition,
       'permanent', c.relpersistence = 'p', 'row_security', c.relrowsecurity,
+      'invoker', coalesce(c.reloptions && '{security_invoker=true,security_invoker=on}', false),
+      'reads', ARRAY(SELECT pg_catalog.json_build_array(d.refobjid::bigint, d.refobjsubid)
+                       FROM pg_catalog.pg_rewrite AS w
+                       JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+                      WHERE w.ev_class = c.oid AND c.relkind = 'v' AND d.refobjid <> c.oid
+                        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass),
       'identified', CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false ELSE EXISTS (
           SELECT FROM pg_catalog.pg_index AS i
            WHERE i.indrelid = c.oid AND i.indisvalid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END) END,

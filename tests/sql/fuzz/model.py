@@ -14,6 +14,10 @@ from typing import Any
 
 from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
 
+#: Whether "can be read" follows views to what they read, as a SELECT does; else a view's own privileges are all that
+#: counts, and no view has the rights of who asks.
+FOLLOWS_VIEWS = False
+
 #: What a specification may call a type, by the name that format_type has for it.
 SPELLINGS = {
     "smallint": ("smallint", "int2"),
@@ -200,15 +204,45 @@ def _is_table_met(table: Table, role: str, catalog: Catalog, privileges: bool) -
     asked = privileges and relation.oid == table.oid
     if asked and role not in catalog.schemas[relation.schema].users:
         return False
-    if relation.row_security and not any(
-        p.permissive and p.command in "r*" and (not p.roles or role in p.roles) for p in relation.policies
-    ):
+    if not _shows_rows(relation, role) or (FOLLOWS_VIEWS and asked and not may_read_below(relation, role, catalog)):
         return False
     return all(
         wanted.optional
         or any(_is_column_met(c, relation.columns.get(c.name), role if asked else None) for c in wanted.choices)
         for wanted in table.fields
     )
+
+
+def _shows_rows(relation: Relation, role: str) -> bool:
+    return not relation.row_security or any(
+        p.permissive and p.command in "r*" and (not p.roles or role in p.roles) for p in relation.policies
+    )
+
+
+def may_read_below(view: Relation, role: str, catalog: Catalog) -> bool:
+    """Whether a SELECT from the view may read what its query names, all of it, whichever columns are asked for.
+
+    A view has the rights of its owner there, who owns everything; or those of who asks, also below a view of the other
+    kind. The schemas below do not count: names were looked up when the view was made.
+    """
+    below: dict[int, set[int]] = {}
+    for oid, number in view.reads:
+        below.setdefault(oid, set()).add(number)
+    for oid, numbers in below.items():
+        relation = catalog.by_oid.get(oid)
+        if relation is None:
+            continue
+        if view.invoker:
+            columns = [column for column in relation.columns.values() if column.number in numbers]
+            # A query that names no column asks for a privilege on any.
+            readable = all(role in column.readers for column in columns) and (
+                bool(columns) or any(role in column.readers for column in relation.columns.values())
+            )
+            if not readable or not _shows_rows(relation, role):
+                return False
+        if not may_read_below(relation, role, catalog):
+            return False
+    return True
 
 
 def _is_column_met(wanted: Wanted, column: Column | None, role: str | None) -> bool:
@@ -279,6 +313,8 @@ class State:
     granted: frozenset[Place] = frozenset()
     used: frozenset[tuple[str, int]] = frozenset()
     overridden: bool = False
+    #: Whose specifications an owner submitted, who may replace those and no others.
+    by_owner: frozenset[tuple[str, str]] = frozenset()
 
     def unmet(self, catalog: Catalog) -> list[Claim]:
         """The claims that the catalog does not satisfy."""
@@ -339,6 +375,28 @@ def validate(state: State, catalog: Catalog) -> State | None:
     if bad and not state.overridden:
         return None
     return sync(replace(state, excused=state.excused | frozenset(bad)), catalog)
+
+
+def may_hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> bool:
+    """Whether somebody who owns all there is, and is no admin, may submit this.
+
+    Each relation that the old specification or the new one names must be there, to be granted; and whatever an admin
+    submitted is an admin's to replace.
+    """
+    old = [claim.source for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
+    if old and (stakeholder, kind) not in state.by_owner:
+        return False
+    keys = [
+        split_path(one["path"]) for match in [*old, *document["match"]] for one in match.get("alternatives", [match])
+    ]
+    return bool(keys) and all(key in catalog.relations for key in keys)
+
+
+def has_stake(state: State, catalog: Catalog) -> bool:
+    """Whether anything that is claimed belongs to the owner of all there is."""
+    tables = {table.key for claim in state.claims for table in claim.tables()}
+    schemas = {claim.schema for claim in state.claims if claim.schema is not None}
+    return bool(tables & set(catalog.relations) or schemas & set(catalog.schemas))
 
 
 def hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:

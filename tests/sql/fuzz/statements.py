@@ -7,11 +7,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
-from tests.sql.fuzz.model import split_path
+from tests.sql.fuzz.model import FOLLOWS_VIEWS, split_path
 
 SCHEMAS = ("fz", "Fz b")
 RELATIONS = ("t", "u", "T t", "v")
 COLUMNS = ("a", "b", "c", "C c")
+#: Whom foreign tables belong to; nothing answers there.
+SERVER = "fz_server"
 TYPES = (
     "integer",
     "bigint",
@@ -78,14 +80,14 @@ class Statements:
         self.roles = roles
         relations = list(catalog.relations.values())
         self.relations = relations
-        self.tables = [r for r in relations if r.kind in "rp"]
+        self.tables = [r for r in relations if r.kind in "rpf"]
         # What somebody claims is more worth changing.
         claimed_tables = [r for r in self.tables if r.key in claimed]
         if claimed_tables and not draw.chance(4):
             self.tables = claimed_tables
         self.plain = [r for r in relations if r.kind == "r" and not r.is_partition]
         self.partitioned = [r for r in relations if r.kind == "p"]
-        self.partitions = [r for r in relations if r.kind in "rp" and r.is_partition]
+        self.partitions = [r for r in relations if r.kind in "rpf" and r.is_partition]
         self.views = [r for r in relations if r.kind in "vm"]
         self.schemas = list(catalog.schemas)
 
@@ -109,6 +111,8 @@ class Statements:
             choices += [self.partition, self.attach]
         if self.partitions:
             choices += [self.detach]
+        if self.plain:
+            choices += [self.child, self.inherit]
         return self.draw.one(choices)()
 
     # What there is.
@@ -144,10 +148,12 @@ class Statements:
         columns = [
             f"{ident(name)} {self.type()}{self.draw.one(['', ' NOT NULL'])}" for name in self.draw.some(COLUMNS, 1, 4)
         ]
-        kind = self.draw.one(["TABLE", "TABLE", "TABLE", "TABLE", "UNLOGGED TABLE", "PARTITIONED"])
+        kind = self.draw.one(["TABLE", "TABLE", "TABLE", "TABLE", "UNLOGGED TABLE", "PARTITIONED", "FOREIGN TABLE"])
         if kind == "PARTITIONED":
             columns = ['"a" integer NOT NULL', *(c for c in columns if not c.startswith('"a"'))]
             return f'CREATE TABLE {place(schema, self.free(schema))} ({", ".join(columns)}) PARTITION BY LIST ("a")'
+        if kind == "FOREIGN TABLE":
+            return f"CREATE FOREIGN TABLE {place(schema, self.free(schema))} ({', '.join(columns)}) SERVER {SERVER}"
         if columns and not self.draw.chance(3):
             key = next(name for name in COLUMNS if columns[0].startswith(ident(name)))
             columns.append(f"PRIMARY KEY ({ident(key)})")
@@ -172,7 +178,8 @@ class Statements:
         return self.draw.one(actions)
 
     def drop_table(self) -> str:
-        return f"DROP TABLE {relation_name(self.draw.one(self.tables))}{self.draw.one(['', ' CASCADE'])}"
+        table = self.draw.one(self.tables)
+        return f"DROP {_word(table)} {relation_name(table)}{self.draw.one(['', ' CASCADE'])}"
 
     def rename(self) -> str:
         relation = self.draw.one(self.relations)
@@ -222,12 +229,17 @@ class Statements:
         return f"ALTER TABLE {relation_name(relation)} ALTER COLUMN {column} {action} NOT NULL"
 
     def create_view(self) -> str:
-        table = self.draw.one(self.tables)
+        table = self.draw.one(self.relations if FOLLOWS_VIEWS else self.tables)
         schema = self.draw.one(self.schemas)
         columns = self.draw.some(list(table.columns), 1, 3) if table.columns else []
         kind = self.draw.one(["VIEW", "OR REPLACE VIEW", "MATERIALIZED VIEW"])
         selected = ", ".join(map(ident, columns))
-        return f"CREATE {kind} {place(schema, self.free(schema))} AS SELECT {selected} FROM {relation_name(table)}"
+        rights = (
+            " WITH (security_invoker)" if FOLLOWS_VIEWS and kind != "MATERIALIZED VIEW" and self.draw.chance(2) else ""
+        )
+        return (
+            f"CREATE {kind} {place(schema, self.free(schema))}{rights} AS SELECT {selected} FROM {relation_name(table)}"
+        )
 
     def drop_view(self) -> str:
         view = self.draw.one(self.views)
@@ -235,6 +247,9 @@ class Statements:
 
     def alter_view(self) -> str:
         view = self.draw.one(self.views)
+        if FOLLOWS_VIEWS and view.kind == "v" and self.draw.chance(2):
+            word = self.draw.one(["SET (security_invoker = on)", "RESET (security_invoker)"])
+            return f"ALTER VIEW {relation_name(view)} {word}"
         name = self.draw.one(COLUMNS)
         return f"ALTER {_word(view)} {relation_name(view)} RENAME COLUMN {self.column(view)} TO {ident(name)}"
 
@@ -271,6 +286,9 @@ class Statements:
         root = self.draw.one(self.partitioned)
         schema = self.draw.one(self.schemas)
         name, value = place(schema, self.free(schema)), self.draw.number(1, 3)
+        if self.draw.chance(4):
+            of = f"PARTITION OF {relation_name(root)} FOR VALUES IN ({value})"
+            return f"CREATE FOREIGN TABLE {name} {of} SERVER {SERVER}"
         return f"CREATE TABLE {name} PARTITION OF {relation_name(root)} FOR VALUES IN ({value})" + self.draw.one(
             ["", ' PARTITION BY LIST ("a")']
         )
@@ -283,6 +301,19 @@ class Statements:
             return f"CREATE TABLE {place(schema, self.free(schema))} (LIKE {relation_name(root)})"
         part, value = relation_name(self.draw.one(like)), self.draw.number(4, 6)
         return f"ALTER TABLE {relation_name(root)} ATTACH PARTITION {part} FOR VALUES IN ({value})"
+
+    def child(self) -> str:
+        parents = self.draw.some(self.plain, 1, 2)
+        schema = self.draw.one(self.schemas)
+        kind, server = self.draw.one([("TABLE", ""), ("TABLE", ""), ("FOREIGN TABLE", f" SERVER {SERVER}")])
+        own = self.draw.one(["", f"{ident(self.draw.one(COLUMNS))} {self.type()}"])
+        inherited = ", ".join(map(relation_name, parents))
+        return f"CREATE {kind} {place(schema, self.free(schema))} ({own}) INHERITS ({inherited}){server}"
+
+    def inherit(self) -> str:
+        child, parent = self.draw.one(self.plain), self.draw.one(self.plain)
+        word = self.draw.one(["INHERIT", "NO INHERIT"])
+        return f"ALTER TABLE {relation_name(child)} {word} {relation_name(parent)}"
 
     def detach(self) -> str:
         part = self.draw.one(self.partitions)
@@ -306,7 +337,7 @@ class Statements:
 
 
 def _word(relation: Relation) -> str:
-    return {"v": "VIEW", "m": "MATERIALIZED VIEW"}.get(relation.kind, "TABLE")
+    return {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}.get(relation.kind, "TABLE")
 
 
 def meaning(match: dict[str, Any]) -> tuple[Any, ...]:

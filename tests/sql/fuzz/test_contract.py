@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from tests.sql.conftest import OWNER, Connect
+from tests.sql.conftest import ADMIN, OWNER, Connect
 from tests.sql.fuzz import catalog, model
 from tests.sql.fuzz.catalog import Catalog
 from tests.sql.fuzz.model import SPELLINGS, State
-from tests.sql.fuzz.statements import Documents, Draw, Statements
+from tests.sql.fuzz.statements import SERVER, Documents, Draw, Statements
 from tests.support import Session
 
 ROLES = ("fz_reader", "fz_other")
@@ -39,11 +39,17 @@ SHRINK = bool(os.environ.get("FUZZ_SHRINK"))
 
 
 class World:
-    """A database in which one owner migrates and two stakeholders depend, and the model of it."""
+    """A database in which one owner migrates and two stakeholders depend, and the model of it.
 
-    def __init__(self, superuser: Session, owner: Session) -> None:
+    The owner is an admin, who may override, and claim anything; or there is another `admin` for that, and the owner is
+    nothing but the owner.
+    """
+
+    def __init__(self, superuser: Session, owner: Session, admin: Session | None) -> None:
         self.superuser = superuser
         self.owner = owner
+        self.admin = admin
+        self.has_changed = False
         self.owner.run("SET search_path = ''; SET client_min_messages = error")
         self.state = State()
         self.transcript: list[str] = []
@@ -86,8 +92,10 @@ class World:
         in_savepoint = draw.chance(2)
         if not in_savepoint and self.dry_run(statement) is None:
             self.run(statement)
+            self.has_changed = True
         elif in_savepoint:
             refused = self.guarded(statement)
+            self.has_changed |= refused is None
             assert refused is None or not (refused.sqlstate or "").startswith(("IDB", "XX")), refused
 
     def dry_run(self, statement: str) -> psycopg.Error | None:
@@ -107,33 +115,79 @@ class World:
             self.run(Statements(draw, self.catalog(), ROLES).create_table())
         for _ in range(draw.number(0, 3)):
             self.statement(draw)
-        for who in ROLES:
-            for kind in CALLS:
-                # Twice again if it is refused, so that there is something to break.
-                any(self.hand_in(draw, who, kind) for _ in range(3))
+        for who, kind in itertools.product(ROLES, CALLS) if self.admin is None else ():
+            # Twice again if it is refused, so that there is something to break.
+            any(self.hand_in(draw, who, kind) for _ in range(3))
         self.commit(State())
         self.compare()
+        if self.admin is not None:
+            self.hand_in_as_admin(draw, times=3)
 
     def hand_in(self, draw: Draw, who: str, kind: str) -> bool:
-        """A new specification; the model knows whether it is accepted."""
+        """A new specification by the owner; the model knows whether it is accepted."""
         now = self.catalog()
         document = Documents(draw, now, SPELLINGS).document(kind)
-        expected = model.hand_in(self.state, who, kind, document, now)
+        allowed = self.admin is None or model.may_hand_in(self.state, who, kind, document, now)
+        expected = model.hand_in(self.state, who, kind, document, now) if allowed else None
         refused = self.guarded(f"SELECT public.{CALLS[kind]}(%s, %s)", who, json.dumps(document))
         assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
-        assert refused is None or refused.sqlstate == "IDB03", refused
-        self.state = expected or self.state
+        assert refused is None or refused.sqlstate == ("IDB03" if allowed else "42501"), refused
+        if expected is not None:
+            owners = self.state.by_owner | {(who, kind)} if self.admin is not None else frozenset()
+            self.state = replace(expected, by_owner=owners)
         return expected is not None and bool(document["match"])
+
+    def hand_in_as_admin(self, draw: Draw, *, times: int = 1) -> None:
+        """New specifications by the admin, between the owner's transactions."""
+        assert self.admin is not None
+        for who, kind in itertools.product(ROLES, CALLS):
+            for _ in range(times):
+                now = self.catalog()
+                document = Documents(draw, now, SPELLINGS).document(kind)
+                expected = model.hand_in(self.state, who, kind, document, now)
+                statement = f"SELECT public.{CALLS[kind]}(%s, %s)"
+                self.transcript.append(f"/* admin */ SELECT {CALLS[kind]}('{who}', '{json.dumps(document)}');")
+                refused = None
+                try:
+                    self.admin.run(statement, who, json.dumps(document))
+                except psycopg.Error as error:
+                    self.transcript.append(f"-- {error.sqlstate} {error.diag.message_primary}")
+                    refused = error
+                assert (refused.sqlstate if refused else None) == (None if expected else "IDB03"), refused
+                if expected is None:
+                    continue
+                self.state = replace(expected, by_owner=self.state.by_owner - {(who, kind)})
+                if document["match"]:
+                    break
+        self.compare()
+
+    def may_sync(self, now: Catalog) -> bool:
+        """Whether something is at stake for the owner; for anybody else a sync does nothing, and a validation looks."""
+        return self.admin is None or self.has_changed or model.has_stake(self.state, now)
 
     def sync(self) -> None:
         """The baseline follows."""
-        expected = model.sync(self.state, self.catalog())
+        now = self.catalog()
+        expected = model.sync(self.state, now) if self.may_sync(now) else self.state
         assert self.guarded("SELECT public.integratedb_sync()") is None
         self.state = expected
 
+    def override(self) -> None:
+        """An admin lets the transaction pass."""
+        refused = self.guarded("SELECT public.integratedb_override('fuzz')")
+        if self.admin is None:
+            assert refused is None, refused
+            self.state = replace(self.state, overridden=True)
+        else:
+            assert refused is not None
+            assert refused.sqlstate == "42501", refused
+
     def validate(self) -> None:
         """Refused for whatever is unmet."""
-        expected = model.validate(self.state, self.catalog())
+        now = self.catalog()
+        expected = model.validate(self.state, now)
+        if expected is not None and not self.may_sync(now):
+            expected = self.state
         refused = self.guarded("SELECT public.integratedb_validate_migration()")
         assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
         assert refused is None or refused.sqlstate == "IDB01", refused
@@ -150,8 +204,11 @@ class World:
 
     def transaction(self, draw: Draw) -> None:
         """A migration, to its COMMIT or not."""
+        if self.admin is not None and draw.chance(3):
+            self.hand_in_as_admin(draw)
         before = self.state
         self.run("BEGIN")
+        self.has_changed = False
         kept: list[State] = []
         for _ in range(draw.one([1, 1, 2, 3, 5])):
             match draw.number(1, 30):
@@ -160,8 +217,7 @@ class World:
                 case 2:
                     self.validate()
                 case 3:
-                    self.run("SELECT public.integratedb_override('fuzz')")
-                    self.state = replace(self.state, overridden=True)
+                    self.override()
                 case 4 | 5 | 6:
                     self.hand_in(draw, draw.one(ROLES), draw.one(list(CALLS)))
                 case 7:
@@ -214,21 +270,40 @@ class World:
         now = self.catalog()
         had = {(who, r.oid, c.number) for r, c in before.columns() for who in c.granted}
         has = {(who, r.oid, c.number) for r, c in now.columns() for who in c.granted}
-        self._compare("SELECT", had, has, set(old.granted), set(model.claimed(new, now)), new)
+        # A claim that is unmet is granted nothing; one that was unmet follows when it is touched, or by a sync.
+        steady = replace(
+            new,
+            claims=tuple(
+                claim
+                for was, claim in zip(old.claims, new.claims, strict=True)
+                if was not in old.excused and claim not in new.excused
+            ),
+        )
+        wanted, required = set(model.claimed(new, now)), set(model.claimed(steady, now))
+        self._compare("SELECT", had, has, set(old.granted), wanted, required, new)
         had_usage = {(who, s.oid) for s in before.schemas.values() for who in s.granted}
         has_usage = {(who, s.oid) for s in now.schemas.values() for who in s.granted}
-        self._compare("USAGE", had_usage, has_usage, set(old.used), set(model.entered(new, now)), new)
+        entered, required_usage = set(model.entered(new, now)), set(model.entered(steady, now))
+        self._compare("USAGE", had_usage, has_usage, set(old.used), entered, required_usage, new)
         tables = {r.oid: r.granted for r in before.relations.values()}
         assert tables == {r.oid: r.granted for r in now.relations.values()}, "SELECT on whole tables"
         # What was kept for a claim that is unmet is the engine's to revoke.
         return replace(new, granted=new.granted | old.granted & has, used=new.used | old.used & has_usage)
 
     @staticmethod
-    def _compare(what: str, had: set[Any], has: set[Any], ours: set[Any], wanted: set[Any], new: State) -> None:
+    def _compare(
+        what: str,
+        had: set[Any],
+        has: set[Any],
+        ours: set[Any],
+        wanted: set[Any],
+        required: set[Any],
+        new: State,
+    ) -> None:
         others = had - ours
         # What was revoked and is not required comes back with the next sync, or before.
         revoked = ours - had
-        assert wanted - revoked <= has, f"{what} lacks {wanted - revoked - has}"
+        assert required - revoked <= has, f"{what} lacks {required - revoked - has}"
         # The grants of a claim that is unmet stay as they were.
         unmet = {claim.stakeholder for claim in new.excused}
         kept = {place for place in ours & had if place[0] in unmet}
@@ -237,14 +312,21 @@ class World:
 
 
 @pytest.fixture
-def world(superuser: Session, connect: Connect) -> Iterator[World]:
-    """An owner who may create schemas, and is an admin, so that it may override and claim what does not exist."""
-    superuser.run(f"GRANT integratedb_admin TO {OWNER}")
+def world(superuser: Session, connect: Connect, shard: int) -> Iterator[World]:
+    """An owner who may create schemas and foreign tables; in two of three shards an admin, who may do more."""
+    is_admin = shard % SHARDS != 1
+    if is_admin:
+        superuser.run(f"GRANT integratedb_admin TO {OWNER}")
+    superuser.run(f"""
+        CREATE FOREIGN DATA WRAPPER fz_wrapper;
+        CREATE SERVER {SERVER} FOREIGN DATA WRAPPER fz_wrapper;
+        GRANT USAGE ON FOREIGN SERVER {SERVER} TO {OWNER}""")
     superuser.run(f"GRANT CREATE ON DATABASE {superuser.info.dbname} TO {OWNER}")
     for role in ROLES:
         superuser.run("SELECT integratedb_create_stakeholder(%s)", role)
-    yield World(superuser, connect(OWNER))
-    superuser.run(f"REVOKE integratedb_admin FROM {OWNER}")
+    yield World(superuser, connect(OWNER), None if is_admin else connect(ADMIN))
+    if is_admin:
+        superuser.run(f"REVOKE integratedb_admin FROM {OWNER}")
 
 
 def tell_story(world: World, random: Random) -> None:
