@@ -125,6 +125,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- What views lead to is estimated far too high.
+SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -205,6 +207,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- What views lead to is estimated far too high.
+SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

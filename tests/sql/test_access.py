@@ -123,7 +123,8 @@ def test_the_answer_is_what_the_role_can_really_select(admin, superuser, owner, 
         "ALTER VIEW shop.open_orders SET (security_invoker = on)",
         "REVOKE SELECT ON shop.orders FROM shop_owner; ALTER TABLE shop.orders OWNER TO shop_others",
         """CREATE OR REPLACE VIEW shop.open_orders AS
-           SELECT o.id, o.placed_at, c.name AS customer, o.total FROM shop.orders AS o JOIN shop.customers AS c ON shop.f()""",
+           SELECT o.id, o.placed_at, c.name AS customer, o.total
+             FROM shop.orders AS o JOIN shop.customers AS c ON shop.f()""",
         """ALTER TABLE shop.orders OWNER TO shop_others; ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
            GRANT SELECT ON shop.orders TO shop_owner""",
     ],

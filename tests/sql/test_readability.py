@@ -1,5 +1,4 @@
 """A claim is met while a SELECT by the stakeholder works: views and policies are followed to what they read."""
-claim is met while a SELECT by the stakeholder works: views and policies are followed to what they read and call."""
 
 from __future__ import annotations
 
@@ -46,6 +45,11 @@ CREATE TABLE shop.v (id integer);
 CREATE POLICY reads ON shop.v USING (id = shop.f(id) OR EXISTS (SELECT FROM shop.allowed AS a WHERE a.id = v.id));
 ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY"""
 
+SECURED = """
+CREATE TABLE shop.v (id integer);
+CREATE POLICY reads ON shop.v USING (true);
+ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY"""
+
 LOSSES = {
     "security_invoker": Loss(
         PLAIN,
@@ -87,7 +91,7 @@ LOSSES = {
     ),
     "another owner of the table": Loss(
         f"""{MOVED}; SET ROLE shop_views; CREATE TABLE shop.b (id integer);
-           CREATE VIEW shop.v AS SELECT id FROM shop.b; RESET ROLE""",
+            CREATE VIEW shop.v AS SELECT id FROM shop.b; RESET ROLE""",
         "ALTER TABLE shop.b OWNER TO shop_other",
         "shop.v reads shop.b with the rights of shop_views, which may not SELECT id",
     ),
@@ -134,7 +138,7 @@ LOSSES = {
     ),
     "a function below": Loss(
         f"""{F}; CREATE VIEW shop.w AS SELECT shop.f(id::integer) AS id, total FROM shop.orders;
-           CREATE VIEW shop.v AS SELECT id FROM shop.w""",
+            CREATE VIEW shop.v AS SELECT id FROM shop.w""",
         NO_F,
         "shop.w calls the function shop.f(integer), which role reporter may not EXECUTE",
     ),
@@ -169,14 +173,12 @@ LOSSES = {
         "a policy of shop.v reads shop.allowed with the rights of reporter, which may not SELECT id",
     ),
     "another policy": Loss(
-        """CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true);
-           ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY""",
+        SECURED,
         "ALTER POLICY reads ON shop.v USING (id IN (SELECT id FROM shop.orders))",
         "a policy of shop.v reads shop.orders with the rights of reporter",
     ),
     "a restrictive policy": Loss(
-        """CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (true);
-           ALTER TABLE shop.v ENABLE ROW LEVEL SECURITY""",
+        SECURED,
         "CREATE POLICY fewer ON shop.v AS RESTRICTIVE FOR SELECT USING (id IN (SELECT id FROM shop.orders))",
         "a policy of shop.v reads shop.orders with the rights of reporter",
     ),
@@ -197,8 +199,7 @@ LOSSES = {
         "a policy of shop.orders reads shop.allowed with the rights of shop_views, which may not SELECT any",
     ),
     "rows are locked": Loss(
-        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views;
-           GRANT shop_views TO shop_owner;
+        f"""{MOVED};
            GRANT SELECT, UPDATE ON shop.orders TO shop_views; SET ROLE shop_views;
            CREATE VIEW shop.v AS SELECT id FROM shop.orders FOR UPDATE; RESET ROLE""",
         "REVOKE UPDATE ON shop.orders FROM shop_views",
@@ -211,13 +212,13 @@ LOSSES = {
     ),
     "a materialised view below": Loss(
         f"""{MOVED}; CREATE MATERIALIZED VIEW shop.m AS SELECT id FROM shop.orders;
-           CREATE VIEW shop.v AS SELECT id FROM shop.m""",
+            CREATE VIEW shop.v AS SELECT id FROM shop.m""",
         "ALTER VIEW shop.v OWNER TO shop_views",
         "shop.v reads shop.m with the rights of shop_views",
     ),
     "partitions and children": Loss(
-        f"""{MOVED}; CREATE TABLE shop.p (id integer) PARTITION BY LIST (id);
-           CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
+        f"""{MOVED};
+            CREATE TABLE shop.p (id integer) PARTITION BY LIST (id); CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
             CREATE TABLE shop.i (id integer); CREATE TABLE shop.i1 () INHERITS (shop.i);
             GRANT SELECT ON shop.p, shop.i TO shop_views; SET ROLE shop_views;
             CREATE VIEW shop.v AS SELECT p.id FROM shop.p JOIN shop.i USING (id); RESET ROLE""",
@@ -351,8 +352,7 @@ HARMLESS = {
         "CREATE VIEW shop.v AS SELECT id FROM shop.far", "ALTER FOREIGN TABLE shop.far ADD COLUMN x integer", ""
     ),
     "partitions need nothing of their own": Loss(
-        """CREATE ROLE shop_views LOGIN; GRANT USAGE, CREATE ON SCHEMA shop TO shop_views;
-           GRANT shop_views TO shop_owner;
+        f"""{MOVED};
            CREATE TABLE shop.p (id integer) PARTITION BY LIST (id); CREATE TABLE shop.p1 PARTITION OF shop.p DEFAULT;
            CREATE TABLE shop.i (id integer); CREATE TABLE shop.i1 () INHERITS (shop.i);
            GRANT SELECT ON shop.p, shop.i, shop.p1, shop.i1 TO shop_views; SET ROLE shop_views;
