@@ -67,6 +67,8 @@ def prepare_tenants(stack: ExitStack, tenants: int) -> Connection:
     session.execute("CREATE EXTENSION integratedb CASCADE")
     create_tenants(session, tenants)
     session.execute("CREATE TABLE unclaimed (id integer)")
+    session.execute("CREATE TABLE parts (id integer) PARTITION BY RANGE (id)")
+    session.execute("CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)")
     session.execute("SELECT integratedb_create_stakeholder(%s)", [f"bench_of_{tenants}"])
     claim_tenants(session, f"bench_of_{tenants}", tenants)
     return session
@@ -80,6 +82,7 @@ def tenants() -> bool:
         for what, statement, bar in (
             ("SET DEFAULT in a tenant", "ALTER TABLE tenant_7.orders ALTER note SET DEFAULT 'x'", 1.5),
             ("unclaimed table", "ALTER TABLE unclaimed ALTER id SET DEFAULT 1", 1.5),
+            ("unclaimed partitioned table", "ALTER TABLE parts ALTER id SET DEFAULT 1", 1.5),
             ("GRANT elsewhere", "GRANT SELECT ON unclaimed TO PUBLIC", 1.5),
             # It looks through the catalog, whose size is that of the tenants; not through the claims.
             ("REVOKE elsewhere", "REVOKE SELECT ON unclaimed FROM PUBLIC", 10),

@@ -99,7 +99,8 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          n.optional,
          u.leaf
     FROM integratedb.notification AS n
-    JOIN integratedb.unidentified_leaf AS u ON u.relid = n.relid
+   -- OFFSET 0: for each by itself. The planner would compare all with all.
+   CROSS JOIN LATERAL (SELECT l.leaf, l.is_incomplete FROM integratedb.unidentified_leaf AS l WHERE l.relid = n.relid OFFSET 0) AS u
    WHERE n.events && ARRAY['UPDATE', 'DELETE']
      -- A wildcard takes what it can get, but what it had it keeps.
      AND (n.is_named OR EXISTS (SELECT FROM integratedb.published AS p WHERE p.relid = n.relid AND p.publication = 'integratedb'))

@@ -262,9 +262,16 @@ AS $$
                          -- With a stakeholder, its schema is renamed or dropped.
                          OR e.object_type = 'schema'
                          OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
-      OR cardinality(touched) > 0
       -- A type that rows are told by, which no claim has to name.
       OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
+      -- Claims concern those stakeholders only of whom the daemon knows, or will.
+      OR EXISTS (
+        SELECT FROM integratedb.claim AS c
+          JOIN integratedb.specification AS s ON s.id = c.specification_id
+         WHERE c.id = ANY (touched)
+           AND (s.kind = 'notifications'
+                OR EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = s.stakeholder_id)
+                OR EXISTS (SELECT FROM integratedb.control AS o WHERE o.stakeholder_id = s.stakeholder_id)))
       -- A partition made or attached concerns whoever is notified of the whole.
       OR EXISTS (SELECT FROM unnest(relations) AS t (relid)
                   CROSS JOIN LATERAL pg_partition_ancestors(t.relid) AS a

@@ -80,6 +80,9 @@ def peak_of(session: Session) -> Iterator[list[float]]:
         thread.join()
 
 
+#: Rows that were read of one table.
+READ_OF = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
+
 READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
   FROM pg_stat_user_tables
@@ -98,6 +101,15 @@ def rows_read(superuser: Session, session: Session, *statements: str) -> dict[st
         session.run("SELECT pg_stat_force_next_flush()")
         counts[statement] = int(superuser.value(READ) - before)
     return counts
+
+
+def rows_read_of(superuser: Session, table: str, session: Session, statement: str) -> int:
+    """How many rows of a table a session reads for a statement."""
+    session.run("SELECT pg_stat_force_next_flush()")
+    before = superuser.value(READ_OF, table)
+    session.run(statement)
+    session.run("SELECT pg_stat_force_next_flush()")
+    return int(superuser.value(READ_OF, table) - before)
 
 
 # Submitting
@@ -367,3 +379,55 @@ def test_channels_count_for_the_size(admin, stakeholder):
             "SELECT integratedb_notify('reporter', %s::jsonb)",
             json.dumps({"match": [], "channels": [{"name": "x" * 1_000_001, "type": "SOCKET"}]}),
         )
+
+
+# Many statements in one transaction
+
+
+def test_the_statements_of_a_transaction_hold_few_locks_of_ours(owner, superuser):
+    """Beyond 15 locks of a statement, Postgres goes through all locks of the transaction when the statement ends."""
+    count = """
+        SELECT count(*) FROM pg_locks AS l JOIN pg_class AS k ON k.oid = l.relation
+         WHERE l.pid = %s AND k.relnamespace IN ('integratedb'::regnamespace, 'pg_catalog'::regnamespace)"""
+    with owner.transaction():
+        for number in range(3):
+            owner.run(f"CREATE TABLE shop.new_{number} (id bigint PRIMARY KEY, note text)")
+        owner.run("SELECT pg_advisory_xact_lock(1)")
+        assert superuser.value(count, owner.info.backend_pid) <= 15
+
+
+def test_a_hundred_new_tables_are_granted_without_a_subtransaction_each(owner, superuser, claim):
+    """Postgres goes through all that a transaction created at the end of each of its subtransactions."""
+    claim({"path": "shop.*", "fields": ["*"]})
+    identifier = "SELECT pg_current_xact_id()::text::bigint"
+    used = []
+    for batch, tables in enumerate((1, 100)):
+        before = superuser.value(identifier)
+        with owner.transaction():
+            for number in range(tables):
+                owner.run(f"CREATE TABLE shop.batch_{batch}_{number} (id bigint PRIMARY KEY, note{number % 3} text)")
+        used.append(superuser.value(identifier) - before)
+    assert used[1] < used[0] + 20, used
+    superuser.run("SET ROLE reporter")
+    assert superuser.rows("SELECT id, note0 FROM shop.batch_1_99") == []
+
+
+def test_a_session_that_began_with_a_short_audit_log_does_not_read_a_long_one(superuser, owner, connect):
+    superuser.run("TRUNCATE integratedb.ddl_event")
+    superuser.run("VACUUM (ANALYZE) integratedb.ddl_event, integratedb.queued_check")
+    superuser.run("ALTER TABLE integratedb.ddl_event SET (autovacuum_enabled = off)")
+    statement = "ALTER TABLE shop.orders ALTER note SET DEFAULT ''"
+    for _ in range(8):
+        owner.run(statement)
+    superuser.run(
+        "INSERT INTO integratedb.ddl_event (xid, command_tag, checked) SELECT '1', 'ALTER TABLE', false FROM generate_series(1, 3000)"
+    )
+    assert rows_read_of(superuser, "integratedb.ddl_event", owner, statement) < 500
+
+
+def test_a_change_of_a_partitioned_table_does_not_read_the_whole_catalog(superuser, owner, tenants):
+    owner.run("CREATE TABLE shop.parts (id integer) PARTITION BY RANGE (id)")
+    owner.run("CREATE TABLE shop.part_1 PARTITION OF shop.parts FOR VALUES FROM (0) TO (10)")
+    statement = "ALTER TABLE shop.parts ALTER id SET DEFAULT 1"
+    read = [rows_read_of(superuser, "pg_catalog.pg_class", owner, statement) for _ in range(6)]
+    assert min(read) < tenants, read
