@@ -11,6 +11,13 @@ AS $$
 DECLARE
   unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
 BEGIN
+  -- By the name it is found after a restore.
+  UPDATE integratedb.specification AS s
+     SET handed_in_by = u.rolname
+    FROM pg_roles AS u
+   WHERE u.oid = s.handed_in_by_oid
+     AND u.rolname <> s.handed_in_by;
+
   PERFORM integratedb.store_expansion(met.specification_id, met.matches)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
              FROM integratedb.claim AS c

@@ -63,6 +63,9 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- Events keep their order by other keys; those that wait keep it with all others.
 #include sql/state/097-row-keys.sql
 
+-- What nobody could grant any more.
+#include sql/state/098-ungranted.sql
+
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;
 
