@@ -16,6 +16,7 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
          -- Privileges count where they were granted: a relation made anew gets its grants at the next sync.
          (u.oid IS NOT NULL
           AND k.oid = cr.relid
+          AND cr.ungranted_since IS NULL
           AND NOT pg_catalog.has_schema_privilege(u.oid, n.oid, 'USAGE')) AS lacks_usage,
          (u.oid IS NOT NULL
           AND k.relrowsecurity
@@ -28,7 +29,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
                AND EXISTS (
                  SELECT FROM pg_catalog.unnest(p.polroles) AS polrole (oid)
                   WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(u.oid, polrole.oid, 'USAGE') END))) AS lacks_policy,
-         behind.blocked_columns
+         behind.blocked_columns,
+         cr.ungranted_since
     FROM integratedb.claim_relation AS cr
     JOIN integratedb.claim AS c ON c.id = cr.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -78,7 +80,8 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
          a.attnum AS present_attnum,
          a.atttypid AS present_type_oid,
          a.atttypmod AS present_type_modifier,
-         a.attnotnull AS present_not_null
+         a.attnotnull AS present_not_null,
+         r.ungranted_since
     FROM integratedb.required_relation AS r
     JOIN integratedb.claim_column AS cc ON cc.relation_id = r.relation_id
     LEFT JOIN pg_catalog.pg_attribute AS a
@@ -95,6 +98,7 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
           OR (NOT cc.is_nullable AND NOT a.attnotnull AND NOT integratedb.is_domain_not_null(a.atttypid))
           OR a.attnum = ANY (r.blocked_columns)
           OR (r.role_oid IS NOT NULL
+              AND r.ungranted_since IS NULL
               AND r.present_relid = r.relid
               AND a.attnum = cc.attnum
               AND NOT pg_catalog.has_column_privilege(r.role_oid, r.present_relid, a.attnum, 'SELECT')));
@@ -260,7 +264,7 @@ AS $$
       format('expected a length or precision of %s, found %s',
              CASE f.min_length WHEN 2147483647 THEN 'no limit' ELSE format('at least %s', f.min_length) END, present.length_limit), NULL),
      (present.is_nullable AND NOT f.is_nullable, 'is_nullable', 'false'::jsonb, 'true'::jsonb, 'expected NOT NULL, found a nullable column', NULL),
-     (f.present_attnum = f.attnum AND f.present_relid = f.relid AND f.role_oid IS NOT NULL
+     (f.present_attnum = f.attnum AND f.present_relid = f.relid AND f.role_oid IS NOT NULL AND f.ungranted_since IS NULL
       AND NOT has_column_privilege(f.role_oid, f.present_relid, f.present_attnum, 'SELECT'),
       'privilege', '"SELECT"'::jsonb, NULL, format('role %I may not SELECT it', f.stakeholder), NULL)
    ) AS p (fails, property, expected, actual, found, renamed)
@@ -347,7 +351,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   -- What is asked of the document of a match is asked once a claim, not once a problem: there may be thousands.
   WITH subject AS MATERIALIZED (
-    SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.name AS stakeholder,
+    SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.id AS stakeholder_id, st.name AS stakeholder,
            jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -375,7 +379,11 @@ AS $$
     -- The first problem of a claim is enough to see the way.
     SELECT p.claim_id,
            coalesce(p.cure, CASE p.property
-             WHEN 'privilege' THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
+             WHEN 'privilege' THEN
+               CASE WHEN p.present_relid IS NULL OR integratedb.is_responsible(c.stakeholder_id, p.present_relid)
+                      OR EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = c.stakeholder_id AND g.relid = p.present_relid)
+                    THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
+                    ELSE format('whoever submitted the claim could not grant it; an admin takes it over first: SELECT integratedb_adopt_claim(%L, %L)', c.stakeholder, c.kind) END
              WHEN 'row_security' THEN (
                -- A path is no SQL: it has upper case and key words without quotes.
                SELECT format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',

@@ -108,11 +108,76 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   -- Asked for each relation that is granted: PL/pgSQL keeps the plan, which SQL would make each time.
-  RETURN (SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND u.rolname = role_name);
+  -- After a restore the identifier is another cluster's, until the first check has found the role by its name.
+  RETURN (SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND (u.rolname = role_name OR integratedb.is_armed()));
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submitter(oid, name) IS 'The role that submitted a specification, if the same role still has that name; else null.';
+COMMENT ON FUNCTION integratedb.submitter(oid, name) IS 'The present name of the role that submitted a specification; null where it was dropped. Another role of the old name is not that role.';
+
+CREATE OR REPLACE FUNCTION integratedb.has_submitter(for_stakeholder bigint, relation oid)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM integratedb.claim_relation AS cr
+      JOIN integratedb.claim AS c ON c.id = cr.claim_id
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+     WHERE cr.relid = relation
+       AND s.stakeholder_id = for_stakeholder
+       AND integratedb.submitter(s.handed_in_by_oid, s.handed_in_by) IS NOT NULL)
+$$;
+
+COMMENT ON FUNCTION integratedb.has_submitter(bigint, oid) IS 'Whether any role that submitted a claim of the stakeholder on the relation still exists.';
+
+CREATE OR REPLACE FUNCTION integratedb.mark_ungranted(for_stakeholder bigint, for_relations oid[], lacking text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  marked text[];
+  kinds text[];
+BEGIN
+  WITH newly AS (
+    UPDATE integratedb.claim_relation AS cr
+       SET ungranted_since = now()
+      FROM integratedb.claim AS c
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+     WHERE cr.relid = ANY (for_relations)
+       AND cr.ungranted_since IS NULL
+       AND c.id = cr.claim_id
+       AND s.stakeholder_id + 0 = for_stakeholder
+    RETURNING cr.path, s.kind
+  )
+  SELECT array_agg(DISTINCT n.path), array_agg(DISTINCT n.kind) INTO marked, kinds FROM newly AS n;
+
+  IF marked IS NOT NULL THEN
+    RAISE WARNING '% of % is not granted to stakeholder %: nobody who submitted a claim on it could grant it', lacking,
+        array_to_string(marked[:10], ', ') || CASE WHEN cardinality(marked) > 10 THEN format(' and %s more', cardinality(marked) - 10) ELSE '' END,
+        (SELECT st.name FROM integratedb.stakeholder AS st WHERE st.id = for_stakeholder)
+      USING DETAIL = (
+              SELECT string_agg(format('The %s were submitted by %s.', s.kind,
+                                       coalesce(quote_ident(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by)),
+                                                format('%I, a role that no longer exists', s.handed_in_by))), ' ' ORDER BY s.kind)
+                FROM integratedb.specification AS s
+               WHERE s.stakeholder_id = for_stakeholder
+                 AND s.kind = ANY (kinds)),
+            HINT = (
+              SELECT string_agg(format('SELECT integratedb_adopt_claim(%L, %L);', st.name, k.kind), ' ' ORDER BY k.kind)
+                FROM integratedb.stakeholder AS st
+               CROSS JOIN unnest(kinds) AS k (kind)
+               WHERE st.id = for_stakeholder) || ' by a member of integratedb_admin takes the claim over, and grants it.';
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.mark_ungranted(bigint, oid[], text) IS 'Notes that a stakeholder was not granted what it claims of these relations, for lack of a submitter who could grant it, and says so in a WARNING the first time. lacking: the right, for the message.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -297,12 +362,15 @@ DECLARE
   wanted record;
 BEGIN
   FOR wanted IN
-    SELECT granted.stakeholder_id, granted.stakeholder, array_agg(granted.namespace_oid) AS namespace_oids, array_agg(granted.schema_name) AS schema_names,
-           string_agg(quote_ident(granted.schema_name), ', ' ORDER BY granted.schema_name) AS schemas
+    SELECT judged.stakeholder_id, judged.stakeholder, judged.is_granted,
+           array_agg(judged.namespace_oid) AS namespace_oids, array_agg(judged.schema_name) AS schema_names,
+           string_agg(quote_ident(judged.schema_name), ', ' ORDER BY judged.schema_name) AS schemas
       FROM (
-        SELECT w.*, row_number() OVER (PARTITION BY w.stakeholder_id ORDER BY w.namespace_oid) AS position
+        SELECT w.*,
+               row_number() OVER (PARTITION BY w.stakeholder_id ORDER BY w.namespace_oid) AS position,
+               w.was_granted OR EXISTS (SELECT FROM unnest(w.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, w.namespace_oid)) AS is_granted
           FROM (
-            SELECT lacking.stakeholder_id, st.name AS stakeholder, n.oid AS namespace_oid, n.nspname AS schema_name,
+            SELECT lacking.stakeholder_id, st.name AS stakeholder, u.role_oid, n.oid AS namespace_oid, n.nspname AS schema_name,
                    array_agg(DISTINCT integratedb.submitter(lacking.handed_in_by_oid, lacking.handed_in_by)) AS submitters,
                    EXISTS (SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = lacking.stakeholder_id AND g.namespace_oid = n.oid) AS was_granted
               FROM (SELECT s.stakeholder_id, k.relnamespace AS namespace_oid, s.handed_in_by_oid, s.handed_in_by
@@ -327,12 +395,19 @@ BEGIN
               JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.role_oid
              -- A grant that somebody made is left alone and not recorded as ours.
              WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE')
-             GROUP BY lacking.stakeholder_id, st.name, n.oid, n.nspname) AS w
-         WHERE CASE WHEN w.was_granted
-                    THEN giving_back AND integratedb.could_give_back_usage(w.namespace_oid)
-                    ELSE EXISTS (SELECT FROM unnest(w.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, w.namespace_oid)) END) AS granted
-     GROUP BY granted.stakeholder_id, granted.stakeholder, granted.position / 100
+             GROUP BY lacking.stakeholder_id, st.name, u.role_oid, n.oid, n.nspname) AS w
+         WHERE NOT w.was_granted OR (giving_back AND integratedb.could_give_back_usage(w.namespace_oid))) AS judged
+     WHERE judged.is_granted OR NOT has_schema_privilege(judged.role_oid, judged.namespace_oid, 'USAGE')
+     GROUP BY judged.stakeholder_id, judged.stakeholder, judged.is_granted, judged.position / 100
   LOOP
+    IF NOT wanted.is_granted THEN
+      PERFORM integratedb.mark_ungranted(
+        wanted.stakeholder_id,
+        ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.relnamespace = ANY (wanted.namespace_oids)),
+        'USAGE on the schema');
+      CONTINUE;
+    END IF;
+
     EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', wanted.schemas, wanted.stakeholder);
 
     INSERT INTO integratedb.own_usage (stakeholder_id, namespace_oid, schema_name)
@@ -371,7 +446,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_full_access_list(text, text) IS 'Raises 54000: the access list of this object is full.';
 
-CREATE OR REPLACE FUNCTION integratedb.grant_columns(stakeholders bigint[], relations oid[], giving_back boolean)
+CREATE OR REPLACE FUNCTION integratedb.grant_columns(stakeholders bigint[], relations oid[], giving_back boolean, replaced oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -382,13 +457,16 @@ DECLARE
   wanted record;
 BEGIN
   FOR wanted IN
-    SELECT granted.stakeholder_id, granted.stakeholder, granted.columns, granted.attnums, array_agg(granted.relid) AS relids,
-           string_agg(format('%I.%I', granted.schema_name, granted.relation_name), ', ' ORDER BY granted.schema_name, granted.relation_name) AS relations
+    SELECT judged.stakeholder_id, judged.stakeholder, judged.is_granted, judged.columns, judged.attnums, array_agg(judged.relid) AS relids,
+           string_agg(format('%I.%I', judged.schema_name, judged.relation_name), ', ' ORDER BY judged.schema_name, judged.relation_name) AS relations
       FROM (
-        SELECT l.*, row_number() OVER (PARTITION BY l.stakeholder_id, l.columns, l.attnums ORDER BY l.relid) AS position
+        SELECT l.*,
+               row_number() OVER (PARTITION BY l.stakeholder_id, l.columns, l.attnums ORDER BY l.relid) AS position,
+               l.was_granted OR integratedb.is_responsible(l.stakeholder_id, l.relid) AS is_granted
           FROM (
             SELECT w.stakeholder_id,
                    st.name AS stakeholder,
+                   u.role_oid,
                    w.relid,
                    r.schema_name,
                    r.relation_name,
@@ -408,13 +486,22 @@ BEGIN
                OFFSET 0) AS own
              WHERE a.attacl IS NULL
                 OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
-             GROUP BY w.stakeholder_id, st.name, w.relid, r.schema_name, r.relation_name, own.was_granted) AS l
+             GROUP BY w.stakeholder_id, st.name, u.role_oid, w.relid, r.schema_name, r.relation_name, own.was_granted) AS l
          -- What we granted and is there no longer, somebody revoked who had the right to.
-         WHERE CASE WHEN l.was_granted
-                    THEN giving_back AND integratedb.could_give_back(l.relid)
-                    ELSE integratedb.is_responsible(l.stakeholder_id, l.relid) END) AS granted
-     GROUP BY granted.stakeholder_id, granted.stakeholder, granted.columns, granted.attnums, granted.position / 100
+         WHERE NOT l.was_granted OR (giving_back AND integratedb.could_give_back(l.relid))) AS judged
+     WHERE judged.is_granted
+        -- Unless it can read them by another grant. What replaces a table that was readable is a matter of the migration that did
+        -- it, while there is somebody who submitted the claim.
+        OR (NOT (judged.relid = ANY (replaced) AND integratedb.has_submitter(judged.stakeholder_id, judged.relid))
+            AND EXISTS (
+              SELECT FROM unnest(judged.attnums) AS a (attnum) WHERE NOT has_column_privilege(judged.role_oid, judged.relid, a.attnum, 'SELECT')))
+     GROUP BY judged.stakeholder_id, judged.stakeholder, judged.is_granted, judged.columns, judged.attnums, judged.position / 100
   LOOP
+    IF NOT wanted.is_granted THEN
+      PERFORM integratedb.mark_ungranted(wanted.stakeholder_id, wanted.relids, 'SELECT');
+      CONTINUE;
+    END IF;
+
     EXECUTE format('GRANT SELECT (%s) ON TABLE %s TO %I', wanted.columns, wanted.relations, wanted.stakeholder);
 
     INSERT INTO integratedb.own_grant (stakeholder_id, relid, attnum, schema_name, relation_name, column_name)
@@ -440,7 +527,7 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean) IS 'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted yet. giving_back: also on those that somebody revoked and the caller could grant. Error: 54000 when an access list is full.';
+COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean, oid[]) IS 'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted yet. giving_back: also on those that somebody revoked and the caller could grant. replaced: those of the relations that have the names of others that were granted. Error: 54000 when an access list is full.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_missing_roles(stakeholders bigint[])
 RETURNS void
@@ -469,6 +556,42 @@ $$;
 
 COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
 
+CREATE OR REPLACE FUNCTION integratedb.forget_granted(stakeholders bigint[], relations oid[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  UPDATE integratedb.claim_relation AS cr
+     SET ungranted_since = NULL
+    FROM integratedb.claim AS c
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+   WHERE cr.ungranted_since IS NOT NULL
+     AND cr.relid = ANY (relations)
+     AND c.id = cr.claim_id
+     AND s.stakeholder_id = ANY (stakeholders)
+     AND (integratedb.is_responsible(s.stakeholder_id, cr.relid)
+          -- Or somebody else granted it.
+          OR NOT EXISTS (
+            SELECT FROM integratedb.claim_column AS cc
+              JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = s.stakeholder_id
+             WHERE cc.relation_id = cr.id
+               AND cc.attnum IS NOT NULL
+               AND NOT coalesce(has_column_privilege(u.role_oid, cr.relid, cc.attnum, 'SELECT'), false)))
+     AND EXISTS (
+       SELECT FROM pg_class AS k
+        WHERE k.oid = cr.relid
+          AND (integratedb.could_grant_usage(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), k.relnamespace)
+               OR EXISTS (
+                 SELECT FROM integratedb.stakeholder_role AS u
+                  WHERE u.stakeholder_id = s.stakeholder_id AND has_schema_privilege(u.role_oid, k.relnamespace, 'USAGE'))));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.forget_granted(bigint[], oid[]) IS 'Takes back what mark_ungranted() noted of these relations, where a submitter could grant it now, or somebody else did.';
+
 CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean, namespaces oid[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
@@ -477,8 +600,22 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  replaced oid[];
   refused boolean;
 BEGIN
+  -- OFFSET 0: each is looked up.
+  replaced := ARRAY(
+    SELECT r.oid
+      FROM (SELECT DISTINCT g.relid, g.schema_name, g.relation_name
+              FROM integratedb.own_grant AS g
+             WHERE g.relid = ANY (relations)
+               AND g.stakeholder_id + 0 = ANY (stakeholders)) AS g
+      JOIN (SELECT v.oid, v.schema_name, v.relation_name
+              FROM integratedb.readable_relation AS v
+             WHERE v.oid = ANY (relations)
+            OFFSET 0) AS r USING (schema_name, relation_name)
+     WHERE r.oid <> g.relid);
+
   namespaces := coalesce(namespaces, ARRAY(
     SELECT g.namespace_oid FROM integratedb.own_usage AS g WHERE g.stakeholder_id = ANY (stakeholders)
     UNION
@@ -492,8 +629,10 @@ BEGIN
   INSERT INTO integratedb.own_change DEFAULT VALUES;
   PERFORM integratedb.revoke_surplus(stakeholders, relations, namespaces);
   PERFORM integratedb.warn_missing_roles(stakeholders);
+  -- Who submitted the claims, and what they could grant, may have changed.
+  PERFORM integratedb.forget_granted(stakeholders, relations);
   PERFORM integratedb.grant_usage(stakeholders, relations, namespaces, giving_back);
-  PERFORM integratedb.grant_columns(stakeholders, relations, giving_back);
+  PERFORM integratedb.grant_columns(stakeholders, relations, giving_back, replaced);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
   -- GRANT takes no lock that conflicts with another GRANT, or with what drops a table of a schema that is claimed whole.

@@ -15,6 +15,13 @@ DECLARE
   known_relations CONSTANT oid[] := integratedb.relations_of(expandable);
   known_fields CONSTANT bigint[] := integratedb.known_fields(expandable, NULL);
 BEGIN
+  -- By the name it is found after a restore.
+  UPDATE integratedb.specification AS s
+     SET handed_in_by = u.rolname
+    FROM pg_roles AS u
+   WHERE u.oid = s.handed_in_by_oid
+     AND u.rolname <> s.handed_in_by;
+
   PERFORM integratedb.store_expansion(met.specification_id, met.matches)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
              FROM integratedb.claim AS c

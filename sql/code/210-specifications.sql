@@ -472,6 +472,55 @@ stakeholder: its name. kind: claims or notifications.
 Errors: 22023 unknown kind; 42501 the caller may not; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';
 
+CREATE OR REPLACE FUNCTION @extschema@.integratedb_adopt_claim(stakeholder text, kind text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- grants on tables of any owner
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+AS $$
+DECLARE
+  adopter CONSTANT name := integratedb.caller(); -- code of somebody else does not act for an admin
+  owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  refused boolean;
+BEGIN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+    refused := integratedb.refuse(
+      code => '22023',
+      message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
+      detail => NULL,
+      hint => 'The kinds are claims and notifications.');
+  END IF;
+
+  PERFORM integratedb.take_lock();
+  PERFORM integratedb.ensure_armed();
+
+  UPDATE integratedb.specification AS s
+     SET handed_in_by = u.rolname, handed_in_by_oid = u.oid
+    FROM pg_roles AS u
+   WHERE s.stakeholder_id = owner.id
+     AND s.kind = integratedb_adopt_claim.kind
+     AND u.rolname = adopter;
+  IF NOT FOUND THEN
+    refused := integratedb.refuse(
+      code => '22023',
+      message => format('stakeholder %s has no %s that could be taken over', owner.name, kind),
+      detail => NULL,
+      hint => format('SELECT integratedb_specification(%L, %L) shows what it has.', owner.name, kind));
+  END IF;
+
+  PERFORM integratedb.sync_all();
+  PERFORM integratedb.log_own_event('INTEGRATEDB ADOPT', format('%s of %s', kind, owner.name), true);
+END
+$$;
+
+COMMENT ON FUNCTION @extschema@.integratedb_adopt_claim(text, text) IS
+'Makes the caller the one who submitted a stakeholder''s specification, and grants what it claims: where that role was dropped, or may not grant any more.
+stakeholder: its name. kind: claims or notifications.
+Errors: 22023 unknown kind, or the stakeholder has none of it; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
+For members of integratedb_admin.';
+
 CREATE OR REPLACE FUNCTION integratedb.require_admin_or_self(stakeholder text)
 RETURNS integratedb.stakeholder
 LANGUAGE plpgsql

@@ -232,6 +232,24 @@ AS $$
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
       (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
       (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
+      -- Only where there are any.
+      (10, 'not granted', (
+        SELECT string_agg(format('%s to %s', o.path, o.name), ', ' ORDER BY o.name, o.path) || '; SELECT integratedb_adopt_claim(stakeholder, kind)'
+          FROM (SELECT DISTINCT mine.name, cr.path
+                  FROM mine
+                  JOIN integratedb.specification AS s ON s.stakeholder_id = mine.id
+                  JOIN integratedb.claim AS c ON c.specification_id = s.id
+                  JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.ungranted_since IS NOT NULL
+                 ORDER BY mine.name, cr.path
+                 LIMIT 100) AS o)),
+      (10, 'submitter lost', (
+        SELECT string_agg(format('%s of %s: role %I no longer exists', s.kind, mine.name, s.handed_in_by), ', ' ORDER BY mine.name, s.kind)
+               || '; SELECT integratedb_adopt_claim(stakeholder, kind)'
+          FROM mine
+          JOIN integratedb.specification AS s ON s.stakeholder_id = mine.id
+         WHERE integratedb.is_armed()
+           AND s.document -> 'match' <> '[]'
+           AND integratedb.submitter(s.handed_in_by_oid, s.handed_in_by) IS NULL)),
       (11, 'lock_timeout', integratedb.setting_value('lock_timeout')),
       (12, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
       (13, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
@@ -253,7 +271,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
-'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off: Python could not be loaded, or a dump was restored), lock_timeout, lock holder,
+'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off: Python could not be loaded, or a dump was restored), not granted (what nobody who submitted a claim could grant) and submitter lost (where there are any), lock_timeout, lock holder,
 schema (where these functions are; OPEN: somebody may create others there that capture calls; CAPTURED: somebody did), slots and channels.
 Returns fact and value, both text.
 For members of integratedb_admin; a stakeholder is told of itself only.';

@@ -23,6 +23,7 @@ DECLARE
     '@extschema@.integratedb_rotate_password(text, timestamptz)',
     '@extschema@.integratedb_drop_stakeholder(text)',
     '@extschema@.integratedb_adopt_role(text)',
+    '@extschema@.integratedb_adopt_claim(text, text)',
     '@extschema@.integratedb_stakeholders()',
     '@extschema@.integratedb_specification(text, text)',
     '@extschema@.integratedb_override(text)',

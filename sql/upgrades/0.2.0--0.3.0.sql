@@ -73,5 +73,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- The daemon is told of types that a transaction changes before the rows that it writes.
 #include sql/state/099-changed-types.sql
 
+-- What nobody could grant any more.
+#include sql/state/100-ungranted.sql
+
 -- Fires for every command now; the code makes it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -1043,6 +1043,7 @@ CALLS = [
     "integratedb_rename_stakeholder('reporter', 'new')",
     "integratedb_rotate_password('reporter')",
     "integratedb_adopt_role('reporter')",
+    "integratedb_adopt_claim('reporter', 'notifications')",
     "integratedb_drop_stakeholder('reporter')",
     "integratedb_specification('reporter')",
     "integratedb_override('because')",
