@@ -35,7 +35,7 @@ def complete() -> None:
 
 def finish(status: int) -> int:
     """Write what is left to standard output, and give the exit status."""
-    if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # click found that nobody reads any more
+    if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # click found that nobody reads any more
         return STATUS_OUTPUT_CLOSED
     try:
         sys.stdout.flush()
