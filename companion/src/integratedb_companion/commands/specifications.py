@@ -84,8 +84,9 @@ def _hand_in(
             title = (refusal.diag.message_primary or "").partition(":")[0]
             raise CommandError(title, problems=shown, hint="Nothing was stored.") from None
     if as_json:
-        shown = {"channels": masked(expanded["channels"])} if "channels" in expanded else {}
-        print_json({**expanded, **shown})
+        if "channels" in expanded:
+            expanded["channels"] = masked(expanded["channels"])
+        print_json(expanded)
     else:
         count = len(expanded["match"])
         say(f"{stakeholder}: {count} {'match' if count == 1 else 'matches'} stored.")

@@ -68,7 +68,7 @@ def _shown(change: PartChange) -> tuple[Document | None, Document | None]:
     if change.part != "channels":
         return change.before, change.after
     before, after = masked(change.before), masked(change.after)
-    if before and after:
+    if before and after and change.after:
         for key, text in after.items():
             if text != change.after[key] and key in before and before[key] != text:
                 before[key] = "(another value, which is not shown)"
