@@ -953,7 +953,8 @@ NAMESAKES = {
     "prepared statement": "PREPARE integratedb_claim (integer) AS SELECT id FROM yard.x; EXECUTE integratedb_claim (1)",
     "preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.x')",
     "preview of a namesake": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.integratedb_claim')",
-    "preview with a literal": "SELECT * FROM integratedb_preview_migration($p$SELECT * FROM yard.x WHERE 'integratedb_claim()' <> ''$p$)",
+    "preview with a literal":
+        "SELECT * FROM integratedb_preview_migration($p$SELECT id FROM yard.x WHERE 'integratedb_claim()' <> ''$p$)",
     "preview in a view": "SELECT * FROM yard.previewed",
     "preview in a preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.previewed')",
 }  # fmt: skip
@@ -963,6 +964,7 @@ NAMESAKES = {
 def namesakes(superuser: Session, stakeholder, connect) -> None:
     stakeholder("reporter")
     superuser.run(YARD)
+    quoted = CLAIM_GOLD.replace("'", "''")
     connect("mallory").run(f"""
         GRANT USAGE ON SCHEMA yard TO PUBLIC;
         CREATE FUNCTION yard.act() RETURNS integer LANGUAGE plpgsql AS $act$
@@ -986,7 +988,7 @@ PL/pgSQL function integratedb_preview_migration(text) line 10 at EXECUTE$x$;
           UNION ALL SELECT yard.act(), yard.forge();
         CREATE RULE r AS ON INSERT TO yard.integratedb_claim DO INSTEAD INSERT INTO yard.base VALUES (NEW.id);
         CREATE VIEW yard.previewed AS SELECT id FROM yard.base UNION ALL
-          SELECT count(*)::integer FROM public.integratedb_preview_migration('SELECT public.{CLAIM_GOLD.replace("'", "''")}');
+          SELECT count(*)::integer FROM public.integratedb_preview_migration('SELECT public.{quoted}');
         GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA yard TO PUBLIC;
     """)
 

@@ -457,7 +457,8 @@ def typer(superuser: Session, connect) -> Session:
         CREATE TABLE depot.items (state kinds.state, states kinds.state[], score kinds.score);
         RESET ROLE;
     """)
-    return connect(TYPER)
+    session: Session = connect(TYPER)
+    return session
 
 
 TYPE_CHANGES = [

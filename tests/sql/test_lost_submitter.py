@@ -1,4 +1,4 @@
-"""Whoever submitted a claim may be gone, or may not grant any more: that stops nobody's migration, and an admin takes over."""
+"""Whoever submitted a claim may be gone, or may not grant any more. It stops no migration; an admin takes over."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ PUBLIC_FUNCTIONS = {
     "integratedb_validate_migration",
 }
 
-# What looks at the session's search_path, with the rights of the extension's owner: its names are whole, as pgspot checks.
+# What looks at the session's search_path, with the rights of the extension's owner: its names are whole (scripts/spot).
 LOOK_AT_THE_SEARCH_PATH = {"on_ddl_command_end", "on_sql_drop"}
 
 # Besides them: what the planner must inline, and what runs under the caller's own search_path.

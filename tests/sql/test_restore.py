@@ -340,10 +340,11 @@ def chief(claim, superuser, connect) -> Session:
     """Who may skip the checks by restoring a dump, and owns what is claimed."""
     claim({"path": "shop.orders", "fields": ["note"]})
     superuser.run("CREATE ROLE chief LOGIN IN ROLE shop_owner, integratedb_admin")
-    return connect("chief")
+    session: Session = connect("chief")
+    return session
 
 
-def logged(session: Session) -> list[tuple]:
+def logged(session: Session) -> list[tuple[str, str | None]]:
     return session.rows(
         "SELECT object_identity, reason FROM integratedb_ddl_events()"
         " WHERE object_identity IN ('shop.orders.note', 'shop.orders', 'shop.purchases')"
@@ -384,7 +385,8 @@ def test_who_works_under_a_search_path_restores_nothing(chief, path):
 
 TRAPS = {
     "both": "SET check_function_bodies = off; SET row_security = off;",
-    "all": "SET check_function_bodies = off; SET row_security = off; SET search_path = ''; SET client_min_messages = error;",
+    "all": "SET check_function_bodies = off; SET row_security = off; SET search_path = '';"
+    " SET client_min_messages = error;",
 }
 
 
