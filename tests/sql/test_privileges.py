@@ -50,6 +50,7 @@ WITHOUT_SEARCH_PATH = {"integratedb_preview_migration", "length_limit", "quote_p
 # What plpgsql_check warns of without reason, and why.
 ACCEPTED = {
     "grant_columns: text type variable is not sanitized": "a list of what quote_ident() gave",
+    "grant_usage: text type variable is not sanitized": "a list of what quote_ident() gave",
     "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
     "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
