@@ -81,7 +81,9 @@ def peak_of(session: Session) -> Iterator[list[float]]:
 
 
 #: Rows that were read of one table.
-READ_OF = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
+READ_OF = (
+    "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
+)
 
 READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
