@@ -372,7 +372,8 @@ def test_a_session_that_began_with_a_short_audit_log_does_not_read_a_long_one(su
     for _ in range(8):
         owner.run(statement)
     superuser.run(
-        "INSERT INTO integratedb.ddl_event (xid, command_tag, checked) SELECT '1', 'ALTER TABLE', false FROM generate_series(1, 3000)"
+        "INSERT INTO integratedb.ddl_event (xid, command_tag, checked)"
+        " SELECT '1', 'ALTER TABLE', false FROM generate_series(1, 3000)"
     )
     assert rows_read_of(superuser, "integratedb.ddl_event", owner, statement) < 500
 
