@@ -1,4 +1,4 @@
-"""Many schema changes in one transaction, as migrations and restores have them, against the same without the extension."""
+"""Many schema changes in one transaction, as migrations and restores have them, against no extension."""
 
 from __future__ import annotations
 

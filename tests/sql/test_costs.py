@@ -81,7 +81,9 @@ def peak_of(session: Session) -> Iterator[list[float]]:
 
 
 #: Rows that were read of one table.
-READ_OF = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
+READ_OF = (
+    "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
+)
 
 READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
@@ -420,7 +422,8 @@ def test_a_session_that_began_with_a_short_audit_log_does_not_read_a_long_one(su
     for _ in range(8):
         owner.run(statement)
     superuser.run(
-        "INSERT INTO integratedb.ddl_event (xid, command_tag, checked) SELECT '1', 'ALTER TABLE', false FROM generate_series(1, 3000)"
+        "INSERT INTO integratedb.ddl_event (xid, command_tag, checked)"
+        " SELECT '1', 'ALTER TABLE', false FROM generate_series(1, 3000)"
     )
     assert rows_read_of(superuser, "integratedb.ddl_event", owner, statement) < 500
 
