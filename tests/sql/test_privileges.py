@@ -47,7 +47,12 @@ PUBLIC_FUNCTIONS = {
 LOOK_AT_THE_SEARCH_PATH = {"on_ddl_command_end", "on_sql_drop"}
 
 # Besides them: what the planner must inline, and what runs under the caller's own search_path.
-WITHOUT_SEARCH_PATH = {"field_key", "integratedb_preview_migration", "length_limit", "quote_part"} | LOOK_AT_THE_SEARCH_PATH
+WITHOUT_SEARCH_PATH = LOOK_AT_THE_SEARCH_PATH | {
+    "field_key",
+    "integratedb_preview_migration",
+    "length_limit",
+    "quote_part",
+}
 
 
 # What plpgsql_check warns of without reason, and why.

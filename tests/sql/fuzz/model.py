@@ -16,7 +16,7 @@ from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
 
 #: Whether "can be read" follows views to what they read, as a SELECT does; else a view's own privileges are all that
 #: counts, and no view has the rights of who asks.
-FOLLOWS_VIEWS = False
+FOLLOWS_VIEWS = True
 
 #: What a specification may call a type, by the name that format_type has for it.
 SPELLINGS = {
