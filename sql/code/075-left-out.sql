@@ -83,12 +83,13 @@ BEGIN
        AND cr.relid NOT IN (SELECT unnest(known_relations)));
   grown_relations := ARRAY(
     SELECT DISTINCT cr.id
-      FROM integratedb.claim_relation AS cr
+      FROM (SELECT DISTINCT t.relid FROM unnest(coalesce(touched, known_relations)) AS t (relid)) AS t
+     -- OFFSET 0: from the touched relations, as above.
+     CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = t.relid OFFSET 0) AS cr
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
      WHERE cr.id <= newest
-       AND cr.relid = ANY (coalesce(touched, known_relations))
-       -- Made anew it has the fields of one that could be read.
-       AND (touched IS NULL OR cr.relid IN (SELECT unnest(known_relations)))
+       -- Recreated it has the fields of one that could be read.
+       AND (touched IS NULL OR t.relid IN (SELECT unnest(known_relations)))
        AND cr.claim_id = ANY (claims)
        AND integratedb.field_key(cc.relation_id, cc.field) NOT IN (SELECT unnest(known_fields)));
   IF cardinality(new_relations) = 0 AND cardinality(grown_relations) = 0 THEN

@@ -9,10 +9,10 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   RETURN (
-    SELECT coalesce(array_agg(DISTINCT cr.relid), '{}')
+    SELECT coalesce(array_agg(DISTINCT cr.relid) FILTER (WHERE cr.relid IS NOT NULL), '{}')
       FROM integratedb.claim_relation AS cr
-     WHERE cr.claim_id = ANY (claims)
-       AND cr.relid IS NOT NULL);
+     -- And nothing else: by the index on relid all would be read.
+     WHERE cr.claim_id = ANY (claims));
 END
 $$;
 

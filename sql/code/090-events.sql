@@ -196,10 +196,8 @@ BEGIN
     END IF;
   END IF;
 
-  IF tg_tag IN ('GRANT', 'REVOKE', 'CREATE PUBLICATION', 'ALTER PUBLICATION') THEN
-    IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
-      RETURN;
-    END IF;
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+    RETURN;
   END IF;
   restores := integratedb.is_restored(context, session_path);
   IF restores AND integratedb.is_restored_in_pieces() THEN
@@ -326,10 +324,8 @@ DECLARE
   first bigint;
   first_checked bigint;
 BEGIN
-  IF tg_tag IN ('DROP PUBLICATION', 'ALTER PUBLICATION') THEN
-    IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
-      RETURN;
-    END IF;
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+    RETURN;
   END IF;
   restores := integratedb.is_restored(context, session_path);
   IF restores AND integratedb.is_restored_in_pieces() THEN

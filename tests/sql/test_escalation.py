@@ -1129,6 +1129,7 @@ WINDOWS = {
     "security_invoker": "CREATE VIEW yard.x WITH (security_invoker) AS SELECT id FROM vault.gold",
     "view of a view": """
         CREATE VIEW yard.inner WITH (security_invoker) AS SELECT id FROM vault.gold;
+        GRANT SELECT ON yard.inner TO reporter;
         CREATE VIEW yard.x WITH (security_invoker) AS SELECT id FROM yard.inner;
     """,
     "view without the right": "CREATE VIEW yard.x AS SELECT id FROM vault.gold",
@@ -1168,6 +1169,8 @@ def test_no_entry_locks_more_than_what_the_caller_names(superuser, stakeholder, 
         "policy": "TABLE", "child": "TABLE", "foreign table": "FOREIGN TABLE", "materialised view": "MATERIALIZED VIEW"
     }  # fmt: skip
     superuser.run(f"ALTER {kinds.get(kind, 'VIEW')} yard.x OWNER TO mallory")
+    # Who claims a view is to read what is behind it.
+    superuser.run("GRANT USAGE ON SCHEMA vault TO reporter; GRANT SELECT ON vault.gold TO reporter")
     mallory = connect("mallory")
     with refused("42501"):
         mallory.run("BEGIN; LOCK TABLE vault.gold IN ACCESS SHARE MODE")
@@ -1183,8 +1186,10 @@ def test_no_entry_locks_more_than_what_the_caller_names(superuser, stakeholder, 
             refusal = None
             locked = {name for (name,) in superuser.rows(LOCKED, mallory.info.backend_pid)}
             assert locked == ({"yard.x"} if "check_spec" not in entry else set())
-        # Only tables are notified.
-        assert refusal == ("IDB03" if events and kind not in ("policy", "child") else None)
+        # Only tables are notified, and nobody reads through a view whose owner may not.
+        cannot = bool(events and kind not in ("policy", "child"))
+        cannot |= kind == "view without the right" and "check_spec" not in entry
+        assert refusal == ("IDB03" if cannot else None)
         mallory.run("ROLLBACK")
 
 
