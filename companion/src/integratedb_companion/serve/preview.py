@@ -48,7 +48,8 @@ class Preview:
     async def run(self, ddl: str) -> list[DictRow]:
         """Say which claims would be unmet."""
         try:
-            ddl = without_transaction(ddl)
+            # A long text takes seconds, in which the service answers others.
+            ddl = await asyncio.to_thread(without_transaction, ddl)
         except TransactionError as problem:
             raise invalid(str(problem), "#") from None
         async with await self._connect() as connection:
