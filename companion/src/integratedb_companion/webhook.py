@@ -49,7 +49,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, sockets: ReceiverSockets, **options: Any) -> None:
         super().__init__(**options)
         self._sockets = sockets
-        self._factory = partial(_Protocol, loop=self._loop)
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         """Take a connection that waits for its next use, or open one."""
