@@ -52,8 +52,9 @@ def describe(problem: BaseException, place: str) -> str:
         if isinstance(cause, NoPlaceError):
             return f"{place}: too many connections to receivers are open"
         if isinstance(cause, ssl.SSLError):
-            reason = str(cause.reason or "")
-            named = f" ({reason})" if _SSL_REASON.fullmatch(reason) else ""
+            # What aiohttp wraps it into is an SSLError too, but has no reason.
+            reasons = (str(getattr(one, "reason", "")) for one in _causes(problem) if isinstance(one, ssl.SSLError))
+            named = next((f" ({reason})" for reason in reasons if _SSL_REASON.fullmatch(reason)), "")
             return f"{place}: no encrypted connection{named}"
         if isinstance(cause, socket.gaierror):
             return f"{place}: the host name cannot be resolved"

@@ -28,6 +28,8 @@ SELECT pg_catalog.pg_terminate_backend(a.pid)
    AND (pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8
        OPERATOR(pg_catalog.=) %(began)s::pg_catalog.int8
 """
+#: Gives back the locks that no rollback does: behind a pooler, the session serves others next.
+UNLOCK: Final[LiteralString] = "SELECT pg_catalog.pg_advisory_unlock_all()"
 #: How much longer than its timeout a preview may take until its session is ended, and how often that is tried.
 GRACE_S: Final = 2.0
 AGAIN_S: Final = 2.0

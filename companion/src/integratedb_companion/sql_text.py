@@ -14,8 +14,8 @@ from typing import Final
 _TOKEN: Final = re.compile(
     r"""(?P<blank>\s+|--[^\n]*)
       | (?P<comment>/\*)
-      | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
-      | (?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")
+      | (?P<escaped>[eE]'(?:[^'\\]++|\\.|'')*+')
+      | (?P<quoted>'(?:[^']++|'')*+'|"(?:[^"]++|"")*+")
       | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
       | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$)
       | (?P<other>.)""",
@@ -65,6 +65,7 @@ def statements(text: str) -> Iterator[Statement]:
     """Find the statements as psql does: no semicolon within parentheses, or within the body of a function, ends one."""
     words: list[str] = []
     begin = -1
+    line, counted = 1, 0
     depth = bodies = 0
     for kind, start, end in _tokens(text):
         if kind in ("blank", "comment"):
@@ -72,9 +73,11 @@ def statements(text: str) -> Iterator[Statement]:
         part = text[start:end]
         if begin < 0:
             begin = start
+            line += text.count("\n", counted, begin)
+            counted = begin
         if part == ";" and kind == "other" and depth == 0 and bodies == 0:
             if words:
-                yield Statement(begin, end, " ".join(words), text.count("\n", 0, begin) + 1)
+                yield Statement(begin, end, " ".join(words), line)
             words, begin = [], -1
             continue
         word = part.upper() if kind == "word" else part
@@ -86,7 +89,7 @@ def statements(text: str) -> Iterator[Statement]:
             elif word == "END" and bodies:
                 bodies -= 1
     if words:
-        yield Statement(begin, len(text), " ".join(words), text.count("\n", 0, begin) + 1)
+        yield Statement(begin, len(text), " ".join(words), line)
 
 
 def _makes_routine(words: list[str]) -> bool:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from .addresses import AddressPolicy
@@ -20,7 +21,7 @@ from .events import Event
 from .faults import ReceiverError, describe, http_answer, place_of
 from .names import Names, Resolver, stakeholder
 from .ordering import segments
-from .receiver_sockets import ReceiverSockets
+from .receiver_sockets import ReceiverSocket, ReceiverSockets
 from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
@@ -29,12 +30,26 @@ BATCH = "application/cloudevents-batch+json"
 ANSWER_BYTES = 64 << 10
 
 
+class _Protocol(ResponseHandler):
+    """Closes a connection whose receiver sends what no request asked for: aiohttp would keep all of it."""
+
+    in_use = True
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the receiver sent."""
+        if self.in_use or not data:  # none: it goes on where it paused
+            super().data_received(data)
+        elif self.transport is not None:
+            self.transport.abort()
+
+
 class _Connector(aiohttp.TCPConnector):
     """Notes which socket a request uses, and when it is free for another one."""
 
     def __init__(self, sockets: ReceiverSockets, **options: Any) -> None:
         super().__init__(**options)
         self._sockets = sockets
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         """Take a connection that waits for its next use, or open one."""
@@ -46,10 +61,16 @@ class _Connector(aiohttp.TCPConnector):
             if used is None:  # it is closed already
                 return connection
             if not used.is_given_up:
+                assert isinstance(connection.protocol, _Protocol)
+                connection.protocol.in_use = True
                 self._sockets.begin_use(used, stakeholder.get())
-                connection.add_callback(partial(self._sockets.end_use, used))
+                connection.add_callback(partial(self._end_use, connection.protocol, used))
                 return connection
             connection.close()
+
+    def _end_use(self, protocol: _Protocol, used: ReceiverSocket) -> None:
+        protocol.in_use = False
+        self._sockets.end_use(used)
 
 
 def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:

@@ -220,21 +220,28 @@ def test_production_itself_is_a_base(place: Place, project: Path) -> None:
     place.run("claim", "reporter", "-", stdin="match: {path: shop.orders, fields: [total]}")
     with place.session() as superuser:
         superuser.run("CREATE TABLE shop.schema_version AS SELECT 41 AS version")
+        superuser.run("ALTER TABLE shop.schema_version ADD CHECK (version > 0)")
+        # No function of whoever made it is called, as a superuser of this machine.
+        superuser.run("CREATE FUNCTION shop.called(int) RETURNS boolean LANGUAGE sql AS 'SELECT true'")
+        superuser.run("CREATE TABLE shop.migrations (id int CHECK (shop.called(id)))")
+        superuser.run("INSERT INTO shop.migrations VALUES (1)")
         superuser.run("CREATE ROLE dumper LOGIN SUPERUSER PASSWORD 'hunter2'")
         superuser.run("ALTER ROLE dumper SET search_path = shop, public")
     production = f"postgresql://dumper:hunter2@127.0.0.1:{place.cluster.port}/{place.database}"
     migration = (
-        'psql -qAtc "SELECT count(*), (SELECT max(version) FROM schema_version) FROM customers";'
+        'psql -qAtc "SELECT count(*), (SELECT max(version) FROM schema_version), (SELECT count(*) FROM migrations)'
+        ' FROM customers";'
         ' psql -qc "ALTER TABLE orders DROP COLUMN total CASCADE"'
     )
     result = run("check", "--base", production, "--migrations", migration, "--format", "json")
     assert result.returncode == 1, result.stderr
     [broken] = json.loads(result.stdout)["breaks"]
     assert (broken["stakeholder"], broken["column"]) == ("reporter", "total")
-    assert "\n0|41" in result.stderr
+    assert "\n0|41|0" in result.stderr
     assert "hunter2" not in result.stdout + result.stderr
     kept = run("check", "--base", production, "--data", "shop.customers", "--migrations", migration)
-    assert "\n0|41" not in kept.stderr
+    assert "\n0|41|0" not in kept.stderr
+    assert "|41|0" in kept.stderr
 
 
 def runs(pid: int) -> bool:

@@ -494,6 +494,13 @@ def test_no_value_of_a_variable_in_a_channel_is_shown(place: Place) -> None:
         f"secret: {SECRET}}}]\n"
     )
     assert "${HOOK_TOKEN}" in shown("notify", "mailer", document, "--json", token="T0K3N-three")
+    # The database hides the password only, and shows the rest of what the variable stands for.
+    place.contract(HOOKED.format(url='"${HOOK_TOKEN}"'))
+    for url in ("https://T0K3N-user:T0K3N-word@example.com/T0K3N-five", "https://:word@example.com/T0K3N-six"):
+        for options in ((), ("--json",)):
+            assert "${HOOK_TOKEN}" in shown("plan", contracts, *options, token=url, status=3)
+        shown("apply", contracts, "--yes", token=url)
+        assert "No changes" in shown("plan", contracts, token=url)
     for url in ('"ftp://${HOOK_TOKEN}"', '"https://${HOOK_TOKEN}:99999/"', '"${HOOK_TOKEN}"'):
         place.contract(HOOKED.format(url=url))
         for command in ("plan", "apply"):

@@ -43,6 +43,15 @@ def test_every_command_works_and_leaves_nothing_in_a_session_that_others_use(poo
         assert {tuple(other.rows(SETTINGS)) for _ in range(10)} == {tuple(before)}
 
 
+@pytest.mark.parametrize(("then", "status"), [("SELECT 1", 0), ("SELECT 1 / 0", 2)])
+def test_no_advisory_lock_of_a_preview_stays_in_a_session_that_others_use(
+    pooled: PooledPlace, then: str, status: int
+) -> None:
+    pooled.run("preview", "-", user="shop_owner", stdin=f"SELECT pg_advisory_lock(4711); {then}", status=status)
+    with pooled.session() as superuser:
+        assert superuser.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
 def test_no_setting_of_a_role_changes_what_a_command_does_there(pooled: PooledPlace) -> None:
     with pooled.session() as superuser:
         for name, value in {"DateStyle": "SQL, DMY", "TimeZone": "America/St_Johns", "lc_monetary": "C.utf8"}.items():

@@ -39,6 +39,18 @@ def test_every_route_works_and_leaves_nothing_in_a_session_that_others_use(
     fresh.superuser.run(f"ALTER ROLE {API_ROLE} IN DATABASE {fresh.name} RESET ALL")
 
 
+def test_no_advisory_lock_of_a_preview_stays_in_a_session_that_others_use(
+    fresh: Place, behind: Pooler, start_service
+) -> None:
+    root = start_service(dsn(behind, fresh), "--preview-dsn", dsn(behind, fresh, "shop_owner")).bootstrap()
+    for statements, status in (
+        ("SELECT pg_advisory_lock(4711)", 200),
+        ("SELECT pg_advisory_lock(4711); SELECT 1 / 0", 422),
+    ):
+        assert root.send("POST", "/preview", {"data": statements}).status_code == status
+        assert fresh.superuser.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
 def test_no_request_of_many_at_once_fails(fresh: Place, behind: Pooler, start_service) -> None:
     root = start_service(dsn(behind, fresh), "--preview-dsn", dsn(behind, fresh, "shop_owner")).bootstrap()
     app = root.stakeholder(unique("app"))

@@ -26,7 +26,10 @@ _FENCE = re.compile(r"^\\(un)?restrict \w+$")
 _SETTINGS = {"idle_in_transaction_session_timeout": 9, "transaction_timeout": 17}
 _SET = re.compile(r"^SET (\w+) = .*;$")
 _COPY = re.compile(r"^COPY .* FROM stdin;$")
-_NOBODY = {"public", "current_user", "session_user", "current_role"}
+_NOBODY = {"public", "current_user", "session_user", "current_role", "none"}
+#: What may go on over several lines, and what ends it: within it, nothing is a statement of the dump.
+_OPENS = re.compile(r"""--|/\*|(?<![\w$])[eE]'|'|"|(?<![\w$])\$(?:[^\W\d]\w*)?\$""")
+_ESCAPED = re.compile(r"(?:[^'\\]++|\\.|'')*+'")
 
 
 def is_archive(path: Path) -> bool:
@@ -53,8 +56,9 @@ def missing_roles(lines: Iterable[str]) -> list[str]:
                 mentioned[_unquoted(found[1])] = None
         policy = _POLICY.match(line)
         if policy:
-            mentioned |= dict.fromkeys(_unquoted(role.strip()) for role in policy["roles"].split(","))
-    return [role for role in mentioned if role not in created and role not in _NOBODY]
+            mentioned |= dict.fromkeys(_unquoted(role) for role in re.findall(_NAME, policy["roles"]))
+    # Postgres reserves pg_ for its own, which are there.
+    return [role for role in mentioned if role not in created | _NOBODY and not role.startswith("pg_")]
 
 
 def versions(text: str) -> tuple[int | None, int | None]:
@@ -68,16 +72,13 @@ def adapted(text: str, server: int, *, fences: bool) -> str:
     unknown = {name for name, since in _SETTINGS.items() if server < since}
     if fences and not unknown:
         return text
-    in_data, kept = False, []
-    for line in text.splitlines(keepends=True):
+    kept = []
+    for line, is_statement in _lines(text.splitlines(keepends=True)):
         plain = line.rstrip("\r\n")
-        if in_data:
-            in_data = plain != r"\."
-        elif _COPY.match(plain):
-            in_data = True
-        elif (not fences and _FENCE.match(plain)) or ((found := _SET.match(plain)) and found[1] in unknown):
-            continue
-        kept.append(line)
+        found = _SET.match(plain) if is_statement else None
+        is_fence = is_statement and not fences and _FENCE.match(plain) is not None
+        if not is_fence and (found is None or found[1] not in unknown):
+            kept.append(line)
     return "".join(kept)
 
 
@@ -110,15 +111,48 @@ def advice(said: str, server: int, dumped: tuple[int | None, int | None]) -> str
 
 
 def _statements(lines: Iterable[str]) -> Iterator[str]:
-    in_data = False
+    return (line.rstrip("\r\n") for line, is_statement in _lines(lines) if is_statement)
+
+
+def _lines(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Give each line, and whether a statement may begin there: not in data, nor within a text, such as a comment on a table."""
+    in_data, within = False, ""
     for line in lines:
         text = line.rstrip("\r\n")
         if in_data:
             in_data = text != r"\."
-        elif _COPY.match(text):
+            yield line, False
+        elif not within and _COPY.match(text):
             in_data = True
+            yield line, False
         else:
-            yield text
+            yield line, not within
+            if within or not text.startswith("\\"):  # which is a command of psql
+                within = _open_at_end(text, within)
+
+
+def _open_at_end(line: str, within: str) -> str:
+    """What a line leaves open, by its opening mark, where it begins within such."""
+    place = 0
+    while True:
+        if within:
+            end = _end_of(within, line, place)
+            if end < 0:
+                return within
+            place, within = end, ""
+        found = _OPENS.search(line, place)
+        if found is None or found[0] == "--":
+            return ""
+        place, within = found.end(), found[0]
+
+
+def _end_of(opened: str, line: str, place: int) -> int:
+    if opened in ("e'", "E'"):
+        found = _ESCAPED.match(line, place)
+        return -1 if found is None else found.end()
+    mark = "*/" if opened == "/*" else opened
+    at = line.find(mark, place)
+    return -1 if at < 0 else at + len(mark)
 
 
 def _unquoted(name: str) -> str:

@@ -30,14 +30,36 @@ RECORDS = (
 #: All of what Sqitch has is in a schema of its own.
 RECORDING_SCHEMAS = ("sqitch", "yoyo")
 
-#: The tables whose rows are left out: those of neither a migration tool nor an extension, nor asked for.
+#: The tables whose rows are left out: those of neither a migration tool nor an extension, nor asked for. To fill a table runs
+#: the functions of its constraints, domains, generated columns and partitions, as a superuser on this machine. Any role can
+#: call a table migrations; those of tools use nothing but what is Postgres's own, which pg_depend does not list.
 LEFT_OUT = """
 SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
  WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
-   AND NOT pg_catalog.lower(c.relname::pg_catalog.text) OPERATOR(pg_catalog.=) ANY (%(records)s::pg_catalog.text[])
-   AND NOT n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
+   AND (NOT pg_catalog.lower(c.relname::pg_catalog.text) OPERATOR(pg_catalog.=) ANY (%(records)s::pg_catalog.text[])
+        AND NOT n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
+        OR c.relispartition
+        OR EXISTS (
+             SELECT FROM pg_catalog.pg_depend AS d
+              WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_proc', 'pg_catalog.pg_operator',
+                      'pg_catalog.pg_type']::pg_catalog.regclass[]::pg_catalog.oid[])
+                AND (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                     AND d.objid OPERATOR(pg_catalog.=) c.oid
+                     OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                        AND d.objid OPERATOR(pg_catalog.=) ANY (
+                              SELECT k.oid FROM pg_catalog.pg_constraint AS k
+                               WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid)
+                     OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                        AND d.objid OPERATOR(pg_catalog.=) ANY (
+                              SELECT g.oid
+                                FROM pg_catalog.pg_attrdef AS g
+                                JOIN pg_catalog.pg_attribute AS a
+                                  ON a.attrelid OPERATOR(pg_catalog.=) g.adrelid
+                                 AND a.attnum OPERATOR(pg_catalog.=) g.adnum
+                               WHERE g.adrelid OPERATOR(pg_catalog.=) c.oid
+                                 AND a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char"))))
    AND NOT pg_catalog.concat(n.nspname, '.', c.relname) OPERATOR(pg_catalog.=) ANY (%(kept)s::pg_catalog.text[])
    AND n.nspname OPERATOR(pg_catalog.<>) ALL (ARRAY['pg_catalog', 'information_schema', 'pg_toast']::pg_catalog.name[])
    AND NOT EXISTS (

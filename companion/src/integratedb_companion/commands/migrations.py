@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from ..contracts.reading import read_standard_input, read_text
-from ..previews import END, GRACE_S, SESSION, WATCHED
+from ..previews import END, GRACE_S, SESSION, UNLOCK, WATCHED
 from ..sql_text import TransactionError, without_transaction
 from .database import Database, connect, opened
 from .failures import explain, show_failure
@@ -60,7 +61,11 @@ def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, 
         database.connection.transaction(force_rollback=True),
         _bounded(database, dsn, dbname),
     ):
-        return database.rows("integratedb_preview_migration", ddl=statements)
+        try:
+            return database.rows("integratedb_preview_migration", ddl=statements)
+        finally:
+            if database.connection.info.transaction_status == TransactionStatus.INTRANS:
+                database.connection.execute(UNLOCK)
 
 
 @contextmanager

@@ -52,7 +52,19 @@ def _note_secret(name: str, value: str, where: Steps) -> None:
     # What the daemon is to look up itself, and what stands for a variable that is not set, are no values.
     is_value = len(value) >= _SHORTEST_SECRET and not value.startswith("env:") and value != "unset"
     if is_value and where[-1:] and where[-1] in _SECRET_KEYS:
-        _SECRETS[value] = f"${{{name}}}"
+        _SECRETS.update(dict.fromkeys(_pieces(value), f"${{{name}}}"))
+
+
+def _pieces(value: str) -> list[str]:
+    """The value, and what the database shows of it, which redacts the password in a URL."""
+    head, _, behind = value.partition("@")
+    user, _, _ = head.rpartition(":") if behind else ("", "", "")
+    pieces = [value]
+    if len(behind) >= _SHORTEST_SECRET:
+        pieces.append(behind)
+    if re.search("://.", user):
+        pieces.append(user)
+    return pieces
 
 
 def escape(text: str) -> str:

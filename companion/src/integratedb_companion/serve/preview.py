@@ -10,10 +10,11 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from ..config import ConfigurationError
-from ..previews import AGAIN_S, END, GRACE_S, SESSION, WATCHED
+from ..previews import AGAIN_S, END, GRACE_S, SESSION, UNLOCK, WATCHED
 from ..sql_text import TransactionError, without_transaction
 from .database import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
 from .errors import LATER, RefusalError, invalid, shortened
@@ -48,7 +49,8 @@ class Preview:
     async def run(self, ddl: str) -> list[DictRow]:
         """Say which claims would be unmet."""
         try:
-            ddl = without_transaction(ddl)
+            # A long text takes seconds, in which the service answers others.
+            ddl = await asyncio.to_thread(without_transaction, ddl)
         except TransactionError as problem:
             raise invalid(str(problem), "#") from None
         async with await self._connect() as connection:
@@ -62,7 +64,12 @@ class Preview:
             await connection.rollback()
             try:
                 async with connection.transaction(force_rollback=True), self._bounded(connection):
-                    return await (await connection.execute(query, {"ddl": ddl})).fetchall()
+                    try:
+                        async with connection.transaction():
+                            return await (await connection.execute(query, {"ddl": ddl})).fetchall()
+                    finally:
+                        if connection.info.transaction_status == TransactionStatus.INTRANS:
+                            await connection.execute(UNLOCK)
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise

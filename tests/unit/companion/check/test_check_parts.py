@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from integratedb_companion.check.dumps import is_archive, missing_roles
+from integratedb_companion.check.dumps import adapted, is_archive, missing_roles
 from integratedb_companion.check.model import Break, Report, Step
 from integratedb_companion.check.report import github, junit, text
 from integratedb_companion.check.server_log import Refusal, refusals
@@ -30,6 +30,33 @@ def test_the_roles_that_a_dump_expects() -> None:
     assert missing_roles(DUMP.splitlines()) == [
         "Schema Owner", "shop_owner", "reporter", "revoked", "defaults", "first", "second",
     ]  # fmt: skip
+
+
+#: What any owner of a table can make part of a dump.
+MISLEADING = """COMMENT ON TABLE shop.x IS 'its
+CREATE ROLE shop_owner;
+GRANT x TO pg_nobody;
+SET transaction_timeout = 0;
+COPY a.b FROM stdin;
+';
+COMMENT ON TABLE shop.y IS E'\\'
+GRANT x TO nobody;
+';
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $_$
+GRANT x TO nobody;
+'$_$;
+-- it's
+\\echo it's
+SET transaction_timeout = 0;
+ALTER TABLE "it's" OWNER TO shop_owner;
+CREATE POLICY p ON shop.x TO "a, b", reader USING (true);
+"""
+
+
+def test_what_stands_in_a_text_is_no_statement_of_a_dump() -> None:
+    assert missing_roles(MISLEADING.splitlines()) == ["shop_owner", "a, b", "reader"]
+    before, _, after = MISLEADING.rpartition("SET transaction_timeout = 0;\n")
+    assert adapted(MISLEADING, 15, fences=True) == before + after
 
 
 def test_archives_are_known_by_their_content(tmp_path: Path) -> None:
