@@ -156,6 +156,7 @@ SET exit_on_error = off
 AS $$
 DECLARE
   unmet pg_catalog.jsonb;
+  looked pg_catalog.bool := false;
 BEGIN
   IF ddl IS NULL THEN
     RETURN;
@@ -165,11 +166,17 @@ BEGIN
     EXECUTE ddl;
 
     SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL::pg_catalog.int4) AS u;
+    looked := true;
 
     -- Rolls the block back; the variable stays.
     RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'preview';
   EXCEPTION
     WHEN SQLSTATE 'IDB00' THEN
+      -- Anybody's trigger can raise it too.
+      IF NOT looked THEN
+        RAISE;
+      END IF;
+
       RETURN QUERY
         SELECT p.claim_id, p.stakeholder, p.kind, p.path, p.problems, p.hint
           FROM pg_catalog.jsonb_to_recordset(unmet)
