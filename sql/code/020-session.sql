@@ -75,7 +75,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   -- Escape literals, literals, quoted names, comments, dollar quotes (of those with a tag, the ends), what has none of their signs, and a sign.
-  tokens CONSTANT text := $re$(e'([^'\\]|\\.|'')*'|'([^']|'')*'|"([^"]|"")*"|--[^\n\r]*|/[*]([^*]|[*]+[^*/])*[*]+/|[$][$]([^$]|[$][^$])*[$][$]|[$]([[:alpha:]_][[:alnum:]_]*)[$]|([^'"$/;e-]|e(?!'))+|.)$re$;
+  tokens CONSTANT text := $re$([[:<:]]e'([^'\\]|\\.|'')*'|'([^']|'')*'|"([^"]|"")*"|--[^\n\r]*|/[*]([^*]|[*]+[^*/])*[*]+/|[$][$]([^$]|[$][^$])*[$][$]|[$]([[:alpha:]_][[:alnum:]_]*)[$]|([^'"$/;e-]|e(?!'))+|.)$re$;
 
   -- Words before a name that make it a relation with a list of columns, or a statement that somebody prepared.
   no_call CONSTANT text[] := ARRAY[
@@ -90,7 +90,8 @@ DECLARE
   token text;
   is_first boolean := true;
   runs boolean := false; -- whether it is a DO statement, whose body is the client's code as well
-  delimiter text;        -- of the dollar quote that holds a value
+  delimiter text;        -- of the dollar quote that it stands in
+  body text[];           -- what stood in that, where it runs
   pieces text[] := ARRAY[]::text[];
 BEGIN
   IF first = 0 THEN
@@ -104,7 +105,17 @@ BEGIN
 
   FOR token IN SELECT t[1] FROM regexp_matches(query, tokens, 'gi') AS t LOOP
     IF delimiter IS NOT NULL THEN
-      delimiter := CASE WHEN token <> delimiter THEN delimiter END;
+      IF token = delimiter THEN
+        IF runs AND integratedb.names_call(array_to_string(body, ''), called) THEN
+          RETURN true;
+        END IF;
+        delimiter := NULL;
+      ELSIF strpos(token, delimiter) > 0 THEN
+        -- The dollar quote ends in the middle of this: it holds no SQL, but a quotation mark alone. What follows cannot be read.
+        EXIT;
+      ELSIF runs THEN
+        body := body || token;
+      END IF;
 
     ELSIF starts_with(token, '--') OR starts_with(token, '/*') THEN
       -- Where code of one's own calls it, a comment says so.
@@ -134,14 +145,14 @@ BEGIN
       pieces := pieces || ' ? '::text;
 
     ELSIF length(token) > 1 AND starts_with(token, '$') THEN
-      IF NOT runs THEN
-        delimiter := token;
-      END IF;
+      delimiter := token;
+      body := ARRAY[]::text[];
       pieces := pieces || ' ? '::text;
 
     ELSE
-      IF token = ';' AND NOT runs THEN
+      IF token = ';' THEN
         is_first := true;
+        runs := false;
       ELSIF is_first AND token ~ '[^[:space:]]' THEN
         runs := token ~* '^[[:space:]]*do[[:>:]]';
         is_first := false;
@@ -184,9 +195,13 @@ BEGIN
 
   -- The statements of a preview are the client's own, and may come as a parameter, which current_query() does not show. Where
   -- the client's statement calls the preview, that is the outermost frame, and the text that it runs stands before it. Other
-  -- frames may hold anything, so the text is taken from the last place where it may begin: all of that is the client's.
+  -- frames may hold anything, so the text is taken from the last place where it may begin: all of that is the client's. But a
+  -- function of somebody else may have the name of the preview, so what is called stands in the client's statement, too, unless
+  -- that has parameters.
   previewed := substring(context FROM E'^(.*)"\nPL/pgSQL function [^\n]*integratedb_preview_migration[(]text[)] line [0-9]+ at EXECUTE$');
-  IF previewed IS NOT NULL AND integratedb.names_call(current_query(), 'integratedb_preview_migration') THEN
+  IF previewed IS NOT NULL
+     AND (strpos(lower(current_query()), called) > 0 OR current_query() ~ '[$][0-9]')
+     AND integratedb.names_call(current_query(), 'integratedb_preview_migration') THEN
     previewed := substring(previewed FROM E'^.*\nSQL statement "(.*)$');
     IF integratedb.names_call(previewed, called) THEN
       RETURN NULL;

@@ -129,36 +129,77 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+  -- What is looked at next, and what was looked at, with whose rights.
+  ids oid[] := ARRAY[relation];
+  roles oid[] := ARRAY[reader];
+  known_ids oid[] := ARRAY[]::oid[];
+  known_roles oid[] := ARRAY[]::oid[];
+  part record;
 BEGIN
-  -- UNION: views that read the same views are followed once, and a policy that reads its own table ends.
-  RETURN QUERY
-    WITH RECURSIVE edge AS (
-      SELECT NULL::oid AS parent, NULL AS source, 'relation' AS kind, relation AS id, reader AS asked_of, NULL::smallint[] AS columns, false AS locks
-      UNION
-      SELECT e.id, c.source, p.kind, p.id, CASE p.kind WHEN 'function' THEN reader ELSE c.asked_of END, p.columns, p.locks
-        FROM edge AS e
-       CROSS JOIN LATERAL integratedb.code_of(e.id, e.asked_of, reader) AS c
+  parent := NULL;
+  source := NULL;
+  kind := 'relation';
+  id := relation;
+  asked_of := reader;
+  columns := NULL;
+  locks := false;
+  RETURN NEXT;
+
+  -- Each view is read once, however many ways lead to it: whoever owns views could make others wait. And a policy that reads
+  -- its own table ends.
+  WHILE cardinality(ids) > 0 LOOP
+    known_ids := known_ids || ids;
+    known_roles := known_roles || roles;
+    FOR part IN
+      SELECT DISTINCT n.oid AS parent, c.source, p.kind, p.id, CASE p.kind WHEN 'function' THEN reader ELSE c.asked_of END AS asked_of,
+             p.columns, p.locks
+        FROM unnest(ids, roles) AS n (oid, role_oid)
+       CROSS JOIN LATERAL integratedb.code_of(n.oid, n.role_oid, reader) AS c
        CROSS JOIN LATERAL integratedb.tree_parts(c.tree) AS p
-       WHERE e.kind = 'relation'
-    )
-    SELECT e.parent, e.source, e.kind, e.id, e.asked_of, e.columns, e.locks FROM edge AS e;
+    LOOP
+      parent := part.parent;
+      source := part.source;
+      kind := part.kind;
+      id := part.id;
+      asked_of := part.asked_of;
+      columns := part.columns;
+      locks := part.locks;
+      RETURN NEXT;
+
+      IF part.kind = 'relation' THEN
+        ids := ids || part.id;
+        roles := roles || part.asked_of;
+      END IF;
+    END LOOP;
+
+    SELECT coalesce(array_agg(n.oid), '{}'), coalesce(array_agg(n.role_oid), '{}')
+      INTO ids, roles
+      FROM (SELECT f.oid, f.role_oid FROM unnest(ids, roles) AS f (oid, role_oid)
+            EXCEPT
+            SELECT k.oid, k.role_oid FROM unnest(known_ids, known_roles) AS k (oid, role_oid)) AS n;
+  END LOOP;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.reads_below(oid, oid) IS 'All that Postgres asks for when the reader selects from a relation, beginning with that itself: each relation and function with what it stands in (parent, and source: view or policy) and with whose rights it is asked for. Functions are the reader''s affair, in views and policies of whomever. Bodies of functions are not followed.';
 
-CREATE OR REPLACE FUNCTION integratedb.columns_calling(view oid, function oid)
-RETURNS smallint[]
+CREATE OR REPLACE FUNCTION integratedb.columns_calling(view oid)
+RETURNS TABLE (function oid, columns smallint[])
 LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A view may have thousands of calls.
+SET enable_hashjoin = on
 AS $$
   -- A column that nobody asks for is not computed, unless rows are sorted, grouped or made by it, or it calls what is volatile.
   WITH piece AS MATERIALIZED (
     SELECT p.place,
            split_part(p.piece, ' ', 1) AS name,
            substring(p.piece FROM '^[a-zA-Z]+ ([0-9]+|true|false)') AS value,
+           -- Not where it is the end of somebody's name, which is followed by another field at once.
+           starts_with(p.piece, 'targetList (') AS begins_list,
            sum(length(b.plain) - length(replace(b.plain, '{', '')) - length(b.plain) + length(replace(b.plain, '}', '')))
              OVER (ORDER BY p.place ROWS UNBOUNDED PRECEDING) AS depth
       FROM pg_rewrite AS w
@@ -167,39 +208,40 @@ AS $$
      WHERE w.ev_class = view
        AND w.ev_type = '1'
   ), entry AS (
-    SELECT p.place AS ends_at,
-           coalesce(lag(p.place) OVER w, (SELECT min(t.place) FROM piece AS t WHERE t.name = 'targetList' AND t.depth IN (1, 2))) AS begins_at,
-           p.value::integer AS number,
-           (SELECT s.value FROM piece AS s WHERE s.place > p.place AND s.name = 'ressortgroupref' ORDER BY s.place LIMIT 1) AS sorts,
-           (SELECT s.value FROM piece AS s WHERE s.place > p.place AND s.name = 'resjunk' ORDER BY s.place LIMIT 1) AS is_junk
-      FROM piece AS p
-     WHERE p.name = 'resno'
-       AND p.depth = 2
-    WINDOW w AS (ORDER BY p.place)
-  ), call AS (
-    SELECT p.place, p.value::oid AS function
-      FROM piece AS p
-     WHERE p.name IN ('funcid', 'opfuncid', 'aggfnoid', 'winfnoid')
-       AND p.value <> '0'
-  ), found AS (
-    SELECT e.number,
-           e.number IS NOT NULL
-           AND e.sorts = '0'
-           AND e.is_junk = 'false'
-           AND NOT EXISTS (
-             SELECT FROM call AS other
-               JOIN pg_proc AS f ON f.oid = other.function
-              WHERE other.place > e.begins_at
-                AND other.place < e.ends_at
-                AND (f.provolatile = 'v' OR f.proretset)) AS is_the_columns
+    SELECT e.ends_at, e.number::integer AS number, e.sorts = '0' AND e.is_junk = 'false' AS is_asked_for
+      FROM (SELECT p.place AS ends_at, p.name, p.value AS number, lead(p.value) OVER w AS sorts, lead(p.value, 2) OVER w AS is_junk
+              FROM piece AS p
+             WHERE p.value IS NOT NULL
+               AND ((p.name IN ('resno', 'ressortgroupref') AND p.depth = 2)
+                    -- With the last one ends the list.
+                    OR (p.name = 'resjunk' AND p.depth IN (1, 2)))
+            WINDOW w AS (ORDER BY p.place)) AS e
+     WHERE e.name = 'resno'
+  ), call AS MATERIALIZED (
+    SELECT n.value::oid AS function,
+           -- The entry that it stands in ends with the next number.
+           CASE WHEN n.place > (SELECT min(t.place) FROM piece AS t WHERE t.begins_list AND t.depth IN (1, 2)) THEN n.ends_at END AS ends_at
+      FROM (SELECT p.*,
+                   min(CASE WHEN p.name = 'resno' AND p.depth = 2 AND p.value IS NOT NULL THEN p.place END)
+                     OVER (ORDER BY p.place DESC ROWS UNBOUNDED PRECEDING) AS ends_at
+              FROM piece AS p) AS n
+     WHERE n.name IN ('funcid', 'opfuncid', 'aggfnoid', 'winfnoid')
+       AND n.value <> '0'
+  ), always AS (
+    SELECT DISTINCT c.ends_at
       FROM call AS c
-      LEFT JOIN entry AS e ON c.place > e.begins_at AND c.place < e.ends_at
-     WHERE c.function = columns_calling.function
+      JOIN pg_proc AS f ON f.oid = c.function
+     WHERE f.provolatile = 'v' OR f.proretset
   )
-  SELECT CASE WHEN bool_and(f.is_the_columns) THEN array_agg(DISTINCT f.number::smallint) END FROM found AS f
+  SELECT c.function,
+         CASE WHEN bool_and(coalesce(e.is_asked_for, false) AND a.ends_at IS NULL) THEN array_agg(DISTINCT e.number::smallint) END
+    FROM call AS c
+    LEFT JOIN entry AS e ON e.ends_at = c.ends_at
+    LEFT JOIN always AS a ON a.ends_at = c.ends_at
+   GROUP BY c.function
 $$;
 
-COMMENT ON FUNCTION integratedb.columns_calling(oid, oid) IS 'The columns of a view that alone make it call a function; null where every query of the view does.';
+COMMENT ON FUNCTION integratedb.columns_calling(oid) IS 'The functions that a view calls, each with the columns that alone make the view call it; null where every query of the view does.';
 
 CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
 RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
@@ -217,6 +259,8 @@ BEGIN
       SELECT b.*,
              CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(pn.nspname, pk.relname) AS place,
              integratedb.path_of(n.nspname, k.relname) AS path,
+             -- A path is no SQL: it has upper case and key words without quotes.
+             quote_ident(n.nspname) || '.' || quote_ident(k.relname) AS target,
              quote_ident(u.rolname) AS role
         FROM integratedb.reads_below(reader, relation) AS b
         JOIN pg_class AS pk ON pk.oid = b.parent
@@ -237,20 +281,27 @@ BEGIN
         FROM below AS b
        WHERE b.kind = 'relation'
          AND NOT has_table_privilege(b.asked_of, b.id, 'SELECT')
+    ), uncallable AS MATERIALIZED (
+      SELECT b.* FROM below AS b WHERE b.kind = 'function' AND NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
+    ), called AS MATERIALIZED (
+      -- Once a view, however many functions it calls.
+      SELECT v.parent, c.function, c.columns
+        FROM (SELECT DISTINCT u.parent FROM uncallable AS u WHERE u.source = 'view') AS v
+       CROSS JOIN LATERAL integratedb.columns_calling(v.parent) AS c
     )
     SELECT NULL::smallint, 'privilege', 'SELECT',
            format('%s reads %s with the rights of %s, which may not SELECT %s', b.place, b.path, b.role,
                   CASE b.columns WHEN '{}' THEN 'any column of it' ELSE (SELECT string_agg(quote_ident(c.name), ', ') FROM unnest(b.lacking) AS c (name)) END),
            format('GRANT SELECT%s ON %s TO %s',
                   CASE b.columns WHEN '{}' THEN '' ELSE (SELECT format(' (%s)', string_agg(quote_ident(c.name), ', ')) FROM unnest(b.lacking) AS c (name)) END,
-                  b.path, b.role),
+                  b.target, b.role),
            CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes', b.path) END
       FROM unselectable AS b
      WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
     UNION ALL
     SELECT NULL, 'privilege', 'UPDATE',
            format('%s locks rows of %s with the rights of %s, which may not UPDATE it', b.place, b.path, b.role),
-           format('GRANT UPDATE ON %s TO %s', b.path, b.role),
+           format('GRANT UPDATE ON %s TO %s', b.target, b.role),
            NULL
       FROM below AS b
      WHERE b.locks
@@ -258,7 +309,7 @@ BEGIN
     UNION ALL
     SELECT DISTINCT NULL::smallint, 'row_security', 'a permissive policy for SELECT',
            format('%s reads %s with the rights of %s, whom row level security and no policy let read it', b.place, b.path, b.role),
-           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.path, b.role),
+           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.target, b.role),
            NULL
       FROM below AS b
       JOIN pg_roles AS u ON u.oid = b.asked_of
@@ -270,18 +321,16 @@ BEGIN
            format('%s calls the function %s, which role %s may not EXECUTE', b.place, f.signature, b.role),
            format('GRANT EXECUTE ON FUNCTION %s TO %s', f.signature, b.role),
            NULL
-      FROM below AS b
+      FROM uncallable AS b
      CROSS JOIN LATERAL (
        SELECT format('%I.%I(%s)', fn.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature
          FROM pg_proc AS p JOIN pg_namespace AS fn ON fn.oid = p.pronamespace WHERE p.oid = b.id) AS f
-     CROSS JOIN LATERAL (SELECT CASE b.source WHEN 'view' THEN integratedb.columns_calling(b.parent, b.id) END AS numbers OFFSET 0) AS called
-     CROSS JOIN LATERAL unnest(CASE WHEN b.parent = relation THEN coalesce(called.numbers, ARRAY[NULL::smallint]) ELSE ARRAY[NULL::smallint] END) AS c (number)
-     WHERE b.kind = 'function'
-       AND NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
-       -- A view below may not be asked for the column.
-       AND (b.parent = relation
-            OR called.numbers IS NULL
-            OR EXISTS (SELECT FROM below AS r WHERE r.kind = 'relation' AND r.id = b.parent AND (r.columns && called.numbers OR 0 = ANY (r.columns))));
+      LEFT JOIN called ON called.parent = b.parent AND called.function = b.id AND b.source = 'view'
+     CROSS JOIN LATERAL unnest(CASE WHEN b.parent = relation THEN coalesce(called.columns, ARRAY[NULL::smallint]) ELSE ARRAY[NULL::smallint] END) AS c (number)
+     -- A view below may not be asked for the column.
+     WHERE b.parent = relation
+        OR called.columns IS NULL
+        OR EXISTS (SELECT FROM below AS r WHERE r.kind = 'relation' AND r.id = b.parent AND (r.columns && called.columns OR 0 = ANY (r.columns)));
 END
 $$;
 
@@ -323,11 +372,10 @@ BEGIN
                OR EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = b.id AND integratedb.is_own_xid(y.xmin))
                OR EXISTS (
                  SELECT FROM integratedb.ddl_event AS e
-                   JOIN pg_class AS k ON k.oid = b.id AND k.relname = e.relation_name
-                   JOIN pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = e.schema_name
                   WHERE e.xid = pg_current_xact_id_if_assigned()
                     AND e.dropped
-                    AND e.object_type = 'policy')
+                    AND e.object_type = 'policy'
+                    AND e.objid = b.id)
            END);
 END
 $$;

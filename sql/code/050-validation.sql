@@ -273,18 +273,20 @@ AS $$
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
          r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure
-    FROM integratedb.required_relation AS r
+    -- OFFSET 0: what fails is asked once a relation, not once an obstacle.
+    FROM (SELECT q.*,
+                 ARRAY(SELECT cc.column_name
+                         FROM integratedb.claim_column AS cc
+                         JOIN integratedb.failing_field AS f ON f.relation_id = cc.relation_id AND f.field = cc.field
+                        WHERE cc.relation_id = q.relation_id
+                          AND f.claim_id = q.claim_id) AS failing
+            FROM integratedb.required_relation AS q
+           WHERE q.claim_id = ANY (claims)
+             AND q.blocked_columns <> '{}'
+          OFFSET 0) AS r
    CROSS JOIN LATERAL integratedb.obstacles(r.role_oid, r.present_relid) AS o
     LEFT JOIN pg_attribute AS a ON a.attrelid = r.present_relid AND a.attnum = o.column_number
-   WHERE r.claim_id = ANY (claims)
-     AND r.blocked_columns <> '{}'
-     AND (o.column_number IS NULL
-          OR EXISTS (
-            SELECT FROM integratedb.claim_column AS cc
-              JOIN integratedb.failing_field AS f ON f.relation_id = cc.relation_id AND f.field = cc.field
-             WHERE cc.relation_id = r.relation_id
-               AND f.claim_id = r.claim_id
-               AND cc.column_name = a.attname))
+   WHERE o.column_number IS NULL OR a.attname = ANY (r.failing)
   UNION ALL
   SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
          -- The place is put before it.

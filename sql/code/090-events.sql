@@ -206,9 +206,9 @@ BEGIN
 
   -- No catalog tells which kind of ALTER TABLE it was. The words of a client's own statement do; context has a second
   -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
-  -- doubt it was this one.
+  -- doubt it was this one. An option of a view may be spelled with Unicode escapes: U&"s\0065curity_invoker".
   IF tg_tag = 'ALTER TABLE' THEN
-    may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner' OR context ~ E'\n';
+    may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner|u&"' OR context ~ E'\n';
     may_change_identity := octet_length(current_query()) > 32768 OR current_query() ~* 'replica' OR context ~ E'\n';
   END IF;
 
@@ -282,8 +282,7 @@ BEGIN
   IF tg_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE INDEX', 'CREATE SCHEMA', 'GRANT', 'REVOKE')
      AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
     PERFORM integratedb.tell_changed_types(
-      CASE tg_tag WHEN 'ALTER TABLE'
-                  THEN ARRAY(SELECT DISTINCT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass) END);
+      ARRAY(SELECT DISTINCT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass));
   END IF;
 END
 $$;
@@ -357,8 +356,9 @@ BEGIN
            CASE WHEN d.is_relation THEN d.object_name
                 WHEN d.object_type IN ('policy', 'table constraint') OR d.object_type LIKE '% column' THEN d.address_names[2] END AS relation_name,
            CASE WHEN d.object_type LIKE '% column' THEN d.address_names[3] END AS column_name,
-           d.classid,
-           d.objid,
+           -- What was dropped of a table that stays is looked up by that table, which may be renamed before COMMIT.
+           CASE d.object_type WHEN 'policy' THEN 'pg_class'::regclass ELSE d.classid END AS classid,
+           CASE d.object_type WHEN 'policy' THEN to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])) ELSE d.objid END AS objid,
            -- An index may be somebody's replica identity. One that is dropped CONCURRENTLY was looked at before it was dropped:
            -- a refusal now would leave it behind, invalid.
            d.object_type NOT IN ('index', 'table constraint')
@@ -409,7 +409,8 @@ BEGIN
   -- DROP TYPE ... CASCADE takes an attribute away.
   IF tg_tag NOT IN ('DROP TABLE', 'DROP INDEX', 'DROP TRIGGER', 'ALTER TABLE')
      AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
-    PERFORM integratedb.tell_changed_types(NULL);
+    PERFORM integratedb.tell_changed_types(
+      ARRAY(SELECT DISTINCT d.objid FROM pg_event_trigger_dropped_objects() AS d WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0));
   END IF;
 END
 $$;

@@ -143,7 +143,9 @@ AS $$
       OR (p.present_relid IS DISTINCT FROM p.relid
           AND (integratedb.is_own_xid(row_type.xmin)
                OR integratedb.is_own_xid(n.xmin)
-               OR EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL)))
+               OR EXISTS (
+                 SELECT FROM event AS e
+                  WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL AND e.object_type <> 'policy')))
       -- After a restore, and where an alternative never was, there are only names to go by.
       OR ((p.relid IS NULL OR record.stale)
           AND EXISTS (
@@ -184,7 +186,7 @@ AS $$
           AND p.cure IS NULL
           AND EXISTS (
             SELECT FROM event AS e
-             WHERE (e.object_type = 'policy' AND e.relation_name = p.relation_name)
+             WHERE (e.object_type = 'policy' AND (e.relation_name = p.relation_name OR e.objid = p.relid))
                 OR e.command_tag = 'DROP OWNED'
                 OR (e.may_secure_rows AND e.objid = p.relid AND integratedb.is_own_xid(k.xmin))))
 $$;

@@ -306,12 +306,13 @@ DECLARE
        AND e.command_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW', 'CREATE FOREIGN TABLE')
        AND (e.command_tag <> 'ALTER TABLE' OR e.may_secure_rows)
     UNION
-    SELECT k.oid
-      FROM (SELECT DISTINCT e.schema_name, e.relation_name
-              FROM integratedb.ddl_event AS e
-             WHERE e.xid = of_xid AND e.checked AND e.dropped AND e.object_type = 'policy') AS dropped
-      JOIN pg_namespace AS n ON n.nspname = dropped.schema_name
-      JOIN pg_class AS k ON k.relnamespace = n.oid AND k.relname = dropped.relation_name
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND e.dropped
+       AND e.object_type = 'policy'
+       AND e.objid IS NOT NULL
     UNION
     SELECT d.objid
       FROM integratedb.ddl_event AS e

@@ -483,6 +483,8 @@ AS $$
 DECLARE
   adopter CONSTANT name := integratedb.caller(); -- code of somebody else does not act for an admin
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
+  claims bigint[];
+  unmet bigint[];
   refused boolean;
 BEGIN
   IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
@@ -510,7 +512,26 @@ BEGIN
       hint => format('SELECT integratedb_specification(%L, %L) shows what it has.', owner.name, kind));
   END IF;
 
-  PERFORM integratedb.sync_all();
+  -- What somebody revoked comes back for this specification, and for no other.
+  claims := ARRAY(
+    SELECT c.id FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id
+     WHERE s.stakeholder_id = owner.id AND s.kind = integratedb_adopt_claim.kind);
+  PERFORM integratedb.reconcile_grants(
+    stakeholders => ARRAY[owner.id],
+    relations => integratedb.relations_of(claims),
+    giving_back => true,
+    namespaces => ARRAY(SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = ANY (integratedb.schemas_of(claims))));
+
+  unmet := integratedb.unmet_among(claims);
+  PERFORM integratedb.sync_claims(ARRAY(SELECT unnest(claims) EXCEPT SELECT unnest(unmet)));
+  PERFORM integratedb.try_sync_unmet(u.claim_id) FROM unnest(unmet) AS u (claim_id);
+
+  UPDATE integratedb.claim AS c
+     SET unmet_since = NULL
+   WHERE c.id = ANY (claims)
+     AND c.unmet_since IS NOT NULL
+     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+
   PERFORM integratedb.log_own_event('INTEGRATEDB ADOPT', format('%s of %s', kind, owner.name), true);
 END
 $$;

@@ -6,21 +6,53 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: each is looked up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   -- What a transaction may tell of types. Of more, the rows are told as text until COMMIT.
   most_bytes CONSTANT integer := 4000000;
+  altered oid[];
   types oid[];
 BEGIN
-  -- Arrays and domains stay what they are: only a composite, also the row of a table, can be altered.
-  types := ARRAY(SELECT n.type_oid FROM integratedb.notified_type AS n WHERE n.structure ->> 'kind' = 'composite');
-  IF cardinality(relids) > 0 THEN
-    types := types || ARRAY(
-      SELECT DISTINCT a.atttypid
-        FROM unnest(relids) AS t (relid)
-       CROSS JOIN LATERAL (SELECT FROM integratedb.published AS p WHERE p.relid = t.relid LIMIT 1) AS p
-        JOIN pg_attribute AS a ON a.attrelid = t.relid AND a.attnum > 0 AND NOT a.attisdropped);
+  IF coalesce(cardinality(relids), 0) = 0 THEN
+    RETURN;
   END IF;
+
+  -- Children and typed tables follow, which no event names.
+  altered := ARRAY(
+    WITH RECURSIVE relation AS (
+      SELECT r.oid FROM unnest(relids) AS r (oid)
+      UNION
+      SELECT f.oid
+        FROM relation AS r
+       CROSS JOIN LATERAL (
+         SELECT i.inhrelid AS oid FROM pg_inherits AS i WHERE i.inhparent = r.oid
+         UNION ALL
+         SELECT d.objid
+           FROM pg_class AS k
+           JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = k.reltype AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+          WHERE k.oid = r.oid
+            AND k.relkind = 'c'
+         OFFSET 0) AS f
+    )
+    SELECT r.oid FROM relation AS r);
+
+  -- Arrays and domains stay what they are: only a composite, also the row of a table, can be altered. By what was altered: whoever
+  -- has large types notified would make every other schema change wait.
+  types := ARRAY(
+    SELECT n.type_oid
+      FROM pg_class AS k
+      JOIN integratedb.notified_type AS n ON n.type_oid = k.reltype
+     WHERE k.oid = ANY (altered)
+    UNION
+    SELECT a.attribute_type
+      FROM unnest(relids) AS t (relid)
+     CROSS JOIN LATERAL (SELECT FROM integratedb.published AS p WHERE p.relid = t.relid LIMIT 1) AS p
+     CROSS JOIN LATERAL (
+       SELECT a.atttypid AS attribute_type FROM pg_attribute AS a WHERE a.attrelid = t.relid AND a.attnum > 0 AND NOT a.attisdropped) AS a);
   IF cardinality(types) = 0 THEN
     RETURN;
   END IF;
@@ -55,7 +87,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS 'In the event triggers: tells the daemon which types that it knows look otherwise now, and the types of the columns of these relations where they are published.';
+COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS 'In the event triggers: tells the daemon which types that it knows look otherwise now, of those that these relations are the rows of, and the types of their columns where they are published.';
 
 CREATE OR REPLACE FUNCTION integratedb.note_notified_types()
 RETURNS void

@@ -324,6 +324,13 @@ BREAKS = [
         "row_security",
     ),
     Break("DROP POLICY readable ON shop.secrets", SECRETS, ("id",), "row_security"),
+    Break(
+        """ALTER TABLE shop.secrets RENAME TO meanwhile; DROP POLICY readable ON shop.meanwhile;
+           ALTER TABLE shop.meanwhile RENAME TO secrets""",
+        SECRETS,
+        ("id",),
+        "row_security",
+    ),
     Break("ALTER POLICY readable ON shop.secrets TO shop_owner", SECRETS, ("id",), "row_security"),
     Break(
         "DROP POLICY readable ON shop.secrets; CREATE POLICY readable ON shop.secrets AS RESTRICTIVE USING (true)",

@@ -434,3 +434,22 @@ def test_a_change_of_a_partitioned_table_does_not_read_the_whole_catalog(superus
     statement = "ALTER TABLE shop.parts ALTER id SET DEFAULT 1"
     read = [rows_read_of(superuser, "pg_catalog.pg_class", owner, statement) for _ in range(6)]
     assert min(read) < tenants, read
+
+
+def test_large_types_that_are_notified_cost_other_schema_changes_nothing(superuser, owner, admin, stakeholder):
+    stakeholder("reporter")
+    attributes = ", ".join(f"a{number} integer" for number in range(1000))
+    for number in range(60):
+        owner.run(f"CREATE TYPE shop.large_{number} AS ({attributes})")
+    columns = ", ".join(f"c{number} shop.large_{number}" for number in range(60))
+    owner.run(f"CREATE TABLE shop.large (id integer PRIMARY KEY, {columns})")
+    document = {
+        "match": [{"path": "shop.large", "fields": ["*"]}],
+        "channels": [{"type": "SOCKET", "name": "x"}],
+    }
+    admin.run("SELECT integratedb_notify('reporter', %s)", Jsonb(document))
+    assert superuser.value("SELECT count(*) FROM integratedb.notified_type") == 60
+    before = owner.processor_s()
+    for number in range(20):
+        owner.run(f"CREATE VIEW shop.small_{number} AS SELECT 1 AS one")
+    assert owner.processor_s() - before < 2

@@ -948,13 +948,19 @@ NAMESAKES = {
     "function": "SELECT yard.integratedb_claim(1)",
     "literal": "SELECT id FROM yard.x WHERE 'integratedb_claim(1)' <> ''",
     "escape literal": r"SELECT id FROM yard.x WHERE E'\' integratedb_claim(1)' <> ''",
+    "no escape literal": r"SELECT id FROM yard.x WHERE name'\' <> '' AND 'integratedb_claim(1)' <> ''",
     "dollar quote": "SELECT id FROM yard.x WHERE $a$integratedb_claim(1)$a$ <> ''",
+    "dollar quote with an apostrophe": "SELECT id FROM yard.x WHERE $a$it's$a$ <> 'x $a$ integratedb_claim(1)'",
+    "literal in DO": "DO $do$ BEGIN PERFORM id FROM yard.x WHERE 'integratedb_claim(1)' <> ''; END $do$",
+    "literal behind DO": "DO $$ BEGIN END $$; SELECT id FROM yard.x WHERE 'integratedb_claim(1)' <> ''",
     "longer name": "SELECT id AS my_integratedb_claim FROM yard.x",
     "prepared statement": "PREPARE integratedb_claim (integer) AS SELECT id FROM yard.x; EXECUTE integratedb_claim (1)",
     "preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.x')",
     "preview of a namesake": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.integratedb_claim')",
     "preview with a literal":
         "SELECT * FROM integratedb_preview_migration($p$SELECT id FROM yard.x WHERE 'integratedb_claim()' <> ''$p$)",
+    "preview beside a namesake of it":
+        "SELECT FROM integratedb_preview_migration('SELECT'); SELECT * FROM yard.feigned",
     "preview in a view": "SELECT * FROM yard.previewed",
     "preview in a preview": "SELECT * FROM integratedb_preview_migration('SELECT * FROM yard.previewed')",
 }  # fmt: skip
@@ -989,6 +995,9 @@ PL/pgSQL function integratedb_preview_migration(text) line 10 at EXECUTE$x$;
         CREATE RULE r AS ON INSERT TO yard.integratedb_claim DO INSTEAD INSERT INTO yard.base VALUES (NEW.id);
         CREATE VIEW yard.previewed AS SELECT id FROM yard.base UNION ALL
           SELECT count(*)::integer FROM public.integratedb_preview_migration('SELECT public.{quoted}');
+        CREATE FUNCTION yard.integratedb_preview_migration(text) RETURNS integer
+          LANGUAGE plpgsql SET search_path = yard AS 'BEGIN EXECUTE $1; RETURN 1; END';
+        CREATE VIEW yard.feigned AS SELECT yard.integratedb_preview_migration('SELECT public.{quoted}') AS id;
         GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA yard TO PUBLIC;
     """)
 
@@ -1009,6 +1018,7 @@ def test_what_has_the_name_of_a_function_does_not_let_others_call_it_for_an_admi
         "SELECT 1; SELECT {}",
         "DO $$ BEGIN PERFORM {}; END $$",
         "DO $$ BEGIN PERFORM 1; PERFORM {}; END $$ LANGUAGE plpgsql",
+        "DO $do$ BEGIN PERFORM 'it''s', $a$x$a$; PERFORM {}; END $do$",
         "SELECT public.deploy() -- integratedb_claim",
         "/* integratedb_claim */ SELECT public.deploy()",
         "SELECT 'it''s', E'\\'', $$'$$, {}",

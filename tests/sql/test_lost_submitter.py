@@ -75,6 +75,22 @@ def test_a_new_table_is_no_fault_of_its_author(departing, superuser, owner, admi
         owner.run("REVOKE SELECT ON shop.later FROM reporter")
 
 
+def test_what_was_revoked_comes_back_for_what_is_taken_over_only(superuser, stakeholder, admin):
+    for name, table in (("reporter", "orders"), ("second", "customers")):
+        stakeholder(name)
+        admin.run(
+            f"SELECT integratedb_claim('{name}', %s)", Jsonb({"match": {"path": f"shop.{table}", "fields": ["id"]}})
+        )
+    superuser.run(
+        """BEGIN; SELECT integratedb_override('test');
+           REVOKE SELECT (id) ON shop.orders FROM reporter; REVOKE SELECT (id) ON shop.customers FROM second; COMMIT"""
+    )
+    admin.run(ADOPT)
+    assert may_read(superuser, "shop.orders")
+    assert not superuser.value("SELECT has_column_privilege('second', 'shop.customers', 'id', 'SELECT')")
+    assert [path for (path,) in superuser.rows("SELECT path FROM integratedb_unmet_claims()")] == ["shop.customers"]
+
+
 def test_the_hint_is_what_helps(departing, superuser, owner, admin):
     departing.close()
     superuser.run("DROP ROLE departing")

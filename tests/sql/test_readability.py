@@ -69,6 +69,16 @@ LOSSES = {
         "ALTER VIEW shop.w SET (security_invoker = on)",
         "shop.w reads shop.orders with the rights of reporter",
     ),
+    "security_invoker below, spelled with escapes": Loss(
+        NESTED,
+        r'ALTER TABLE shop.w SET (U&"s\0065curity_invoker" = on)',
+        "shop.w reads shop.orders with the rights of reporter",
+    ),
+    "security_invoker and names that need quotes": Loss(
+        'CREATE TABLE shop."Base" (id integer); CREATE VIEW shop.v AS SELECT id FROM shop."Base"',
+        "ALTER VIEW shop.v SET (security_invoker)",
+        "shop.v reads shop.Base with the rights of reporter",
+    ),
     "security_invoker far below": Loss(
         """CREATE VIEW shop.w AS SELECT id FROM shop.orders;
            CREATE VIEW shop.x AS SELECT id FROM shop.w; CREATE VIEW shop.y AS SELECT id FROM shop.x;
@@ -131,6 +141,12 @@ LOSSES = {
     "a function in the condition": Loss(
         f"{F}; CREATE VIEW shop.v AS SELECT id FROM shop.orders WHERE shop.f(id::integer) > 0", NO_F, "shop.f(integer)"
     ),
+    "a function of the rows, beside a name that looks like a field of the tree": Loss(
+        f"""{F}; CREATE VIEW shop.v AS WITH "x :targetList" AS MATERIALIZED (SELECT 1 AS one)
+            SELECT x.one, y.id FROM "x :targetList" AS x, (SELECT shop.f(1) AS id OFFSET 0) AS y""",
+        NO_F,
+        "shop.v: shop.v calls the function shop.f(integer)",
+    ),
     "a function by routines": Loss(
         f"{F}; CREATE VIEW shop.v AS SELECT id FROM shop.orders WHERE shop.f(id::integer) > 0",
         "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA shop FROM PUBLIC",
@@ -191,6 +207,11 @@ LOSSES = {
         f"{OTHERS}; CREATE POLICY reads ON shop.orders USING (true); ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
         "DROP POLICY reads ON shop.orders",
         "whom row level security and no policy let read it",
+    ),
+    "a policy below is dropped, and its table renamed": Loss(
+        f"{OTHERS}; CREATE POLICY reads ON shop.orders USING (true); ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
+        "DROP POLICY reads ON shop.orders; ALTER TABLE shop.orders RENAME TO renamed",
+        "shop.v reads shop.renamed with the rights of shop_views, whom row level security and no policy let read it",
     ),
     "a policy below reads what the owner may not": Loss(
         f"""{OTHERS}; CREATE TABLE shop.allowed (id integer); CREATE POLICY reads ON shop.orders USING (true);
@@ -524,6 +545,30 @@ def test_views_upon_views_in_a_diamond_are_followed_once(owner, claim):
     claim(VIEW)
     with refused("IDB01", "shop.v0 reads shop.orders"):
         owner.run("ALTER VIEW shop.v0 SET (security_invoker = on)")
+
+
+def test_a_view_that_is_read_in_many_ways_is_followed_once(owner, claim):
+    numbers = range(800)
+    owner.run(f"CREATE TABLE shop.wide ({', '.join(f'c{number} integer' for number in numbers)})")
+    owner.run("CREATE VIEW shop.w AS SELECT * FROM shop.wide")
+    owner.run(
+        "CREATE VIEW shop.v AS " + " UNION ALL ".join(f"SELECT c{number} AS id FROM shop.w" for number in numbers)
+    )
+    owner.run("SET statement_timeout = '10 s'")
+    claim(VIEW)
+    assert owner.rows(UNMET) == []
+
+
+def test_many_functions_of_a_view_cost_one_look_at_it(owner, claim):
+    numbers = range(150)
+    for number in numbers:
+        owner.run(F.replace("shop.f", f"shop.f{number}"))
+    owner.run("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA shop FROM PUBLIC")
+    calls = ", ".join(f"shop.f{number}(id::integer) AS c{number}" for number in numbers)
+    owner.run(f"CREATE VIEW shop.v AS SELECT id, {calls} FROM shop.orders")
+    claim({"alternatives": [{"path": "shop.v", "fields": ["c1"]}, {"path": "shop.orders", "fields": ["id"]}]})
+    owner.run("SET statement_timeout = '10 s'")
+    assert owner.rows(UNMET) == []
 
 
 def test_a_policy_that_reads_its_own_table_ends(owner, claim):
