@@ -217,6 +217,8 @@ BEGIN
       SELECT b.*,
              CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(pn.nspname, pk.relname) AS place,
              integratedb.path_of(n.nspname, k.relname) AS path,
+             -- A path is no SQL: it has upper case and key words without quotes.
+             quote_ident(n.nspname) || '.' || quote_ident(k.relname) AS name,
              quote_ident(u.rolname) AS role
         FROM integratedb.reads_below(reader, relation) AS b
         JOIN pg_class AS pk ON pk.oid = b.parent
@@ -243,14 +245,14 @@ BEGIN
                   CASE b.columns WHEN '{}' THEN 'any column of it' ELSE (SELECT string_agg(quote_ident(c.name), ', ') FROM unnest(b.lacking) AS c (name)) END),
            format('GRANT SELECT%s ON %s TO %s',
                   CASE b.columns WHEN '{}' THEN '' ELSE (SELECT format(' (%s)', string_agg(quote_ident(c.name), ', ')) FROM unnest(b.lacking) AS c (name)) END,
-                  b.path, b.role),
-           CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes', b.path) END
+                  b.name, b.role),
+           CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes unless it revokes that', b.path) END
       FROM unselectable AS b
      WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
     UNION ALL
     SELECT NULL, 'privilege', 'UPDATE',
            format('%s locks rows of %s with the rights of %s, which may not UPDATE it', b.place, b.path, b.role),
-           format('GRANT UPDATE ON %s TO %s', b.path, b.role),
+           format('GRANT UPDATE ON %s TO %s', b.name, b.role),
            NULL
       FROM below AS b
      WHERE b.locks
@@ -258,7 +260,7 @@ BEGIN
     UNION ALL
     SELECT DISTINCT NULL::smallint, 'row_security', 'a permissive policy for SELECT',
            format('%s reads %s with the rights of %s, whom row level security and no policy let read it', b.place, b.path, b.role),
-           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.path, b.role),
+           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.name, b.role),
            NULL
       FROM below AS b
       JOIN pg_roles AS u ON u.oid = b.asked_of

@@ -154,8 +154,7 @@ BEGIN
            c.path,
            string_agg(DISTINCT integratedb.path_of(k.schema_name, k.relation_name) || coalesce('.' || quote_ident(a.attname), ''), ', ') AS places,
            string_agg(DISTINCT format('%s: %s', p.path || coalesce('.' || quote_ident(p.field), ''), p.found), E'\n') AS problems,
-           min(coalesce(p.cure, CASE p.property WHEN 'row_security' THEN
-             format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', p.path, st.name) END)) AS cure
+           min(p.cure) AS cure
       FROM left_out AS l
       JOIN integratedb.claim AS c ON c.id = l.claim_id
       JOIN integratedb.specification AS s ON s.id = c.specification_id
