@@ -295,7 +295,7 @@ BEGIN
            format('GRANT SELECT%s ON %s TO %s',
                   CASE b.columns WHEN '{}' THEN '' ELSE (SELECT format(' (%s)', string_agg(quote_ident(c.name), ', ')) FROM unnest(b.lacking) AS c (name)) END,
                   b.target, b.role),
-           CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes', b.path) END
+           CASE WHEN b.asked_of = reader THEN format('claim %s too, which is read with its rights, and the migration passes unless it revokes that', b.path) END
       FROM unselectable AS b
      WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
     UNION ALL

@@ -213,7 +213,12 @@ AS $$
      AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, NULL, p.property, p.expected, p.actual, p.found, r.relation_name,
-         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL, NULL, NULL
+         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL,
+         -- A path is no SQL: it has upper case and key words without quotes.
+         CASE p.property WHEN 'row_security' THEN
+           format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
+                  r.stakeholder || '_reads', r.schema_name, r.relation_name, r.stakeholder) END,
+         NULL
     FROM integratedb.required_relation AS r
     LEFT JOIN integratedb.readable_relation AS moved
            ON r.present_relid IS NULL
@@ -296,7 +301,7 @@ AS $$
    WHERE n.claim_id = ANY (claims)
 $$;
 
-COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went. What lies behind the relation has a cure of its own.';
+COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went. Row security, and what lies behind the relation, have a cure of their own.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -386,11 +391,6 @@ AS $$
                       OR EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = c.stakeholder_id AND g.relid = p.present_relid)
                     THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
                     ELSE format('whoever submitted the claim could not grant it; an admin takes it over first: SELECT integratedb_adopt_claim(%L, %L)', c.stakeholder, c.kind) END
-             WHEN 'row_security' THEN (
-               -- A path is no SQL: it has upper case and key words without quotes.
-               SELECT format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
-                             c.stakeholder || '_reads', parts.path[1], parts.path[2], c.stakeholder)
-                 FROM integratedb.path_parts(p.path) AS parts (path))
              WHEN 'replica_identity' THEN (
                -- Of a partition, or with generated columns, another one helps.
                SELECT rtrim(min(n.cure), '.') FROM integratedb.notification_problem AS n WHERE n.claim_id = p.claim_id AND n.property = p.property)

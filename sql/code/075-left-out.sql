@@ -24,6 +24,23 @@ RETURN relation_id * 65536 + field;
 
 COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS 'A field of a relation of the baseline as one number. No SET search_path, so that the planner inlines it.';
 
+CREATE OR REPLACE FUNCTION integratedb.known_relations(claims bigint[], OUT of_claims bigint[], OUT relids oid[])
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  SELECT coalesce(array_agg(cr.claim_id), '{}'), coalesce(array_agg(cr.relid), '{}')
+    INTO of_claims, relids
+    FROM integratedb.claim_relation AS cr
+   WHERE cr.claim_id = ANY (claims)
+     AND cr.relid IS NOT NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.known_relations(bigint[]) IS 'The relations that these claims have in the baseline, each beside its claim, before an expansion adds more. What one stakeholder could read, another may never have.';
+
 CREATE OR REPLACE FUNCTION integratedb.known_fields(claims bigint[], touched oid[])
 RETURNS bigint[]
 LANGUAGE plpgsql
@@ -53,7 +70,7 @@ $$;
 COMMENT ON FUNCTION integratedb.known_fields(bigint[], oid[]) IS 'The fields that these claims have in the baseline, of these relations (touched; null: all), before an expansion adds more.';
 
 CREATE OR REPLACE FUNCTION integratedb.leave_out_unreadable(
-  claims bigint[], newest bigint, known_relations oid[], known_fields bigint[], touched oid[])
+  claims bigint[], newest bigint, known_claims bigint[], known_relations oid[], known_fields bigint[], touched oid[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -80,7 +97,7 @@ BEGIN
        AND (SELECT c.wildcard_schema IS NOT NULL FROM integratedb.claim AS c WHERE c.id = cr.claim_id)
        AND cr.claim_id = ANY (claims)
        -- Renamed: it could be read.
-       AND cr.relid NOT IN (SELECT unnest(known_relations)));
+       AND (cr.claim_id, cr.relid) NOT IN (SELECT k.claim_id, k.relid FROM unnest(known_claims, known_relations) AS k (claim_id, relid)));
   grown_relations := ARRAY(
     SELECT DISTINCT cr.id
       FROM (SELECT DISTINCT t.relid FROM unnest(coalesce(touched, known_relations)) AS t (relid)) AS t
@@ -89,7 +106,8 @@ BEGIN
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
      WHERE cr.id <= newest
        -- Recreated it has the fields of one that could be read.
-       AND (touched IS NULL OR t.relid IN (SELECT unnest(known_relations)))
+       AND (touched IS NULL
+            OR (cr.claim_id, t.relid) IN (SELECT k.claim_id, k.relid FROM unnest(known_claims, known_relations) AS k (claim_id, relid)))
        AND cr.claim_id = ANY (claims)
        AND integratedb.field_key(cc.relation_id, cc.field) NOT IN (SELECT unnest(known_fields)));
   IF cardinality(new_relations) = 0 AND cardinality(grown_relations) = 0 THEN
@@ -155,8 +173,7 @@ BEGIN
            c.path,
            string_agg(DISTINCT integratedb.path_of(k.schema_name, k.relation_name) || coalesce('.' || quote_ident(a.attname), ''), ', ') AS places,
            string_agg(DISTINCT format('%s: %s', p.path || coalesce('.' || quote_ident(p.field), ''), p.found), E'\n') AS problems,
-           min(coalesce(p.cure, CASE p.property WHEN 'row_security' THEN
-             format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see', st.name || '_reads', k.schema_name, k.relation_name, st.name) END)) AS cure
+           min(p.cure) AS cure
       FROM left_out AS l
       JOIN integratedb.claim AS c ON c.id = l.claim_id
       JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -192,7 +209,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, oid[], bigint[], oid[]) IS 'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_relations, known_fields: of the baseline before; touched: as of the expansion.';
+COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, bigint[], oid[], bigint[], oid[]) IS 'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_claims with known_relations, known_fields: of the baseline before; touched: as of the expansion.';
 
 CREATE OR REPLACE FUNCTION integratedb.without_left_out(document jsonb, of_specification bigint)
 RETURNS jsonb

@@ -47,7 +47,8 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-  before CONSTANT oid[] := integratedb.relations_of(claims);
+  known CONSTANT record := integratedb.known_relations(claims);
+  before CONSTANT oid[] := ARRAY(SELECT DISTINCT unnest(known.relids));
   schemas CONSTANT name[] := integratedb.schemas_of(claims);
   newest CONSTANT bigint := integratedb.newest_relation();
   known_fields CONSTANT bigint[] := integratedb.known_fields(claims, touched);
@@ -84,7 +85,7 @@ BEGIN
       UNION
       SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = ANY (changed)));
 
-  PERFORM integratedb.leave_out_unreadable(claims, newest, before, known_fields, touched);
+  PERFORM integratedb.leave_out_unreadable(claims, newest, known.of_claims, known.relids, known_fields, touched);
 END
 $$;
 

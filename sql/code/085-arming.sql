@@ -12,7 +12,7 @@ DECLARE
   unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u);
   expandable CONSTANT bigint[] := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id NOT IN (SELECT unnest(unmet)));
   newest CONSTANT bigint := integratedb.newest_relation();
-  known_relations CONSTANT oid[] := integratedb.relations_of(expandable);
+  known CONSTANT record := integratedb.known_relations(expandable);
   known_fields CONSTANT bigint[] := integratedb.known_fields(expandable, NULL);
 BEGIN
   -- By the name it is found after a restore.
@@ -35,7 +35,7 @@ BEGIN
       UNION
       SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.relid IS NOT NULL),
     giving_back => true);
-  PERFORM integratedb.leave_out_unreadable(expandable, newest, known_relations, known_fields, NULL);
+  PERFORM integratedb.leave_out_unreadable(expandable, newest, known.of_claims, known.relids, known_fields, NULL);
 
   -- Grants given back may have met some; each of the others is tried alone.
   PERFORM integratedb.try_sync_unmet(u.claim_id)

@@ -401,7 +401,7 @@ BEGIN
        WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
     giving_back => is_responsible);
   PERFORM integratedb.leave_out_unreadable(
-    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id), newest, '{}', '{}', NULL);
+    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id), newest, '{}', '{}', '{}', NULL);
 
   unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
   IF cardinality(unmet) > 0 THEN

@@ -569,6 +569,29 @@ def test_what_a_schema_gets_and_its_stakeholder_could_never_read_is_left_out_unt
         owner.run("ALTER TABLE shop.added RENAME TO gone")
 
 
+def test_what_another_stakeholder_can_read_is_left_out_all_the_same(owner, superuser, admin, claim):
+    owner.run("CREATE TABLE shop.hidden (id integer)")
+    for name in ("first", "second"):
+        claim(by=name)
+    owner.run("""
+        ALTER TABLE shop.hidden ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON shop.hidden FOR SELECT TO first USING (true)""")
+    for name in ("first", "second"):
+        claim({"path": "shop.*", "fields": ["*"]}, by=name)
+    owner.notices.clear()
+    for migration in (
+        "ALTER TABLE shop.hidden ADD COLUMN more integer",
+        "ALTER TABLE shop.hidden RENAME TO other; SELECT integratedb_sync()",
+    ):
+        owner.run(f"BEGIN; {migration}; COMMIT")
+        assert admin.rows("SELECT * FROM integratedb_unmet_claims()") == []
+    assert owner.warnings() == []
+    readers = "SELECT st.name FROM integratedb.stakeholder AS st WHERE has_column_privilege(st.name, %s, %s, 'SELECT')"
+    assert superuser.rows(readers, "shop.other", "more") == [("first",)]
+    owner.run("CREATE POLICY q ON shop.other FOR SELECT TO second USING (true)")
+    assert len(superuser.rows(readers, "shop.other", "more")) == 2
+
+
 def test_what_could_be_read_is_not_taken_away_by_a_schema_either(owner, superuser, claim):
     owner.run("CREATE TABLE shop.was (id integer)")
     claim({"path": "shop.*", "fields": ["*"]})

@@ -67,10 +67,12 @@ def expressions(text: str) -> Iterator[str]:
     """Every expression that makes a HINT, or a part of one."""
     for place in re.finditer(r"(?i)\bhint\s*(?:=>|=)\s*|\bconcat_ws\(E'\\n',|\bRETURN ROW\(", text):
         yield expression(text, place.end()) if "hint" in place[0].lower() else bracket(text, place.end())
-    for place in re.finditer(r"\sAS (?:hint|cure)\b", text):
+    for place in re.finditer(r"(?<=END)\)*\sAS (?:hint|cure)\b", text):
         yield case_before(text, place.start())
     for view in re.findall(r"(?s)VIEW integratedb\.notification_problem AS(.*?);\n", text):
         yield " ".join(f"'{literal}'" for literal in LITERAL.findall(view) if literal.startswith(("ALTER", "Leave")))
+    for body in re.findall(r"(?s)FUNCTION integratedb\.(?:problems_of|obstacles)\(.*?\n\$\$;", text):
+        yield " ".join(f"'{literal}'" for literal in LITERAL.findall(body) if re.match("CREATE|GRANT|claim ", literal))
     for body in re.findall(r"(?s)FUNCTION integratedb\.rename_hint\(.*?\$\$;", text):
         yield " ".join(f"'{literal}'" for literal in LITERAL.findall(body) if "passes" in literal)
 
@@ -625,6 +627,117 @@ def what_does_not_exist(world: World) -> None:
         world.admin.run(CLAIM, claims(match))
 
 
+VIEWS = """
+    CREATE ROLE shop_views;
+    GRANT shop_views TO shop_owner;
+    GRANT USAGE, CREATE ON SCHEMA "user" TO shop_views;
+"""
+#: Each with what it is made of, and how its HINT begins; its names have upper case, or are key words.
+UNREADABLE = {
+    "CREATE POLICY": ('CREATE TABLE "user"."New" (id integer); ALTER TABLE "user"."New" ENABLE ROW LEVEL SECURITY',),
+    "GRANT SELECT": (
+        'CREATE VIEW "user"."New" AS SELECT "Id" AS id FROM "user"."Orders"',
+        'ALTER VIEW "user"."New" OWNER TO shop_views',
+    ),
+    "GRANT UPDATE": (
+        'CREATE TABLE "user"."Locked" AS SELECT 1 AS "Id"; GRANT SELECT ON "user"."Locked" TO shop_views',
+        'CREATE VIEW "user"."New" AS SELECT "Id" AS id FROM "user"."Locked" FOR UPDATE',
+        'ALTER VIEW "user"."New" OWNER TO shop_views',
+    ),
+    "GRANT EXECUTE": (
+        """CREATE FUNCTION "user"."F"(n bigint) RETURNS bigint LANGUAGE sql AS 'SELECT n'""",
+        'REVOKE EXECUTE ON FUNCTION "user"."F" FROM PUBLIC',
+        'CREATE VIEW "user"."New" AS SELECT "user"."F"("Id") AS id FROM "user"."Orders"',
+    ),
+}
+
+
+def unreadable(world: World) -> Iterator[tuple[str, str]]:
+    """A schema, and what it gets that its stakeholder cannot read: statements, and how that which helps begins."""
+    world.stakeholder("reporter")
+    world.superuser.run('ALTER SCHEMA shop RENAME TO "user"' + ";" + VIEWS)
+    world.owner.run('ALTER TABLE "user".orders RENAME TO "Orders"')
+    world.owner.run('ALTER TABLE "user"."Orders" RENAME COLUMN id TO "Id"')
+    for cure, statements in UNREADABLE.items():
+        yield "; ".join(statements), cure
+        world.admin.run(CLAIM, claims())
+        world.owner.run(f'DROP {"TABLE" if "POLICY" in cure else "VIEW"} "user"."New"')
+
+
+READ_NEW = 'SELECT id FROM "user"."New"'
+
+
+@gives("SELECT integratedb_sync() tries it again.")
+def what_a_schema_gets_and_its_stakeholder_cannot_read(world: World) -> None:
+    for statements, cure in unreadable(world):
+        world.admin.run(CLAIM, claims({"path": "user.*", "fields": ["*"]}))
+        hint = world.told(world.owner, f"BEGIN; {statements}; COMMIT")
+        world.owner.run(found(cure + r" .*?(?=, or|; then)", hint))
+        world.owner.run(found(SYNC, hint))
+        world.connect("reporter").run(READ_NEW)
+
+
+@gives(
+    "; then it can be claimed.",
+    "Nothing was stored. ",
+    "GRANT SELECT%s ON %s TO %s",
+    "GRANT UPDATE ON %s TO %s",
+    "GRANT EXECUTE ON FUNCTION %s TO %s",
+)
+def what_cannot_be_read_and_is_claimed(world: World) -> None:
+    new = claims({"path": "user.New", "fields": ["id"]})
+    for statements, cure in unreadable(world):
+        world.owner.run(statements)
+        hint = world.refused(world.admin, CLAIM, new)
+        world.owner.run(found(cure + r" .*?(?=, or|; then)", hint))
+        world.admin.run(CLAIM, new)
+        world.connect("reporter").run(READ_NEW)
+
+
+@gives("SELECT integratedb_adopt_claim(%L, %L);")
+def what_nobody_could_grant(world: World) -> None:
+    world.stakeholder("reporter")
+    world.superuser.run("CREATE ROLE departing LOGIN IN ROLE integratedb_admin")
+    with world.connect("departing") as departing:
+        departing.run(CLAIM, claims({"path": "shop.*", "fields": ["*"]}))
+        departing.run(NOTIFY, claims({"path": "shop.*", "fields": ["*"]}))
+    world.superuser.run("DROP ROLE departing")
+    hint = world.told(world.owner, "CREATE TABLE shop.later (id integer PRIMARY KEY)")
+    calls = re.findall(r"SELECT integratedb_adopt_claim\([^)]*\)", hint)
+    assert len(calls) == 2
+    for call in calls:
+        world.admin.run(call)
+    world.connect("reporter").run("SELECT id FROM shop.later")
+
+
+@gives("whoever submitted the claim could not grant it; an admin takes it over first")
+def what_its_submitter_could_not_grant_any_more(world: World) -> None:
+    world.stakeholder("reporter")
+    world.superuser.run("CREATE ROLE other; GRANT USAGE, CREATE ON SCHEMA shop TO other")
+    world.owner.run(CLAIM, claims({"path": "shop.orders", "fields": ["id"]}))
+    anew = """
+        DROP TABLE shop.orders CASCADE;
+        SET ROLE other;
+        CREATE TABLE shop.orders (id bigint NOT NULL);
+        RESET ROLE
+    """
+    hint = world.refused(world.superuser, f"BEGIN; {anew}; COMMIT")
+    world.admin.run(found(r"SELECT integratedb_adopt_claim\([^)]*\)", hint))
+    world.superuser.run(f"BEGIN; {anew}; COMMIT")
+    world.connect("reporter").run("SELECT id FROM shop.orders")
+
+
+@gives("SELECT integratedb_specification(%L, %L) shows what it has.")
+def what_cannot_be_taken_over(world: World) -> None:
+    world.claim(NOTE)
+    for kind, count in (("notifications", 0), ("claim", None)):
+        hint = world.refused(world.admin, "SELECT integratedb_adopt_claim('reporter', %s)", kind)
+        if count is not None:
+            shown = world.admin.value(found(r"SELECT integratedb_specification\([^)]*\)", hint))
+            assert len(shown["match"]) == count
+    world.admin.run("SELECT integratedb_adopt_claim('reporter', 'claims')")
+
+
 @gives("Nothing was stored. What is temporary ends")
 def what_rests_on_something_temporary(world: World) -> None:
     world.stakeholder("reporter")
@@ -775,6 +888,33 @@ def a_privilege_that_is_revoked(world: World) -> None:
         assert world.superuser.rows("SELECT * FROM integratedb_unmet_claims()") == []
 
 
+@gives("claim %s too, which is read with its rights")
+def a_view_that_reads_with_the_rights_of_its_reader(world: World) -> None:
+    world.owner.run('CREATE TABLE shop."New" (id integer); CREATE VIEW shop.seen AS SELECT id FROM shop."New"')
+    seen = {"path": "shop.seen", "fields": ["id"]}
+    world.claim(seen)
+    secure = "ALTER VIEW shop.seen SET (security_invoker = on)"
+    hint = world.refused(world.owner, secure)
+    world.claim(seen, {"path": found(r"(?<=claim )\S+(?= too)", hint), "fields": ["id"]})
+    world.owner.run(secure)
+    world.connect("reporter").run("SELECT id FROM shop.seen")
+
+
+@gives("give the claim on %s up if nothing reads it any more, and the migration passes")
+def a_privilege_or_rows_that_nobody_needs(world: World) -> None:
+    for number in range(3):
+        world.claim(NOTE)
+        statement = (
+            "REVOKE SELECT (note) ON shop.orders FROM reporter",
+            "REVOKE USAGE ON SCHEMA shop FROM reporter",
+            "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
+        )[number]
+        hint = world.refused(world.owner, statement)
+        assert found(r"(?<=give the claim on ).*?(?= up if)", hint) in ("shop.orders", "shop.orders.note")
+        world.claim()
+        world.owner.run(statement)
+
+
 @gives("CREATE POLICY %I ON")
 def rows_that_are_secured(world: World) -> None:
     world.superuser.run('ALTER SCHEMA shop RENAME TO "user"')
@@ -829,6 +969,16 @@ def an_override_without_a_reason(world: World) -> None:
     world.claim(NOTE)
     hint = world.refused(world.admin, "SELECT integratedb_override('')")
     world.admin.run(f"BEGIN; {DROP_NOTE}; {found(OVERRIDE, hint)}; COMMIT")
+
+
+@gives("In one transaction: BEGIN")
+def an_override_that_is_alone(world: World) -> None:
+    world.superuser.run(f"GRANT {OWNER} TO {ADMIN}")
+    world.claim(NOTE)
+    hint = world.told(world.admin, "SELECT integratedb_override('reason')")
+    world.refused(world.admin, DROP_NOTE)
+    steps = found("BEGIN; .* COMMIT", hint)
+    world.admin.run(steps.replace("the migration", DROP_NOTE))
 
 
 @gives("Drop what you mean by its name")

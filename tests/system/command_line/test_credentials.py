@@ -199,9 +199,10 @@ def test_a_commit_that_is_refused_leaves_the_file_as_it_was(place: Place) -> Non
 
 
 class Severing:
-    """Stands between the command and the server, and hangs up on the command when it has asked for COMMIT."""
+    """Stands between the command and the server, and hangs up on the command when it asks for a COMMIT after a file is there."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, file: Path) -> None:
+        self._file = file
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.server.getsockname()[1])
         self._target = port
@@ -219,7 +220,7 @@ class Severing:
 
         threading.Thread(target=back, daemon=True).start()
         while data := client.recv(65_536):
-            if b"COMMIT" in data:
+            if b"COMMIT" in data and self._file.exists():
                 severed.set()
             there.sendall(data)
             if severed.is_set():
@@ -232,7 +233,7 @@ def test_when_nobody_knows_whether_there_was_a_commit_the_passwords_stay(place: 
     file = place.directory / "credentials.json"
     with place.session() as superuser:
         superuser.run("ALTER ROLE shop_admin PASSWORD 'admin'")
-    proxy = Severing(place.cluster.port)
+    proxy = Severing(place.cluster.port, file)
     environment = {"PGHOST": "127.0.0.1", "PGPORT": str(proxy.port), "PGPASSWORD": "admin"}
     with proxy.server:
         said = place.run("apply", directory, "--credentials", file, status=5, **environment).stderr
