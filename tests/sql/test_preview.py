@@ -98,6 +98,11 @@ def test_errors_of_the_statements_are_their_own(owner, statement, sqlstate):
         owner.rows(PREVIEW, statement)
 
 
+def test_an_error_with_the_code_of_the_previews_own_signal_is_that_error(owner):
+    with refused("IDB00", match="mine"):
+        owner.rows(PREVIEW, "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'mine'; END $$")
+
+
 def test_inside_a_transaction_it_sees_what_the_transaction_did(owner):
     owner.run("BEGIN")
     owner.run("ALTER TABLE shop.orders RENAME TO purchases")
