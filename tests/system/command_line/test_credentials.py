@@ -199,7 +199,7 @@ def test_a_commit_that_is_refused_leaves_the_file_as_it_was(place: Place) -> Non
 
 
 class Severing:
-    """Stands between the command and the server, and hangs up when the command asks for a COMMIT after a file is there."""
+    """Stands between the command and the server, and hangs up when it is asked for a COMMIT after a file is there."""
 
     def __init__(self, port: int, file: Path) -> None:
         self._file = file
