@@ -21,6 +21,7 @@ COMMENT ON FUNCTION integratedb.is_secured_from(oid, oid) IS 'Whether row level 
 CREATE OR REPLACE FUNCTION integratedb.policies_for(role_oid oid, relation oid)
 RETURNS TABLE (permissive boolean, condition text)
 LANGUAGE sql
+ROWS 1
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
@@ -39,6 +40,7 @@ COMMENT ON FUNCTION integratedb.policies_for(oid, oid) IS 'The policies of a rel
 CREATE OR REPLACE FUNCTION integratedb.code_of(relation oid, role_oid oid, reader oid)
 RETURNS TABLE (source text, tree text, asked_of oid)
 LANGUAGE plpgsql
+ROWS 1
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
@@ -74,6 +76,7 @@ COMMENT ON FUNCTION integratedb.code_of(oid, oid, oid) IS 'What Postgres adds to
 CREATE OR REPLACE FUNCTION integratedb.tree_parts(tree text)
 RETURNS TABLE (kind text, id oid, columns smallint[], locks boolean)
 LANGUAGE plpgsql
+ROWS 10
 IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
@@ -82,14 +85,12 @@ BEGIN
   -- pg_depend knows neither whole rows, nor built-in functions, nor a constant of type regclass from a table that is read. The
   -- tree says what the executor asks for. Each of its fields begins with " :"; a space within a name has a backslash before it.
   RETURN QUERY
-    WITH piece AS MATERIALIZED (
-      SELECT p.place, split_part(p.piece, ' ', 1) AS name, p.piece
-        FROM string_to_table(tree, ' :') WITH ORDINALITY AS p (piece, place)
-       WHERE split_part(p.piece, ' ', 1) IN ('relid', 'requiredPerms', 'selectedCols', 'funcid', 'opfuncid', 'aggfnoid', 'winfnoid')
-    ), field AS (
-      SELECT f.place, f.name, f.found[1] AS value
-        FROM (SELECT p.place, p.name, regexp_match(p.piece, '^[a-zA-Z]+ ([0-9]+|[(]b[0-9 ]*[)])') AS found FROM piece AS p) AS f
-       WHERE f.found IS NOT NULL
+    -- In one pass: a view has hundreds of fields, and a few of these.
+    WITH field AS MATERIALIZED (
+      SELECT f.place, f.found[1] AS name, f.found[2] AS value
+        FROM regexp_matches(
+               tree, ' :(relid|requiredPerms|selectedCols|funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+|[(]b[0-9 ]*[)])', 'g')
+             WITH ORDINALITY AS f (found, place)
     ), relation AS (
       -- What is asked of a relation stands behind it: in the entry of the range table, from PostgreSQL 16 on beside it.
       SELECT f.name,
@@ -122,6 +123,7 @@ COMMENT ON FUNCTION integratedb.tree_parts(text) IS 'What Postgres asks for when
 CREATE OR REPLACE FUNCTION integratedb.reads_below(reader oid, relation oid)
 RETURNS TABLE (parent oid, source text, kind text, id oid, asked_of oid, columns smallint[], locks boolean)
 LANGUAGE plpgsql
+ROWS 10
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
@@ -204,6 +206,7 @@ COMMENT ON FUNCTION integratedb.columns_calling(oid, oid) IS 'The columns of a v
 CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
 RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
 LANGUAGE plpgsql
+ROWS 1
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
@@ -214,16 +217,21 @@ AS $$
 BEGIN
   RETURN QUERY
     WITH below AS MATERIALIZED (
-      SELECT b.*,
-             CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(pn.nspname, pk.relname) AS place,
-             integratedb.path_of(n.nspname, k.relname) AS path,
-             quote_ident(u.rolname) AS role
+      SELECT b.*, u.rolname, pn.nspname AS parent_schema, pk.relname AS parent_name,
+             n.nspname AS schema_name, k.relname AS relation_name, k.relrowsecurity
         FROM integratedb.reads_below(reader, relation) AS b
         JOIN pg_class AS pk ON pk.oid = b.parent
         JOIN pg_namespace AS pn ON pn.oid = pk.relnamespace
         JOIN pg_roles AS u ON u.oid = b.asked_of
         LEFT JOIN pg_class AS k ON k.oid = b.id AND b.kind = 'relation'
         LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    ), worded AS NOT MATERIALIZED (
+      -- Words are made for the few that are found to be obstacles.
+      SELECT b.*,
+             CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(b.parent_schema, b.parent_name) AS place,
+             integratedb.path_of(b.schema_name, b.relation_name) AS path,
+             quote_ident(b.rolname) AS role
+        FROM below AS b
     ), unselectable AS (
       SELECT b.*,
              ARRAY(
@@ -234,7 +242,7 @@ BEGIN
                   AND (a.attnum = ANY (b.columns) OR (a.attnum > 0 AND 0 = ANY (b.columns)))
                   AND NOT has_column_privilege(b.asked_of, b.id, a.attnum, 'SELECT')
                 ORDER BY a.attnum) AS lacking
-        FROM below AS b
+        FROM worded AS b
        WHERE b.kind = 'relation'
          AND NOT has_table_privilege(b.asked_of, b.id, 'SELECT')
     )
@@ -252,17 +260,17 @@ BEGIN
            format('%s locks rows of %s with the rights of %s, which may not UPDATE it', b.place, b.path, b.role),
            format('GRANT UPDATE ON %s TO %s', b.path, b.role),
            NULL
-      FROM below AS b
+      FROM worded AS b
      WHERE b.locks
        AND NOT has_any_column_privilege(b.asked_of, b.id, 'UPDATE')
     UNION ALL
     SELECT DISTINCT NULL::smallint, 'row_security', 'a permissive policy for SELECT',
            format('%s reads %s with the rights of %s, whom row level security and no policy let read it', b.place, b.path, b.role),
-           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', u.rolname || '_reads', b.path, b.role),
+           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true), or whatever rows it may see', b.rolname || '_reads', b.path, b.role),
            NULL
-      FROM below AS b
-      JOIN pg_roles AS u ON u.oid = b.asked_of
+      FROM worded AS b
      WHERE b.kind = 'relation'
+       AND b.relrowsecurity
        AND integratedb.is_secured_from(b.asked_of, b.id)
        AND NOT EXISTS (SELECT FROM integratedb.policies_for(b.asked_of, b.id) AS p WHERE p.permissive)
     UNION ALL
@@ -270,7 +278,7 @@ BEGIN
            format('%s calls the function %s, which role %s may not EXECUTE', b.place, f.signature, b.role),
            format('GRANT EXECUTE ON FUNCTION %s TO %s', f.signature, b.role),
            NULL
-      FROM below AS b
+      FROM worded AS b
      CROSS JOIN LATERAL (
        SELECT format('%I.%I(%s)', fn.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature
          FROM pg_proc AS p JOIN pg_namespace AS fn ON fn.oid = p.pronamespace WHERE p.oid = b.id) AS f

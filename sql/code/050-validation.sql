@@ -173,6 +173,29 @@ CREATE OR REPLACE VIEW integratedb.untellable_claim AS
 
 COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
 
+CREATE OR REPLACE FUNCTION integratedb.untellable_among(claims bigint[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- As for unmet_among().
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  -- OFFSET 0: one by one, not out of all notifications.
+  RETURN ARRAY(
+    SELECT u.claim_id
+      FROM unnest(claims) AS t (claim_id)
+     CROSS JOIN LATERAL (SELECT u.claim_id FROM integratedb.untellable_claim AS u WHERE u.claim_id = t.claim_id OFFSET 0) AS u);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS 'Those of these claims that are notifications which cannot be told. All of them are in the view untellable_claim.';
+
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u
   UNION

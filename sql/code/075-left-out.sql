@@ -85,7 +85,7 @@ BEGIN
     SELECT DISTINCT cr.id
       FROM integratedb.claim_relation AS cr
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
-     WHERE cr.id <= newest
+     WHERE cr.id + 0 <= newest
        AND cr.relid = ANY (coalesce(touched, known_relations))
        -- Made anew it has the fields of one that could be read.
        AND (touched IS NULL OR cr.relid IN (SELECT unnest(known_relations)))
