@@ -85,12 +85,13 @@ BEGIN
   -- pg_depend knows neither whole rows, nor built-in functions, nor a constant of type regclass from a table that is read. The
   -- tree says what the executor asks for. Each of its fields begins with " :"; a space within a name has a backslash before it.
   RETURN QUERY
-    -- In one pass: a view has hundreds of fields, and a few of these.
+    -- In one pass: a view has hundreds of fields, and a few of these. Without groups, whose places Postgres looks for at length.
     WITH field AS MATERIALIZED (
-      SELECT f.place, f.found[1] AS name, f.found[2] AS value
+      SELECT f.place, n.name, substr(f.found[1], length(n.name) + 4) AS value
         FROM regexp_matches(
-               tree, ' :(relid|requiredPerms|selectedCols|funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+|[(]b[0-9 ]*[)])', 'g')
+               tree, ' :(?:relid|requiredPerms|selectedCols|funcid|opfuncid|aggfnoid|winfnoid) (?:[0-9]+|[(]b[0-9 ]*[)])', 'g')
              WITH ORDINALITY AS f (found, place)
+       CROSS JOIN LATERAL (SELECT substr(split_part(f.found[1], ' ', 2), 2) AS name) AS n
     ), relation AS (
       -- What is asked of a relation stands behind it: in the entry of the range table, from PostgreSQL 16 on beside it.
       SELECT f.name,
@@ -304,6 +305,20 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
+  -- Mostly there is nothing, which a few privileges tell.
+  IF NOT EXISTS (
+    SELECT FROM integratedb.reads_below(reader, relation) AS b
+     WHERE b.parent IS NOT NULL
+       AND CASE b.kind
+             WHEN 'function' THEN NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
+             ELSE b.locks
+                  OR NOT has_table_privilege(b.asked_of, b.id, 'SELECT')
+                  OR (SELECT k.relrowsecurity FROM pg_class AS k WHERE k.oid = b.id)
+           END
+  ) THEN
+    RETURN ARRAY[]::smallint[];
+  END IF;
+
   RETURN ARRAY(SELECT DISTINCT coalesce(o.column_number, 0::smallint) FROM integratedb.obstacles(reader, relation) AS o);
 END
 $$;

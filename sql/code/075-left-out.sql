@@ -106,6 +106,8 @@ BEGIN
      WHERE f.relation_id = ANY (new_relations || grown_relations)
        AND (f.relation_id = ANY (new_relations) OR integratedb.field_key(f.relation_id, f.field) NOT IN (SELECT unnest(known_fields)))
        AND f.relation_id NOT IN (SELECT unnest(unreadable))
+       -- What blocks all of a relation that could be read is not about its new column.
+       AND NOT f.is_blocked_whole
        AND f.present_attnum IS NOT NULL);
   -- None of its columns is left.
   unreadable := unreadable || ARRAY(

@@ -474,6 +474,24 @@ def test_channels_count_for_the_size(admin, stakeholder):
         )
 
 
+def test_what_lies_behind_a_view_is_found_by_reading_its_query_once(owner, superuser, claim):
+    columns = ", ".join(f"c{number} text" for number in range(30))
+    owner.run(f"CREATE TABLE shop.wide (id integer, {columns}); CREATE VIEW shop.v AS SELECT * FROM shop.wide")
+    claim({"path": "shop.v", "fields": ["id"]})
+
+    def processor_s(expression: str) -> float:
+        loop = f"DO $$ BEGIN FOR n IN 1..200 LOOP PERFORM {expression}; END LOOP; END $$"
+        superuser.run(loop)
+        started = superuser.processor_s()
+        superuser.run(loop)
+        return superuser.processor_s() - started
+
+    once = processor_s(
+        "count(*) FROM pg_rewrite AS w, string_to_table(w.ev_action::text, ' :') WHERE w.ev_class = 'shop.v'::regclass"
+    )
+    assert processor_s("integratedb.blocked_columns('reporter'::regrole, 'shop.v'::regclass)") < 8 * once
+
+
 # Many statements in one transaction
 
 
