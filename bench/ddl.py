@@ -1,7 +1,7 @@
 """ALTER TABLE ADD COLUMN and COMMIT: unclaimed tables beside few and many claims, a claimed table, first DDL, tenants.
 
-A tenant is a schema with the same tables as the others have; one stakeholder claims 20 of them, or 2,000, or is notified
-of 20, or 500.
+A tenant is a schema with the same tables as the others have; one stakeholder claims 20 of them, or 2,000, or is
+notified of 20, or 500.
 """
 
 from __future__ import annotations

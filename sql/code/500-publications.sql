@@ -197,6 +197,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  own CONSTANT name[] := ARRAY['integratedb', 'integratedb_append'];
+  publications CONSTANT oid[] := ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid);
   change record;
   added oid[] := ARRAY[]::oid[];
   before text;
@@ -204,6 +206,10 @@ BEGIN
   -- The lock between claims and migrations is held: whoever locks a table of its own must not make everybody wait.
   before := integratedb.bound_waiting();
   PERFORM integratedb.ensure_publications();
+  -- One that was made anew is empty.
+  IF publications <> ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid) THEN
+    among := NULL;
+  END IF;
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
 
   -- A loop, because each is a statement of its own; in name order, so that two cannot deadlock each other.
