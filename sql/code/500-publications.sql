@@ -197,7 +197,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  own CONSTANT name[] := '{integratedb,integratedb_append}';
+  own CONSTANT name[] := ARRAY['integratedb', 'integratedb_append']::name[];
   publications CONSTANT oid[] := ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid);
   change record;
   added oid[] := ARRAY[]::oid[];
