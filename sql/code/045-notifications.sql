@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW integratedb.notification AS
          st.name AS stakeholder,
          c.id AS claim_id,
          cr.id AS relation_id,
-         k.oid AS relid,
+         cr.relid,
          cr.schema_name,
          cr.relation_name,
          cr.path,
@@ -23,8 +23,13 @@ CREATE OR REPLACE VIEW integratedb.notification AS
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id
     JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
-    JOIN pg_catalog.pg_class AS k ON k.oid = cr.relid AND k.relname = cr.relation_name
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace AND n.nspname = cr.schema_name
+    -- OFFSET 0: by its identifier. The planner would look for the name, which each tenant may have in a schema of its own.
+    JOIN LATERAL (
+      SELECT k.relkind, k.relpersistence, k.relispartition, k.relname, n.nspname
+        FROM pg_catalog.pg_class AS k
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace
+       WHERE k.oid = cr.relid
+      OFFSET 0) AS k ON k.relname = cr.relation_name AND k.nspname = cr.schema_name
    CROSS JOIN LATERAL (SELECT coalesce(c.document, s.document -> 'match' -> c.match) AS match) AS m
    WHERE s.kind = 'notifications';
 
@@ -102,8 +107,8 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
    -- OFFSET 0: for each by itself. The planner would compare all with all.
    CROSS JOIN LATERAL (SELECT l.leaf, l.is_incomplete FROM integratedb.unidentified_leaf AS l WHERE l.relid = n.relid OFFSET 0) AS u
    WHERE n.events && ARRAY['UPDATE', 'DELETE']
-     -- A wildcard takes what it can get, but what it had it keeps.
-     AND (n.is_named OR EXISTS (SELECT FROM integratedb.published AS p WHERE p.relid = n.relid AND p.publication = 'integratedb'))
+     -- A wildcard takes what it can get, but what it had it keeps. OFFSET 0: looked up, not hashed with all that is published.
+     AND (n.is_named OR EXISTS (SELECT FROM integratedb.published AS p WHERE p.relid = n.relid AND p.publication = 'integratedb' OFFSET 0))
   UNION ALL
   -- Postgres 18 can publish them, those that are stored, where a publication says so; ours say the same on every version.
   SELECT n.stakeholder_id,

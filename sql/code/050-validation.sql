@@ -30,7 +30,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
                  SELECT FROM pg_catalog.unnest(p.polroles) AS polrole (oid)
                   WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(u.oid, polrole.oid, 'USAGE') END))) AS lacks_policy,
          behind.blocked_columns,
-         cr.ungranted_since
+         cr.ungranted_since,
+         coalesce((k.relkind = 'v' OR k.relrowsecurity) AND k.oid = cr.relid AND u.oid IS NOT NULL, false) AS has_something_behind
     FROM integratedb.claim_relation AS cr
     JOIN integratedb.claim AS c ON c.id = cr.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -81,7 +82,8 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
          a.atttypid AS present_type_oid,
          a.atttypmod AS present_type_modifier,
          a.attnotnull AS present_not_null,
-         r.ungranted_since
+         r.ungranted_since,
+         coalesce(0 = ANY (r.blocked_columns), false) AS is_blocked_whole
     FROM integratedb.required_relation AS r
     JOIN integratedb.claim_column AS cc ON cc.relation_id = r.relation_id
     LEFT JOIN pg_catalog.pg_attribute AS a
@@ -97,6 +99,7 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
               AND NOT integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
           OR (NOT cc.is_nullable AND NOT a.attnotnull AND NOT integratedb.is_domain_not_null(a.atttypid))
           OR a.attnum = ANY (r.blocked_columns)
+          OR 0 = ANY (r.blocked_columns)
           OR (r.role_oid IS NOT NULL
               AND r.ungranted_since IS NULL
               AND r.present_relid = r.relid
@@ -116,7 +119,13 @@ COMMENT ON VIEW integratedb.failing_field IS 'Required fields none of whose alte
 CREATE OR REPLACE VIEW integratedb.failing_alternative AS
   SELECT r.claim_id, r.alternative, r.alternatives
     FROM integratedb.required_relation AS r
-   WHERE r.present_relid IS NULL OR r.lacks_usage OR r.lacks_policy OR 0 = ANY (r.blocked_columns)
+   WHERE r.present_relid IS NULL
+      OR r.lacks_usage
+      OR r.lacks_policy
+      -- What blocks all of a relation makes its fields fail, which is seen there: it is followed once. Here, where there are none.
+      OR CASE WHEN r.has_something_behind
+              THEN NOT EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = r.relation_id AND NOT cc.optional OFFSET 0)
+                   AND 0 = ANY (integratedb.blocked_columns(r.role_oid, r.present_relid)) END
   UNION
   SELECT f.claim_id, f.alternative, f.alternatives
     FROM integratedb.failing_field AS f;
@@ -172,6 +181,29 @@ CREATE OR REPLACE VIEW integratedb.untellable_claim AS
             SELECT FROM integratedb.failing_alternative AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
 
 COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
+
+CREATE OR REPLACE FUNCTION integratedb.untellable_among(claims bigint[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- As for unmet_among().
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  -- OFFSET 0: one by one, not out of all notifications.
+  RETURN ARRAY(
+    SELECT u.claim_id
+      FROM unnest(claims) AS t (claim_id)
+     CROSS JOIN LATERAL (SELECT u.claim_id FROM integratedb.untellable_claim AS u WHERE u.claim_id = t.claim_id OFFSET 0) AS u);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS 'Those of these claims that are notifications which cannot be told. All of them are in the view untellable_claim.';
 
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u

@@ -911,6 +911,7 @@ SET enable_seqscan = off
 AS $$
 DECLARE
   newly_armed boolean;
+  expands_others boolean;
   relations oid[];
   touched bigint[];
   refusal integratedb.refusal;
@@ -931,13 +932,14 @@ BEGIN
 
   IF integratedb.take_lock_to_check() THEN
     newly_armed := integratedb.arm();
+    expands_others := (integratedb.noted_claims()).pending <> '{}';
     relations := integratedb.touched_relations(pg_current_xact_id());
     touched := CASE WHEN newly_armed THEN ARRAY(SELECT c.id FROM integratedb.claim AS c)
                     ELSE integratedb.touched_claims(pg_current_xact_id(), relations) END;
 
     refusal := integratedb.check_transaction(touched, CASE WHEN NOT newly_armed THEN relations END);
     IF refusal.code IS NULL THEN
-      refusal := integratedb.follow_notifications(touched, relations);
+      refusal := integratedb.follow_notifications(touched, relations, everything => newly_armed OR expands_others);
     END IF;
     IF refusal.code IS NULL THEN
       refusal := integratedb.temporary_refusal();

@@ -12,6 +12,39 @@ CREATE OR REPLACE VIEW integratedb.wanted_publication AS
 
 COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
 
+CREATE OR REPLACE FUNCTION integratedb.published_unidentified()
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+-- All that is published is read, and that is all that is read.
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT p.relid
+      FROM integratedb.published AS p
+     CROSS JOIN LATERAL (SELECT k.relkind FROM pg_class AS k WHERE k.oid = p.relid OFFSET 0) AS k
+     CROSS JOIN LATERAL (
+       SELECT p.relid AS leaf WHERE k.relkind = 'r'
+       UNION ALL
+       SELECT t.relid::oid FROM pg_partition_tree(p.relid) AS t WHERE k.relkind = 'p' AND t.isleaf) AS tree
+     CROSS JOIN LATERAL (SELECT k.relreplident FROM pg_class AS k WHERE k.oid = tree.leaf AND k.relkind = 'r' OFFSET 0) AS leaf
+     WHERE p.publication = 'integratedb'
+       AND leaf.relreplident <> 'f'
+       AND NOT EXISTS (
+         SELECT FROM pg_index AS i
+          WHERE i.indrelid = tree.leaf
+            AND i.indisvalid
+            AND CASE leaf.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
+         OFFSET 0));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.published_unidentified() IS 'What is published with UPDATE and DELETE and has lost its replica identity, so that these fail: by this transaction, or before, behind the event triggers'' back.';
+
 CREATE OR REPLACE VIEW integratedb.publication_fault AS
   SELECT w.name,
          p.oid IS NULL AS is_missing,
@@ -113,7 +146,50 @@ $$;
 
 COMMENT ON FUNCTION integratedb.ensure_publications() IS 'Makes sure of the three publications: they are there, owned by the owner of the extension, and publish what they should. Their tables are reconcile_publications()''s.';
 
-CREATE OR REPLACE FUNCTION integratedb.reconcile_publications()
+CREATE OR REPLACE FUNCTION integratedb.misplaced_relations(among oid[])
+RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few relations: each is looked up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT r.schema_name, r.relation_name, r.oid, had.publication, want.publication, want.wants_all
+      FROM (SELECT DISTINCT o.relid FROM unnest(among) AS o (relid)) AS o
+      JOIN integratedb.readable_relation AS r ON r.oid = o.relid
+      LEFT JOIN LATERAL (
+        SELECT p.publication FROM integratedb.published AS p WHERE p.relid = o.relid AND p.publication <> 'integratedb_control' OFFSET 0) AS had ON true
+      LEFT JOIN LATERAL (
+        SELECT w.publication, w.wants_all FROM integratedb.wanted_publication AS w WHERE w.relid = o.relid OFFSET 0) AS want ON true
+     WHERE had.publication IS DISTINCT FROM want.publication;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.misplaced_relations(oid[]) IS 'Which of these relations are in another publication (old) than they should be in (new); null: in none.';
+
+CREATE OR REPLACE FUNCTION integratedb.misplaced_relations()
+RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT r.schema_name, r.relation_name, r.oid, had.publication, want.publication, want.wants_all
+    FROM (SELECT p.relid, p.publication FROM integratedb.published AS p WHERE p.publication <> 'integratedb_control') AS had
+    FULL JOIN integratedb.wanted_publication AS want USING (relid)
+    JOIN integratedb.readable_relation AS r ON r.oid = relid
+   WHERE had.publication IS DISTINCT FROM want.publication
+$$;
+
+COMMENT ON FUNCTION integratedb.misplaced_relations() IS 'Likewise, of all relations.';
+
+CREATE OR REPLACE FUNCTION integratedb.reconcile_publications(among oid[] DEFAULT NULL)
 RETURNS oid[]
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -121,6 +197,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  own CONSTANT name[] := ARRAY['integratedb', 'integratedb_append']::name[];
+  publications CONSTANT oid[] := ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid);
   change record;
   added oid[] := ARRAY[]::oid[];
   before text;
@@ -128,16 +206,18 @@ BEGIN
   -- The lock between claims and migrations is held: whoever locks a table of its own must not make everybody wait.
   before := integratedb.bound_waiting();
   PERFORM integratedb.ensure_publications();
+  -- One that was made anew is empty.
+  IF publications <> ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid) THEN
+    among := NULL;
+  END IF;
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
 
   -- A loop, because each is a statement of its own; in name order, so that two cannot deadlock each other.
   FOR change IN
-    SELECT r.schema_name, r.relation_name, r.oid AS relid, had.publication AS old, want.publication AS new, want.wants_all
-      FROM (SELECT p.relid, p.publication FROM integratedb.published AS p WHERE p.publication <> 'integratedb_control') AS had
-      FULL JOIN integratedb.wanted_publication AS want USING (relid)
-      JOIN integratedb.readable_relation AS r ON r.oid = relid
-     WHERE had.publication IS DISTINCT FROM want.publication
-     ORDER BY r.schema_name, r.relation_name
+    SELECT * FROM integratedb.misplaced_relations() AS m WHERE among IS NULL
+    UNION ALL
+    SELECT * FROM integratedb.misplaced_relations(among) AS m WHERE among IS NOT NULL
+    ORDER BY 1, 2
   LOOP
     IF change.old IS NOT NULL THEN
       EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', change.old, change.schema_name, change.relation_name);
@@ -169,4 +249,4 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_publications() IS 'Makes the tables of the publications what the matches want. Returns those that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.reconcile_publications(oid[]) IS 'Makes the tables of the publications what the matches want. among: of these relations; null: of all. Returns those that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';

@@ -35,29 +35,43 @@ $$;
 
 COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS 'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types only.';
 
-CREATE OR REPLACE FUNCTION integratedb.claimed_schema(of_stakeholder bigint)
+CREATE OR REPLACE FUNCTION integratedb.claimed_schema(relation_ids bigint[])
 RETURNS jsonb
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Each is looked up, however many there are.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
-  SELECT coalesce(jsonb_object_agg(x.path, jsonb_build_object('relid', x.relid::bigint, 'columns', x.columns)), '{}')
-    FROM (SELECT cr.path,
-                 max(cr.relid) AS relid,
-                 coalesce(jsonb_object_agg(rc.column_name, jsonb_build_object('type', rc.type, 'nullable', rc.is_nullable))
-                            FILTER (WHERE rc.column_name IS NOT NULL), '{}') AS columns
-            FROM integratedb.specification AS s
-            JOIN integratedb.claim AS c ON c.specification_id = s.id
-            JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
-            JOIN integratedb.readable_relation AS r ON r.oid = cr.relid AND r.schema_name = cr.schema_name AND r.relation_name = cr.relation_name
-            LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
-            LEFT JOIN integratedb.readable_column AS rc ON rc.relid = r.oid AND rc.attnum = cc.attnum
-           WHERE s.stakeholder_id = of_stakeholder
-           GROUP BY cr.path) AS x
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_object_agg(x.path, jsonb_build_object('relid', x.relid::bigint, 'columns', x.columns)), '{}')
+      FROM (SELECT cr.path,
+                   max(cr.relid) AS relid,
+                   coalesce(jsonb_object_agg(rc.column_name, jsonb_build_object('type', rc.type, 'nullable', rc.is_nullable))
+                              FILTER (WHERE rc.column_name IS NOT NULL), '{}') AS columns
+              FROM unnest(relation_ids) AS t (relation_id)
+             -- OFFSET 0: one by one, by their identifiers.
+             CROSS JOIN LATERAL (SELECT cr.* FROM integratedb.claim_relation AS cr WHERE cr.id = t.relation_id OFFSET 0) AS cr
+             CROSS JOIN LATERAL (
+               SELECT r.oid, r.schema_name, r.relation_name FROM integratedb.readable_relation AS r WHERE r.oid = cr.relid OFFSET 0) AS r
+              LEFT JOIN LATERAL (
+               SELECT rc.*
+                 FROM integratedb.claim_column AS cc
+                 JOIN integratedb.readable_column AS rc ON rc.relid = r.oid AND rc.attnum = cc.attnum
+                WHERE cc.relation_id = cr.id
+               OFFSET 0) AS rc ON true
+             WHERE r.schema_name = cr.schema_name
+               AND r.relation_name = cr.relation_name
+             GROUP BY cr.path) AS x);
+END
 $$;
 
-COMMENT ON FUNCTION integratedb.claimed_schema(bigint) IS 'What a stakeholder has claimed or is notified of, as it is now: {path: {relid, columns: {name: {type, nullable}}}}.';
+COMMENT ON FUNCTION integratedb.claimed_schema(bigint[]) IS 'What is claimed, or notified, by these rows of claim_relation, as it is now: {path: {relid, columns: {name: {type, nullable}}}}.';
 
 CREATE OR REPLACE FUNCTION integratedb.leaf_identities(root oid)
 RETURNS jsonb
@@ -95,6 +109,69 @@ $$;
 
 COMMENT ON FUNCTION integratedb.leaf_identities(oid) IS 'The replica identities of the partitions that rows of a partitioned table are in: {full: whether one is FULL, common: the columns of each of the others, null without others, any: the columns of any of them}. Null for other tables.';
 
+CREATE OR REPLACE FUNCTION integratedb.control_channels(of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT coalesce(
+           jsonb_agg(jsonb_build_object(
+                       'id', ch.id, 'name', ch.name, 'type', ch.type, 'paused', ch.paused_at IS NOT NULL, 'settings', ch.settings,
+                       'max_queue_bytes', ch.settings -> 'max_queue_bytes', 'max_queue_age_s', ch.settings -> 'max_queue_age') ORDER BY ch.id),
+           '[]')
+    FROM integratedb.channel AS ch
+   WHERE ch.stakeholder_id = of_stakeholder
+$$;
+
+COMMENT ON FUNCTION integratedb.control_channels(bigint) IS 'The channels of a stakeholder, as control_state() has them.';
+
+CREATE OR REPLACE FUNCTION integratedb.control_routes(of_stakeholder bigint, relation_ids bigint[])
+RETURNS TABLE (relid oid, fields text[], claim_id bigint, path text, route jsonb)
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- Each is looked up, however many there are.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT r.relid, r.fields, r.claim_id, r.path,
+           jsonb_build_object(
+             'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels,
+             -- The stream gives a row of a partition as one of its root, and does not say by which identity it was written.
+             'leaves', CASE WHEN k.relkind = 'p' THEN integratedb.leaf_identities(r.relid) END)
+      FROM (SELECT n.claim_id, n.relid, n.path, n.events,
+                   ARRAY(SELECT DISTINCT a.attname::text
+                           FROM integratedb.claim_column AS cc
+                           JOIN pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND NOT a.attisdropped
+                          WHERE cc.relation_id = n.relation_id
+                          ORDER BY 1) AS fields,
+                   ARRAY(SELECT ch.id
+                           FROM integratedb.channel AS ch
+                          WHERE ch.stakeholder_id = of_stakeholder
+                            AND (n.channels IS NULL OR n.channels ?| ARRAY['*', ch.name, ch.type])
+                          ORDER BY ch.id) AS channels
+              FROM unnest(relation_ids) AS t (relation_id)
+             -- OFFSET 0: one by one, not out of all of the stakeholder.
+             CROSS JOIN LATERAL (
+               SELECT n.*
+                 FROM integratedb.notification AS n
+                WHERE n.relation_id = t.relation_id
+                  AND n.stakeholder_id = of_stakeholder
+                  AND n.is_publishable
+               OFFSET 0) AS n) AS r
+      JOIN pg_class AS k ON k.oid = r.relid;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.control_routes(bigint, bigint[]) IS 'What is told of these rows of claim_relation, as control_state() has it: a route each for those that are notified of and can be published.';
+
 CREATE OR REPLACE FUNCTION integratedb.control_state(of_stakeholder bigint)
 RETURNS jsonb
 LANGUAGE sql
@@ -102,48 +179,141 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH channel AS (
-    SELECT ch.* FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder
-  ), route AS (
-    SELECT n.claim_id, n.relid, n.path, n.events,
-           ARRAY(SELECT DISTINCT a.attname::text
-                   FROM integratedb.claim_column AS cc
-                   JOIN pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND NOT a.attisdropped
-                  WHERE cc.relation_id = n.relation_id
-                  ORDER BY 1) AS fields,
-           ARRAY(SELECT ch.id
-                   FROM channel AS ch
-                  WHERE n.channels IS NULL OR n.channels ?| ARRAY['*', ch.name, ch.type]
-                  ORDER BY ch.id) AS channels
-      FROM integratedb.notification AS n
-     WHERE n.stakeholder_id = of_stakeholder
-       AND n.is_publishable
+  WITH claimed AS MATERIALIZED (
+    SELECT ARRAY(
+      SELECT cr.id
+        FROM integratedb.specification AS s
+        JOIN integratedb.claim AS c ON c.specification_id = s.id
+        JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
+       WHERE s.stakeholder_id = of_stakeholder) AS relation_ids
+  ), route AS MATERIALIZED (
+    SELECT r.* FROM claimed AS c CROSS JOIN LATERAL integratedb.control_routes(of_stakeholder, c.relation_ids) AS r
   )
   SELECT jsonb_build_object(
     'id', st.id,
     'stakeholder', st.name,
     -- Whoever logs in by the name must be this role: the daemon reads this row later than Postgres takes a new password.
     'role', st.role_oid::bigint,
-    'channels', coalesce(
-      (SELECT jsonb_agg(jsonb_build_object(
-                'id', ch.id, 'name', ch.name, 'type', ch.type, 'paused', ch.paused_at IS NOT NULL, 'settings', ch.settings,
-                'max_queue_bytes', ch.settings -> 'max_queue_bytes', 'max_queue_age_s', ch.settings -> 'max_queue_age') ORDER BY ch.id)
-         FROM channel AS ch), '[]'),
-    'routes', coalesce(
-      (SELECT jsonb_agg(jsonb_build_object(
-                'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels,
-                -- The stream gives a row of a partition as one of its root, and does not say by which identity it was written.
-                'leaves', integratedb.leaf_identities(r.relid))
-                ORDER BY r.claim_id, r.path)
-         FROM route AS r), '[]'),
+    'channels', ch.channels,
+    'routes', coalesce((SELECT jsonb_agg(r.route ORDER BY r.claim_id, r.path) FROM route AS r), '[]'),
     'types', integratedb.type_structures(ARRAY(
       SELECT DISTINCT a.atttypid FROM route AS r JOIN pg_attribute AS a ON a.attrelid = r.relid AND a.attnum > 0 AND a.attname = ANY (r.fields))),
-    'schema', CASE WHEN EXISTS (SELECT FROM channel) THEN integratedb.claimed_schema(st.id) ELSE '{}' END)
+    'schema', CASE WHEN ch.channels <> '[]' THEN integratedb.claimed_schema((SELECT c.relation_ids FROM claimed AS c)) ELSE '{}' END)
     FROM integratedb.stakeholder AS st
+   CROSS JOIN LATERAL (SELECT integratedb.control_channels(st.id) AS channels OFFSET 0) AS ch
    WHERE st.id = of_stakeholder
 $$;
 
 COMMENT ON FUNCTION integratedb.control_state(bigint) IS 'All that the daemon must know of a stakeholder: the body of a control row of kind state.';
+
+CREATE OR REPLACE FUNCTION integratedb.told_state(of_stakeholder bigint)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+  RETURN (SELECT c.body FROM integratedb.control AS c WHERE c.kind = 'state' AND c.stakeholder_id = of_stakeholder ORDER BY c.id DESC LIMIT 1);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.told_state(bigint) IS 'The control_state() that the daemon was told last; null when it was told of none.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_told(of_stakeholder bigint, relations oid[])
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few relations: each is looked up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  told CONSTANT jsonb := integratedb.told_state(of_stakeholder);
+  within CONSTANT jsonb := jsonb_build_object('relids', ARRAY(SELECT o.relid::bigint FROM unnest(relations) AS o (relid)));
+  relation_ids CONSTANT bigint[] := ARRAY(
+    SELECT cr.id
+      FROM unnest(relations) AS o (relid)
+     -- OFFSET 0: from the relations to whose they are, not out of all of the stakeholder.
+     CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = o.relid OFFSET 0) AS cr
+     CROSS JOIN LATERAL (
+       SELECT s.stakeholder_id
+         FROM integratedb.claim AS c
+         JOIN integratedb.specification AS s ON s.id = c.specification_id
+        WHERE c.id = cr.claim_id
+       OFFSET 0) AS s
+     WHERE s.stakeholder_id = of_stakeholder);
+  tables jsonb;
+BEGIN
+  IF told IS NULL
+     OR (SELECT (told ->> 'stakeholder', (told ->> 'role')::bigint) IS DISTINCT FROM (st.name, st.role_oid::bigint)
+           FROM integratedb.stakeholder AS st WHERE st.id = of_stakeholder)
+     OR told -> 'channels' <> integratedb.control_channels(of_stakeholder)
+     OR jsonb_path_query_array(told, '$.routes[*] ? (@.relid == $relids[*])', within)
+        <> (SELECT coalesce(jsonb_agg(r.route ORDER BY r.claim_id, r.path), '[]')
+              FROM integratedb.control_routes(of_stakeholder, relation_ids) AS r)
+  THEN
+    RETURN false;
+  END IF;
+
+  -- The structure of types stands for all columns together. It is as it was where no type changed and the columns have the
+  -- types that they had at the last expansion, which is not of this transaction.
+  IF EXISTS (
+    SELECT
+      FROM unnest(relation_ids) AS t (relation_id)
+     CROSS JOIN LATERAL (
+       SELECT a.atttypid, cc.type_oid, cc.xmin AS written_by
+         FROM integratedb.claim_relation AS cr
+         JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
+         JOIN pg_attribute AS a ON a.attrelid = cr.relid AND a.attnum = cc.attnum AND NOT a.attisdropped
+        WHERE cr.id = t.relation_id
+       OFFSET 0) AS cc
+     WHERE cc.type_oid IS DISTINCT FROM cc.atttypid
+        OR integratedb.is_own_xid(cc.written_by)
+  ) THEN
+    RETURN false;
+  END IF;
+
+  IF told -> 'channels' = '[]' THEN
+    RETURN true;
+  END IF;
+  tables := integratedb.claimed_schema(relation_ids);
+  RETURN jsonb_array_length(jsonb_path_query_array(told, '$.schema.* ? (@.relid == $relids[*])', within)) = (SELECT count(*) FROM jsonb_object_keys(tables))
+     AND NOT EXISTS (SELECT FROM jsonb_each(tables) AS t (path, value) WHERE told -> 'schema' -> t.path IS DISTINCT FROM t.value);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_told(bigint, oid[]) IS 'Whether the state that the daemon was told last says of these relations, and of the channels, what is so now, where nothing else can have changed. In doubt it does not.';
+
+CREATE OR REPLACE FUNCTION integratedb.untold_stakeholders(claims bigint[], relations oid[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT st.id
+      FROM (SELECT DISTINCT s.stakeholder_id AS id
+              FROM unnest(claims) AS t (claim_id)
+              JOIN integratedb.claim AS c ON c.id = t.claim_id
+              JOIN integratedb.specification AS s ON s.id = c.specification_id
+            OFFSET 0) AS st
+     WHERE NOT integratedb.is_told(st.id, relations));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.untold_stakeholders(bigint[], oid[]) IS 'Those of whom the daemon may have to be told anew, after a transaction that affected no claims but these and what is claimed of these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.schema_changes(old_schema jsonb, new_schema jsonb)
 RETURNS TABLE (path text, changes jsonb)
@@ -179,7 +349,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS 'What is different between two outcomes of claimed_schema(), one row a path.';
 
-CREATE OR REPLACE FUNCTION integratedb.publish_control(handed_in bigint[], added oid[])
+CREATE OR REPLACE FUNCTION integratedb.publish_control(handed_in bigint[], added oid[], among bigint[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
@@ -187,14 +357,19 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   WITH latest AS MATERIALIZED (
-    SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body FROM integratedb.control AS c WHERE c.kind = 'state' ORDER BY c.stakeholder_id, c.id DESC
+    SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body
+      FROM integratedb.control AS c
+     WHERE c.kind = 'state'
+       AND (among IS NULL OR c.stakeholder_id = ANY (among))
+     ORDER BY c.stakeholder_id, c.id DESC
   ), compared AS MATERIALIZED (
     SELECT st.id AS stakeholder_id, l.body AS old, integratedb.control_state(st.id) AS new
       FROM integratedb.stakeholder AS st
       LEFT JOIN latest AS l ON l.stakeholder_id = st.id
-     WHERE l.body IS NOT NULL
-        OR EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = st.id)
-        OR EXISTS (SELECT FROM integratedb.notification AS n WHERE n.stakeholder_id = st.id)
+     WHERE (among IS NULL OR st.id = ANY (among))
+       AND (l.body IS NOT NULL
+            OR EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = st.id)
+            OR EXISTS (SELECT FROM integratedb.notification AS n WHERE n.stakeholder_id = st.id))
     UNION ALL
     SELECT l.stakeholder_id, l.body,
            jsonb_build_object('id', l.stakeholder_id, 'stakeholder', l.body ->> 'stakeholder', 'channels', '[]'::jsonb, 'routes', '[]'::jsonb,
@@ -232,4 +407,4 @@ AS $$
           OR EXISTS (SELECT FROM integratedb.control AS n WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id));
 $$;
 
-COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[]) IS 'Writes control rows for what has changed since the last ones. handed_in: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications.';
+COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS 'Writes control rows for what has changed since the last ones. handed_in: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';

@@ -299,18 +299,119 @@ $$;
 
 COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS 'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
 
-CREATE OR REPLACE FUNCTION integratedb.follow_notifications(touched bigint[], relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.affected_relations(touched bigint[], relations oid[])
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: each is looked up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  -- To look at more one by one takes longer than to make all anew.
+  at_most CONSTANT integer := 100;
+  affected oid[];
+BEGIN
+  IF EXISTS (
+       SELECT FROM integratedb.ddl_event AS e
+        WHERE e.xid = pg_current_xact_id()
+          AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%' OR e.object_type IN ('schema', 'extension')))
+     -- A type may be in columns of tables that nobody touched, inside of others.
+     OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
+  THEN
+    RETURN NULL;
+  END IF;
+
+  affected := ARRAY(
+    WITH event AS MATERIALIZED (
+      SELECT DISTINCT e.classid, e.objid, e.schema_name, e.relation_name, e.object_type, e.dropped
+        FROM integratedb.ddl_event AS e
+       WHERE e.xid = pg_current_xact_id()
+         AND e.checked
+    ), affected AS MATERIALIZED (
+      SELECT unnest(relations) AS relid
+      UNION
+      SELECT e.objid FROM event AS e WHERE e.classid = 'pg_class'::regclass AND e.objid IS NOT NULL
+      UNION
+      -- What lost a column or a constraint by CASCADE.
+      SELECT k.oid
+        FROM event AS e
+        JOIN pg_namespace AS n ON n.nspname = e.schema_name
+       CROSS JOIN LATERAL (SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = n.oid AND k.relname = e.relation_name OFFSET 0) AS k
+      UNION
+      -- The event of an index does not say of which table it was, but that was in the same schema.
+      SELECT d.objid
+        FROM (SELECT DISTINCT e.schema_name FROM event AS e WHERE e.dropped AND e.object_type = 'index') AS e
+        JOIN pg_namespace AS n ON n.nspname = e.schema_name
+       CROSS JOIN LATERAL (
+         SELECT d.objid FROM pg_depend AS d
+          WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
+         OFFSET 0) AS d
+      UNION
+      -- Nothing says of which table a partition was.
+      SELECT k.oid
+        FROM integratedb.published AS p
+        JOIN pg_class AS k ON k.oid = p.relid AND k.relkind = 'p'
+       WHERE EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.object_type IN ('table', 'foreign table'))
+      UNION
+      -- Claims are expanded as a whole; of schema.* what was touched, and what is new.
+      SELECT cr.relid
+        FROM unnest(touched) AS t (claim_id)
+       CROSS JOIN LATERAL (SELECT c.wildcard_schema FROM integratedb.claim AS c WHERE c.id = t.claim_id OFFSET 0) AS c
+       CROSS JOIN LATERAL (SELECT cr.relid, cr.xmin FROM integratedb.claim_relation AS cr WHERE cr.claim_id = t.claim_id OFFSET 0) AS cr
+       WHERE cr.relid IS NOT NULL
+         AND (c.wildcard_schema IS NULL OR integratedb.is_own_xid(cr.xmin))
+    )
+    SELECT a.relid FROM affected AS a
+    UNION
+    SELECT w.relid::oid FROM affected AS a CROSS JOIN LATERAL pg_partition_ancestors(a.relid) AS w
+    LIMIT at_most + 1);
+
+  RETURN CASE WHEN cardinality(affected) <= at_most THEN affected END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.affected_relations(bigint[], oid[]) IS 'The relations, with dropped ones and the partitioned tables that they are in, of which this transaction may have changed anything that is notified, published or told to the daemon; null: of any. touched, relations: what it touched.';
+
+CREATE OR REPLACE FUNCTION integratedb.claims_on(touched bigint[], relations oid[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT unnest(touched)
+    UNION
+    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (relations));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_on(bigint[], oid[]) IS 'These claims, and those on these relations.';
+
+CREATE OR REPLACE FUNCTION integratedb.follow_notifications(touched bigint[], relations oid[], everything boolean)
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
 -- It may have to read all notifications.
 SET enable_seqscan = on
 AS $$
 DECLARE
   meddled CONSTANT text := integratedb.publication_event();
+  affected oid[];
+  claims bigint[];
   broken bigint[];
+  added oid[];
+  untold bigint[];
   refusal integratedb.refusal;
 BEGIN
   IF meddled IS NOT NULL THEN
@@ -329,7 +430,18 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
+  affected := CASE WHEN NOT everything THEN integratedb.affected_relations(touched, relations) END;
+  IF affected IS NOT NULL THEN
+    -- What lost its replica identity is found whoever did that: until it is published otherwise, its UPDATE and DELETE fail.
+    affected := affected || integratedb.published_unidentified();
+  END IF;
+  -- Apart: a plan for both would be made for the longer way.
+  IF affected IS NULL THEN
+    broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
+  ELSE
+    claims := integratedb.claims_on(touched, affected);
+    broken := integratedb.untellable_among(claims);
+  END IF;
   IF cardinality(broken) > 0 THEN
     -- What is noted already is news to nobody but to who migrates the same tables.
     broken := ARRAY(
@@ -342,19 +454,24 @@ BEGIN
     END IF;
   END IF;
 
-  PERFORM integratedb.publish_control(
-    handed_in => ARRAY(
-      SELECT st.id
-        FROM integratedb.ddl_event AS e
-        JOIN integratedb.stakeholder AS st ON e.reason = 'specification of ' || st.name
-       WHERE e.xid = pg_current_xact_id()
-         AND e.command_tag IN ('INTEGRATEDB CLAIMS', 'INTEGRATEDB NOTIFICATIONS')),
-    added => integratedb.reconcile_publications());
+  added := integratedb.reconcile_publications(affected);
+  untold := CASE WHEN affected IS NOT NULL THEN integratedb.untold_stakeholders(claims, affected) END;
+  IF untold IS NULL OR untold <> '{}' THEN
+    PERFORM integratedb.publish_control(
+      handed_in => ARRAY(
+        SELECT st.id
+          FROM integratedb.ddl_event AS e
+          JOIN integratedb.stakeholder AS st ON e.reason = 'specification of ' || st.name
+         WHERE e.xid = pg_current_xact_id()
+           AND e.command_tag IN ('INTEGRATEDB CLAIMS', 'INTEGRATEDB NOTIFICATIONS')),
+      added => added,
+      among => untold);
+  END IF;
   RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[]) IS 'At COMMIT of a transaction that touched these claims and relations, after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
+COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[], boolean) IS 'At COMMIT of a transaction that touched these claims and relations (everything: it may have touched any), after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
 
 DO LANGUAGE plpgsql $$
 BEGIN

@@ -39,6 +39,9 @@ DROP FUNCTION integratedb.touched_claims(xid8);
 DROP FUNCTION integratedb.check_transaction();
 DROP FUNCTION integratedb.concerns_notifications();
 DROP FUNCTION integratedb.follow_notifications();
+DROP FUNCTION integratedb.reconcile_publications();
+DROP FUNCTION integratedb.publish_control(bigint[], oid[]);
+DROP FUNCTION integratedb.claimed_schema(bigint);
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql

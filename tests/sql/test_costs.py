@@ -54,6 +54,27 @@ def tenants(superuser: Session, admin: Session, claim: Callable[..., Any]) -> in
     return number
 
 
+@pytest.fixture
+def notified_tenants(superuser: Session, admin: Session, owner: Session) -> int:
+    """Likewise, each notified whole to one stakeholder, who listens; one table is in partitions."""
+    number = 300
+    for table in ("claim", "claim_relation", "claim_column", "specification"):
+        superuser.run(f"ALTER TABLE integratedb.{table} SET (autovacuum_enabled = off)")
+    for tenant in range(number):
+        superuser.run(
+            f"CREATE SCHEMA tenant_{tenant} AUTHORIZATION shop_owner; SET ROLE shop_owner;"
+            f"CREATE TABLE tenant_{tenant}.orders (id bigint PRIMARY KEY, note text); RESET ROLE"
+        )
+    owner.run("CREATE TABLE tenant_7.parts (id integer PRIMARY KEY) PARTITION BY RANGE (id)")
+    owner.run("CREATE TABLE tenant_7.part_1 PARTITION OF tenant_7.parts FOR VALUES FROM (0) TO (10)")
+    owner.run("CREATE INDEX orders_note_idx ON tenant_7.orders (note)")
+    admin.run("SELECT integratedb_create_stakeholder('reporter')")
+    match = [{"path": f"tenant_{tenant}.*", "fields": ["*"]} for tenant in range(number)]
+    spec = {"match": match, "channels": [{"name": "live", "type": "SOCKET"}]}
+    admin.run("SELECT integratedb_notify('reporter', %s)", Jsonb(spec))
+    return number
+
+
 def private_megabytes(session: Session) -> float:
     """Memory of the server process of a session that it shares with nobody."""
     status = Path(f"/proc/{session.info.backend_pid}/status").read_text()
@@ -279,6 +300,77 @@ def test_a_schema_change_reads_the_claims_that_it_touches_only(superuser, owner,
     assert max(read.values()) < tenants, read
 
 
+def test_a_schema_change_reads_the_notifications_that_it_touches_only(superuser, owner, notified_tenants):
+    owner.run("CREATE TABLE shop.unclaimed (id integer PRIMARY KEY)")
+    for number in range(7):
+        owner.run(f"ALTER TABLE tenant_7.orders ALTER note SET DEFAULT '{number}'")
+    statements = (
+        "ALTER TABLE tenant_7.orders ALTER note SET DEFAULT 'x'",
+        "ALTER TABLE tenant_7.orders ALTER note SET STORAGE EXTERNAL",
+        "ALTER TABLE tenant_7.parts ALTER id SET DEFAULT 1",
+        "ALTER TABLE tenant_7.orders ADD CHECK (id > 0)",
+        "CREATE TABLE tenant_7.part_2 PARTITION OF tenant_7.parts FOR VALUES FROM (10) TO (20)",
+        "DROP INDEX tenant_7.orders_note_idx",
+        "ALTER TABLE shop.unclaimed DROP CONSTRAINT unclaimed_pkey",
+    )
+    read = rows_read(superuser, owner, *statements)
+    assert max(read.values()) < notified_tenants, read
+
+
+#: Each changes what the daemon has to know, or might have.
+CHANGES = """
+ALTER TABLE tenant_7.orders ADD extra integer
+ALTER TABLE tenant_7.orders ADD list integer[]
+ALTER TABLE tenant_7.orders REPLICA IDENTITY FULL
+ALTER TABLE tenant_7.orders ALTER note SET NOT NULL
+CREATE TABLE tenant_9.more (id integer PRIMARY KEY)
+CREATE VIEW tenant_9.view AS SELECT 1 AS one
+ALTER TABLE tenant_7.part_1 REPLICA IDENTITY FULL
+CREATE TABLE tenant_7.part_2 (id integer PRIMARY KEY)
+ALTER TABLE tenant_7.parts ATTACH PARTITION tenant_7.part_2 FOR VALUES FROM (10) TO (20)
+ALTER TABLE tenant_7.parts DETACH PARTITION tenant_7.part_2
+CREATE TABLE shop.part_3 PARTITION OF tenant_7.parts FOR VALUES FROM (20) TO (30)
+ALTER TABLE shop.part_3 REPLICA IDENTITY FULL
+DROP TABLE shop.part_3
+DROP TABLE tenant_7.part_1
+CREATE TYPE tenant_7.pair AS (a integer, b text)
+ALTER TABLE tenant_8.orders ADD pair tenant_7.pair
+ALTER TYPE tenant_7.pair ADD ATTRIBUTE c integer[] CASCADE
+ALTER TYPE tenant_7.pair RENAME TO couple
+DROP TYPE tenant_7.couple CASCADE
+ALTER TABLE tenant_1.orders ALTER note TYPE varchar(10)
+ALTER TABLE tenant_2.orders RENAME TO renamed
+ALTER TABLE tenant_3.orders DROP CONSTRAINT orders_pkey
+ALTER TABLE tenant_2.renamed SET SCHEMA tenant_3
+ALTER TABLE tenant_3.renamed RENAME note TO notes
+ALTER TABLE tenant_5.orders DROP note
+ALTER TABLE tenant_5.orders DROP CONSTRAINT orders_pkey
+ALTER TABLE tenant_17.orders ADD tags text[]
+ALTER TABLE tenant_17.orders ALTER tags TYPE text USING tags::text
+ALTER TABLE tenant_17.orders ALTER tags TYPE text[] USING tags::text[]
+ALTER TABLE tenant_17.orders DROP tags
+DROP TABLE tenant_6.orders
+ALTER SCHEMA tenant_10 RENAME TO elsewhere
+DROP SCHEMA tenant_11 CASCADE
+DROP TABLE tenant_12.orders; CREATE TABLE tenant_12.orders (id integer PRIMARY KEY)
+ALTER TABLE tenant_13.orders RENAME TO old; CREATE TABLE tenant_13.orders (id integer)
+""".strip().splitlines()
+
+
+def test_the_daemon_is_told_the_same_by_parts_as_as_a_whole(superuser, admin, notified_tenants):
+    admin.run("SELECT integratedb_configure('enforcement', 'explicit')")
+    admin.run("SELECT integratedb_create_stakeholder('silent')")
+    spec = {"match": {"path": "tenant_17.orders", "fields": ["id", {"name": "tags", "optional": True}]}}
+    admin.run("SELECT integratedb_notify('silent', %s)", Jsonb(spec))
+    untold = """
+        SELECT s.name FROM integratedb.stakeholder AS s
+         WHERE integratedb.told_state(s.id) IS DISTINCT FROM integratedb.control_state(s.id)"""
+    for statement in CHANGES:
+        superuser.run(statement)
+        assert superuser.rows(untold) == [], statement
+        assert superuser.rows("SELECT relid FROM integratedb.misplaced_relations()") == [], statement
+
+
 def test_a_new_table_of_one_tenant_can_be_read(superuser, owner, tenants, connect):
     owner.run("CREATE TABLE tenant_7.more (id integer)")
     superuser.run("SET ROLE reporter")
@@ -381,6 +473,25 @@ def test_channels_count_for_the_size(admin, stakeholder):
             "SELECT integratedb_notify('reporter', %s::jsonb)",
             json.dumps({"match": [], "channels": [{"name": "x" * 1_000_001, "type": "SOCKET"}]}),
         )
+
+
+def test_what_lies_behind_a_view_is_found_by_reading_its_query_once(owner, superuser, claim):
+    columns = ", ".join(f"c{number} text" for number in range(30))
+    owner.run(f"CREATE TABLE shop.wide (id integer, {columns}); CREATE VIEW shop.v AS SELECT * FROM shop.wide")
+    claim({"path": "shop.v", "fields": ["id"]})
+
+    def processor_s(expression: str) -> float:
+        loop = f"DO $$ BEGIN FOR n IN 1..200 LOOP PERFORM {expression}; END LOOP; END $$"
+        superuser.run(loop)
+        started = superuser.processor_s()
+        superuser.run(loop)
+        taken: float = superuser.processor_s() - started
+        return taken
+
+    once = processor_s(
+        "count(*) FROM pg_rewrite AS w, string_to_table(w.ev_action::text, ' :') WHERE w.ev_class = 'shop.v'::regclass"
+    )
+    assert processor_s("integratedb.blocked_columns('reporter'::regrole, 'shop.v'::regclass)") < 8 * once
 
 
 # Many statements in one transaction

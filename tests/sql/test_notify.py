@@ -846,13 +846,15 @@ def test_a_publication_that_was_changed_unseen_is_mended_at_the_next_migration(
     superuser: Session, owner: Session, notify: Notify, change: str
 ) -> None:
     superuser.run("GRANT CREATE ON DATABASE shop TO shop_owner")
-    notify(ORDERS_INSERTS)
+    # A publication that is made anew has lost the tables that the migration does not touch, too.
+    owner.run("CREATE TABLE shop.untouched (id integer)")
+    notify(ORDERS_INSERTS, {**ORDERS_INSERTS, "path": "shop.untouched", "fields": ["id"]})
     unseen(superuser, change)
     owner.run("ALTER TABLE shop.orders ADD COLUMN later integer")
     assert superuser.rows("SELECT * FROM integratedb.publication_fault WHERE is_foreign OR is_owned_otherwise") == []
     assert superuser.rows(
-        "SELECT tablename, rowfilter FROM pg_publication_tables WHERE pubname = 'integratedb_append'"
-    ) == [("orders", None)]
+        "SELECT tablename, rowfilter FROM pg_publication_tables WHERE pubname = 'integratedb_append' ORDER BY tablename"
+    ) == [("orders", None), ("untouched", None)]
 
 
 # Generated columns in a replica identity, which PostgreSQL 18 lets nobody publish
