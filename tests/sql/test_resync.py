@@ -366,11 +366,15 @@ REVOKES = {
     "SELECT": "REVOKE SELECT (note) ON shop.orders FROM reporter",
 }
 GIVES_BACK = {
-    "a grant": {"USAGE": "GRANT USAGE ON SCHEMA shop TO reporter", "SELECT": "GRANT SELECT (note) ON shop.orders TO reporter"},
+    "a grant": {
+        "USAGE": "GRANT USAGE ON SCHEMA shop TO reporter",
+        "SELECT": "GRANT SELECT (note) ON shop.orders TO reporter",
+    },
     "a sync": dict.fromkeys(REVOKES, SYNC),
     "notifications": dict.fromkeys(
         REVOKES,
-        """SELECT integratedb_notify('reporter', '{"match": {"path": "shop.orders", "fields": ["id", "note"], "events": ["INSERT"]}}')""",
+        """SELECT integratedb_notify('reporter', '{"match":
+             {"path": "shop.orders", "fields": ["id", "note"], "events": ["INSERT"]}}')""",
     ),
 }
 
@@ -394,7 +398,8 @@ def test_what_is_met_again_follows_what_changed_meanwhile(claim, owner, admin, s
 
 def test_what_is_met_again_by_a_migration_follows_what_it_did_not_touch(claim, owner, admin, superuser):
     claim({"path": "shop.*", "fields": ["*"]})
-    superuser.run("BEGIN; ALTER TABLE shop.orders RENAME COLUMN note TO gone; SELECT integratedb_override('test'); COMMIT")
+    away = "ALTER TABLE shop.orders RENAME COLUMN note TO gone"
+    superuser.run(f"BEGIN; {away}; SELECT integratedb_override('test'); COMMIT")
     owner.run("ALTER TABLE shop.customers ADD COLUMN extra integer; CREATE TABLE shop.later (id integer)")
     owner.run("ALTER TABLE shop.orders RENAME COLUMN gone TO note")
     assert unmet_paths(admin) == []
