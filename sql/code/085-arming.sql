@@ -14,6 +14,7 @@ DECLARE
   newest CONSTANT bigint := integratedb.newest_relation();
   known CONSTANT record := integratedb.known_relations(expandable);
   known_fields CONSTANT bigint[] := integratedb.known_fields(expandable, NULL);
+  still_unmet bigint[];
 BEGIN
   -- By the name it is found after a restore.
   UPDATE integratedb.specification AS s
@@ -37,9 +38,12 @@ BEGIN
     giving_back => true);
   PERFORM integratedb.leave_out_unreadable(expandable, newest, known.of_claims, known.relids, known_fields, NULL);
 
-  -- Grants given back may have met some; each of the others is tried alone.
-  PERFORM integratedb.try_sync_unmet(u.claim_id)
-     FROM (SELECT v.claim_id FROM integratedb.unmet_claim AS v WHERE v.claim_id = ANY (unmet)) AS u;
+  -- Grants given back may have met some, which follow; each of the others is tried alone.
+  still_unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (unmet));
+  IF cardinality(still_unmet) < cardinality(unmet) THEN
+    PERFORM integratedb.sync_claims(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(still_unmet)));
+  END IF;
+  PERFORM integratedb.try_sync_unmet(u.claim_id) FROM unnest(still_unmet) AS u (claim_id);
 
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL

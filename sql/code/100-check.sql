@@ -686,6 +686,41 @@ $$;
 
 COMMENT ON FUNCTION integratedb.noted_claims() IS 'Claims that an earlier transaction left unmet, or whose expansion it put off.';
 
+CREATE OR REPLACE FUNCTION integratedb.follow_mended(stakeholders bigint[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- There are hardly ever any, and an index of these alone.
+SET enable_seqscan = off
+AS $$
+DECLARE
+  noted CONSTANT bigint[] := ARRAY(
+    SELECT c.id
+      FROM integratedb.claim AS c
+     WHERE c.unmet_since IS NOT NULL
+       AND (SELECT s.stakeholder_id FROM integratedb.specification AS s WHERE s.id = c.specification_id) = ANY (stakeholders));
+  mended bigint[];
+BEGIN
+  IF cardinality(noted) = 0 THEN
+    RETURN;
+  END IF;
+
+  mended := ARRAY(SELECT unnest(noted) EXCEPT SELECT unnest(integratedb.unmet_among(noted)));
+  IF cardinality(mended) > 0 THEN
+    -- While they were unmet they did not follow: any of their relations may have changed.
+    PERFORM integratedb.follow(mended, NULL);
+    UPDATE integratedb.claim AS c
+       SET unmet_since = NULL
+     WHERE c.id = ANY (mended)
+       AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.follow_mended(bigint[]) IS 'Syncs the claims of these stakeholders that are noted as unmet and are met again, by this transaction or by what it granted.';
+
 CREATE OR REPLACE FUNCTION integratedb.owns_something(role_name name)
 RETURNS boolean
 LANGUAGE sql
@@ -778,6 +813,7 @@ DECLARE
   above CONSTANT bigint[] := CASE WHEN everything THEN '{}' ELSE integratedb.claims_above_changes(pg_current_xact_id()) END;
   unmet bigint[];
   met bigint[];
+  steady bigint[];
   pending bigint[];
   refusal integratedb.refusal;
 BEGIN
@@ -796,7 +832,15 @@ BEGIN
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
-    PERFORM integratedb.follow(met, relations);
+    -- What was noted as unmet did not follow since: not only what this transaction touched may have changed.
+    steady := ARRAY(SELECT unnest(met) EXCEPT SELECT unnest(n.unmet) FROM integratedb.noted_claims() AS n);
+    IF cardinality(steady) > 0 THEN
+      PERFORM integratedb.follow(steady, relations);
+    END IF;
+    PERFORM integratedb.follow_mended(ARRAY(
+      SELECT DISTINCT s.stakeholder_id
+        FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id
+       WHERE c.id = ANY (met)));
 
     SELECT n.pending INTO pending FROM integratedb.noted_claims() AS n;
     IF cardinality(pending) > 0 THEN

@@ -409,6 +409,9 @@ BEGIN
   END IF;
   PERFORM integratedb.refuse_temporary(stored_id);
 
+  -- What it was granted may have mended claims of the other kind.
+  PERFORM integratedb.follow_mended(ARRAY[owner.id]);
+
   PERFORM integratedb.log_own_event(format('INTEGRATEDB %s', upper(kind)), format('specification of %s', owner.name), true);
   RETURN integratedb.without_left_out(expanded, stored_id);
 END

@@ -359,3 +359,52 @@ def test_what_is_met_again_loses_its_mark(claim, owner, admin, superuser):
     assert not superuser.value("SELECT unmet_since IS NOT NULL FROM integratedb.claim")
     with refused("IDB01"):
         owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+
+
+REVOKES = {
+    "USAGE": "REVOKE USAGE ON SCHEMA shop FROM reporter",
+    "SELECT": "REVOKE SELECT (note) ON shop.orders FROM reporter",
+}
+GIVES_BACK = {
+    "a grant": {
+        "USAGE": "GRANT USAGE ON SCHEMA shop TO reporter",
+        "SELECT": "GRANT SELECT (note) ON shop.orders TO reporter",
+    },
+    "a sync": dict.fromkeys(REVOKES, SYNC),
+    "notifications": dict.fromkeys(
+        REVOKES,
+        """SELECT integratedb_notify('reporter', '{"match":
+             {"path": "shop.orders", "fields": ["id", "note"], "events": ["INSERT"]}}')""",
+    ),
+}
+
+
+@pytest.mark.parametrize("privilege", REVOKES)
+@pytest.mark.parametrize("given_back", GIVES_BACK)
+@pytest.mark.parametrize("path", ["shop.orders", "shop.*"])
+def test_what_is_met_again_follows_what_changed_meanwhile(claim, owner, admin, superuser, path, given_back, privilege):
+    claim({"path": path, "fields": ["*"]})
+    superuser.run(f"BEGIN; {REVOKES[privilege]}; SELECT integratedb_override('test'); COMMIT")
+    owner.run("ALTER TABLE shop.orders ADD COLUMN extra integer; ALTER TABLE shop.customers ADD COLUMN extra integer")
+    assert unmet_paths(admin) == [path]
+    (admin if given_back == "notifications" else owner).run(GIVES_BACK[given_back][privilege])
+    assert unmet_paths(admin) == []
+    tables = ["shop.orders"] + ["shop.customers"] * (path == "shop.*")
+    for table in tables:
+        assert superuser.value("SELECT has_column_privilege('reporter', %s, 'extra', 'SELECT')", table)
+        with refused("IDB01", f"{table}.extra"):
+            owner.run(f"ALTER TABLE {table} DROP COLUMN extra")
+
+
+def test_what_is_met_again_by_a_migration_follows_what_it_did_not_touch(claim, owner, admin, superuser):
+    claim({"path": "shop.*", "fields": ["*"]})
+    away = "ALTER TABLE shop.orders RENAME COLUMN note TO gone"
+    superuser.run(f"BEGIN; {away}; SELECT integratedb_override('test'); COMMIT")
+    owner.run("ALTER TABLE shop.customers ADD COLUMN extra integer; CREATE TABLE shop.later (id integer)")
+    owner.run("ALTER TABLE shop.orders RENAME COLUMN gone TO note")
+    assert unmet_paths(admin) == []
+    for column in ("shop.customers.extra", "shop.later.id"):
+        table, _, name = column.rpartition(".")
+        assert superuser.value("SELECT has_column_privilege('reporter', %s, %s, 'SELECT')", table, name)
+        with refused("IDB01", column):
+            owner.run(f"ALTER TABLE {table} DROP COLUMN {name}")

@@ -19,7 +19,7 @@ UNLIMITED = 2**31 - 1
 class Column:
     """A column; `type` is its name without modifier, under an empty search path; `base` that of the type in a domain.
 
-    `readers` may SELECT it, `granted` are in its access list.
+    `readers` may SELECT it, and everybody where it is `public`; `granted` are in its access list.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Column:
     length: int
     not_null: bool
     generated: bool
+    public: bool
     readers: frozenset[str]
     granted: frozenset[str]
 

@@ -40,6 +40,7 @@ SELECT pg_catalog.json_build_object(
                   ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END,
           'not_null', a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), 'generated', a.attgenerated <> '',
           'readers', ARRAY(SELECT rolname FROM role WHERE pg_catalog.has_column_privilege(role.oid, c.oid, a.attnum, 'SELECT')),
+          'public', pg_catalog.has_column_privilege('public', c.oid, a.attnum, 'SELECT'),
           'granted', ARRAY(SELECT rolname FROM role JOIN pg_catalog.aclexplode(a.attacl) AS x
                             ON x.grantee = role.oid AND x.privilege_type = 'SELECT')
         ) ORDER BY a.attnum), '[]')

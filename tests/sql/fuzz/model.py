@@ -12,11 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
-
-#: Whether "can be read" follows views to what they read, as a SELECT does; else a view's own privileges are all that
-#: counts, and no view has the rights of who asks.
-FOLLOWS_VIEWS = True
+from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation, Schema
 
 #: What a specification may call a type, by the name that format_type has for it.
 SPELLINGS = {
@@ -79,6 +75,8 @@ class Claim:
     alternatives: tuple[tuple[Table, ...], ...]
     events: frozenset[Event]
     has_wildcard: bool
+    #: Of `schema.*`: what the stakeholder cannot read, and never could.
+    left_out: frozenset[int]
     source: dict[str, Any] = field(hash=False, compare=False)
 
     @property
@@ -132,6 +130,7 @@ def expand(stakeholder: str, kind: str, match: dict[str, Any], catalog: Catalog)
         tuple(alternatives),
         frozenset(EVENTS if "*" in events else events),
         any("*" in (alternative.get("fields") or []) for alternative in written),
+        frozenset(),
         match,
     )
 
@@ -184,27 +183,27 @@ def is_type(column: Column, spelling: str) -> bool:
     return own or (spelling == "USER-DEFINED" if column.type_kind == "e" else spelling in SPELLINGS[column.base])
 
 
-def is_met(claim: Claim, catalog: Catalog, *, privileges: bool = True) -> bool:
-    """Whether the catalog satisfies a claim as expanded; `privileges` is false where they are about to be given."""
+def is_met(claim: Claim, catalog: Catalog) -> bool:
+    """Whether the catalog satisfies a claim as expanded."""
     if claim.optional:
         return True
     if claim.schema is not None and claim.schema not in catalog.schemas:
         return False
     return any(
-        all(_is_table_met(table, claim.stakeholder, catalog, privileges) for table in alternative)
+        all(_is_table_met(table, claim.stakeholder, catalog) for table in alternative)
         for alternative in claim.alternatives
     )
 
 
-def _is_table_met(table: Table, role: str, catalog: Catalog, privileges: bool) -> bool:
+def _is_table_met(table: Table, role: str, catalog: Catalog) -> bool:
     relation = catalog.relations.get(table.key)
     if relation is None:
         return False
     # A privilege counts where it was given: what was made anew gets it at the COMMIT.
-    asked = privileges and relation.oid == table.oid
+    asked = relation.oid == table.oid
     if asked and role not in catalog.schemas[relation.schema].users:
         return False
-    if not _shows_rows(relation, role) or (FOLLOWS_VIEWS and asked and not may_read_below(relation, role, catalog)):
+    if not _shows_rows(relation, role) or (asked and not may_read_below(relation, role, catalog)):
         return False
     return all(
         wanted.optional
@@ -261,15 +260,14 @@ def is_untold(claim: Claim, catalog: Catalog) -> bool:
     return any(_is_table_untold(claim, table, catalog) for table in claim.tables())
 
 
-def is_untellable(claim: Claim, catalog: Catalog, *, privileges: bool = True) -> bool:
+def is_untellable(claim: Claim, catalog: Catalog) -> bool:
     """Whether nothing that would satisfy it can be told: a transaction that leaves it so is refused."""
     return (
         not claim.optional
         and is_untold(claim, catalog)
         and not any(
             all(
-                _is_table_met(table, claim.stakeholder, catalog, privileges)
-                and not _is_table_untold(claim, table, catalog)
+                _is_table_met(table, claim.stakeholder, catalog) and not _is_table_untold(claim, table, catalog)
                 for table in alternative
             )
             for alternative in claim.alternatives
@@ -327,14 +325,56 @@ class State:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether it is refused and on whose account; else the state after it."""
+    """Whether it is refused and on whose account; else the state after it.
+
+    `maybe`: what stays left out, unless it changed in a way that the catalog does not tell.
+    """
 
     refused: Counter[tuple[str, str]]
     state: State
+    maybe: dict[int, frozenset[Table]] = field(default_factory=dict)
 
 
 def _names(claims: list[Claim]) -> Counter[tuple[str, str]]:
     return Counter((claim.stakeholder, claim.kind) for claim in claims)
+
+
+def can_be_read(table: Table, role: str, catalog: Catalog) -> bool:
+    """Whether a SELECT of all its columns works, for what `schema.*` gets."""
+    relation = catalog.relations[table.key]
+    return (
+        role in catalog.schemas[relation.schema].users
+        and _shows_rows(relation, role)
+        and may_read_below(relation, role, catalog)
+        # As many columns as it may read: of those that it may not, each is left out.
+        and (not relation.columns or any(role in column.readers for column in relation.columns.values()))
+    )
+
+
+def without_unreadable(claim: Claim, before: Claim | None, catalog: Catalog) -> Claim:
+    """`schema.*` without what the stakeholder cannot read, unless it was part of the claim before.
+
+    What could be read and cannot be any more stays: somebody took it away.
+    """
+    if claim.schema is None:
+        return claim
+    known = {table.oid for table in before.tables()} if before else set()
+    names = {table.key for table in before.tables()} if before else set()
+    tables = list(claim.tables())
+    left_out = frozenset(
+        table.oid
+        for table in tables
+        if table.oid is not None
+        and table.oid not in known
+        and table.key not in names
+        and not can_be_read(table, claim.stakeholder, catalog)
+    )
+    return _only(claim, left_out)
+
+
+def _only(claim: Claim, left_out: frozenset[int]) -> Claim:
+    tables = tuple(table for table in claim.tables() if table.oid not in left_out)
+    return replace(claim, alternatives=(tables,), left_out=claim.left_out | left_out)
 
 
 def commit(state: State, catalog: Catalog) -> Verdict:
@@ -344,29 +384,116 @@ def commit(state: State, catalog: Catalog) -> Verdict:
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
     after = [claim if claim in unmet else _again(claim, catalog) for claim in state.claims]
+    now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=False)
+    maybe: dict[int, frozenset[Table]] = {}
+    for place, old in enumerate(state.claims):
+        if old in unmet or old.schema is None:
+            continue
+        after[place] = without_unreadable(after[place], old, now)
+        maybe[place] = frozenset(table for table in after[place].tables() if table.oid in old.left_out)
+        after[place] = _only(
+            _again(old, catalog), after[place].left_out | {t.oid for t in maybe[place] if t.oid is not None}
+        )
+    now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=False)
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
-    silent = [claim for claim in after if is_untellable(claim, catalog, privileges=False)]
+    late = [claim for claim in after if claim not in unmet and not is_met(claim, now)]
+    fresh = [claim for claim in late if claim not in excused]
+    if fresh and not state.overridden:
+        return Verdict(_names(fresh), state)
+    silent = [claim for claim in after if is_untellable(claim, now)]
     fresh = [claim for claim in silent if claim not in excused]
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
-    bad = frozenset(unmet) | frozenset(silent)
-    return Verdict(Counter(), _granted(replace(state, claims=tuple(after), excused=bad, overridden=False), catalog))
+    bad = frozenset(unmet) | frozenset(late) | frozenset(silent)
+    after_it = replace(state, claims=tuple(after), excused=bad, overridden=False)
+    return Verdict(Counter(), _granted(after_it, catalog), maybe)
+
+
+def has_changed(oid: int | None, before: Catalog, now: Catalog) -> bool:
+    """Whether a table was altered, as far as the catalog tells: what was left out of a claim is tried again then."""
+
+    def facts(catalog: Catalog) -> Any:
+        relation = catalog.by_oid.get(oid or 0)
+        return relation and (
+            relation.key,
+            relation.row_security,
+            relation.invoker,
+            relation.policies,
+            [(column.name, column.number, column.type, column.not_null) for column in relation.columns.values()],
+        )
+
+    return facts(before) != facts(now)
+
+
+def with_tried_again(state: State, place: int, tables: frozenset[Table], catalog: Catalog) -> State:
+    """The state in which these tables are part of the claim at this place again."""
+    if not tables:
+        return state
+    old = state.claims[place]
+    new = _only(_again(old, catalog), old.left_out - {table.oid for table in tables if table.oid is not None})
+    claims = (*state.claims[:place], new, *state.claims[place + 1 :])
+    excused = frozenset(new if claim == old else claim for claim in state.excused)
+    return _granted(replace(state, claims=claims, excused=excused), catalog)
 
 
 def sync(state: State, catalog: Catalog) -> State:
     """Let the claims follow where that makes them met; privileges come back."""
-    after = []
-    for claim in state.claims:
-        again = _again(claim, catalog)
-        follows = any(is_met(c, catalog, privileges=False) for c in (claim, again))
-        after.append(again if follows else claim)
+    unmet = state.unmet(catalog)
+    after = [claim if claim in unmet else _again(claim, catalog) for claim in state.claims]
+    now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=True)
+    for place, old in enumerate(state.claims):
+        if old not in unmet:
+            after[place] = without_unreadable(after[place], old, now)
+    # Then those that are unmet, each for itself: it follows where it is met, or that makes it met.
+    for place, old in enumerate(state.claims):
+        if old in unmet:
+            again = _again(old, catalog)
+            tried = [*after[:place], again, *after[place + 1 :]]
+            now = with_grants(replace(state, claims=tuple(tried)), catalog, giving_back=True)
+            again = without_unreadable(again, old, now)
+            after[place] = again if is_met(again, now) else old
+    now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=True)
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
-    bad = {
-        claim
-        for claim in after
-        if not is_met(claim, catalog, privileges=False) or is_untellable(claim, catalog, privileges=False)
-    }
+    bad = {claim for claim in after if not is_met(claim, now) or is_untellable(claim, now)}
     return _granted(replace(state, claims=tuple(after), excused=frozenset(excused & bad)), catalog)
+
+
+def with_grants(
+    state: State, catalog: Catalog, *, giving_back: bool, only: tuple[str, frozenset[int]] | None = None
+) -> Catalog:
+    """The catalog when the grants follow the claims; `giving_back`: also what somebody revoked.
+
+    `only`: those to this role on these relations.
+    """
+    wanted, needed = claimed(state, catalog), entered(state, catalog)
+
+    def column(relation: Relation, column: Column) -> Column:
+        readers = set(column.readers)
+        for who in {place[0] for place in wanted | state.granted}:
+            place = (who, relation.oid, column.number)
+            if only is not None and (who != only[0] or relation.oid not in only[1]):
+                continue
+            is_ours = place in state.granted
+            if place in wanted and (giving_back or not is_ours):
+                readers.add(who)
+            elif place not in wanted and is_ours and not column.public and who not in relation.granted:
+                readers.discard(who)
+        return replace(column, readers=frozenset(readers))
+
+    def users(schema: Schema) -> frozenset[str]:
+        given = {who for who, oid in needed if oid == schema.oid and (giving_back or (who, oid) not in state.used)}
+        taken = {who for who, oid in state.used - needed if oid == schema.oid}
+        concerned = given | taken if only is None else {only[0]}
+        return schema.users - (taken & concerned) | (given & concerned)
+
+    return replace(
+        catalog,
+        schemas={name: replace(schema, users=users(schema)) for name, schema in catalog.schemas.items()},
+        relations={
+            key: replace(relation, columns={name: column(relation, c) for name, c in relation.columns.items()})
+            for key, relation in catalog.relations.items()
+        },
+    )
 
 
 def validate(state: State, catalog: Catalog) -> State | None:
@@ -403,11 +530,23 @@ def hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any],
     """The state with this specification instead of the earlier one; None when it is refused."""
     new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
     old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
-    if any(not is_met(claim, catalog, privileges=False) or is_untold(claim, catalog) for claim in new):
+    others = tuple(claim for claim in state.claims if claim not in old)
+    oids = frozenset(t.oid for claim in old + new for t in claim.tables() if t.oid is not None)
+    for _ in range(2):
+        # What is left out is revoked again.
+        trial = replace(state, claims=(*others, *new))
+        now = with_grants(trial, catalog, giving_back=True, only=(stakeholder, oids))
+        new = [without_unreadable(claim, None, now) for claim in new]
+    if any(not is_met(claim, now) or is_untold(claim, catalog) for claim in new):
         return None
-    claims = [claim for claim in state.claims if claim not in old] + new
-    oids = {table.oid for claim in old + new for table in claim.tables() if table.oid is not None}
+    # Grants given back may have mended what was unmet, which then follows.
+    kept = []
+    for claim in others:
+        mended = claim.stakeholder == stakeholder and claim in state.excused and is_met(claim, now)
+        kept.append(without_unreadable(_again(claim, catalog), claim, now) if mended else claim)
+    claims = [*kept, *new]
     after = replace(state, claims=tuple(claims), excused=state.excused & frozenset(claims) - frozenset(new))
+    oids |= {t.oid for claim in kept if claim not in others for t in claim.tables() if t.oid is not None}
     granted = _granted(after, catalog)
     return replace(
         after,

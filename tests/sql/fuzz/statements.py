@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from tests.sql.fuzz.catalog import UNLIMITED, Catalog, Column, Relation
-from tests.sql.fuzz.model import FOLLOWS_VIEWS, split_path
+from tests.sql.fuzz.model import split_path
 
 SCHEMAS = ("fz", "Fz b")
 RELATIONS = ("t", "u", "T t", "v")
@@ -229,14 +229,12 @@ class Statements:
         return f"ALTER TABLE {relation_name(relation)} ALTER COLUMN {column} {action} NOT NULL"
 
     def create_view(self) -> str:
-        table = self.draw.one(self.relations if FOLLOWS_VIEWS else self.tables)
+        table = self.draw.one(self.relations)
         schema = self.draw.one(self.schemas)
         columns = self.draw.some(list(table.columns), 1, 3) if table.columns else []
         kind = self.draw.one(["VIEW", "OR REPLACE VIEW", "MATERIALIZED VIEW"])
         selected = ", ".join(map(ident, columns))
-        rights = (
-            " WITH (security_invoker)" if FOLLOWS_VIEWS and kind != "MATERIALIZED VIEW" and self.draw.chance(2) else ""
-        )
+        rights = " WITH (security_invoker)" if kind != "MATERIALIZED VIEW" and self.draw.chance(2) else ""
         return (
             f"CREATE {kind} {place(schema, self.free(schema))}{rights} AS SELECT {selected} FROM {relation_name(table)}"
         )
@@ -247,7 +245,7 @@ class Statements:
 
     def alter_view(self) -> str:
         view = self.draw.one(self.views)
-        if FOLLOWS_VIEWS and view.kind == "v" and self.draw.chance(2):
+        if view.kind == "v" and self.draw.chance(2):
             word = self.draw.one(["SET (security_invoker = on)", "RESET (security_invoker)"])
             return f"ALTER VIEW {relation_name(view)} {word}"
         name = self.draw.one(COLUMNS)
