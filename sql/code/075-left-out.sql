@@ -33,9 +33,10 @@ AS $$
 BEGIN
   SELECT coalesce(array_agg(cr.claim_id), '{}'), coalesce(array_agg(cr.relid), '{}')
     INTO of_claims, relids
-    FROM integratedb.claim_relation AS cr
-   WHERE cr.claim_id = ANY (claims)
-     AND cr.relid IS NOT NULL;
+    FROM unnest(claims) AS c (id)
+   -- OFFSET 0: claim by claim, not out of all that has an identifier.
+   CROSS JOIN LATERAL (SELECT cr.claim_id, cr.relid FROM integratedb.claim_relation AS cr WHERE cr.claim_id = c.id OFFSET 0) AS cr
+   WHERE cr.relid IS NOT NULL;
 END
 $$;
 

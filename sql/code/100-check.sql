@@ -839,8 +839,10 @@ BEGIN
     END IF;
     PERFORM integratedb.follow_mended(ARRAY(
       SELECT DISTINCT s.stakeholder_id
-        FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id
-       WHERE c.id = ANY (met)));
+        FROM unnest(met) AS m (id)
+       -- OFFSET 0: looked up, not found out of all.
+       CROSS JOIN LATERAL (SELECT c.specification_id FROM integratedb.claim AS c WHERE c.id = m.id OFFSET 0) AS c
+        JOIN integratedb.specification AS s ON s.id = c.specification_id));
 
     SELECT n.pending INTO pending FROM integratedb.noted_claims() AS n;
     IF cardinality(pending) > 0 THEN

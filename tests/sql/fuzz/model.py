@@ -422,7 +422,7 @@ def has_changed(oid: int | None, before: Catalog, now: Catalog) -> bool:
             [(column.name, column.number, column.type, column.not_null) for column in relation.columns.values()],
         )
 
-    return facts(before) != facts(now)
+    return bool(facts(before) != facts(now))
 
 
 def with_tried_again(state: State, place: int, tables: frozenset[Table], catalog: Catalog) -> State:
