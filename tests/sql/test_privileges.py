@@ -65,7 +65,7 @@ ACCEPTED = {
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
     "masked: routine is marked as IMMUTABLE, but expression is STABLE": "array_to_string() of texts",
     "excess_of: routine is marked as IMMUTABLE, but expression is STABLE": "numbers have one form as text",
-    'obstacles: parameter "found" is shadowed': "the column of that name is set by RETURN QUERY, and FOUND is not asked",
+    'obstacles: parameter "found" is shadowed': "the column of that name is set by RETURN QUERY; FOUND is not asked",
     "daemon_enforce_limits: target type is different type than source type": "a constant",
 }
 # Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
