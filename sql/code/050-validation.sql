@@ -230,7 +230,8 @@ RETURNS TABLE (
   renamed_relation text,
   renamed_column text,
   cure text,
-  reader_cure text
+  reader_cure text,
+  lies_behind boolean
 )
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -238,7 +239,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
-         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL
+         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL, false
     FROM integratedb.claim AS c
    WHERE c.id = ANY (claims)
      AND c.wildcard_schema IS NOT NULL
@@ -250,7 +251,7 @@ AS $$
          CASE p.property WHEN 'row_security' THEN
            format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
                   r.stakeholder || '_reads', r.schema_name, r.relation_name, r.stakeholder) END,
-         NULL
+         NULL, false
     FROM integratedb.required_relation AS r
     LEFT JOIN integratedb.readable_relation AS moved
            ON r.present_relid IS NULL
@@ -270,7 +271,7 @@ AS $$
      AND p.fails
   UNION ALL
   SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
-         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL
+         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false
     -- Counted beside each row, as failing_field does in groups: without statistics the planner would join the two by loops.
     FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
             FROM integratedb.failing_column AS c
@@ -309,7 +310,7 @@ AS $$
      AND p.fails
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
-         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure
+         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true
     -- OFFSET 0: what fails is asked once a relation, not once an obstacle.
     FROM (SELECT q.*,
                  ARRAY(SELECT cc.column_name
@@ -328,7 +329,7 @@ AS $$
   SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
          -- The place is put before it.
          ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
-         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false
     FROM integratedb.notification_problem AS n
    WHERE n.claim_id = ANY (claims)
 $$;

@@ -168,7 +168,7 @@ AS $$
       -- What we granted goes by REVOKE, or by a change of the owner and back: what the grantee owned meanwhile Postgres merges
       -- into the owner's own privileges, which is seen on columns only. What came otherwise may go with any change of the owner.
       OR (p.property = 'privilege'
-          AND p.cure IS NULL
+          AND NOT p.lies_behind
           AND (integratedb.is_own_xid(k.xmin) OR integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(n.xmin))
           AND (EXISTS (SELECT FROM event AS e WHERE e.command_tag IN ('REVOKE', 'DROP OWNED'))
                OR (integratedb.is_own_xid(a.xmin) AND EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = k.relowner))
@@ -177,13 +177,13 @@ AS $$
                  SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.relid = p.relid AND g.attnum = p.attnum
                  UNION ALL
                  SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.namespace_oid = n.oid AND p.field IS NULL)))
-      OR (p.cure IS NOT NULL
+      OR (p.lies_behind
           AND EXISTS (
             SELECT FROM integratedb.stakeholder AS st
              WHERE st.id = s.stakeholder_id
                AND integratedb.wrote_below(st.role_oid, p.present_relid)))
       OR (p.property = 'row_security'
-          AND p.cure IS NULL
+          AND NOT p.lies_behind
           AND EXISTS (
             SELECT FROM event AS e
              WHERE (e.object_type = 'policy' AND (e.relation_name = p.relation_name OR e.objid = p.relid))
