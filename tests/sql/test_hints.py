@@ -188,7 +188,8 @@ DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
 @gives("Index expressions, statistics and materialised views cannot call")
 def code_that_runs_for_maintenance(world: World) -> None:
     reporter = world.stakeholder("reporter")
-    body = "SELECT count(*)::integer * 0 + n FROM integratedb_access('reporter')"
+    # Named whole: from PostgreSQL 17 on, maintenance has a search_path of its own.
+    body = "SELECT count(*)::integer * 0 + n FROM public.integratedb_access('reporter')"
     reporter.run(f"""
         CREATE FUNCTION reporter.spy(n integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ {body} $$;
         CREATE TABLE reporter.bait AS SELECT 1 AS n;
