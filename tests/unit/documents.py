@@ -46,7 +46,7 @@ type_names = st.builds(
     st.sampled_from(["text", "int8", "order_status"]) | st.builds(quoted, names),
     st.sampled_from(["", "[]", " [ 3 ]", "[][]", " ARRAY", " array[4]"]),
 ) | st.sampled_from(
-    ["double  precision", "timestamp with time zone", "ARRAY", "user-defined", "INTEGER", "bit varying (8)[]"]
+    ["double  precision", "timestamp with time zone", "ARRAY", "user-defined", "INTEGER", "bit varying []"]
 )
 
 _properties: dict[str, st.SearchStrategy[Any]] = {
