@@ -85,18 +85,22 @@ def make_shop(server: Server, dbname: str) -> None:
 
 @pytest.fixture
 def database(server: Server, template: str) -> Iterator[str]:
-    """The test's own database. Roles and databases that the test adds to the cluster go with it."""
+    """The test's own database. Roles, memberships and databases that the test adds to the cluster go with it."""
     with open_session(server, server.superuser, "postgres") as cluster:
         roles, databases = set(cluster.rows(ROLES)), set(cluster.rows(DATABASES))
+        memberships = set(cluster.rows(MEMBERSHIPS))
         with janitor(server, DATABASE, template_dbname=template):
             yield DATABASE
         for (name,) in set(cluster.rows(DATABASES)) - databases:
             cluster.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         for (name,) in set(cluster.rows(ROLES)) - roles:
             cluster.run(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        for group, member in set(cluster.rows(MEMBERSHIPS)) - memberships:
+            cluster.run(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), sql.Identifier(member)))
 
 
 ROLES = "SELECT rolname FROM pg_catalog.pg_roles"
+MEMBERSHIPS = "SELECT m.roleid::regrole::text, m.member::regrole::text FROM pg_catalog.pg_auth_members AS m"
 DATABASES = "SELECT datname FROM pg_catalog.pg_database"
 
 
