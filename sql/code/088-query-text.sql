@@ -334,6 +334,11 @@ BEGIN
     END IF;
   END LOOP;
 
+  -- Postgres never reads a text that ends within a literal or a comment, so this one was read here in another way.
+  IF state NOT IN ('code', 'line') AND length(query) < 8192 THEN
+    RETURN uncertain;
+  END IF;
+
   -- The cut may have taken such a name away.
   IF is_sensitive OR length(query) >= 8192 THEN
     pieces := integratedb.with_masks(pieces, shown_literals, mask);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import psycopg
 import pytest
@@ -57,7 +58,7 @@ def gaps(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([" ", "\n", "\t", "  "])) + draw(st.sampled_from(["", ""]) | comment)
 
 
-# {s}: a literal with the secret; a space: white space or comments.
+# {s}: a literal with the secret; {c}: the same within a comment, which it does not end; a space: white space or comments.
 STATEMENTS = [
     "CREATE ROLE x PASSWORD {s}",
     "CREATE USER x WITH ENCRYPTED PASSWORD {s} VALID UNTIL 'infinity'",
@@ -119,8 +120,8 @@ STATEMENTS = [
     "NOTIFY x, {s}",
     "CREATE EXTENSION x WITH VERSION {s}",
     "CREATE RULE x AS ON INSERT TO y DO ALSO (DELETE FROM z; SELECT f({s}))",
-    "SELECT 1 - -1, 2*/* {s} */3, @-{s}",
-    "/* ALTER ROLE x PASSWORD {s} */ SELECT 1",
+    "SELECT 1 - -1, 2*/* {c} */3, @-{s}",
+    "/* ALTER ROLE x PASSWORD {c} */ SELECT 1",
 ]
 # Where a value may be written without quotes.
 BARE = [
@@ -147,16 +148,19 @@ AROUND = [
 def queries(draw: st.DrawFn) -> str:
     bare = draw(st.booleans()) and draw(st.booleans())
     statement = draw(st.sampled_from(BARE if bare else STATEMENTS))
-    statement = "".join(draw(gaps()) if character == " " else character for character in statement)
-    statement = statement.replace("{s}", SECRET if bare else draw(literals()))
+    # Not inside literals: a comment's quote would end them, and Postgres would not read such a text.
+    parts = statement.split("'")
+    parts[::2] = ["".join(draw(gaps()) if sign == " " else sign for sign in part) for part in parts[::2]]
+    statement = "'".join(parts)
+    statement = statement.replace("{s}", SECRET if bare else draw(literals())).replace("{c}", f"'{SECRET}'")
     if draw(st.booleans()):
         statement = statement.swapcase().replace(SECRET.swapcase(), SECRET) if "$" not in statement else statement
-    parts = [
+    texts = [
         *draw(st.lists(st.sampled_from(AROUND), max_size=2)),
         statement,
         *draw(st.lists(st.sampled_from(AROUND), max_size=1)),
     ]
-    text = ";".join(parts)
+    text = ";".join(texts)
     # The cut falls somewhere around the secret.
     if draw(st.integers(0, 4)) == 0:
         text = " " * (8192 - text.index(SECRET) - draw(st.integers(0, 30))) + text
@@ -182,7 +186,7 @@ def test_a_secret_is_not_kept_in_any_statement(superuser, statement):
     plain = f"'{SECRET}'" if statement in STATEMENTS else SECRET
     kept = masked(
         superuser,
-        f"CREATE TABLE shop.a (id integer); {statement.replace('{s}', plain)}; CREATE TABLE shop.b (id integer)",
+        f"CREATE TABLE shop.a (id integer); {re.sub('{[sc]}', plain, statement)}; CREATE TABLE shop.b (id integer)",
     )
     assert SECRET not in kept
     assert kept.startswith("CREATE TABLE shop.a (id integer); ")
@@ -244,6 +248,11 @@ def test_a_text_that_names_our_functions_is_left_out(superuser, query):
         "SELECT U&\"\\0069ntegratedb_notify\"('a')",
         f"SELECT u&\"!0069ntegratedb_notify\" UESCAPE '!' ('{SECRET}')",
         f"SELECT a$b$'{SECRET}'$b$",
+        # Postgres would not read it, so it was read in another way.
+        f"CREATE TABLE a (b text DEFAULT 'x'){SECRET}'",
+        f"CREATE TABLE a (b text DEFAULT 'x', \"{SECRET})",
+        f"CREATE TABLE a (b text DEFAULT 'x'); /* /* */ {SECRET}",
+        f"CREATE TABLE a (b text DEFAULT 'x'); SELECT $a${SECRET}",
     ],
 )
 def test_a_text_that_is_in_doubt_is_left_out(superuser, query):
@@ -354,7 +363,7 @@ def test_postgres_reads_the_statements_of_this_test(superuser):
     """Else a secret would be looked for where no statement can have one. What Postgres does not know is 42601."""
     wrong = []
     for statement in [*STATEMENTS, *BARE]:
-        text = statement.replace("{s}", f"'{SECRET}'" if statement in STATEMENTS else SECRET)
+        text = re.sub("{[sc]}", f"'{SECRET}'" if statement in STATEMENTS else SECRET, statement)
         with superuser.transaction(force_rollback=True):
             try:
                 # In the simple protocol all is parsed before the first statement is run, which fails.
