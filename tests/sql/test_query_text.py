@@ -58,7 +58,7 @@ def gaps(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([" ", "\n", "\t", "  "])) + draw(st.sampled_from(["", ""]) | comment)
 
 
-# {s}: a literal with the secret; {c}: the same within a comment, which it does not end; a space: white space or comments.
+# {s}: a literal with the secret; {c}: the same within a comment, which goes on; a space: white space or comments.
 STATEMENTS = [
     "CREATE ROLE x PASSWORD {s}",
     "CREATE USER x WITH ENCRYPTED PASSWORD {s} VALID UNTIL 'infinity'",
