@@ -59,23 +59,23 @@ DECLARE
   ]::pg_catalog.regprocedure[];
 
   apis CONSTANT pg_catalog.regprocedure[] := ARRAY[
-    'integratedb.api_has_users()',
-    'integratedb.api_create_first_user(text, text)',
-    'integratedb.api_create_user(text, text, jsonb)',
-    'integratedb.api_users(bigint, integer)',
-    'integratedb.api_user_by_id(bigint)',
-    'integratedb.api_user_by_name(text)',
-    'integratedb.api_change_user(bigint, text, text, boolean, jsonb)',
-    'integratedb.api_delete_user(bigint)',
-    'integratedb.api_refresh_token_issued(bigint, interval)',
-    'integratedb.api_refresh_token_used(uuid, bigint)',
-    'integratedb.api_login_attempted(text, text)',
-    'integratedb.api_login_succeeded(text, text, timestamptz)',
-    'integratedb.api_stakeholder(bigint)',
-    'integratedb.api_stakeholder_name(text)',
-    'integratedb.api_schemas(jsonb, text)',
-    'integratedb.api_private_schemas(text[])',
-    'integratedb.api_ddl_events(bigint, integer)'
+    'integratedb.management_has_users()',
+    'integratedb.management_create_first_user(text, text)',
+    'integratedb.management_create_user(text, text, jsonb)',
+    'integratedb.management_users(bigint, integer)',
+    'integratedb.management_user_by_id(bigint)',
+    'integratedb.management_user_by_name(text)',
+    'integratedb.management_change_user(bigint, text, text, boolean, jsonb)',
+    'integratedb.management_delete_user(bigint)',
+    'integratedb.management_refresh_token_issued(bigint, interval)',
+    'integratedb.management_refresh_token_used(uuid, bigint)',
+    'integratedb.management_login_attempted(text, text)',
+    'integratedb.management_login_succeeded(text, text, timestamptz)',
+    'integratedb.management_stakeholder(bigint)',
+    'integratedb.management_stakeholder_name(text)',
+    'integratedb.management_schemas(jsonb, text)',
+    'integratedb.management_private_schemas(text[])',
+    'integratedb.management_ddl_events(bigint, integer)'
   ]::pg_catalog.regprocedure[];
 
   change record;
@@ -96,7 +96,7 @@ BEGIN
       UNION ALL
       SELECT 'integratedb_daemon', f.signature FROM pg_catalog.unnest(daemons) AS f (signature)
       UNION ALL
-      SELECT 'integratedb_api', f.signature FROM pg_catalog.unnest(apis) AS f (signature)
+      SELECT 'integratedb_management', f.signature FROM pg_catalog.unnest(apis) AS f (signature)
     ), held (grantee, signature) AS (
       SELECT g.grantee, m.signature
         FROM member AS m
@@ -104,7 +104,7 @@ BEGIN
         JOIN (VALUES ('public', 0::pg_catalog.oid),
                      ('integratedb_admin', 'integratedb_admin'::pg_catalog.regrole),
                      ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole),
-                     ('integratedb_api', 'integratedb_api'::pg_catalog.regrole)) AS g (grantee, oid)
+                     ('integratedb_management', 'integratedb_management'::pg_catalog.regrole)) AS g (grantee, oid)
           ON g.oid = a.grantee
     )
     SELECT 1 AS step, 'REVOKE ALL ON FUNCTION %s FROM %s' AS statement, r.signature, r.grantee
@@ -121,7 +121,7 @@ BEGIN
 
   FOR change IN
     SELECT g.grantee
-      FROM (VALUES ('integratedb_daemon'::pg_catalog.regrole), ('integratedb_api'::pg_catalog.regrole)) AS g (grantee)
+      FROM (VALUES ('integratedb_daemon'::pg_catalog.regrole), ('integratedb_management'::pg_catalog.regrole)) AS g (grantee)
      WHERE NOT EXISTS (
        SELECT FROM pg_catalog.pg_namespace AS n
         CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS a

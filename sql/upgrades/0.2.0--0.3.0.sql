@@ -1,7 +1,7 @@
 -- From 0.2.0 to 0.3.0.
 
 -- The users of the management API.
-#include sql/state/070-api-user.sql
+#include sql/state/070-management-user.sql
 
 -- How many dropped events an event tells of. Only daemon_enforce_limits() wrote events that begin so.
 #include sql/state/075-lost-events.sql

@@ -1178,7 +1178,7 @@ def a_channel_that_is_not_there(world: World) -> None:
 
 
 @gives(
-    "SELECT * FROM integratedb.api_users(NULL, NULL)",
+    "SELECT * FROM integratedb.management_users(NULL, NULL)",
     "Log in as root. The first user to be created is root",
     "Create another user with these scopes",
     "Change its name and password instead",
@@ -1186,16 +1186,16 @@ def a_channel_that_is_not_there(world: World) -> None:
 def users_of_the_api(world: World) -> None:
     api = world.superuser
     password = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA"
-    root = api.value("SELECT integratedb.api_create_first_user('root', %s)", password)
-    world.refused(api, "SELECT integratedb.api_create_first_user('other', %s)", password)
-    hint = world.refused(api, "SELECT integratedb.api_delete_user(4711)")
-    assert len(api.rows(found(r"SELECT \* FROM integratedb.api_users\(NULL, NULL\)", hint))) == 1
+    root = api.value("SELECT integratedb.management_create_first_user('root', %s)", password)
+    world.refused(api, "SELECT integratedb.management_create_first_user('other', %s)", password)
+    hint = world.refused(api, "SELECT integratedb.management_delete_user(4711)")
+    assert len(api.rows(found(r"SELECT \* FROM integratedb.management_users\(NULL, NULL\)", hint))) == 1
     scopes = Jsonb({"stakeholders": ["reporter"], "schemas": ["shop"]})
-    world.refused(api, "SELECT integratedb.api_change_user(%s, NULL, NULL, true, %s)", root, scopes)
-    other = api.value("SELECT integratedb.api_create_user('other', %s, %s)", password, scopes)
-    world.refused(api, "SELECT integratedb.api_delete_user(%s)", root)
-    api.run("SELECT integratedb.api_change_user(%s, 'chief', %s, false, NULL)", root, password)
-    api.run("SELECT integratedb.api_delete_user(%s)", other)
+    world.refused(api, "SELECT integratedb.management_change_user(%s, NULL, NULL, true, %s)", root, scopes)
+    other = api.value("SELECT integratedb.management_create_user('other', %s, %s)", password, scopes)
+    world.refused(api, "SELECT integratedb.management_delete_user(%s)", root)
+    api.run("SELECT integratedb.management_change_user(%s, 'chief', %s, false, NULL)", root, password)
+    api.run("SELECT integratedb.management_delete_user(%s)", other)
 
 
 # The tests

@@ -71,7 +71,7 @@ ACCEPTED = {
 # Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
 STABLE_ALL_THE_SAME = {
     "affected_relations": "what it asks of the catalog changes only with the transaction's own commands",
-    "api_schemas": "it raises, or does nothing VOLATILE",
+    "management_schemas": "it raises, or does nothing VOLATILE",
     "daemon_check": "it raises, or does nothing",
     "find_channel": "it raises, or does nothing VOLATILE",
     "integratedb_unmet_claims": "the view asks functions that read the catalog",
@@ -82,7 +82,7 @@ STABLE_ALL_THE_SAME = {
     "prepared_refusal": "the client's statement stays the same while it runs",
     "published_unidentified": "as affected_relations",
     "refuse_unnotifiable": "it raises, or does nothing",
-    "require_api_user": "it raises, or does nothing VOLATILE",
+    "require_management_user": "it raises, or does nothing VOLATILE",
     "require_writable": "pg_is_in_recovery() changes once, and never within a statement that writes",
     "revokes_are_found": "sizes only tell which of two ways to the same answer is the shorter",
     "rewritten_and_locked_relations": "the session's own locks, which it keeps",
@@ -142,7 +142,7 @@ def test_who_may_do_what_is_the_expected(superuser, stakeholder, expected):
         "PUBLIC": "anybody",
         "integratedb_admin": "integratedb_admin",
         "integratedb_daemon": "integratedb_daemon",
-        "integratedb_api": "integratedb_api",
+        "integratedb_management": "integratedb_management",
         "stakeholder": "reporter",
         "table owner": OWNER,
     }
@@ -179,7 +179,7 @@ def test_everything_has_a_comment(superuser):
             WHERE (d.classoid, d.objoid, d.objsubid) = (p.classid, p.objid, p.objsubid) AND d.description <> '')
         UNION ALL
         SELECT 'role ' || rolname FROM pg_roles
-         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_api')
+         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_management')
            AND shobj_description(oid, 'pg_authid') IS NULL
         UNION ALL
         SELECT 'extension' FROM pg_extension AS x
@@ -226,7 +226,7 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
          CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
          WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
            AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')
-           AND NOT (x.grantee = 'integratedb_api'::regrole AND proname ~ '^api_')""")
+           AND NOT (x.grantee = 'integratedb_management'::regrole AND proname ~ '^management_')""")
     assert functions == []
 
 
@@ -264,7 +264,7 @@ def test_a_stakeholder_may_execute_what_is_about_itself_and_what_everybody_may(s
 def test_nobody_can_use_the_group_roles_to_log_in(superuser):
     roles = superuser.rows("""
         SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
-          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_api')""")
+          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_management')""")
     assert roles == [(False,) * 6] * 3
 
 

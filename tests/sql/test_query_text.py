@@ -229,8 +229,8 @@ def test_a_text_without_secrets_stays_as_it_is(superuser, query):
         "CREATE TABLE a (id integer); SELECT * FROM public . integratedb_create_stakeholder('a')",
         "DO $$ BEGIN PERFORM integratedb_notify('a', '{}'); END $$",
         "CREATE FUNCTION f() RETURNS jsonb LANGUAGE sql AS 'SELECT integratedb_notify(''a'', ''{}'')'",
-        "SELECT integratedb.api_create_user('a', 'b', NULL)",
-        'SELECT "integratedb" /* x */ . api_users(1, 2)',
+        "SELECT integratedb.management_create_user('a', 'b', NULL)",
+        'SELECT "integratedb" /* x */ . management_users(1, 2)',
         "-- integratedb_notify('a', '{}')\nCREATE TABLE a (id integer)",
     ],
 )

@@ -260,7 +260,7 @@ def test_identifiers_that_mean_something_else_now_do_not_mislead(restored):
 
 
 def test_roles_that_are_missing_are_a_warning(source, second_server, tmp_path):
-    for role in ("shop_owner", "integratedb_admin", "integratedb_daemon", "integratedb_api"):
+    for role in ("shop_owner", "integratedb_admin", "integratedb_daemon", "integratedb_management"):
         tool(second_server, "psql", "--quiet", "--dbname", "postgres", f"--command=CREATE ROLE {role} LOGIN")
     tool(second_server, "createdb", DATABASE)
     script = tool(source, "pg_dump", "--no-privileges", DATABASE).replace("OWNER TO reporter", "OWNER TO CURRENT_USER")

@@ -295,14 +295,14 @@ def test_nor_do_many_at_once_however_they_are_set(hostile, superuser, reference)
 
 def test_an_api_of_hostile_settings_answers_too(connect, superuser):
     superuser.run(
-        """CREATE ROLE server LOGIN IN ROLE integratedb_api, integratedb_admin;
+        """CREATE ROLE server LOGIN IN ROLE integratedb_management, integratedb_admin;
            CREATE ROLE daemon LOGIN IN ROLE integratedb_daemon"""
     )
     server, daemon = connect("server", options=options(HOSTILE)), connect("daemon", options=options(HOSTILE))
-    user_id = server.value("SELECT integratedb.api_create_first_user('root', '$argon2id$v=19$x')")
-    assert server.rows("SELECT id, username, created_at::text FROM integratedb.api_users(0, 10)")
-    assert server.rows("SELECT username, token_secret FROM integratedb.api_user_by_id(%s)", user_id)
-    assert server.value("SELECT attempt IS NOT NULL FROM integratedb.api_login_attempted('root', '::1')")
+    user_id = server.value("SELECT integratedb.management_create_first_user('root', '$argon2id$v=19$x')")
+    assert server.rows("SELECT id, username, created_at::text FROM integratedb.management_users(0, 10)")
+    assert server.rows("SELECT username, token_secret FROM integratedb.management_user_by_id(%s)", user_id)
+    assert server.value("SELECT attempt IS NOT NULL FROM integratedb.management_login_attempted('root', '::1')")
     daemon.run("SELECT integratedb.daemon_check()")
     assert daemon.value("SELECT count(*) FROM integratedb.daemon_failures()") == 0
 

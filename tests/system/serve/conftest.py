@@ -29,7 +29,7 @@ def api_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with new_cluster(tmp_path_factory.mktemp("cluster") / "link") as cluster:
         with cluster.session("postgres") as superuser:
             superuser.run(f"CREATE ROLE {API_ROLE} LOGIN PASSWORD '{API_PASSWORD}'")
-            superuser.run(f"GRANT integratedb_admin, integratedb_api TO {API_ROLE}")
+            superuser.run(f"GRANT integratedb_admin, integratedb_management TO {API_ROLE}")
         yield cluster
 
 

@@ -133,7 +133,7 @@ def test_a_malformed_variable_is_one_line_and_status_2(program: str, variables: 
 
 
 def test_a_member_of_a_superuser_is_refused_too(place: Place) -> None:
-    place.superuser.run("CREATE ROLE almost LOGIN IN ROLE postgres, integratedb_admin, integratedb_api")
+    place.superuser.run("CREATE ROLE almost LOGIN IN ROLE postgres, integratedb_admin, integratedb_management")
     try:
         dsn = f"host={place.cluster.socket} port={place.cluster.port} dbname={place.name} user=almost"
         assert "superuser" in only_line(run_command("--dsn", dsn))

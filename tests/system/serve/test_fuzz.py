@@ -14,7 +14,7 @@ STAKEHOLDERS = 6
 # A changed password would end the token of the whole run.
 KEEP_ROOT = """
 CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
-CREATE TRIGGER keep BEFORE UPDATE ON integratedb.api_user FOR EACH ROW WHEN (OLD.root) EXECUTE FUNCTION keep();
+CREATE TRIGGER keep BEFORE UPDATE ON integratedb.management_user FOR EACH ROW WHEN (OLD.root) EXECUTE FUNCTION keep();
 """
 
 

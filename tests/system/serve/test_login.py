@@ -84,7 +84,9 @@ def test_guesses_at_names_that_somebody_makes_up_are_limited_for_the_address(
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     for _ in range(20):
         guesser.refused(429, "POST", "/auth/login", login_body(unique("made_up"), "wrong"))
-    rows = place.superuser.value("SELECT count(*) FROM integratedb.api_login_attempt WHERE address = %s", address)
+    rows = place.superuser.value(
+        "SELECT count(*) FROM integratedb.management_login_attempt WHERE address = %s", address
+    )
     assert rows == 31
     service.log_in(ROOT_NAME, ROOT_PASSWORD, "198.51.100.41")
 
@@ -121,7 +123,7 @@ def test_after_a_minute_one_may_guess_again(service: Service, root: Client, plac
         guesser.refused(403, "POST", "/auth/login", login_body(name, "wrong"))
     guesser.refused(429, "POST", "/auth/login", login_body(name, "wrong"))
     place.superuser.run(
-        """UPDATE integratedb.api_login_attempt
+        """UPDATE integratedb.management_login_attempt
               SET attempted_at = ARRAY(SELECT t - interval '61 s' FROM unnest(attempted_at) AS t)
             WHERE username = %s""",
         name,
@@ -177,7 +179,7 @@ def test_tokens_live_for_4_and_12_hours(service: Service, root: Client) -> None:
 @pytest.fixture
 def secret(place: Place, root: Client) -> bytes:
     """What root's tokens are signed with."""
-    return bytes(place.superuser.value("SELECT token_secret FROM integratedb.api_user WHERE root"))
+    return bytes(place.superuser.value("SELECT token_secret FROM integratedb.management_user WHERE root"))
 
 
 def claims_of(token: str, **changed: Any) -> dict[str, Any]:
@@ -235,7 +237,7 @@ def test_anything_but_a_bearer_token_is_refused(service: Service, root: Client, 
 
 def test_the_passwords_are_hashed_and_reach_neither_log(service: Service, root: Client, place: Place, user) -> None:
     user()
-    hashes = [value for (value,) in place.superuser.rows("SELECT password_hash FROM integratedb.api_user")]
+    hashes = [value for (value,) in place.superuser.rows("SELECT password_hash FROM integratedb.management_user")]
     assert all(value.startswith("$argon2id$v=19$") for value in hashes)
     said = service.log_file.read_text() + Path(f"{place.cluster.socket}/log").read_text()
     for secret in (ROOT_PASSWORD, "a good password", root.token or "-"):

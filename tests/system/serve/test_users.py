@@ -21,8 +21,8 @@ def test_of_many_who_create_the_first_user_at_once_exactly_one_wins(fresh: Place
     with ThreadPoolExecutor(12) as threads:
         statuses = sorted(threads.map(create, range(12)))
     assert statuses == [201] + [401] * 11
-    assert fresh.superuser.value("SELECT count(*) FROM integratedb.api_user") == 1
-    assert fresh.superuser.value("SELECT root FROM integratedb.api_user")
+    assert fresh.superuser.value("SELECT count(*) FROM integratedb.management_user") == 1
+    assert fresh.superuser.value("SELECT root FROM integratedb.management_user")
 
 
 def test_a_refused_first_user_leaves_the_place_free(fresh: Place, start_service) -> None:

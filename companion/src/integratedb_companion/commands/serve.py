@@ -38,7 +38,7 @@ def _option(name: str, text: str, **settings: Any) -> Callable[[Command], Comman
 def serve(config: str | None, **flags: Any) -> None:
     """Serve the management API over HTTP.
 
-    The login is a member of integratedb_admin and integratedb_api, and no superuser. The first user that is created
+    The login is a member of integratedb_admin and integratedb_management, and no superuser. The first user that is created
     at /api/v1/users manages the others. /api/v1/docs documents the requests.
 
     \b

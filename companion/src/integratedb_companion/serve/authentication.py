@@ -18,17 +18,17 @@ from .scopes import Scopes
 from .services import Services, services
 from .tokens import ACCESS, LIFETIMES_S, REFRESH, BadTokenError
 
-HAS_USERS: LiteralString = "SELECT integratedb.api_has_users()"
-USER: LiteralString = "SELECT * FROM integratedb.api_user_by_id(%(id)s::bigint)"
-USER_BY_NAME: LiteralString = "SELECT * FROM integratedb.api_user_by_name(%(username)s::text)"
-ATTEMPT: LiteralString = "SELECT * FROM integratedb.api_login_attempted(%(username)s::text, %(address)s::text)"
+HAS_USERS: LiteralString = "SELECT integratedb.management_has_users()"
+USER: LiteralString = "SELECT * FROM integratedb.management_user_by_id(%(id)s::bigint)"
+USER_BY_NAME: LiteralString = "SELECT * FROM integratedb.management_user_by_name(%(username)s::text)"
+ATTEMPT: LiteralString = "SELECT * FROM integratedb.management_login_attempted(%(username)s::text, %(address)s::text)"
 SUCCESS: LiteralString = (
-    "SELECT integratedb.api_login_succeeded(%(username)s::text, %(address)s::text, %(attempt)s::timestamptz)"
+    "SELECT integratedb.management_login_succeeded(%(username)s::text, %(address)s::text, %(attempt)s::timestamptz)"
 )
 ISSUED: LiteralString = (
-    "SELECT integratedb.api_refresh_token_issued(%(id)s::bigint, make_interval(secs => %(lifetime_s)s::float8))"
+    "SELECT integratedb.management_refresh_token_issued(%(id)s::bigint, make_interval(secs => %(lifetime_s)s::float8))"
 )
-USED: LiteralString = "SELECT integratedb.api_refresh_token_used(%(token_id)s::uuid, %(id)s::bigint)"
+USED: LiteralString = "SELECT integratedb.management_refresh_token_used(%(token_id)s::uuid, %(id)s::bigint)"
 
 _bearer = HTTPBearer(auto_error=False, description="The `token` of a login")
 

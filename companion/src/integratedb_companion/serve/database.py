@@ -53,7 +53,7 @@ SELECT r.rolname::pg_catalog.text AS name, r.rolsuper AS is_superuser
 """
 MISSING_ROLES: LiteralString = """
 SELECT r.name
-  FROM (VALUES ('integratedb_admin'), ('integratedb_api')) AS r (name)
+  FROM (VALUES ('integratedb_admin'), ('integratedb_management')) AS r (name)
  WHERE NOT pg_catalog.pg_has_role(SESSION_USER, r.name, 'USAGE')
 """
 

@@ -37,7 +37,9 @@ SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
 #: There is no such schema, table or column, and nobody claims it.
 UNKNOWN = {"3F000", "42P01", "42703"}
 STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
-DDL_EVENTS: LiteralString = "SELECT * FROM integratedb.api_ddl_events(nullif(%(after)s::bigint, 0), %(limit)s::integer)"
+DDL_EVENTS: LiteralString = (
+    "SELECT * FROM integratedb.management_ddl_events(nullif(%(after)s::bigint, 0), %(limit)s::integer)"
+)
 
 
 @router.get("/unmet-claims", responses=refusals(401, 422))

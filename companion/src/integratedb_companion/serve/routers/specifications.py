@@ -20,8 +20,8 @@ router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"], route_c
 
 Kind = Literal["claims", "notifications"]
 SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
-SCHEMAS: LiteralString = "SELECT integratedb.api_schemas(%(spec)s::jsonb, %(kind)s::text)"
-PRIVATE: LiteralString = "SELECT integratedb.api_private_schemas(%(schemas)s::text[])"
+SCHEMAS: LiteralString = "SELECT integratedb.management_schemas(%(spec)s::jsonb, %(kind)s::text)"
+PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schemas)s::text[])"
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
 )

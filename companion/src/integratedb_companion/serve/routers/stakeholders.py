@@ -35,8 +35,8 @@ SELECT s.*
  LIMIT %(limit)s::integer
 """
 ONE: LiteralString = "SELECT s.* FROM {x}.integratedb_stakeholders() AS s WHERE s.id = %(id)s::bigint"
-NAME_OF: LiteralString = "SELECT integratedb.api_stakeholder(%(id)s::bigint)"
-NORMALISED: LiteralString = "SELECT integratedb.api_stakeholder_name(%(name)s::text)"
+NAME_OF: LiteralString = "SELECT integratedb.management_stakeholder(%(id)s::bigint)"
+NORMALISED: LiteralString = "SELECT integratedb.management_stakeholder_name(%(name)s::text)"
 CREATE: LiteralString = (
     "SELECT * FROM {x}.integratedb_create_stakeholder(stakeholder => %(name)s::text, valid_until => NULL::timestamptz)"
 )

@@ -19,19 +19,19 @@ from ..services import Services
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=TokenRoute)
 
-CREATE_FIRST: LiteralString = "SELECT integratedb.api_create_first_user(%(username)s::text, %(password_hash)s::text)"
+CREATE_FIRST: LiteralString = (
+    "SELECT integratedb.management_create_first_user(%(username)s::text, %(password_hash)s::text)"
+)
 CREATE: LiteralString = (
-    "SELECT integratedb.api_create_user(%(username)s::text, %(password_hash)s::text, %(scopes)s::jsonb)"
+    "SELECT integratedb.management_create_user(%(username)s::text, %(password_hash)s::text, %(scopes)s::jsonb)"
 )
-LIST: LiteralString = "SELECT * FROM integratedb.api_users(%(after)s::bigint, %(limit)s::integer)"
-ONE: LiteralString = (
-    "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.api_user_by_id(%(id)s::bigint)"
-)
+LIST: LiteralString = "SELECT * FROM integratedb.management_users(%(after)s::bigint, %(limit)s::integer)"
+ONE: LiteralString = "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.management_user_by_id(%(id)s::bigint)"
 CHANGE: LiteralString = (
-    "SELECT integratedb.api_change_user(%(id)s::bigint, %(username)s::text, %(password_hash)s::text,"
+    "SELECT integratedb.management_change_user(%(id)s::bigint, %(username)s::text, %(password_hash)s::text,"
     " %(new_scopes)s::boolean, %(scopes)s::jsonb)"
 )
-DELETE: LiteralString = "SELECT integratedb.api_delete_user(%(id)s::bigint)"
+DELETE: LiteralString = "SELECT integratedb.management_delete_user(%(id)s::bigint)"
 
 
 async def create(body: NewUserBody, asking: AuthenticatedIfAny, shared: Shared) -> Data[Session]:

@@ -1,18 +1,18 @@
 -- What the management API asks in another form than an admin does: by id, page by page, and what scopes are compared with.
 
-CREATE OR REPLACE FUNCTION integratedb.api_stakeholder(id bigint)
+CREATE OR REPLACE FUNCTION integratedb.management_stakeholder(id bigint)
 RETURNS text
 LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT st.name FROM integratedb.stakeholder AS st WHERE st.id = api_stakeholder.id
+  SELECT st.name FROM integratedb.stakeholder AS st WHERE st.id = management_stakeholder.id
 $$;
 
-COMMENT ON FUNCTION integratedb.api_stakeholder(bigint) IS 'The name of a stakeholder; null: there is none of this id.';
+COMMENT ON FUNCTION integratedb.management_stakeholder(bigint) IS 'The name of a stakeholder; null: there is none of this id.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_stakeholder_name(given text)
+CREATE OR REPLACE FUNCTION integratedb.management_stakeholder_name(given text)
 RETURNS text
 LANGUAGE sql
 STABLE PARALLEL SAFE
@@ -22,9 +22,9 @@ AS $$
   SELECT integratedb.stakeholder_name(given)
 $$;
 
-COMMENT ON FUNCTION integratedb.api_stakeholder_name(text) IS 'The name that a stakeholder would get, to be compared with scopes. Error: IDB06.';
+COMMENT ON FUNCTION integratedb.management_stakeholder_name(text) IS 'The name that a stakeholder would get, to be compared with scopes. Error: IDB06.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_schemas(spec jsonb, kind text)
+CREATE OR REPLACE FUNCTION integratedb.management_schemas(spec jsonb, kind text)
 RETURNS text[]
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -47,9 +47,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.api_schemas(jsonb, text) IS 'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
+COMMENT ON FUNCTION integratedb.management_schemas(jsonb, text) IS 'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_private_schemas(names text[])
+CREATE OR REPLACE FUNCTION integratedb.management_private_schemas(names text[])
 RETURNS text[]
 LANGUAGE sql
 STABLE PARALLEL SAFE
@@ -67,9 +67,9 @@ AS $$
                 AND n.nspowner IS DISTINCT FROM (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = 'integratedb_archive')))
 $$;
 
-COMMENT ON FUNCTION integratedb.api_private_schemas(text[]) IS 'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not there yet.';
+COMMENT ON FUNCTION integratedb.management_private_schemas(text[]) IS 'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not there yet.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_ddl_events(before_id bigint, max_results integer)
+CREATE OR REPLACE FUNCTION integratedb.management_ddl_events(before_id bigint, max_results integer)
 RETURNS TABLE (
   id bigint,
   occurred_at timestamptz,
@@ -94,4 +94,4 @@ AS $$
    LIMIT max_results
 $$;
 
-COMMENT ON FUNCTION integratedb.api_ddl_events(bigint, integer) IS 'integratedb_ddl_events() page by page: the newest changes before this one; null: from the newest.';
+COMMENT ON FUNCTION integratedb.management_ddl_events(bigint, integer) IS 'integratedb_ddl_events() page by page: the newest changes before this one; null: from the newest.';

@@ -1,6 +1,6 @@
 -- Logins of the management API: refresh tokens that are good once, and how often a password may be guessed.
 
-CREATE OR REPLACE FUNCTION integratedb.api_refresh_token_issued(user_id bigint, lifetime interval)
+CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_issued(user_id bigint, lifetime interval)
 RETURNS uuid
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -10,19 +10,19 @@ AS $$
 DECLARE
   new_id uuid;
 BEGIN
-  DELETE FROM integratedb.api_refresh_token AS t
-   WHERE t.id IN (SELECT x.id FROM integratedb.api_refresh_token AS x WHERE x.expires_at < now() ORDER BY x.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED);
+  DELETE FROM integratedb.management_refresh_token AS t
+   WHERE t.id IN (SELECT x.id FROM integratedb.management_refresh_token AS x WHERE x.expires_at < now() ORDER BY x.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED);
 
-  INSERT INTO integratedb.api_refresh_token AS t (user_id, expires_at)
-  VALUES (api_refresh_token_issued.user_id, now() + lifetime)
+  INSERT INTO integratedb.management_refresh_token AS t (user_id, expires_at)
+  VALUES (management_refresh_token_issued.user_id, now() + lifetime)
   RETURNING t.id INTO new_id;
   RETURN new_id;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.api_refresh_token_issued(bigint, interval) IS 'Notes a refresh token of a user, and forgets expired ones. Returns its jti. Error: 23503 no such user.';
+COMMENT ON FUNCTION integratedb.management_refresh_token_issued(bigint, interval) IS 'Notes a refresh token of a user, and forgets expired ones. Returns its jti. Error: 23503 no such user.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_refresh_token_used(id uuid, user_id bigint)
+CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_used(id uuid, user_id bigint)
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -30,15 +30,15 @@ SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  DELETE FROM integratedb.api_refresh_token AS t
-   WHERE t.id = api_refresh_token_used.id
-     AND t.user_id = api_refresh_token_used.user_id
+  DELETE FROM integratedb.management_refresh_token AS t
+   WHERE t.id = management_refresh_token_used.id
+     AND t.user_id = management_refresh_token_used.user_id
      AND t.expires_at > now();
   RETURN FOUND;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.api_refresh_token_used(uuid, bigint) IS 'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
+COMMENT ON FUNCTION integratedb.management_refresh_token_used(uuid, bigint) IS 'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
 
 CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
 RETURNS integer
@@ -51,13 +51,13 @@ DECLARE
   recent timestamptz[];
 BEGIN
   -- The row is the lock: guesses that come at once are counted one after the other.
-  INSERT INTO integratedb.api_login_attempt AS a (username, address, attempted_at, last_at)
+  INSERT INTO integratedb.management_login_attempt AS a (username, address, attempted_at, last_at)
   VALUES (count_login_attempt.username, count_login_attempt.address, '{}', present)
-  ON CONFLICT ON CONSTRAINT api_login_attempt_pkey DO UPDATE SET last_at = EXCLUDED.last_at
+  ON CONFLICT ON CONSTRAINT management_login_attempt_pkey DO UPDATE SET last_at = EXCLUDED.last_at
   RETURNING ARRAY(SELECT t.at FROM unnest(a.attempted_at) AS t (at) WHERE t.at > present - interval '1 minute' ORDER BY t.at)
     INTO recent;
 
-  UPDATE integratedb.api_login_attempt AS a
+  UPDATE integratedb.management_login_attempt AS a
      SET attempted_at = CASE WHEN cardinality(recent) < at_most THEN recent || present ELSE recent END
    WHERE a.username = count_login_attempt.username
      AND a.address = count_login_attempt.address;
@@ -69,7 +69,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.count_login_attempt(text, text, integer, timestamptz) IS 'Counts a guess for a name and an address; name empty: for the address. Returns null; or, where at_most were made within a minute, in how many seconds another one may be, and counts nothing.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_login_attempted(username text, address text, OUT attempt timestamptz, OUT retry_after_s integer)
+CREATE OR REPLACE FUNCTION integratedb.management_login_attempted(username text, address text, OUT attempt timestamptz, OUT retry_after_s integer)
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the API has no rights but these functions
@@ -80,9 +80,9 @@ DECLARE
   at_most_for_address CONSTANT integer := 30;
   present CONSTANT timestamptz := clock_timestamp();
 BEGIN
-  DELETE FROM integratedb.api_login_attempt AS a
+  DELETE FROM integratedb.management_login_attempt AS a
    WHERE (a.username, a.address) IN (
-     SELECT x.username, x.address FROM integratedb.api_login_attempt AS x
+     SELECT x.username, x.address FROM integratedb.management_login_attempt AS x
       WHERE x.last_at < present - interval '1 minute' ORDER BY x.last_at LIMIT 100 FOR UPDATE SKIP LOCKED);
 
   -- First the address: names that somebody makes up then leave no more rows than this.
@@ -93,28 +93,28 @@ BEGIN
       attempt := present;
     ELSE
       -- It is not made, so others of this address are not held up by it.
-      UPDATE integratedb.api_login_attempt AS a
+      UPDATE integratedb.management_login_attempt AS a
          SET attempted_at = array_remove(a.attempted_at, present)
        WHERE a.username = ''
-         AND a.address = api_login_attempted.address;
+         AND a.address = management_login_attempted.address;
     END IF;
   END IF;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.api_login_attempted(text, text) IS 'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. Returns attempt, to be handed to api_login_succeeded() when it was right; or retry_after_s, in how many seconds another one may be made.';
+COMMENT ON FUNCTION integratedb.management_login_attempted(text, text) IS 'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. Returns attempt, to be handed to management_login_succeeded() when it was right; or retry_after_s, in how many seconds another one may be made.';
 
-CREATE OR REPLACE FUNCTION integratedb.api_login_succeeded(username text, address text, attempt timestamptz)
+CREATE OR REPLACE FUNCTION integratedb.management_login_succeeded(username text, address text, attempt timestamptz)
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  UPDATE integratedb.api_login_attempt AS a
+  UPDATE integratedb.management_login_attempt AS a
      SET attempted_at = array_remove(a.attempted_at, attempt)
-   WHERE a.username IN (api_login_succeeded.username, '')
-     AND a.address = api_login_succeeded.address
+   WHERE a.username IN (management_login_succeeded.username, '')
+     AND a.address = management_login_succeeded.address
 $$;
 
-COMMENT ON FUNCTION integratedb.api_login_succeeded(text, text, timestamptz) IS 'Takes back a guess that was right: only wrong ones count.';
+COMMENT ON FUNCTION integratedb.management_login_succeeded(text, text, timestamptz) IS 'Takes back a guess that was right: only wrong ones count.';
