@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from integratedb_companion.session import SIGNATURES
-
+from integratedb_companion.common.session import SIGNATURES
 from tests.support import Session
 
 ARGUMENTS = """

@@ -18,7 +18,7 @@ import orjson
 import psycopg
 import pytest
 import redis
-from integratedb_companion.database import Database
+from integratedb_companion.daemon.daemon.database import Database
 from psycopg.types.json import Jsonb
 
 from tests.system.conftest import slot_is_dropped

@@ -14,10 +14,10 @@ import psycopg
 import psycopg2
 import pytest
 import sqlalchemy
-from integratedb_companion.migrations import InvalidMigration, validate
-from integratedb_companion.migrations.validation import CALL, GUARDED_CALL
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from integratedb_companion.migrations import InvalidMigration, validate
+from integratedb_companion.migrations.validation import CALL, GUARDED_CALL
 from tests.support import Server, Session, refused
 from tests.tools.harness import PASSWORD
 

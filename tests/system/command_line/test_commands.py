@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from integratedb_companion.cli import COMMANDS
 
+from integratedb_companion.cli import COMMANDS
 from tests.support import refused
 from tests.system.command_line.conftest import Place, run
 from tests.system.harness import eventually

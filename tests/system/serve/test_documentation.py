@@ -12,8 +12,8 @@ import subprocess
 
 import httpx
 import pytest
-from integratedb_companion.commands.serve import serve
 
+from integratedb_companion.commands.serve import serve
 from tests.support import refused
 from tests.system.harness import ROOT
 from tests.system.serve.harness import Place, Service

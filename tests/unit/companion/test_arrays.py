@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion import arrays
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.numeric import Int8
+
+from integratedb_companion.daemon.daemon import arrays
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from integratedb_companion import clients
-from integratedb_companion.clients import Client, dismiss
+from integratedb_companion.daemon.daemon.websocket import clients
+from integratedb_companion.daemon.daemon.websocket.clients import Client, dismiss
 from websockets.asyncio.server import ServerConnection, serve
 
 HANDSHAKE = (

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from integratedb_companion.encodings import Encoding
-from integratedb_companion.pgoutput import OMITTED, UNCHANGED, UNREADABLE, Column, Delete, Insert, Relation, Row, Update
+from integratedb_companion.daemon.daemon.stream.encodings import Encoding
+from integratedb_companion.daemon.daemon.stream.pgoutput import (
+    OMITTED,
+    UNCHANGED,
+    UNREADABLE,
+    Column,
+    Delete,
+    Insert,
+    Relation,
+    Row,
+    Update,
+)
 
 ASCII = Encoding("SQL_ASCII", "utf-8")
 EUC_TW = Encoding("SQL_ASCII", "ascii")

@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
-from integratedb_companion.events import Event, Transaction, event_id, parse_event_id
-from integratedb_companion.pgoutput import UNCHANGED, Begin, Column, Delete, Insert, Relation, Truncate, Update
-from integratedb_companion.routing import Router
-from integratedb_companion.state import StateError, parse_state, parse_types
+from integratedb_companion.daemon.daemon.routing.events import Event, Transaction, event_id, parse_event_id
+from integratedb_companion.daemon.daemon.routing.router import Router
+from integratedb_companion.daemon.daemon.state import StateError, parse_state, parse_types
+from integratedb_companion.daemon.daemon.stream.pgoutput import (
+    UNCHANGED,
+    Begin,
+    Column,
+    Delete,
+    Insert,
+    Relation,
+    Truncate,
+    Update,
+)
 
 COLUMNS = (Column("id", 20, -1, True), Column("status", 25, -1, False), Column("note", 25, -1, False))
 ORDERS = Relation(7, "public", "orders", "d", COLUMNS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from integratedb_companion.addresses import AddressPolicy
-from integratedb_companion.events import Event
-from integratedb_companion.names import Names
-from integratedb_companion.redis_sink import RedisSink
-from integratedb_companion.webhook import WebhookSink, open_session
+from integratedb_companion.daemon.daemon.delivery.addresses import AddressPolicy
+from integratedb_companion.daemon.daemon.delivery.names import Names
+from integratedb_companion.daemon.daemon.delivery.redis_sink import RedisSink
+from integratedb_companion.daemon.daemon.delivery.webhook import WebhookSink, open_session
+from integratedb_companion.daemon.daemon.routing.events import Event
 
 EVENT = Event(1, 0, b"", b"{}", time.time())
 

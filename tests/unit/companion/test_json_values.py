@@ -7,7 +7,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.json_values import ArrayType, CompositeType, DomainType, TypeStructure, converter
+from integratedb_companion.daemon.daemon.routing.json_values import (
+    ArrayType,
+    CompositeType,
+    DomainType,
+    TypeStructure,
+    converter,
+)
 
 INT_ARRAY, TEXT_ARRAY, PAIR, PAIRS, POSITIVE, BOXES = 1007, 1009, 50000, 50001, 50002, 1020
 STRUCTURES: dict[int, TypeStructure] = {

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from integratedb_companion import login
-from integratedb_companion.handshakes import Handshakes
-from integratedb_companion.login import Logins, TooManyFailuresError
+from integratedb_companion.daemon.daemon.websocket import login
+from integratedb_companion.daemon.daemon.websocket.handshakes import Handshakes
+from integratedb_companion.daemon.daemon.websocket.login import Logins, TooManyFailuresError
 
 ROLE = 16400
 

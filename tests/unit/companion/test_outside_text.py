@@ -7,7 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.outside_text import json_escaped, one_line
+
+from integratedb_companion.common.outside_text import json_escaped, one_line
 
 TEXTS = st.text(st.characters() | st.sampled_from("\n\r\t\x1b\x7f\u0085\u009b\u200b\u202e\u2028\U000e0041\ud800"))
 

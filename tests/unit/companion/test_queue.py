@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.delivery import retry_delay_s
-from integratedb_companion.events import Event
-from integratedb_companion.progress import Progress
-from integratedb_companion.queue import Backlog, ChannelQueue, key_of
-from integratedb_companion.spill import Spill
+from integratedb_companion.daemon.daemon.delivery.attempts import retry_delay_s
+from integratedb_companion.daemon.daemon.delivery.queue import Backlog, ChannelQueue, key_of
+from integratedb_companion.daemon.daemon.delivery.spill import Spill
+from integratedb_companion.daemon.daemon.routing.events import Event
+from integratedb_companion.daemon.daemon.stream.progress import Progress
 
 
 class Table:
@@ -87,7 +87,7 @@ def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> 
         assert queue.kept_bytes == 0
         writing.cancel()
 
-    with patch("integratedb_companion.spill.GATHER_S", 0):
+    with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 0):
         asyncio.run(run())
 
 
@@ -114,7 +114,7 @@ def test_what_an_earlier_daemon_took_care_of_is_not_taken_again() -> None:
         assert queue.kept_bytes == 0
         writing.cancel()
 
-    with patch("integratedb_companion.spill.GATHER_S", 0):
+    with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 0):
         asyncio.run(run())
 
 
@@ -138,7 +138,7 @@ def test_a_channel_that_recovers_waits_for_no_write() -> None:
         assert list(table.rows) == [(1, 0), (2, 0)], "delivered, and to be forgotten in the next round"
         writing.cancel()
 
-    with patch("integratedb_companion.spill.GATHER_S", 1_000):
+    with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 1_000):
         asyncio.run(run())
 
 
@@ -175,7 +175,7 @@ def test_what_is_being_written_is_not_safe_until_it_is_written() -> None:
         assert confirmed == [None]
         writing.cancel()
 
-    with patch("integratedb_companion.spill.GATHER_S", 0):
+    with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 0):
         asyncio.run(run())
 
 
@@ -211,7 +211,7 @@ def test_a_receiver_that_did_not_keep_up_is_not_waited_for_again_soon() -> None:
             assert queue.spilled
         return waited_s
 
-    with patch("integratedb_companion.queue.PATIENCE_S", 0.05):
+    with patch("integratedb_companion.daemon.delivery.queue.PATIENCE_S", 0.05):
         assert 0.04 < asyncio.run(run()) < 0.09
 
 
@@ -236,5 +236,5 @@ def test_what_is_queued_now_is_written_in_time_whatever_others_go_on_adding() ->
         adding.cancel()
         writing.cancel()
 
-    with patch("integratedb_companion.spill.GATHER_S", 0):
+    with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 0):
         asyncio.run(run())

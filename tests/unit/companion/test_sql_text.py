@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from integratedb_companion.sql_text import TransactionError, statements, without_transaction
+
+from integratedb_companion.common.sql_text import TransactionError, statements, without_transaction
 
 BODY = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from integratedb_companion.versions import fits, mismatch
+
+from integratedb_companion.common.versions import fits, mismatch
 
 
 @pytest.mark.parametrize(

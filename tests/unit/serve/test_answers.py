@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from integratedb_companion.networks import network_of
+
+from integratedb_companion.common.networks import network_of
 from integratedb_companion.serve import errors
 from integratedb_companion.serve.answers import Dependent
 from integratedb_companion.serve.paging import page

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from integratedb_companion.serve.connections import UNREAD_TIMEOUT_S, Connection, Connections
+
+from integratedb_companion.http.connections import UNREAD_TIMEOUT_S, Connection, Connections
 
 
 @pytest.fixture

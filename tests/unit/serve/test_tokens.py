@@ -6,6 +6,7 @@ from uuid import UUID
 
 import jwt
 import pytest
+
 from integratedb_companion.serve import tokens
 from integratedb_companion.serve.scopes import Scopes
 from integratedb_companion.serve.tokens import ACCESS, REFRESH, BadTokenError

@@ -10,6 +10,12 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from psycopg.conninfo import conninfo_to_dict
+
+from integratedb.channels import redact
+from integratedb.model import Specification
+from integratedb.spec import parse as parse_specification
 from integratedb_companion.contracts.credentials import Credentials
 from integratedb_companion.contracts.difference import Change, compare
 from integratedb_companion.contracts.exporting import REDACTED, contract_text
@@ -19,12 +25,6 @@ from integratedb_companion.contracts.reading import parse
 from integratedb_companion.contracts.rendering import as_text
 from integratedb_companion.contracts.schema import build, contract_schema
 from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate
-from jsonschema import Draft202012Validator
-from psycopg.conninfo import conninfo_to_dict
-
-from integratedb.channels import redact
-from integratedb.model import Specification
-from integratedb.spec import parse as parse_specification
 
 ROOT = Path(__file__).parents[4]
 ANYTHING = environment({"A": "one", "EMPTY": ""})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from integratedb_companion.contracts.model import UnusableContractsError
 from integratedb_companion.contracts.yaml_source import read, write
 

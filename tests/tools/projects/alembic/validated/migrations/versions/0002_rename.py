@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from integratedb_companion.migrations import validate
 
 revision = "0002"

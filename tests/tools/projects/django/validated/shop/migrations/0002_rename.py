@@ -1,6 +1,7 @@
 """An email is an email address."""
 
 from django.db import migrations, models
+
 from integratedb_companion.migrations.django import ValidateContracts
 
 

@@ -1,0 +1,131 @@
+"""Production itself as the base: its schema, the contracts that are in force, and what its migration tool has recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from integratedb_companion.commands.framework import CommandError
+from integratedb_companion.common.extension import connect, transaction
+from integratedb_companion.common.session import read_conninfo
+
+from .model import UnableError
+from .process import ENCODING
+
+#: Where migration tools write down what has run, in whatever schema. Without their rows everything would run again.
+RECORDS = (
+    "__diesel_schema_migrations", "__drizzle_migrations", "__efmigrationshistory", "_prisma_migrations", "_sqlx_migrations",
+    "_yoyo_migration", "_yoyo_version", "alembic_version", "ar_internal_metadata", "atlas_schema_revisions",
+    "databasechangelog", "databasechangeloglock", "django_content_type", "django_migrations", "doctrine_migration_versions",
+    "drizzle_migrations", "flyway_schema_history", "goose_db_version", "knex_migrations", "knex_migrations_lock",
+    "kysely_migration", "kysely_migration_lock", "migrations", "mikro_orm_migrations", "pgmigrations", "phinxlog",
+    "refinery_schema_history", "schema_migrations", "schema_version", "sequelizemeta", "typeorm_metadata",
+)  # fmt: skip
+#: All of what Sqitch has is in a schema of its own.
+RECORDING_SCHEMAS = ("sqitch", "yoyo")
+
+#: The tables whose rows are left out: those of neither a migration tool nor an extension, nor asked for. To fill a table runs
+#: the functions of its constraints, domains, generated columns and partitions, as a superuser on this machine. Any role can
+#: call a table migrations; those of tools use nothing but what is Postgres's own, which pg_depend does not list.
+LEFT_OUT = """
+SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
+  FROM pg_catalog.pg_class AS c
+  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+ WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+   AND (NOT pg_catalog.lower(c.relname::pg_catalog.text) OPERATOR(pg_catalog.=) ANY (%(records)s::pg_catalog.text[])
+        AND NOT n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
+        OR c.relispartition
+        OR EXISTS (
+             SELECT FROM pg_catalog.pg_depend AS d
+              WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_proc', 'pg_catalog.pg_operator',
+                      'pg_catalog.pg_type']::pg_catalog.regclass[]::pg_catalog.oid[])
+                AND (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                     AND d.objid OPERATOR(pg_catalog.=) c.oid
+                     OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                        AND d.objid OPERATOR(pg_catalog.=) ANY (
+                              SELECT k.oid FROM pg_catalog.pg_constraint AS k
+                               WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid)
+                     OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                        AND d.objid OPERATOR(pg_catalog.=) ANY (
+                              SELECT g.oid
+                                FROM pg_catalog.pg_attrdef AS g
+                                JOIN pg_catalog.pg_attribute AS a
+                                  ON a.attrelid OPERATOR(pg_catalog.=) g.adrelid
+                                 AND a.attnum OPERATOR(pg_catalog.=) g.adnum
+                               WHERE g.adrelid OPERATOR(pg_catalog.=) c.oid
+                                 AND a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char"))))
+   AND NOT pg_catalog.concat(n.nspname, '.', c.relname) OPERATOR(pg_catalog.=) ANY (%(kept)s::pg_catalog.text[])
+   AND n.nspname OPERATOR(pg_catalog.<>) ALL (ARRAY['pg_catalog', 'information_schema', 'pg_toast']::pg_catalog.name[])
+   AND NOT EXISTS (
+         SELECT FROM pg_catalog.pg_depend AS d
+          WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.objid OPERATOR(pg_catalog.=) c.oid
+            AND d.deptype OPERATOR(pg_catalog.=) 'e')
+"""
+
+
+@dataclass(frozen=True)
+class Production:
+    """What is taken over from it."""
+
+    name: str
+    sql: str
+    search_path: str
+
+
+def is_conninfo(text: str) -> bool:
+    """Whether it is a connection string, and no command: a URI, or keywords of libpq with values."""
+    if text.startswith(("postgresql://", "postgres://")):
+        return True
+    try:
+        return bool(conninfo_to_dict(text)) and "=" in text
+    except psycopg.Error:
+        return False
+
+
+def take_over(conninfo: str, programs: Path | None, kept: Collection[str]) -> Production:
+    """Dump it: no rows but those that the migration tool and the extensions need. Error: UnableError."""
+    try:
+        with connect(conninfo, None) as connection:
+            row = connection.execute("SHOW search_path").fetchone()
+            with transaction(connection, read_only=True):
+                asked = {"records": list(RECORDS), "schemas": list(RECORDING_SCHEMAS), "kept": list(kept)}
+                left_out = connection.execute(LEFT_OUT.encode(), asked).fetchall()
+            name = f"database {connection.info.dbname}"
+    except CommandError as problem:
+        raise UnableError(problem.message, problem.hint) from None
+    assert row is not None
+    return Production(name, _dump(conninfo, programs, left_out), str(row[0]))
+
+
+def _dump(conninfo: str, programs: Path | None, left_out: list[tuple[Any, ...]]) -> str:
+    given = read_conninfo(conninfo)
+    environment = dict(os.environ)
+    # The command line of a process can be seen by everybody.
+    password = given.pop("password", None)
+    if password is not None:
+        environment["PGPASSWORD"] = str(password)
+    if programs is not None:
+        environment["PATH"] = f"{programs}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    command = ["pg_dump", "--no-password", "-B", f"--dbname={make_conninfo('', **given)}"]
+    command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in left_out]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, env=environment, **ENCODING)
+    except FileNotFoundError:
+        raise UnableError("there is no program pg_dump", "Debian, Ubuntu: apt-get install postgresql-client.") from None
+    except OSError as problem:
+        raise UnableError(f"pg_dump cannot be run: {problem.strerror}") from None
+    if done.returncode:
+        raise UnableError(f"pg_dump: {done.stderr.strip()}")
+    return str(done.stdout)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

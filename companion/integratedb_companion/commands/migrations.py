@@ -1,0 +1,197 @@
+"""`integratedb preview`, `unmet`, `sync` and `dependents`: what whoever migrates asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from integratedb_companion.common.extension import Database, connect, opened
+from integratedb_companion.common.output import print_json, print_table, say, styled
+from integratedb_companion.common.previews import END, GRACE_S, SESSION, UNLOCK, WATCHED
+from integratedb_companion.common.sql_text import TransactionError, without_transaction
+from integratedb_companion.contracts.reading import read_standard_input, read_text
+
+from .failures import explain, show_failure
+from .framework import STATUS_REFUSED, STATUS_USAGE, CommandError, command, connected, json_output
+
+
+@command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@connected
+@json_output
+def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
+
+    They run with your own rights, and the locks that they take are held until that is over. They have the time that
+    statement_timeout gives them, and are ended with this command. BEGIN and COMMIT may wrap the whole; leave out what
+    cannot run in a transaction. What no transaction takes back stays, such as setval() of a sequence.
+
+    Exit status: 0 nobody would be hurt; 1 somebody would; 2 it could not be tried, as when a statement fails.
+
+    \b
+    Examples:
+      integratedb preview migrations/0042_rename_email.sql
+      echo 'ALTER TABLE shop.orders DROP COLUMN note' | integratedb preview -
+    """
+    statements = read_standard_input() if file == "-" else read_text(Path(file))
+    try:
+        rows = _previewed(without_transaction(statements), dsn, dbname)
+    except TransactionError as problem:
+        raise CommandError(f"{file}: {problem}", status=STATUS_USAGE) from None
+    except (psycopg.Error, CommandError) as problem:
+        if (failure := explain(problem)).status != STATUS_REFUSED:
+            raise
+        # Status 1 is an answer: somebody would be hurt.
+        raise click.exceptions.Exit(show_failure(replace(failure, status=STATUS_USAGE), as_json=as_json)) from None
+    _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
+
+
+def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, Any]]:
+    with (
+        opened(dsn, dbname) as database,
+        # No setting is pinned: the statements find what they would find without us.
+        database.connection.transaction(force_rollback=True),
+        _bounded(database, dsn, dbname),
+    ):
+        try:
+            return database.rows("integratedb_preview_migration", ddl=statements)
+        finally:
+            if database.connection.info.transaction_status == TransactionStatus.INTRANS:
+                database.connection.execute(UNLOCK)
+
+
+@contextmanager
+def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]:
+    """End the session, and with it what runs in the block, once that has taken too long or nobody waits any more."""
+    connection = database.connection
+    with connection.cursor(row_factory=dict_row) as cursor:
+        session = cursor.execute(SESSION).fetchone()
+    assert session is not None
+    with suppress(psycopg.errors.InvalidParameterValue), connection.transaction():
+        connection.execute(WATCHED)
+
+    timeout_s = session["timeout_ms"] / 1000
+    # Set before the session is ended: the error may be here before the call that caused it has returned.
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        with suppress(CommandError, psycopg.Error), connect(dsn, dbname) as other:
+            other.execute(END, session)
+
+    late = threading.Timer(timeout_s + GRACE_S, end)
+    late.daemon = True
+    if timeout_s:
+        late.start()
+    try:
+        yield
+    except psycopg.errors.AdminShutdown:
+        if not ended.is_set():
+            raise
+        raise CommandError(
+            f"the statements went on after statement_timeout ({timeout_s:g} s), so their session was ended",
+            hint="They catch the cancellation of a statement (query_canceled, or SQLSTATE 57014): let it through.",
+        ) from None
+    except KeyboardInterrupt:
+        end()
+        raise
+    finally:
+        late.cancel()
+
+
+@command()
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.  [all]")
+@connected
+@json_output
+def unmet(limit: int | None, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """List the claims that the database does not satisfy. Exit status 1 when there are some.
+
+    \b
+    Example, as a health check:
+      integratedb unmet > /dev/null || alert "claims are unmet"
+    """
+    with opened(dsn, dbname) as database:
+        rows = database.rows("integratedb_unmet_claims", max_results=limit)
+    _show_unmet(rows, as_json=as_json, none="Every claim is met.", some="unmet")
+
+
+@command()
+@connected
+@json_output
+def sync(dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Take the database as it is for the truth, where the specifications allow it.
+
+    Claims by "*" follow the tables, privileges that were revoked come back. A named claim is never excused: what is unmet
+    stays so, with a warning.
+
+    \b
+    Example, after a restore:
+      integratedb sync && integratedb unmet
+    """
+    with opened(dsn, dbname) as database:
+        database.rows("integratedb_sync")
+    if as_json:
+        print_json({"synced": True})
+    else:
+        say("The claims follow the database as it is now.")
+
+
+@command()
+@click.argument("path")
+@click.argument("field", required=False)
+@connected
+@json_output
+def dependents(path: str, field: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Say who depends on a table, or on a column of it.
+
+    \b
+    Examples:
+      integratedb dependents shop.customers
+      integratedb dependents shop.customers email
+    """
+    with opened(dsn, dbname) as database:
+        rows = database.rows("integratedb_dependents", path=path, field=field)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(["stakeholder", "kind", "dependency"], [list(row.values()) for row in rows])
+    else:
+        say("Nobody.")
+
+
+def _show_unmet(rows: list[dict[str, Any]], *, as_json: bool, none: str, some: str) -> None:
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        say(styled(none, fg="green"))
+    else:
+        print_unmet(rows)
+        count = len(rows)
+        say()
+        say(styled(f"{count} {'claim' if count == 1 else 'claims'} {some}.", fg="red", bold=True))
+    if rows:
+        raise click.exceptions.Exit(STATUS_REFUSED)
+
+
+def print_unmet(rows: list[dict[str, Any]]) -> None:
+    """A line a problem, and below it what each side can do."""
+    problems = [(row, problem) for row in rows for problem in row["problems"]]
+    print_table(
+        ["stakeholder", "kind", "path", "field", "problem"],
+        [
+            [row["stakeholder"], row["kind"], problem["path"], problem["field"], problem["message"]]
+            for row, problem in problems
+        ],
+    )
+    say()
+    for hint in dict.fromkeys(row["hint"] for row in rows):
+        say(styled(hint))

@@ -1,0 +1,159 @@
+"""`integratedb status`, `unlock`, `access` and `log`: how things stand, who can read what, what was changed by whom."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Any
+
+import click
+
+from integratedb_companion.common.extension import Database, opened, transaction
+from integratedb_companion.common.output import clean, print_json, print_table, say, styled, to_json
+
+from .framework import command, confirm, connected, json_output
+
+BAD = ("LOST", "OPEN", "CAPTURED", "DISABLED", "REPLICA ONLY", "failing", "no: ", "no daemon")
+POLL_S = 1.0
+LONGEST_TRANSACTION = datetime.timedelta(minutes=10)
+
+
+@command()
+@connected
+@json_output
+def status(dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Show how things stand: settings, counts, the lock, the slot and the channels.
+
+    \b
+    Examples:
+      integratedb status
+      integratedb status --json | jq -r .unmet
+      watch --color integratedb status
+    """
+    with opened(dsn, dbname) as database:
+        facts = {row["fact"]: row["value"] for row in database.rows("integratedb_status")}
+    if as_json:
+        print_json(facts)
+        return
+    from rich.text import Text
+
+    print_table(
+        ["fact", "value"],
+        [
+            [name, Text(clean(value or ""), style="bold red" if _is_bad(name, value) else "")]
+            for name, value in facts.items()
+        ],
+    )
+
+
+def _is_bad(fact: str, value: str | None) -> bool:
+    if fact in ("unmet", "pending sync"):
+        return value != "0"
+    return any(word in (value or "") for word in BAD)
+
+
+@command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@connected
+@json_output
+def unlock(yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """End the session that holds the lock between claims and migrations, so that those who wait go on.
+
+    Its transaction is rolled back. `integratedb status` shows who holds the lock.
+
+    \b
+    Example:
+      integratedb unlock --yes
+    """
+    with opened(dsn, dbname) as database:
+        facts = {row["fact"]: row["value"] for row in database.rows("integratedb_status")}
+        if facts.get("lock holder") not in (None, "nobody"):
+            confirm(f"End {facts['lock holder']}?", yes=yes)
+        ended = database.value("integratedb_end_lock_holder")
+    if as_json:
+        print_json({"ended": ended})
+    else:
+        say(f"Ended: {clean(ended)}." if ended else "Nobody holds the lock.")
+
+
+@command()
+@click.argument("stakeholder")
+@click.option("--excess", is_flag=True, help="Only what it can read without having claimed it.")
+@connected
+@json_output
+def access(stakeholder: str, excess: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """List every column that STAKEHOLDER can really read, and why.
+
+    \b
+    Examples:
+      integratedb access mailer
+      integratedb access mailer --excess
+    """
+    with opened(dsn, dbname) as database:
+        rows = [
+            row for row in database.rows("integratedb_access", stakeholder=stakeholder) if row["excess"] or not excess
+        ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        shown = [[row["path"], row["field"], row["reason"], "in excess" if row["excess"] else ""] for row in rows]
+        print_table(["path", "field", "reason", ""], shown)
+    else:
+        say("Nothing." if not excess else "Nothing in excess.")
+
+
+@command()
+@click.option("--since", metavar="TIME", help="From this time on, as Postgres reads it: '2026-05-01 12:00', yesterday.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many, the newest."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on, and print what comes, until interrupted.")
+@connected
+@json_output
+def log(since: str | None, limit: int, follow: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Print the audit log of schema changes, the oldest first. With --json, an object a line.
+
+    \b
+    Examples:
+      integratedb log -n 20
+      integratedb log --since yesterday --json | jq -r 'select(.command_tag == "DROP TABLE")'
+      integratedb log --follow
+    """
+    with opened(dsn, dbname) as database:
+        known = {event["id"] for event in _recent(database)} if follow else set()
+        events = database.rows("integratedb_ddl_events", since=since, max_results=limit)
+        for event in reversed(events):
+            _print_event(event, as_json=as_json)
+        if follow:
+            _follow(database, known | {event["id"] for event in events}, as_json=as_json)
+
+
+def _recent(database: Database) -> list[dict[str, Any]]:
+    """An event carries the time of its transaction, and is seen after the COMMIT: so what is new may look older."""
+    with transaction(database.connection):
+        row = database.connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
+    assert row is not None
+    return database.rows("integratedb_ddl_events", since=row[0] - LONGEST_TRANSACTION, max_results=None)
+
+
+def _follow(database: Database, known: set[int], *, as_json: bool) -> None:
+    try:
+        while True:
+            time.sleep(POLL_S)
+            recent = _recent(database)
+            for event in reversed(recent):
+                if event["id"] not in known:
+                    _print_event(event, as_json=as_json)
+            known = {event["id"] for event in recent}
+    except KeyboardInterrupt:
+        return
+
+
+def _print_event(event: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(to_json(event, indent=None))
+        return
+    at = event["occurred_at"].isoformat(sep=" ", timespec="seconds")
+    what = " ".join(str(event[key]) for key in ("command_tag", "object_identity") if event[key])
+    reason = f"  ({event['reason']})" if event["reason"] else ""
+    say(f"{styled(at, dim=True)}  {styled(event['session_user_name'], bold=True)}  {styled(what + reason)}")

@@ -1,0 +1,115 @@
+"""`integratedb claim` and `notify`: hand in a specification from a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from integratedb_companion.common.extension import Database, opened
+from integratedb_companion.common.output import print_json, say
+from integratedb_companion.contracts.model import Contract
+from integratedb_companion.contracts.reading import STANDARD_INPUT, read_document, read_standard_input, read_text
+from integratedb_companion.contracts.variables import environment, masked
+
+from .failures import structured
+from .framework import CommandError, command, connected, json_output
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what it would be refused for; store nothing.")
+FILE = click.argument("file", type=click.Path(allow_dash=True))
+
+
+@command()
+@click.argument("stakeholder")
+@FILE
+@DRY_RUN
+@connected
+@json_output
+def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Hand in what STAKEHOLDER depends on, from FILE or standard input (-); it replaces its earlier claims.
+
+    The file is a specification in JSON or YAML, docs/specification.md has the grammar. ${NAME} in a text stands for an
+    environment variable. With --json the claims are printed as expanded, every property filled in.
+
+    \b
+    Examples:
+      integratedb claim mailer claims.yaml
+      echo '{"match": {"path": "shop.customers", "fields": ["name", "email"]}}' | integratedb claim mailer -
+      integratedb claim mailer claims.yaml --dry-run
+    """
+    _hand_in("claims", stakeholder, file, dry_run, dsn, dbname, as_json)
+
+
+@command()
+@click.argument("stakeholder")
+@FILE
+@DRY_RUN
+@connected
+@json_output
+def notify(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
+    """Hand in what STAKEHOLDER is told of, and its channels, from FILE or standard input (-).
+
+    The file is a specification of kind notifications in JSON or YAML, docs/notifications.md says what it can ask for.
+    ${NAME} in a text stands for an environment variable: a secret need not be in the file.
+
+    \b
+    Examples:
+      integratedb notify fulfilment notifications.yaml
+      FULFILMENT_SECRET=whsec_... integratedb notify fulfilment notifications.yaml
+    """
+    _hand_in("notifications", stakeholder, file, dry_run, dsn, dbname, as_json)
+
+
+def _hand_in(
+    kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool
+) -> None:
+    text, name = (read_standard_input(), STANDARD_INPUT) if file == "-" else (read_text(Path(file)), file)
+    document, contract = read_document(text, name, environment(os.environ))
+    if not isinstance(document, dict):
+        raise CommandError(f"{name}: a specification is an object with the key match", status=2)
+    with opened(dsn, dbname) as database:
+        if dry_run:
+            _check(database, kind, document, contract, as_json=as_json)
+            return
+        function = "integratedb_claim" if kind == "claims" else "integratedb_notify"
+        try:
+            expanded = database.value(function, stakeholder=stakeholder, spec=document)
+        except psycopg.Error as refusal:
+            problems = structured(refusal.diag.message_detail)
+            if not problems or refusal.sqlstate not in ("IDB02", "IDB03"):
+                raise
+            shown = [{"sqlstate": refusal.sqlstate, **_placed(contract, kind, problem)} for problem in problems]
+            title = (refusal.diag.message_primary or "").partition(":")[0]
+            raise CommandError(title, problems=shown, hint="Nothing was stored.") from None
+    if as_json:
+        if "channels" in expanded:
+            expanded["channels"] = masked(expanded["channels"])
+        print_json(expanded)
+    else:
+        count = len(expanded["match"])
+        say(f"{stakeholder}: {count} {'match' if count == 1 else 'matches'} stored.")
+
+
+def _check(database: Database, kind: str, document: dict[str, Any], contract: Contract, *, as_json: bool) -> None:
+    rows = database.rows("integratedb_check_spec", spec=document, kind=kind)
+    if rows and not as_json:
+        problems = [{k: v for k, v in row.items() if v is not None and k != "code"} for row in rows]
+        shown = [{"sqlstate": row["code"], **_placed(contract, kind, p)} for row, p in zip(rows, problems, strict=True)]
+        raise CommandError("it would be refused", problems=shown)
+    if as_json:
+        print_json(masked(rows))
+    else:
+        say("It would be accepted, if you may hand it in.")
+    if rows:
+        raise click.exceptions.Exit(1)
+
+
+def _placed(contract: Contract, kind: str, problem: dict[str, Any]) -> dict[str, Any]:
+    if "pointer" in problem:
+        line = contract.line_of_pointer(kind, problem["pointer"])
+    else:
+        line = contract.line_of_column(kind, problem.get("path"), problem.get("field"))
+    return {"file": contract.file, "line": line, **problem}

@@ -1,0 +1,118 @@
+"""What changes between two states of a stakeholder, in the parts that people think in: matches by table, channels by name."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from integratedb.type_spellings import folded_type_name, type_key
+
+from .model import Document
+
+_NAME = r'(?:"((?:[^"]|"")+)"|([^".(\[]+))'
+_TYPE = re.compile(rf"(?:{_NAME}\.)?{_NAME}(?:\((\d+)\))?(\[\])?")
+
+Action = Literal["add", "change", "remove"]
+
+
+@dataclass(frozen=True)
+class PartChange:
+    """A match or a channel that is added, changed or removed; `before` or `after` is None where there is none."""
+
+    part: Literal["claims", "notifications", "channels"]
+    name: str
+    before: Document | None
+    after: Document | None
+
+    @property
+    def action(self) -> Action:
+        """Which of the three it is."""
+        return "add" if self.before is None else "remove" if self.after is None else "change"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one stakeholder. `hidden`: something that nobody is shown changes too, a secret of a channel."""
+
+    stakeholder: str
+    action: Action
+    parts: tuple[PartChange, ...] = ()
+    hidden: bool = False
+    file: str | None = field(default=None, compare=False)
+
+
+def compare(kind: Literal["claims", "notifications"], before: Document, after: Document) -> list[PartChange]:
+    """The difference of two specifications in their short form."""
+    matches = _paired(before["match"], after["match"], match_name, match_meaning)
+    changes = [PartChange(kind, name, old, new) for name, old, new in matches]
+    channels = _paired(before.get("channels", []), after.get("channels", []), channel_name, lambda channel: channel)
+    return changes + [PartChange("channels", name, old, new) for name, old, new in channels]
+
+
+def match_name(match: Document) -> str:
+    """What a match is known by: its table, or its tables."""
+    paths = [alternative["path"] for alternative in match.get("alternatives", [match])]
+    return " or ".join(dict.fromkeys(paths))
+
+
+def match_meaning(match: Document) -> Document:
+    """A match with each type in its one spelling: another spelling of it is no difference."""
+    if "alternatives" in match:
+        return {**match, "alternatives": [match_meaning(alternative) for alternative in match["alternatives"]]}
+    if "fields" in match:
+        return {**match, "fields": [_field_meaning(field) for field in match["fields"]]}
+    return match
+
+
+def _field_meaning(field: Any) -> Any:
+    if not isinstance(field, dict):
+        return field
+    if "alternatives" in field:
+        return {**field, "alternatives": [_field_meaning(alternative) for alternative in field["alternatives"]]}
+    parts = _TYPE.fullmatch(field.get("type", ""))
+    if parts is None:
+        return field
+    quoted_schema, schema, quoted_name, name, length, array = parts.groups()
+    schema = _unquoted(quoted_schema) if quoted_schema else schema and schema.lower()
+    name = _unquoted(quoted_name) if quoted_name else name.lower() if schema else folded_type_name(name)
+    least = {} if length is None else {"min_length": int(length)}
+    return {**field, "type": type_key(schema, name, array is not None), **least}
+
+
+def _unquoted(name: str) -> str:
+    return name.replace('""', '"')
+
+
+def channel_name(channel: Document) -> str:
+    """What a channel is known by."""
+    return f"{channel.get('name', channel['type'])} ({channel['type']})"
+
+
+def _paired(
+    before: Iterable[Document],
+    after: Iterable[Document],
+    name: Callable[[Document], str],
+    meaning: Callable[[Document], Document],
+) -> list[tuple[str, Document | None, Document | None]]:
+    """Pairs what has the same name, in order; what means the same falls out first, so only what differs is paired."""
+    old, new = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    meant = defaultdict[str, list[Document]](list)
+    for entry in before:
+        old[name(entry)].append(entry)
+        meant[name(entry)].append(meaning(entry))
+    for entry in after:
+        key, means = name(entry), meaning(entry)
+        if means in meant[key]:
+            place = meant[key].index(means)
+            del meant[key][place], old[key][place]
+        else:
+            new[key].append(entry)
+    result: list[tuple[str, Document | None, Document | None]] = []
+    for key in dict.fromkeys([*old, *new]):
+        was, becomes = old[key], new[key]
+        result += [(key, *pair) for pair in itertools.zip_longest(was, becomes)]
+    return result

@@ -1,0 +1,272 @@
+"""Makes the database agree with contracts, in one transaction; a plan is the same, rolled back.
+
+So a plan is not a guess: every specification that differs is handed in, and judged by the rules that will judge it when
+it is applied. What an unchanged contract would write is rolled back as well: a second run leaves nothing, not even a row
+in the audit log. Stakeholders are dropped at the end of an application only: that ends their sessions, for good.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+
+from integratedb_companion.commands.failures import structured
+from integratedb_companion.common.extension import Database, transaction
+
+from .credentials import Credentials, Target, issued
+from .difference import Change, PartChange, compare
+from .handover import handover
+from .model import Contract, ContractsError, Document, Finding
+from .reading import EMPTY
+
+#: Another transaction was migrating or claiming: nothing was changed, and the transaction is run again.
+RETRIED = ("40001", "40P01", "55P03")
+ATTEMPTS = 5
+RETRY_S = 0.5
+
+#: Secrets are shown to nobody, so no answer tells whether one has changed; that a row of this table was written does.
+#: Postgres counts that for everybody to see, unless counting is off: then what may have changed counts as changed.
+CHANNEL_WRITES = """
+    SELECT CASE WHEN pg_catalog.current_setting('track_counts')::boolean
+                THEN (SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_all_tables
+                       WHERE schemaname = 'integratedb' AND relname = 'channel')
+           END
+"""
+
+
+class ContractsRefusedError(ContractsError):
+    """The database refused contracts; nothing was changed."""
+
+    hint = "Nothing was changed."
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("the database refuses the contracts", findings)
+
+
+class DatabaseChangedError(ContractsError):
+    """What was to be applied is not what was agreed to."""
+
+    hint = "Nothing was changed. Look at the plan again."
+
+    def __init__(self) -> None:
+        super().__init__("the database has changed since the plan was made")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, or did."""
+
+    changes: list[Change]
+    unmanaged: list[str]
+    credentials: list[Credentials]
+
+
+class Reconciliation:
+    """One run over all contracts, inside a transaction that is rolled back or committed by who called."""
+
+    def __init__(self, database: Database, contracts: Iterable[Contract], *, prune: bool) -> None:
+        self.database, self.contracts, self.prune = database, list(contracts), prune
+        self.changes: list[Change] = []
+        self.findings: list[Finding] = []
+        self.credentials: list[Credentials] = []
+        self.unmanaged: list[str] = []
+
+    def run(self, progress: Callable[[list[Contract]], Iterable[Contract]] = iter) -> None:
+        """Hand everything in."""
+        existing = [row["name"] for row in self.database.rows("integratedb_stakeholders")]
+        # First, whatever the order of the files: a name cannot be taken once somebody claims a schema of that name.
+        created = {
+            contract.stakeholder
+            for contract in self.contracts
+            if contract.stakeholder not in existing and self._create(contract)
+        }
+        for contract in progress(self.contracts):
+            if contract.stakeholder in created or contract.stakeholder in existing:
+                self._contract(contract, exists=contract.stakeholder in existing)
+        wanted = {contract.stakeholder for contract in self.contracts}
+        missing = [name for name in existing if name not in wanted]
+        if self.prune:
+            self.changes += [self._removal(name) for name in missing]
+        else:
+            self.unmanaged = missing
+
+    def drop(self) -> None:
+        """Drop the stakeholders that are to be removed."""
+        for change in self.changes:
+            if change.action == "remove":
+                self.database.value("integratedb_drop_stakeholder", stakeholder=change.stakeholder)
+
+    def _contract(self, contract: Contract, *, exists: bool) -> None:
+        claims, _ = self._hand_in(contract, "claims", exists=exists)
+        notifications, hidden = self._hand_in(contract, "notifications", exists=exists)
+        parts = tuple(claims + notifications)
+        if not exists:
+            self.changes.append(Change(contract.stakeholder, "add", parts, file=contract.file))
+        elif parts or hidden:
+            self.changes.append(Change(contract.stakeholder, "change", parts, hidden, contract.file))
+
+    def _create(self, contract: Contract) -> bool:
+        try:
+            with self.database.connection.transaction():
+                [row] = self.database.rows(
+                    "integratedb_create_stakeholder", stakeholder=contract.stakeholder, valid_until=None
+                )
+        except psycopg.Error as refusal:
+            self._refused(refusal, contract, None)
+            return False
+        if row["name"] != contract.stakeholder:
+            self._finding(contract, ("stakeholder",), f"the name of the stakeholder is written {row['name']}")
+        self.credentials.append(issued(self.database.connection, row))
+        return True
+
+    def _hand_in(
+        self, contract: Contract, kind: Literal["claims", "notifications"], *, exists: bool
+    ) -> tuple[list[PartChange], bool]:
+        """The parts that change, and whether something changes that is not shown."""
+        wanted = contract.document(kind)
+        before: Document = EMPTY
+        if exists:
+            before = self._stored(contract, kind)
+        if _same(wanted, before) and not _has_secrets(wanted):
+            return [], False
+        function = "integratedb_claim" if kind == "claims" else "integratedb_notify"
+        try:
+            with self.database.connection.transaction() as savepoint:
+                writes = self._channel_writes()
+                self.database.rows(function, stakeholder=contract.stakeholder, spec=wanted)
+                after = self._stored(contract, kind)
+                changes = compare(kind, before, after)
+                shown = any(change.part == "channels" for change in changes)
+                hidden = _has_secrets(wanted) and not shown and (writes is None or self._channel_writes() != writes)
+                # Also where types are only spelled in another way: then what is stored stays as somebody wrote it.
+                if not changes and not hidden:
+                    raise psycopg.Rollback(savepoint)
+                return changes, hidden and exists
+        except psycopg.Error as refusal:
+            self._refused(refusal, contract, kind)
+        return [], False
+
+    def _stored(self, contract: Contract, kind: str) -> Document:
+        stored: Document = self.database.value("integratedb_specification", stakeholder=contract.stakeholder, kind=kind)
+        return stored
+
+    def _channel_writes(self) -> int | None:
+        row = self.database.connection.execute(CHANNEL_WRITES).fetchone()
+        return row[0] if row else None
+
+    def _removal(self, name: str) -> Change:
+        parts: list[PartChange] = []
+        for kind in ("claims", "notifications"):
+            stored = self.database.value("integratedb_specification", stakeholder=name, kind=kind)
+            parts += compare(kind, stored, EMPTY)
+        return Change(name, "remove", tuple(parts))
+
+    def _finding(self, contract: Contract, steps: tuple[str, ...], message: str, **more: Any) -> None:
+        self.findings.append(Finding(message, contract.file, contract.line(steps), more))
+
+    def _refused(self, refusal: psycopg.Error, contract: Contract, kind: str | None) -> None:
+        if refusal.sqlstate is None or refusal.sqlstate in RETRIED:
+            raise refusal
+        said = refusal.diag
+        problems = structured(said.message_detail) if kind else []
+        for problem in problems:
+            if "pointer" in problem:
+                line = contract.line_of_pointer(str(kind), problem["pointer"])
+            else:
+                line = contract.line_of_column(str(kind), problem.get("path"), problem.get("field"))
+            more = {"sqlstate": refusal.sqlstate, "stakeholder": contract.stakeholder, "kind": kind, **problem}
+            self.findings.append(Finding(more.pop("message"), contract.file, line, more))
+        if not problems:
+            message = said.message_primary or str(refusal)
+            self._finding(
+                contract, (kind or "stakeholder",), message, sqlstate=refusal.sqlstate, hint=said.message_hint
+            )
+
+
+def plan(
+    database: Database,
+    contracts: list[Contract],
+    *,
+    prune: bool,
+    progress: Callable[[list[Contract]], Iterable[Contract]] = iter,
+) -> Outcome:
+    """What applying the contracts would do. Error: ContractsRefusedError."""
+
+    def attempt() -> Outcome:
+        with transaction(database.connection, force_rollback=True):
+            run = Reconciliation(database, contracts, prune=prune)
+            run.run(progress)
+        return _outcome(run)
+
+    return _retried(attempt)
+
+
+def apply(
+    database: Database,
+    contracts: list[Contract],
+    target: Target | None,
+    *,
+    prune: bool,
+    expected: list[Change] | None = None,
+    progress: Callable[[list[Contract]], Iterable[Contract]] = iter,
+    before_commit: Callable[[Outcome], None] = lambda _: None,
+) -> Outcome:
+    """Make it so; new credentials are written to the target before COMMIT, and taken back when that fails.
+
+    ``expected`` are the changes that somebody agreed to. ``before_commit`` is told what is about to be committed. Errors:
+    ContractsRefusedError, DatabaseChangedError, CredentialsError, CommitUnknownError, psycopg.Error; after all but CommitUnknownError nothing
+    was changed.
+    """
+
+    def attempt() -> Outcome:
+        with handover(database.connection, target) as under_way:
+            run = Reconciliation(database, contracts, prune=prune)
+            run.run(progress)
+            outcome = _outcome(run)
+            if expected is not None and outcome.changes != expected:
+                raise DatabaseChangedError
+            if not outcome.changes:
+                under_way.rollback()
+            run.drop()
+            under_way.write(outcome.credentials)
+            before_commit(outcome)
+        return outcome
+
+    return _retried(attempt)
+
+
+def _outcome(run: Reconciliation) -> Outcome:
+    if run.findings:
+        raise ContractsRefusedError(run.findings)
+    return Outcome(run.changes, run.unmanaged, run.credentials)
+
+
+def _retried(attempt: Callable[[], Outcome]) -> Outcome:
+    for number in range(1, ATTEMPTS):
+        try:
+            return attempt()
+        except psycopg.Error as problem:
+            if problem.sqlstate not in RETRIED:
+                raise
+            time.sleep(RETRY_S * number)
+    return attempt()
+
+
+def _same(wanted: Document, stored: Document) -> bool:
+    return {"channels": [], **wanted} == {"channels": [], **stored}
+
+
+def _has_secrets(document: Document) -> bool:
+    """Whether a channel has a text that may be a secret: `env:NAME` is none, and neither is what is redacted."""
+    channels = document.get("channels")
+    return any(
+        not str(channel[key]).startswith("env:") and (key == "secret" or "@" in str(channel[key]))
+        for channel in (channels if isinstance(channels, list) else ())
+        if isinstance(channel, dict)
+        for key in ("secret", "url")
+        if key in channel
+    )

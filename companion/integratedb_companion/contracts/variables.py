@@ -1,0 +1,113 @@
+"""`${NAME}` in a contract stands for an environment variable, so that no secret is in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from integratedb.channel_rules import variables_of
+
+from .model import Finding, Steps
+
+_PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: What stands in a URL or a secret of a channel for each variable, by value: the environment's secrets are shown to nobody.
+_SECRETS: dict[str, str] = {}
+_SECRET_KEYS = ("url", "secret")
+#: What is shorter is no secret, and would make messages unreadable.
+_SHORTEST_SECRET = 4
+
+#: Gives the value of a variable, or None for one that is not set; told whether it is all of the text, and the stakeholder.
+Lookup = Callable[[str, bool, str], str | None]
+
+
+def environment(variables: Mapping[str, str]) -> Lookup:
+    """Variables that must be set: an empty one counts as not set, because an empty secret is none."""
+    return lambda name, _, __: variables.get(name) or None
+
+
+def for_daemon(variables: Mapping[str, str]) -> Lookup:
+    """Variables that need not be set, where no secret is used: the daemon's `env:NAME` is well formed in their place."""
+    return lambda name, alone, stakeholder: (
+        variables.get(name) or (f"env:{variables_of(stakeholder)}UNSET" if alone else "unset")
+    )
+
+
+def masked(value: Any) -> Any:
+    """Give a text, or the texts in a document, with the variable's name in place of a value that is a channel's secret."""
+    if isinstance(value, str):
+        if not _SECRETS:
+            return value
+        longest_first = sorted(_SECRETS, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, longest_first)), lambda found: _SECRETS[found[0]], value)
+    if isinstance(value, dict):
+        return {key: masked(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(entry) for entry in value]
+    return value
+
+
+def _note_secret(name: str, value: str, where: Steps) -> None:
+    # What the daemon is to look up itself, and what stands for a variable that is not set, are no values.
+    is_value = len(value) >= _SHORTEST_SECRET and not value.startswith("env:") and value != "unset"
+    if is_value and where[-1:] and where[-1] in _SECRET_KEYS:
+        _SECRETS.update(dict.fromkeys(_pieces(value), f"${{{name}}}"))
+
+
+def _pieces(value: str) -> list[str]:
+    """The value, and what the database shows of it, which redacts the password in a URL."""
+    head, _, behind = value.partition("@")
+    user, _, _ = head.rpartition(":") if behind else ("", "", "")
+    pieces = [value]
+    if len(behind) >= _SHORTEST_SECRET:
+        pieces.append(behind)
+    if re.search("://.", user):
+        pieces.append(user)
+    return pieces
+
+
+def escape(text: str) -> str:
+    """Give a text that is read back as it is."""
+    return text.replace("${", "$${")
+
+
+def interpolate(
+    value: Any, lookup: Lookup, file: str, lines: Mapping[Steps, int], steps: Steps = ()
+) -> tuple[Any, list[Finding]]:
+    """Replace the variables in all texts; the keys stay. What cannot be replaced is told by file and line."""
+    findings: list[Finding] = []
+    named = value.get("stakeholder") if isinstance(value, dict) else None
+    stakeholder = named if isinstance(named, str) else ""
+
+    def replaced(text: str, where: Steps) -> str:
+        def one(found: re.Match[str]) -> str:
+            if found[0] == "$${":
+                return "${"
+            name = found["name"]
+            if name is None or not _NAME.fullmatch(name):
+                shown = found[0] if name is not None else "${ without }"
+                findings.append(
+                    Finding(f"{shown} is not a variable such as ${{NAME}}; $${{ stands for ${{", file, lines[where])
+                )
+                return ""
+            known = lookup(name, found[0] == text, stakeholder)
+            if known is None:
+                findings.append(Finding(f"the environment variable {name} is not set", file, lines[where]))
+            else:
+                _note_secret(name, known, where)
+            return known or ""
+
+        return _PLACEHOLDER.sub(one, text)
+
+    def walk(part: Any, where: Steps) -> Any:
+        if isinstance(part, str):
+            return replaced(part, where)
+        if isinstance(part, dict):
+            return {key: walk(entry, (*where, key)) for key, entry in part.items()}
+        if isinstance(part, list):
+            return [walk(entry, (*where, index)) for index, entry in enumerate(part)]
+        return part
+
+    return walk(value, steps), findings

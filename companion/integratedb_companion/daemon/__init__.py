@@ -1,0 +1,1 @@
+"""The notification daemon: it carries row changes from a replication slot to the channels of stakeholders."""

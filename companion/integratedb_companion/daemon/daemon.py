@@ -1,0 +1,410 @@
+"""The daemon: puts the parts together, follows the stream, confirms what is safe, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import psycopg
+from websockets.asyncio.server import Server
+
+from integratedb_companion import __version__
+from integratedb_companion.common import versions
+from integratedb_companion.common.configuration import ConfigurationError, Settings
+from integratedb_companion.common.open_files import Complaints, raise_limit, shares
+from integratedb_companion.common.outside_text import plain
+
+from .database import COMPLAIN_EVERY_S, Database
+from .delivery.addresses import AddressPolicy
+from .delivery.channels import NOTHING, Channels, Earlier
+from .delivery.names import Names
+from .delivery.receiver_sockets import ReceiverSockets
+from .delivery.spill import Spill
+from .delivery.webhook import open_session
+from .metrics import Metrics
+from .reachability import is_for_now
+from .routing.events import EVENTS_LOST, Event, Transaction
+from .routing.router import Router
+from .state import Channel, StakeholderState, parse_state, parse_types, with_types
+from .stream import slot as slots
+from .stream.confirmation import Confirmation
+from .stream.encodings import UTF8
+from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
+from .stream.progress import Progress
+from .stream.reader import ControlCommit, StreamReader
+from .stream.replication import (
+    ReplicationConnection,
+    SlotInUseError,
+    SlotUnusableError,
+    StreamEndedError,
+    System,
+    check_login,
+    conninfo,
+)
+from .websocket.listener import Listener
+from .websocket.login import Logins
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S: Final = 1.0
+SLOT_IN_USE_TRIES: Final = 5
+HOUSEKEEPING_EVERY_S: Final = 3.0
+STOP_TIMEOUT_S: Final = 10.0
+#: For how long a piece of the stream may be worked at before the daemon is no longer ready.
+PIECE_TIMEOUT_S: Final = 10.0
+
+
+class ServerChangedError(Exception):
+    """The server is another one, or on another timeline: what is in memory says nothing about it."""
+
+
+class Daemon:
+    """One daemon for one database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._database = Database(settings.dsn, self._unreachable)
+        self._stop = asyncio.Event()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._confirmation = Confirmation(self._note, self._oldest_unsafe)
+        self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
+        self._shares = shares(raise_limit())
+        self._policy = AddressPolicy(settings.denied, ReceiverSockets(self._shares.receivers))
+        self._names = Names()
+        self._session = open_session(self._policy, self._names)
+        self._channels = Channels(
+            self._spill,
+            self._metrics,
+            self._policy,
+            self._session,
+            self._names,
+            on_progress=self._confirmation.progressed,
+            on_gone=self._gone,
+        )
+        self._states: dict[int, StakeholderState] = {}
+        self._progress = Progress(0)
+        self._source = ""
+        self._encoding = UTF8
+        self._system: System | None = None
+        self._lag_bytes = 0
+        #: Since when the present piece of the stream is worked at; None while more of it is waited for.
+        self._working_since_s: float | None = None
+        #: What the daemon waits for until channels are in force; None when they are.
+        self._beginning: str | None = "starting"
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._stop.set()
+
+    def reload(self, settings: Settings) -> None:
+        """Take over another configuration, as far as it can change while running."""
+        self._settings = settings
+        self._start(self._reload())
+
+    async def run(self) -> None:
+        """Run until told to stop; raises when it cannot go on."""
+        server = None
+        asyncio.get_running_loop().set_exception_handler(Complaints().handle)
+        try:
+            server = await self._listen()
+            if not await self._begun():
+                return
+            # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
+            confirmation = self._confirmation
+            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._keep_house(), self._follow()
+            for work in works:
+                self._start(work)
+            stop = asyncio.create_task(self._stop.wait())
+            await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if self._failure.done():
+                self._failure.result()
+            await self._finish()
+        finally:
+            if server is not None:
+                server.close()
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+            await self._session.close()
+            await self._database.close()
+
+    async def _begun(self) -> bool:
+        """Begin, however long that takes; False when told to stop meanwhile."""
+        beginning = asyncio.create_task(self._begin())
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+            return beginning.done()
+        finally:
+            for task in (beginning, stop):
+                task.cancel()
+            await asyncio.gather(beginning, stop, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        await self._first_connection()
+        log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
+        self._beginning = "starting"
+        await self._attach()
+        self._beginning = None
+
+    async def _follow(self) -> None:
+        """Read the stream, again after every lost connection."""
+        busy = 0
+        while True:
+            try:
+                connection = await ReplicationConnection.open(self._settings.dsn, self._encoding.name)
+                try:
+                    await self._same_server(connection)
+                    self._reader.restart()
+                    await connection.start(self._settings.slot, self._progress.confirmed_lsn)
+                    busy = 0
+                    await self._read(connection)
+                finally:
+                    self._confirmation.stream = None
+                    self._working_since_s = None
+                    await connection.close()
+            except SlotInUseError:
+                busy += 1
+                if busy >= SLOT_IN_USE_TRIES:
+                    raise
+            except SlotUnusableError as problem:
+                raise slots.SlotLostError(f"{problem}. {slots.CURE}") from None
+            except (StreamEndedError, psycopg.OperationalError) as problem:
+                log.warning("stream lost", extra={"error": plain(str(problem).strip())})
+            await asyncio.sleep(RECONNECT_S)
+            await slots.check(self._settings.slot, self._database)
+
+    async def _read(self, connection: ReplicationConnection) -> None:
+        self._confirmation.stream = connection
+        log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
+        self._confirmation.progressed()
+        while True:
+            messages = await connection.read()
+            self._working_since_s = time.monotonic()
+            for data in messages:
+                happened = self._reader.take(data)
+                if isinstance(happened, ControlCommit):
+                    await self._control(happened)
+                elif isinstance(happened, Keepalive):
+                    self._confirmation.progressed()
+                    if happened.reply_requested:
+                        self._confirmation.asked()
+            await self._channels.make_room()
+            self._working_since_s = None
+            await asyncio.sleep(0)
+
+    async def _control(self, happened: ControlCommit) -> None:
+        """Put in force what a transaction changed, after noting durably that it has been."""
+        commit = happened.commit
+        await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
+        for row in happened.rows:
+            if row.kind == "types":
+                types = parse_types(row.body)
+                self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
+        for row in happened.rows:
+            if row.kind == "state":
+                state = parse_state(row.body)
+                self._states[state.id] = state
+        await self._put_in_force()
+        for row in happened.rows:
+            if row.kind == "redeliver":
+                await self._channels.restart(int(row.body["channel"]), rewind=True)
+        self._progress.routed(commit.commit_lsn, commit.end_lsn)
+
+    async def _put_in_force(self, earlier: Earlier = NOTHING) -> None:
+        states = list(self._states.values())
+        await self._channels.put_in_force(states, earlier)
+        self._router.put_in_force(states, self._channels.puts())
+        log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
+
+    def _oldest_unsafe(self) -> list[int | None]:
+        return [self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()]
+
+    async def _note(self, lsn: int) -> None:
+        await self._database.reserve(self._settings.slot, lsn)
+
+    def _unreachable(self) -> None:
+        """Without the database nothing can be confirmed, and a server that shuts down waits for whoever reads a stream."""
+        if self._confirmation.stream is not None:
+            self._confirmation.stream.break_off()
+
+    async def _keep_house(self) -> None:
+        """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_EVERY_S)
+            self._channels.tick()
+            self._confirmation.progressed()
+            self._lag_bytes = max(0, await self._database.wal_position() - self._progress.confirmed_lsn)
+            self._metrics.lag_bytes.set(self._lag_bytes)
+            self._metrics.streaming.set(self._confirmation.stream is not None)
+            await self._enforce_limits()
+
+    async def _enforce_limits(self) -> None:
+        for running in self._channels:
+            lost, told_behind = 0, False
+            while running.queue.kept_bytes > 0:
+                dropped = await self._database.enforce_limits(running.queue)
+                running.queue.kept_bytes -= dropped.bytes
+                if not dropped.events:
+                    break
+                lost += dropped.events
+                told_behind |= dropped.told_behind
+            if lost:
+                channel = running.channel
+                self._metrics.of(channel).lost.inc(lost)
+                names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+                log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
+            if told_behind:
+                await self._channels.restart(running.channel.id, rewind=True)
+
+    async def _first_connection(self) -> None:
+        """Connect once, so that a wrong configuration is told at once; a server that is not there is waited for."""
+        complained_at_s = float("-inf")
+        while True:
+            try:
+                connection = await self._database.connect()
+                async with connection:
+                    await versions.check(connection, __version__)
+                    await check_login(connection)
+                    await connection.execute("SELECT integratedb.daemon_check()")
+                await (await ReplicationConnection.open(self._settings.dsn)).close()
+                return
+            except UnicodeError:
+                raise ConfigurationError("a parameter of the connection is not UTF-8") from None
+            except psycopg.Error as problem:
+                text = plain(" ".join(str(problem).split()))
+                if not await is_for_now(problem, conninfo(self._settings.dsn)):
+                    raise ConfigurationError(text) from None
+            self._beginning = "the database cannot be reached"
+            if time.monotonic() >= complained_at_s + COMPLAIN_EVERY_S:
+                complained_at_s = time.monotonic()
+                log.warning("database unreachable", extra={"error": text})
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> Server:
+        channels = self._channels
+        logins = Logins(self._database.server, channels.role_of)
+        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics, self._shares)
+        host, port = self._settings.host, self._settings.port
+        try:
+            return await listener.open(host, port)
+        except OSError as problem:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {problem.strerror}") from None
+
+    async def _attach(self) -> None:
+        name = self._settings.slot
+        lsn, gap = await slots.attach(
+            name, self._database, self._settings.dsn, self._waits, accept_gap=self._settings.accept_gap
+        )
+        source = self._source = f"/integratedb/{await self._database.name()}"
+        self._progress = Progress(lsn)
+        self._router = Router(source)
+        self._encoding = await self._database.encoding()
+        self._reader = StreamReader(self._router, self._progress, source, self._metrics, self._encoding)
+        self._confirmation.begin(self._progress)
+        for body in await self._database.control_in_force(lsn):
+            state = parse_state(body)
+            self._states[state.id] = state
+        if gap:
+            await self._tell_gap(lsn, source)
+        await self._put_in_force(Earlier(await self._database.backlog(), await self._database.failures()))
+
+    async def _tell_gap(self, lsn: int, source: str) -> None:
+        """Tell every channel that changes were missed."""
+        moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
+        for state in self._states.values():
+            for channel in state.channels:
+                data = {"reason": "slot_lost", "channel": channel.name, "count": None}
+                await self._database.save([(channel.id, moment.event(0, EVENTS_LOST, channel.name, data))])
+
+    async def _same_server(self, connection: ReplicationConnection) -> None:
+        system = await connection.system()
+        if self._system is not None and system != self._system:
+            raise ServerChangedError(f"the server was {self._system}, and is now {system}")
+        self._system = system
+
+    async def _finish(self) -> None:
+        """Finish what is under way, and confirm it."""
+        log.info("stopping")
+        await self._channels.stop()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._spill.drain()
+                await self._confirmation.finish()
+        except TimeoutError:
+            log.warning("the database does not answer: what is not confirmed will be sent again")
+
+    async def _reload(self) -> None:
+        old = self._session
+        self._policy = AddressPolicy(self._settings.denied, self._policy.sockets)
+        self._session = open_session(self._policy, self._names)
+        await self._channels.restart_all(self._policy, self._session)
+        await old.close()
+        log.info("configuration read again")
+
+    def _gone(self, channel: Channel, reason: str) -> None:
+        names = {"stakeholder": channel.stakeholder, "channel": channel.name}
+        log.error("channel paused: its receiver wants no more", extra={**names, "error": reason})
+        self._start(self._database.pause(channel.id, reason))
+
+    def _kept_instead(self, channel_id: int, event: Event) -> Event | None:
+        """What tells a channel that the database could not keep an event for it."""
+        channel = next((running.channel for running in self._channels if running.channel.id == channel_id), None)
+        if channel is None:
+            return None
+        self._metrics.of(channel).lost.inc()
+        begin = Begin(event.commit_lsn, int((event.committed_at_s - POSTGRES_EPOCH_S) * 1e6), 0)
+        data = {
+            "reason": "cannot_be_kept",
+            "channel": channel.name,
+            "count": 1,
+            "first_id": event.id,
+            "last_id": event.id,
+        }
+        return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
+
+    def _waits(self, reason: str) -> None:
+        self._beginning = reason
+
+    def _is_changing(self) -> bool:
+        """Whether a channel that is not found may be there in a moment."""
+        return self._beginning is not None or self._channels.changing
+
+    def _unready(self) -> str | None:
+        if self._beginning is not None:
+            return self._beginning
+        if self._confirmation.stream is None:
+            return "not connected to the stream"
+        if self._lag_bytes > self._settings.max_lag_bytes:
+            return f"{self._lag_bytes} bytes behind"
+        since_s = self._working_since_s
+        if since_s is not None and time.monotonic() > since_s + PIECE_TIMEOUT_S:
+            return f"the stream has been waiting for {time.monotonic() - since_s:.0f} s"
+        return None
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._fail(problem)
+
+    def _fail(self, problem: BaseException) -> None:
+        """A part that dies stops the whole."""
+        if not self._failure.done():
+            self._failure.set_exception(problem)

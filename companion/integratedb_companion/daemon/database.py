@@ -1,0 +1,337 @@
+"""The daemon's SQL: calls of the extension's functions for it, on one connection that is made again when it is lost.
+
+Every call names the schema of its function and casts every argument to the type that the function declares, so that no
+other function of that name can take the call. Texts that came from outside are made plain here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from integratedb_companion.common.logs import fault
+from integratedb_companion.common.outside_text import plain
+
+from . import arrays
+from .delivery.queue import Backlog, ChannelQueue
+from .delivery.spill import Report
+from .routing.events import Event
+from .stream.encodings import UTF8, Encoding
+from .stream.pgoutput import format_lsn, parse_lsn
+from .stream.replication import conninfo
+from .websocket.own_server import Parameters, parameters_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[TupleRow]
+
+#: The class of errors that say that something is too big for the server.
+PROGRAM_LIMIT = "54"
+
+RETRY_S = 1.0
+COMPLAIN_EVERY_S = 30.0
+PAUSE_RETRY_S = 10.0
+
+
+class UnreachableError(Exception):
+    """The server takes no connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the server and the extension know of the slot."""
+
+    exists: bool
+    usable: bool
+    active_pid: int | None
+    confirmed_lsn: int
+    known: str | None
+    ceiling_lsn: int
+    same_system: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was dropped of a queue, and whether the event that tells it stands where the queue does not look any more."""
+
+    events: int
+    bytes: int
+    told_behind: bool
+
+
+class Database:
+    """The connection; calls wait for a server that is restarting."""
+
+    def __init__(self, dsn: str, on_unreachable: Callable[[], None] = lambda: None) -> None:
+        """`on_unreachable` is called whenever the server takes no connection."""
+        self._dsn = conninfo(dsn)
+        self._on_unreachable = on_unreachable
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+        self._complained_at_s = float("-inf")
+
+    async def connect(self) -> Connection:
+        """Make a connection of its own."""
+        connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        arrays.register(connection.adapters)
+        return connection
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    def server(self) -> Parameters | None:
+        """What leads to the server that this is connected to; None while it is connected to none."""
+        if self._connection is None or self._connection.closed:
+            return None
+        return parameters_of(self._connection.pgconn)
+
+    async def call(self, function: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a piece of SQL, again on a new connection for as long as the old one breaks."""
+        losses = 0
+        while True:
+            try:
+                async with self._lock:
+                    return await function(await self._connected())
+            except UnreachableError as problem:
+                self._complain(problem)
+                self._on_unreachable()
+                await asyncio.sleep(RETRY_S)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
+                if (problem.sqlstate or "").startswith(PROGRAM_LIMIT):
+                    raise  # the same again would end the same
+                log.warning("connection to the database lost", extra={"error": plain(str(problem).strip())})
+                await self.close()
+                losses += 1
+                if losses > 1:
+                    await asyncio.sleep(RETRY_S)
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = await self.connect()
+            except psycopg.OperationalError as problem:
+                raise UnreachableError(plain(str(problem).strip())) from None
+        return self._connection
+
+    def _complain(self, problem: UnreachableError) -> None:
+        """Log it; not at every one of the many attempts that a long outage takes."""
+        now_s = time.monotonic()
+        if now_s >= self._complained_at_s + COMPLAIN_EVERY_S:
+            self._complained_at_s = now_s
+            log.warning("database unreachable", extra={"error": str(problem)})
+
+    async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[TupleRow]:
+        async def run(connection: Connection) -> list[TupleRow]:
+            cursor = await connection.execute(query.encode(), arguments)
+            return await cursor.fetchall()
+
+        return await self.call(run)
+
+    async def name(self) -> str:
+        """The name of the database."""
+        [row] = await self._rows("SELECT pg_catalog.current_database()", {})
+        return str(row[0])
+
+    async def encoding(self) -> Encoding:
+        """The encoding that texts of the stream come in."""
+        [row] = await self._rows("SELECT pg_catalog.getdatabaseencoding()", {})
+        name = str(row[0])
+        if name == "UTF8":
+            return UTF8
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
+                # SQL_ASCII holds any bytes; those that are UTF-8 are most likely meant so.
+                return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
+        except psycopg.NotSupportedError:  # Python does not know the encoding: only what is ASCII can be read
+            return Encoding("SQL_ASCII", "ascii")
+
+    async def blockers(self, backend_pid: int) -> list[int]:
+        """The processes that one waits for; 0 stands for a prepared transaction."""
+        [row] = await self._rows("SELECT pg_catalog.pg_blocking_pids(%(pid)s::pg_catalog.int4)", {"pid": backend_pid})
+        return sorted({int(pid) for pid in row[0]})
+
+    async def slot(self, name: str) -> Slot:
+        """Look at the slot."""
+        [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s::pg_catalog.text)", {"slot": name})
+        exists, usable, active_pid, confirmed, known, ceiling, same_system = row
+        return Slot(
+            exists, usable, active_pid, parse_lsn(confirmed or "0/0"), known, parse_lsn(ceiling or "0/0"), same_system
+        )
+
+    async def slot_announced(self, name: str) -> None:
+        """Note that the slot is about to be created."""
+        await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s::pg_catalog.text)", {"slot": name})
+
+    async def slot_created(self, name: str, lsn: int, control_ids: Sequence[int]) -> None:
+        """Note that the slot begins at `lsn`, with these control rows already in force."""
+        await self._rows(
+            "SELECT integratedb.daemon_slot_created("
+            "%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn, %(ids)s::pg_catalog.int8[])",
+            {"slot": name, "lsn": format_lsn(lsn), "ids": list(control_ids)},
+        )
+
+    async def control_ids_in(self, snapshot: str) -> list[int]:
+        """The control rows that an exported snapshot sees."""
+        connection = await self.connect()
+        async with connection:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+            cursor = await connection.execute("SELECT * FROM integratedb.daemon_control_ids()")
+            ids = [int(row[0]) for row in await cursor.fetchall()]
+            await connection.execute("COMMIT")
+            return ids
+
+    async def control_in_force(self, lsn: int) -> list[dict[str, Any]]:
+        """The states in force at a position."""
+        rows = await self._rows(
+            "SELECT c.body FROM integratedb.daemon_control(%(lsn)s::pg_catalog.pg_lsn) AS c (body)",
+            {"lsn": format_lsn(lsn)},
+        )
+        return [row[0] for row in rows]
+
+    async def control_passed(self, ids: Sequence[int], lsn: int) -> None:
+        """Note durably that control rows take effect at `lsn`."""
+        await self._rows(
+            "SELECT integratedb.daemon_control_passed(%(ids)s::pg_catalog.int8[], %(lsn)s::pg_catalog.pg_lsn)",
+            {"ids": list(ids), "lsn": format_lsn(lsn)},
+        )
+
+    async def reserve(self, slot: str, lsn: int) -> None:
+        """Note durably that the slot may be confirmed up to `lsn` from now on, and no further."""
+        await self._rows(
+            "SELECT integratedb.daemon_reserve(%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn)",
+            {"slot": slot, "lsn": format_lsn(lsn)},
+        )
+
+    async def backlog(self) -> dict[int, Backlog]:
+        """What is kept in the delivery table, by channel."""
+        rows = await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})
+        return {
+            int(channel_id): Backlog(waiting, int(bytes_), (parse_lsn(last_lsn), int(last_position)))
+            for channel_id, waiting, bytes_, last_lsn, last_position in rows
+        }
+
+    async def failures(self) -> dict[int, int]:
+        """For each failing channel, how many attempts at its oldest event alone have failed."""
+        rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
+        return {int(channel_id): int(attempts) for channel_id, attempts in rows}
+
+    async def wal_position(self) -> int:
+        """How far the server has written WAL."""
+        [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})
+        return parse_lsn(row[0])
+
+    async def enforce_limits(self, queue: ChannelQueue) -> Dropped:
+        """Drop some of a channel's events beyond its limits."""
+
+        async def run(connection: Connection) -> Dropped:
+            # Asked now, when nothing is being loaded: what is loaded is no longer the table's to drop.
+            lsn, position = queue.cursor
+            cursor = await connection.execute(
+                "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s::pg_catalog.int8, "
+                "%(lsn)s::pg_catalog.pg_lsn, %(position)s::pg_catalog.int8, %(kept)s::pg_catalog.int8)",
+                {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
+            )
+            [(lost, freed_bytes, told_behind)] = await cursor.fetchall()
+            return Dropped(int(lost), int(freed_bytes), told_behind or not queue.spilled)
+
+        return await self.call(run)
+
+    async def pause(self, channel_id: int, reason: str) -> None:
+        """Pause a channel whose receiver wants no more.
+
+        On a connection of its own, tried until the database takes it: this call may have to wait for a lock that somebody
+        holds, and the others must not wait with it.
+        """
+        arguments = {"channel": channel_id, "reason": plain(reason)}
+        while True:
+            try:
+                async with await self.connect() as connection:
+                    await connection.execute(
+                        b"SELECT integratedb.daemon_pause(%(channel)s::pg_catalog.int8, %(reason)s::pg_catalog.text)",
+                        arguments,
+                    )
+                return
+            except psycopg.Error as problem:
+                log.warning("channel not paused yet", extra={"channel_id": channel_id, **fault(problem)})
+            await asyncio.sleep(PAUSE_RETRY_S)
+
+    async def save(self, events: Sequence[tuple[int, Event]]) -> None:
+        """Write events, each with the id of its channel, to the delivery table."""
+        arguments = {
+            "channels": arrays.bigints([channel_id for channel_id, _ in events]),
+            "lsns": arrays.lsns([event.commit_lsn for _, event in events]),
+            "positions": arrays.bigints([event.position for _, event in events]),
+            "keys": arrays.byteas([event.key for _, event in events]),
+            "events": arrays.texts([event.payload for _, event in events]),
+            "times": arrays.doubles([event.committed_at_s for _, event in events]),
+        }
+        query = (
+            "SELECT integratedb.delivery_save(%(channels)s::pg_catalog.int8[], %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[], %(keys)s::pg_catalog.bytea[], %(events)s::pg_catalog.text[], "
+            "%(times)s::pg_catalog.float8[])"
+        )
+        try:
+            await self._rows(query, arguments)
+        except psycopg.errors.UniqueViolation:
+            # The server was still writing the same for a connection that is lost. Now it has, and this sees it.
+            await self._rows(query, arguments)
+
+    async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
+        """Read events from the delivery table."""
+        rows = await self._rows(
+            "SELECT * FROM integratedb.delivery_load(%(channel)s::pg_catalog.int8, %(lsn)s::pg_catalog.pg_lsn, "
+            "%(position)s::pg_catalog.int8, %(limit)s::pg_catalog.int4)",
+            {"channel": channel_id, "lsn": format_lsn(after[0]), "position": after[1], "limit": limit},
+        )
+        return [
+            Event(parse_lsn(lsn), position, key, payload.encode(), committed_at_s)
+            for lsn, position, key, payload, committed_at_s in rows
+        ]
+
+    async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
+        """Delete delivered events."""
+        await self._rows(
+            "SELECT integratedb.delivery_settle(%(channel)s::pg_catalog.int8, %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[])",
+            {"channel": channel_id, **_keys(keys)},
+        )
+
+    async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
+        """Put events aside for good."""
+        await self._rows(
+            "SELECT integratedb.delivery_dead(%(channel)s::pg_catalog.int8, %(lsns)s::pg_catalog.pg_lsn[], "
+            "%(positions)s::pg_catalog.int8[], %(error)s::pg_catalog.text)",
+            {"channel": channel_id, "error": plain(error), **_keys(keys)},
+        )
+
+    async def report(self, channel_id: int, report: Report) -> None:
+        """Tell how a channel fares."""
+        await self._rows(
+            "SELECT integratedb.daemon_report(%(channel)s::pg_catalog.int8, %(state)s::pg_catalog.text, "
+            "%(error)s::pg_catalog.text, %(attempts)s::pg_catalog.int4, %(retry)s::pg_catalog.float8)",
+            {
+                "channel": channel_id,
+                "state": report.state,
+                "error": None if report.error is None else plain(report.error),
+                "attempts": report.attempts,
+                "retry": report.retry_in_s,
+            },
+        )
+
+
+def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, arrays.BinaryArray]:
+    return {
+        "lsns": arrays.lsns([lsn for lsn, _ in keys]),
+        "positions": arrays.bigints([position for _, position in keys]),
+    }

@@ -1,0 +1,258 @@
+"""Runs the channels that are in force: one queue each, and one delivery task or one socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from integratedb_companion.common.logs import fault
+from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.routing.router import Put
+from integratedb_companion.daemon.state import Channel, StakeholderState
+from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, QueueSocket, SocketChannel
+
+from .addresses import AddressPolicy
+from .attempts import Delivery, Sink
+from .names import Names
+from .queue import NO_BACKLOG, Backlog, ChannelQueue
+from .redis_sink import RedisSink
+from .spill import Report, Spill
+from .webhook import WebhookSink
+
+log = logging.getLogger(__name__)
+
+#: How long an attempt under way may take when the daemon stops.
+STOP_TIMEOUT_S = 10.0
+#: And when a channel is changed, for which the stream waits, and so do the others. What is broken off is sent again.
+CHANGE_TIMEOUT_S = 1.0
+#: How long a channel rests whose delivery was ended by a fault.
+RESTART_S = 10.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A channel in force and what serves it."""
+
+    channel: Channel
+    queue: ChannelQueue
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    socket: SocketChannel | None = None
+
+    @property
+    def takes_events(self) -> bool:
+        """Nobody is told later what a broadcast sent, so a paused one keeps nothing."""
+        return not (self.channel.paused and self.channel.settings.get("mode") == "broadcast")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier daemon has left, by channel: events in the delivery table, and failed attempts at the oldest."""
+
+    backlog: Mapping[int, Backlog] = field(default_factory=dict)
+    failures: Mapping[int, int] = field(default_factory=dict)
+
+
+NOTHING = Earlier()
+
+
+class Channels:
+    """All channels in force."""
+
+    def __init__(
+        self,
+        spill: Spill,
+        metrics: Metrics,
+        policy: AddressPolicy,
+        session: aiohttp.ClientSession,
+        names: Names,
+        *,
+        on_progress: Callable[[], None],
+        on_gone: Callable[[Channel, str], None],
+    ) -> None:
+        self._spill = spill
+        self._metrics = metrics
+        self._lookups = names
+        self._policy = policy
+        self._session = session
+        self._on_progress = on_progress
+        self._on_gone = on_gone
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._running: dict[int, Running] = {}
+        #: Who starts or stops channels holds it: one that is being stopped must not be started twice.
+        self._changing = asyncio.Lock()
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Running]:
+        return iter(list(self._running.values()))
+
+    def puts(self) -> dict[int, Put]:
+        """What takes the events of each channel."""
+        return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
+
+    @property
+    def changing(self) -> bool:
+        """Whether channels are being started or stopped."""
+        return self._changing.locked()
+
+    def role_of(self, stakeholder: str) -> int | None:
+        """The role of a stakeholder that has a SOCKET channel, paused or not."""
+        for running in self._running.values():
+            if running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder:
+                return running.channel.role
+        return None
+
+    def find_socket(self, role: int, name: str) -> SocketChannel | None:
+        """The socket that a client asks for, who has logged in as this role."""
+        for running in self._running.values():
+            if (running.channel.role, running.channel.name) == (role, name):
+                return running.socket
+        return None
+
+    def oldest_unsafe(self) -> Iterable[int | None]:
+        """For each channel, the commit LSN of its oldest event in memory only."""
+        return [running.queue.oldest_unsafe() for running in self._running.values()]
+
+    async def make_room(self) -> None:
+        """Hold the stream up until no queue is full any more; queues that stay full spill."""
+        full = [running.queue.make_room() for running in self._running.values() if running.queue.full]
+        if full:
+            await asyncio.gather(*full)
+        while self._spill.full:
+            await self._spill.flush()
+
+    def tick(self) -> None:
+        """Spill what has been waiting for long."""
+        for running in self._running.values():
+            running.queue.tick()
+
+    async def put_in_force(self, states: Iterable[StakeholderState], earlier: Earlier = NOTHING) -> None:
+        """Start, change and stop channels so that they are those of `states`."""
+        async with self._changing:
+            wanted = {channel.id: channel for state in states for channel in state.channels}
+            gone = [self._running.pop(id_) for id_ in self._running.keys() - wanted.keys()]
+            changed = [running for id_, running in self._running.items() if running.channel != wanted[id_]]
+            await asyncio.gather(*(self._stop(running, CHANGE_TIMEOUT_S) for running in gone + changed))
+            for running in gone:
+                self._spill.forget(running.channel.id)
+            renamed = [running for running in changed if _names(running.channel) != _names(wanted[running.channel.id])]
+            # All of them first: a name that one has had may be another's now.
+            for running in gone + renamed:
+                self._metrics.forget(running.channel)
+            for running in changed:
+                running.channel = wanted[running.channel.id]
+                self._show(running)
+                self._start(running)
+            for id_ in wanted.keys() - self._running.keys():
+                channel = wanted[id_]
+                queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
+                self._running[id_] = running = Running(channel, queue)
+                self._show(running)
+                self._start(running, earlier.failures.get(id_))
+
+    async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
+        """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
+        async with self._changing:
+            running = self._running.get(channel_id)
+            if running is None:
+                return
+            await self._stop(running, CHANGE_TIMEOUT_S)
+            if rewind:
+                running.queue.spill()
+                await self._spill.flush_all()
+                running.queue.rewind()
+            self._start(running)
+
+    async def restart_all(self, policy: AddressPolicy, session: aiohttp.ClientSession) -> None:
+        """Begin anew with another configuration."""
+        self._policy, self._session = policy, session
+        for id_ in list(self._running):
+            await self.restart(id_)
+
+    async def stop(self) -> None:
+        """Finish what is under way and stop."""
+        self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
+        await asyncio.gather(*(self._stop(running, STOP_TIMEOUT_S) for running in self._running.values()))
+
+    def _show(self, running: Running) -> None:
+        queue = running.queue
+        self._metrics.show_queue(running.channel, queue.__len__, lambda: float(queue.spilled))
+
+    def _start(self, running: Running, failures: int | None = None) -> None:
+        channel, queue = running.channel, running.queue
+        if self._stopped:
+            return
+        if channel.paused:
+            queue.spill()
+            queue.report(Report("paused"))
+            return
+        try:
+            sink = self._sink(running)
+        except (KeyError, TypeError, ValueError) as problem:  # another version wrote what this one cannot read
+            error = f"this version of the daemon cannot serve the channel ({type(problem).__name__})"
+            log.error("channel cannot be served", extra={**_names(channel), **fault(problem)})
+            queue.spill()
+            queue.report(Report("failing", error))
+            return
+        if sink is None:
+            return
+        running.stopping = asyncio.Event()
+        delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone, failures)
+        running.task = asyncio.create_task(delivery.run(running.stopping))
+        running.task.add_done_callback(lambda task: self._ended(channel, task))
+
+    def _sink(self, running: Running) -> Sink | None:
+        """What delivers the events of a channel; None where its clients take them from the queue."""
+        channel = running.channel
+        match channel.type:
+            case "WEBHOOK":
+                return WebhookSink(channel.stakeholder, channel.settings, self._session, self._policy.sockets)
+            case "REDIS":
+                return RedisSink(channel.stakeholder, channel.settings, self._policy, self._lookups)
+            case "SOCKET" if channel.settings.get("mode") == "broadcast":
+                running.socket = sink = BroadcastSocket(channel, self._metrics)
+                return sink
+            case "SOCKET":
+                running.socket = QueueSocket(channel, running.queue, self._metrics)
+                return None
+        raise ValueError("unknown type of channel")
+
+    async def _stop(self, running: Running, timeout_s: float) -> None:
+        """Stop what serves a channel. The stream waits for it, so no receiver and no client can make it take longer."""
+        running.stopping.set()
+        task, running.task = running.task, None
+        socket, running.socket = running.socket, None
+        ending = [] if task is None else [task]
+        if socket is not None:
+            # Whoever reads at all reads the reason at once.
+            ending.append(asyncio.create_task(self._close(running.channel, socket)))
+        if ending:
+            _, late = await asyncio.wait(ending, timeout=timeout_s)
+            for one in late:
+                one.cancel()
+
+    async def _close(self, channel: Channel, socket: SocketChannel) -> None:
+        try:
+            await socket.close_within(CHANGE_TIMEOUT_S)
+        except Exception as problem:  # of its clients; the channel is stopped all the same
+            log.error("socket closed by a fault", extra={**_names(channel), **fault(problem)})
+
+    def _ended(self, channel: Channel, task: asyncio.Task[None]) -> None:
+        """Whatever ends a delivery, the other channels go on, and this one begins anew."""
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            log.error("delivery ended by a fault", extra={**_names(channel), **fault(problem)})
+            again = asyncio.create_task(self._restart_later(channel.id))
+            self._restarts.add(again)
+            again.add_done_callback(self._restarts.discard)
+
+    async def _restart_later(self, channel_id: int) -> None:
+        await asyncio.sleep(RESTART_S)
+        await self.restart(channel_id)
+
+
+def _names(channel: Channel) -> dict[str, str]:
+    return {"stakeholder": channel.stakeholder, "channel": channel.name}

@@ -1,0 +1,244 @@
+"""The events of one channel, in order: in memory while the channel keeps up, in the database while it does not.
+
+In memory, `_events` is the whole queue. Spilled, everything is (or is about to be) in the delivery table, and `_events` is
+the part at the head that was loaded or was there before. When the table has nothing left, the queue is in memory again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from integratedb_companion.daemon.routing.events import Event
+
+from .spill import Report, Spill
+
+Key = tuple[int, int]
+
+#: How many events are read from the delivery table at once.
+LOAD_EVENTS = 500
+#: How long the stream waits for a full queue to get half empty before the queue spills.
+PATIENCE_S = 1.0
+#: How long it does not wait for one that did not manage: the others wait with it.
+IMPATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an earlier daemon has left in the delivery table for a channel: whether any of it waits, and the last event."""
+
+    waiting: bool
+    bytes: int
+    last: Key
+
+
+NO_BACKLOG = Backlog(False, 0, (0, 0))
+
+
+def key_of(event: Event) -> Key:
+    """Where an event stands in the stream."""
+    return event.commit_lsn, event.position
+
+
+class ChannelQueue:
+    """What one channel has still to deliver."""
+
+    def __init__(
+        self,
+        channel_id: int,
+        spill: Spill,
+        on_progress: Callable[[], None],
+        backlog: Backlog = NO_BACKLOG,
+        *,
+        max_events: int = 10_000,
+        max_bytes: int = 4 << 20,
+    ) -> None:
+        self.channel_id = channel_id
+        self.spilled = backlog.waiting
+        #: What is in the delivery table or on its way there, given up or not.
+        self.kept_bytes = backlog.bytes
+        #: How many events have left: the position that the first one in memory has among all that ever were.
+        self.head = 0
+        self.last_settled: Key = (0, -1)
+        self._spill = spill
+        self._on_progress = on_progress
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._events: deque[Event] = deque()
+        self._bytes = 0
+        #: Events up to this one are in the delivery table or on their way there, unless they were delivered.
+        self._saved: Key = backlog.last
+        #: Whether events up to that one may come again, of which an earlier daemon took care.
+        self._may_repeat = backlog.last > (0, 0)
+        #: The last event that was in `_events`: what follows it in the table is loaded next.
+        self._cursor: Key = (0, -1)
+        self._tail_at_tick: Key | None = None
+        self._impatient_until_s = 0.0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def bytes(self) -> int:
+        """What the queue holds in memory."""
+        return self._bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether the stream should wait for this queue, or spill it."""
+        return not self.spilled and (self._bytes > self._max_bytes or len(self._events) > self._max_events)
+
+    @property
+    def cursor(self) -> Key:
+        """The last event that was taken from the table."""
+        return self._cursor
+
+    def put(self, event: Event) -> None:
+        """Add an event at the end."""
+        if self._may_repeat:
+            if key_of(event) <= self._saved:
+                return
+            self._may_repeat = False
+        if self.spilled:
+            self._save(event)
+        else:
+            self._events.append(event)
+            self._bytes += len(event.payload)
+        self._arrived.set()
+
+    def spill(self) -> None:
+        """Go over to the delivery table: whatever is not there yet is written."""
+        if self.spilled:
+            return
+        self.spilled = True
+        for event in self._events:
+            if key_of(event) > self._saved:
+                self._save(event)
+        if self._events:
+            self._saved = self._cursor = key_of(self._events[-1])
+        self._room.set()
+
+    def _save(self, event: Event) -> None:
+        self._spill.save(self.channel_id, event)
+        self.kept_bytes += len(event.payload)
+
+    def tick(self) -> None:
+        """Spill when the head has been there since the last tick, so that it no longer holds up the slot."""
+        if not self.spilled and self._events:
+            if self._tail_at_tick is not None and key_of(self._events[0]) <= self._tail_at_tick:
+                self.spill()
+            self._tail_at_tick = key_of(self._events[-1]) if self._events else None
+
+    async def make_room(self) -> None:
+        """Wait until a full queue has got half empty; spill when that takes too long, and at once for a while after that."""
+        if time.monotonic() < self._impatient_until_s:
+            self.spill()
+            return
+        self._room.clear()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._room.wait()
+        except TimeoutError:
+            self._impatient_until_s = time.monotonic() + IMPATIENCE_S
+            self.spill()
+
+    def first(self, limit: int) -> list[Event]:
+        """Return up to `limit` events that are in memory at the head, without waiting; they stay in the queue."""
+        return list(islice(self._events, limit))
+
+    async def peek(self, limit: int, start: int | None = None) -> list[Event]:
+        """Wait for events and return up to `limit`, leaving them in the queue: from position `start` on, or the first."""
+        while True:
+            offset = 0 if start is None else start - self.head
+            if len(self._events) > offset:
+                return list(islice(self._events, offset, offset + limit))
+            self._arrived.clear()
+            if self.spilled:
+                await self._load()
+            else:
+                await self._arrived.wait()
+
+    async def _load(self) -> None:
+        events = await self._spill.load(self.channel_id, self._cursor, LOAD_EVENTS)
+        if events:
+            self._events.extend(events)
+            self._bytes += sum(len(event.payload) for event in events)
+            self._cursor = key_of(events[-1])
+            self._saved = max(self._saved, self._cursor)
+            return
+        unwritten = self._spill.take_back(self.channel_id, self._cursor)
+        if unwritten is None:
+            await self._spill.flush()
+        else:
+            # The table has no more, and nothing can have come in between: no await since the answer.
+            self.spilled = False
+            self._tail_at_tick = None
+            self._events.extend(unwritten)
+            taken_back = sum(len(event.payload) for event in unwritten)
+            self._bytes += taken_back
+            self.kept_bytes -= taken_back
+
+    def rewind(self) -> None:
+        """Look at all of the delivery table again. The queue must be spilled, with nothing waiting to be written."""
+        self._events.clear()
+        self._bytes = 0
+        self._cursor = (0, -1)
+        self._arrived.set()
+
+    def settle(self, events: Sequence[Event]) -> None:
+        """Take delivered events out."""
+        self._remove(events)
+        self.last_settled = max(self.last_settled, key_of(events[-1]))
+        self._on_progress()
+
+    def dead_letter(self, event: Event, error: str) -> None:
+        """Take out an event that has failed for good; it stays in the table, visible. The queue must be spilled."""
+        self._spill.dead_letter(self.channel_id, key_of(event), error)
+        self._take_out([event])
+
+    def report(self, report: Report) -> None:
+        """Tell how the channel fares."""
+        self._spill.report(self.channel_id, report)
+
+    def _remove(self, events: Sequence[Event]) -> None:
+        self._take_out(events)
+        if events and key_of(events[0]) <= self._saved:
+            kept = [event for event in events if key_of(event) <= self._saved]
+            self._spill.settle(self.channel_id, [key_of(event) for event in kept])
+            self.kept_bytes -= sum(len(event.payload) for event in kept)
+        if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
+            self._room.set()
+
+    def _take_out(self, events: Sequence[Event]) -> None:
+        gone: set[Key] = set()
+        queued = self._events
+        if events and len(events) <= len(queued) and queued[0] is events[0] and queued[len(events) - 1] is events[-1]:
+            # From the head on, as nearly always.
+            for event in events:
+                self._bytes -= len(event.payload)
+                queued.popleft()
+            self.head += len(events)
+            return
+        for event in events:
+            self._bytes -= len(event.payload)
+            self.head += 1
+            if not gone and self._events[0] is event:
+                self._events.popleft()
+            else:
+                gone.add(key_of(event))
+        if gone:
+            self._events = deque(event for event in self._events if key_of(event) not in gone)
+
+    def oldest_unsafe(self) -> int | None:
+        """The commit LSN of the oldest event that is in memory only."""
+        if not self.spilled:
+            for event in self._events:
+                if key_of(event) > self._saved:
+                    return event.commit_lsn
+        return None

@@ -1,0 +1,256 @@
+"""Keeps events of channels that cannot take them now in the database, and forgets them when they are delivered.
+
+One task writes, in order: what channels save first, then what they settle. All channels share its statements: a write takes
+the processors from the channels that are well, so there should be few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from integratedb_companion.common.logs import fault
+from integratedb_companion.daemon.routing.events import Event
+
+log = logging.getLogger(__name__)
+
+#: What may wait to be written before the stream is held up.
+PENDING_BYTES = 8 << 20
+#: How long writes are gathered, unless there are many or somebody waits: nobody else does but the slot.
+GATHER_S = 2.0
+GATHERED_BYTES = 1 << 20
+#: What one statement writes at most; one event in any case.
+WRITE_EVENTS = 2_000
+WRITE_BYTES = 16 << 20
+
+
+class DeliveryTable(Protocol):
+    """The part of the database that this module needs; each call retries until the database takes it."""
+
+    async def save(self, events: Sequence[tuple[int, Event]]) -> None: ...
+
+    async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]: ...
+
+    async def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None: ...
+
+    async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None: ...
+
+    async def report(self, channel_id: int, report: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a channel fares, as integratedb_status() shows it."""
+
+    state: str
+    error: str | None = None
+    attempts: int = 0
+    retry_in_s: float | None = None
+
+
+class Spill:
+    """The queue of writes to the delivery table."""
+
+    def __init__(
+        self,
+        table: DeliveryTable,
+        on_progress: Callable[[], None],
+        instead: Callable[[int, Event], Event | None] = lambda _, __: None,
+    ) -> None:
+        """`instead` gives what is kept in place of an event that the database refuses."""
+        self._table = table
+        self._on_progress = on_progress
+        self._instead = instead
+        self._pending: dict[int, deque[Event]] = {}
+        self._pending_bytes = 0
+        self._settled: dict[int, list[tuple[int, int]]] = {}
+        self._dead: dict[int, list[tuple[tuple[int, int], str]]] = {}
+        self._reports: dict[int, Report] = {}
+        self._writing = False
+        #: How often all that was queued has been written.
+        self._rounds = 0
+        #: The channels whose events are being saved just now.
+        self._saving: frozenset[int] = frozenset()
+        self._work = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._round_done = asyncio.Condition()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be written that the stream must wait."""
+        return self._pending_bytes > PENDING_BYTES
+
+    def save(self, channel_id: int, event: Event) -> None:
+        """Queue an event to be written."""
+        self._pending.setdefault(channel_id, deque()).append(event)
+        self._pending_bytes += len(event.payload)
+        self._work.set()
+
+    def settle(self, channel_id: int, keys: Sequence[tuple[int, int]]) -> None:
+        """Queue delivered events to be deleted."""
+        if keys:
+            self._settled.setdefault(channel_id, []).extend(keys)
+            self._work.set()
+
+    def dead_letter(self, channel_id: int, key: tuple[int, int], error: str) -> None:
+        """Queue an event to be put aside for good."""
+        self._dead.setdefault(channel_id, []).append((key, error))
+        self._work.set()
+
+    def report(self, channel_id: int, report: Report) -> None:
+        """Queue what is to be told of a channel; only the latest counts."""
+        self._reports[channel_id] = report
+        self._work.set()
+
+    def take_back(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
+        """Give a channel what it queued after a place in the stream and is not written; None while some is being written."""
+        if channel_id in self._saving:
+            return None
+        events = self._pending.get(channel_id)
+        taken: deque[Event] = deque()
+        while events and (events[-1].commit_lsn, events[-1].position) > after:
+            taken.appendleft(events.pop())
+            self._pending_bytes -= len(taken[0].payload)
+        if events is not None and not events:
+            del self._pending[channel_id]
+        return list(taken)
+
+    def forget(self, channel_id: int) -> None:
+        """Drop what is queued for a channel that is no more."""
+        for event in self._pending.pop(channel_id, ()):
+            self._pending_bytes -= len(event.payload)
+        for queued in (self._settled, self._dead, self._reports):
+            queued.pop(channel_id, None)
+
+    def oldest_unsafe(self) -> int | None:
+        """The commit LSN of the oldest event that is not durable yet."""
+        return min((events[0].commit_lsn for events in self._pending.values() if events), default=None)
+
+    async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
+        """Read the next undelivered events of a channel, in order."""
+        return await self._table.load(channel_id, after, limit)
+
+    async def flush(self) -> None:
+        """Wait until what is queued now has been written, or a part of it."""
+        if self._busy():
+            self._hurry.set()
+            async with self._round_done:
+                await self._round_done.wait()
+
+    async def flush_all(self) -> None:
+        """Wait until all that is queued now has been written, whatever other channels go on adding."""
+        # A round that is under way may have taken its work before.
+        last = self._rounds + (2 if self._writing else 1)
+        while self._busy() and self._rounds < last:
+            await self.flush()
+
+    async def drain(self) -> None:
+        """Wait until nothing is queued."""
+        while self._busy():
+            await self.flush()
+
+    def _busy(self) -> bool:
+        return bool(self._writing or self._pending or self._settled or self._dead or self._reports)
+
+    async def run(self) -> None:
+        """Write what is queued, for ever."""
+        while True:
+            await self._work.wait()
+            if self._pending_bytes < GATHERED_BYTES:
+                await self._gather()
+            self._work.clear()
+            self._hurry.clear()
+            self._writing = True
+            await self._write()
+            self._writing = False
+            self._rounds += 1
+            async with self._round_done:
+                self._round_done.notify_all()
+            self._on_progress()
+
+    async def _gather(self) -> None:
+        """Let what arrives meanwhile share the commit, unless somebody waits for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._hurry.wait()
+
+    async def _write(self) -> None:
+        settled, self._settled = self._settled, {}
+        dead, self._dead = self._dead, {}
+        reports, self._reports = self._reports, {}
+        await self._write_pending()
+        for channel_id, keys in settled.items():
+            await _attempted(channel_id, self._table.settle(channel_id, keys))
+        for channel_id, letters in dead.items():
+            for key, error in letters:
+                await _attempted(channel_id, self._table.dead_letter(channel_id, [key], error))
+        for channel_id, report in reports.items():
+            await _attempted(channel_id, self._table.report(channel_id, report))
+
+    async def _write_pending(self) -> None:
+        left = {channel_id: len(events) for channel_id, events in self._pending.items()}
+        while chunk := self._chunk(left):
+            self._saving = frozenset(channel_id for channel_id, _ in chunk)
+            await self._save(chunk)
+            self._saving = frozenset()
+            # Only now: until the write is durable these events count as unsafe.
+            for channel_id, event in chunk:
+                events = self._pending.get(channel_id)
+                if events and events[0] is event:  # else the channel is no more
+                    events.popleft()
+                    self._pending_bytes -= len(event.payload)
+                    if not events:
+                        del self._pending[channel_id]
+
+    async def _save(self, chunk: list[tuple[int, Event]]) -> None:
+        """Write events; where the database refuses some of them, the others are written."""
+        try:
+            await self._table.save(chunk)
+            return
+        except Exception as problem:
+            if len(chunk) == 1:
+                [(channel_id, event)] = chunk
+                log.error(
+                    "event refused by the database",
+                    extra={"channel_id": channel_id, "event": event.id, **fault(problem)},
+                )
+        if len(chunk) > 1:
+            for half in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
+                await self._save(half)
+        elif (kept := self._instead(channel_id, event)) is not None:
+            await _attempted(channel_id, self._table.save([(channel_id, kept)]))
+
+    def _chunk(self, left: dict[int, int]) -> list[tuple[int, Event]]:
+        """What to write at once, of as many events as are `left` of each channel; what is added later is for the next round."""
+        chunk: list[tuple[int, Event]] = []
+        bytes_left = WRITE_BYTES
+        for channel_id in list(left):
+            events = self._pending.get(channel_id, ())
+            number = min(left[channel_id], len(events), WRITE_EVENTS - len(chunk))
+            taken = 0
+            for event in islice(events, number):
+                bytes_left -= len(event.payload)
+                if bytes_left < 0 and chunk:
+                    break
+                chunk.append((channel_id, event))
+                taken += 1
+            left[channel_id] -= taken
+            if not number:
+                del left[channel_id]
+            if len(chunk) == WRITE_EVENTS or bytes_left < 0:
+                break
+        return chunk
+
+
+async def _attempted(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
+    """Wait for a write about one channel; when the database refuses the write, all others go on."""
+    try:
+        await write
+    except Exception as problem:
+        log.error("write refused by the database", extra={"channel_id": channel_id, **fault(problem)})

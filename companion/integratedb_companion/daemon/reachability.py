@@ -1,0 +1,31 @@
+"""Tells a server that is not there just now from one that refuses the daemon: the first is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final
+
+import psycopg
+from psycopg import pq
+
+from integratedb_companion.common.session import MALFORMED
+
+#: The connection was lost, the server is full, or it stops or starts.
+_CLASSES: Final = ("08", "53", "57P0")
+#: libpq does not pass on the SQLSTATE of a refused connection. In another language this counts as refused.
+_FULL: Final = re.compile("too many (clients|connections)|remaining connection slots|exceeds max_wal_senders")
+
+
+async def is_for_now(problem: psycopg.Error, dsn: str) -> bool:
+    """Whether the server may take the same connection later: it is down, starts, stops, or is full."""
+    if problem.sqlstate is not None:
+        return problem.sqlstate.startswith(_CLASSES)
+    if not isinstance(problem, psycopg.OperationalError):
+        return False
+    if _FULL.search(str(problem)):
+        return True
+    if MALFORMED.search(str(problem)):
+        return False
+    answer = await asyncio.to_thread(pq.PGconn.ping, dsn.encode())
+    return answer in (pq.Ping.REJECT, pq.Ping.NO_RESPONSE)

@@ -1,0 +1,249 @@
+"""Builds the CloudEvents that leave: one JSON object for each row change and channel, holding only the fields asked for.
+
+An event is put together from byte fragments that are prepared once for a transaction and once for a table, since this runs
+for every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from orjson import dumps
+
+from integratedb_companion.daemon.stream.pgoutput import (
+    OMITTED,
+    POSTGRES_EPOCH_S,
+    UNCHANGED,
+    Absent,
+    Begin,
+    Relation,
+    Row,
+    Value,
+    format_lsn,
+)
+
+from .identities import Identities, OldRows
+from .json_values import Converter, Converters, TypeStructure, as_is
+
+#: A column that was asked for: where it is in a row, its name as a fragment of JSON, and what makes JSON of its value.
+Entry = tuple[int, bytes, Converter]
+
+ROW_TYPES: Final = {kind: f"integratedb.row.{kind.lower()}" for kind in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")}
+SCHEMA_CHANGED: Final = "integratedb.schema.changed"
+EVENTS_LOST: Final = "integratedb.events.lost"
+
+
+class Event(NamedTuple):
+    """An event on its way: where it stands in the stream, its key, and the JSON that is sent."""
+
+    commit_lsn: int
+    position: int
+    key: bytes
+    payload: bytes
+    committed_at_s: float
+
+    @property
+    def id(self) -> str:
+        """The id that receivers see; sorts like the stream."""
+        return event_id(self.commit_lsn, self.position)
+
+
+def event_id(commit_lsn: int, position: int) -> str:
+    """Name an event by its commit's LSN and its position in the transaction: the same again after every restart."""
+    return f"{commit_lsn:016X}-{position:08X}"
+
+
+def parse_event_id(text: str) -> tuple[int, int]:
+    """Take an event id apart; ValueError when it is none."""
+    lsn, separator, position = text.partition("-")
+    if len(lsn) != 16 or not separator or len(position) != 8:
+        raise ValueError(f"not the id of an event: {text[:40]!r}")
+    return int(lsn, 16), int(position, 16)
+
+
+class Transaction:
+    """The transaction being read, with the fragments that all of its events share."""
+
+    __slots__ = (
+        "commit_lsn",
+        "committed_at_s",
+        "head",
+        "lsn",
+        "position",
+        "source",
+        "tail",
+        "time",
+        "time_text",
+        "xid",
+    )
+
+    def __init__(self, begin: Begin, source: str) -> None:
+        self.commit_lsn = begin.commit_lsn
+        self.committed_at_s = begin.committed_at_us / 1e6 + POSTGRES_EPOCH_S
+        self.xid = begin.xid
+        self.lsn = format_lsn(begin.commit_lsn)
+        self.source = source
+        self.position = 0
+        moment = datetime.fromtimestamp(begin.committed_at_us // 1_000_000 + POSTGRES_EPOCH_S, UTC)
+        self.time_text = f"{moment:%Y-%m-%dT%H:%M:%S}.{begin.committed_at_us % 1_000_000:06d}Z"
+        self.time = self.time_text.encode()
+        self.head = b'{"specversion":"1.0","id":"%016X-' % begin.commit_lsn
+        self.tail = b',"lsn":"%b","xid":%d}}' % (self.lsn.encode(), begin.xid)
+
+    def event(self, position: int, event_type: str, subject: str, data: Mapping[str, Any]) -> Event:
+        """Build an event that is not about a row."""
+        body = {
+            "specversion": "1.0",
+            "id": event_id(self.commit_lsn, position),
+            "source": self.source,
+            "type": event_type,
+            "subject": subject,
+            "time": self.time_text,
+            "datacontenttype": "application/json",
+            "data": {**data, "lsn": self.lsn, "xid": self.xid},
+        }
+        return Event(self.commit_lsn, position, b"", dumps(body), self.committed_at_s)
+
+
+class Projection:
+    """Builds the events of one table for those who asked for the same fields."""
+
+    def __init__(
+        self,
+        relation: Relation,
+        path: str,
+        fields: Iterable[str],
+        types: Mapping[int, TypeStructure],
+        source: str,
+        identities: Identities,
+    ) -> None:
+        """`identities`: those that a row of the relation may have been written by."""
+        wanted = frozenset(fields)
+        converters = Converters(types)
+        self._columns: list[Entry] = [
+            (index, dumps(column.name) + b":", converters.of(column.type_oid))
+            for index, column in enumerate(relation.columns)
+            if column.name in wanted
+        ]
+        self._old_rows = OldRows(relation, identities)
+        self._is_one_key = identities.is_one_key
+        common = identities.common or frozenset()
+        self._key_columns = [entry for entry in self._columns if relation.columns[entry[0]].name in common]
+        self._head = {
+            kind: b'","source":%b,"type":"%b","subject":%b,"datacontenttype":"application/json","time":"'
+            % (dumps(source), ROW_TYPES[kind].encode(), dumps(path))
+            for kind in ROW_TYPES
+        }
+        self._insert_head = self._head["INSERT"]
+        # Without a converter where there is nothing to convert: a call for each value would be felt.
+        self._insert_columns = [
+            (index, name, None if convert is as_is else convert) for index, name, convert in self._columns
+        ]
+
+    def insert(self, transaction: Transaction, position: int, new: Row) -> bytes:
+        """The event of a new row."""
+        # The same as _event("INSERT", ...), spelled out: this is the path that nearly all events take.
+        parts: list[bytes] = []
+        append = parts.append
+        for index, name, convert in self._insert_columns:
+            value: bytes | None = new[index]  # type: ignore[assignment]  # all is there: others go to insert_in_part()
+            if value is None:
+                append(name + b"null")
+            elif convert is None:
+                append(name + value)
+            else:
+                append(name + convert(value))
+        return b'%b%08X%b%b","data":{"record":{%b},"old":null,"changed":null%b' % (
+            transaction.head,
+            position,
+            self._insert_head,
+            transaction.time,
+            b",".join(parts),
+            transaction.tail,
+        )
+
+    def insert_in_part(self, transaction: Transaction, position: int, new: Row) -> bytes:
+        """The event of a new row that is too long: what was left out is named."""
+        unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
+        return self._event("INSERT", transaction, position, new, None, [], None, unavailable)
+
+    def update(self, transaction: Transaction, position: int, old: Row | None, new: Row) -> bytes:
+        """The event of a changed row; a value that the stream left out is taken from the old row where that is known."""
+        if old is None:
+            # The key is as it was, whichever table it was; where that is FULL, the old row is there.
+            unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
+            return self._event("UPDATE", transaction, position, new, new, self._key_columns, None, unavailable)
+        told, is_full = self._told(old)
+        # What the stream left out is as it was.
+        changed = [
+            name
+            for index, name, _ in told
+            if new[index] is not UNCHANGED and (old[index] != new[index] or new[index] is OMITTED)
+        ]
+        record = [
+            was if value is UNCHANGED and isinstance(was, bytes) else value for was, value in zip(old, new, strict=True)
+        ]
+        unavailable = [name for index, name, _ in self._columns if isinstance(record[index], Absent)]
+        return self._event(
+            "UPDATE", transaction, position, record, old, told, changed if changed or is_full else None, unavailable
+        )
+
+    def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
+        """The event of a deleted row."""
+        told, _ = self._told(old)
+        unavailable = [name for index, name, _ in told if isinstance(old[index], Absent)]
+        return self._event("DELETE", transaction, position, None, old, told, None, unavailable)
+
+    def _told(self, old: Row) -> tuple[list[Entry], bool]:
+        """The columns of an old row that the stream tells, and whether those are all there are."""
+        if self._is_one_key:
+            return self._key_columns, False
+        if self._old_rows.is_full(old):
+            return self._columns, True
+        return [entry for entry in self._columns if old[entry[0]] is not None], False
+
+    def truncate(self, transaction: Transaction, position: int) -> bytes:
+        """The event of an emptied table."""
+        return self._event("TRUNCATE", transaction, position, None, None, [], None, [])
+
+    def _event(
+        self,
+        kind: str,
+        transaction: Transaction,
+        position: int,
+        new: Row | None,
+        old: Row | None,
+        told: list[Entry],
+        changed: list[bytes] | None,
+        unavailable: list[bytes],
+    ) -> bytes:
+        record = b"null" if new is None else _object(self._columns, new)
+        old_key = b"null" if old is None or not told else _object(told, old)
+        return b'%b%08X%b%b","data":{"record":%b,"old":%b,"changed":%b%b%b' % (
+            transaction.head,
+            position,
+            self._head[kind],
+            transaction.time,
+            record,
+            old_key,
+            b"null" if changed is None else _names(changed),
+            b',"unavailable":' + _names(unavailable) if unavailable else b"",
+            transaction.tail,
+        )
+
+
+def _object(columns: list[Entry], row: Row) -> bytes:
+    parts = []
+    for index, name, convert in columns:
+        value: Value = row[index]
+        if value is None:
+            parts.append(name + b"null")
+        elif not isinstance(value, Absent):
+            parts.append(name + convert(value))
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _names(names: list[bytes]) -> bytes:
+    return b"[" + b",".join(name[:-1] for name in names) + b"]"

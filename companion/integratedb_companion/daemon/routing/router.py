@@ -1,0 +1,218 @@
+"""Decides which channels a row change goes to, by a table that is compiled once for a relation and a specification version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from integratedb_companion.daemon.state import EVENTS, Route, StakeholderState, with_types
+from integratedb_companion.daemon.stream.pgoutput import Delete, Insert, Relation, Row, Truncate, Update
+
+from .events import Event, Projection, Transaction
+from .identities import Identities, identity_of, one_of
+from .json_values import TypeStructure
+from .ordering import BARRIER, RowKeys
+
+Put = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One form of a change, and the channels that want it so."""
+
+    projection: Projection
+    puts: tuple[Put, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What happens to the changes of one relation."""
+
+    outputs: Mapping[str, tuple[Output, ...]]
+    inserts: tuple[Output, ...]
+    #: What order is kept by where a channel delivers concurrently; None where nobody does.
+    keys: RowKeys | None
+    #: Whether an UPDATE without an old row left the columns of these keys as they were.
+    knows_keys: bool
+
+
+class Router:
+    """Turns the changes of the stream into events on channels."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._relations: dict[int, Relation] = {}
+        self._states: dict[int, StakeholderState] = {}
+        self._puts: Mapping[int, Put] = {}
+        self._plans: dict[int, Plan | None] = {}
+        #: The partitions that the stream has described since what is in force came to be, by their root.
+        self._leaves: dict[int, dict[int, Identities]] = {}
+
+    def put_in_force(self, states: Iterable[StakeholderState], puts: Mapping[int, Put]) -> None:
+        """Replace what is in force; `puts` takes the events of each channel by its id."""
+        self._states = {state.id: state for state in states}
+        self._puts = puts
+        self._plans.clear()
+        for route in self._routes():
+            if route.tells_leaves:
+                self._leaves.pop(route.relid, None)
+
+    def change_types(self, types: Mapping[int, TypeStructure]) -> None:
+        """Take note of types that look otherwise from here on in the stream."""
+        self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
+        self._plans.clear()
+
+    def announce(self, stakeholder_id: int, event: Event) -> None:
+        """Send an event to every channel of one stakeholder."""
+        state = self._states.get(stakeholder_id)
+        for channel in state.channels if state else ():
+            if channel.id in self._puts:
+                self._puts[channel.id](event)
+
+    def tells_of(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
+        """Whether a stakeholder is told of rows of one of these tables, under this path."""
+        state = self._states.get(stakeholder_id)
+        return any(route.path == path and route.relid in relids for route in (state.routes if state else ()))
+
+    def describe(self, relation: Relation) -> None:
+        """Take note of what a relation looks like from here on in the stream."""
+        self._relations[relation.relid] = relation
+        self._plans.pop(relation.relid, None)
+
+    def describe_leaf(self, root: int, leaf: Relation) -> None:
+        """Take note of what a partition looks like from here on, which is described behind its root."""
+        if any(route.relid == leaf.relid for route in self._routes()):
+            return  # of itself: they stand behind each other by chance
+        identity = identity_of(leaf)
+        described = self._leaves.setdefault(root, {})
+        if described.get(leaf.relid) != identity:
+            described[leaf.relid] = identity
+            self._plans.pop(root, None)
+
+    def insert(self, transaction: Transaction, message: Insert) -> int:
+        """Route a new row; returns how many events came of it."""
+        position = transaction.position
+        transaction.position = position + 1
+        relid = message.relid
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        if plan is None:
+            return 0
+        new = message.new
+        count = 0
+        key = BARRIER if plan.keys is None else plan.keys.of(None, new)
+        for output in plan.inserts:
+            payload = output.projection.insert(transaction, position, new)
+            event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
+            for put in output.puts:
+                put(event)
+                count += 1
+        return count
+
+    def insert_in_part(self, transaction: Transaction, message: Insert) -> int:
+        """Route a new row that is too long."""
+        new = message.new
+        return self._route(
+            transaction, message.relid, "INSERT", None, new, lambda form, at: form.insert_in_part(transaction, at, new)
+        )
+
+    def update(self, transaction: Transaction, message: Update) -> int:
+        """Route a changed row."""
+        old, new = message.old, message.new
+        return self._route(
+            transaction, message.relid, "UPDATE", old, new, lambda form, at: form.update(transaction, at, old, new)
+        )
+
+    def delete(self, transaction: Transaction, message: Delete) -> int:
+        """Route a deleted row."""
+        old = message.old
+        return self._route(
+            transaction, message.relid, "DELETE", old, None, lambda form, at: form.delete(transaction, at, old)
+        )
+
+    def truncate(self, transaction: Transaction, message: Truncate) -> int:
+        """Route emptied tables, one event each."""
+        return sum(
+            self._route(transaction, relid, "TRUNCATE", None, None, lambda form, at: form.truncate(transaction, at))
+            for relid in message.relids
+        )
+
+    def _route(
+        self,
+        transaction: Transaction,
+        relid: int,
+        kind: str,
+        old: Row | None,
+        new: Row | None,
+        build: Callable[[Projection, int], bytes],
+    ) -> int:
+        position = transaction.position
+        transaction.position = position + 1
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        if plan is None:
+            return 0
+        count = 0
+        if plan.keys is None or kind == "TRUNCATE" or (kind == "UPDATE" and old is None and not plan.knows_keys):
+            key = BARRIER
+        else:
+            key = plan.keys.of(old, new)
+        for output in plan.outputs[kind]:
+            payload = build(output.projection, position)
+            event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
+            for put in output.puts:
+                put(event)
+                count += 1
+        return count
+
+    def _compile(self, relid: int) -> Plan | None:
+        relation = self._relations[relid]
+        identities = self._identities(relation)
+        outputs = {kind: tuple(self._outputs(relation, kind, identities)) for kind in EVENTS}
+        plan = None
+        if any(outputs.values()):
+            keys = RowKeys(relation) if self._is_concurrent(relation) else None
+            knows_keys = identities.knows([column.name for column in relation.columns if column.key])
+            plan = Plan(outputs, outputs["INSERT"], keys, knows_keys)
+        self._plans[relid] = plan
+        return plan
+
+    def _identities(self, relation: Relation) -> Identities:
+        """Those that a row of this table may have been written by."""
+        routes = [route for route in self._routes() if route.relid == relation.relid]
+        told = {route.leaves for route in routes if route.tells_leaves}
+        described = self._leaves.get(relation.relid, {}).values()
+        if told == {None} or not (told or described):
+            return identity_of(relation)  # it has no partitions
+        return one_of([*(leaves for leaves in told if leaves is not None), *described])
+
+    def _routes(self) -> Iterable[Route]:
+        return (route for state in self._states.values() for route in state.routes)
+
+    def _is_concurrent(self, relation: Relation) -> bool:
+        """Whether a channel of this table delivers concurrently; where none does, keys are not needed, and cost."""
+        concurrent = {
+            channel.id
+            for state in self._states.values()
+            for channel in state.channels
+            if channel.settings.get("concurrency", 1) > 1
+        }
+        return any(
+            route.relid == relation.relid and not concurrent.isdisjoint(route.channel_ids) for route in self._routes()
+        )
+
+    def _outputs(self, relation: Relation, kind: str, identities: Identities) -> Iterable[Output]:
+        for state in self._states.values():
+            # The matches of one stakeholder that hit the same change on one channel make one event together.
+            fields_of: dict[int, set[str]] = {}
+            path = ""
+            for route in state.routes:
+                if route.relid == relation.relid and kind in route.events:
+                    path = route.path
+                    for channel in route.channel_ids:
+                        fields_of.setdefault(channel, set()).update(route.fields)
+            together: dict[frozenset[str], list[Put]] = {}
+            for channel, fields in fields_of.items():
+                if channel in self._puts:
+                    together.setdefault(frozenset(fields), []).append(self._puts[channel])
+            for wanted, puts in together.items():
+                form = Projection(relation, path, wanted, state.types, self._source, identities)
+                yield Output(form, tuple(puts))

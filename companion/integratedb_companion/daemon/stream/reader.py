@@ -1,0 +1,248 @@
+"""Follows the stream message by message: keeps the transaction, routes rows, collects control rows, skips repeats.
+
+After a lost connection the server repeats what was not confirmed. What was routed before is recognised by its place in the
+stream, which is the same every time, and skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.routing.events import SCHEMA_CHANGED, Transaction
+from integratedb_companion.daemon.routing.router import Router
+from integratedb_companion.daemon.state import parse_types
+
+from .encodings import UTF8, Encoding
+from .pgoutput import (
+    OMITTED,
+    UNCHANGED,
+    Begin,
+    Commit,
+    Delete,
+    Ignored,
+    Insert,
+    Keepalive,
+    Message,
+    ProtocolError,
+    Relation,
+    Row,
+    Truncate,
+    Type,
+    Update,
+    decode,
+    frame,
+    shortened,
+)
+from .progress import Progress
+
+CONTROL: Final = ("integratedb", "control")
+_ALL: Final = 1 << 62
+#: A row that is longer loses its longest values. In JSON a row may be six times as long, and the daemon holds a few of those.
+ROW_BYTES: Final = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRow:
+    """A row of the control table."""
+
+    id: int
+    kind: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCommit:
+    """A transaction ended that changes what is in force; it counts as routed only when that has been done."""
+
+    rows: tuple[ControlRow, ...]
+    commit: Commit
+
+
+class StreamReader:
+    """Turns messages of the stream into events on channels."""
+
+    def __init__(
+        self, router: Router, progress: Progress, source: str, metrics: Metrics, encoding: Encoding = UTF8
+    ) -> None:
+        self._router = router
+        self._progress = progress
+        self._source = source
+        self._encoding = encoding
+        self._metrics = metrics
+        self._transaction: Transaction | None = None
+        self._partial: tuple[int, int] = (0, 0)
+        self._skip_to = 0
+        #: Whether the present change is so long that values of it may be left out.
+        self._in_part = False
+        #: The tables that the transaction wrote rows of, as far as the stream describes them anew: after each change it does.
+        self._described: set[int] = set()
+        #: The table that was described by the message before this one: behind the root of partitions comes the partition.
+        self._described_before: int | None = None
+        self._control: list[ControlRow] = []
+        self._control_relid: int | None = None
+        self._control_columns: list[str] = []
+        self._handlers: dict[type, Callable[[Any], ControlCommit | None]] = {
+            Begin: self._begin,
+            Commit: self._commit,
+            Relation: self._relation,
+            Insert: self._insert,
+            Update: self._update,
+            Delete: self._delete,
+            Truncate: self._truncate,
+            Type: self._nothing,
+            Ignored: self._nothing,
+        }
+
+    def restart(self) -> None:
+        """The connection is a new one: what was begun comes again from its beginning."""
+        if self._transaction is not None:
+            self._partial = (self._transaction.commit_lsn, max(self._transaction.position, self._partial_position()))
+            self._transaction = None
+
+    def take(self, data: bytes | memoryview) -> Keepalive | ControlCommit | None:
+        """Take one message; returns what the caller must do something about."""
+        payload = frame(data)
+        if type(payload) is Keepalive:
+            if self._transaction is None:
+                self._progress.seen(payload.wal_end)
+            return payload
+        message = decode(payload)  # type: ignore[arg-type]  # no Keepalive: that returned above
+        is_long = len(payload) > ROW_BYTES
+        self._in_part = is_long or self._encoding.codec is not None
+        if is_long:
+            message = _shortened(message)
+        if self._encoding.codec is not None:
+            if type(message) is Insert and message.relid == self._control_relid:
+                message = self._encoding.recode_all(message)
+            else:
+                message = self._encoding.recode(message)
+        happened = self._handlers[type(message)](message)
+        if type(message) is Relation:
+            self._described_before = message.relid
+        elif type(message) is not Type:
+            self._described_before = None
+        return happened
+
+    def _partial_position(self) -> int:
+        assert self._transaction is not None
+        return self._partial[1] if self._partial[0] == self._transaction.commit_lsn else 0
+
+    def _begin(self, message: Begin) -> None:
+        self._transaction = Transaction(message, self._source)
+        self._control = []
+        self._described.clear()
+        if message.commit_lsn <= self._progress.routed_lsn:
+            self._skip_to = _ALL
+        else:
+            self._skip_to = self._partial_position()
+
+    def _commit(self, message: Commit) -> ControlCommit | None:
+        transaction, self._transaction = self._open(), None
+        if self._skip_to == _ALL:
+            return None
+        self._metrics.transactions.inc()
+        self._metrics.changes.inc(transaction.position)
+        if self._control:
+            return ControlCommit(tuple(self._control), message)
+        self._progress.routed(message.commit_lsn, message.end_lsn)
+        return None
+
+    def _relation(self, message: Relation) -> None:
+        if self._transaction is not None:
+            self._described.add(message.relid)
+        if (message.schema, message.name) == CONTROL:
+            self._control_relid = message.relid
+            self._control_columns = [column.name for column in message.columns]
+        self._router.describe(message)
+        if self._described_before is not None:
+            self._router.describe_leaf(self._described_before, message)
+
+    def _insert(self, message: Insert) -> None:
+        transaction = self._open()
+        if message.relid == self._control_relid:
+            self._take_control(transaction, message)
+        elif transaction.position < self._skip_to:
+            transaction.position += 1
+        elif self._in_part:
+            self._router.insert_in_part(transaction, message)
+        else:
+            self._router.insert(transaction, message)
+
+    def _update(self, message: Update) -> None:
+        transaction = self._open()
+        if transaction.position < self._skip_to:
+            transaction.position += 1
+        else:
+            self._router.update(transaction, message)
+
+    def _delete(self, message: Delete) -> None:
+        transaction = self._open()
+        if transaction.position < self._skip_to:
+            transaction.position += 1
+        else:
+            self._router.delete(transaction, message)
+
+    def _truncate(self, message: Truncate) -> None:
+        transaction = self._open()
+        if transaction.position < self._skip_to:
+            transaction.position += len(message.relids)
+        else:
+            self._router.truncate(transaction, message)
+
+    def _nothing(self, _: Type | Ignored) -> None:
+        """Names of types are not needed: the control rows describe their structure."""
+
+    def _take_control(self, transaction: Transaction, message: Insert) -> None:
+        values = dict(zip(self._control_columns, message.new, strict=True))
+        id_, kind, body = values["id"], values["kind"], values["body"]
+        if not (isinstance(id_, bytes) and isinstance(kind, bytes) and isinstance(body, bytes)):
+            raise ProtocolError("a control row has nulls")
+        row = ControlRow(int(id_), kind.decode(), json.loads(body))
+        position = transaction.position
+        transaction.position += 1
+        self._control.append(row)
+        if row.kind == "types" and self._skip_to != _ALL:
+            self._router.change_types(parse_types(row.body))
+        if row.kind == "schema_changed" and position >= self._skip_to:
+            self._announce(transaction, position, row.body)
+
+    def _announce(self, transaction: Transaction, position: int, body: Any) -> None:
+        """Tell of a schema change; what the transaction wrote was told by the fields and types of before."""
+        stakeholder_id, subject, data = int(body["id"]), body["subject"], body["data"]
+        news = {"column_added", "column_changed"} & {change["change"] for change in data["changes"]}
+        if news and self._router.tells_of(stakeholder_id, subject, self._described):
+            data = {**data, "gap": True}
+        self._router.announce(stakeholder_id, transaction.event(position, SCHEMA_CHANGED, subject, data))
+
+    def _open(self) -> Transaction:
+        if self._transaction is None:
+            raise ProtocolError("a change outside of a transaction")
+        return self._transaction
+
+
+def _shortened(message: Message) -> Message:
+    """A change whose rows are not too long."""
+    match message:
+        case Insert(relid, new):
+            return Insert(relid, shortened(new, ROW_BYTES))
+        case Update(relid, old, new):
+            return _shortened_update(relid, old, new)
+        case Delete(relid, old):
+            return Delete(relid, shortened(old, ROW_BYTES))
+    return message
+
+
+def _shortened_update(relid: int, old: Row | None, new: Row) -> Update:
+    """An update whose rows are not too long; what has not changed is left out of both, and stays known as unchanged."""
+    after = shortened(new, ROW_BYTES)
+    if old is None:
+        return Update(relid, None, after)
+    before = shortened(old, ROW_BYTES)
+    for index, value in enumerate(new):
+        if value == old[index] and OMITTED in (before[index], after[index]):
+            before[index], after[index] = OMITTED, UNCHANGED
+    return Update(relid, before, after)

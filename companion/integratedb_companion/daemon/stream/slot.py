@@ -1,0 +1,104 @@
+"""Finds or makes the replication slot, and tells a slot that is ours from one that was lost or made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from integratedb_companion.daemon.database import Database, Slot
+
+from .pgoutput import format_lsn
+from .replication import ReplicationConnection
+
+log = logging.getLogger(__name__)
+
+
+#: How often it is told what a new slot waits for.
+TELL_EVERY_S: Final = 5.0
+
+
+class SlotLostError(Exception):
+    """Changes have been missed, or would be; the message says why and what to do."""
+
+
+CURE = "Changes since then are lost to the channels. Start once with --accept-gap to go on from now."
+
+
+def complaint(name: str, slot: Slot) -> str | None:
+    """Why a slot cannot be gone on with; None when it can, or when there was none before."""
+    if slot.known == "created":
+        if not slot.same_system:
+            return f"slot {name!r} was made on another server than this one (a restored copy?)"
+        if not slot.exists:
+            return f"slot {name!r} is gone"
+        if not slot.usable:
+            return f"the server has removed WAL that slot {name!r} still needed (max_slot_wal_keep_size)"
+        if slot.confirmed_lsn > slot.ceiling_lsn:
+            return (
+                f"slot {name!r} stands at {format_lsn(slot.confirmed_lsn)}, which this daemon never confirmed"
+                f" (at most {format_lsn(slot.ceiling_lsn)}): somebody made it anew or moved it"
+            )
+    elif slot.known is None and slot.exists:
+        return f"slot {name!r} exists and was not made by this daemon"
+    return None
+
+
+async def check(name: str, database: Database) -> Slot:
+    """Look at the slot; raises when it was lost."""
+    slot = await database.slot(name)
+    problem = complaint(name, slot)
+    if problem is not None:
+        raise SlotLostError(f"{problem}. {CURE}")
+    return slot
+
+
+async def attach(
+    name: str, database: Database, dsn: str, waits: Callable[[str], None], *, accept_gap: bool
+) -> tuple[int, bool]:
+    """Make sure of the slot; returns the position to start from, and whether there is a gap before it.
+
+    `waits` is told what a new slot has to wait for.
+    """
+    slot = await database.slot(name)
+    problem = complaint(name, slot)
+    if problem is None and slot.exists and slot.known == "created":
+        return slot.confirmed_lsn, False
+    if problem is not None and not accept_gap:
+        raise SlotLostError(f"{problem}. {CURE}")
+    if problem is not None:
+        log.error("gap accepted: changes were missed", extra={"slot": name, "reason": problem})
+    return await _create(name, slot, database, dsn, waits), problem is not None
+
+
+async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Callable[[str], None]) -> int:
+    connection = await ReplicationConnection.open(dsn)
+    try:
+        await database.slot_announced(name)
+        if slot.exists:  # half made, or given up by --accept-gap
+            await connection.drop_slot(name)
+        watching = asyncio.create_task(_tell_what_is_waited_for(connection.backend_pid, name, database, waits))
+        try:
+            lsn, snapshot = await connection.create_slot(name)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        await database.slot_created(name, lsn, await database.control_ids_in(snapshot))
+    finally:
+        await connection.close()
+    log.info("slot created", extra={"slot": name, "lsn": format_lsn(lsn)})
+    return lsn
+
+
+async def _tell_what_is_waited_for(
+    backend_pid: int, name: str, database: Database, waits: Callable[[str], None]
+) -> None:
+    """A slot begins where all transactions that were open have ended; tell which are not, now and then."""
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        pids = await database.blockers(backend_pid)
+        if pids:
+            who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in pids)
+            waits(f"the slot waits for a transaction that is open: {who}")
+            log.warning("the slot waits for a transaction that is open", extra={"slot": name, "pids": pids})

@@ -1,0 +1,1 @@
+"""Serves WebSockets: the listener, logins, and the sockets that events are sent to."""

@@ -1,0 +1,187 @@
+"""The one port of the daemon: /live, /ready and /metrics, and the WebSockets.
+
+Whoever knows the port can connect. So connections that say nothing make room for new ones, and those that stay are bounded:
+/live answers whatever others do.
+"""
+
+from __future__ import annotations
+
+import http
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers, MultipleValuesError
+from websockets.http11 import Request, Response
+
+from integratedb_companion.common.networks import network_of
+from integratedb_companion.common.open_files import Shares
+from integratedb_companion.daemon.metrics import Metrics
+
+from .clients import Client
+from .handshakes import Handshakes
+from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
+from .sockets import SocketChannel
+
+SOCKET_PATH = "/v1/notifications/"
+#: Those that the kernel keeps for us until they are accepted, and how many are accepted before others get their turn: what
+#: has to make room is gone only then.
+BACKLOG = 1024
+ACCEPTED_AT_ONCE = 32
+#: What the kernel keeps for a client that does not read. More would also hide for long whether it reads.
+SEND_BUFFER_BYTES = 256 << 10
+HANDSHAKE_TIMEOUT_S = 5
+FRAME_BYTES = 64 << 10
+RETRY_AFTER_S = 2
+
+FindChannel = Callable[[int, str], SocketChannel | None]
+Readiness = Callable[[], str | None]
+
+
+class Listener:
+    """Answers HTTP requests and hands WebSockets to their channels."""
+
+    def __init__(
+        self,
+        logins: Logins,
+        find_channel: FindChannel,
+        is_changing: Callable[[], bool],
+        readiness: Readiness,
+        metrics: Metrics,
+        shares: Shares,
+    ) -> None:
+        """`is_changing`: a channel that is not found now may be there in a moment."""
+        self._logins = logins
+        self._find_channel = find_channel
+        self._is_changing = is_changing
+        self._readiness = readiness
+        self._metrics = metrics
+        self._handshakes: Handshakes[ServerConnection] = Handshakes(shares.handshakes)
+        self._channels: dict[ServerConnection, SocketChannel] = {}
+        #: How many WebSockets the role of each stakeholder has open.
+        self._clients: Counter[int] = Counter()
+        self._clients_allowed = shares.clients
+
+    async def open(self, host: str, port: int) -> Server:
+        """Listen."""
+        listener = self
+
+        class Connection(Client):
+            """A connection that counts as a handshake until that is done."""
+
+            role: int | None = None
+
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                peer = transport.get_extra_info("peername")
+                leaving = listener._handshakes.begin(self, network_of(str(peer[0])) if peer else "")
+                if leaving is not None:
+                    leaving.transport.abort()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                listener._handshakes.end(self)
+                listener._channels.pop(self, None)
+                if self.role is not None:
+                    listener._leave(self.role)
+                super().connection_lost(exc)
+
+        async def handle(connection: ServerConnection) -> None:
+            self._handshakes.end(connection)
+            channel = self._channels.pop(connection, None)
+            if channel is not None:  # else it is gone already
+                await channel.serve(connection)
+
+        server = await serve(
+            handle,
+            host,
+            port,
+            process_request=self._request,
+            create_connection=Connection,
+            compression=None,
+            open_timeout=HANDSHAKE_TIMEOUT_S,
+            close_timeout=2,
+            max_size=FRAME_BYTES,
+            server_header=None,
+            backlog=ACCEPTED_AT_ONCE,
+        )
+        for listening in server.sockets:
+            # The loop accepts as many at once as the kernel was told to keep, and takes no second number.
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # of those that it accepts
+                same.listen(BACKLOG)
+        return server
+
+    async def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path == "/live":
+            return _answer(200, "live\n")
+        if path == "/ready":
+            reason = self._readiness()
+            return _answer(200, "ready\n") if reason is None else _answer(503, reason + "\n")
+        if path == "/metrics":
+            return _answer(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
+        if path.startswith(SOCKET_PATH):
+            return await self._admit(connection, request, unquote(path.removeprefix(SOCKET_PATH)))
+        return _answer(404, "there is nothing here\n")
+
+    async def _admit(self, connection: ServerConnection, request: Request, channel_name: str) -> Response | None:
+        try:
+            credentials = parse_basic(request.headers.get("Authorization"))
+        except MultipleValuesError:
+            credentials = None
+        if credentials is None:
+            return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
+        # Nobody can log in before channels are in force: that says nothing about the password.
+        if self._is_changing():
+            return _try_later("the channels are not in force yet\n")
+        user, password = credentials
+        try:
+            role = await self._logins.check(str(connection.remote_address[0]), user, password)
+        except TooManyFailuresError:
+            return self._refuse(429, "too many failed logins; try again in a minute\n")
+        except NoServerError:
+            return _try_later("the database cannot be reached\n")
+        if role is None:
+            return self._refuse(401, "user or password is wrong\n")
+        if connection.transport.is_closing():  # gone meanwhile
+            return self._refuse(401, "")
+        channel = self._find_channel(role, channel_name)
+        if channel is None and self._is_changing():
+            return _try_later("the channel is being changed\n")
+        if channel is None:
+            return self._refuse(404, "no such SOCKET channel, or it is paused\n")
+        # One stakeholder may have half of what there is, so that it cannot keep the others out.
+        if self._clients.total() >= self._clients_allowed or self._clients[role] >= self._clients_allowed // 2:
+            return self._refuse(503, "too many WebSocket connections are open\n")
+        self._channels[connection] = channel
+        self._clients[role] += 1
+        connection.role = role  # type: ignore[attr-defined]  # of the class above
+        return None
+
+    def _leave(self, role: int) -> None:
+        self._clients[role] -= 1
+        if not self._clients[role]:
+            del self._clients[role]
+
+    def _refuse(self, status: int, text: str) -> Response:
+        self._metrics.logins_refused.inc()
+        return _answer(status, text)
+
+
+def _try_later(text: str) -> Response:
+    """Nothing is wrong with the request: it comes too early."""
+    answer = _answer(503, text)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def _answer(status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    headers = Headers({"Content-Type": content_type, "Content-Length": str(len(content)), "Connection": "close"})
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="integratedb"'
+    return Response(status, http.HTTPStatus(status).phrase, headers, content)

@@ -1,0 +1,182 @@
+"""Checks the credentials of a WebSocket client by logging in to Postgres with them, at a bounded rate.
+
+An attempt is counted before it is made, so that attempts at the same time count too. The answer, and the time until the
+answer, are the same for a wrong password, for a role that no password helps, and for a role that does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import math
+import secrets
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import LiteralString
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from integratedb_companion.common.logs import fault
+from integratedb_companion.common.networks import network_of
+
+from .own_server import Parameters
+
+log = logging.getLogger(__name__)
+
+LOGINS_AT_ONCE = 4
+#: Failures in FORGET_AFTER_S: of one name from one address, of one address, of one name from everywhere.
+FAILURES_ALLOWED = 5
+FAILURES_OF_ADDRESS = 20
+FAILURES_OF_NAME = 100
+FORGET_AFTER_S = 60.0
+REMEMBERED = 10_000
+CONNECT_TIMEOUT_S = 5
+#: A refusal is given after a multiple of this: how long Postgres took is not to be seen.
+REFUSED_AFTER_S = 0.5
+#: Postgres cuts longer names.
+NAME_BYTES = 63
+
+Subject = tuple[str, str]
+
+#: Who the session belongs to, by identifier: the name may have come to mean another role since the login. Every name is
+#: qualified, since the session has the settings of the role.
+ROLE: LiteralString = """
+SELECT a.usesysid
+  FROM pg_catalog.pg_stat_activity AS a
+ WHERE a.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+"""
+
+
+class NoServerError(Exception):
+    """The daemon is not connected to a server that could check a password."""
+
+
+class TooManyFailuresError(Exception):
+    """So many logins of this kind failed lately that no more are tried."""
+
+
+def parse_basic(header: str | None) -> tuple[str, str] | None:
+    """Read an Authorization header; None when it holds no HTTP Basic credentials."""
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if colon and user and "\0" not in user + password else None
+
+
+class Logins:
+    """Tries logins, remembering those that failed and those under way."""
+
+    def __init__(self, server: Callable[[], Parameters | None], role_of: Callable[[str], int | None]) -> None:
+        """`server` leads to the daemon's own, None while there is none.
+
+        `role_of` gives the only role that may log in by a name; None where no password lets it in.
+        """
+        self._server = server
+        self._role_of = role_of
+        self._at_once = asyncio.Semaphore(LOGINS_AT_ONCE)
+        #: When attempts were made that failed, and how many are under way.
+        self._failures: OrderedDict[Subject, list[float]] = OrderedDict()
+        self._pending: Counter[Subject] = Counter()
+        self._ended = asyncio.Condition()
+        #: Which role of a name logged in from an address: guesses from elsewhere do not shut it out.
+        self._known: OrderedDict[Subject, int] = OrderedDict()
+
+    async def check(self, address: str, user: str, password: str) -> int | None:
+        """Give the role that Postgres lets in with these credentials; None where it lets none in, or another one."""
+        if self._server() is None:
+            raise NoServerError
+        started_s = time.monotonic()
+        limits = self._limits(network_of(address), user)
+        await self._begin(limits)
+        admitted = None
+        try:
+            async with self._at_once:
+                wanted = self._role_of(user)
+                # A role that may not log in here costs Postgres the same, and has no password that could be found out.
+                role = await self._log_in(user, secrets.token_urlsafe() if wanted is None else password)
+                # The name may belong to another role by now, which the stream has not told yet.
+                admitted = role if role == wanted else None
+        finally:  # also when the client goes away: the guess has been made
+            self._end(limits, admitted)
+            async with self._ended:
+                self._ended.notify_all()
+        if admitted is None:
+            waited_s = time.monotonic() - started_s
+            await asyncio.sleep(math.ceil(waited_s / REFUSED_AFTER_S) * REFUSED_AFTER_S - waited_s)
+        return admitted
+
+    async def _begin(self, limits: dict[Subject, int]) -> None:
+        """Count an attempt; one that could be a guess too many waits for those under way."""
+        async with self._ended:
+            while True:
+                now_s = time.monotonic()
+                failed = {subject: len(self._recent(subject, now_s)) for subject in limits}
+                if any(failed[subject] >= allowed for subject, allowed in limits.items()):
+                    raise TooManyFailuresError
+                if all(failed[subject] + self._pending[subject] < allowed for subject, allowed in limits.items()):
+                    break
+                await self._ended.wait()
+            self._pending.update(limits.keys())
+
+    def _end(self, limits: dict[Subject, int], admitted: int | None) -> None:
+        now_s = time.monotonic()
+        for subject, allowed in limits.items():
+            self._pending[subject] -= 1
+            if not self._pending[subject]:
+                del self._pending[subject]
+            if admitted is None:
+                self._failures[subject] = [*self._recent(subject, now_s), now_s][-allowed:]
+                self._failures.move_to_end(subject)
+        if admitted is not None:
+            own = next(iter(limits))
+            self._failures.pop(own, None)
+            self._known[own] = admitted
+            self._known.move_to_end(own)
+        for remembered in (self._failures, self._known):
+            while len(remembered) > REMEMBERED:
+                remembered.popitem(last=False)
+
+    def _limits(self, network: str, user: str) -> dict[Subject, int]:
+        """What an attempt is counted for, and how many failures of each are allowed."""
+        name = user.encode()[:NAME_BYTES].decode(errors="replace")
+        limits = {(network, name): FAILURES_ALLOWED, (network, ""): FAILURES_OF_ADDRESS}
+        known = self._known.get((network, name))
+        if known is None or known != self._role_of(user):
+            limits["", name] = FAILURES_OF_NAME
+        return limits
+
+    def _recent(self, subject: Subject, now_s: float) -> list[float]:
+        return [at for at in self._failures.get(subject, ()) if at > now_s - FORGET_AFTER_S]
+
+    async def _log_in(self, user: str, password: str) -> int | None:
+        server = self._server()
+        if server is None:  # gone while this login waited for its turn
+            return None
+        try:
+            target = make_conninfo("", **server, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S)
+            connection = await psycopg.AsyncConnection.connect(target, autocommit=True)
+        except (psycopg.Error, ValueError):
+            return None
+        try:
+            if connection.pgconn.used_password:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    row = await (await connection.execute(ROLE)).fetchone()
+                return None if row is None else int(row[0])
+            log.error("pg_hba.conf lets WebSocket logins in without a password: refused", extra={"stakeholder": user})
+            return None
+        except (psycopg.Error, TimeoutError) as problem:
+            log.warning("login not looked at", extra=fault(problem))
+            return None
+        finally:
+            try:
+                await connection.close()
+            except psycopg.Error as problem:
+                log.warning("login not closed", extra=fault(problem))

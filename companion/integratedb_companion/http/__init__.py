@@ -1,0 +1,1 @@
+"""What the HTTP services share: connections, framing, headers, bodies, metrics."""

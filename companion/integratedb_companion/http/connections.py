@@ -1,0 +1,189 @@
+"""The connections that clients open: bounded, and given up for others when nothing is asked over them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import resource
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from integratedb_companion.common.networks import network_of
+
+LIMIT = 1000
+#: What the process needs besides: connections to the database, files, and what the kernel hands over at once.
+OTHER_FILES, BACKLOG = 100, 128
+#: Of the limit, for one address that is no trusted proxy.
+SHARE = 4
+HEAD_TIMEOUT_S, KEEP_ALIVE_S = 10, 75
+#: How long a client may read nothing of an answer. What the kernel keeps for it is bounded, so that it shows what is read.
+UNREAD_TIMEOUT_S = 10
+SEND_BUFFER_BYTES = 64 << 10
+LOOK_EVERY_S = 1.0
+
+Address = tuple[Any, ...]
+
+
+class Connection(socket.socket):
+    """A client's connection; busy from the head of a request to the end of its answer, unless it waits for its client."""
+
+    on_close: Callable[[Connection], None] = staticmethod(lambda _: None)
+    network = ""
+    is_busy = False
+    has_answered = False
+    deadline_s = 0.0
+    #: How many bytes of answers wait for the client to read.
+    unread: Callable[[], int] = staticmethod(lambda: 0)
+    #: Whether they are so many that the rest of the answer waits too.
+    is_behind = False
+    _unread_before = 0
+    _read_at_s = 0.0
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether nobody but its client holds anything up here, so that it may be given up for another one."""
+        return not self.is_busy or self.is_behind
+
+    def close(self) -> None:
+        """Close it, and make room for another one."""
+        self.on_close(self)
+        self.on_close = lambda _: None
+        super().close()
+
+    def begins_head(self) -> None:
+        """Note that bytes have come while no request was under way: the head of the next one is to be there soon."""
+        if self.has_answered:
+            self.has_answered = False
+            self.deadline_s = time.monotonic() + HEAD_TIMEOUT_S
+
+    def ends_answer(self) -> None:
+        """Note that the answer is complete."""
+        self.is_busy = False
+        self.has_answered = True
+        self.deadline_s = time.monotonic() + KEEP_ALIVE_S
+
+    def begins_waiting(self) -> None:
+        """Note that the client is behind with reading."""
+        self.is_behind = True
+
+    def has_read(self) -> None:
+        """Note that the client has read nearly all."""
+        self.is_behind = False
+        self._read_at_s = time.monotonic()
+
+    def is_overdue(self, now_s: float) -> bool:
+        """Whether the client does not ask, or does not read, in time; to be asked now and then."""
+        unread = self.unread()
+        if not unread or unread < self._unread_before:
+            self._read_at_s = now_s
+        self._unread_before = unread
+        if unread and now_s > self._read_at_s + UNREAD_TIMEOUT_S:
+            return True
+        return not self.is_busy and now_s > self.deadline_s
+
+    def give_up(self) -> None:
+        """Let whoever reads it see its end at once."""
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+
+
+class Connections:
+    """All that are open."""
+
+    def __init__(self, trusted_proxies: tuple[str, ...], limit: int | None = None) -> None:
+        self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
+        self._limit = limit or min(LIMIT, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES - BACKLOG)
+        self._open: dict[Address, Connection] = {}
+        self._of: Counter[str] = Counter()
+        self._sockets = 0
+
+    @property
+    def are_settling(self) -> bool:
+        """Whether so many were given up that their sockets are to be closed first."""
+        return self._sockets >= self._limit + BACKLOG
+
+    def of(self, peer: Address) -> Connection | None:
+        """Find the connection of a client."""
+        return self._open.get(peer)
+
+    def admit(self, connection: Connection, peer: Address) -> bool:
+        """Take it in, if need be in place of another one that is idle."""
+        connection.network = network_of(str(peer[0]))
+        if not self._has_room(connection.network, str(peer[0])):
+            return False
+        connection.deadline_s = time.monotonic() + HEAD_TIMEOUT_S
+        connection.has_read()
+        connection.on_close = lambda closed: self._closed(closed, peer)
+        self._sockets += 1
+        self._open[peer] = connection
+        self._of[connection.network] += 1
+        return True
+
+    def _has_room(self, network: str, address: str) -> bool:
+        if self._of[network] >= max(1, self._limit // SHARE) and not self._is_trusted(address):
+            return self._evict(network)
+        if len(self._open) >= self._limit:
+            # From whoever has most: a health check that comes now and then is the last to go.
+            return any(self._evict(busiest) for busiest, _ in self._of.most_common())
+        return True
+
+    def _is_trusted(self, address: str) -> bool:
+        return any(ipaddress.ip_address(address) in network for network in self._trusted)
+
+    def _evict(self, network: str) -> bool:
+        for peer, connection in self._open.items():
+            if connection.network == network and connection.is_spare:
+                connection.give_up()
+                self._forget(connection, peer)
+                return True
+        return False
+
+    def _closed(self, connection: Connection, peer: Address) -> None:
+        self._sockets -= 1
+        self._forget(connection, peer)
+
+    def _forget(self, connection: Connection, peer: Address) -> None:
+        if self._open.get(peer) is connection:
+            del self._open[peer]
+            self._of[connection.network] -= 1
+            if not self._of[connection.network]:
+                del self._of[connection.network]
+
+    async def watch(self) -> None:
+        """Give up connections over which nothing is asked or read in time, the handshakes of TLS included."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now_s = time.monotonic()
+            for connection in list(self._open.values()):
+                if connection.is_overdue(now_s):
+                    connection.give_up()
+
+
+class Listener(socket.socket):
+    """A socket that hands out connections as far as there is room for them."""
+
+    connections: Connections
+
+    @classmethod
+    def of(cls, listening: socket.socket, connections: Connections) -> Listener:
+        """Take over a socket that listens."""
+        made = cls(listening.family, listening.type, listening.proto, listening.detach())
+        made.connections = connections
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # of those that it accepts
+        return made
+
+    def accept(self) -> tuple[socket.socket, Address]:
+        """Accept one; where there is no room, close it, as if the client had."""
+        if self.connections.are_settling:
+            raise BlockingIOError
+        accepted, peer = super().accept()
+        connection = Connection(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        if not self.connections.admit(connection, peer):
+            connection.close()
+            raise ConnectionAbortedError
+        return connection, peer

@@ -1,0 +1,141 @@
+"""What happens to every request of every part: it is counted and logged, and its answer has safe headers."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from integratedb_companion.serve.errors import RefusalError, answer
+
+from .metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+SAFE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+#: Asked every few seconds: worth a line only when something is wrong.
+PROBES = frozenset({"/live", "/ready", "/metrics"})
+MAX_HEADERS_BYTES = 16 << 10
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def described(fault: BaseException) -> str:
+    """Say what kind of exception it is and where it was raised, without its own words."""
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    frames = traceback.extract_tb(fault.__traceback__)[-12:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    cause = fault.__cause__ or fault.__context__
+    return f"{type(fault).__name__} at {places}" + ("" if cause is None else f"; by {type(cause).__name__}")
+
+
+class SafeHeaders:
+    """Adds headers; those that a part has set stay."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        added = SAFE_HEADERS | (OVER_TLS if scope["scheme"] == "https" else {})
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in added.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._application(scope, receive, send_safely)
+
+
+class Framing:
+    """Refuses requests whose body two servers might take for different ones (RFC 9112, section 6), and headers too long."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        status = self._refusal(scope) if scope["type"] == "http" else None
+        if status is not None:
+            await answer(RefusalError(status, Connection="close"))(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> int | None:
+        headers = Headers(scope=scope)
+        if scope["http_version"] not in ("1.0", "1.1"):
+            return 505
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS_BYTES:
+            return 431
+        if "transfer-encoding" in headers and ("content-length" in headers or scope["http_version"] != "1.1"):
+            return 400
+        return None
+
+
+class Observed:
+    """Counts, times and logs; neither a query nor a body is in the log, which may hold secrets."""
+
+    def __init__(self, application: ASGIApp, metrics: Metrics) -> None:
+        self._application = application
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        status = 500
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._application(scope, receive, send_observed)
+        except Exception as fault:
+            # Whoever asked has had an answer. What the exception says may hold what was sent, so it goes no further.
+            log.error("request failed", extra={"fault": described(fault)})
+        finally:
+            self._note(scope, status, time.perf_counter() - began_s)
+
+    def _note(self, scope: Scope, status: int, duration_s: float) -> None:
+        # Where there is no route, the path is whatever a client makes up: a metric must not have one label for each.
+        route = getattr(scope.get("route"), "path", "")
+        route = scope.get("root_path", "") + route if route else ""
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.duration_s.labels(method, route).observe(duration_s)
+        log.log(
+            logging.DEBUG if scope["path"] in PROBES and status == 200 else logging.INFO,
+            "request",
+            extra={
+                "method": method,
+                "path": scope["path"][:200],
+                "status": status,
+                "duration_s": round(duration_s, 4),
+                "address": (scope.get("client") or ("", 0))[0],
+                "user": scope.get("state", {}).get("user_id"),
+            },
+        )

@@ -1,0 +1,49 @@
+"""Room for what costs: bounded as a whole, and for each who takes some of it, so that one cannot take what others need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+from integratedb_companion.serve.errors import RETRY_AFTER_S, RefusalError
+
+
+class Room:
+    """So much in all, and so much of it for each; whoever finds none waits a while, and is then asked to come again."""
+
+    def __init__(self, capacity: int, share: int, wait_s: float) -> None:
+        self._capacity, self._share, self._wait_s = capacity, share, wait_s
+        self._taken = 0
+        self._taken_by: Counter[Hashable] = Counter()
+        self._released = asyncio.Condition()
+
+    def _has(self, who: Hashable, amount: int) -> bool:
+        return self._taken + amount <= self._capacity and self._taken_by[who] + amount <= self._share
+
+    @asynccontextmanager
+    async def take(self, who: Hashable, amount: int) -> AsyncIterator[None]:
+        """Take some for the length of the block. Refuses with 503 where there is none in time."""
+        async with self._released:
+            if not self._has(who, amount):
+                try:
+                    async with asyncio.timeout(self._wait_s):
+                        await self._released.wait_for(lambda: self._has(who, amount))
+                except TimeoutError:
+                    raise RefusalError(503, Retry_After=str(RETRY_AFTER_S)) from None
+            self._taken += amount
+            self._taken_by[who] += amount
+        try:
+            yield
+        finally:
+            # Not under the condition's lock, for which a request that is cancelled could not wait.
+            self._taken -= amount
+            self._taken_by[who] -= amount
+            if not self._taken_by[who]:
+                del self._taken_by[who]
+            await asyncio.shield(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._released:
+            self._released.notify_all()

@@ -1,0 +1,83 @@
+"""The application: the parts, mounted beside one another, and what everybody may ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from integratedb_companion.http.middleware import Framing, Observed, SafeHeaders
+
+from . import management
+from .errors import HANDLERS
+from .services import Services
+
+#: What is mounted where; each is made with what all share, answers by errors.HANDLERS, and knows of no other.
+PARTS: dict[str, Callable[[Services], ASGIApp]] = {management.PATH: management.create}
+
+READY_TIMEOUT_S = 3
+HOME = f"""\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>IntegrateDB</title></head>
+<body>
+<h1>IntegrateDB</h1>
+<p>Several applications share one Postgres database without breaking each other. This is its management API.</p>
+<ul>
+<li><a href="{management.PATH}/docs">Documentation of the requests</a>, and their
+<a href="{management.PATH}/openapi.json">OpenAPI document</a></li>
+<li><a href="/live">/live</a>, <a href="/ready">/ready</a>, <a href="/metrics">/metrics</a></li>
+</ul>
+</body>
+</html>
+"""
+
+
+def create(services: Services) -> ASGIApp:
+    """Make it, of services that are open."""
+    pool = services.database.pool
+    services.metrics.show_connections(
+        lambda: pool.get_stats().get("pool_size", 0), lambda: pool.get_stats().get("pool_available", 0)
+    )
+    application = Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/live", _live),
+            Route("/ready", _ready),
+            Route("/metrics", _metrics),
+            *(Mount(path, create_part(services)) for path, create_part in PARTS.items()),
+        ],
+        exception_handlers=HANDLERS,
+    )
+    application.router.redirect_slashes = False
+    application.state.services = services
+    return SafeHeaders(Observed(Framing(application), services.metrics))
+
+
+async def _home(_: Request) -> Response:
+    return HTMLResponse(HOME)
+
+
+async def _live(_: Request) -> Response:
+    return PlainTextResponse("live\n")
+
+
+async def _ready(request: Request) -> Response:
+    services: Services = request.app.state.services
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await services.database.row("SELECT 1")
+    except (psycopg.Error, TimeoutError):
+        return PlainTextResponse("the database does not answer\n", 503)
+    return PlainTextResponse("ready\n")
+
+
+async def _metrics(request: Request) -> Response:
+    services: Services = request.app.state.services
+    return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,164 @@
+"""Who is asking: passwords become tokens, tokens become users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, LiteralString
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from psycopg.errors import ForeignKeyViolation
+from psycopg.rows import DictRow
+
+from integratedb_companion.common.networks import network_of
+
+from . import tokens
+from .answers import Session
+from .errors import RefusalError, forbidden, unauthorized
+from .scopes import Scopes
+from .services import Services, services
+from .tokens import ACCESS, LIFETIMES_S, REFRESH, BadTokenError
+
+HAS_USERS: LiteralString = "SELECT integratedb.management_has_users()"
+USER: LiteralString = "SELECT * FROM integratedb.management_user_by_id(%(id)s::bigint)"
+USER_BY_NAME: LiteralString = "SELECT * FROM integratedb.management_user_by_name(%(username)s::text)"
+ATTEMPT: LiteralString = "SELECT * FROM integratedb.management_login_attempted(%(username)s::text, %(address)s::text)"
+SUCCESS: LiteralString = (
+    "SELECT integratedb.management_login_succeeded(%(username)s::text, %(address)s::text, %(attempt)s::timestamptz)"
+)
+ISSUED: LiteralString = (
+    "SELECT integratedb.management_refresh_token_issued(%(id)s::bigint, make_interval(secs => %(lifetime_s)s::float8))"
+)
+USED: LiteralString = "SELECT integratedb.management_refresh_token_used(%(token_id)s::uuid, %(id)s::bigint)"
+
+_bearer = HTTPBearer(auto_error=False, description="The `token` of a login")
+
+Shared = Annotated[Services, Depends(services)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The user that a request comes from."""
+
+    id: int
+    username: str
+    is_root: bool
+    scopes: Scopes
+
+
+async def authenticate(request: Request, shared: Services) -> Caller:
+    """Find who is asking, by the headers alone; 401 without one good token."""
+    bearer = await _bearer(request)
+    if bearer is None or len(request.headers.getlist("authorization")) > 1:
+        raise unauthorized()
+    try:
+        user_id = tokens.claimed_user(bearer.credentials)
+        user = await shared.database.row(USER, id=user_id)
+        if user is None:
+            raise BadTokenError
+        tokens.verify(ACCESS, bearer.credentials, user["token_secret"])
+    except BadTokenError:
+        raise unauthorized() from None
+    request.state.user_id = user_id
+    return Caller(user_id, user["username"], user["root"], Scopes.read(user["scopes"]))
+
+
+async def authenticate_first(request: Request, shared: Services) -> Caller | None:
+    """Find root; or nobody, where there is no user yet who could be asked for a token."""
+    if "authorization" not in request.headers and not await shared.database.value(HAS_USERS):
+        return None
+    asking = await authenticate(request, shared)
+    if not asking.is_root:
+        raise forbidden("only the root user creates users")
+    return asking
+
+
+async def caller(request: Request, _: Bearer) -> Caller:
+    """Give who is asking, as the route has found out before it read the body."""
+    found: Caller = request.state.caller
+    return found
+
+
+async def caller_if_any(request: Request, _: Bearer) -> Caller | None:
+    """Give who is asking, where nobody need be."""
+    found: Caller | None = request.state.caller
+    return found
+
+
+Authenticated = Annotated[Caller, Depends(caller)]
+AuthenticatedIfAny = Annotated[Caller | None, Depends(caller_if_any)]
+
+
+async def root(asking: Authenticated) -> Caller:
+    """Let the root user pass."""
+    if not asking.is_root:
+        raise forbidden("only the root user may")
+    return asking
+
+
+async def unrestricted(asking: Authenticated) -> Caller:
+    """Let users pass who may see and change what concerns every stakeholder."""
+    if not asking.scopes.is_everything:
+        raise forbidden("it concerns every stakeholder, and this user is restricted by scopes")
+    return asking
+
+
+Root = Annotated[Caller, Depends(root)]
+Unrestricted = Annotated[Caller, Depends(unrestricted)]
+
+
+async def prove(shared: Services, username: str, password: str, address: str) -> DictRow:
+    """Give the user whose password this is; 403 when it is wrong, 429 when it was guessed at too often."""
+    guess = {"username": username, "address": network_of(address)}
+    attempt = await shared.database.row(ATTEMPT, **guess)
+    if attempt is None or attempt["attempt"] is None:
+        shared.metrics.logins_refused.labels("too many").inc()
+        raise RefusalError(429, Retry_After=str(attempt["retry_after_s"] if attempt else 60))
+    user = await shared.database.row(USER_BY_NAME, username=username)
+    if not await shared.passwords.matches(password, user["password_hash"] if user else None) or user is None:
+        shared.metrics.logins_refused.labels("wrong").inc()
+        raise RefusalError(403)
+    await shared.database.row(SUCCESS, **guess, attempt=attempt["attempt"])
+    return user
+
+
+async def log_in(shared: Services, username: str, password: str, address: str) -> Session:
+    """Give tokens for a password; 403 when it is wrong, 429 when it was guessed at too often."""
+    user = await prove(shared, username, password, address)
+    # Signed with the secret that was read with the password: if both have changed since, the tokens are good for nothing.
+    return await issue(shared, user["id"], user["token_secret"])
+
+
+async def renew(shared: Services, token: str) -> Session:
+    """Give tokens for a refresh token, once; else 403."""
+    try:
+        user_id = tokens.claimed_user(token)
+        user = await shared.database.row(USER, id=user_id)
+        if user is None:
+            raise BadTokenError
+        token_id = tokens.token_id(tokens.verify(REFRESH, token, user["token_secret"]))
+        if not await shared.database.value(USED, token_id=token_id, id=user_id):
+            raise BadTokenError
+    except BadTokenError:
+        shared.metrics.logins_refused.labels("token").inc()
+        raise RefusalError(403) from None
+    return await issue(shared, user_id, user["token_secret"])
+
+
+async def issue(shared: Services, user_id: int, secret: bytes) -> Session:
+    """Sign both tokens."""
+    try:
+        token_id = await shared.database.value(ISSUED, id=user_id, lifetime_s=LIFETIMES_S[REFRESH])
+    except ForeignKeyViolation:  # deleted since
+        raise RefusalError(403) from None
+    return Session(
+        id=user_id,
+        token=tokens.issue(ACCESS, user_id, secret),
+        refresh_token=tokens.issue(REFRESH, user_id, secret, token_id),
+    )
+
+
+def address_of(request: Request) -> str:
+    """Give the address that a request comes from, as far as proxies are trusted to say it."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,122 @@
+"""Runs what a migration would do, as the login that migrations have, and takes it back, in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow
+
+from integratedb_companion.common.configuration import ConfigurationError
+from integratedb_companion.common.previews import AGAIN_S, END, GRACE_S, SESSION, UNLOCK, WATCHED
+from integratedb_companion.common.sql_text import TransactionError, without_transaction
+
+from .errors import LATER, RefusalError, invalid, shortened
+from .pool import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
+
+log = logging.getLogger(__name__)
+
+#: Statements find their tables by the login's own search_path. They hold up nobody for long: locks are waited for briefly.
+TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "60s"}
+PREVIEW: LiteralString = "SELECT * FROM {x}.integratedb_preview_migration(ddl => %(ddl)s::pg_catalog.text)"
+
+
+class Preview:
+    """A connection of its own for each: what statements leave in a session goes with it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = conninfo(dsn, "integratedb serve preview")
+
+    async def _connect(self) -> Connection:
+        return await connect(self._dsn)
+
+    async def check(self) -> None:
+        """Connect once, so that a wrong configuration is told at once."""
+        try:
+            async with await self._connect() as connection:
+                await refuse_powers(connection, "preview-dsn")
+                await schema_of(connection)
+        except psycopg.Error as problem:
+            raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
+        except UnicodeError:
+            raise ConfigurationError("preview-dsn: a parameter of the connection is not UTF-8") from None
+
+    async def run(self, ddl: str) -> list[DictRow]:
+        """Say which claims would be unmet."""
+        try:
+            # A long text takes seconds, in which the service answers others.
+            ddl = await asyncio.to_thread(without_transaction, ddl)
+        except TransactionError as problem:
+            raise invalid(str(problem), "#") from None
+        async with await self._connect() as connection:
+            # Once more: the login may have been given more since the service started.
+            try:
+                await refuse_powers(connection, "preview-dsn")
+            except ConfigurationError as problem:
+                log.error("no preview", extra={"error": str(problem)})
+                raise RefusalError(503) from None
+            query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
+            await connection.rollback()
+            try:
+                async with connection.transaction(force_rollback=True), self._bounded(connection):
+                    try:
+                        async with connection.transaction():
+                            return await (await connection.execute(query, {"ddl": ddl})).fetchall()
+                    finally:
+                        if connection.info.transaction_status == TransactionStatus.INTRANS:
+                            await connection.execute(UNLOCK)
+            except psycopg.Error as problem:
+                if problem.sqlstate is None or problem.sqlstate in LATER:
+                    raise
+                raise _refusal(problem) from None
+
+    @asynccontextmanager
+    async def _bounded(self, connection: Connection) -> AsyncIterator[None]:
+        """End the session, and with it what runs in the block, once that has taken too long."""
+        await bound(connection, await left_open(connection, TIMEOUTS))
+        session = await (await connection.execute(SESSION)).fetchone()
+        assert session is not None
+        with suppress(psycopg.errors.InvalidParameterValue):
+            async with connection.transaction():
+                await connection.execute(WATCHED)
+        ending = asyncio.create_task(self._end_late(session))
+        try:
+            yield
+        except asyncio.CancelledError:  # the service stops
+            await self._end(session)
+            raise
+        finally:
+            ending.cancel()
+
+    async def _end_late(self, session: DictRow) -> None:
+        if not session["timeout_ms"]:
+            return  # whoever configured the login lets previews take as long as they do
+        wait_s, ended = session["timeout_ms"] / 1000 + GRACE_S, False
+        while not ended:
+            await asyncio.sleep(wait_s)
+            log.warning("a preview goes on after its timeout: its session is ended", extra={"backend": session["pid"]})
+            wait_s, ended = AGAIN_S, await self._end(session)
+
+    async def _end(self, session: DictRow) -> bool:
+        """End a session of the same login, if it is there; False where that could not be asked for."""
+        try:
+            async with await self._connect() as connection:
+                await connection.execute(END, session)
+        except psycopg.Error as problem:
+            log.error(
+                "a preview's session was not ended", extra={"backend": session["pid"], "sqlstate": problem.sqlstate}
+            )
+            return False
+        return True
+
+
+def _refusal(problem: psycopg.Error) -> RefusalError:
+    diagnostic = problem.diag
+    parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
+    return invalid(". ".join(shortened(part).rstrip(".") for part in parts if part), "#")

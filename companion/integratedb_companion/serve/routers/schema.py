@@ -1,0 +1,105 @@
+"""The database as a whole: what is unmet, who depends on what, what has changed, and what a change would break."""
+
+from __future__ import annotations
+
+from typing import Annotated, LiteralString
+
+import psycopg
+from fastapi import APIRouter, Query
+
+from integratedb_companion.serve.admission import TokenRoute
+from integratedb_companion.serve.answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
+from integratedb_companion.serve.authentication import Authenticated, Shared, Unrestricted
+from integratedb_companion.serve.errors import RefusalError, forbidden, invalid, shortened
+from integratedb_companion.serve.paging import page
+from integratedb_companion.serve.requests import After, Limit, PreviewBody
+
+router = APIRouter(tags=["database"], route_class=TokenRoute)
+
+UNMET: LiteralString = """
+SELECT u.*
+  FROM {x}.integratedb_unmet_claims(max_results => NULL::integer) AS u
+ WHERE u.claim_id > %(after)s::bigint
+   AND (%(names)s::text[] IS NULL OR u.stakeholder = ANY (%(names)s::text[]))
+ ORDER BY u.claim_id
+ LIMIT %(limit)s::integer
+"""
+SYNC: LiteralString = "SELECT {x}.integratedb_sync()"
+COUNT_UNMET: LiteralString = "SELECT count(*) FROM {x}.integratedb_unmet_claims(max_results => NULL::integer)"
+DEPENDENTS: LiteralString = """
+SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
+  FROM {x}.integratedb_dependents(path => %(path)s::text, field => %(field)s::text) WITH ORDINALITY AS d
+ WHERE d.ordinality > %(after)s::bigint
+   AND (%(names)s::text[] IS NULL OR d.stakeholder = ANY (%(names)s::text[]))
+ ORDER BY d.ordinality
+ LIMIT %(limit)s::integer
+"""
+#: There is no such schema, table or column, and nobody claims it.
+UNKNOWN = {"3F000", "42P01", "42703"}
+STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
+DDL_EVENTS: LiteralString = (
+    "SELECT * FROM integratedb.management_ddl_events(nullif(%(after)s::bigint, 0), %(limit)s::integer)"
+)
+
+
+@router.get("/unmet-claims", responses=refusals(401, 422))
+async def unmet_claims(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[UnmetClaim]:
+    """List the claims that the schema does not satisfy; of the user's stakeholders, where scopes restrict it."""
+    names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
+    rows = await shared.database.rows(UNMET, after=after, names=names, limit=limit + 1)
+    return page(UnmetClaim, rows, limit, key="claim_id")
+
+
+@router.post("/sync", responses=refusals(401, 403, 422))
+async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
+    """Let wildcard claims, filled-in properties and grants follow the schema; tell how many claims are unmet."""
+    async with shared.database.transaction() as transaction:
+        await transaction.rows(SYNC)
+        unmet = await transaction.value(COUNT_UNMET)
+    return Data(data=Synced(unmet=unmet))
+
+
+@router.post("/preview", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
+async def preview(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[list[UnmetClaim]]:
+    """List the claims that SQL statements would leave unmet: runs them as the preview login, and takes them back."""
+    if shared.preview is None:
+        raise RefusalError(404)
+    if not asking.is_root:
+        raise forbidden("only the root user previews")
+    return Data(data=[UnmetClaim(**row) for row in await shared.preview.run(body.data)])
+
+
+@router.get("/dependents", responses=refusals(401, 422))
+async def dependents(
+    asking: Authenticated,
+    shared: Shared,
+    path: Annotated[str, Query(max_length=300, description="schema.table, or schema.*")],
+    field: Annotated[str | None, Query(max_length=100, description="A column")] = None,
+    limit: Limit = 100,
+    after: After = 0,
+) -> Page[Dependent]:
+    """List who depends on a table or column; of the user's stakeholders, where scopes restrict it."""
+    names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
+    asked = {"path": path, "field": field, "names": names}
+    try:
+        rows = await shared.database.rows(DEPENDENTS, **asked, after=after, limit=limit + 1)
+    except psycopg.Error as problem:
+        if problem.sqlstate not in UNKNOWN:
+            raise
+        message, hint = problem.diag.message_primary or "", problem.diag.message_hint or ""
+        # The nearest name may be one that a restricted user does not know.
+        said = f"{message}. {hint}" if asking.scopes.is_everything else message
+        raise invalid(shortened(said), "#") from None
+    return page(Dependent, rows, limit, key="ordinality")
+
+
+@router.get("/status", responses=refusals(401, 403))
+async def status(_: Unrestricted, shared: Shared) -> Data[dict[str, str]]:
+    """Tell how things stand, one fact a key."""
+    return Data(data={row["fact"]: row["value"] for row in await shared.database.rows(STATUS)})
+
+
+@router.get("/ddl-events", responses=refusals(401, 403, 422))
+async def ddl_events(_: Unrestricted, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[DdlEvent]:
+    """List the changes of the schema, newest first."""
+    return page(DdlEvent, await shared.database.rows(DDL_EVENTS, after=after, limit=limit + 1), limit)

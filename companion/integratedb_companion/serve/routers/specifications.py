@@ -1,0 +1,101 @@
+"""What a stakeholder claims, and what it is notified of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, LiteralString
+
+from fastapi import APIRouter
+from psycopg.types.json import Jsonb
+
+from integratedb_companion.serve.admission import TokenRoute
+from integratedb_companion.serve.answers import Data, InvalidOrUnmet, Specification, refusals
+from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
+from integratedb_companion.serve.errors import RefusalError, forbidden
+from integratedb_companion.serve.pool import Transaction
+from integratedb_companion.serve.requests import Id, SpecificationBody
+from integratedb_companion.serve.services import Services
+
+from .stakeholders import name_of
+
+router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"], route_class=TokenRoute)
+
+Kind = Literal["claims", "notifications"]
+SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
+SCHEMAS: LiteralString = "SELECT integratedb.management_schemas(%(spec)s::jsonb, %(kind)s::text)"
+PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schemas)s::text[])"
+CHECK: LiteralString = (
+    "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
+)
+HAND_IN: dict[Kind, LiteralString] = {
+    "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
+    "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
+}
+REFUSALS = refusals(400, 401, 403, 404, 408, 413, 415, 422) | {422: {"model": InvalidOrUnmet}}
+
+
+@router.get("/claims", responses=refusals(401, 404))
+async def claims(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
+    """Show what a stakeholder depends on."""
+    return await _show(shared, asking, stakeholder_id, "claims")
+
+
+@router.put("/claims", responses=REFUSALS)
+async def claim(
+    stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
+) -> Data[Specification]:
+    """Replace what a stakeholder depends on, and may read."""
+    return await _hand_in(shared, asking, stakeholder_id, body, "claims")
+
+
+@router.get("/notifications", responses=refusals(401, 404))
+async def notifications(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
+    """Show what a stakeholder is notified of, and on which channels."""
+    return await _show(shared, asking, stakeholder_id, "notifications")
+
+
+@router.put("/notifications", responses=REFUSALS)
+async def notify(
+    stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
+) -> Data[Specification]:
+    """Replace what a stakeholder is notified of, and its channels; left out, channels stay as they are."""
+    return await _hand_in(shared, asking, stakeholder_id, body, "notifications")
+
+
+async def _show(shared: Services, asking: Caller, stakeholder_id: int, kind: Kind) -> Data[Specification]:
+    name = await name_of(shared, asking, stakeholder_id)
+    return _answer(await shared.database.value(SHOW, name=name, kind=kind), kind)
+
+
+async def _hand_in(
+    shared: Services, asking: Caller, stakeholder_id: int, body: SpecificationBody, kind: Kind
+) -> Data[Specification]:
+    name = await name_of(shared, asking, stakeholder_id)
+    document = dict(body.data)
+    of_kind = document.pop("type", None) in (None, kind.upper())
+    spec = Jsonb(document)
+    async with shared.database.transaction() as transaction:
+        if not of_kind:
+            # With all else that is wrong with it, which only the database knows.
+            found = await transaction.rows(CHECK, spec=spec, kind=kind)
+            faults = [[row["message"], row["pointer"]] for row in found if row["pointer"] is not None]
+            raise RefusalError(422, {"detail": [[f"it should be {kind.upper()}", "#/type"], *faults]})
+        await _require_scopes(transaction, asking, spec, kind)
+        await transaction.rows(HAND_IN[kind], name=name, spec=spec)
+        # Again, now that nothing moves: meanwhile a stakeholder may have come into the name of a schema.
+        await _require_scopes(transaction, asking, spec, kind)
+        stored = await transaction.value(SHOW, name=name, kind=kind)
+    return _answer(stored, kind)
+
+
+async def _require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, kind: Kind) -> None:
+    """Refuse a document that names schemas which the user may not have anybody depend on."""
+    if asking.scopes.is_everything:
+        return
+    named = await transaction.value(SCHEMAS, spec=spec, kind=kind)
+    private = await transaction.value(PRIVATE, schemas=named)
+    if outside := asking.scopes.outside(named, private):
+        raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
+
+
+def _answer(stored: dict[str, Any], kind: Kind) -> Data[Specification]:
+    return Data(data=Specification.model_validate({"type": kind.upper(), **stored}))

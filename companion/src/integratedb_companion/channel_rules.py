@@ -1,1 +1,0 @@
-../../../plpython/integratedb/channel_rules.py

@@ -1,1 +1,0 @@
-../../../plpython/integratedb/type_spellings.py
