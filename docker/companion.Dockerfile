@@ -15,11 +15,10 @@ RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv > /dev/null \
     && python3 -m venv /opt/integratedb
 WORKDIR /build
-COPY integratedb.control ./
+COPY LICENSE integratedb.control pyproject.toml ./
+COPY plpython/integratedb plpython/integratedb
 COPY companion companion
-# A link in the companion leads here: the database and the daemon check channels by the same rules.
-COPY plpython/integratedb/channel_rules.py plpython/integratedb/type_spellings.py plpython/integratedb/
-RUN /opt/integratedb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir ./companion \
+RUN /opt/integratedb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir '.[all]' \
     && /opt/integratedb/bin/pip uninstall --quiet --yes pip
 
 FROM python

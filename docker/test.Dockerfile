@@ -14,9 +14,10 @@ RUN apt-get update -qq \
     && apt-get download -qq "postgresql-server-dev-$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" \
     && dpkg --extract postgresql-server-dev-*.deb / \
     && rm postgresql-server-dev-*.deb
-COPY integratedb.control ./
+COPY LICENSE integratedb.control pyproject.toml ./
 COPY scripts/bootstrap scripts/common.sh scripts/
 COPY companion companion
+COPY plpython/integratedb plpython/integratedb
 COPY tests/requirements.txt tests/requirements.txt
 RUN scripts/bootstrap --suites \
     && chown -R postgres:postgres . \

@@ -65,7 +65,15 @@ class Commands(click.Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f".{COMMANDS[name].module}", PACKAGE), name)
+        from integratedb_companion.common.configuration import ConfigurationError
+        from integratedb_companion.common.extras import needing
+
+        try:
+            with needing(name):
+                module = importlib.import_module(f".{COMMANDS[name].module}", PACKAGE)
+        except ConfigurationError as problem:
+            raise click.UsageError(str(problem)) from None
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,7 +87,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["--help"]})
-@click.version_option(package_name="integratedb-companion", prog_name="integratedb")
+@click.version_option(package_name="integratedb", prog_name="integratedb")
 def main() -> None:
     """Several applications share one Postgres database without breaking each other.
 

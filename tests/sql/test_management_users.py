@@ -91,8 +91,8 @@ def test_guesses_are_bounded_for_a_name_and_for_an_address(api: Session, superus
     assert superuser.value(rows) == 22
     right, _ = api.row(attempt, "one", "192.0.2.3")
     api.run("SELECT integratedb.management_login_succeeded('one', '192.0.2.3', %s)", right)
-    left = "SELECT DISTINCT cardinality(attempted_at) FROM integratedb.management_login_attempt WHERE address = '192.0.2.3'"
-    assert superuser.rows(left) == [(0,)]
+    left = "SELECT DISTINCT cardinality(attempted_at) FROM integratedb.management_login_attempt WHERE address = %s"
+    assert superuser.rows(left, "192.0.2.3") == [(0,)]
 
 
 def test_a_refresh_token_is_good_once_for_its_user_until_it_expires(api: Session) -> None:

@@ -18,9 +18,9 @@ import orjson
 import psycopg
 import pytest
 import redis
-from integratedb_companion.daemon.daemon.database import Database
 from psycopg.types.json import Jsonb
 
+from integratedb_companion.daemon.database import Database
 from tests.system.conftest import slot_is_dropped
 from tests.system.harness import (
     SECRET,

@@ -15,9 +15,9 @@ import pytest
 from tests.system.harness import ROOT
 from tests.unit.test_version import control_version
 
-COMPANION = ROOT / "companion"
+PACKAGES = {"plpython": "integratedb", "companion": "integratedb_companion"}
 VERSION = control_version()
-WHEEL = f"integratedb_companion-{VERSION}-py3-none-any.whl"
+WHEEL = f"integratedb-{VERSION}-py3-none-any.whl"
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
@@ -36,36 +36,38 @@ def build(source: Path, what: str, directory: Path) -> Path:
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
     """A wheel that was built from the sdist, which has no control file beside it to read the version from."""
-    archive = build(COMPANION, "sdist", tmp_path / "sdist")
+    archive = build(ROOT, "sdist", tmp_path / "sdist")
     run("tar", "--extract", "--file", archive, cwd=tmp_path)
-    return build(tmp_path / f"integratedb_companion-{VERSION}", "wheel", tmp_path / "wheel")
+    return build(tmp_path / f"integratedb-{VERSION}", "wheel", tmp_path / "wheel")
 
 
 def test_every_dependency_has_a_lower_bound() -> None:
-    project = tomllib.loads((COMPANION / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
     assert project["dependencies"]
     assert [entry for group in groups for entry in group if not re.search(r">=\d", entry)] == []
 
 
 def test_the_wheel_of_the_source_archive_is_that_of_the_source_tree(wheel: Path, tmp_path: Path) -> None:
-    direct = build(COMPANION, "wheel", tmp_path / "direct")
+    direct = build(ROOT, "wheel", tmp_path / "direct")
     assert wheel.name == direct.name == WHEEL
     assert wheel.read_bytes() == direct.read_bytes()
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {str(path.relative_to(COMPANION / "src")) for path in COMPANION.glob("src/**/*.py")} <= names
-    assert "integratedb_companion/py.typed" in names
+    for directory, package in PACKAGES.items():
+        sources = (ROOT / directory / package).rglob("*.py")
+        assert {str(path.relative_to(ROOT / directory)) for path in sources} <= names
+    assert {"integratedb_companion/py.typed", "integratedb/claims.schema.json"} <= names
 
 
 def test_pip_installs_the_directory_and_the_wheel_where_nothing_is_installed_yet(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(tmp_path / "venv")]
     command = tmp_path / "venv/bin/integratedb"
-    run(*pip, "install", "--no-compile", "./companion")
+    run(*pip, "install", "--no-compile", ".[all]")
     assert run(command, "--version").split()[-1] == VERSION
-    run(*pip, "uninstall", "--yes", "integratedb-companion")
+    run(*pip, "uninstall", "--yes", "integratedb")
     assert not command.exists()
-    run(*pip, "install", "--no-compile", wheel)
+    run(*pip, "install", "--no-compile", f"{wheel}[all]")
     assert run(command, "--version").split()[-1] == VERSION
     assert "--slot" in run(command, "daemon", "--help")
     run(*pip, "check")

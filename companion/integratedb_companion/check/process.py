@@ -104,7 +104,7 @@ def refuse_missing(given: str) -> None:
     if not is_word or not set("./") & set(given) or os.path.exists(given) or shutil.which(given):
         return
     directory = Path(given).parent
-    names = os.listdir(directory) if directory.is_dir() else []
+    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
     near = difflib.get_close_matches(Path(given).name, names, 1)
     raise UnableError(
         f"there is no file {given}, and no command of that name",

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from integratedb_companion.commands.framework import CommandError
+from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import connect, transaction
 from integratedb_companion.common.session import read_conninfo
 

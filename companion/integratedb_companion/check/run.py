@@ -18,10 +18,10 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from integratedb_companion.commands.framework import CommandError
-from integratedb_companion.commands.setup import preflight
+from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import Database, opened, transaction
 from integratedb_companion.common.output import clean_lines, say
+from integratedb_companion.common.preflight import preflight
 from integratedb_companion.common.session import EXTENSION
 from integratedb_companion.contracts.model import Contract, Finding
 from integratedb_companion.contracts.reading import files_in, read_contracts

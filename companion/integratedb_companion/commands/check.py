@@ -16,9 +16,10 @@ from integratedb_companion.check.process import refuse_missing
 from integratedb_companion.check.production import is_conninfo
 from integratedb_companion.check.report import FORMATS
 from integratedb_companion.check.run import Check, Plan, to_standard_error
+from integratedb_companion.common.errors import STATUS_USAGE, CommandError
 from integratedb_companion.common.output import say
 
-from .framework import STATUS_USAGE, CommandError, command
+from .framework import command
 
 
 def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str | None]]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from psycopg import IsolationLevel
 
+from integratedb_companion.common.errors import STATUS_CHANGES, STATUS_USAGE, CommandError
 from integratedb_companion.common.extension import opened, transaction
 from integratedb_companion.common.output import print_json, print_table, progress, say, styled, to_json
 from integratedb_companion.contracts import reconcile
@@ -25,7 +26,7 @@ from integratedb_companion.contracts.schema import contract_schema
 from integratedb_companion.contracts.variables import environment, for_daemon
 from integratedb_companion.contracts.writing import write_files
 
-from .framework import STATUS_CHANGES, STATUS_USAGE, CommandError, command, confirm, connected, json_output
+from .framework import command, confirm, connected, json_output
 from .stakeholders import credentials_option, find_target
 
 #: As many contracts are no work to wait for.

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import click
 
 from integratedb_companion.common import logs
-from integratedb_companion.common.configuration import ConfigurationError, Settings, build, read_file
+from integratedb_companion.common.configuration import ConfigurationError, read_file
 from integratedb_companion.common.output import clean, say
 from integratedb_companion.daemon.daemon import Daemon
+from integratedb_companion.daemon.settings import DEFAULTS, OPTIONS, Settings, build
 from integratedb_companion.daemon.stream.replication import SlotInUseError
 from integratedb_companion.daemon.stream.slot import SlotLostError
 
@@ -24,15 +25,6 @@ STATUS_FAILED, STATUS_CONFIGURATION, STATUS_SLOT_LOST, STATUS_SLOT_IN_USE = 1, 2
 #: They log what they were told and what came from outside.
 LIBRARIES = ("aiohttp", "asyncio", "psycopg", "websockets")
 Command = TypeVar("Command", bound=Callable[..., None])
-DEFAULTS: dict[str, Any] = {
-    "dsn": "",
-    "slot": "integratedb",
-    "listen": "127.0.0.1:4400",
-    "deny_address": (),
-    "accept_gap": False,
-    "max_lag": "1GB",
-    "log_level": "info",
-}
 
 
 def _option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
@@ -53,7 +45,7 @@ def daemon(config: str | None, **flags: Any) -> None:
 
     def configure() -> Settings:
         given = {name: value for name, value in flags.items() if value not in (None, ())}
-        settings = build(DEFAULTS | read_file(config) | given)
+        settings = build(DEFAULTS | read_file(config, OPTIONS) | given)
         logs.configure(settings.log_level)
         logs.silence_texts(LIBRARIES)
         return settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,11 +9,17 @@ from typing import Any
 import click
 import psycopg
 
+from integratedb_companion.common.errors import (
+    STATUS_INTERNAL,
+    STATUS_NO_CONNECTION,
+    STATUS_REFUSED,
+    STATUS_USAGE,
+    CommandError,
+)
+from integratedb_companion.common.masking import masked
 from integratedb_companion.common.output import print_table, say, say_labelled, styled, to_json
+from integratedb_companion.common.refusals import structured
 from integratedb_companion.contracts.model import ContractsError
-from integratedb_companion.contracts.variables import masked
-
-from .framework import STATUS_INTERNAL, STATUS_NO_CONNECTION, STATUS_REFUSED, STATUS_USAGE, CommandError
 
 #: Class 08, and the server shutting down.
 CONNECTION_LOST = ("08", "57P")
@@ -122,18 +127,3 @@ def _refusal(problem: psycopg.Error) -> Failure:
         hint=said.message_hint or HINTS.get(problem.sqlstate or ""),
         problems=problems,
     )
-
-
-def structured(detail: str | None) -> list[dict[str, Any]]:
-    """Read the DETAIL of IDB02, an array of [message, pointer], or of IDB03, an array of problems; else nothing."""
-    try:
-        entries = json.loads(detail or "")
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(entries, list):
-        return []
-    if all(isinstance(entry, dict) for entry in entries):
-        return entries
-    if all(isinstance(entry, list) and len(entry) == 2 for entry in entries):
-        return [{"pointer": pointer, "message": message} for message, pointer in entries]
-    return []

@@ -9,27 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from integratedb_companion.common.errors import STATUS_INTERRUPTED, CommandError
+from integratedb_companion.common.flags import FLAGS, keep_flag
 from integratedb_companion.common.output import clean
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-STATUS_REFUSED, STATUS_USAGE, STATUS_CHANGES, STATUS_NO_CONNECTION = 1, 2, 3, 5
-STATUS_INTERNAL, STATUS_INTERRUPTED, STATUS_OUTPUT_CLOSED = 70, 130, 141
-
-
-class CommandError(Exception):
-    """What a command ends with when it cannot do its work: a message, what to do about it, and an exit status."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int = STATUS_REFUSED,
-        hint: str | None = None,
-        problems: list[dict[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message, self.status, self.hint, self.problems = message, status, hint, problems or []
 
 
 class Command(click.Command):
@@ -65,33 +49,12 @@ def command(name: str | None = None, **settings: Any) -> Callable[[Callable[...,
     return click.command(name, cls=Command, **settings)
 
 
-#: psql's options by libpq's names of what they say.
-FLAGS = {
-    "host": ("-h", "--host", "HOST", "Host of the server, or the directory of its socket."),
-    "port": ("-p", "--port", "PORT", "Port of the server."),
-    "user": ("-U", "--username", "ROLE", "Role to connect as."),
-}
-KEPT = f"{__name__}.flags"
-
-
-def connection_flags() -> dict[str, str]:
-    """Give what -h, -p and -U say of the connection, by libpq's names; empty outside of a command."""
-    context = click.get_current_context(silent=True)
-    flags: dict[str, str] = context.meta.get(KEPT, {}) if context else {}
-    return flags
-
-
-def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Keep what an option says for connection_flags(), so that no command has to pass it on."""
-    if value is not None:
-        name = next(name for name, (flag, *_) in FLAGS.items() if flag in option.opts)
-        context.meta.setdefault(KEPT, {})[name] = value
-
-
 def connected(function: Decorated) -> Decorated:
     """Add the options that say which database is meant."""
     for short, long, metavar, text in reversed(FLAGS.values()):
-        function = click.option(short, long, metavar=metavar, help=text, expose_value=False, callback=_keep)(function)
+        function = click.option(short, long, metavar=metavar, help=text, expose_value=False, callback=keep_flag)(
+            function
+        )
     function = click.option(
         "-d",
         "--dbname",

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from integratedb_companion.common.errors import STATUS_REFUSED, STATUS_USAGE, CommandError
 from integratedb_companion.common.extension import Database, connect, opened
 from integratedb_companion.common.output import print_json, print_table, say, styled
 from integratedb_companion.common.previews import END, GRACE_S, SESSION, UNLOCK, WATCHED
@@ -21,7 +22,7 @@ from integratedb_companion.common.sql_text import TransactionError, without_tran
 from integratedb_companion.contracts.reading import read_standard_input, read_text
 
 from .failures import explain, show_failure
-from .framework import STATUS_REFUSED, STATUS_USAGE, CommandError, command, connected, json_output
+from .framework import command, connected, json_output
 
 
 @command()

@@ -12,6 +12,7 @@ import click
 
 from integratedb_companion.common import logs
 from integratedb_companion.common.configuration import ConfigurationError, read_file
+from integratedb_companion.common.extras import needing
 from integratedb_companion.common.output import clean, say
 from integratedb_companion.serve.settings import DEFAULTS, OPTIONS, build
 
@@ -52,7 +53,8 @@ def serve(config: str | None, **flags: Any) -> None:
         settings = build(DEFAULTS | read_file(config, OPTIONS) | given)
         logs.configure(settings.log_level)
         # Importing a web framework takes its time: not for the help, nor for a configuration that cannot be used.
-        from integratedb_companion.serve import server
+        with needing("serve"):
+            from integratedb_companion.serve import server
 
         asyncio.run(server.run(settings))
         status = 0

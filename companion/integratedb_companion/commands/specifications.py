@@ -9,14 +9,16 @@ from typing import Any
 import click
 import psycopg
 
+from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import Database, opened
+from integratedb_companion.common.masking import masked
 from integratedb_companion.common.output import print_json, say
+from integratedb_companion.common.refusals import structured
 from integratedb_companion.contracts.model import Contract
 from integratedb_companion.contracts.reading import STANDARD_INPUT, read_document, read_standard_input, read_text
-from integratedb_companion.contracts.variables import environment, masked
+from integratedb_companion.contracts.variables import environment
 
-from .failures import structured
-from .framework import CommandError, command, connected, json_output
+from .framework import command, connected, json_output
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what it would be refused for; store nothing.")
 FILE = click.argument("file", type=click.Path(allow_dash=True))

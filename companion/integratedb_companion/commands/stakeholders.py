@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from integratedb_companion.common.errors import STATUS_USAGE, CommandError
 from integratedb_companion.common.extension import opened
 from integratedb_companion.common.output import print_json, print_table, say
-from integratedb_companion.contracts.credentials import Credentials, CredentialsError, Target, issued, target
+from integratedb_companion.contracts.credentials import Credentials, CredentialsError, Target, issued
 from integratedb_companion.contracts.handover import handover
+from integratedb_companion.contracts.targets import target
 
-from .framework import STATUS_USAGE, CommandError, Group, confirm, connected, json_output
+from .framework import Group, confirm, connected, json_output
 
 COLUMNS = ("name", "claims", "notifications", "unmet", "created_at")
 

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from .framework import STATUS_OUTPUT_CLOSED, STATUS_USAGE
+from integratedb_companion.common.errors import STATUS_OUTPUT_CLOSED, STATUS_USAGE
 
 _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 

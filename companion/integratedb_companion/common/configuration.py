@@ -1,4 +1,4 @@
-"""Configuration, checked once: flags over environment over file over defaults; and that of the daemon."""
+"""Configuration, checked once: flags over environment over file over defaults."""
 
 from __future__ import annotations
 
@@ -7,32 +7,17 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from integratedb_companion.daemon.delivery.addresses import IPNetwork
+from integratedb_companion.common.networks import IPNetwork
 
 from .session import read_conninfo
 
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All that the daemon is told from outside; the rest comes from the database."""
-
-    dsn: str = field(repr=False)
-    slot: str
-    host: str
-    port: int
-    denied: tuple[IPNetwork, ...]
-    accept_gap: bool
-    max_lag_bytes: int
-    log_level: str
 
 
 class Kind(Enum):
@@ -45,18 +30,7 @@ class Kind(Enum):
     SIZE = 'a size such as "2GB"'
 
 
-OPTIONS: Final = {
-    "dsn": Kind.TEXT,
-    "slot": Kind.TEXT,
-    "listen": Kind.TEXT,
-    "deny_address": Kind.TEXTS,
-    "accept_gap": Kind.SWITCH,
-    "max_lag": Kind.SIZE,
-    "log_level": Kind.TEXT,
-}
-
-
-def read_file(path: str | None, options: Mapping[str, Kind] = OPTIONS) -> dict[str, Any]:
+def read_file(path: str | None, options: Mapping[str, Kind]) -> dict[str, Any]:
     """Read the options of a TOML file, each of its kind. What is wrong is said without repeating a value."""
     if path is None:
         return {}
@@ -108,21 +82,6 @@ def _described(value: Any) -> str:
     return names.get(type(value), "a date or time")
 
 
-def build(options: dict[str, Any]) -> Settings:
-    """Check options and make them the configuration."""
-    host, port = checked_address(str(options["listen"]))
-    return Settings(
-        dsn=checked_dsn(str(options["dsn"])),
-        slot=_slot(str(options["slot"])),
-        host=host,
-        port=port,
-        denied=tuple(checked_network(str(network)) for network in options["deny_address"]),
-        accept_gap=bool(options["accept_gap"]),
-        max_lag_bytes=_size(str(options["max_lag"])),
-        log_level=checked_log_level(str(options["log_level"])),
-    )
-
-
 def checked_dsn(dsn: str) -> str:
     """Check a connection string; what is wrong with it is said without repeating a password."""
     try:
@@ -130,12 +89,6 @@ def checked_dsn(dsn: str) -> str:
     except ValueError as problem:
         raise ConfigurationError(f"dsn: {problem}") from None
     return dsn
-
-
-def _slot(slot: str) -> str:
-    if not (0 < len(slot) < 64 and all(c in "abcdefghijklmnopqrstuvwxyz0123456789_" for c in slot)):
-        raise ConfigurationError(f"slot {slot!r}: only lower-case letters, digits and _ may be in the name of a slot")
-    return slot
 
 
 def checked_address(listen: str) -> tuple[str, int]:
@@ -158,14 +111,6 @@ def checked_network(network: str) -> IPNetwork:
         return ipaddress.ip_network(network, strict=False)
     except ValueError as problem:
         raise ConfigurationError(f"deny-address {network!r}: {problem}") from None
-
-
-def _size(size: str) -> int:
-    units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
-    number, factor = (size[:-2].strip(), units[size[-2:]]) if size[-2:] in units else (size, 1)
-    if re.fullmatch("[0-9]{1,18}", number) is None:
-        raise ConfigurationError(f"max-lag {size!r}: not a size such as 512MB or 2GB")
-    return int(number) * factor
 
 
 def checked_log_level(level: str) -> str:

@@ -14,7 +14,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
-from integratedb_companion.commands.framework import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError, connection_flags
+from integratedb_companion.common.errors import STATUS_NO_CONNECTION, STATUS_USAGE, CommandError
+from integratedb_companion.common.flags import connection_flags
 
 from .output import say, say_labelled, styled
 from .session import EXTENSION, MALFORMED, PIN, call, notice_lines, read_conninfo
@@ -125,7 +126,7 @@ def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
 
 
 def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
-    from integratedb_companion.contracts.variables import masked
+    from integratedb_companion.common.masking import masked
 
     severity = notice.severity_nonlocalized or "NOTICE"
     color = "yellow" if severity == "WARNING" else None

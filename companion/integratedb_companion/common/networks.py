@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def network_of(address: str) -> str:
     """Give what one client has of addresses: one of IPv4; of IPv6 the 64 bits that a subscriber has for itself."""

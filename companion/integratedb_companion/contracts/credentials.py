@@ -73,19 +73,3 @@ class Target(Protocol):
 
     def __str__(self) -> str:
         """Where that is, for people."""
-
-
-def target(where: str) -> Target:
-    """The target that an option says: a file, `-`, `vault:MOUNT/PATH` or `k8s:FILE`. Error: CredentialsError."""
-    kind, colon, rest = where.partition(":")
-    if kind == "vault" and colon:
-        from .vault import VaultTarget
-
-        return VaultTarget.from_environment(rest)
-    if kind == "k8s" and colon:
-        from .kubernetes import SecretManifest
-
-        return SecretManifest(rest)
-    from .credential_files import JsonFile, StandardOutput
-
-    return StandardOutput() if where == "-" else JsonFile(where)

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import psycopg
 
-from integratedb_companion.commands.failures import structured
 from integratedb_companion.common.extension import Database, transaction
+from integratedb_companion.common.refusals import structured
 
 from .credentials import Credentials, Target, issued
 from .difference import Change, PartChange, compare

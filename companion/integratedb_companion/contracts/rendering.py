@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from integratedb_companion.common.masking import masked
 from integratedb_companion.common.output import styled
 
 from .difference import Change, PartChange
 from .model import Document
-from .variables import masked
 from .yaml_source import write
 
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}

@@ -1,19 +1,15 @@
 """The JSON Schema of a contract, by which editors complete one: made of the extension's schemas, so no rule lives twice.
 
-``python -m integratedb_companion.contracts.schema plpython/integratedb FILE...`` writes it; a test says when that is due.
+`integratedb schema` prints it; docs/contract.schema.json is that, and a test says when it is not.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from .model import KINDS
-
-FILE = "contract.schema.json"
 
 _TEXTS = {
     "claims": "What the stakeholder depends on and may read: a specification as integratedb_claim() takes it.",
@@ -23,10 +19,9 @@ _TEXTS = {
 
 
 def contract_schema() -> dict[str, Any]:
-    """The schema as it is shipped."""
-    text = resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    """The schema of this version."""
+    core = resources.files("integratedb")
+    return build({kind: json.loads((core / f"{kind}.schema.json").read_text(encoding="utf-8")) for kind in KINDS})
 
 
 def build(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -66,15 +61,3 @@ def _moved(part: Any, kind: str) -> Any:
             moved["$ref"] = moved["$ref"].replace("#/$defs/", f"#/$defs/{kind}_")
         return moved
     return [_moved(entry, kind) for entry in part] if isinstance(part, list) else part
-
-
-def main(source: str, *targets: str) -> None:
-    """Write the schema from the extension's."""
-    schemas = {kind: json.loads(Path(source, f"{kind}.schema.json").read_text(encoding="utf-8")) for kind in KINDS}
-    text = json.dumps(build(schemas), indent=2, ensure_ascii=False) + "\n"
-    for target in targets:
-        Path(target).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -7,17 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integratedb.channel_rules import variables_of
+from integratedb_companion.common.masking import note_secret
 
 from .model import Finding, Steps
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-#: What stands in a URL or a secret of a channel for each variable, by value: the environment's secrets are shown to nobody.
-_SECRETS: dict[str, str] = {}
-_SECRET_KEYS = ("url", "secret")
-#: What is shorter is no secret, and would make messages unreadable.
-_SHORTEST_SECRET = 4
 
 #: Gives the value of a variable, or None for one that is not set; told whether it is all of the text, and the stakeholder.
 Lookup = Callable[[str, bool, str], str | None]
@@ -33,39 +29,6 @@ def for_daemon(variables: Mapping[str, str]) -> Lookup:
     return lambda name, alone, stakeholder: (
         variables.get(name) or (f"env:{variables_of(stakeholder)}UNSET" if alone else "unset")
     )
-
-
-def masked(value: Any) -> Any:
-    """Give a text, or the texts in a document, with the variable's name in place of a value that is a channel's secret."""
-    if isinstance(value, str):
-        if not _SECRETS:
-            return value
-        longest_first = sorted(_SECRETS, key=len, reverse=True)
-        return re.sub("|".join(map(re.escape, longest_first)), lambda found: _SECRETS[found[0]], value)
-    if isinstance(value, dict):
-        return {key: masked(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(entry) for entry in value]
-    return value
-
-
-def _note_secret(name: str, value: str, where: Steps) -> None:
-    # What the daemon is to look up itself, and what stands for a variable that is not set, are no values.
-    is_value = len(value) >= _SHORTEST_SECRET and not value.startswith("env:") and value != "unset"
-    if is_value and where[-1:] and where[-1] in _SECRET_KEYS:
-        _SECRETS.update(dict.fromkeys(_pieces(value), f"${{{name}}}"))
-
-
-def _pieces(value: str) -> list[str]:
-    """The value, and what the database shows of it, which redacts the password in a URL."""
-    head, _, behind = value.partition("@")
-    user, _, _ = head.rpartition(":") if behind else ("", "", "")
-    pieces = [value]
-    if len(behind) >= _SHORTEST_SECRET:
-        pieces.append(behind)
-    if re.search("://.", user):
-        pieces.append(user)
-    return pieces
 
 
 def escape(text: str) -> str:
@@ -96,7 +59,7 @@ def interpolate(
             if known is None:
                 findings.append(Finding(f"the environment variable {name} is not set", file, lines[where]))
             else:
-                _note_secret(name, known, where)
+                note_secret(name, known, where)
             return known or ""
 
         return _PLACEHOLDER.sub(one, text)

@@ -15,9 +15,10 @@ from websockets.asyncio.server import Server
 
 from integratedb_companion import __version__
 from integratedb_companion.common import versions
-from integratedb_companion.common.configuration import ConfigurationError, Settings
+from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.open_files import Complaints, raise_limit, shares
 from integratedb_companion.common.outside_text import plain
+from integratedb_companion.daemon.settings import Settings
 
 from .database import COMPLAIN_EVERY_S, Database
 from .delivery.addresses import AddressPolicy

@@ -20,8 +20,8 @@ from integratedb_companion.common.logs import fault
 from integratedb_companion.common.outside_text import plain
 
 from . import arrays
-from .delivery.queue import Backlog, ChannelQueue
-from .delivery.spill import Report
+from .delivery.queue import ChannelQueue
+from .model import Backlog, Report
 from .routing.events import Event
 from .stream.encodings import UTF8, Encoding
 from .stream.pgoutput import format_lsn, parse_lsn

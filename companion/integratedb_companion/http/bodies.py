@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from integratedb_companion.common.networks import network_of
-from integratedb_companion.serve.errors import RefusalError, invalid
+from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .rooms import Room
 

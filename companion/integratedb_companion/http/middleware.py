@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from integratedb_companion.serve.errors import RefusalError, answer
+from integratedb_companion.http.refusals import RefusalError, answer
 
 from .metrics import Metrics
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
-from integratedb_companion.serve.errors import RETRY_AFTER_S, RefusalError
+from integratedb_companion.http.refusals import RETRY_AFTER_S, RefusalError
 
 
 class Room:

@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from integratedb_companion.http.refusals import RefusalError, phrase
+
 from .authentication import Caller, authenticate, authenticate_first
-from .errors import RefusalError, phrase
 from .services import Services, services
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

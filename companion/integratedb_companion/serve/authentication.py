@@ -11,10 +11,10 @@ from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import DictRow
 
 from integratedb_companion.common.networks import network_of
+from integratedb_companion.http.refusals import RefusalError, forbidden, unauthorized
 
 from . import tokens
 from .answers import Session
-from .errors import RefusalError, forbidden, unauthorized
 from .scopes import Scopes
 from .services import Services, services
 from .tokens import ACCESS, LIFETIMES_S, REFRESH, BadTokenError

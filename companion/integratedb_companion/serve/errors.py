@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import json
 import logging
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+
+from integratedb_companion.http.refusals import RETRY_AFTER_S, RefusalError, answer, forbidden, invalid
 
 from .scopes import EVERYTHING, Scopes
 
@@ -34,42 +34,11 @@ UNPROCESSABLE = {
 NOT_FOUND = {"IDB04", "42704"}
 #: Another transaction came in between, or the server is busy, restarting or gone: the same request may do later.
 LATER = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
-RETRY_AFTER_S = 1
 MAX_MESSAGE = 2000
 #: At most so many places where a body is wrong are listed.
 MAX_ERRORS = 100
 #: What is said of a claim that is not met, in this order; jsonb has one of its own.
 PROBLEM = ("path", "field", "property", "expected", "actual", "message")
-
-
-class RefusalError(Exception):
-    """A refusal of the service itself."""
-
-    def __init__(self, status: int, errors: dict[str, Any] | None = None, **headers: str) -> None:
-        super().__init__(status)
-        self.status = status
-        self.errors = errors or {"detail": phrase(status)}
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def phrase(status: int) -> str:
-    """Give the words of a status, as RFC 9110 has them."""
-    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(status).phrase
-
-
-def forbidden(reason: str) -> RefusalError:
-    """Refuse what this user may not, and say why."""
-    return RefusalError(403, {"detail": phrase(403), "reason": reason})
-
-
-def invalid(message: str, pointer: str) -> RefusalError:
-    """Refuse a part of what was handed in."""
-    return RefusalError(422, {"detail": [[message, pointer]]})
-
-
-def unauthorized() -> RefusalError:
-    """Refuse who did not say, or not prove, who it is."""
-    return RefusalError(401, WWW_Authenticate="Bearer")
 
 
 def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalError | None:
@@ -113,19 +82,6 @@ def _within(lines: list[str], scopes: Scopes) -> list[str]:
 def shortened(message: str) -> str:
     """Cut a message of the database, which may repeat a value that was sent, however long."""
     return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "..."
-
-
-class AsciiJSONResponse(JSONResponse):
-    """JSON that can be written whatever it repeats of a request, halves of surrogate pairs included."""
-
-    def render(self, content: Any) -> bytes:
-        """Write it."""
-        return json.dumps(content, separators=(",", ":")).encode()
-
-
-def answer(refusal: RefusalError) -> JSONResponse:
-    """Write a refusal."""
-    return AsciiJSONResponse({"errors": refusal.errors}, refusal.status, refusal.headers)
 
 
 def pointer(location: tuple[int | str, ...]) -> str:

@@ -16,8 +16,9 @@ from psycopg.rows import DictRow
 from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.previews import AGAIN_S, END, GRACE_S, SESSION, UNLOCK, WATCHED
 from integratedb_companion.common.sql_text import TransactionError, without_transaction
+from integratedb_companion.http.refusals import RefusalError, invalid
 
-from .errors import LATER, RefusalError, invalid, shortened
+from .errors import LATER, shortened
 from .pool import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
 
 log = logging.getLogger(__name__)

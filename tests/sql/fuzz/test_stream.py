@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.routing.json_values import (
+
+from integratedb_companion.daemon.routing.json_values import (
     ArrayType,
     CompositeType,
     DomainType,
     TypeStructure,
     converter,
 )
-from integratedb_companion.daemon.daemon.stream import pgoutput
-from integratedb_companion.daemon.daemon.stream.pgoutput import UNCHANGED, Value
-
+from integratedb_companion.daemon.stream import pgoutput
+from integratedb_companion.daemon.stream.pgoutput import UNCHANGED, Value
 from tests.support import Session
 
 SLOT = "fuzz_stream"

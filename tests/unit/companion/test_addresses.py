@@ -6,7 +6,8 @@ import ipaddress
 import socket
 
 import pytest
-from integratedb_companion.daemon.daemon.delivery.addresses import AddressPolicy, AddressRefusedError
+
+from integratedb_companion.daemon.delivery.addresses import AddressPolicy, AddressRefusedError
 
 
 def policy(*networks: str) -> AddressPolicy:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.numeric import Int8
 
-from integratedb_companion.daemon.daemon import arrays
+from integratedb_companion.daemon import arrays
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 

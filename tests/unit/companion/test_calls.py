@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from integratedb_companion.daemon.daemon import database
+from integratedb_companion.daemon import database
 
 STATEMENTS = [
     node.value if isinstance(node.value, str) else node.value.decode()

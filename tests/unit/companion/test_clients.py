@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from integratedb_companion.daemon.daemon.websocket import clients
-from integratedb_companion.daemon.daemon.websocket.clients import Client, dismiss
 from websockets.asyncio.server import ServerConnection, serve
+
+from integratedb_companion.daemon.websocket import clients
+from integratedb_companion.daemon.websocket.clients import Client, dismiss
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

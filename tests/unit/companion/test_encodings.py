@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from integratedb_companion.daemon.daemon.stream.encodings import Encoding
-from integratedb_companion.daemon.daemon.stream.pgoutput import (
+
+from integratedb_companion.daemon.stream.encodings import Encoding
+from integratedb_companion.daemon.stream.pgoutput import (
     OMITTED,
     UNCHANGED,
     UNREADABLE,

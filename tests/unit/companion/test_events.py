@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
-from integratedb_companion.daemon.daemon.routing.events import Event, Transaction, event_id, parse_event_id
-from integratedb_companion.daemon.daemon.routing.router import Router
-from integratedb_companion.daemon.daemon.state import StateError, parse_state, parse_types
-from integratedb_companion.daemon.daemon.stream.pgoutput import (
+
+from integratedb_companion.daemon.routing.events import Event, Transaction, event_id, parse_event_id
+from integratedb_companion.daemon.routing.router import Router
+from integratedb_companion.daemon.state import StateError, parse_state, parse_types
+from integratedb_companion.daemon.stream.pgoutput import (
     UNCHANGED,
     Begin,
     Column,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from integratedb_companion.daemon.daemon.delivery.addresses import AddressPolicy
-from integratedb_companion.daemon.daemon.delivery.names import Names
-from integratedb_companion.daemon.daemon.delivery.redis_sink import RedisSink
-from integratedb_companion.daemon.daemon.delivery.webhook import WebhookSink, open_session
-from integratedb_companion.daemon.daemon.routing.events import Event
+from integratedb_companion.daemon.delivery.addresses import AddressPolicy
+from integratedb_companion.daemon.delivery.names import Names
+from integratedb_companion.daemon.delivery.redis_sink import RedisSink
+from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
+from integratedb_companion.daemon.routing.events import Event
 
 EVENT = Event(1, 0, b"", b"{}", time.time())
 

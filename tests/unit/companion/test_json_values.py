@@ -7,7 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.routing.json_values import (
+
+from integratedb_companion.daemon.routing.json_values import (
     ArrayType,
     CompositeType,
     DomainType,

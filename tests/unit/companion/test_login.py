@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from integratedb_companion.daemon.daemon.websocket import login
-from integratedb_companion.daemon.daemon.websocket.handshakes import Handshakes
-from integratedb_companion.daemon.daemon.websocket.login import Logins, TooManyFailuresError
+
+from integratedb_companion.daemon.websocket import login
+from integratedb_companion.daemon.websocket.handshakes import Handshakes
+from integratedb_companion.daemon.websocket.login import Logins, TooManyFailuresError
 
 ROLE = 16400
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from integratedb_companion.daemon.daemon.metrics import Metrics
-from integratedb_companion.daemon.daemon.state import Channel
+from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.state import Channel
 
 
 def channel(id_: int, stakeholder: str) -> Channel:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.routing.events import Event
-from integratedb_companion.daemon.daemon.routing.ordering import BARRIER, RowKeys, segments
-from integratedb_companion.daemon.daemon.stream.pgoutput import OMITTED, UNCHANGED, Column, Relation, Row
+
+from integratedb_companion.daemon.routing.events import Event
+from integratedb_companion.daemon.routing.ordering import BARRIER, RowKeys, segments
+from integratedb_companion.daemon.stream.pgoutput import OMITTED, UNCHANGED, Column, Relation, Row
 
 TEXT = 25
 

@@ -8,8 +8,9 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.stream import pgoutput
-from integratedb_companion.daemon.daemon.stream.pgoutput import UNCHANGED, ProtocolError, decode, frame
+
+from integratedb_companion.daemon.stream import pgoutput
+from integratedb_companion.daemon.stream.pgoutput import UNCHANGED, ProtocolError, decode, frame
 
 
 def row(*values: object) -> bytes:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.stream import pgoutput
-from integratedb_companion.daemon.daemon.stream.pgoutput import (
+
+from integratedb_companion.daemon.stream import pgoutput
+from integratedb_companion.daemon.stream.pgoutput import (
     UNCHANGED,
     Absent,
     Column,

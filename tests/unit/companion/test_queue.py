@@ -10,11 +10,13 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-from integratedb_companion.daemon.daemon.delivery.attempts import retry_delay_s
-from integratedb_companion.daemon.daemon.delivery.queue import Backlog, ChannelQueue, key_of
-from integratedb_companion.daemon.daemon.delivery.spill import Spill
-from integratedb_companion.daemon.daemon.routing.events import Event
-from integratedb_companion.daemon.daemon.stream.progress import Progress
+
+from integratedb_companion.daemon.delivery.attempts import retry_delay_s
+from integratedb_companion.daemon.delivery.queue import ChannelQueue
+from integratedb_companion.daemon.delivery.spill import Spill
+from integratedb_companion.daemon.model import Backlog, key_of
+from integratedb_companion.daemon.routing.events import Event
+from integratedb_companion.daemon.stream.progress import Progress
 
 
 class Table:

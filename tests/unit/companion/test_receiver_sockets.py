@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from integratedb_companion.daemon.daemon.delivery.receiver_sockets import NoPlaceError, ReceiverSocket, ReceiverSockets
 
 from integratedb_companion.common.open_files import shares
+from integratedb_companion.daemon.delivery.receiver_sockets import NoPlaceError, ReceiverSocket, ReceiverSockets
 
 
 def make(sockets: ReceiverSockets, owner: str) -> ReceiverSocket:

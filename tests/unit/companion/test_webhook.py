@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from integratedb_companion.daemon.daemon.delivery.addresses import AddressPolicy
-from integratedb_companion.daemon.daemon.delivery.names import Names
-from integratedb_companion.daemon.daemon.delivery.webhook import WebhookSink, open_session
-from integratedb_companion.daemon.daemon.routing.events import Event
+from integratedb_companion.daemon.delivery.addresses import AddressPolicy
+from integratedb_companion.daemon.delivery.names import Names
+from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
+from integratedb_companion.daemon.routing.events import Event
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -12,10 +12,11 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from integratedb_companion.common.networks import IPNetwork
+
 from .names import stakeholder
 from .receiver_sockets import ReceiverSockets
 
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: Link-local, and the address of the metadata service that is not.

@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeVar
 
 from integratedb_companion.common.logs import fault
 from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.model import Report, key_of
 from integratedb_companion.daemon.routing.events import Event
 from integratedb_companion.daemon.state import Channel
 
-from .queue import ChannelQueue, key_of
-from .spill import Report
+from .queue import ChannelQueue
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import aiohttp
 
 from integratedb_companion.common.logs import fault
 from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.model import NO_BACKLOG, Backlog, Report
 from integratedb_companion.daemon.routing.router import Put
 from integratedb_companion.daemon.state import Channel, StakeholderState
 from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, QueueSocket, SocketChannel
@@ -18,9 +19,9 @@ from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, Queu
 from .addresses import AddressPolicy
 from .attempts import Delivery, Sink
 from .names import Names
-from .queue import NO_BACKLOG, Backlog, ChannelQueue
+from .queue import ChannelQueue
 from .redis_sink import RedisSink
-from .spill import Report, Spill
+from .spill import Spill
 from .webhook import WebhookSink
 
 log = logging.getLogger(__name__)

@@ -10,14 +10,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from integratedb_companion.daemon.model import NO_BACKLOG, Backlog, Key, Report, key_of
 from integratedb_companion.daemon.routing.events import Event
 
-from .spill import Report, Spill
-
-Key = tuple[int, int]
+from .spill import Spill
 
 #: How many events are read from the delivery table at once.
 LOAD_EVENTS = 500
@@ -25,23 +23,6 @@ LOAD_EVENTS = 500
 PATIENCE_S = 1.0
 #: How long it does not wait for one that did not manage: the others wait with it.
 IMPATIENCE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What an earlier daemon has left in the delivery table for a channel: whether any of it waits, and the last event."""
-
-    waiting: bool
-    bytes: int
-    last: Key
-
-
-NO_BACKLOG = Backlog(False, 0, (0, 0))
-
-
-def key_of(event: Event) -> Key:
-    """Where an event stands in the stream."""
-    return event.commit_lsn, event.position
 
 
 class ChannelQueue:

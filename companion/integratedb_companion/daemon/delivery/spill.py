@@ -11,11 +11,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from integratedb_companion.common.logs import fault
+from integratedb_companion.daemon.model import Report
 from integratedb_companion.daemon.routing.events import Event
 
 log = logging.getLogger(__name__)
@@ -42,16 +42,6 @@ class DeliveryTable(Protocol):
     async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None: ...
 
     async def report(self, channel_id: int, report: Any) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a channel fares, as integratedb_status() shows it."""
-
-    state: str
-    error: str | None = None
-    attempts: int = 0
-    retry_in_s: float | None = None
 
 
 class Spill:

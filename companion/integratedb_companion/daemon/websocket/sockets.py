@@ -14,9 +14,9 @@ from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
 from integratedb_companion.daemon.delivery.attempts import Outcome
-from integratedb_companion.daemon.delivery.queue import ChannelQueue, Key, key_of
-from integratedb_companion.daemon.delivery.spill import Report
+from integratedb_companion.daemon.delivery.queue import ChannelQueue
 from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.daemon.model import Key, Report, key_of
 from integratedb_companion.daemon.routing.events import Event, parse_event_id
 from integratedb_companion.daemon.state import Channel
 

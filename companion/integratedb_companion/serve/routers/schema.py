@@ -7,10 +7,11 @@ from typing import Annotated, LiteralString
 import psycopg
 from fastapi import APIRouter, Query
 
+from integratedb_companion.http.refusals import RefusalError, forbidden, invalid
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 from integratedb_companion.serve.authentication import Authenticated, Shared, Unrestricted
-from integratedb_companion.serve.errors import RefusalError, forbidden, invalid, shortened
+from integratedb_companion.serve.errors import shortened
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.requests import After, Limit, PreviewBody
 

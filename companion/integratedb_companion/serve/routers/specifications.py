@@ -7,10 +7,10 @@ from typing import Any, Literal, LiteralString
 from fastapi import APIRouter
 from psycopg.types.json import Jsonb
 
+from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.answers import Data, InvalidOrUnmet, Specification, refusals
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
-from integratedb_companion.serve.errors import RefusalError, forbidden
 from integratedb_companion.serve.pool import Transaction
 from integratedb_companion.serve.requests import Id, SpecificationBody
 from integratedb_companion.serve.services import Services

@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 from fastapi import APIRouter, Response
 
+from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.answers import (
     Access,
@@ -19,7 +20,6 @@ from integratedb_companion.serve.answers import (
     refusals,
 )
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
-from integratedb_companion.serve.errors import RefusalError, forbidden
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.requests import After, Id, Limit, StakeholderAsStakeholder, StakeholderBody
 from integratedb_companion.serve.services import Services

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from psycopg.errors import InsufficientPrivilege
 from psycopg.types.json import Jsonb
 
+from integratedb_companion.http.refusals import RefusalError, forbidden, invalid, unauthorized
 from integratedb_companion.serve import authentication
 from integratedb_companion.serve.admission import FirstUserRoute, TokenRoute
 from integratedb_companion.serve.answers import Data, Page, Session, User, refusals
 from integratedb_companion.serve.authentication import Authenticated, AuthenticatedIfAny, Caller, Root, Shared
-from integratedb_companion.serve.errors import RefusalError, forbidden, invalid, unauthorized
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.requests import (
     After,
