@@ -111,6 +111,11 @@ def test_the_code_map_has_every_file() -> None:
     code_map = (DOCS / "architecture.md").read_text(encoding="utf-8")
     files = [*ROOT.glob("sql/state/*.sql"), *ROOT.glob("sql/code/*.sql"), *ROOT.glob("plpython/integratedb/[!_]*.*")]
     assert [path.name for path in files if path.name not in code_map and path.suffix in (".sql", ".py", ".json")] == []
+    companion = ROOT / "companion/integratedb_companion"
+    modules = [path for path in companion.rglob("[!_]*.py") if path.parent.name != "routers"]
+    assert [path.name for path in modules if f"{path.name}`" not in code_map] == []
+    packages = [path.parent for path in companion.rglob("__init__.py") if path.parent != companion]
+    assert [package.name for package in packages if f"{package.name}/" not in code_map] == []
 
 
 @pytest.mark.parametrize("index", [ROOT / "README.md", DOCS / "README.md"], ids=["README.md", "docs/README.md"])
