@@ -83,6 +83,10 @@ remove-retired:
 
 install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 
+# The server may not write there, so without this each session compiles the modules that it imports. Where the Python of
+# PL/Python is another one, it passes over what was compiled.
+COMPILE = -@PYTHONPYCACHEPREFIX= /usr/bin/env python3 -m compileall -q --invalidation-mode unchecked-hash -s '$(DESTDIR)'
+
 install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(PYTHON_FILES)
 $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
 	rm -rf '$(pythondir)/$*.new'
@@ -90,6 +94,7 @@ $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
 	$(INSTALL_DATA) $(or $(PACKAGE_FILES),$(filter plpython/releases/$*/%,$(FROZEN))) '$(pythondir)/$*.new/'
 	rm -rf '$(pythondir)/$*'
 	mv '$(pythondir)/$*.new' '$(pythondir)/$*'
+	$(COMPILE) '$(pythondir)/$*'
 
 uninstall: uninstall-python
 uninstall-python:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from . import expansion, scram
+from . import expansion
 from .catalog import Column, Member
 from .interrupts import checked_by, steps
 from .model import Path, Specification
@@ -233,6 +233,9 @@ def is_weaker(plpy: Plpy, old_document: str, new_document: str, kind: str, relat
 
 def new_password() -> tuple[str, str]:
     """A password and its SCRAM-SHA-256 verifier."""
+    # Of all that sessions do, only this needs what it imports.
+    from . import scram
+
     password = scram.generate_password()
     return password, scram.scram_sha_256_verifier(password)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -65,6 +64,8 @@ def schema_problem(schema: str) -> str | None:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that somebody may have meant by another one, in whatever case; None when none is like it."""
+    import difflib  # only messages need it
+
     by_lower = {one.lower(): one for one in names}
     found = difflib.get_close_matches(name.lower(), by_lower, 1, 0.6)
     return by_lower[found[0]] if found else None
