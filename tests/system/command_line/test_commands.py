@@ -134,7 +134,10 @@ def test_a_refused_claim_tells_file_and_line_and_stores_nothing(place: Place, st
     assert f"{file}:5: IDB03 shop.orders.vat: expected a column, found none" in said
     assert place.run("claim", "reporter", file, "--dry-run", status=1).stderr.count("IDB03") == 1
     file.write_text("match:\n  - path: shop.orders\n    feelds: [id]\n")
-    assert f"{file}:3: IDB02" in place.run("claim", "reporter", file, status=1).stderr
+    for dry_run in ((), ("--dry-run",)):
+        said = place.run("claim", "reporter", file, *dry_run, status=1).stderr
+        assert f"{file}:3: IDB02 'feelds' is not allowed in a match without alternatives" in said
+        assert said.count("feelds") == 1
     with place.session("shop_admin") as admin:
         assert admin.value("SELECT integratedb_specification('reporter')") == {"match": [ORDERS]}
 

@@ -34,11 +34,11 @@ def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
     title = error.schema.get("title", "what is allowed here")
     match error.validator:
         case "required":
-            return [(f'{title} needs "{key}"', steps) for key in error.validator_value if key not in error.instance]
+            return [(f"{title} needs {_shown(key)}", steps) for key in error.validator_value if key not in error.instance]
         case "additionalProperties":
             allowed = error.schema["properties"]
             return [
-                (f'"{key}" is not allowed in {title}; allowed: {", ".join(allowed)}', (*steps, key))
+                (f"{_shown(key)} is not allowed in {title}; allowed: {', '.join(map(_shown, allowed))}", (*steps, key))
                 for key in error.instance
                 if key not in allowed
             ]
@@ -51,5 +51,8 @@ def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
 
 
 def _shown(value: object) -> str:
+    """A value, at most 80 characters of it; texts are quoted as the extension quotes them (document.py)."""
     text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        text = "'" + text[1:-1].replace('\\"', '"').replace("'", "''") + "'"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -98,6 +98,26 @@ notifications:
     findings = check_shapes([parse(text, "file", ANYTHING)])
     assert [finding.line for finding in findings] == [2, 6, 10, 10]
     assert "4711" not in str(findings)
+    # In the words of the database, which quotes values so that JSON needs no escapes.
+    assert findings[0].message == "'Mailer' is not the name of a stakeholder"
+
+
+def test_lint_quotes_as_the_database_does() -> None:
+    text = """
+stakeholder: mailer
+claims:
+  match:
+    - {path: s.t, colour: red}
+    - {fields: [id]}
+    - {path: s.t, fields: [{name: a, min_length: it's}]}
+"""
+    documents = [parse(text, "file", ANYTHING)]
+    said = [finding.message for finding in check_shapes(documents)]
+    refusals = parse_specification(documents[0].claims, "claims")
+    assert isinstance(refusals, list)
+    assert said == [refusal.message for refusal in refusals]
+    assert "'colour' is not allowed in" in said[0]
+    assert "'it''s' is not" in said[2]
 
 
 def test_what_a_contract_leaves_out_is_nothing() -> None:
