@@ -205,6 +205,19 @@ def test_a_statement_that_fails_is_no_preview(place: Place) -> None:
     assert "no such file" in place.run("preview", "/nonexistent.sql", status=2).stderr.lower()
 
 
+def test_a_preview_shows_once_what_is_wrong_with_a_specification(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    submit = 'SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "orders"}, {"path": "public.*"}]}\')'
+    said = place.run("preview", "-", user="shop_owner", stdin=submit, status=2).stderr
+    assert "IDB02 invalid specification: 2 faults, the first at #/match/0/path" in said
+    for words in ("'orders' is not a table path", "'public.*' stands for many tables"):
+        assert said.count(words) == 1
+    assert "DETAIL" not in said
+    error = json.loads(place.run("preview", "-", "--json", user="shop_owner", stdin=submit, status=2).stderr)["error"]
+    assert [problem["pointer"] for problem in error["problems"]] == ["#/match/0/path", "#/match/1/path"]
+    assert "detail" not in error
+
+
 def test_begin_and_commit_around_a_migration_are_no_matter(place: Place, stakeholder: Stakeholder) -> None:
     stakeholder("reporter", ORDERS)
     wrapped = "-- by a tool\nBEGIN;\nALTER TABLE shop.orders DROP COLUMN total CASCADE;\n\nCOMMIT;\n"

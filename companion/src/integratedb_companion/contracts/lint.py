@@ -34,7 +34,9 @@ def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
     title = error.schema.get("title", "what is allowed here")
     match error.validator:
         case "required":
-            return [(f"{title} needs {_shown(key)}", steps) for key in error.validator_value if key not in error.instance]
+            return [
+                (f"{title} needs {_shown(key)}", steps) for key in error.validator_value if key not in error.instance
+            ]
         case "additionalProperties":
             allowed = error.schema["properties"]
             return [

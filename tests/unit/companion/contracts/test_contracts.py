@@ -18,11 +18,12 @@ from integratedb_companion.contracts.model import KINDS, UnusableContractsError
 from integratedb_companion.contracts.reading import parse
 from integratedb_companion.contracts.rendering import as_text
 from integratedb_companion.contracts.schema import build, contract_schema
-from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate
+from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate, masked
 from jsonschema import Draft202012Validator
 from psycopg.conninfo import conninfo_to_dict
 
 from integratedb.channels import redact
+from integratedb.document import show
 from integratedb.model import Specification
 from integratedb.spec import parse as parse_specification
 
@@ -100,6 +101,15 @@ notifications:
     assert "4711" not in str(findings)
     # In the words of the database, which quotes values so that JSON needs no escapes.
     assert findings[0].message == "'Mailer' is not the name of a stakeholder"
+
+
+def test_a_secret_is_masked_also_where_a_message_doubles_its_quotes() -> None:
+    secret = "it's a secret"
+    parse("stakeholder: a\nnotifications: {match: [], channels: [{secret: '${S}'}]}\n", "f", environment({"S": secret}))
+    assert (
+        masked(f"'{secret}' is odd, {show(secret)} is not a channel name")
+        == "'${S}' is odd, '${S}' is not a channel name"
+    )
 
 
 def test_lint_quotes_as_the_database_does() -> None:
