@@ -245,8 +245,8 @@ BEGIN
                            ELSE format('%s faults or more, the first', number) END,
                       refusals #>> '{0,1}'),
     detail => refusals::text,
-    hint => 'DETAIL says what is wrong, and where: [words, JSON pointer] of each fault. Nothing was stored. Correct '
-            'these places; SELECT * FROM integratedb_check_spec(spec) checks without storing.');
+    hint => 'DETAIL says what is wrong, and where: [words, JSON pointer] of each fault. Nothing was stored. '
+            'Correct these places; SELECT * FROM integratedb_check_spec(spec) checks without storing.');
 END
 $$;
 
