@@ -78,7 +78,7 @@ def url_problem(url: str, channel_type: str, stakeholder: str | None) -> str | N
     if not parts.hostname or not _HOST.fullmatch(parts.hostname) or port == 0:
         return "the URL names no host, or no possible port"
     if parts.netloc.count("@") > 1:
-        return 'an "@" in the user or password of a URL is written %40'
+        return "an '@' in the user or password of a URL is written %40"
     if "#" in url:
         return "a URL that is called has no fragment (#)"
     if (problem := _userinfo_problem(parts.netloc.rpartition("@")[0])) is not None:
@@ -103,7 +103,7 @@ def secret_problem(secret: str, stakeholder: str | None) -> str | None:
     except (binascii.Error, ValueError):
         decoded = b""
     if encoded == secret or not 24 <= len(decoded) <= 64 or base64.b64encode(decoded).decode() != encoded:
-        return f'a secret is "whsec_" and the base64 of 24 to 64 bytes, or "env:{ENVIRONMENT_FORM}"'
+        return f"a secret is 'whsec_' and the base64 of 24 to 64 bytes, or 'env:{ENVIRONMENT_FORM}'"
     return None
 
 
@@ -117,13 +117,13 @@ def environment_problem(text: str, stakeholder: str | None) -> str | None:
     found = _ENVIRONMENT.fullmatch(text)
     if stakeholder is not None and (found is None or found["stakeholder"] != stakeholder.upper()):
         return (
-            f'after "env:" comes the name of an environment variable of {stakeholder}: {variables_of(stakeholder)}, '
-            'and then letters and digits, with single "_" between them'
+            f"after 'env:' comes the name of an environment variable of {stakeholder}: {variables_of(stakeholder)}, "
+            "and then letters and digits, with single '_' between them"
         )
     if found is None:
         return (
-            f'after "env:" comes the name of an environment variable: {ENVIRONMENT_PREFIX}, the stakeholder in '
-            'capitals, "__", and then letters and digits, with single "_" between them'
+            f"after 'env:' comes the name of an environment variable: {ENVIRONMENT_PREFIX}, the stakeholder in "
+            "capitals, '__', and then letters and digits, with single '_' between them"
         )
     return None
 

@@ -84,7 +84,7 @@ def check_channels(channels: Sequence[Channel], stakeholder: str | None) -> Iter
         if "topic" in channel:
             for other in ("stream", "maxlen"):
                 if other in channel:
-                    yield Refusal(f'"{other}" cannot stand beside "topic"', pointer([*steps, other]))
+                    yield Refusal(f"{show(other)} cannot stand beside 'topic'", pointer([*steps, other]))
 
 
 def _redact_url(url: str) -> str:

@@ -28,15 +28,24 @@ def key_pointer(steps: Iterable[str | int], key: str) -> str:
     return pointer(steps) if len(key) > _POINTED_CHARACTERS else pointer([*steps, key])
 
 
+def quoted(text: str) -> str:
+    """A text in single quotes, as every message has it: DETAIL is JSON, and would escape double quotes.
+
+    A quote within is doubled, as in SQL; control characters and backslashes are escaped, so that a line stays a line.
+    """
+    written = json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"')
+    return "'" + written.replace("'", "''") + "'"
+
+
 def show(value: object) -> str:
     """A JSON value for a message: short whatever its size."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "an array"
-    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
-        return json.dumps(value[:_SHOWN_CHARACTERS], ensure_ascii=False) + " (cut)"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return quoted(value[:_SHOWN_CHARACTERS]) + (" (cut)" if len(value) > _SHOWN_CHARACTERS else "")
+    return json.dumps(value)
 
 
 def unreadable(document: object) -> Refusal | None:

@@ -92,7 +92,7 @@ def _part(text: str, start: int, what: str) -> tuple[str, int]:
         raise PathError(
             f"the {what} is no possible name: {problem}"
             if problem
-            else f'the {what} must be double-quoted, as in SQL: only letters a to z, digits and "_" go without quotes'
+            else f"the {what} must be double-quoted, as in SQL: only letters a to z, digits and '_' go without quotes"
         )
     return name, end
 

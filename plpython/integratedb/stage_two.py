@@ -54,7 +54,7 @@ def _meaning(match: Document, alternatives: Iterable[Alternative]) -> Hashable:
 
 def _check_words(words: Sequence[str], steps: Steps) -> Iterator[Refusal]:
     if "*" in words and len(words) > 1:
-        yield Refusal('"*" stands for all and must be the only entry', pointer((*steps, words.index("*"))))
+        yield Refusal("'*' stands for all and must be the only entry", pointer((*steps, words.index("*"))))
     seen: set[str] = set()
     for index, word in enumerate(words):
         if word in seen:
@@ -85,7 +85,7 @@ def _check_alternative(steps: Steps, alternative: Document, *, inside_alternativ
         if path.relation is None and inside_alternatives:
             yield Refusal(f"{show(text)} cannot stand inside alternatives: a whole schema has none", place)
         elif path.relation is None and not forms.is_wildcard(alternative):
-            yield Refusal(f'{show(text)} stands for many tables and goes only with "fields": ["*"]', place)
+            yield Refusal(f"{show(text)} stands for many tables and goes only with 'fields': ['*']", place)
     yield from _check_fields(steps, alternative)
 
 
@@ -95,7 +95,7 @@ def _check_fields(steps: Steps, alternative: Document) -> Iterator[Refusal]:
     named: set[tuple[str, ...]] = set()
     for place, field in forms.fields(steps, alternative):
         if field == "*":
-            yield Refusal('"*" stands for all columns and must be the only entry', pointer(place))
+            yield Refusal("'*' stands for all columns and must be the only entry", pointer(place))
             continue
         entries = list(forms.field_alternatives(place, field))
         seen = set()
@@ -117,7 +117,7 @@ def _check_column(steps: Steps, entry: str | Document) -> Iterator[Refusal]:
     name = forms.column_name(entry)
     place = pointer(steps if isinstance(entry, str) else (*steps, "name"))
     if name == "*":
-        yield Refusal('"*" is no column: it stands for all of them, alone, as "fields": ["*"]', place)
+        yield Refusal("'*' is no column: it stands for all of them, alone, as 'fields': ['*']", place)
     elif (problem := name_problem(name)) is not None:
         yield Refusal(f"{show(name)} is no column: {problem}", place)
     if isinstance(entry, dict) and "type" in entry:

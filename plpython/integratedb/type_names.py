@@ -120,7 +120,7 @@ def _parse_element(element: str, array: bool) -> TypeName:
 
 
 _NO_LENGTH = (
-    'it has a modifier in parentheses that is no length; leave that out, and claim a precision with "min_length"'
+    "it has a modifier in parentheses that is no length; leave that out, and claim a precision with 'min_length'"
 )
 
 

@@ -231,18 +231,26 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  -- MAX_REFUSALS of stage_one.py: nobody knows whether there are more.
+  most CONSTANT integer := 100;
+  number CONSTANT integer := jsonb_array_length(refusals);
   refused boolean;
 BEGIN
+  -- The words are in DETAIL only: most clients print both.
   refused := integratedb.refuse(
     code => 'IDB02',
-    message => format('invalid specification: %s (at %s%s)', refusals #>> '{0,0}', refusals #>> '{0,1}',
-                      CASE jsonb_array_length(refusals) WHEN 1 THEN '' ELSE format('; %s more in DETAIL', jsonb_array_length(refusals) - 1) END),
+    message => format('invalid specification: %s at %s',
+                      CASE WHEN number = 1 THEN '1 fault,'
+                           WHEN number < most THEN format('%s faults, the first', number)
+                           ELSE format('%s faults or more, the first', number) END,
+                      refusals #>> '{0,1}'),
     detail => refusals::text,
-    hint => 'DETAIL lists [message, JSON pointer]. Nothing was stored; SELECT * FROM integratedb_check_spec(spec) checks without storing.');
+    hint => 'DETAIL says what is wrong, and where: [words, JSON pointer] of each fault. Nothing was stored. '
+            'Correct these places; SELECT * FROM integratedb_check_spec(spec) checks without storing.');
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer].';
+COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer]. The message says how many there are and where the first is; DETAIL has the words.';
 
 CREATE OR REPLACE FUNCTION integratedb.too_many_columns(parsed jsonb)
 RETURNS text

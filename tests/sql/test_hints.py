@@ -585,7 +585,7 @@ def what_is_for_admins(world: World) -> None:
     world.admin.run("SELECT * FROM integratedb_access('reporter')")
 
 
-@gives("DETAIL lists [message, JSON pointer]")
+@gives("DETAIL says what is wrong, and where: [words, JSON pointer] of each fault", "Correct these places")
 def what_is_no_specification(world: World) -> None:
     world.stakeholder("reporter")
     hint = world.refused(world.admin, CLAIM, Jsonb({"match": [{"path": "orders"}]}))

@@ -22,7 +22,9 @@ def make(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str
 
 
 def files(directory: Path) -> set[str]:
-    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    """Files, without what was compiled of them."""
+    found = {path for path in directory.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    return {str(path.relative_to(directory)) for path in found}
 
 
 @pytest.fixture
@@ -64,6 +66,15 @@ def test_install_copies_the_scripts_and_the_python_of_this_version_and_the_updat
     )
     old = sharedir / "integratedb/python/integratedb_0_1_0/spec.py"
     assert old.read_bytes() == (ROOT / "plpython/releases/integratedb_0_1_0/spec.py").read_bytes()
+
+
+def test_install_compiles_the_python_which_sessions_could_not(tmp_path, sharedir):
+    make("install", f"DESTDIR={tmp_path}")
+    packages = sharedir / "integratedb/python"
+    modules = set(packages.rglob("*.py"))
+    compiled = {path.parents[1] / f"{path.name.split('.')[0]}.py" for path in packages.rglob("__pycache__/*.pyc")}
+    assert compiled == modules
+    assert not [path for path in packages.rglob("*.pyc") if str(tmp_path).encode() in path.read_bytes()]
 
 
 def test_install_keeps_the_python_of_other_versions_and_removes_what_this_one_no_longer_has(tmp_path, sharedir):

@@ -765,8 +765,9 @@ def test_what_is_no_specification_is_refused_where_it_is_wrong_and_nothing_is_ch
         diag = error.value.diag
         refusals = json.loads(diag.message_detail or "")
         assert [one for one in refusals if one[1].startswith(place) and part in one[0]], (document[:200], refusals)
-        assert refusals[0][0] in (diag.message_primary or "")
-        assert diag.message_hint
+        number = "1 fault, at" if len(refusals) == 1 else f"{len(refusals)} faults, the first at"
+        assert diag.message_primary == f"invalid specification: {number} {refusals[0][1]}", document[:200]
+        assert "DETAIL says what is wrong" in (diag.message_hint or "")
         assert len(diag.message_primary or "") < 1000, document[:200]
     assert superuser.row(WORLD) == before
 
@@ -778,6 +779,32 @@ def test_every_refusal_of_a_document_is_listed_at_once(admin, stakeholder):
     refusals = json.loads(error.value.diag.message_detail or "")
     assert [place for _, place in refusals] == ["#/match/0/path", "#/match/1/fields/0"]
     assert all(isinstance(message, str) for message, _ in refusals)
+
+
+def test_a_hundred_faults_may_be_more(admin, stakeholder):
+    stakeholder("reporter")
+    for number, said in ((99, "99 faults, the first"), (100, "100 faults or more, the first"), (101, "100 faults or")):
+        with refused("IDB02") as error:
+            admin.run(CLAIM, Jsonb({"match": {"path": "shop.orders", "fields": [5] * number}}))
+        assert len(json.loads(error.value.diag.message_detail or "")) == min(number, 100)
+        assert said in (error.value.diag.message_primary or "")
+
+
+def test_each_fault_is_read_once_and_without_backslashes(admin, owner, stakeholder):
+    """As psql prints it: MESSAGE, DETAIL and HINT together."""
+    stakeholder("reporter")
+    spec = Jsonb({"match": {"path": "orders", "fields": "*", "colour": "red"}})
+    said = "'colour' is not allowed in a match without alternatives; allowed: 'path', 'fields', 'optional'"
+    for call in (CLAIM, "SELECT integratedb_notify('reporter', %s)"):
+        with refused("IDB02") as error:
+            admin.run(call, spec)
+        diag = error.value.diag
+        printed = f"{diag.message_primary}\n{diag.message_detail}\n{diag.message_hint}"
+        assert printed.count("'colour' is not allowed in a match without alternatives") == 1
+        assert "\\" not in printed
+        assert re.search("#/match/(fields|colour)$", diag.message_primary or "")
+    rows = owner.dicts("SELECT * FROM integratedb_check_spec(%s)", spec)
+    assert said in [row["message"] for row in rows]
 
 
 def test_a_specification_of_a_megabyte_is_refused_at_once(admin, superuser, stakeholder):

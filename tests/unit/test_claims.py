@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from integratedb.document import show
 from integratedb.model import (
     UNLIMITED,
     Alternative,
@@ -19,6 +19,7 @@ from integratedb.model import (
 )
 from integratedb.spec import MAX_MATCHES, parse, parse_text, shorten
 from integratedb.stage_one import MAX_REFUSALS
+from tests.unit.documents import read_without_escapes
 
 ORDERS = Path("shop", "orders")
 
@@ -45,6 +46,7 @@ def refused(document: object, pointer: str, *words: str) -> None:
     """The document gets exactly one refusal, there, and its message has these words."""
     ((where, message),) = refusals(document)
     assert where == pointer
+    assert read_without_escapes(message, document), message
     for word in words:
         assert word in message
 
@@ -225,14 +227,14 @@ def test_the_short_form(written: dict[str, Any], short: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("document", "shown"),
-    [('{"match": []}', '"{'), (5, "5"), (None, "null"), (True, "true"), ([{"path": "a.b"}], "an array")],
+    [('{"match": []}', "'{"), (5, "5"), (None, "null"), (True, "true"), ([{"path": "a.b"}], "an array")],
 )
 def test_a_document_that_is_no_object_gets_one_refusal(document: object, shown: str) -> None:
     refused(document, "#", shown, "is not an object")
 
 
 def test_a_document_without_match() -> None:
-    refused({}, "#", 'needs "match"')
+    refused({}, "#", "needs 'match'")
 
 
 @pytest.mark.parametrize("value", [None, 5, "shop.orders", True])
@@ -274,11 +276,11 @@ def test_a_field_has_either_alternatives_or_a_name_and_properties(key: str) -> N
 
 
 def test_a_match_without_path() -> None:
-    refused({"match": [{"fields": ["id"]}]}, "#/match/0", 'needs "path"')
+    refused({"match": [{"fields": ["id"]}]}, "#/match/0", "needs 'path'")
 
 
 def test_a_field_without_name() -> None:
-    refused(match(fields=[{"type": "text"}]), "#/match/0/fields/0", 'needs "name"')
+    refused(match(fields=[{"type": "text"}]), "#/match/0/fields/0", "needs 'name'")
 
 
 @pytest.mark.parametrize("value", ["*", "id", {"name": "id"}, 5])
@@ -306,7 +308,7 @@ def test_min_length_is_nothing_else(value: object) -> None:
     document = match(fields=[{"name": "id", "min_length": value}])
     ((pointer, message),) = refusals(document)
     assert pointer == "#/match/0/fields/0/min_length"
-    assert 'a length of 1 or more, or "unlimited"' in message
+    assert "a length of 1 or more, or 'unlimited'" in message
 
 
 @pytest.mark.parametrize("value", [1, 0, "yes", "TRUE", None])
@@ -334,7 +336,7 @@ def test_system_temporary_and_own_schemas_are_refused(path: str) -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"fields": ["id"]}])
 def test_a_whole_schema_goes_only_with_the_wildcard(keys: dict[str, Any]) -> None:
-    refused({"match": {"path": "shop.*", **keys}}, "#/match/path", '"fields": ["*"]')
+    refused({"match": {"path": "shop.*", **keys}}, "#/match/path", "'fields': ['*']")
 
 
 def test_a_whole_schema_has_no_alternatives() -> None:
@@ -352,7 +354,7 @@ def test_a_whole_schema_has_no_alternatives() -> None:
     ],
 )
 def test_the_wildcard_stands_alone(written: list[Any], pointer: str) -> None:
-    refused(match(fields=written), pointer, '"*"')
+    refused(match(fields=written), pointer, "'*'")
 
 
 def test_a_name_longer_than_postgres_allows_is_refused() -> None:
@@ -361,7 +363,7 @@ def test_a_name_longer_than_postgres_allows_is_refused() -> None:
 
 def test_a_modifier_that_is_no_length_is_refused_with_a_hint_to_min_length() -> None:
     document = match(fields=[{"name": "at", "type": "timestamp(3)"}])
-    refused(document, "#/match/0/fields/0/type", '"timestamp(3)"', "min_length")
+    refused(document, "#/match/0/fields/0/type", "'timestamp(3)'", "min_length")
 
 
 def test_a_length_in_a_type_is_kept_as_written_and_agrees_with_min_length() -> None:
@@ -369,18 +371,18 @@ def test_a_length_in_a_type_is_kept_as_written_and_agrees_with_min_length() -> N
     assert fields({"name": "sku", "type": "varchar(40)", "min_length": 40})[0].alternatives[0].min_length == 40
     for other in (39, 41, "unlimited"):
         document = match(fields=[{"name": "sku", "type": "varchar(40)", "min_length": other}])
-        refused(document, "#/match/0/fields/0/min_length", json.dumps(other), "the length that the type says")
+        refused(document, "#/match/0/fields/0/min_length", show(other), "the length that the type says")
 
 
 @pytest.mark.parametrize("again", ["id", {"name": "id", "type": "text"}, {"alternatives": ["id"], "optional": True}])
 def test_a_name_alone_stands_once_in_the_fields(again: object) -> None:
-    refused(match(fields=["id", "total", again]), "#/match/0/fields/2", '"id"', "named once")
+    refused(match(fields=["id", "total", again]), "#/match/0/fields/2", "'id'", "named once")
 
 
 def test_the_same_names_as_alternatives_stand_once_in_the_fields() -> None:
     first = {"alternatives": ["id", "key"]}
     again = {"alternatives": [{"name": "id", "type": "text"}, "key"]}
-    refused(match(fields=[first, again]), "#/match/0/fields/1", '"id"', "named once")
+    refused(match(fields=[first, again]), "#/match/0/fields/1", "'id'", "named once")
     assert len(fields(first, "id", {"alternatives": ["key", "id"]})) == 3
 
 
@@ -478,4 +480,4 @@ def test_an_unknown_kind_is_the_callers_mistake() -> None:
 
 
 def test_a_refusal_is_plain_data() -> None:
-    assert parse({}, "claims") == [Refusal('a specification needs "match"', "#")]
+    assert parse({}, "claims") == [Refusal("a specification needs 'match'", "#")]

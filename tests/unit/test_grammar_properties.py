@@ -95,6 +95,7 @@ def _is_judged(document: object, kind: str) -> None:
             assert isinstance(refusal, Refusal)
             assert re.match(r"#(/|$)", refusal.pointer)
             assert 0 < len(refusal.message) < 400
+            assert documents.read_without_escapes(refusal.message, document), refusal.message
             (refusal.message + refusal.pointer).encode()
 
 
@@ -109,6 +110,18 @@ def test_the_published_schema_is_a_valid_json_schema(kind: str) -> None:
     from jsonschema import Draft202012Validator
 
     Draft202012Validator.check_schema(schema(kind))
+
+
+@pytest.mark.parametrize("kind", ["claims", "notifications"])
+def test_every_title_reads_without_escapes_in_a_message(kind: str) -> None:
+    def titles(part: Any) -> list[str]:
+        inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+        own = [part["title"]] if isinstance(part, dict) and isinstance(part.get("title"), str) else []
+        return own + [title for entry in inner for title in titles(entry)]
+
+    found = titles(schema(kind))
+    assert len(found) > 10
+    assert [title for title in found if '"' in title or "\\" in title] == []
 
 
 @pytest.mark.parametrize("kind", ["claims", "notifications"])

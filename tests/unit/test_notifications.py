@@ -12,6 +12,7 @@ from integratedb.channel_rules import REDACTED, environment_problem, variables_o
 from integratedb.channels import Channel, redact
 from integratedb.model import Match, Specification
 from integratedb.spec import MAX_CHANNELS, parse, parse_short, shorten
+from tests.unit.documents import read_without_escapes
 
 SECRET = "whsec_" + "A" * 32
 HOOK: Channel = {"type": "WEBHOOK", "url": "https://shop.example/hooks", "secret": SECRET}
@@ -30,6 +31,7 @@ def refused(document: object, pointer: str, *words: str, stored: list[Channel] |
     assert isinstance(verdict, list), verdict
     ((where, message),) = [(refusal.pointer, refusal.message) for refusal in verdict]
     assert where == pointer
+    assert read_without_escapes(message, document), message
     for word in words:
         assert word in message
 
@@ -68,7 +70,7 @@ def test_events_are_put_in_one_order() -> None:
 
 @pytest.mark.parametrize("event", ["insert", "SELECT", "", 5, None])
 def test_an_event_misspelt_is_refused_with_those_there_are(event: object) -> None:
-    refused({"match": {"path": "a.b", "events": [event]}}, "#/match/events/0", '"INSERT", "UPDATE", "DELETE"')
+    refused({"match": {"path": "a.b", "events": [event]}}, "#/match/events/0", "'INSERT', 'UPDATE', 'DELETE'")
 
 
 @pytest.mark.parametrize("key", ["events", "channels"])
@@ -108,7 +110,7 @@ def test_a_type_stands_for_its_channels_whatever_their_names() -> None:
 
 def test_an_unknown_channel_is_refused() -> None:
     document = {"match": {"path": "a.b", "channels": ["shop", "REDIS"]}, "channels": [BUS]}
-    refused(document, "#/match/channels/0", '"shop"')
+    refused(document, "#/match/channels/0", "'shop'")
 
 
 def test_a_type_without_a_channel_is_refused() -> None:
@@ -119,7 +121,7 @@ def test_a_type_without_a_channel_is_refused() -> None:
 def test_without_channels_in_the_document_a_match_names_stored_ones() -> None:
     document = {"match": {"path": "a.b", "channels": ["shop"]}}
     assert accepted(document, [{**HOOK, "name": "shop"}]).channels is None
-    refused(document, "#/match/channels/0", '"shop"', stored=[BUS])
+    refused(document, "#/match/channels/0", "'shop'", stored=[BUS])
 
 
 def test_names_are_not_checked_when_nobody_knows_the_stored_channels() -> None:
@@ -172,12 +174,12 @@ def test_a_whole_document_read_back_from_its_short_form_is_the_same() -> None:
 
 @pytest.mark.parametrize("channel", [{}, {"name": "shop"}])
 def test_a_channel_without_type(channel: Channel) -> None:
-    refused(channels(channel), "#/channels/0", 'needs "type"')
+    refused(channels(channel), "#/channels/0", "needs 'type'")
 
 
 @pytest.mark.parametrize("channel_type", ["webhook", "EMAIL", 5, None])
 def test_an_unknown_type_is_refused_with_those_there_are(channel_type: object) -> None:
-    refused(channels({"type": channel_type}), "#/channels/0/type", '"SOCKET", "WEBHOOK", "REDIS"')
+    refused(channels({"type": channel_type}), "#/channels/0/type", "'SOCKET', 'WEBHOOK', 'REDIS'")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_a_key_of_another_type_is_refused(channel: Channel, key: str) -> None:
 @pytest.mark.parametrize(("channel", "key"), [(HOOK, "url"), (HOOK, "secret"), (BUS, "url")])
 def test_a_channel_has_what_its_type_needs(channel: Channel, key: str) -> None:
     without = {other: value for other, value in channel.items() if other != key}
-    refused(channels(without), "#/channels/0", f'needs "{key}"')
+    refused(channels(without), "#/channels/0", f"needs '{key}'")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_limits_hold(channel: Channel, key: str, low: float, high: float) -> Non
 
 def test_a_mode_is_queue_or_broadcast() -> None:
     assert the_channel({**LIVE, "mode": "broadcast"})["mode"] == "broadcast"
-    refused(channels({**LIVE, "mode": "topic"}), "#/channels/0/mode", '"topic"', '"queue", "broadcast"')
+    refused(channels({**LIVE, "mode": "topic"}), "#/channels/0/mode", "'topic'", "'queue', 'broadcast'")
 
 
 def test_a_number_out_of_its_limits_is_shown() -> None:

@@ -30,6 +30,9 @@ HINTS = {
     "ALTER DATABASE ... SET and PGOPTIONS may say so."
 }
 
+#: In place of the server's hint, which explains its DETAIL: here that is a table.
+OF_FAULTS = "Nothing was stored. Correct these places of the specification."
+
 PROBLEM_COLUMNS = ("path", "field", "property", "expected", "actual", "message")
 
 
@@ -119,11 +122,12 @@ def explain(problem: Exception) -> Failure:
 def _refusal(problem: psycopg.Error) -> Failure:
     said = problem.diag
     problems = structured(said.message_detail)
+    hint = OF_FAULTS if problems and problem.sqlstate == "IDB02" else said.message_hint
     return Failure(
         STATUS_REFUSED,
         said.message_primary or " ".join(str(problem).split()),
         sqlstate=problem.sqlstate,
         detail=None if problems else said.message_detail,
-        hint=said.message_hint or HINTS.get(problem.sqlstate or ""),
+        hint=hint or HINTS.get(problem.sqlstate or ""),
         problems=problems,
     )

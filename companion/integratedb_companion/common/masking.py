@@ -35,7 +35,10 @@ def note_secret(name: str, value: str, where: Sequence[str | int]) -> None:
     # What the daemon is to look up itself, and what stands for a variable that is not set, are no values.
     is_value = len(value) >= _SHORTEST_SECRET and not value.startswith("env:") and value != "unset"
     if is_value and where[-1:] and where[-1] in _SECRET_KEYS:
-        _SECRETS.update(dict.fromkeys(_pieces(value), f"${{{name}}}"))
+        pieces = _pieces(value)
+        # Messages double a single quote.
+        doubled = [piece.replace("'", "''") for piece in pieces]
+        _SECRETS.update(dict.fromkeys([*pieces, *doubled], f"${{{name}}}"))
 
 
 def _pieces(value: str) -> list[str]:

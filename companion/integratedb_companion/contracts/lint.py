@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from integratedb.document import show
 
 from .model import Contract, Document, Finding, Steps
 from .schema import contract_schema
@@ -34,11 +35,11 @@ def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
     title = error.schema.get("title", "what is allowed here")
     match error.validator:
         case "required":
-            return [(f'{title} needs "{key}"', steps) for key in error.validator_value if key not in error.instance]
+            return [(f"{title} needs {show(key)}", steps) for key in error.validator_value if key not in error.instance]
         case "additionalProperties":
             allowed = error.schema["properties"]
             return [
-                (f'"{key}" is not allowed in {title}; allowed: {", ".join(allowed)}', (*steps, key))
+                (f"{show(key)} is not allowed in {title}; allowed: {', '.join(map(show, allowed))}", (*steps, key))
                 for key in error.instance
                 if key not in allowed
             ]
@@ -47,9 +48,4 @@ def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
         case _ if steps[-1:] in (("secret",), ("url",)):
             return [(f"the text is not {title}", steps)]
         case _:
-            return [(f"{_shown(error.instance)} is not {title}", steps)]
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+            return [(f"{show(error.instance)} is not {title}", steps)]

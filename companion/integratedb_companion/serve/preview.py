@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -119,5 +120,9 @@ class Preview:
 
 def _refusal(problem: psycopg.Error) -> RefusalError:
     diagnostic = problem.diag
+    if problem.sqlstate == "IDB02":
+        # DETAIL is JSON, and its pointers lead into a specification that the statements submit, not into the request.
+        faults = json.loads(diagnostic.message_detail or "[]")
+        return invalid("invalid specification: " + "; ".join(f"{words} (at {place})" for words, place in faults), "#")
     parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
     return invalid(". ".join(shortened(part).rstrip(".") for part in parts if part), "#")

@@ -134,7 +134,10 @@ def test_a_refused_claim_tells_file_and_line_and_stores_nothing(place: Place, st
     assert f"{file}:5: IDB03 shop.orders.vat: expected a column, found none" in said
     assert place.run("claim", "reporter", file, "--dry-run", status=1).stderr.count("IDB03") == 1
     file.write_text("match:\n  - path: shop.orders\n    feelds: [id]\n")
-    assert f"{file}:3: IDB02" in place.run("claim", "reporter", file, status=1).stderr
+    for dry_run in ((), ("--dry-run",)):
+        said = place.run("claim", "reporter", file, *dry_run, status=1).stderr
+        assert f"{file}:3: IDB02 'feelds' is not allowed in a match without alternatives" in said
+        assert said.count("feelds") == 1
     with place.session("shop_admin") as admin:
         assert admin.value("SELECT integratedb_specification('reporter')") == {"match": [ORDERS]}
 
@@ -200,6 +203,19 @@ def test_a_statement_that_fails_is_no_preview(place: Place) -> None:
     assert json.loads(json_said.stderr)["error"]["sqlstate"] == "42P01"
     assert said.stdout == ""
     assert "no such file" in place.run("preview", "/nonexistent.sql", status=2).stderr.lower()
+
+
+def test_a_preview_shows_once_what_is_wrong_with_a_specification(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter")
+    submit = 'SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "orders"}, {"path": "public.*"}]}\')'
+    said = place.run("preview", "-", user="shop_owner", stdin=submit, status=2).stderr
+    assert "IDB02 invalid specification: 2 faults, the first at #/match/0/path" in said
+    for words in ("'orders' is not a table path", "'public.*' stands for many tables"):
+        assert said.count(words) == 1
+    assert "DETAIL" not in said
+    error = json.loads(place.run("preview", "-", "--json", user="shop_owner", stdin=submit, status=2).stderr)["error"]
+    assert [problem["pointer"] for problem in error["problems"]] == ["#/match/0/path", "#/match/1/path"]
+    assert "detail" not in error
 
 
 def test_begin_and_commit_around_a_migration_are_no_matter(place: Place, stakeholder: Stakeholder) -> None:

@@ -208,7 +208,7 @@ def test_one_bad_contract_and_nothing_is_applied(place: Place) -> None:
     for command in ("plan", "apply"):
         said = place.run(command, directory, status=1).stderr
         assert "r.yaml:7: IDB03 shop.orders.vat: expected a column, found none" in said
-        assert 'z.yaml:4: IDB02 "orders" is not a table path' in said
+        assert said.count("z.yaml:4: IDB02 'orders' is not a table path") == said.count("orders' is not") == 1
     assert state(place) == before
     [first, second] = json.loads(place.run("plan", directory, "--json", status=1).stderr)["error"]["problems"]
     assert {(p["line"], p["sqlstate"]) for p in (first, second)} == {(7, "IDB03"), (4, "IDB02")}
@@ -414,7 +414,7 @@ def test_lint_needs_no_database_and_no_variables(place: Place, tmp_path: Path) -
     assert "1 contract is well formed" in place.run("lint", directory, PGHOST="/nonexistent").stdout
     place.contract(MAILER.replace("fields: [name, email]", "fields: [name, email]\n      colour: red"))
     said = place.run("lint", directory, status=2, PGHOST="/nonexistent").stderr
-    assert 'mailer.yaml:7: "colour" is not allowed in a match without alternatives' in said
+    assert "mailer.yaml:7: 'colour' is not allowed in a match without alternatives" in said
 
 
 @pytest.mark.parametrize(

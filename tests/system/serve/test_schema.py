@@ -57,6 +57,17 @@ def test_what_cannot_be_previewed_is_told(root: Client, place: Place, ddl: str, 
     assert place.owner.value("SELECT to_regclass('escaped')") is None
 
 
+def test_a_preview_tells_once_and_in_words_what_is_wrong_with_a_specification(root: Client, app) -> None:
+    spec = '{"match": {"path": "orders", "colour": "red"}}'
+    submit = f"SELECT integratedb_claim('{app['name']}', '{spec}')"
+    ((said, place),) = root.refused(422, "POST", "/preview", {"data": submit})["detail"]
+    assert said == (
+        "invalid specification: 'colour' is not allowed in a match without alternatives; "
+        "allowed: 'path', 'fields', 'optional' (at #/match/colour)"
+    )
+    assert place == "#"
+
+
 def test_a_preview_waits_for_locks_only_briefly(root: Client, place: Place) -> None:
     with place.owner.transaction():
         place.owner.run("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")

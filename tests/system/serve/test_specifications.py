@@ -80,6 +80,16 @@ def test_a_document_that_is_not_well_formed_is_told_where(root: Client, app, doc
         assert detail[0][1].startswith(pointer), detail
 
 
+def test_what_is_wrong_with_a_document_is_told_in_words_once(root: Client, app) -> None:
+    document = {"match": [{"path": "orders"}, {"path": "public.orders", "fields": ["id", "id"]}]}
+    assert root.refused(422, "PUT", f"/stakeholders/{app['id']}/claims", {"data": document}) == {
+        "detail": [
+            ["'orders' is not a table path: the schema is missing: a path is schema.table", "#/match/0/path"],
+            ["the field 'id' stands before it; a field is named once", "#/match/1/fields/1"],
+        ]
+    }
+
+
 def test_a_document_that_nests_deeply_is_refused(root: Client, app) -> None:
     path = f"/stakeholders/{app['id']}/claims"
     for depth in (300, 900, 5_000, 100_000):

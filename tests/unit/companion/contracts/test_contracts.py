@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator
 from psycopg.conninfo import conninfo_to_dict
 
 from integratedb.channels import redact
+from integratedb.document import show
 from integratedb.model import Specification
 from integratedb.spec import parse as parse_specification
+from integratedb_companion.common.masking import masked
 from integratedb_companion.contracts.credentials import Credentials
 from integratedb_companion.contracts.difference import Change, compare
 from integratedb_companion.contracts.exporting import REDACTED, contract_text
@@ -96,6 +98,35 @@ notifications:
     findings = check_shapes([parse(text, "file", ANYTHING)])
     assert [finding.line for finding in findings] == [2, 6, 10, 10]
     assert "4711" not in str(findings)
+    # In the words of the database, which quotes values so that JSON needs no escapes.
+    assert findings[0].message == "'Mailer' is not the name of a stakeholder"
+
+
+def test_a_secret_is_masked_also_where_a_message_doubles_its_quotes() -> None:
+    secret = "it's a secret"
+    parse("stakeholder: a\nnotifications: {match: [], channels: [{secret: '${S}'}]}\n", "f", environment({"S": secret}))
+    assert (
+        masked(f"'{secret}' is odd, {show(secret)} is not a channel name")
+        == "'${S}' is odd, '${S}' is not a channel name"
+    )
+
+
+def test_lint_quotes_as_the_database_does() -> None:
+    text = """
+stakeholder: mailer
+claims:
+  match:
+    - {path: s.t, colour: red}
+    - {fields: [id]}
+    - {path: s.t, fields: [{name: a, min_length: it's}]}
+"""
+    documents = [parse(text, "file", ANYTHING)]
+    said = [finding.message for finding in check_shapes(documents)]
+    refusals = parse_specification(documents[0].claims, "claims")
+    assert isinstance(refusals, list)
+    assert said == [refusal.message for refusal in refusals]
+    assert "'colour' is not allowed in" in said[0]
+    assert "'it''s' is not" in said[2]
 
 
 def test_what_a_contract_leaves_out_is_nothing() -> None:
