@@ -9,8 +9,8 @@ EXTENSION := integratedb
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" integratedb.control)
 PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
 
-SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sql/code/*.sql))
-UPDATE_SOURCES := $(sort $(wildcard sql/code/*.sql)) sql/update-tail.sql
+SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sql/code/*/*.sql))
+UPDATE_SOURCES := $(sort $(wildcard sql/code/*/*.sql)) sql/update-tail.sql
 PYTHON_FILES := $(wildcard plpython/integratedb/*.py plpython/integratedb/*.json)
 
 # What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
@@ -34,17 +34,18 @@ REGRESS_OPTS = --inputdir=tests/installcheck
 
 .DEFAULT_GOAL := all
 
-BUILD = awk -v package=$(PYTHON_PACKAGE) -f sql/build.awk
+# The Python that PL/Python needs anyway.
+BUILD = /usr/bin/env python3 sql/build.py $(PYTHON_PACKAGE)
 
 # The directories are prerequisites too: a source that was removed must go from the script.
-$(SCRIPT): $(SOURCES) sql/build.awk integratedb.control $(wildcard sql/state sql/code)
+$(SCRIPT): $(SOURCES) sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
 	$(BUILD) $(SOURCES) > $@.new || { rm -f $@.new; exit 1; }
 	@mv $@.new $@
 
 # An update is what sql/upgrades/ says of the state, and then all of the code again.
 sql/releases/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $(SOURCES) $(wildcard sql/update-*.sql) \
-		sql/build.awk integratedb.control $(wildcard sql/state sql/code)
+		sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
 	$(BUILD) sql/update-head.sql $< $(UPDATE_SOURCES) > $@.new || { rm -f $@.new; exit 1; }
 	@mv $@.new $@

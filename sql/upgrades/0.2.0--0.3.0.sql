@@ -53,7 +53,7 @@ SELECT DISTINCT e.xid
    AND e.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id();
 
 -- The audit log kept calls with their literals, and passwords behind nested comments.
-#include sql/code/088-query-text.sql
+#include sql/code/10-engine/088-query-text.sql
 
 UPDATE integratedb.ddl_event AS e
    SET query = integratedb.masked(e.query)

@@ -33,7 +33,7 @@ TOKEN = re.compile(r"'(?:[^']|'')*'|\bCASE\b|\bEND\b")
 
 def sources() -> Iterator[str]:
     """The SQL of the extension, without comments."""
-    for file in sorted((ROOT / "sql/code").glob("*.sql")):
+    for file in sorted((ROOT / "sql/code").glob("*/*.sql")):
         yield re.sub(r"(?m)^\s*--.*$", "", file.read_text())
 
 

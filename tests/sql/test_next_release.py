@@ -81,9 +81,9 @@ def make_next_version(tree: Path) -> None:
     (tree / "sql/state/890-added.sql").write_text(altered + NEW_TABLE)
     (tree / f"sql/upgrades/{PRESENT}--{NEXT}.sql").write_text(UPGRADE)
     old, new = "integratedb_pause_channel(stakeholder text, channel text", "integratedb_pause_channel(text, text"
-    edit(tree / "sql/code/530-channels.sql", old, f"{old}, why text DEFAULT NULL")
-    edit(tree / "sql/code/530-channels.sql", new, f"{new}, text")
-    edit(tree / "sql/code/999-privileges.sql", new, f"{new}, text")
+    edit(tree / "sql/code/30-notifications/530-channels.sql", old, f"{old}, why text DEFAULT NULL")
+    edit(tree / "sql/code/30-notifications/530-channels.sql", new, f"{new}, text")
+    edit(tree / "sql/code/90-close/999-privileges.sql", new, f"{new}, text")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_what_is_frozen_can_be_frozen_again_but_not_changed(tree):
     assert {f"sql/releases/integratedb--{PRESENT}.sql", f"plpython/releases/{package}/spec.py"} <= set(tracked)
     run(tree, "scripts/freeze")
     run(tree, "scripts/freeze", "--check")
-    edit(tree / "sql/code/020-session.sql", "commit", "explicit")
+    edit(tree / "sql/code/10-engine/020-session.sql", "commit", "explicit")
     with pytest.raises(AssertionError, match="a released file was changed"):
         run(tree, "scripts/freeze")
 
