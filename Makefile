@@ -11,7 +11,7 @@ PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
 
 SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sql/code/*/*.sql))
 UPDATE_SOURCES := $(sort $(wildcard sql/code/*/*.sql)) sql/update-tail.sql
-PYTHON_FILES := $(wildcard plpython/integratedb/*.py plpython/integratedb/*.json)
+PYTHON_FILES := $(wildcard $(foreach suffix,py json,plpython/integratedb/*.$(suffix) plpython/integratedb/*/*.$(suffix) plpython/integratedb/*/*/*.$(suffix)))
 
 # What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
 SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
@@ -26,7 +26,7 @@ FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,
 
 RETIRED := $(filter-out $(BUILT),$(foreach file,$(filter sql/releases/%,$(FROZEN)),$(if $(word 3,$(subst --, ,$(file))),,$(file))))
 DATA = $(BUILT) $(filter-out $(BUILT) $(RETIRED),$(filter sql/releases/%,$(FROZEN)))
-EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage plpython/integratedb/__pycache__
+EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
 
 # make installcheck, on a running server: a short session of an installed extension.
 REGRESS = smoke
@@ -88,11 +88,16 @@ install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 # PL/Python is another one, it passes over what was compiled.
 COMPILE = -@PYTHONPYCACHEPREFIX= /usr/bin/env python3 -m compileall -q --invalidation-mode unchecked-hash -s '$(DESTDIR)'
 
-install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(PYTHON_FILES)
+install-$(PYTHON_PACKAGE): PACKAGE = plpython/integratedb
+install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(patsubst plpython/integratedb/%,%,$(PYTHON_FILES))
+$(addprefix install-,$(FROZEN_PACKAGES)): PACKAGE = plpython/releases/$(@:install-%=%)
 $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
 	rm -rf '$(pythondir)/$*.new'
 	$(MKDIR_P) '$(pythondir)/$*.new'
-	$(INSTALL_DATA) $(or $(PACKAGE_FILES),$(filter plpython/releases/$*/%,$(FROZEN))) '$(pythondir)/$*.new/'
+	for file in $(or $(PACKAGE_FILES),$(patsubst plpython/releases/$*/%,%,$(filter plpython/releases/$*/%,$(FROZEN)))); do \
+	    $(MKDIR_P) "$$(dirname '$(pythondir)/$*.new/'"$$file")" && \
+	    $(INSTALL_DATA) "$(PACKAGE)/$$file" '$(pythondir)/$*.new/'"$$file" || exit 1; \
+	done
 	rm -rf '$(pythondir)/$*'
 	mv '$(pythondir)/$*.new' '$(pythondir)/$*'
 	$(COMPILE) '$(pythondir)/$*'

@@ -13,8 +13,8 @@ COLUMNS = 25
 
 PARTS = {
     "integratedb_claim": "integratedb_claim",
-    "Python, stage one (is it well formed)": "parse_specification",
-    "Python, stage two (what does it mean here)": "expand",
+    "Python, reading (is it well formed)": "parse_specification",
+    "Python, expansion (what does it mean here)": "expand",
     "storing the claim rows": "store_batch",
     "grants": "reconcile_grants",
 }

@@ -109,7 +109,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_code_map_has_every_file() -> None:
     code_map = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    files = [*ROOT.glob("sql/state/*.sql"), *ROOT.glob("sql/code/*/*.sql"), *ROOT.glob("plpython/integratedb/[!_]*.*")]
+    files = [
+        *ROOT.glob("sql/state/*.sql"),
+        *ROOT.glob("sql/code/*/*.sql"),
+        *ROOT.glob("plpython/integratedb/**/[!_]*.*"),
+    ]
     assert [path.name for path in files if path.name not in code_map and path.suffix in (".sql", ".py", ".json")] == []
     companion = ROOT / "companion/integratedb_companion"
     modules = [path for path in companion.rglob("[!_]*.py") if path.parent.name != "routers"]

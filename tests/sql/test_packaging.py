@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_install_copies_the_scripts_and_the_python_of_this_version_and_the_updat
     tmp_path, sharedir
 ):
     make("install", f"DESTDIR={tmp_path}")
-    python = {path.name for path in (ROOT / "plpython/integratedb").glob("*.*") if path.suffix in (".py", ".json")}
+    core = ROOT / "plpython/integratedb"
+    python = {path.relative_to(core) for path in core.rglob("*.*") if path.suffix in (".py", ".json")}
     updates = {path.name for path in (ROOT / "sql/upgrades").glob(f"*--{VERSION}.sql")}
     assert updates
     assert files(sharedir) == (
@@ -126,9 +128,9 @@ def test_the_script_says_that_it_is_generated_and_refuses_to_be_run_by_psql():
 
 def test_an_import_line_that_the_build_does_not_know_stops_it(tmp_path):
     source = tmp_path / "wrong.sql"
-    source.write_text("$$\n  #import integratedb.spec\n$$;\n")
+    source.write_text("$$\n  #import integratedb.entry\n$$;\n")
     built = subprocess.run(
-        ["awk", "-v", "package=x", "-f", ROOT / "sql/build.awk", source], check=False, capture_output=True, text=True
+        [sys.executable, ROOT / "sql/build.py", "x", source], check=False, capture_output=True, text=True
     )
     assert built.returncode != 0
     assert f"{source}:2: not an import line" in built.stderr
@@ -148,14 +150,14 @@ def test_a_session_imports_the_package_of_the_installed_version_and_extends_the_
     source.write_text("""
 CREATE FUNCTION public.imported() RETURNS text[] LANGUAGE plpython3u AS $$
 #import integratedb
-#import integratedb.model
+#import integratedb.specification.model
 return [integratedb.__name__, model.__name__, *sys.path]
 $$;
 """)
-    awk = ["awk", "-v", f"package={PACKAGE}", "-f", ROOT / "sql/build.awk", source]
-    superuser.run(subprocess.run(awk, check=True, capture_output=True, text=True).stdout)
+    build = [sys.executable, ROOT / "sql/build.py", PACKAGE, source]
+    superuser.run(subprocess.run(build, check=True, capture_output=True, text=True).stdout)
     package, model, *path = superuser.value("SELECT imported()")
-    assert (package, model) == (PACKAGE, f"{PACKAGE}.model")
+    assert (package, model) == (PACKAGE, f"{PACKAGE}.specification.model")
     sharedir = superuser.value("SELECT setting FROM pg_config() WHERE name = 'SHAREDIR'")
     assert path.count(f"{sharedir}/integratedb/python") == 1
     assert superuser.value("SELECT imported()") == [package, model, *path]

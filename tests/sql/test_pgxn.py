@@ -31,7 +31,7 @@ def test_the_archive_holds_what_a_build_needs_below_its_name_and_version(archive
     names = set(zipfile.ZipFile(archive).namelist())
     prefix = f"integratedb-{VERSION}/"
     assert all(name.startswith(prefix) for name in names)
-    needed = ("META.json", "Makefile", "README.md", "LICENSE", "integratedb.control", "sql/build.awk")
+    needed = ("META.json", "Makefile", "README.md", "LICENSE", "integratedb.control", "sql/build.py")
     assert {prefix + name for name in needed} <= names
     assert f"{prefix}sql/releases/integratedb--0.1.0.sql" in names
     assert not [name for name in names if "/.build/" in name]

@@ -11,8 +11,8 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from integratedb.type_names import parse_type_name
-from integratedb.type_spellings import written_type
+from integratedb.specification.type_names import parse_type_name
+from integratedb.specification.type_spellings import written_type
 from tests.support import Session, refused
 
 CLAIM = "SELECT integratedb_claim('reporter', %s)"

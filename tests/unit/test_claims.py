@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from integratedb.document import show
-from integratedb.model import (
+from integratedb.specification.document import show
+from integratedb.specification.intake import MAX_MATCHES, parse, parse_text, shorten
+from integratedb.specification.model import (
     UNLIMITED,
     Alternative,
     Field,
@@ -17,8 +18,7 @@ from integratedb.model import (
     Refusal,
     Specification,
 )
-from integratedb.spec import MAX_MATCHES, parse, parse_text, shorten
-from integratedb.stage_one import MAX_REFUSALS
+from integratedb.specification.shape import MAX_REFUSALS
 from tests.unit.documents import read_without_escapes
 
 ORDERS = Path("shop", "orders")

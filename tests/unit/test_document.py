@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from integratedb.document import MAX_DEPTH, key_pointer, pointer, show, unreadable
-from integratedb.spec import parse
+from integratedb.specification.document import MAX_DEPTH, key_pointer, pointer, show, unreadable
+from integratedb.specification.intake import parse
 
 
 @pytest.mark.parametrize(

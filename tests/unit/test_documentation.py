@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from integratedb.model import Refusal, Specification
-from integratedb.spec import parse, shorten
-from integratedb.stage_one import schema
+from integratedb.specification.intake import parse, shorten
+from integratedb.specification.model import Refusal, Specification
+from integratedb.specification.shape import schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "specification.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```json(?: (\w+))?\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

@@ -9,10 +9,18 @@ from typing import Any
 
 import pytest
 
-from integratedb.catalog import Column, Member
-from integratedb.expansion import BATCH_COLUMNS, Batch, ClaimRow, ColumnRow, ExpandedDocument, RelationRow, expand
-from integratedb.model import UNLIMITED, Path, Specification
-from integratedb.spec import parse
+from integratedb.expansion.catalog import Column, Member
+from integratedb.expansion.expand import (
+    BATCH_COLUMNS,
+    Batch,
+    ClaimRow,
+    ColumnRow,
+    ExpandedDocument,
+    RelationRow,
+    expand,
+)
+from integratedb.specification.intake import parse
+from integratedb.specification.model import UNLIMITED, Path, Specification
 
 INT8 = ("pg_catalog.int8", 20, -1, 64)
 VARCHAR_40 = ("pg_catalog.varchar", 1043, 44, 40)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.model import Refusal, Specification
-from integratedb.spec import parse, parse_short, shorten
-from integratedb.stage_one import MAX_REFUSALS, schema
+from integratedb.specification.intake import parse, parse_short, shorten
+from integratedb.specification.model import Refusal, Specification
+from integratedb.specification.shape import MAX_REFUSALS, schema
 from tests.unit import documents
 from tests.unit.documents import Document
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.identifiers import PathError, format_path, name_problem, parse_path, schema_problem
-from integratedb.model import Path
+from integratedb.specification.identifiers import PathError, format_path, name_problem, parse_path, schema_problem
+from integratedb.specification.model import Path
 from tests.unit.documents import names, table_paths
 
 possible_names = names | st.just("*")

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import integratedb.spec
+import integratedb.entry
 
-PACKAGE = Path(integratedb.spec.__file__).parent
-MODULES = sorted(file.stem for file in PACKAGE.glob("*.py") if file.stem != "__init__")
+PACKAGE = Path(integratedb.entry.__file__).parent
+FILES = [file.relative_to(PACKAGE).with_suffix("") for file in PACKAGE.rglob("*.py") if file.stem != "__init__"]
+MODULES = sorted(".".join(file.parts) for file in FILES)
 
 
 def _imported_after(statement: str) -> set[str]:
@@ -31,7 +32,7 @@ def test_no_module_imports_jsonschema_when_it_is_imported() -> None:
 
 def test_reading_a_stored_document_does_not_import_jsonschema() -> None:
     imported = _imported_after(
-        "from integratedb.spec import parse_short, shorten\n"
+        "from integratedb.specification.intake import parse_short, shorten\n"
         "shorten(parse_short({'match': [{'path': 'a.b', 'fields': [{'name': 'x', 'type': 'text'}]}],"
         " 'channels': [{'type': 'SOCKET'}]}, 'notifications'))"
     )
@@ -40,4 +41,4 @@ def test_reading_a_stored_document_does_not_import_jsonschema() -> None:
 
 
 def test_checking_a_document_does() -> None:
-    assert "jsonschema" in _imported_after("from integratedb.spec import parse\nparse({}, 'claims')")
+    assert "jsonschema" in _imported_after("from integratedb.specification.intake import parse\nparse({}, 'claims')")

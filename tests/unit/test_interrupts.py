@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from integratedb import interrupts
-from integratedb.catalog import Column, Member
-from integratedb.expansion import ExpandedDocument, expand
-from integratedb.model import Path, Specification
-from integratedb.spec import parse, parse_text, shorten
-from integratedb.weakening import is_weaker
+from integratedb.expansion.catalog import Column, Member
+from integratedb.expansion.expand import ExpandedDocument, expand
+from integratedb.specification.intake import parse, parse_text, shorten
+from integratedb.specification.model import Path, Specification
+from integratedb.specification.weakening import is_weaker
 
 #: What a document of a megabyte may hold; each is one of the ways to make it long.
 LONG: dict[str, Any] = {

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.channel_rules import REDACTED, environment_problem, variables_of
-from integratedb.channels import Channel, redact
-from integratedb.model import Match, Specification
-from integratedb.spec import MAX_CHANNELS, parse, parse_short, shorten
+from integratedb.specification.channel_rules import REDACTED, environment_problem, variables_of
+from integratedb.specification.channels import Channel, redact
+from integratedb.specification.intake import MAX_CHANNELS, parse, parse_short, shorten
+from integratedb.specification.model import Match, Specification
 from tests.unit.documents import read_without_escapes
 
 SECRET = "whsec_" + "A" * 32
@@ -153,8 +153,8 @@ def test_defaults_are_filled_in_and_left_out_again() -> None:
 
 
 def test_the_defaults_are_those_of_the_published_schema() -> None:
-    from integratedb.channels import DEFAULTS
-    from integratedb.stage_one import schema
+    from integratedb.specification.channels import DEFAULTS
+    from integratedb.specification.shape import schema
 
     definitions = schema("notifications")["$defs"]
     for channel_type, defaults in DEFAULTS.items():

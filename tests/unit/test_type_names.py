@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.type_names import TypeName, TypeNameError, parse_type_name
-from integratedb.type_spellings import written_type
+from integratedb.specification.type_names import TypeName, TypeNameError, parse_type_name
+from integratedb.specification.type_spellings import written_type
 from tests.unit.documents import type_names
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.model import Alternative, Field, Match, Path, Specification
-from integratedb.spec import parse
-from integratedb.weakening import is_weaker
+from integratedb.specification.intake import parse
+from integratedb.specification.model import Alternative, Field, Match, Path, Specification
+from integratedb.specification.weakening import is_weaker
 from tests.unit import documents
 
 

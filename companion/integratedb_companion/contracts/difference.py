@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from integratedb.type_spellings import folded_type_name, type_key
+from integratedb.specification.type_spellings import folded_type_name, type_key
 
 from .model import Document
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from integratedb.document import show
+from integratedb.specification.document import show
 
 from .model import Contract, Document, Finding, Steps
 from .schema import contract_schema

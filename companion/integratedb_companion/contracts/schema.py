@@ -20,7 +20,7 @@ _TEXTS = {
 
 def contract_schema() -> dict[str, Any]:
     """The schema of this version."""
-    core = resources.files("integratedb")
+    core = resources.files("integratedb.specification")
     return build({kind: json.loads((core / f"{kind}.schema.json").read_text(encoding="utf-8")) for kind in KINDS})
 
 

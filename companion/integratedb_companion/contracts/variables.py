@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from integratedb.channel_rules import variables_of
+from integratedb.specification.channel_rules import variables_of
 from integratedb_companion.common.masking import note_secret
 
 from .model import Finding, Steps

@@ -7,11 +7,11 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.parse_specification(plpy, document, kind)
+#import integratedb.entry
+return entry.parse_specification(plpy, document, kind)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Stage one: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: {"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
+COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Reads a document: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: {"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
 
 CREATE OR REPLACE FUNCTION integratedb.named(document jsonb, kind text)
 RETURNS jsonb
@@ -20,8 +20,8 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.named(plpy, document, kind)
+#import integratedb.entry
+return entry.named(plpy, document, kind)
 $python$;
 
 COMMENT ON FUNCTION integratedb.named(jsonb, text) IS 'What a stored short document names, as parse_specification() returns it, without checking the document again. Null for null.';
@@ -33,11 +33,11 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.expand(plpy, document, kind, matches, schema_relations, with_document)
+#import integratedb.entry
+return entry.expand(plpy, document, kind, matches, schema_relations, with_document)
 $python$;
 
-COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS 'Stage two: matches of a stored short document against the present catalog, in batches of {"claims", "relations", "columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is {"document"}, with every property filled in.';
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS 'Expands matches of a stored short document against the present catalog, in batches of {"claims", "relations", "columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is {"document"}, with every property filled in.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean
@@ -46,8 +46,8 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.is_weaker(plpy, old_document, new_document, kind, relations)
+#import integratedb.entry
+return entry.is_weaker(plpy, old_document, new_document, kind, relations)
 $python$;
 
 COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS 'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';
@@ -58,8 +58,8 @@ VOLATILE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.new_password()
+#import integratedb.entry
+return entry.new_password()
 $python$;
 
 COMMENT ON FUNCTION integratedb.new_password() IS 'A random password and its SCRAM-SHA-256 verifier (RFC 7677), so that no SQL text ever holds the password.';
@@ -71,7 +71,7 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.identifiers
+#import integratedb.specification.identifiers
 return identifiers.nearest(name, names)
 $python$;
 

@@ -231,7 +231,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- MAX_REFUSALS of stage_one.py: nobody knows whether there are more.
+  -- MAX_REFUSALS of shape.py: nobody knows whether there are more.
   most CONSTANT integer := 100;
   number CONSTANT integer := jsonb_array_length(refusals);
   refused boolean;

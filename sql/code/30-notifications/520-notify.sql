@@ -7,11 +7,11 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.database
-return database.parse_notifications(plpy, document, stored_channels, stakeholder)
+#import integratedb.entry
+return entry.parse_notifications(plpy, document, stored_channels, stakeholder)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Stage one for a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
+COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
 
 CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
 RETURNS jsonb
@@ -20,7 +20,7 @@ IMMUTABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $python$
-#import integratedb.notifications
+#import integratedb.specification.notifications
 return notifications.show_channels(channels)
 $python$;
 

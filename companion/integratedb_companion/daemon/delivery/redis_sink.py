@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from integratedb.channel_rules import name_problem
+from integratedb.specification.channel_rules import name_problem
 from integratedb_companion.daemon.routing.events import Event
 
 from .addresses import AddressPolicy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from integratedb.channel_rules import environment_problem, is_environment, secret_problem, url_problem
+from integratedb.specification.channel_rules import environment_problem, is_environment, secret_problem, url_problem
 
 
 class UnusableSettingError(Exception):

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from psycopg.conninfo import conninfo_to_dict
 
-from integratedb.channels import redact
-from integratedb.document import show
-from integratedb.model import Specification
-from integratedb.spec import parse as parse_specification
+from integratedb.specification.channels import redact
+from integratedb.specification.document import show
+from integratedb.specification.intake import parse as parse_specification
+from integratedb.specification.model import Specification
 from integratedb_companion.common.masking import masked
 from integratedb_companion.contracts.credentials import Credentials
 from integratedb_companion.contracts.difference import Change, compare

@@ -1,4 +1,4 @@
-"""Stage two: the rules about a well-shaped document that a JSON Schema cannot say, as far as no catalog is needed."""
+"""Rules: what a JSON Schema cannot say of a well-shaped document, as far as no catalog is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of the seam that SQL calls for channels; channels are in no catalog, so it needs no plpy."""
+"""Reads the channels of a notifications document, and shows them without secrets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .channels import redact, shorten_channel
 
 
 def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
-    """Stage one with channels: the refusals, or the channels filled in (None: left out) and the relations named."""
-    from .spec import parse_text  # the only way to jsonschema, whose import costs more than all of ours
+    """Read a document with channels: the refusals, or the channels filled in (None: left out) and the relations named."""
+    from .intake import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
     parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)
     if isinstance(parsed, list):

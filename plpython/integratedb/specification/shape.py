@@ -1,4 +1,4 @@
-"""Stage one: does a document have the shape that the JSON Schema asks for. The only module that imports jsonschema."""
+"""Shape: does a document have the shape that the JSON Schema asks for. The only module that imports jsonschema."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..interrupts import steps as interruptible
 from .document import key_pointer, pointer, show
-from .interrupts import steps as interruptible
 from .model import Refusal
 
 #: Nobody reads more; the rest comes up when these are mended.

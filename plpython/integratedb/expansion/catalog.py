@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .model import Path
+from ..specification.model import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-from .interrupts import step, steps
+from ..interrupts import step, steps
 from .model import Alternative, Field, FieldAlternative, Match, Path, Specification
 from .short_form import ALL, EVENTS
 from .type_names import parse_type_name

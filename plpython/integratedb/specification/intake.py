@@ -7,13 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..interrupts import steps
 from .channels import Channel, restore
 from .document import TOO_DEEP, unreadable
-from .interrupts import steps
 from .model import KINDS, Refusal, Specification
+from .rules import check_rules
+from .shape import MAX_REFUSALS, check_shape
 from .short_form import read, shorten
-from .stage_one import MAX_REFUSALS, check_shape
-from .stage_two import check_rules
 
 __all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
 

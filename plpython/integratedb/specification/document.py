@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 
-from .interrupts import step
+from ..interrupts import step
 from .model import Refusal
 
 #: A specification is at most nine levels deep; what is much deeper is refused before anything recurses into it.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..interrupts import steps
 from . import forms
 from .channels import fill, shorten_channel
 from .forms import Document
 from .identifiers import format_path, parse_path
-from .interrupts import steps
 from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Specification
 from .type_names import parse_type_name
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..interrupts import steps
+from ..specification.identifiers import format_path
+from ..specification.model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Path
+from ..specification.type_names import parse_type_name
+from ..specification.type_spellings import written_type
 from .catalog import Catalog, Column, Member
-from .identifiers import format_path
-from .interrupts import steps
-from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Path
-from .type_names import parse_type_name
-from .type_spellings import written_type
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The forms a specification may be written in, walked as one: a match alone or in an array, a field as text or object.
 
-Every step comes with where it is in the document as written. The document must have passed stage one.
+Every step comes with where it is in the document as written. The document must have the right shape.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .interrupts import steps as interruptible
+from ..interrupts import steps as interruptible
 
 Steps = tuple[str | int, ...]
 Document = dict[str, Any]

@@ -1,0 +1,127 @@
+"""What SQL calls: each function takes and returns what Postgres has types for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .expansion import expand as expansion
+from .interrupts import steps
+from .plpy_catalog import Plpy, PlpyCatalog, interruptible
+from .specification.model import Path, Specification
+from .specification.short_form import read, shorten
+
+
+def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
+    """Read a document for SQL: the refusals, or the short document with what it names, as JSON."""
+    from .specification.intake import parse_text  # the only way to jsonschema, whose import costs more than all of ours
+
+    if document is None:
+        return None
+    with interruptible(plpy):
+        parsed = parse_text(document, kind)
+        if isinstance(parsed, list):
+            return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
+        return json.dumps({"document": shorten(parsed), **_named(parsed)})
+
+
+def parse_notifications(plpy: Plpy, document: str, stored_channels: str, stakeholder: str) -> str:
+    """Read a document with channels for SQL: as notifications.parse_notifications(), and it can be cancelled."""
+    from .specification.notifications import parse_notifications as parse
+
+    with interruptible(plpy):
+        return parse(document, stored_channels, stakeholder)
+
+
+def named(plpy: Plpy, document: str | None, kind: str) -> str | None:
+    """What a stored short document names: it was checked when it was stored, by what were then the rules."""
+    if document is None:
+        return None
+    with interruptible(plpy):
+        return json.dumps(_named(_stored(document, kind)))
+
+
+def _named(specification: Specification) -> dict[str, Any]:
+    """Relations and schemas; and how many columns are named, and of what all are (a schema: without a relation)."""
+    alternatives = [alternative for match in specification.match for alternative in steps(match.alternatives)]
+    paths = dict.fromkeys(alternative.path for alternative in alternatives)
+    return {
+        "relations": [[path.schema, path.relation] for path in paths if path.relation is not None],
+        "schemas": [path.schema for path in paths if path.relation is None],
+        "named_columns": sum(len(field.alternatives) for one in alternatives for field in steps(one.fields)),
+        "wholes": [[one.path.schema, one.path.relation] for one in alternatives if one.wildcard],
+    }
+
+
+def expand(
+    plpy: Plpy,
+    document: str,
+    kind: str,
+    positions: Sequence[int],
+    schema_relations: list[int] | None,
+    with_document: bool,
+) -> Iterator[str]:
+    """Expand a specification for SQL, in batches as JSON: claims, relations, and columns with their relation's place in the batch.
+
+    The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,
+    only ``schema_relations`` (identifiers) are looked up, unless that is None. The last batch is the expanded document
+    alone, where that is wanted.
+    """
+    whole = expansion.ExpandedDocument()
+    with interruptible(plpy):
+        loaded = json.loads(document)
+        documents = dict(zip(positions, loaded["match"], strict=True))
+        matches = dict(zip(positions, read(loaded, kind).match, strict=True))
+        batches = expansion.expand(matches, PlpyCatalog(plpy, schema_relations))
+    while True:
+        # Not around the yield, after which other code of the session runs.
+        with interruptible(plpy):
+            batch = next(batches, None)
+            if batch is None:
+                break
+            if with_document:
+                whole.add(batch)
+            text = _batch(batch, documents)
+        yield text
+    if with_document:
+        yield f'{{"document": {whole.text()}}}'
+
+
+def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
+    return json.dumps(
+        {
+            "claims": [{**vars(claim), "document": documents[claim.match]} for claim in batch.claims],
+            "relations": [
+                {key: value for key, value in vars(relation).items() if key != "columns"}
+                for relation in batch.relations
+            ],
+            "columns": [
+                {"relation": place, **vars(column)}
+                for place, relation in enumerate(batch.relations)
+                for column in steps(relation.columns)
+            ],
+        }
+    )
+
+
+def is_weaker(plpy: Plpy, old_document: str, new_document: str, kind: str, relations: str) -> bool:
+    """Whether the new short document asks for no more than the old one, whose ``schema.*`` means these relations."""
+    from .specification.weakening import is_weaker as weaker
+
+    with interruptible(plpy):
+        known = {Path(schema, relation) for schema, relation in steps(json.loads(relations))}
+        return weaker(_stored(old_document, kind), _stored(new_document, kind), known)
+
+
+def new_password() -> tuple[str, str]:
+    """A password and its SCRAM-SHA-256 verifier."""
+    # Of all that sessions do, only this needs what it imports.
+    from . import scram
+
+    password = scram.generate_password()
+    return password, scram.scram_sha_256_verifier(password)
+
+
+def _stored(document: str, kind: str) -> Specification:
+    return read(json.loads(document), kind)

@@ -1,0 +1,1 @@
+"""What a specification means in this catalog, as claim rows."""

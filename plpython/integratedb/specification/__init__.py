@@ -1,0 +1,1 @@
+"""The grammar of a specification: from a document to the model or to refusals, and back to the short document."""
