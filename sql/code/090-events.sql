@@ -141,6 +141,35 @@ $$;
 
 COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. For sessions that have a temporary schema.';
 
+CREATE OR REPLACE FUNCTION integratedb.is_owner_of_read_changed(tg_tag text, context text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  classids oid[];
+  objids oid[];
+BEGIN
+  -- No catalog tells which kind of ALTER it was: as for tables, the words of a client's own statement do.
+  IF tg_tag NOT IN ('ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER SEQUENCE', 'ALTER TABLE')
+     OR NOT (octet_length(current_query()) > 32768 OR current_query() ~* 'owner' OR context ~ E'\n')
+  THEN
+    RETURN false;
+  END IF;
+
+  SELECT array_agg(d.classid), array_agg(d.objid)
+    INTO classids, objids
+    FROM pg_event_trigger_ddl_commands() AS d
+   WHERE d.classid = 'pg_proc'::regclass
+      OR d.object_type = 'sequence';
+  RETURN cardinality(integratedb.claims_above(classids, objids)) > 0;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS 'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or policies of what is claimed call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for log_commands().';
+
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -181,12 +210,13 @@ AS $$
 DECLARE
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
+  is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
   restores boolean;
   state record;
   first bigint;
   first_checked bigint;
 BEGIN
-  IF integratedb.is_harmless(tg_tag) THEN
+  IF integratedb.is_harmless(tg_tag) AND NOT is_owner_changed THEN
     -- A function may come to depend on something temporary, and what uses it goes with that.
     IF pg_my_temp_schema() = 0 THEN
       RETURN;
@@ -242,7 +272,7 @@ BEGIN
                      THEN d.classid END,
                 d.objid,
                 d.objsubid) AS i) AS a
-     WHERE d.object_type IS DISTINCT FROM 'sequence'
+     WHERE (d.object_type IS DISTINCT FROM 'sequence' OR is_owner_changed)
        -- Policies and rules have no schema of their own.
        AND coalesce(d.schema_name, a.object_names[1], '') !~ '^pg_temp'
        -- The index of a new primary key is part of the table.
