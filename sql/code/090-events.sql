@@ -139,7 +139,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. For sessions that have a temporary schema.';
+COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. Asked where there are any.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_owner_of_read_changed(tg_tag text, context text)
 RETURNS boolean
@@ -217,8 +217,8 @@ DECLARE
   first_checked bigint;
 BEGIN
   IF integratedb.is_harmless(tg_tag) AND NOT is_owner_changed THEN
-    -- A function may come to depend on something temporary, and what uses it goes with that.
-    IF pg_my_temp_schema() = 0 THEN
+    -- A function may come to depend on something temporary, of whatever session, and what uses it goes with that.
+    IF NOT integratedb.has_temporary_objects() THEN
       RETURN;
     END IF;
     IF NOT integratedb.made_to_rest_on_temporary() THEN

@@ -315,7 +315,8 @@ SET_ROLE = "set_config('role', 'integratedb_admin', false)"
             "the partition key of table reporter.x",
         ),
         (
-            "CREATE TABLE reporter.x (a integer, b text); CREATE STATISTICS reporter.s ON (a + shop.alive()), b FROM reporter.x",
+            "CREATE TABLE reporter.x (a integer, b text)"
+            "; CREATE STATISTICS reporter.s ON (a + shop.alive()), b FROM reporter.x",
             "statistics object reporter.s",
         ),
         ("CREATE TABLE reporter.x (a shop.checked)", "column a of table reporter.x"),
@@ -378,28 +379,30 @@ def test_its_triggers_on_tables_of_others_are_dropped(stakeholder, admin, owner,
 
 
 # Triggers of what the stakeholder owns, which run a function of somebody who is still there: as whoever inserts.
-TRAP = "EXECUTE FUNCTION shop.trap()"
-TABLE = "CREATE TABLE reporter.t (i integer) PARTITION BY LIST (i); CREATE TABLE reporter.t1 PARTITION OF reporter.t DEFAULT"
+TRAP = "FOR EACH ROW EXECUTE FUNCTION shop.trap()"
+TABLE = """
+    CREATE TABLE reporter.t (i integer) PARTITION BY LIST (i);
+    CREATE TABLE reporter.t1 PARTITION OF reporter.t DEFAULT"""
 LEFT_TRIGGERS = {
-    "table": f"CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH ROW {TRAP}",
+    "table": f"CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP}",
     "always": f"""
-        CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH ROW {TRAP};
+        CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
         ALTER TABLE reporter.t ENABLE ALWAYS TRIGGER trap""",
     "constraint": f"""
         CREATE TABLE reporter.t (i integer);
-        CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON reporter.t FOR EACH ROW {TRAP}""",
-    "partitioned table": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH ROW {TRAP}",
-    "partition": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t1 FOR EACH ROW {TRAP}",
-    "partition, always": f"""{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH ROW {TRAP};
+        CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON reporter.t {TRAP}""",
+    "partitioned table": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP}",
+    "partition": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t1 {TRAP}",
+    "partition, always": f"""{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
         ALTER TABLE reporter.t1 ENABLE ALWAYS TRIGGER trap""",
     "partition, of the table disabled before": f"""
-        {TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH ROW {TRAP};
+        {TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
         ALTER TABLE reporter.t DISABLE TRIGGER trap; ALTER TABLE reporter.t1 ENABLE TRIGGER trap""",
     "view": f"""
-        CREATE VIEW reporter.t AS SELECT 1 AS i; CREATE TRIGGER trap INSTEAD OF INSERT ON reporter.t FOR EACH ROW {TRAP}""",
-    "statement, view": f"""
+        CREATE VIEW reporter.t AS SELECT 1 AS i; CREATE TRIGGER trap INSTEAD OF INSERT ON reporter.t {TRAP}""",
+    "statement, view": """
         CREATE TABLE reporter.x (i integer); CREATE VIEW reporter.t AS SELECT i FROM reporter.x;
-        CREATE TRIGGER trap BEFORE INSERT ON reporter.t FOR EACH STATEMENT {TRAP}""",
+        CREATE TRIGGER trap BEFORE INSERT ON reporter.t EXECUTE FUNCTION shop.trap()""",
 }
 
 
@@ -502,7 +505,8 @@ def test_a_role_that_owns_what_superusers_own_is_not_dropped(stakeholder, admin,
     stakeholder("reporter")
     for statement in make.split("; "):
         superuser.run(statement)
-    superuser.run(f"ALTER ROLE reporter SUPERUSER; ALTER {kind} theirs OWNER TO reporter; ALTER ROLE reporter NOSUPERUSER")
+    superuser.run("ALTER ROLE reporter SUPERUSER")
+    superuser.run(f"ALTER {kind} theirs OWNER TO reporter; ALTER ROLE reporter NOSUPERUSER")
     try:
         with refused("2BP01", match="theirs"):
             admin.run("SELECT integratedb_drop_stakeholder('reporter')")
