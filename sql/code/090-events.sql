@@ -164,11 +164,18 @@ BEGIN
     FROM pg_event_trigger_ddl_commands() AS d
    WHERE d.classid = 'pg_proc'::regclass
       OR d.object_type = 'sequence';
-  RETURN cardinality(integratedb.claims_above(classids, objids)) > 0;
+  IF objids IS NULL THEN
+    RETURN false;
+  END IF;
+
+  -- Whether any view or policy does, and not whether one is claimed: that may come until COMMIT. Of what is built in no dependency
+  -- is recorded.
+  RETURN EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < 12000::oid)
+      OR EXISTS (SELECT FROM unnest(integratedb.relations_above(classids, objids)) AS r (oid) WHERE r.oid <> ALL (objids));
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS 'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or policies of what is claimed call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for log_commands().';
+COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS 'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or policies call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean

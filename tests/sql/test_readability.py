@@ -646,6 +646,24 @@ def test_another_owner_of_what_is_no_relation_is_noticed(
     assert admin.rows(UNMET) == []
 
 
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_another_owner_does_not_pass_a_claim_that_is_submitted_meanwhile(
+    superuser, owner, claim, stakeholder, isolation
+):
+    reporter = stakeholder("reporter")
+    superuser.run("CREATE ROLE shop_group; GRANT shop_group TO shop_owner, reporter")
+    superuser.run("GRANT USAGE, CREATE ON SCHEMA shop TO shop_group")
+    owner.run("""
+        SET ROLE shop_group; CREATE FUNCTION shop.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+        REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC; CREATE VIEW shop.v AS SELECT shop.f() AS id; RESET ROLE""")
+    owner.run(f"BEGIN ISOLATION LEVEL {isolation}")
+    owner.run("ALTER FUNCTION shop.f OWNER TO shop_owner")
+    claim({"path": "shop.v", "fields": ["id"]})
+    with refused("IDB01" if isolation == "READ COMMITTED" else "40001"):
+        owner.run("COMMIT")
+    assert selects(reporter)
+
+
 def test_another_owner_of_what_nobody_claims_leaves_no_row(superuser, owner, admin):
     superuser.run("CREATE ROLE shop_other; GRANT shop_other TO shop_owner; GRANT CREATE ON SCHEMA shop TO shop_other")
     owner.run("CREATE SEQUENCE shop.s; CREATE FUNCTION shop.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
