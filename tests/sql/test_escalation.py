@@ -379,27 +379,27 @@ def test_its_triggers_on_tables_of_others_are_dropped(stakeholder, admin, owner,
 
 
 # Triggers of what the stakeholder owns, which run a function of somebody who is still there: as whoever inserts.
-TRAP = "FOR EACH ROW EXECUTE FUNCTION shop.trap()"
-TABLE = """
+LEFT_TRAP = "FOR EACH ROW EXECUTE FUNCTION shop.trap()"
+LEFT_TABLE = """
     CREATE TABLE reporter.t (i integer) PARTITION BY LIST (i);
     CREATE TABLE reporter.t1 PARTITION OF reporter.t DEFAULT"""
 LEFT_TRIGGERS = {
-    "table": f"CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP}",
+    "table": f"CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP}",
     "always": f"""
-        CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
+        CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
         ALTER TABLE reporter.t ENABLE ALWAYS TRIGGER trap""",
     "constraint": f"""
         CREATE TABLE reporter.t (i integer);
-        CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON reporter.t {TRAP}""",
-    "partitioned table": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP}",
-    "partition": f"{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t1 {TRAP}",
-    "partition, always": f"""{TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
+        CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON reporter.t {LEFT_TRAP}""",
+    "partitioned table": f"{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP}",
+    "partition": f"{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t1 {LEFT_TRAP}",
+    "partition, always": f"""{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
         ALTER TABLE reporter.t1 ENABLE ALWAYS TRIGGER trap""",
     "partition, of the table disabled before": f"""
-        {TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {TRAP};
+        {LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
         ALTER TABLE reporter.t DISABLE TRIGGER trap; ALTER TABLE reporter.t1 ENABLE TRIGGER trap""",
     "view": f"""
-        CREATE VIEW reporter.t AS SELECT 1 AS i; CREATE TRIGGER trap INSTEAD OF INSERT ON reporter.t {TRAP}""",
+        CREATE VIEW reporter.t AS SELECT 1 AS i; CREATE TRIGGER trap INSTEAD OF INSERT ON reporter.t {LEFT_TRAP}""",
     "statement, view": """
         CREATE TABLE reporter.x (i integer); CREATE VIEW reporter.t AS SELECT i FROM reporter.x;
         CREATE TRIGGER trap BEFORE INSERT ON reporter.t EXECUTE FUNCTION shop.trap()""",
