@@ -310,10 +310,34 @@ SET_ROLE = "set_config('role', 'integratedb_admin', false)"
             "rule r on table reporter.x",
         ),
         ("CREATE TABLE reporter.x (a integer); CREATE INDEX i ON reporter.x (shop.alive())", "index reporter.i"),
+        (
+            "CREATE TABLE reporter.x (a integer) PARTITION BY LIST ((a + shop.alive()))",
+            "the partition key of table reporter.x",
+        ),
+        (
+            "CREATE TABLE reporter.x (a integer, b text)"
+            "; CREATE STATISTICS reporter.s ON (a + shop.alive()), b FROM reporter.x",
+            "statistics object reporter.s",
+        ),
+        ("CREATE TABLE reporter.x (a shop.checked)", "column a of table reporter.x"),
+        ("CREATE TABLE reporter.x (a shop.checked[])", "column a of table reporter.x"),
+        ("CREATE VIEW reporter.x AS SELECT now()::text::shop.checked", "view reporter.x"),
+        (
+            f"CREATE FUNCTION reporter.f(text DEFAULT {SET_ROLE}) RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+            "; CREATE VIEW reporter.x AS SELECT reporter.f()",
+            "view reporter.x",
+        ),
+        (
+            f"CREATE FUNCTION reporter.f(text DEFAULT {SET_ROLE}) RETURNS text LANGUAGE sql AS 'SELECT 1'"
+            "; CREATE FUNCTION reporter.g(text DEFAULT reporter.f()) RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+            "; CREATE VIEW reporter.x AS SELECT reporter.g()",
+            "view reporter.x",
+        ),
     ],
 )
 def test_what_still_runs_functions_as_whoever_uses_it_is_named(stakeholder, admin, owner, made, named):
     owner.run("CREATE FUNCTION shop.alive() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'")
+    owner.run("CREATE DOMAIN shop.checked AS text CHECK (value <> shop.alive()::text)")
     reporter = stakeholder("reporter")
     owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
     reporter.run(made)
@@ -354,6 +378,73 @@ def test_its_triggers_on_tables_of_others_are_dropped(stakeholder, admin, owner,
     owner.run("INSERT INTO shop.products (sku, name, price) VALUES ('X', 'x', 1)")
 
 
+# Triggers of what the stakeholder owns, which run a function of somebody who is still there: as whoever inserts.
+LEFT_TRAP = "FOR EACH ROW EXECUTE FUNCTION shop.trap()"
+LEFT_TABLE = """
+    CREATE TABLE reporter.t (i integer) PARTITION BY LIST (i);
+    CREATE TABLE reporter.t1 PARTITION OF reporter.t DEFAULT"""
+LEFT_TRIGGERS = {
+    "table": f"CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP}",
+    "always": f"""
+        CREATE TABLE reporter.t (i integer); CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
+        ALTER TABLE reporter.t ENABLE ALWAYS TRIGGER trap""",
+    "constraint": f"""
+        CREATE TABLE reporter.t (i integer);
+        CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON reporter.t {LEFT_TRAP}""",
+    "partitioned table": f"{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP}",
+    "partition": f"{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t1 {LEFT_TRAP}",
+    "partition, always": f"""{LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
+        ALTER TABLE reporter.t1 ENABLE ALWAYS TRIGGER trap""",
+    "partition, of the table disabled before": f"""
+        {LEFT_TABLE}; CREATE TRIGGER trap BEFORE INSERT ON reporter.t {LEFT_TRAP};
+        ALTER TABLE reporter.t DISABLE TRIGGER trap; ALTER TABLE reporter.t1 ENABLE TRIGGER trap""",
+    "view": f"""
+        CREATE VIEW reporter.t AS SELECT 1 AS i; CREATE TRIGGER trap INSTEAD OF INSERT ON reporter.t {LEFT_TRAP}""",
+    "statement, view": """
+        CREATE TABLE reporter.x (i integer); CREATE VIEW reporter.t AS SELECT i FROM reporter.x;
+        CREATE TRIGGER trap BEFORE INSERT ON reporter.t EXECUTE FUNCTION shop.trap()""",
+}
+
+
+@pytest.mark.parametrize("made", LEFT_TRIGGERS.values(), ids=LEFT_TRIGGERS)
+def test_no_trigger_of_what_it_owned_runs(stakeholder, admin, owner, superuser, made):
+    owner.run("""
+        CREATE FUNCTION shop.trap() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          RAISE WARNING 'trapped %', current_user;
+          RETURN NEW;
+        END
+        $$""")
+    reporter = stakeholder("reporter")
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
+    reporter.run(made)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    assert superuser.rows("SELECT tgname FROM pg_trigger WHERE tgname = 'trap' AND tgenabled <> 'D'") == []
+    try:
+        superuser.run("INSERT INTO reporter.t VALUES (1)")
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        assert "INSTEAD OF" in made
+        [notice] = [n for n in admin.notices if n.message_primary.startswith("trigger trap on reporter.t is dropped")]
+        assert "CREATE TRIGGER trap INSTEAD OF INSERT" in (notice.message_hint or "")
+    assert superuser.warnings() == []
+
+
+def test_what_a_partition_has_from_the_table_of_somebody_else_goes_on(stakeholder, admin, owner, superuser):
+    owner.run("""
+        CREATE FUNCTION shop.audited() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          RAISE WARNING 'audited';
+          RETURN NEW;
+        END
+        $$;
+        CREATE TRIGGER audit BEFORE INSERT ON shop.visits FOR EACH ROW EXECUTE FUNCTION shop.audited()""")
+    stakeholder("reporter")
+    superuser.run("ALTER TABLE shop.visits_2026 OWNER TO reporter")
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    superuser.run("INSERT INTO shop.visits VALUES (gen_random_uuid(), '/', '2026-02-02')")
+    assert superuser.warnings() == ["audited"]
+
+
 def test_what_others_claim_of_it_stays_readable(stakeholder, admin):
     stakeholder("reporter").run("CREATE TABLE reporter.totals (day date)")
     analyst = stakeholder("analyst")
@@ -391,6 +482,38 @@ def test_a_role_that_owns_the_database_is_not_dropped(stakeholder, admin, superu
     superuser.run(f"ALTER DATABASE {DATABASE} OWNER TO reporter")
     with refused("2BP01", match=DATABASE):
         admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "remove"),
+    [
+        (
+            "CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
+            "; CREATE EVENT TRIGGER theirs ON ddl_command_start EXECUTE FUNCTION public.f()",
+            "EVENT TRIGGER",
+            "DROP EVENT TRIGGER theirs",
+        ),
+        ("CREATE FOREIGN DATA WRAPPER theirs", "FOREIGN DATA WRAPPER", "DROP FOREIGN DATA WRAPPER theirs"),
+        (
+            "CREATE SUBSCRIPTION theirs CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)",
+            "SUBSCRIPTION",
+            "ALTER SUBSCRIPTION theirs SET (slot_name = NONE); DROP SUBSCRIPTION theirs",
+        ),
+    ],
+)
+def test_a_role_that_owns_what_superusers_own_is_not_dropped(stakeholder, admin, superuser, make, kind, remove):
+    stakeholder("reporter")
+    for statement in make.split("; "):
+        superuser.run(statement)
+    superuser.run("ALTER ROLE reporter SUPERUSER")
+    superuser.run(f"ALTER {kind} theirs OWNER TO reporter; ALTER ROLE reporter NOSUPERUSER")
+    try:
+        with refused("2BP01", match="theirs"):
+            admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    finally:
+        for statement in remove.split("; "):
+            superuser.run(statement)
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
 
 
 def test_the_leftovers_of_the_extension_hand_no_code_to_the_owner_of_the_database(stakeholder, superuser):

@@ -202,6 +202,20 @@ def test_notifications_are_taken_over_apart(superuser, stakeholder, connect, adm
     assert "submitter lost" not in facts(admin)
 
 
+@pytest.mark.parametrize("by", ["owner", "stakeholder"])
+def test_a_function_of_an_admin_hands_a_claim_to_nobody_else(departing, superuser, owner, admin, connect, by):
+    superuser.run("GRANT CREATE ON SCHEMA shop TO shop_admin")
+    admin.run(f"CREATE FUNCTION shop.wrap() RETURNS void LANGUAGE sql SECURITY DEFINER AS $${ADOPT}$$")
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
+    submitter = "SELECT handed_in_by FROM integratedb.specification"
+    before = superuser.rows(submitter)
+    with refused("42501", match="no member of integratedb_admin"):
+        (owner if by == "owner" else connect("reporter")).run("SELECT shop.wrap()")
+    assert superuser.rows(submitter) == before
+    admin.run(f"{ADOPT}")
+    assert superuser.rows(submitter) == [("shop_admin",)]
+
+
 def test_who_may_take_over_what(departing, owner, admin, connect):
     for session in (owner, connect("reporter")):
         with refused("42501"):

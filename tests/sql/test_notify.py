@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from tests.sql.conftest import Connect
 from tests.support import Server, Session, refused
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
@@ -376,6 +377,31 @@ def test_channels_are_the_admins(
     with refused("42501"):
         notify({"path": "shop.keyed", "fields": ["id"], "channels": ["bus"]}, channels=[BUS], session=reader)
     assert superuser.value("SELECT name FROM integratedb.channel") == "bus"
+
+
+@pytest.mark.parametrize("by", ["owner", "stakeholder", "somebody"])
+def test_nobody_but_admins_finds_out_whether_a_url_is_a_channels(
+    superuser: Session, owner: Session, notify: Notify, stakeholder: Callable[[str], Session], connect: Connect, by: str
+) -> None:
+    reader = stakeholder("fulfilment")
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[HOOK])
+    superuser.run("CREATE ROLE somebody LOGIN")
+    session = {"owner": owner, "stakeholder": reader, "somebody": connect("somebody")}[by]
+    said = set()
+    for changed in (
+        {"url": HOOK["url"]},
+        {"url": "https://user:********@shop.example/hook"},
+        {"url": "https://user:guess@shop.example/hook"},
+        {"url": "https://other.example/hook"},
+        {"name": "other"},
+        {"type": "REDIS"},
+        {"url": "no URL"},
+    ):
+        channels = [{**HOOK, "secret": "********", **changed}]
+        with refused("42501", "channels") as refusal:
+            session.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb({"match": [], "channels": channels}))
+        said.add((refusal.value.diag.message_primary, refusal.value.diag.message_detail))
+    assert len(said) == 1
 
 
 def test_channels_name_the_variables_of_their_own_stakeholder_only(admin: Session, notify: Notify) -> None:

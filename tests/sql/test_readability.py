@@ -571,6 +571,128 @@ def test_many_functions_of_a_view_cost_one_look_at_it(owner, claim):
     assert owner.rows(UNMET) == []
 
 
+RINGS = {
+    "itself": "CREATE OR REPLACE VIEW shop.a AS SELECT id FROM shop.a",
+    "what reads it": "CREATE OR REPLACE VIEW shop.a AS SELECT id FROM shop.b",
+    "what is far above": """
+        CREATE VIEW shop.c AS SELECT id FROM shop.b; CREATE VIEW shop.d AS SELECT id FROM shop.c
+        ; CREATE OR REPLACE VIEW shop.a AS SELECT (SELECT max(id) FROM shop.d)::integer AS id""",
+    "a rule": 'CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO shop.a DO INSTEAD SELECT id FROM shop.b',
+    "the rights of the reader": "CREATE OR REPLACE VIEW shop.a WITH (security_invoker) AS SELECT id FROM shop.b",
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "missing"),
+    [
+        (
+            """CREATE FUNCTION shop.f(i integer) RETURNS integer LANGUAGE sql AS 'SELECT i';
+               REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC; CREATE VIEW shop.v AS SELECT shop.f(1) AS id""",
+            "ALTER FUNCTION shop.f OWNER TO shop_other",
+            "calls the function shop.f",
+        ),
+        (
+            """CREATE FUNCTION shop.f(i integer) RETURNS integer LANGUAGE sql AS 'SELECT i';
+               REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC; CREATE VIEW shop.v AS SELECT shop.f(1) AS id""",
+            "DO $$BEGIN EXECUTE 'ALTER ROUTINE shop.f OWN' || 'ER TO shop_other'; END$$",
+            "calls the function shop.f",
+        ),
+        (
+            """CREATE FUNCTION shop.f(i integer, j integer) RETURNS boolean LANGUAGE sql AS 'SELECT i = j';
+               CREATE OPERATOR shop.=== (LEFTARG = integer, RIGHTARG = integer, FUNCTION = shop.f);
+               REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC;
+               CREATE VIEW shop.inner AS SELECT 1 AS id WHERE 1 OPERATOR(shop.===) 1;
+               CREATE VIEW shop.v AS SELECT id FROM shop.inner""",
+            "ALTER FUNCTION shop.f OWNER TO shop_other",
+            "calls the function shop.f",
+        ),
+        (
+            """CREATE AGGREGATE shop.f(integer) (SFUNC = int4pl, STYPE = integer);
+               REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC; CREATE VIEW shop.v AS SELECT shop.f(1) AS id""",
+            "ALTER AGGREGATE shop.f(integer) OWNER TO shop_other",
+            "calls the function shop.f",
+        ),
+        (
+            "CREATE SEQUENCE shop.s; CREATE VIEW shop.v AS SELECT last_value AS id FROM shop.s",
+            "ALTER SEQUENCE shop.s OWNER TO shop_other",
+            "shop.v reads shop.s",
+        ),
+        (
+            "CREATE SEQUENCE shop.s; CREATE VIEW shop.v AS SELECT last_value AS id FROM shop.s",
+            "ALTER TABLE shop.s OWNER TO shop_other",
+            "shop.v reads shop.s",
+        ),
+        (
+            "CREATE TABLE shop.t (id serial); CREATE VIEW shop.v AS SELECT last_value AS id FROM shop.t_id_seq",
+            "ALTER TABLE shop.t OWNER TO shop_other",
+            "shop.v reads shop.t_id_seq",
+        ),
+    ],
+)
+def test_another_owner_of_what_is_no_relation_is_noticed(
+    superuser, owner, admin, claim, stakeholder, before, change, missing
+):
+    reporter = stakeholder("reporter")
+    superuser.run("""
+        CREATE ROLE shop_group; CREATE ROLE shop_other; GRANT shop_group TO shop_owner, reporter;
+        GRANT shop_other TO shop_owner; GRANT USAGE, CREATE ON SCHEMA shop TO shop_group, shop_other""")
+    owner.run(f"SET ROLE shop_group; {before}; RESET ROLE")
+    claim({"path": "shop.v", "fields": ["id"]})
+    assert selects(reporter)
+    with refused("IDB01") as refusal:
+        owner.run(change)
+    assert missing in detail(refusal)
+    assert selects(reporter)
+    assert admin.rows(UNMET) == []
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_another_owner_does_not_pass_a_claim_that_is_submitted_meanwhile(
+    superuser, owner, claim, stakeholder, isolation
+):
+    reporter = stakeholder("reporter")
+    superuser.run("CREATE ROLE shop_group; GRANT shop_group TO shop_owner, reporter")
+    superuser.run("GRANT USAGE, CREATE ON SCHEMA shop TO shop_group")
+    owner.run("""
+        SET ROLE shop_group; CREATE FUNCTION shop.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+        REVOKE EXECUTE ON FUNCTION shop.f FROM PUBLIC; CREATE VIEW shop.v AS SELECT shop.f() AS id; RESET ROLE""")
+    owner.run(f"BEGIN ISOLATION LEVEL {isolation}")
+    owner.run("ALTER FUNCTION shop.f OWNER TO shop_owner")
+    claim({"path": "shop.v", "fields": ["id"]})
+    with refused("IDB01" if isolation == "READ COMMITTED" else "40001"):
+        owner.run("COMMIT")
+    assert selects(reporter)
+
+
+def test_another_owner_of_what_nobody_claims_leaves_no_row(superuser, owner, admin):
+    superuser.run("CREATE ROLE shop_other; GRANT shop_other TO shop_owner; GRANT CREATE ON SCHEMA shop TO shop_other")
+    owner.run("CREATE SEQUENCE shop.s; CREATE FUNCTION shop.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    logged = admin.value("SELECT count(*) FROM integratedb_ddl_events()")
+    owner.run("ALTER SEQUENCE shop.s OWNER TO shop_other")
+    owner.run("ALTER FUNCTION shop.f OWNER TO shop_other")
+    assert admin.value("SELECT count(*) FROM integratedb_ddl_events()") == logged
+
+
+@pytest.mark.parametrize("change", RINGS.values(), ids=RINGS)
+def test_a_view_does_not_come_to_read_itself(owner, claim, stakeholder, admin, change):
+    reporter = stakeholder("reporter")
+    owner.run("CREATE VIEW shop.a AS SELECT 1 AS id; CREATE VIEW shop.b AS SELECT id FROM shop.a")
+    claim({"path": "shop.b", "fields": ["id"]})
+    with refused("IDB01") as refusal:
+        owner.run(f"BEGIN; {change}; COMMIT")
+    assert "shop.a reads itself" in detail(refusal)
+    owner.run("ROLLBACK")
+    assert reporter.rows("SELECT id FROM shop.b") == [(1,)]
+    assert admin.rows(UNMET) == []
+
+
+def test_a_view_that_reads_itself_cannot_be_claimed(owner, claim):
+    owner.run("CREATE VIEW shop.a AS SELECT 1 AS id; CREATE OR REPLACE VIEW shop.a AS SELECT id FROM shop.a")
+    with refused("IDB03", "shop.a reads itself"):
+        claim({"path": "shop.a", "fields": ["id"]})
+    assert "shop.a" not in [r["path"] for r in claim({"path": "shop.*", "fields": ["*"]})["match"][0]["relations"]]
+
+
 def test_a_policy_that_reads_its_own_table_ends(owner, claim):
     owner.run(
         """CREATE TABLE shop.v (id integer); CREATE POLICY reads ON shop.v USING (id IN (SELECT id FROM shop.v));

@@ -99,6 +99,55 @@ def test_what_rests_on_something_temporary_of_any_session_is_not_claimed(claim, 
     claim({"path": "shop.passing", "optional": True})
 
 
+INLINE = "CREATE OR REPLACE FUNCTION shop.{name}(n numeric) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN {value}"
+# What one session makes that is permanent, and rests on what is temporary there; and what another one then makes of it.
+ELSEWHERE = {
+    "a view reads a view": (
+        [FUNCTION, "CREATE VIEW shop.helper AS SELECT * FROM shop.orders WHERE pg_temp.same(total) > 0"],
+        [VIEW.format(total="o.total", condition="true").replace("shop.orders", "shop.helper")],
+    ),
+    "a view calls a function": (
+        [FUNCTION, INLINE.format(name="helper", value="pg_temp.same(n)")],
+        [VIEW.format(total="shop.helper(o.total)", condition="true")],
+    ),
+    "a function calls a function": (
+        [FUNCTION, INLINE.format(name="helper", value="pg_temp.same(n)")],
+        [INLINE.format(name="kept", value="shop.helper(n)")],
+    ),
+    "a view casts to a type": (
+        ["CREATE DOMAIN pg_temp.money AS numeric(12, 2)", "CREATE DOMAIN shop.helper AS pg_temp.money"],
+        [VIEW.format(total="o.total::shop.helper", condition="true")],
+    ),
+    "a policy calls a function": (
+        [FUNCTION, INLINE.format(name="helper", value="pg_temp.same(n)")],
+        [
+            "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY readable ON shop.orders USING (shop.helper(1) = 1)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("has_own", [False, True], ids=["", "with something temporary of its own"])
+@pytest.mark.parametrize(("elsewhere", "here"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_what_is_claimed_cannot_come_to_rest_on_what_is_temporary_elsewhere(
+    claims, owner, connect, superuser, elsewhere, here, has_own
+):
+    owner.run(INLINE.format(name="kept", value="n"))
+    owner.run(VIEW.format(total="shop.kept(o.total)", condition="true"))
+    if has_own:
+        owner.run("CREATE TEMPORARY TABLE mine ()")
+    other = connect("shop_owner")
+    for statement in elsewhere:
+        other.run(statement)
+    with refused("IDB01", match="temporary"), owner.transaction():
+        for statement in here:
+            owner.run(statement)
+    owner.run("CREATE VIEW shop.unclaimed AS SELECT 1 AS one")
+    other.run("DISCARD TEMP")
+    assert superuser.rows("SELECT path FROM integratedb_unmet_claims()") == []
+
+
 def test_nobody_is_kept_from_what_nobody_claims(claims, owner):
     owner.run(FUNCTION)
     owner.run("CREATE VIEW shop.passing AS SELECT pg_temp.same(1) AS one")

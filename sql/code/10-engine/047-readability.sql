@@ -247,6 +247,33 @@ $$;
 
 COMMENT ON FUNCTION integratedb.columns_calling(oid) IS 'The functions that a view calls, each with the columns that alone make the view call it; null where every query of the view does.';
 
+CREATE OR REPLACE FUNCTION integratedb.views_in_rings(parents oid[], ids oid[])
+RETURNS oid[]
+LANGUAGE plpgsql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  number integer;
+BEGIN
+  -- What leads to no view that is looked into, and what no view leads to, is on no ring. It is taken away until all is.
+  LOOP
+    number := cardinality(ids);
+    SELECT coalesce(array_agg(e.parent), '{}'), coalesce(array_agg(e.id), '{}')
+      INTO parents, ids
+      FROM (SELECT DISTINCT e.parent, e.id FROM unnest(parents, ids) AS e (parent, id)) AS e
+     WHERE e.id = ANY (parents)
+       AND e.parent = ANY (ids);
+    EXIT WHEN cardinality(ids) IN (0, number);
+  END LOOP;
+
+  RETURN ARRAY(SELECT DISTINCT e.id FROM unnest(ids) AS e (id) ORDER BY e.id);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.views_in_rings(oid[], oid[]) IS 'Of views that read each other (parents read ids, pair by pair) those that come to read themselves, or lie between two such.';
+
 CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
 RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
 LANGUAGE plpgsql
@@ -304,6 +331,15 @@ BEGIN
       FROM unselectable AS b
      WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
     UNION ALL
+    -- Postgres refuses the query (42P17), but not the definition.
+    SELECT NULL, 'table', 'a view that does not read itself',
+           format('%s reads itself, by way of the views that it reads', integratedb.path_of(n.nspname, k.relname)),
+           format('CREATE OR REPLACE VIEW %I.%I with another query', n.nspname, k.relname),
+           NULL
+      FROM unnest((SELECT integratedb.views_in_rings(array_agg(b.parent), array_agg(b.id)) FROM below AS b WHERE b.source = 'view' AND b.kind = 'relation')) AS r (oid)
+      JOIN pg_class AS k ON k.oid = r.oid
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    UNION ALL
     SELECT NULL, 'privilege', 'UPDATE',
            format('%s locks rows of %s with the rights of %s, which may not UPDATE it', b.place, b.path, b.role),
            format('GRANT UPDATE ON %s TO %s', b.target, b.role),
@@ -352,7 +388,8 @@ AS $$
 BEGIN
   -- Mostly there is nothing, which a few privileges tell.
   IF NOT EXISTS (
-    SELECT FROM integratedb.reads_below(reader, relation) AS b
+    WITH below AS MATERIALIZED (SELECT b.* FROM integratedb.reads_below(reader, relation) AS b)
+    SELECT FROM below AS b
      WHERE b.parent IS NOT NULL
        AND CASE b.kind
              WHEN 'function' THEN NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
@@ -360,6 +397,13 @@ BEGIN
                   OR NOT has_table_privilege(b.asked_of, b.id, 'SELECT')
                   OR (SELECT k.relrowsecurity FROM pg_class AS k WHERE k.oid = b.id)
            END
+    UNION ALL
+    -- A view to which several ways lead may be one that reads itself.
+    SELECT FROM below AS b
+     WHERE b.kind = 'relation'
+       AND b.id IN (SELECT v.parent FROM below AS v WHERE v.source = 'view')
+     GROUP BY b.id
+    HAVING count(*) > 1
   ) THEN
     RETURN ARRAY[]::smallint[];
   END IF;

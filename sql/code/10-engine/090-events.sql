@@ -139,7 +139,43 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. For sessions that have a temporary schema.';
+COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. Asked where there are any.';
+
+CREATE OR REPLACE FUNCTION integratedb.is_owner_of_read_changed(tg_tag text, context text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  classids oid[];
+  objids oid[];
+BEGIN
+  -- No catalog tells which kind of ALTER it was: as for tables, the words of a client's own statement do.
+  IF tg_tag NOT IN ('ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER SEQUENCE', 'ALTER TABLE')
+     OR NOT (octet_length(current_query()) > 32768 OR current_query() ~* 'owner' OR context ~ E'\n')
+  THEN
+    RETURN false;
+  END IF;
+
+  SELECT array_agg(d.classid), array_agg(d.objid)
+    INTO classids, objids
+    FROM pg_event_trigger_ddl_commands() AS d
+   WHERE d.classid = 'pg_proc'::regclass
+      OR d.object_type = 'sequence';
+  IF objids IS NULL THEN
+    RETURN false;
+  END IF;
+
+  -- Whether any view or policy does, and not whether one is claimed: that may come until COMMIT. Of what is built in no dependency
+  -- is recorded.
+  RETURN EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < 12000::oid)
+      OR EXISTS (SELECT FROM unnest(integratedb.relations_above(classids, objids)) AS r (oid) WHERE r.oid <> ALL (objids));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS 'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or policies call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean
@@ -181,14 +217,15 @@ AS $$
 DECLARE
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
+  is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
   restores boolean;
   state record;
   first bigint;
   first_checked bigint;
 BEGIN
-  IF integratedb.is_harmless(tg_tag) THEN
-    -- A function may come to depend on something temporary, and what uses it goes with that.
-    IF pg_my_temp_schema() = 0 THEN
+  IF integratedb.is_harmless(tg_tag) AND NOT is_owner_changed THEN
+    -- A function may come to depend on something temporary, of whatever session, and what uses it goes with that.
+    IF NOT integratedb.has_temporary_objects() THEN
       RETURN;
     END IF;
     IF NOT integratedb.made_to_rest_on_temporary() THEN
@@ -242,7 +279,7 @@ BEGIN
                      THEN d.classid END,
                 d.objid,
                 d.objsubid) AS i) AS a
-     WHERE d.object_type IS DISTINCT FROM 'sequence'
+     WHERE (d.object_type IS DISTINCT FROM 'sequence' OR is_owner_changed)
        -- Policies and rules have no schema of their own.
        AND coalesce(d.schema_name, a.object_names[1], '') !~ '^pg_temp'
        -- The index of a new primary key is part of the table.

@@ -142,6 +142,61 @@ $$;
 
 COMMENT ON FUNCTION integratedb.rests_on_temporary(oid[], oid[]) IS 'Whether any of these objects may go when Postgres drops what is in a temporary schema; doomed_objects() says exactly what does. Cheap where there is little below the objects.';
 
+CREATE OR REPLACE FUNCTION integratedb.has_temporary_objects()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- Asked for at each CREATE FUNCTION: the plan is kept. Postgres keeps an empty schema for each session that ever had one.
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pg_namespace AS n
+     CROSS JOIN LATERAL (
+       SELECT FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid LIMIT 1) AS d
+     WHERE n.nspname ~ '^pg_temp_[0-9]+$');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.has_temporary_objects() IS 'Whether any session has something temporary.';
+
+CREATE OR REPLACE FUNCTION integratedb.rested_namespaces(of_xid xid8)
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+  own CONSTANT oid := pg_my_temp_schema();
+  classids oid[];
+  objids oid[];
+BEGIN
+  IF NOT integratedb.has_temporary_objects() THEN
+    RETURN ARRAY[]::oid[];
+  END IF;
+
+  -- Somebody may have made a permanent view or function that rests on what is temporary in another session, and this transaction
+  -- what rests on that.
+  SELECT array_agg(e.classid), array_agg(e.objid)
+    INTO classids, objids
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = of_xid
+     AND e.checked
+     AND NOT e.dropped
+     AND e.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass, 'pg_type'::regclass);
+  IF classids IS NOT NULL AND integratedb.rests_on_temporary(classids, objids) THEN
+    RETURN ARRAY(SELECT n.oid FROM pg_namespace AS n WHERE n.nspname ~ '^pg_temp_[0-9]+$');
+  END IF;
+  RETURN CASE own WHEN 0 THEN ARRAY[]::oid[] ELSE ARRAY[own] END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rested_namespaces(xid8) IS 'The temporary schemas on which a claim may have come to rest by a transaction: that of this session, and those of all where something that it changed rests on any.';
+
 CREATE OR REPLACE FUNCTION integratedb.temporary_refusal()
 RETURNS integratedb.refusal
 LANGUAGE plpgsql
@@ -151,21 +206,23 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = on
 AS $$
 DECLARE
+  namespaces CONSTANT oid[] := integratedb.rested_namespaces(pg_current_xact_id());
   refusal integratedb.refusal;
 BEGIN
-  IF pg_my_temp_schema() = 0 THEN
+  IF namespaces = '{}' THEN
     RETURN NULL;
   END IF;
 
   SELECT 'IDB01',
-         format('invalid migration: with what is temporary in this session %s would go, which %s claims',
+         format('invalid migration: with what is temporary in %s %s would go, which %s claims',
+                CASE WHEN namespaces = ARRAY[pg_my_temp_schema()] THEN 'this session' ELSE 'a session' END,
                 string_agg(DISTINCT d.path, ', '), string_agg(DISTINCT st.name, ', ')),
          string_agg(DISTINCT format('%s (%s): %s goes, or loses its policy or replica identity, with %s', st.name, s.kind, d.path, d.with_what), E'\n'),
          concat_ws(E'\n',
            'Author of the migration: make what it uses in a schema that stays, in place of the temporary one.',
            'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')
     INTO refusal
-    FROM integratedb.doomed_claims(ARRAY[pg_my_temp_schema()]) AS d
+    FROM integratedb.doomed_claims(namespaces) AS d
     JOIN integratedb.claim AS c ON c.id = d.claim_id
     JOIN integratedb.specification AS s ON s.id = c.specification_id
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
@@ -179,7 +236,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.temporary_refusal() IS 'The refusal (IDB01) of a transaction after which a claim rests on something temporary of its session, which Postgres drops with all that depends on it, unseen; under an override, or where enforcement is explicit, a WARNING, and null.';
+COMMENT ON FUNCTION integratedb.temporary_refusal() IS 'The refusal (IDB01) of a transaction after which a claim rests on something temporary, of its session or of another, which Postgres drops with all that depends on it, unseen; under an override, or where enforcement is explicit, a WARNING, and null.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_temporary(of_specification bigint)
 RETURNS void

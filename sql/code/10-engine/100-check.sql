@@ -306,6 +306,15 @@ DECLARE
        AND e.command_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW', 'CREATE FOREIGN TABLE')
        AND (e.command_tag <> 'ALTER TABLE' OR e.may_secure_rows)
     UNION
+    -- The sequences of its columns get the owner of the table.
+    SELECT d.objid
+      FROM integratedb.ddl_event AS e
+     CROSS JOIN LATERAL (
+       SELECT d.objid FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = e.objid AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
+     WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_class'::regclass AND e.command_tag = 'ALTER TABLE' AND e.may_secure_rows
+    UNION
     SELECT e.objid
       FROM integratedb.ddl_event AS e
      WHERE e.xid = of_xid
@@ -321,8 +330,19 @@ DECLARE
         WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
        OFFSET 0) AS d
      WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_extension'::regclass);
+  -- Logged where they may have got another owner.
+  functions CONSTANT oid[] := ARRAY(
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND NOT e.dropped
+       AND e.classid = 'pg_proc'::regclass
+       AND e.command_tag LIKE 'ALTER %');
 BEGIN
-  RETURN integratedb.claims_above(array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)]), relations);
+  RETURN integratedb.claims_above(
+    array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)]) || array_fill('pg_proc'::regclass::oid, ARRAY[cardinality(functions)]),
+    relations || functions);
 END
 $$;
 

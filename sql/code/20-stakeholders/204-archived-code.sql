@@ -42,23 +42,33 @@ BEGIN
     RAISE NOTICE 'trigger % on % is dropped: it ran a function of the stakeholder', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname);
   END LOOP;
 
+  -- One by one: "USER" on a partitioned table leaves out what is on a partition alone. What a partition has from the table of
+  -- somebody else is that one's.
   FOR found IN
-    SELECT DISTINCT n.nspname, k.relname
+    SELECT t.tgname, n.nspname, k.relname, k.relkind, pg_get_triggerdef(t.oid) AS definition
       FROM pg_trigger AS t
       JOIN pg_class AS k ON k.oid = t.tgrelid AND k.relowner = archive
       JOIN pg_namespace AS n ON n.oid = k.relnamespace
+      LEFT JOIN pg_trigger AS p ON p.oid = t.tgparentid
+      LEFT JOIN pg_class AS pk ON pk.oid = p.tgrelid
      WHERE NOT t.tgisinternal
        AND t.tgenabled <> 'D'
-       AND NOT k.relispartition
-       AND k.relkind IN ('r', 'p', 'f')
-     ORDER BY 1, 2
+       AND (t.tgparentid = 0 OR pk.relowner = archive)
+     ORDER BY t.tgparentid <> 0, n.nspname, k.relname, t.tgname
   LOOP
-    EXECUTE format('ALTER TABLE %I.%I DISABLE TRIGGER USER', found.nspname, found.relname);
+    IF found.relkind = 'v' THEN
+      -- Postgres cannot disable those of a view.
+      EXECUTE format('DROP TRIGGER %I ON %I.%I', found.tgname, found.nspname, found.relname);
+      RAISE NOTICE 'trigger % on % is dropped: a trigger of a view cannot be disabled', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname)
+        USING HINT = format('It was: %s.', found.definition);
+    ELSE
+      EXECUTE format('ALTER TABLE %I.%I DISABLE TRIGGER %I', found.nspname, found.relname, found.tgname);
+    END IF;
   END LOOP;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.disarm_triggers() IS 'Disables the triggers of tables of integratedb_archive, and drops those that run its functions on tables of others.';
+COMMENT ON FUNCTION integratedb.disarm_triggers() IS 'Disables the triggers of tables of integratedb_archive, and drops those of its views, and those that run its functions on tables of others.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_computed_indexes()
 RETURNS void
@@ -140,6 +150,37 @@ $$;
 
 COMMENT ON FUNCTION integratedb.disarm_archive() IS 'Makes the code that integratedb_archive owns harmless: nobody, not even a superuser, can run its functions, its triggers are disabled, and what called its functions by itself is dropped.';
 
+CREATE OR REPLACE FUNCTION integratedb.domain_checks(type_oid oid)
+RETURNS text
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- Through arrays, rows and ranges: each value of them is checked.
+  WITH RECURSIVE type AS (
+    SELECT type_oid AS oid
+    UNION
+    SELECT n.oid
+      FROM type AS b
+      JOIN pg_type AS t ON t.oid = b.oid
+     CROSS JOIN LATERAL (
+       SELECT t.typbasetype AS oid
+       UNION ALL
+       SELECT t.typelem
+       UNION ALL
+       SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+       UNION ALL
+       SELECT r.rngsubtype FROM pg_range AS r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)) AS n
+     WHERE n.oid <> 0
+  )
+  SELECT string_agg(c.conbin::text, ' ' ORDER BY c.oid)
+    FROM type AS b
+    JOIN pg_constraint AS c ON c.contypid = b.oid
+$$;
+
+COMMENT ON FUNCTION integratedb.domain_checks(oid) IS 'The stored expressions of the constraints that Postgres checks of values of a type; null where there are none.';
+
 CREATE OR REPLACE FUNCTION integratedb.effects_of(expression text)
 RETURNS text
 LANGUAGE sql
@@ -147,9 +188,24 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- A stored expression names functions and operators by their identifiers; a literal is written as bytes, and fakes none.
+  -- A stored expression names functions and operators by their identifiers; a literal is written as bytes, and fakes none. What
+  -- it names brings more along: the defaults of arguments, which are computed before the function is run or refused, and the
+  -- constraints of domains that are cast to.
+  WITH RECURSIVE part AS (
+    SELECT expression COLLATE "C" AS tree
+    UNION
+    SELECT n.tree COLLATE "C"
+      FROM part AS x
+     CROSS JOIN LATERAL regexp_matches(x.tree, ':(funcid|aggfnoid|winfnoid|resulttype) ([0-9]+)', 'g') AS found (parts)
+     CROSS JOIN LATERAL (
+       SELECT p.proargdefaults::text AS tree FROM pg_proc AS p WHERE found.parts[1] IN ('funcid', 'aggfnoid', 'winfnoid') AND p.oid = found.parts[2]::oid
+       UNION ALL
+       SELECT integratedb.domain_checks(found.parts[2]::oid) WHERE found.parts[1] = 'resulttype') AS n
+     WHERE n.tree IS NOT NULL
+  )
   SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
-    FROM regexp_matches(expression, ':(funcid|aggfnoid|winfnoid|opno) ([0-9]+)', 'g') AS found (parts)
+    FROM part AS x
+   CROSS JOIN LATERAL regexp_matches(x.tree, ':(funcid|aggfnoid|winfnoid|opno) ([0-9]+)', 'g') AS found (parts)
     LEFT JOIN pg_operator AS o ON found.parts[1] = 'opno' AND o.oid = found.parts[2]::oid
     JOIN pg_proc AS p ON p.oid = CASE WHEN found.parts[1] = 'opno' THEN o.oprcode::oid ELSE found.parts[2]::oid END
    WHERE (p.provolatile = 'v' OR NOT (SELECT u.rolsuper FROM pg_authid AS u WHERE u.oid = p.proowner))
@@ -158,7 +214,7 @@ AS $$
      AND NOT EXISTS (SELECT FROM integratedb.archived_functions() AS a WHERE a.oid = p.oid AND a.is_barred)
 $$;
 
-COMMENT ON FUNCTION integratedb.effects_of(text) IS 'The functions that a stored expression calls and that may do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where there are none. Functions that cannot be run are none.';
+COMMENT ON FUNCTION integratedb.effects_of(text) IS 'The functions that a stored expression calls, also by defaults of arguments and constraints of domains, and that may do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where there are none. Functions that cannot be run are none.';
 
 CREATE OR REPLACE FUNCTION integratedb.expressions_of(of_role oid)
 RETURNS TABLE (classid oid, objid oid, place text, expression text)
@@ -197,6 +253,25 @@ AS $$
     JOIN pg_index AS x ON x.indrelid = k.oid
    WHERE k.relowner = of_role
   UNION ALL
+  SELECT 'pg_class'::regclass, k.oid, 'the partition key of ' || pg_describe_object('pg_class'::regclass, k.oid, 0), p.partexprs::text
+    FROM pg_class AS k
+    JOIN pg_partitioned_table AS p ON p.partrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  -- The planner computes what is constant in them.
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_statistic_ext'::regclass, x.oid, 0), x.stxexprs::text
+    FROM pg_class AS k
+    JOIN pg_statistic_ext AS x ON x.stxrelid = k.oid
+   WHERE k.relowner = of_role
+  UNION ALL
+  -- Whoever writes to a column of a domain has its constraints checked, also those of somebody else's domain.
+  SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_class'::regclass, k.oid, a.attnum), integratedb.domain_checks(a.atttypid)
+    FROM pg_class AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid AND t.typowner <> of_role
+   WHERE k.relowner = of_role
+     AND k.relkind IN ('r', 'p', 'f')
+  UNION ALL
   SELECT 'pg_type'::regclass, t.oid, concat(pg_describe_object('pg_constraint'::regclass, c.oid, 0), ' on ', pg_describe_object('pg_type'::regclass, t.oid, 0)), c.conbin::text
     FROM pg_type AS t
     JOIN pg_constraint AS c ON c.contypid = t.oid
@@ -207,7 +282,7 @@ AS $$
    WHERE t.typowner = of_role
 $$;
 
-COMMENT ON FUNCTION integratedb.expressions_of(oid) IS 'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, constraints, indexes and domains; each with the object that it belongs to.';
+COMMENT ON FUNCTION integratedb.expressions_of(oid) IS 'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, constraints, indexes, partition keys, statistics and domains; each with the object that it belongs to.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_live_expressions(archived text[])
 RETURNS void

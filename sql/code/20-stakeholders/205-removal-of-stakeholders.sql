@@ -78,20 +78,23 @@ DECLARE
      WHERE d.refclassid = 'pg_authid'::regclass
        AND d.refobjid = of_role
        AND d.deptype = 'o'
-       AND d.classid IN ('pg_database'::regclass, 'pg_tablespace'::regclass));
+       AND (d.classid IN ('pg_database'::regclass, 'pg_tablespace'::regclass, 'pg_subscription'::regclass)
+            -- Nor can a role without power own these.
+            OR (d.classid IN ('pg_event_trigger'::regclass, 'pg_foreign_data_wrapper'::regclass)
+                AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))));
   refused boolean;
 BEGIN
   IF owned IS NOT NULL THEN
     refused := integratedb.refuse(
       code => '2BP01',
-      message => format('role %I owns what is not this database''s: %s', role_name, owned),
-      detail => NULL,
-      hint => 'Give it another owner first: ALTER DATABASE ... OWNER TO, or ALTER TABLESPACE ... OWNER TO.');
+      message => format('role %I owns what integratedb_archive is not given: %s', role_name, owned),
+      detail => 'A database, a tablespace and a subscription are not this database''s; an event trigger and a foreign-data wrapper belong to superusers.',
+      hint => 'Give it another owner first: ALTER DATABASE ... OWNER TO, and likewise ALTER TABLESPACE, SUBSCRIPTION, EVENT TRIGGER or FOREIGN DATA WRAPPER.');
   END IF;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_owner_of_shared(oid, name) IS 'Refuses to drop the role that owns a database or a tablespace. Error: 2BP01.';
+COMMENT ON FUNCTION integratedb.refuse_owner_of_shared(oid, name) IS 'Refuses to drop the role that owns a database, a tablespace or a subscription, or what only a superuser may own. Error: 2BP01.';
 
 CREATE OR REPLACE FUNCTION integratedb.owned_by(of_role oid)
 RETURNS TABLE (classid oid, objid oid, description text)

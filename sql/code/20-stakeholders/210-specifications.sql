@@ -506,6 +506,15 @@ BEGIN
       hint => 'The kinds are claims and notifications.');
   END IF;
 
+  -- A function of an admin, SECURITY DEFINER, may call this for others: what an admin answers for is not handed to them.
+  IF NOT integratedb.is_admin(adopter) THEN
+    refused := integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I, which the session acts as, is no member of integratedb_admin', adopter),
+      detail => NULL,
+      hint => 'Whoever takes a claim over answers for it. Ask a member of integratedb_admin.');
+  END IF;
+
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
 
@@ -550,7 +559,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_claim(text, text) IS
 'Makes the caller the one who submitted a stakeholder''s specification, and grants what it claims: where that role was dropped, or may not grant any more.
 stakeholder: its name. kind: claims or notifications.
-Errors: 22023 unknown kind, or the stakeholder has none of it; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
+Errors: 22023 unknown kind, or the stakeholder has none of it; 42501 the session acts as no admin; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_admin_or_self(stakeholder text)

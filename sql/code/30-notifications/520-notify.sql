@@ -180,20 +180,21 @@ DECLARE
 BEGIN
   PERFORM integratedb.require_writable();
 
+  -- Before they are compared with those that are stored: what a redacted secret is refused for tells whether the URL was right.
+  IF jsonb_typeof(spec) = 'object' AND spec ? 'channels' AND NOT integratedb.is_admin(caller) THEN
+    PERFORM integratedb.refuse(
+      code => '42501',
+      message => format('permission denied: role %I may not define channels', caller),
+      detail => NULL,
+      hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
+  END IF;
+
   -- The document with its channels says more than the one without.
   parsed := CASE WHEN excess IS NULL
                  THEN integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name)
                  ELSE jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(excess, '#'))) END;
   IF parsed ? 'refusals' THEN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
-  END IF;
-
-  IF parsed -> 'channels' <> 'null' AND NOT integratedb.is_admin(caller) THEN
-    PERFORM integratedb.refuse(
-      code => '42501',
-      message => format('permission denied: role %I may not define channels', caller),
-      detail => NULL,
-      hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
   END IF;
 
   PERFORM integratedb.require_right_to_hand_in(caller, owner, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
