@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from ..contracts.reading import read_standard_input, read_text
-from ..previews import END, GRACE_S, SESSION, UNLOCK, WATCHED
+from ..previews import DEALLOCATE, END, GRACE_S, PREPARED, SESSION, UNLOCK, WATCHED
 from ..sql_text import TransactionError, without_transaction
 from .database import Database, connect, opened
 from .failures import explain, show_failure
@@ -65,7 +65,14 @@ def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, 
             return database.rows("integratedb_preview_migration", ddl=statements)
         finally:
             if database.connection.info.transaction_status == TransactionStatus.INTRANS:
-                database.connection.execute(UNLOCK)
+                _give_back(database.connection)
+
+
+def _give_back(connection: psycopg.Connection[Any]) -> None:
+    """Take back what no rollback does; nothing that the statements have SET is in force here."""
+    connection.execute(UNLOCK)
+    if connection.execute(PREPARED).fetchone() is not None:
+        connection.execute(DEALLOCATE)
 
 
 @contextmanager
