@@ -41,32 +41,34 @@ $$;
 
 COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream at all. Error: 55000.';
 
+CREATE OR REPLACE FUNCTION integratedb.noted_of_slot(slot text, confirmed_lsn pg_lsn)
+RETURNS SETOF integratedb.slot
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE -- it sees what is committed by then
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT s.* FROM integratedb.slot AS s WHERE s.name = slot
+$$;
+
+COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS 'What is noted of a slot after it was seen to stand at confirmed_lsn: a daemon that moves it notes that before.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
 RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
-LANGUAGE plpgsql
-VOLATILE PARALLEL UNSAFE -- each statement sees what is committed by then
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE -- as noted_of_slot()
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-BEGIN
-  -- The slot first, and then what is noted of it: a daemon that moves it meanwhile notes that before.
   SELECT p.slot_name IS NOT NULL,
          p.wal_status IS DISTINCT FROM 'lost' AND p.plugin = 'pgoutput' AND p.database = current_database(),
          p.active_pid,
-         p.confirmed_flush_lsn
-    INTO "exists", usable, active_pid, confirmed_lsn
-    FROM (SELECT slot AS name) AS wanted
-    LEFT JOIN pg_replication_slots AS p ON p.slot_name = wanted.name;
-
-  SELECT CASE WHEN s.created THEN 'created' WHEN s.name IS NOT NULL THEN 'announced' END,
+         p.confirmed_flush_lsn,
+         CASE WHEN s.created THEN 'created' WHEN s.name IS NOT NULL THEN 'announced' END,
          s.ceiling_lsn,
          coalesce(s.system_identifier = integratedb.system_identifier(), true)
-    INTO known, ceiling_lsn, same_system
     FROM (SELECT slot AS name) AS wanted
-    LEFT JOIN integratedb.slot AS s ON s.name = wanted.name;
-
-  RETURN NEXT;
-END
+    LEFT JOIN pg_replication_slots AS p ON p.slot_name = wanted.name
+    LEFT JOIN LATERAL integratedb.noted_of_slot(wanted.name, p.confirmed_flush_lsn) AS s ON true
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot(text) IS 'What the server and we know of a slot: known is announced, created, or null.';
