@@ -166,6 +166,20 @@ default_pool_size = 3
         self._process.wait(20)
 
 
+#: Ways to prepare a statement: by a name that has to be quoted, in place of all others, where settings are changed, ...
+PREPARING = (
+    "PREPARE stays AS SELECT 1",
+    'PREPARE "all" AS SELECT 1; PREPARE prepare AS SELECT 1; PREPARE "a""b" AS SELECT 1',
+    "DEALLOCATE ALL; PREPARE before AS SELECT 2",
+    "PREPARE stays AS SELECT 1; SET statement_timeout = 1; SET search_path = pg_temp; SET ROLE NONE",
+    "DO $$ BEGIN FOR n IN 1..3000 LOOP EXECUTE format('PREPARE %I AS SELECT 1', 'stays ' || n); END LOOP; END $$",
+    "PREPARE stays AS SELECT 1; SELECT 1 / 0",
+    "PREPARE stays AS SELECT 1; DO $$ BEGIN EXECUTE 'PREPARE inner_one AS SELECT 1'; RAISE 'no'; END $$",
+)
+#: Those that are there; psycopg has some of its own.
+PREPARED = r"SELECT name FROM pg_prepared_statements WHERE name NOT LIKE '\_pg3%'"
+
+
 @contextlib.contextmanager
 def pooler(cluster: Cluster, users: Iterable[str], mode: str = "transaction") -> Iterator[Pooler]:
     """Have a pooler for the length of the block."""

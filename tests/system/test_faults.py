@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -223,11 +224,16 @@ def delivers_and_confirms(shop: Shop, receiver: Receiver) -> Daemon:
     shop.notify({"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET})
     daemon = shop.daemon()
     shop.insert(1, 3)
+    insert_until_confirmed(shop, 4)
+    return daemon
+
+
+def insert_until_confirmed(shop: Shop, number: int) -> None:
+    """Insert an order, and wait until the server knows that all before it is delivered."""
     written = shop.admin.value("SELECT pg_current_wal_lsn()")
-    shop.insert(4, 4)
+    shop.insert(number, number)
     confirmed = "SELECT confirmed_flush_lsn >= %s FROM pg_replication_slots WHERE slot_name = %s"
     eventually(lambda: shop.admin.value(confirmed, written, shop.slot))
-    return daemon
 
 
 def made_anew(shop: Shop) -> None:
@@ -277,6 +283,53 @@ def test_a_daemon_killed_at_any_moment_knows_its_slot_again(shop: Shop, receiver
         time.sleep(0.3 * number)  # before a confirmation, and after it
         daemon.kill()
     shop.daemon()
+
+
+def test_a_daemon_that_wakes_up_after_another_one_took_over_makes_no_slot_look_moved(
+    shop: Shop, receiver: Receiver
+) -> None:
+    first = delivers_and_confirms(shop, receiver)
+    for number in (5, 6):  # the second one is delivered, and not noted: that happens once a second
+        shop.insert(number, number)
+        eventually(lambda expected=number: expected in order_ids(receiver.delivered()))  # type: ignore[misc]  # a default
+    first.process.send_signal(signal.SIGSTOP)
+    try:
+        inactive = "SELECT active_pid IS NULL FROM pg_replication_slots WHERE slot_name = %s"
+        eventually(lambda: shop.admin.value(inactive, shop.slot))
+        second = shop.daemon()
+        shop.insert(7, 20)
+        insert_until_confirmed(shop, 21)
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    assert first.exit_status() == 4  # another one reads the slot, which is not lost
+    second.kill()
+    shop.daemon()
+
+
+def test_what_is_noted_of_a_slot_never_goes_back(shop: Shop, receiver: Receiver) -> None:
+    daemon = delivers_and_confirms(shop, receiver)
+    shop.admin.run("SELECT integratedb.daemon_reserve(%s, '0/1')", shop.slot)
+    daemon.kill()
+    shop.daemon()
+
+
+def test_a_look_at_a_slot_that_moves_meanwhile_does_not_find_it_moved_by_others(shop: Shop, receiver: Receiver) -> None:
+    assert delivers_and_confirms(shop, receiver).stop() == 0
+    shop.insert(5, 10)
+    look = "SELECT confirmed_lsn <= ceiling_lsn FROM integratedb.daemon_slot(%s)"
+    waits = "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'integratedb.slot'::regclass AND NOT granted"
+    with shop.cluster.session(shop.database) as asking, shop.cluster.session(shop.database) as moving:
+        moving.run("BEGIN")
+        moving.run("LOCK TABLE integratedb.slot IN ACCESS EXCLUSIVE MODE")
+        with ThreadPoolExecutor(1) as threads:
+            seen = threads.submit(asking.value, look, shop.slot)
+            eventually(lambda: shop.admin.value(waits))
+            # As the daemon that has the slot does: it notes, and moves the slot then.
+            lsn = moving.value("SELECT pg_current_wal_lsn()")
+            moving.run("SELECT integratedb.daemon_reserve(%s, %s)", shop.slot, lsn)
+            moving.run("COMMIT")
+            shop.admin.run("SELECT pg_replication_slot_advance(%s, %s)", shop.slot, lsn)
+            assert seen.result(30)
 
 
 def test_the_server_stops_at_once_while_a_channel_cannot_deliver(shop: Shop, receiver: Receiver) -> None:

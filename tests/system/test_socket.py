@@ -513,6 +513,40 @@ def test_a_client_that_pings_and_reads_no_answer_takes_no_memory(shop: Shop, mod
         assert daemon.resident_mb() - before < 40
 
 
+@pytest.mark.parametrize("opcode", [0x89, 0x8A, 0x81], ids=["pings", "pongs", "texts"])
+def test_clients_that_send_without_end_hold_up_nobody(shop: Shop, receiver: Receiver, opcode: int) -> None:
+    frame = bytes([opcode]) + b"\x80\0\0\0\0"
+    hook = {"type": "WEBHOOK", "name": "hook", "url": receiver.url(), "secret": SECRET}
+    shop.notify({"type": "SOCKET", "name": "live", "mode": "broadcast"}, hook)
+    daemon = shop.daemon()
+    ended = threading.Event()
+
+    def send(client: socket.socket) -> None:
+        client.settimeout(0.2)
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                client.send(frame * 40_000)
+
+    def read(client: socket.socket) -> None:
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                client.recv(1 << 16)
+
+    with ExitStack() as stack:
+        clients = [stack.enter_context(deaf(shop, daemon)) for _ in range(8)]
+        with ThreadPoolExecutor(16) as threads:
+            done = [threads.submit(act, client) for client in clients for act in (send, read)]
+            try:
+                for number in range(1, 6):
+                    assert daemon.get("/live")[0] == 200
+                    shop.insert(number, number)
+                    eventually(lambda: len(receiver.delivered()) == number, timeout_s=5)  # noqa: B023  # called at once
+            finally:
+                ended.set()
+        for one in done:
+            one.result()
+
+
 @pytest.mark.parametrize("how", ["renamed", "dropped"])
 def test_a_new_stakeholder_of_an_old_name_gets_nothing_of_the_old_one(shop: Shop, how: str) -> None:
     """However far behind the daemon is, which learns of it in the stream: Postgres has the new password at once."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Collection
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import connect, transaction
-from integratedb_companion.common.session import read_conninfo
+from integratedb_companion.common.session import defaults_with, read_conninfo
 
 from .model import UnableError
 from .process import ENCODING
@@ -71,6 +73,10 @@ SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
 """
 
 
+#: The parameters of libpq that are secrets. No environment variable can hold them, but for the password.
+SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+
+
 @dataclass(frozen=True)
 class Production:
     """What is taken over from it."""
@@ -107,14 +113,51 @@ def take_over(conninfo: str, programs: Path | None, kept: Collection[str]) -> Pr
 
 def _dump(conninfo: str, programs: Path | None, left_out: list[tuple[Any, ...]]) -> str:
     given = read_conninfo(conninfo)
-    environment = dict(os.environ)
-    # The command line of a process can be seen by everybody.
-    password = given.pop("password", None)
+    with _hidden(given, dict(os.environ)) as environment:
+        return _dumped(make_conninfo("", **given), programs, left_out, environment)
+
+
+@contextmanager
+def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Take the secrets out of parameters: into the environment, or a file that ends with the block.
+
+    Everybody can see the command line of a process.
+    """
+    secrets = {name: str(given.pop(name)) for name in SECRETS if name in given}
+    password = secrets.pop("password", None)
     if password is not None:
-        environment["PGPASSWORD"] = str(password)
+        environment["PGPASSWORD"] = password
+    if not secrets:
+        yield environment
+        return
+    # Nothing but a service may hold the others. A connection has one, so what the user's says comes along.
+    if service := given.pop("service", None):
+        environment["PGSERVICE"] = str(service)
+    lines = {**_of_service(environment.get("PGSERVICE")), **secrets}
+    for name, value in lines.items():
+        if value != value.rstrip() or not value.isprintable():
+            raise UnableError(f"pg_dump cannot be given {name}: it ends with a space, or has a control character in it")
+    with tempfile.NamedTemporaryFile("w", prefix="integratedb-", suffix=".conf", encoding="utf-8") as file:  # mode 0600
+        file.write("[integratedb]\n" + "".join(f"{name}={value}\n" for name, value in lines.items()))
+        file.flush()
+        yield environment | {"PGSERVICE": "integratedb", "PGSERVICEFILE": file.name}
+
+
+def _of_service(service: str | None) -> dict[str, str]:
+    """Give the parameters that a service says."""
+    if not service:
+        return {}
+    without, with_it = (
+        {option.keyword.decode(): (option.val or b"").decode() for option in defaults_with(name)}
+        for name in (None, service)
+    )
+    return {name: value for name, value in with_it.items() if value != without.get(name) and name != "service"}
+
+
+def _dumped(dbname: str, programs: Path | None, left_out: list[tuple[Any, ...]], environment: dict[str, str]) -> str:
     if programs is not None:
         environment["PATH"] = f"{programs}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    command = ["pg_dump", "--no-password", "-B", f"--dbname={make_conninfo('', **given)}"]
+    command = ["pg_dump", "--no-password", "-B", f"--dbname={dbname}"]
     command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in left_out]
     try:
         done = subprocess.run(command, check=False, capture_output=True, env=environment, **ENCODING)

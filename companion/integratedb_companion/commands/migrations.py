@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from integratedb_companion.common.errors import STATUS_REFUSED, STATUS_USAGE, CommandError
 from integratedb_companion.common.extension import Database, connect, opened
 from integratedb_companion.common.output import print_json, print_table, say, styled
-from integratedb_companion.common.previews import END, GRACE_S, SESSION, UNLOCK, WATCHED
+from integratedb_companion.common.previews import DEALLOCATE, END, GRACE_S, PREPARED, SESSION, UNLOCK, WATCHED
 from integratedb_companion.common.sql_text import TransactionError, without_transaction
 from integratedb_companion.contracts.reading import read_standard_input, read_text
 
@@ -67,7 +67,14 @@ def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, 
             return database.rows("integratedb_preview_migration", ddl=statements)
         finally:
             if database.connection.info.transaction_status == TransactionStatus.INTRANS:
-                database.connection.execute(UNLOCK)
+                _give_back(database.connection)
+
+
+def _give_back(connection: psycopg.Connection[Any]) -> None:
+    """Take back what no rollback does; nothing that the statements have SET is in force here."""
+    connection.execute(UNLOCK)
+    if connection.execute(PREPARED).fetchone() is not None:
+        connection.execute(DEALLOCATE)
 
 
 @contextmanager

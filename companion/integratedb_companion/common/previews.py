@@ -30,6 +30,29 @@ SELECT pg_catalog.pg_terminate_backend(a.pid)
 """
 #: Gives back the locks that no rollback does: behind a pooler, the session serves others next.
 UNLOCK: Final[LiteralString] = "SELECT pg_catalog.pg_advisory_unlock_all()"
+#: Statements that were prepared in this transaction, which no rollback takes back either: whether there are some, and their end.
+#: Their names never leave the server, for they may be no text in the client's encoding.
+PREPARED: Final[LiteralString] = """
+SELECT
+  FROM pg_catalog.pg_prepared_statements AS p
+ WHERE p.prepare_time OPERATOR(pg_catalog.>=) pg_catalog.transaction_timestamp()
+ LIMIT 1
+"""
+DEALLOCATE: Final[LiteralString] = """
+DO LANGUAGE plpgsql $deallocate$
+DECLARE
+    prepared pg_catalog.text;
+BEGIN
+    FOR prepared IN
+        SELECT p.name
+          FROM pg_catalog.pg_prepared_statements AS p
+         WHERE p.prepare_time OPERATOR(pg_catalog.>=) pg_catalog.transaction_timestamp()
+    LOOP
+        EXECUTE pg_catalog.concat('DEALLOCATE "', pg_catalog.replace(prepared, '"', '""'), '"');
+    END LOOP;
+END
+$deallocate$
+"""
 #: How much longer than its timeout a preview may take until its session is ended, and how often that is tried.
 GRACE_S: Final = 2.0
 AGAIN_S: Final = 2.0

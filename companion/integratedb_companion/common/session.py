@@ -123,23 +123,27 @@ def _place_of_service(given: dict[str, Any]) -> dict[str, Any]:
 
     libpq prefers them to PGHOST. psycopg looks at PGHOST only, and would connect there.
     """
-    before = os.environ.get("PGSERVICE")
-    service = given.get("service") or before
+    service = given.get("service") or os.environ.get("PGSERVICE")
     if not service:
         return {}
-    try:
-        os.environ["PGSERVICE"] = service
-        options = pq.Conninfo.get_defaults()
-    finally:
-        if before is None:
-            del os.environ["PGSERVICE"]
-        else:
-            os.environ["PGSERVICE"] = before
     return {
         name: option.val.decode()
-        for option in options
+        for option in defaults_with(str(service))
         if option.val and (name := option.keyword.decode()) in ("host", "hostaddr", "port")
     }
+
+
+def defaults_with(service: str | None) -> list[pq.ConninfoOption]:
+    """Give what libpq takes where a connection string says nothing: with a service, or without one."""
+    before = os.environ.pop("PGSERVICE", None)
+    try:
+        if service is not None:
+            os.environ["PGSERVICE"] = service
+        return pq.Conninfo.get_defaults()
+    finally:
+        os.environ.pop("PGSERVICE", None)
+        if before is not None:
+            os.environ["PGSERVICE"] = before
 
 
 def notice_lines(notice: Diagnostic) -> list[str]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from .model import KINDS, Contract, Document, Finding, UnusableContractsError
 from .variables import Lookup, interpolate
-from .yaml_source import read
+from .yaml_source import MAX_CHARACTERS, read
 
 SUFFIXES = (".yaml", ".yml")
 KEYS = ("stakeholder", *KINDS)
 EMPTY: Document = {"match": []}
 STANDARD_INPUT = "<stdin>"
+#: Of a contract; a character has four at most.
+MAX_BYTES = 4 * MAX_CHARACTERS
 
 
 def files_in(directory: Path) -> list[Path]:
@@ -24,15 +26,22 @@ def files_in(directory: Path) -> list[Path]:
     found = [path for path in directory.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]
     if not found:
         raise UnusableContractsError([Finding("there is no contract (*.yaml) in it", str(directory))])
+    # A link may lead to a device, which has no end, or to a pipe, which nobody writes to.
+    if unfit := [path for path in sorted(found) if path.exists() and not path.is_file()]:
+        raise UnusableContractsError([Finding("it is no file", str(path)) for path in unfit])
     return sorted(found)
 
 
-def read_text(path: Path) -> str:
-    """The text of a file. Error: UnusableContractsError where it cannot be read."""
+def read_text(path: Path, most_bytes: int = -1) -> str:
+    """The text of a file. Error: UnusableContractsError where it cannot be read, or is longer."""
     try:
-        return _decoded(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            content = file.read(most_bytes if most_bytes < 0 else most_bytes + 1)
     except OSError as problem:
         raise UnusableContractsError([Finding(problem.strerror or str(problem), str(path))]) from None
+    if 0 <= most_bytes < len(content):
+        raise UnusableContractsError([Finding(f"there are more than {most_bytes} bytes in it", str(path))])
+    return _decoded(content, str(path))
 
 
 def read_standard_input() -> str:
@@ -54,7 +63,7 @@ def read_contracts(paths: Iterable[Path], lookup: Lookup) -> list[Contract]:
     findings: list[Finding] = []
     for path in paths:
         try:
-            contract = parse(read_text(path), str(path), lookup)
+            contract = parse(read_text(path, MAX_BYTES), str(path), lookup)
         except UnusableContractsError as problem:
             findings += problem.findings
             continue

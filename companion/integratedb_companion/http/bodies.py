@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import re
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
@@ -91,6 +92,9 @@ async def _read(request: Request, limit: int, timeout_s: float) -> Request:
         raise RefusalError(400) from None
     body = b"".join(chunks)
     chunks.clear()
+    # In the other encodings that the framework would read, values are not to be counted. In UTF-8, JSON has no NUL.
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        raise RefusalError(400, {"detail": [["it is not JSON in UTF-8", "#"]]})
     if _values(body) > MAX_VALUES:
         raise invalid(f"it holds more than {MAX_VALUES} values", "#")
     return Request(request.scope, _once(body))

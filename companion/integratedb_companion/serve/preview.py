@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from integratedb_companion.common.configuration import ConfigurationError
-from integratedb_companion.common.previews import AGAIN_S, END, GRACE_S, SESSION, UNLOCK, WATCHED
+from integratedb_companion.common.previews import AGAIN_S, DEALLOCATE, END, GRACE_S, PREPARED, SESSION, UNLOCK, WATCHED
 from integratedb_companion.common.sql_text import TransactionError, without_transaction
 from integratedb_companion.http.refusals import RefusalError, invalid
 
@@ -72,7 +72,7 @@ class Preview:
                             return await (await connection.execute(query, {"ddl": ddl})).fetchall()
                     finally:
                         if connection.info.transaction_status == TransactionStatus.INTRANS:
-                            await connection.execute(UNLOCK)
+                            await _give_back(connection)
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise
@@ -116,6 +116,13 @@ class Preview:
             )
             return False
         return True
+
+
+async def _give_back(connection: Connection) -> None:
+    """Take back what no rollback does; nothing that the statements have SET is in force here."""
+    await connection.execute(UNLOCK)
+    if await (await connection.execute(PREPARED)).fetchone() is not None:
+        await connection.execute(DEALLOCATE)
 
 
 def _refusal(problem: psycopg.Error) -> RefusalError:

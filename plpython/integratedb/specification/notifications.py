@@ -8,7 +8,7 @@ from .channels import redact, shorten_channel
 
 
 def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
-    """Read a document with channels: the refusals, or the channels filled in (None: left out) and the relations named."""
+    """Read a document with channels: refusals, or the channels filled in (None: left out) and the relations named."""
     from .intake import parse_text  # the only way to jsonschema, whose import costs more than all of ours
 
     parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)

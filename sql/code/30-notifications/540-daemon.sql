@@ -41,10 +41,21 @@ $$;
 
 COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream at all. Error: 55000.';
 
+CREATE OR REPLACE FUNCTION integratedb.noted_of_slot(slot text, confirmed_lsn pg_lsn)
+RETURNS SETOF integratedb.slot
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE -- it sees what is committed by then
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT s.* FROM integratedb.slot AS s WHERE s.name = slot
+$$;
+
+COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS 'What is noted of a slot after it was seen to stand at confirmed_lsn: a daemon that moves it notes that before.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
 RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
 LANGUAGE sql
-STABLE PARALLEL RESTRICTED
+VOLATILE PARALLEL UNSAFE -- as noted_of_slot()
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
@@ -57,7 +68,7 @@ AS $$
          coalesce(s.system_identifier = integratedb.system_identifier(), true)
     FROM (SELECT slot AS name) AS wanted
     LEFT JOIN pg_replication_slots AS p ON p.slot_name = wanted.name
-    LEFT JOIN integratedb.slot AS s ON s.name = wanted.name
+    LEFT JOIN LATERAL integratedb.noted_of_slot(wanted.name, p.confirmed_flush_lsn) AS s ON true
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot(text) IS 'What the server and we know of a slot: known is announced, created, or null.';
@@ -161,7 +172,8 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  UPDATE integratedb.slot AS s SET ceiling_lsn = lsn, noted_at = now() WHERE s.name = slot
+  -- Never back: another daemon that has taken over may have noted and confirmed more.
+  UPDATE integratedb.slot AS s SET ceiling_lsn = greatest(s.ceiling_lsn, lsn), noted_at = now() WHERE s.name = slot
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS 'Notes how far the daemon will confirm a slot at most.';

@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.command_line.conftest import Place
 from tests.system.command_line.test_hostile_database import use_every_command
-from tests.system.harness import Pooler, pooler
+from tests.system.harness import PREPARED, PREPARING, Pooler, pooler
 
 USERS = ("shop_admin", "shop_owner", "postgres")
 #: PgBouncer itself sets the name of the application, for each client.
@@ -50,6 +50,14 @@ def test_no_advisory_lock_of_a_preview_stays_in_a_session_that_others_use(
     pooled.run("preview", "-", user="shop_owner", stdin=f"SELECT pg_advisory_lock(4711); {then}", status=status)
     with pooled.session() as superuser:
         assert superuser.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+def test_no_prepared_statement_of_a_preview_stays_in_a_session_that_others_use(pooled: PooledPlace) -> None:
+    with pooled.pooler.session(pooled.database, "shop_owner") as other:
+        for statements in PREPARING:
+            fails = "1 / 0" in statements or "RAISE" in statements
+            pooled.run("preview", "-", user="shop_owner", stdin=statements, status=2 if fails else 0)
+            assert other.rows(PREPARED) == [], statements
 
 
 def test_no_setting_of_a_role_changes_what_a_command_does_there(pooled: PooledPlace) -> None:

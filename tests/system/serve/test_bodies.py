@@ -133,6 +133,17 @@ def test_a_value_that_python_chokes_on_is_refused(service: Service, root: Client
     assert not [entry for entry in service.logs() if entry["level"] in ("error", "critical")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_json_is_utf_8_in_which_its_values_can_be_counted(root: Client, encoding: str) -> None:
+    # Half of such a character is a quotation mark, where bytes are taken for ASCII.
+    many = '{"data": {"match": ["\u2241", ' + "1," * 600_000 + ' 1, "\u2241"]}}'
+    for text in ('{"data": {"match": []}}', many):
+        content = text.encode(encoding)[: 5 << 20]
+        headers = {"Content-Type": "application/json"}
+        errors = root.refused(400, "PUT", "/stakeholders/1/claims", content=content, headers=headers)
+        assert errors == {"detail": [["it is not JSON in UTF-8", "#"]]}
+
+
 def test_a_body_of_many_values_is_refused_and_a_text_of_many_commas_is_not(root: Client) -> None:
     errors = root.refused(422, "POST", "/preview", content=b'{"data": [' + b"[]," * 200_000 + b"[]]}", headers=JSON)
     assert "more than 300000 values" in errors["detail"][0][0]

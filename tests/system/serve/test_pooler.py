@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.system.harness import Pooler, pooler
+from tests.system.harness import PREPARED, PREPARING, Pooler, pooler
 from tests.system.serve.harness import API_ROLE, Place, run_command, unique
 from tests.system.serve.test_hostile_database import use_every_route
 
@@ -49,6 +49,16 @@ def test_no_advisory_lock_of_a_preview_stays_in_a_session_that_others_use(
     ):
         assert root.send("POST", "/preview", {"data": statements}).status_code == status
         assert fresh.superuser.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+def test_no_prepared_statement_of_a_preview_stays_in_a_session_that_others_use(
+    fresh: Place, behind: Pooler, start_service
+) -> None:
+    root = start_service(dsn(behind, fresh), "--preview-dsn", dsn(behind, fresh, "shop_owner")).bootstrap()
+    with behind.session(fresh.name, "shop_owner") as other:
+        for statements in PREPARING:
+            assert root.send("POST", "/preview", {"data": statements}).status_code in (200, 422)
+            assert other.rows(PREPARED) == [], statements
 
 
 def test_no_request_of_many_at_once_fails(fresh: Place, behind: Pooler, start_service) -> None:

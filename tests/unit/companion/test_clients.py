@@ -1,4 +1,4 @@
-"""A WebSocket client that does not read is sent away; one that reads slowly is not."""
+"""A WebSocket client that does not read is sent away, one that reads slowly is not; none takes all the time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HANDSHAKE = (
 )
 #: More than the kernel keeps.
 LONG = b"x" * (12 << 20)
-PING = b"\x89\x80\0\0\0\0"
+PING, PONG, TEXT = (bytes([opcode]) + b"\x80\0\0\0\0" for opcode in (0x89, 0x8A, 0x81))
 
 
 class Peer:
@@ -128,6 +128,63 @@ def test_who_pings_and_reads_may_go_on() -> None:
                 answered += len(await peer.read())
 
     run(serving, story)
+
+
+@pytest.mark.parametrize("frame", [PING, PONG, TEXT], ids=["pings", "pongs", "texts"])
+def test_who_sends_many_frames_leaves_time_for_others(frame: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So long that what is left unread shows.
+    monkeypatch.setattr(clients, "REST", 1e6)
+    taken: list[int] = []
+    as_before = Client.data_received
+
+    def noted(client: Client, data: bytes) -> None:
+        taken.append(len(data))
+        as_before(client, data)
+
+    monkeypatch.setattr(Client, "data_received", noted)
+
+    async def serving(client: ServerConnection) -> None:
+        async for _ in client:
+            pass
+
+    async def story(peer: Peer) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while True:
+                    await peer.send(frame * 40_000)
+        assert max(taken) <= clients.TAKEN_BYTES
+        # A frame takes some microseconds, on whatever machine; then it rests.
+        assert sum(taken) < 2_000 * len(frame) + len(HANDSHAKE)
+
+    run(serving, story)
+    assert not Client._resting
+
+
+def test_who_rests_is_not_read_while_the_library_has_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "REST_AFTER_S", 0)
+    enough = asyncio.Event()
+    connected: list[ServerConnection] = []
+    received: list[object] = []
+
+    async def serving(client: ServerConnection) -> None:
+        connected.append(client)
+        await enough.wait()
+        async for message in client:
+            received.append(message)  # noqa: PERF401  # a comprehension would lose them when the client goes
+
+    async def story(peer: Peer) -> None:
+        sending = asyncio.create_task(peer.send(b"\x81\x81\0\0\0\0x" * 20_000 + b"\x88\x80\0\0\0\0"))
+        await asyncio.sleep(0.3)
+        [client] = connected
+        held = len(client.recv_messages.frames)
+        await asyncio.sleep(0.3)
+        assert len(client.recv_messages.frames) == held < 1_000
+        enough.set()
+        await sending
+        assert await peer.is_gone()
+
+    run(serving, story)
+    assert received == ["x"] * 20_000
 
 
 @pytest.mark.parametrize("much", [True, False])

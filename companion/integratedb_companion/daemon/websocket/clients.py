@@ -1,13 +1,14 @@
 """A WebSocket client's connection: what waits for the client to read is bounded, and so is the time until it is gone.
 
-The library waits for a client without end in several places, and answers each ping. So everything that the daemon does with
-a client's connection goes through here.
+The library waits for a client without end in several places, answers each ping, and takes all that has come at once. So
+everything that the daemon does with a client's connection goes through here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from typing import Any, ClassVar, Literal
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
@@ -16,10 +17,19 @@ from websockets.frames import Frame, Opcode
 UNREAD_PINGS = 1_000
 #: How long a client may read nothing of what waits for it.
 READS_WITHIN_S = 30.0
+#: What is read of a client at once. It may hold hundreds of frames, and nothing else goes on until they are taken.
+TAKEN_BYTES = 1 << 10
+#: For each second that the frames of all clients took, nothing is read of them for so long. After less it is not worth it.
+REST = 2.0
+REST_AFTER_S = 0.002
+
+Reason = Literal["the library has enough", "it rests"]
 
 
 class Client(ServerConnection):
-    """A connection that ends when its client does not read."""
+    """A connection that ends when its client does not read, and is read no faster than leaves time for the others."""
+
+    _resting: ClassVar[set[Client]] = set()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -30,6 +40,41 @@ class Client(ServerConnection):
         self._pings_since = 0
         self._read_before = 0
         self._look: asyncio.TimerHandle | None = None
+        #: Why nothing is read of the client now.
+        self._unread_for: set[Reason] = set()
+        self._took_s = 0.0
+        self._rest: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a new connection."""
+        super().connection_made(transport)
+        transport.max_size = TAKEN_BYTES
+        self.recv_messages.pause = lambda: self._stop_reading("the library has enough")
+        self.recv_messages.resume = lambda: self._read_on("the library has enough")
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames, and rest after many: in proportion to the time they took, and to how many clients send as many."""
+        began_s = time.perf_counter()
+        super().data_received(data)
+        self._took_s += time.perf_counter() - began_s
+        if self._took_s >= REST_AFTER_S and self._rest is None and not self.transport.is_closing():
+            self._resting.add(self)
+            self._rest = self.loop.call_later(REST * self._took_s * len(self._resting), self._end_rest)
+            self._stop_reading("it rests")
+
+    def _end_rest(self) -> None:
+        self._resting.discard(self)
+        self._rest, self._took_s = None, 0.0
+        self._read_on("it rests")
+
+    def _stop_reading(self, reason: Reason) -> None:
+        self._unread_for.add(reason)
+        self.transport.pause_reading()
+
+    def _read_on(self, reason: Reason) -> None:
+        self._unread_for.discard(reason)
+        if not self._unread_for:
+            self.transport.resume_reading()
 
     @property
     def _read(self) -> int:
@@ -65,6 +110,9 @@ class Client(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""
         self._stop_looking()
+        self._resting.discard(self)
+        if self._rest is not None:
+            self._rest.cancel()
         super().connection_lost(exc)
 
     def _end_unless_it_reads(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from integratedb_companion.contracts.difference import Change, compare
 from integratedb_companion.contracts.exporting import REDACTED, contract_text
 from integratedb_companion.contracts.lint import check_shapes
 from integratedb_companion.contracts.model import UnusableContractsError
-from integratedb_companion.contracts.reading import parse
+from integratedb_companion.contracts.reading import MAX_BYTES, files_in, parse, read_contracts
 from integratedb_companion.contracts.rendering import as_text
 from integratedb_companion.contracts.schema import contract_schema
 from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate
@@ -233,3 +234,40 @@ def test_a_uri_says_the_same_as_its_parts(password: str, dbname: str, host: str)
     assert conninfo_to_dict(credentials.uri) == {
         "user": "user_1", "password": password, "host": host, "port": "5433", "dbname": dbname,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["directory", "pipe", "link to a pipe", "link to a device", "link to a directory"])
+def test_only_files_are_contracts(tmp_path: Path, what: str) -> None:
+    path, elsewhere = tmp_path / "b.yaml", tmp_path / "elsewhere"
+    (tmp_path / "a.yaml").write_text("stakeholder: mailer\n")
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if what == "link to a device" else elsewhere)
+    if what == "link to a pipe":
+        os.mkfifo(elsewhere)
+    elif what == "link to a directory":
+        elsewhere.mkdir()
+    with pytest.raises(UnusableContractsError) as refused:
+        files_in(tmp_path)
+    [finding] = refused.value.findings
+    assert (finding.message, finding.file) == ("it is no file", str(path))
+
+
+def test_links_to_files_are_contracts(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("stakeholder: mailer\n")
+    (tmp_path / "a.yaml").symlink_to("elsewhere")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")  # told when it is read
+    assert [path.name for path in files_in(tmp_path)] == ["a.yaml", "gone.yaml"]
+
+
+def test_a_file_without_end_is_not_read_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UnusableContractsError) as refused:
+        read_contracts([path, Path("/dev/zero")], environment({}))
+    assert {finding.message for finding in refused.value.findings} == {f"there are more than {MAX_BYTES} bytes in it"}
+    assert len(refused.value.findings) == 2
