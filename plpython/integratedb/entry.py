@@ -62,7 +62,7 @@ def expand(
     schema_relations: list[int] | None,
     with_document: bool,
 ) -> Iterator[str]:
-    """Expand a specification for SQL, in batches as JSON: claims, relations, and columns with the place of their relation.
+    """Expand a specification for SQL, in batches as JSON: claims, relations, columns with the place of their relation.
 
     The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,
     only ``schema_relations`` (identifiers) are looked up, unless that is None. The last batch is the expanded document
