@@ -22,7 +22,7 @@ from integratedb_companion.daemon.settings import Settings
 
 from .database import COMPLAIN_EVERY_S, Database
 from .delivery.addresses import AddressPolicy
-from .delivery.channels import NOTHING, Channels, Earlier
+from .delivery.channels import NOTHING, Channels, StoredBacklog
 from .delivery.names import Names
 from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
@@ -121,7 +121,7 @@ class Daemon:
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             confirmation = self._confirmation
-            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._keep_house(), self._follow()
+            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._maintain(), self._follow()
             for work in works:
                 self._start(work)
             stop = asyncio.create_task(self._stop.wait())
@@ -218,16 +218,16 @@ class Daemon:
             if row.kind == "state":
                 state = parse_state(row.body)
                 self._states[state.id] = state
-        await self._put_in_force()
+        await self._apply()
         for row in happened.rows:
             if row.kind == "redeliver":
                 await self._channels.restart(int(row.body["channel"]), rewind=True)
         self._progress.routed(commit.commit_lsn, commit.end_lsn)
 
-    async def _put_in_force(self, earlier: Earlier = NOTHING) -> None:
+    async def _apply(self, stored: StoredBacklog = NOTHING) -> None:
         states = list(self._states.values())
-        await self._channels.put_in_force(states, earlier)
-        self._router.put_in_force(states, self._channels.puts())
+        await self._channels.apply(states, stored)
+        self._router.apply(states, self._channels.enqueue())
         log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
 
     def _oldest_unsafe(self) -> list[int | None]:
@@ -241,7 +241,7 @@ class Daemon:
         if self._confirmation.stream is not None:
             self._confirmation.stream.break_off()
 
-    async def _keep_house(self) -> None:
+    async def _maintain(self) -> None:
         """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
@@ -320,7 +320,7 @@ class Daemon:
             self._states[state.id] = state
         if gap:
             await self._tell_gap(lsn, source)
-        await self._put_in_force(Earlier(await self._database.backlog(), await self._database.failures()))
+        await self._apply(StoredBacklog(await self._database.backlog(), await self._database.failures()))
 
     async def _tell_gap(self, lsn: int, source: str) -> None:
         """Tell every channel that changes were missed."""

@@ -14,7 +14,7 @@ from integratedb_companion.common.networks import network_of
 from integratedb_companion.http.refusals import RefusalError, forbidden, unauthorized
 
 from . import tokens
-from .answers import Session
+from .responses import Session
 from .scopes import Scopes
 from .services import Services, services
 from .tokens import ACCESS, LIFETIMES_S, REFRESH, BadTokenError

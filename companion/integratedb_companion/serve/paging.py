@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from .answers import Page
+from .responses import Page
 
 Row = TypeVar("Row", bound=BaseModel)
 

@@ -47,7 +47,7 @@ class Sent:
         self.events: list[tuple[int, Event]] = []
         states = [parse_state(body) for body in bodies]
         puts = {c.id: self._put(c.id) for s in states for c in s.channels}
-        self.router.put_in_force(states, puts)
+        self.router.apply(states, puts)
         self.router.describe(relation)
         self.transaction = Transaction(Begin(0x16B3748, 86_400_000_001, 731), "/integratedb/shop")
 
@@ -164,7 +164,7 @@ def test_partitions_that_the_stream_describes_count_until_what_is_in_force_tells
         sent.router.describe_leaf(7, LEAF_BY_NOTE)
         sent.router.update(sent.transaction, Update(7, None, row))
         sent.router.update(sent.transaction, Update(7, [None, None, b"m"], row))
-        sent.router.put_in_force([parse_state(body)], {1: sent._put(1)})
+        sent.router.apply([parse_state(body)], {1: sent._put(1)})
         sent.router.update(sent.transaction, Update(7, None, row))
         told = [(data["old"], data["changed"]) for data in (body["data"] for body in sent.bodies())]
         last = {"id": 1} if tells else None

@@ -12,7 +12,7 @@ import aiohttp
 from integratedb_companion.common.logs import fault
 from integratedb_companion.daemon.metrics import Metrics
 from integratedb_companion.daemon.model import NO_BACKLOG, Backlog, Report
-from integratedb_companion.daemon.routing.router import Put
+from integratedb_companion.daemon.routing.router import Enqueue
 from integratedb_companion.daemon.state import Channel, StakeholderState
 from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, QueueSocket, SocketChannel
 
@@ -35,7 +35,7 @@ RESTART_S = 10.0
 
 
 @dataclass(slots=True)
-class Running:
+class ActiveChannel:
     """A channel in force and what serves it."""
 
     channel: Channel
@@ -51,14 +51,14 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class StoredBacklog:
     """What an earlier daemon has left, by channel: events in the delivery table, and failed attempts at the oldest."""
 
     backlog: Mapping[int, Backlog] = field(default_factory=dict)
     failures: Mapping[int, int] = field(default_factory=dict)
 
 
-NOTHING = Earlier()
+NOTHING = StoredBacklog()
 
 
 class Channels:
@@ -83,17 +83,17 @@ class Channels:
         self._on_progress = on_progress
         self._on_gone = on_gone
         self._restarts: set[asyncio.Task[None]] = set()
-        self._running: dict[int, Running] = {}
+        self._active: dict[int, ActiveChannel] = {}
         #: Who starts or stops channels holds it: one that is being stopped must not be started twice.
         self._changing = asyncio.Lock()
         self._stopped = False
 
-    def __iter__(self) -> Iterator[Running]:
-        return iter(list(self._running.values()))
+    def __iter__(self) -> Iterator[ActiveChannel]:
+        return iter(list(self._active.values()))
 
-    def puts(self) -> dict[int, Put]:
+    def enqueue(self) -> dict[int, Enqueue]:
         """What takes the events of each channel."""
-        return {id_: running.queue.put for id_, running in self._running.items() if running.takes_events}
+        return {id_: active.queue.enqueue for id_, active in self._active.items() if active.takes_events}
 
     @property
     def changing(self) -> bool:
@@ -102,25 +102,25 @@ class Channels:
 
     def role_of(self, stakeholder: str) -> int | None:
         """The role of a stakeholder that has a SOCKET channel, paused or not."""
-        for running in self._running.values():
-            if running.channel.type == "SOCKET" and running.channel.stakeholder == stakeholder:
-                return running.channel.role
+        for active in self._active.values():
+            if active.channel.type == "SOCKET" and active.channel.stakeholder == stakeholder:
+                return active.channel.role
         return None
 
     def find_socket(self, role: int, name: str) -> SocketChannel | None:
         """The socket that a client asks for, who has logged in as this role."""
-        for running in self._running.values():
-            if (running.channel.role, running.channel.name) == (role, name):
-                return running.socket
+        for active in self._active.values():
+            if (active.channel.role, active.channel.name) == (role, name):
+                return active.socket
         return None
 
     def oldest_unsafe(self) -> Iterable[int | None]:
         """For each channel, the commit LSN of its oldest event in memory only."""
-        return [running.queue.oldest_unsafe() for running in self._running.values()]
+        return [active.queue.oldest_unsafe() for active in self._active.values()]
 
     async def make_room(self) -> None:
         """Hold the stream up until no queue is full any more; queues that stay full spill."""
-        full = [running.queue.make_room() for running in self._running.values() if running.queue.full]
+        full = [active.queue.make_room() for active in self._active.values() if active.queue.full]
         if full:
             await asyncio.gather(*full)
         while self._spill.full:
@@ -128,63 +128,63 @@ class Channels:
 
     def tick(self) -> None:
         """Spill what has been waiting for long."""
-        for running in self._running.values():
-            running.queue.tick()
+        for active in self._active.values():
+            active.queue.tick()
 
-    async def put_in_force(self, states: Iterable[StakeholderState], earlier: Earlier = NOTHING) -> None:
+    async def apply(self, states: Iterable[StakeholderState], stored: StoredBacklog = NOTHING) -> None:
         """Start, change and stop channels so that they are those of `states`."""
         async with self._changing:
             wanted = {channel.id: channel for state in states for channel in state.channels}
-            gone = [self._running.pop(id_) for id_ in self._running.keys() - wanted.keys()]
-            changed = [running for id_, running in self._running.items() if running.channel != wanted[id_]]
-            await asyncio.gather(*(self._stop(running, CHANGE_TIMEOUT_S) for running in gone + changed))
-            for running in gone:
-                self._spill.forget(running.channel.id)
-            renamed = [running for running in changed if _names(running.channel) != _names(wanted[running.channel.id])]
+            gone = [self._active.pop(id_) for id_ in self._active.keys() - wanted.keys()]
+            changed = [active for id_, active in self._active.items() if active.channel != wanted[id_]]
+            await asyncio.gather(*(self._stop(active, CHANGE_TIMEOUT_S) for active in gone + changed))
+            for active in gone:
+                self._spill.forget(active.channel.id)
+            renamed = [active for active in changed if _names(active.channel) != _names(wanted[active.channel.id])]
             # All of them first: a name that one has had may be another's now.
-            for running in gone + renamed:
-                self._metrics.forget(running.channel)
-            for running in changed:
-                running.channel = wanted[running.channel.id]
-                self._show(running)
-                self._start(running)
-            for id_ in wanted.keys() - self._running.keys():
+            for active in gone + renamed:
+                self._metrics.forget(active.channel)
+            for active in changed:
+                active.channel = wanted[active.channel.id]
+                self._show(active)
+                self._start(active)
+            for id_ in wanted.keys() - self._active.keys():
                 channel = wanted[id_]
-                queue = ChannelQueue(id_, self._spill, self._on_progress, earlier.backlog.get(id_, NO_BACKLOG))
-                self._running[id_] = running = Running(channel, queue)
-                self._show(running)
-                self._start(running, earlier.failures.get(id_))
+                queue = ChannelQueue(id_, self._spill, self._on_progress, stored.backlog.get(id_, NO_BACKLOG))
+                self._active[id_] = active = ActiveChannel(channel, queue)
+                self._show(active)
+                self._start(active, stored.failures.get(id_))
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
         """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
         async with self._changing:
-            running = self._running.get(channel_id)
-            if running is None:
+            active = self._active.get(channel_id)
+            if active is None:
                 return
-            await self._stop(running, CHANGE_TIMEOUT_S)
+            await self._stop(active, CHANGE_TIMEOUT_S)
             if rewind:
-                running.queue.spill()
+                active.queue.spill()
                 await self._spill.flush_all()
-                running.queue.rewind()
-            self._start(running)
+                active.queue.rewind()
+            self._start(active)
 
     async def restart_all(self, policy: AddressPolicy, session: aiohttp.ClientSession) -> None:
         """Begin anew with another configuration."""
         self._policy, self._session = policy, session
-        for id_ in list(self._running):
+        for id_ in list(self._active):
             await self.restart(id_)
 
     async def stop(self) -> None:
         """Finish what is under way and stop."""
         self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
-        await asyncio.gather(*(self._stop(running, STOP_TIMEOUT_S) for running in self._running.values()))
+        await asyncio.gather(*(self._stop(active, STOP_TIMEOUT_S) for active in self._active.values()))
 
-    def _show(self, running: Running) -> None:
-        queue = running.queue
-        self._metrics.show_queue(running.channel, queue.__len__, lambda: float(queue.spilled))
+    def _show(self, active: ActiveChannel) -> None:
+        queue = active.queue
+        self._metrics.show_queue(active.channel, queue.__len__, lambda: float(queue.spilled))
 
-    def _start(self, running: Running, failures: int | None = None) -> None:
-        channel, queue = running.channel, running.queue
+    def _start(self, active: ActiveChannel, failures: int | None = None) -> None:
+        channel, queue = active.channel, active.queue
         if self._stopped:
             return
         if channel.paused:
@@ -192,7 +192,7 @@ class Channels:
             queue.report(Report("paused"))
             return
         try:
-            sink = self._sink(running)
+            sink = self._sink(active)
         except (KeyError, TypeError, ValueError) as problem:  # another version wrote what this one cannot read
             error = f"this version of the daemon cannot serve the channel ({type(problem).__name__})"
             log.error("channel cannot be served", extra={**_names(channel), **fault(problem)})
@@ -201,36 +201,36 @@ class Channels:
             return
         if sink is None:
             return
-        running.stopping = asyncio.Event()
+        active.stopping = asyncio.Event()
         delivery = Delivery(channel, queue, sink, self._metrics, self._on_gone, failures)
-        running.task = asyncio.create_task(delivery.run(running.stopping))
-        running.task.add_done_callback(lambda task: self._ended(channel, task))
+        active.task = asyncio.create_task(delivery.run(active.stopping))
+        active.task.add_done_callback(lambda task: self._ended(channel, task))
 
-    def _sink(self, running: Running) -> Sink | None:
+    def _sink(self, active: ActiveChannel) -> Sink | None:
         """What delivers the events of a channel; None where its clients take them from the queue."""
-        channel = running.channel
+        channel = active.channel
         match channel.type:
             case "WEBHOOK":
                 return WebhookSink(channel.stakeholder, channel.settings, self._session, self._policy.sockets)
             case "REDIS":
                 return RedisSink(channel.stakeholder, channel.settings, self._policy, self._lookups)
             case "SOCKET" if channel.settings.get("mode") == "broadcast":
-                running.socket = sink = BroadcastSocket(channel, self._metrics)
+                active.socket = sink = BroadcastSocket(channel, self._metrics)
                 return sink
             case "SOCKET":
-                running.socket = QueueSocket(channel, running.queue, self._metrics)
+                active.socket = QueueSocket(channel, active.queue, self._metrics)
                 return None
         raise ValueError("unknown type of channel")
 
-    async def _stop(self, running: Running, timeout_s: float) -> None:
+    async def _stop(self, active: ActiveChannel, timeout_s: float) -> None:
         """Stop what serves a channel. The stream waits for it, so no receiver and no client can make it take longer."""
-        running.stopping.set()
-        task, running.task = running.task, None
-        socket, running.socket = running.socket, None
+        active.stopping.set()
+        task, active.task = active.task, None
+        socket, active.socket = active.socket, None
         ending = [] if task is None else [task]
         if socket is not None:
             # Whoever reads at all reads the reason at once.
-            ending.append(asyncio.create_task(self._close(running.channel, socket)))
+            ending.append(asyncio.create_task(self._close(active.channel, socket)))
         if ending:
             _, late = await asyncio.wait(ending, timeout=timeout_s)
             for one in late:

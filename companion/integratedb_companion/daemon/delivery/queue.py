@@ -80,7 +80,7 @@ class ChannelQueue:
         """The last event that was taken from the table."""
         return self._cursor
 
-    def put(self, event: Event) -> None:
+    def enqueue(self, event: Event) -> None:
         """Add an event at the end."""
         if self._may_repeat:
             if key_of(event) <= self._saved:

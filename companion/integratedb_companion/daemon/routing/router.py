@@ -13,7 +13,7 @@ from .identities import Identities, identity_of, one_of
 from .json_values import TypeStructure
 from .ordering import BARRIER, RowKeys
 
-Put = Callable[[Event], None]
+Enqueue = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Output:
     """One form of a change, and the channels that want it so."""
 
     projection: Projection
-    puts: tuple[Put, ...]
+    enqueue: tuple[Enqueue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class Router:
         self._source = source
         self._relations: dict[int, Relation] = {}
         self._states: dict[int, StakeholderState] = {}
-        self._puts: Mapping[int, Put] = {}
+        self._enqueue: Mapping[int, Enqueue] = {}
         self._plans: dict[int, Plan | None] = {}
         #: The partitions that the stream has described since what is in force came to be, by their root.
         self._leaves: dict[int, dict[int, Identities]] = {}
 
-    def put_in_force(self, states: Iterable[StakeholderState], puts: Mapping[int, Put]) -> None:
-        """Replace what is in force; `puts` takes the events of each channel by its id."""
+    def apply(self, states: Iterable[StakeholderState], enqueue: Mapping[int, Enqueue]) -> None:
+        """Replace what is in force; `enqueue` takes the events of each channel by its id."""
         self._states = {state.id: state for state in states}
-        self._puts = puts
+        self._enqueue = enqueue
         self._plans.clear()
         for route in self._routes():
             if route.tells_leaves:
@@ -66,8 +66,8 @@ class Router:
         """Send an event to every channel of one stakeholder."""
         state = self._states.get(stakeholder_id)
         for channel in state.channels if state else ():
-            if channel.id in self._puts:
-                self._puts[channel.id](event)
+            if channel.id in self._enqueue:
+                self._enqueue[channel.id](event)
 
     def tells_of(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
         """Whether a stakeholder is told of rows of one of these tables, under this path."""
@@ -103,8 +103,8 @@ class Router:
         for output in plan.inserts:
             payload = output.projection.insert(transaction, position, new)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
-            for put in output.puts:
-                put(event)
+            for enqueue in output.enqueue:
+                enqueue(event)
                 count += 1
         return count
 
@@ -158,8 +158,8 @@ class Router:
         for output in plan.outputs[kind]:
             payload = build(output.projection, position)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
-            for put in output.puts:
-                put(event)
+            for enqueue in output.enqueue:
+                enqueue(event)
                 count += 1
         return count
 
@@ -209,10 +209,10 @@ class Router:
                     path = route.path
                     for channel in route.channel_ids:
                         fields_of.setdefault(channel, set()).update(route.fields)
-            together: dict[frozenset[str], list[Put]] = {}
+            together: dict[frozenset[str], list[Enqueue]] = {}
             for channel, fields in fields_of.items():
-                if channel in self._puts:
-                    together.setdefault(frozenset(fields), []).append(self._puts[channel])
-            for wanted, puts in together.items():
+                if channel in self._enqueue:
+                    together.setdefault(frozenset(fields), []).append(self._enqueue[channel])
+            for wanted, enqueue in together.items():
                 form = Projection(relation, path, wanted, state.types, self._source, identities)
-                yield Output(form, tuple(puts))
+                yield Output(form, tuple(enqueue))

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 
 from integratedb_companion.serve import authentication
 from integratedb_companion.serve.admission import OpenRoute
-from integratedb_companion.serve.answers import Data, Session, refusals
 from integratedb_companion.serve.authentication import Shared
 from integratedb_companion.serve.requests import LoginBody, RenewBody
+from integratedb_companion.serve.responses import Data, Session, refusals
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=OpenRoute)
 

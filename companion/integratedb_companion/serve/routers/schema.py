@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query
 
 from integratedb_companion.http.refusals import RefusalError, forbidden, invalid
 from integratedb_companion.serve.admission import TokenRoute
-from integratedb_companion.serve.answers import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 from integratedb_companion.serve.authentication import Authenticated, Shared, Unrestricted
 from integratedb_companion.serve.errors import shortened
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.requests import After, Limit, PreviewBody
+from integratedb_companion.serve.responses import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 
 router = APIRouter(tags=["database"], route_class=TokenRoute)
 

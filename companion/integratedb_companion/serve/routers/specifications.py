@@ -9,10 +9,10 @@ from psycopg.types.json import Jsonb
 
 from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
-from integratedb_companion.serve.answers import Data, InvalidOrUnmet, Specification, refusals
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
 from integratedb_companion.serve.pool import Transaction
 from integratedb_companion.serve.requests import Id, SpecificationBody
+from integratedb_companion.serve.responses import Data, InvalidOrUnmet, Specification, refusals
 from integratedb_companion.serve.services import Services
 
 from .stakeholders import name_of

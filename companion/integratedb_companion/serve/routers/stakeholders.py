@@ -8,7 +8,10 @@ from fastapi import APIRouter, Response
 
 from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
-from integratedb_companion.serve.answers import (
+from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
+from integratedb_companion.serve.paging import page
+from integratedb_companion.serve.requests import After, Id, Limit, StakeholderAsStakeholder, StakeholderBody
+from integratedb_companion.serve.responses import (
     Access,
     Credentials,
     Data,
@@ -19,9 +22,6 @@ from integratedb_companion.serve.answers import (
     StakeholderWithCredentials,
     refusals,
 )
-from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
-from integratedb_companion.serve.paging import page
-from integratedb_companion.serve.requests import After, Id, Limit, StakeholderAsStakeholder, StakeholderBody
 from integratedb_companion.serve.services import Services
 
 router = APIRouter(prefix="/stakeholders", tags=["stakeholders"], route_class=TokenRoute)

@@ -11,7 +11,6 @@ from psycopg.types.json import Jsonb
 from integratedb_companion.http.refusals import RefusalError, forbidden, invalid, unauthorized
 from integratedb_companion.serve import authentication
 from integratedb_companion.serve.admission import FirstUserRoute, TokenRoute
-from integratedb_companion.serve.answers import Data, Page, Session, User, refusals
 from integratedb_companion.serve.authentication import Authenticated, AuthenticatedIfAny, Caller, Root, Shared
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.requests import (
@@ -24,6 +23,7 @@ from integratedb_companion.serve.requests import (
     UserChangeAsUser,
     UserChangeBody,
 )
+from integratedb_companion.serve.responses import Data, Page, Session, User, refusals
 from integratedb_companion.serve.services import Services
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=TokenRoute)

@@ -7,8 +7,8 @@ import pytest
 
 from integratedb_companion.common.networks import network_of
 from integratedb_companion.serve import errors
-from integratedb_companion.serve.answers import Dependent
 from integratedb_companion.serve.paging import page
+from integratedb_companion.serve.responses import Dependent
 
 
 @pytest.mark.parametrize(
