@@ -23,6 +23,7 @@ DROP FUNCTION integratedb.set_new_password(text, timestamptz);
 DROP FUNCTION integratedb.grant_usage(bigint[], oid[]);
 DROP FUNCTION integratedb.grant_columns(bigint[], oid[]);
 DROP FUNCTION integratedb.reconcile_grants(bigint[], oid[]);
+DROP FUNCTION integratedb.hand_in(text, jsonb, text);
 DROP FUNCTION integratedb.require_right_to_hand_in(name, text, text, jsonb, jsonb);
 DROP FUNCTION integratedb.require_admin_or_self(text);
 DROP FUNCTION integratedb.notification_facts();

@@ -872,7 +872,7 @@ def test_a_publication_that_was_changed_unseen_is_mended_at_the_next_migration(
     superuser: Session, owner: Session, notify: Notify, change: str
 ) -> None:
     superuser.run("GRANT CREATE ON DATABASE shop TO shop_owner")
-    # A publication that is made anew has lost the tables that the migration does not touch, too.
+    # A publication that is recreated has lost the tables that the migration does not touch, too.
     owner.run("CREATE TABLE shop.untouched (id integer)")
     notify(ORDERS_INSERTS, {**ORDERS_INSERTS, "path": "shop.untouched", "fields": ["id"]})
     unseen(superuser, change)

@@ -88,7 +88,7 @@ def restore_custom_at_once(source: Server, target: Server, directory: Path) -> N
 
 
 def restore_clean_over_an_older_copy(source: Server, target: Server, directory: Path) -> None:
-    """Drops every claimed table of a database that has the claims already, and makes it anew."""
+    """Drops every claimed table of a database that has the claims already, and recreates it."""
     restore_plain(source, target, directory)
     script = tool(source, "pg_dump", "--clean", "--if-exists", DATABASE)
     tool(

@@ -1,4 +1,4 @@
-"""Handing in a specification: what is taken, what it becomes, what is refused, and that nothing is changed then."""
+"""Submitting a specification: what is taken, what it becomes, what is refused, and that nothing is changed then."""
 
 from __future__ import annotations
 
@@ -532,7 +532,7 @@ def test_python_and_postgres_call_a_type_alike(superuser):
 
 
 def test_the_spelling_of_a_type_changes_nothing_of_a_contract(admin, stakeholder):
-    """A stakeholder may hand in its own claims in another spelling: that asks for no more."""
+    """A stakeholder may submit its own claims in another spelling: that asks for no more."""
     reporter = stakeholder("reporter")
     spellings = [
         {"id": "int8", "note": "varchar(40)"},

@@ -208,7 +208,7 @@ def test_a_slot_dropped_while_the_daemon_runs_ends_it(shop: Shop) -> None:
     assert daemon.get("/ready")[0] != 200
 
 
-def test_a_slot_made_anew_by_somebody_is_not_taken_for_ours(shop: Shop) -> None:
+def test_a_slot_recreated_by_somebody_is_not_taken_for_ours(shop: Shop) -> None:
     shop.notify({"type": "SOCKET"})
     assert shop.daemon().stop() == 0
     shop.admin.run("SELECT pg_drop_replication_slot(%s)", shop.slot)
@@ -263,7 +263,7 @@ def test_a_slot_that_was_meddled_with_behind_a_killed_daemon_is_noticed(
     assert "never confirmed" in daemon.logs()[-1]["error"]
 
 
-def test_a_slot_made_anew_behind_a_daemon_that_runs_is_noticed(shop: Shop, receiver: Receiver) -> None:
+def test_a_slot_recreated_behind_a_daemon_that_runs_is_noticed(shop: Shop, receiver: Receiver) -> None:
     daemon = delivers_and_confirms(shop, receiver)
     daemon.process.send_signal(signal.SIGSTOP)
     try:
@@ -373,7 +373,7 @@ def test_nothing_is_confirmed_that_is_still_on_its_way_to_the_database(shop: Sho
     eventually(lambda: set(order_ids(receiver.delivered())) == {1, 2, 3, 4, 5})
 
 
-def test_a_hand_in_that_is_left_open_holds_up_nobody(shop: Shop, receiver: Receiver) -> None:
+def test_a_submit_that_is_left_open_holds_up_nobody(shop: Shop, receiver: Receiver) -> None:
     receiver.behave = lambda path: 204 if path == "/well" else 503
     well = {"name": "well", "type": "WEBHOOK", "url": receiver.url("/well"), "secret": SECRET}
     ill = {"name": "ill", "type": "WEBHOOK", "url": receiver.url("/ill"), "secret": SECRET}

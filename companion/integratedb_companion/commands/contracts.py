@@ -51,7 +51,7 @@ def selection(function: Callable[..., Any]) -> Callable[..., Any]:
 def plan(directory: Path, only: tuple[str, ...], prune: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Show what applying the contracts in DIRECTORY would change. Nothing is changed.
 
-    Whatever differs is really handed in, and rolled back: what the database would refuse is refused here, with the file and
+    Whatever differs is really submitted, and rolled back: what the database would refuse is refused here, with the file and
     the line. Exit status 0 when there is nothing to change, 3 when there is, 1 when the database refuses a contract.
 
     \b

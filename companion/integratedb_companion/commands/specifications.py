@@ -1,4 +1,4 @@
-"""`integratedb claim` and `notify`: hand in a specification from a file."""
+"""`integratedb claim` and `notify`: submit a specification from a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILE = click.argument("file", type=click.Path(allow_dash=True))
 @connected
 @json_output
 def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Hand in what STAKEHOLDER depends on, from FILE or standard input (-); it replaces its earlier claims.
+    """Submit what STAKEHOLDER depends on, from FILE or standard input (-); it replaces its earlier claims.
 
     The file is a specification in JSON or YAML, docs/specification.md has the grammar. ${NAME} in a text stands for an
     environment variable. With --json the claims are printed as expanded, every property filled in.
@@ -42,7 +42,7 @@ def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | No
       echo '{"match": {"path": "shop.customers", "fields": ["name", "email"]}}' | integratedb claim mailer -
       integratedb claim mailer claims.yaml --dry-run
     """
-    _hand_in("claims", stakeholder, file, dry_run, dsn, dbname, as_json)
+    _submit("claims", stakeholder, file, dry_run, dsn, dbname, as_json)
 
 
 @command()
@@ -52,7 +52,7 @@ def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | No
 @connected
 @json_output
 def notify(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Hand in what STAKEHOLDER is told of, and its channels, from FILE or standard input (-).
+    """Submit what STAKEHOLDER is told of, and its channels, from FILE or standard input (-).
 
     The file is a specification of kind notifications in JSON or YAML, docs/notifications.md says what it can ask for.
     ${NAME} in a text stands for an environment variable: a secret need not be in the file.
@@ -62,12 +62,10 @@ def notify(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | N
       integratedb notify fulfilment notifications.yaml
       FULFILMENT_SECRET=whsec_... integratedb notify fulfilment notifications.yaml
     """
-    _hand_in("notifications", stakeholder, file, dry_run, dsn, dbname, as_json)
+    _submit("notifications", stakeholder, file, dry_run, dsn, dbname, as_json)
 
 
-def _hand_in(
-    kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool
-) -> None:
+def _submit(kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     text, name = (read_standard_input(), STANDARD_INPUT) if file == "-" else (read_text(Path(file)), file)
     document, contract = read_document(text, name, environment(os.environ))
     if not isinstance(document, dict):
@@ -104,7 +102,7 @@ def _check(database: Database, kind: str, document: dict[str, Any], contract: Co
     if as_json:
         print_json(masked(rows))
     else:
-        say("It would be accepted, if you may hand it in.")
+        say("It would be accepted, if you may submit it.")
     if rows:
         raise click.exceptions.Exit(1)
 

@@ -108,7 +108,7 @@ def _whole(notifications: Document) -> Document:
 
 
 def read_document(text: str, file: str, lookup: Lookup) -> tuple[Any, Contract]:
-    """A single specification, for the commands that hand in one; the contract has the lines, for messages."""
+    """A single specification, for the commands that submit one; the contract has the lines, for messages."""
     value, lines = read(text, file)
     value, findings = interpolate(value, lookup, file, lines)
     if findings:

@@ -1,6 +1,6 @@
 """Makes the database agree with contracts, in one transaction; a plan is the same, rolled back.
 
-So a plan is not a guess: every specification that differs is handed in, and judged by the rules that will judge it when
+So a plan is not a guess: every specification that differs is submitted, and judged by the rules that will judge it when
 it is applied. What an unchanged contract would write is rolled back as well: a second run leaves nothing, not even a row
 in the audit log. Stakeholders are dropped at the end of an application only: that ends their sessions, for good.
 """
@@ -101,8 +101,8 @@ class Reconciliation:
                 self.database.value("integratedb_drop_stakeholder", stakeholder=change.stakeholder)
 
     def _contract(self, contract: Contract, *, exists: bool) -> None:
-        claims, _ = self._hand_in(contract, "claims", exists=exists)
-        notifications, hidden = self._hand_in(contract, "notifications", exists=exists)
+        claims, _ = self._submit(contract, "claims", exists=exists)
+        notifications, hidden = self._submit(contract, "notifications", exists=exists)
         parts = tuple(claims + notifications)
         if not exists:
             self.changes.append(Change(contract.stakeholder, "add", parts, file=contract.file))
@@ -123,7 +123,7 @@ class Reconciliation:
         self.credentials.append(issued(self.database.connection, row))
         return True
 
-    def _hand_in(
+    def _submit(
         self, contract: Contract, kind: Literal["claims", "notifications"], *, exists: bool
     ) -> tuple[list[PartChange], bool]:
         """The parts that change, and whether something changes that is not shown."""

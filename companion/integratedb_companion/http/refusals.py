@@ -32,7 +32,7 @@ def forbidden(reason: str) -> RefusalError:
 
 
 def invalid(message: str, pointer: str) -> RefusalError:
-    """Refuse a part of what was handed in."""
+    """Refuse a part of what was submitted."""
     return RefusalError(422, {"detail": [[message, pointer]]})
 
 

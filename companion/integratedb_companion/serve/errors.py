@@ -18,7 +18,7 @@ from .scopes import EVERYTHING, Scopes
 
 log = logging.getLogger(__name__)
 
-#: What a specification, a name or a path that was handed in can be refused with, and what of the request it is about.
+#: What a specification, a name or a path that was submitted can be refused with, and what of the request it is about.
 UNPROCESSABLE = {
     "IDB05": "#/name",
     "IDB06": "#/name",

@@ -1,4 +1,4 @@
-"""What clients hand in: the bodies, checked by pydantic, and the parameters of lists."""
+"""What clients submit: the bodies, checked by pydantic, and the parameters of lists."""
 
 from __future__ import annotations
 

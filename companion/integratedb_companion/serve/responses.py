@@ -173,7 +173,7 @@ class Details(BaseModel):
 
 
 class Invalid(BaseModel):
-    """What was handed in is wrong."""
+    """What was submitted is wrong."""
 
     errors: Details
 
@@ -185,7 +185,7 @@ class Unmet(BaseModel):
 
 
 class InvalidOrUnmet(BaseModel):
-    """What was handed in is wrong, or not met."""
+    """What was submitted is wrong, or not met."""
 
     errors: Details | Unmet
 

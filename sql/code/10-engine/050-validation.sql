@@ -13,7 +13,7 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
          st.name AS stakeholder,
          u.oid AS role_oid,
          k.oid AS present_relid,
-         -- Privileges count where they were granted: a relation made anew gets its grants at the next sync.
+         -- Privileges count where they were granted: a relation recreated gets its grants at the next sync.
          (u.oid IS NOT NULL
           AND k.oid = cr.relid
           AND cr.ungranted_since IS NULL

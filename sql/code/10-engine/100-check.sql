@@ -873,7 +873,7 @@ BEGIN
       END IF;
     END IF;
 
-    -- A relation made anew may be somebody's now who was not to be read: what could not be granted is unmet.
+    -- A relation recreated may be somebody's now who was not to be read: what could not be granted is unmet.
     refusal := integratedb.judge(integratedb.unmet_among(met), untellable => false);
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;

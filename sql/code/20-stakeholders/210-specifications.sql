@@ -1,4 +1,4 @@
--- Handing in a specification: is it well formed, may the caller, does it hold here, and what follows from it.
+-- Submitting a specification: is it well formed, may the caller, does it hold here, and what follows from it.
 
 CREATE OR REPLACE FUNCTION integratedb.excess_of(spec jsonb)
 RETURNS text
@@ -98,7 +98,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS 'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; null when there is none.';
 
-CREATE OR REPLACE FUNCTION integratedb.require_right_to_hand_in(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
+CREATE OR REPLACE FUNCTION integratedb.require_right_to_submit(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -121,7 +121,7 @@ BEGIN
            old_document, new_parsed -> 'document', kind,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(cr.schema_name, cr.relation_name)), '[]')
               FROM integratedb.stakeholder AS st
-              JOIN integratedb.specification AS s ON s.stakeholder_id = st.id AND s.kind = require_right_to_hand_in.kind
+              JOIN integratedb.specification AS s ON s.stakeholder_id = st.id AND s.kind = require_right_to_submit.kind
               JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.wildcard_schema IS NOT NULL
               JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
              WHERE st.id = owner.id)) THEN
@@ -133,7 +133,7 @@ BEGIN
     INTO submitted_by
     FROM integratedb.specification AS s
    WHERE s.stakeholder_id = owner.id
-     AND s.kind = require_right_to_hand_in.kind
+     AND s.kind = require_right_to_submit.kind
      AND s.document -> 'match' <> '[]';
   IF FOUND AND NOT integratedb.is_caller(owner)
      AND (submitted_by IS NULL OR submitted_by = owner.name OR integratedb.is_admin(submitted_by)) THEN
@@ -160,7 +160,7 @@ BEGIN
   IF forbidden IS NOT NULL OR forbidden_schema IS NOT NULL OR (coalesce(old_parsed -> 'relations', '[]') = '[]' AND new_parsed -> 'relations' = '[]') THEN
     refused := integratedb.refuse(
       code => '42501',
-      message => format('permission denied: role %I may not hand in %s of %s%s', caller, kind, owner.name,
+      message => format('permission denied: role %I may not submit %s of %s%s', caller, kind, owner.name,
                         coalesce(': it could not GRANT SELECT on ' || forbidden,
                                  ': it could not GRANT USAGE on schema ' || quote_ident(forbidden_schema), '')),
       detail => NULL,
@@ -172,7 +172,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_right_to_hand_in(name, integratedb.stakeholder, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever handed it in stays responsible. Error: 42501.';
+COMMENT ON FUNCTION integratedb.require_right_to_submit(name, integratedb.stakeholder, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever submitted it stays responsible. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_relations(relations jsonb)
 RETURNS void
@@ -342,7 +342,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unmet(bigint[]) IS 'Raises IDB03 with the problems of these claims.';
 
-CREATE OR REPLACE FUNCTION integratedb.hand_in(stakeholder text, spec jsonb, kind text)
+CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, spec jsonb, kind text)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -353,7 +353,7 @@ DECLARE
   caller CONSTANT name := integratedb.caller();
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
-  old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind);
+  old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind);
   old_relations oid[];
   is_responsible boolean;
   newest bigint;
@@ -367,7 +367,7 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_hand_in(caller, owner, kind, old_document, parsed);
+  PERFORM integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
 
   PERFORM integratedb.require_bounded(parsed);
   PERFORM integratedb.lock_relations(
@@ -379,18 +379,18 @@ BEGIN
 
   -- Again, now that nothing moves: the stakeholder may be gone, the tables in other hands, the document replaced.
   PERFORM integratedb.find_stakeholder(stakeholder);
-  SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = hand_in.kind;
-  is_responsible := integratedb.require_right_to_hand_in(caller, owner, kind, old_document, parsed);
+  SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind;
+  is_responsible := integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
 
   SELECT integratedb.relations_of(array_agg(c.id))
     INTO old_relations
     FROM integratedb.claim AS c
     JOIN integratedb.specification AS s ON s.id = c.specification_id
    WHERE s.stakeholder_id = owner.id
-     AND s.kind = hand_in.kind;
+     AND s.kind = submit.kind;
 
   INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by, handed_in_by_oid)
-  SELECT owner.id, hand_in.kind, parsed -> 'document', u.rolname, u.oid FROM pg_roles AS u WHERE u.rolname = caller
+  SELECT owner.id, submit.kind, parsed -> 'document', u.rolname, u.oid FROM pg_roles AS u WHERE u.rolname = caller
   ON CONFLICT ON CONSTRAINT specification_stakeholder_kind_key DO UPDATE
      SET document = EXCLUDED.document,
          handed_in_by = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by ELSE s.handed_in_by END,
@@ -425,7 +425,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.hand_in(text, jsonb, text) IS 'Replaces a stakeholder''s specification of this kind. Returns it as expanded. Errors: those of integratedb_claim().';
+COMMENT ON FUNCTION integratedb.submit(text, jsonb, text) IS 'Replaces a stakeholder''s specification of this kind. Returns it as expanded. Errors: those of integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -436,7 +436,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 BEGIN
-  RETURN integratedb.hand_in(stakeholder, spec, 'claims');
+  RETURN integratedb.submit(stakeholder, spec, 'claims');
 END
 $$;
 
@@ -669,7 +669,7 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_check_spec(jsonb, text) IS
-'What handing in a specification would be refused for, privileges aside; stores nothing.
+'What submitting a specification would be refused for, privileges aside; stores nothing.
 spec: a specification. kind: claims or notifications.
 Returns a row a problem, none when it is fine: code IDB02 (not well formed) or 54000 (it stands for too many columns) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
 Error: 22023 unknown kind.

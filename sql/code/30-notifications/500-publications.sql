@@ -119,7 +119,7 @@ BEGIN
     -- Somebody changed it behind the event triggers' back, or a restore brought it.
     IF wanted.is_foreign THEN
       EXECUTE format('DROP PUBLICATION %I', wanted.name);
-      RAISE WARNING 'publication % was changed by somebody else, and is made anew', wanted.name
+      RAISE WARNING 'publication % was changed by somebody else, and is recreated', wanted.name
         USING DETAIL = 'It had row filters, column lists, whole schemas, all tables or generated columns. Rows of tables in it may not have been notified.';
     END IF;
 
@@ -206,7 +206,7 @@ BEGIN
   -- The lock between claims and migrations is held: whoever locks a table of its own must not make everybody wait.
   before := integratedb.bound_waiting();
   PERFORM integratedb.ensure_publications();
-  -- One that was made anew is empty.
+  -- One that was recreated is empty.
   IF publications <> ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid) THEN
     among := NULL;
   END IF;

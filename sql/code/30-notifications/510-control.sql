@@ -349,7 +349,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS 'What is different between two outcomes of claimed_schema(), one row a path.';
 
-CREATE OR REPLACE FUNCTION integratedb.publish_control(handed_in bigint[], added oid[], among bigint[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.publish_control(submitted bigint[], added oid[], among bigint[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
@@ -389,7 +389,7 @@ AS $$
      WHERE d.new -> 'channels' <> '[]'
        AND d.old -> 'channels' <> '[]'
        -- What a stakeholder itself asked for anew is no news to it; what it had all along is.
-       AND (d.stakeholder_id <> ALL (handed_in) OR (d.old -> 'schema' ? s.path AND d.new -> 'schema' ? s.path AND s.changes @> '[{"change": "column_changed"}]'))
+       AND (d.stakeholder_id <> ALL (submitted) OR (d.old -> 'schema' ? s.path AND d.new -> 'schema' ? s.path AND s.changes @> '[{"change": "column_changed"}]'))
      ORDER BY d.stakeholder_id, s.path
   )
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
@@ -407,4 +407,4 @@ AS $$
           OR EXISTS (SELECT FROM integratedb.control AS n WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id));
 $$;
 
-COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS 'Writes control rows for what has changed since the last ones. handed_in: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';
+COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS 'Writes control rows for what has changed since the last ones. submitted: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';

@@ -1,4 +1,4 @@
--- Handing in what a stakeholder is notified of, and what follows at COMMIT.
+-- Submitting what a stakeholder is notified of, and what follows at COMMIT.
 
 CREATE OR REPLACE FUNCTION integratedb.parse_notifications(document jsonb, stored_channels jsonb, stakeholder text)
 RETURNS jsonb
@@ -197,10 +197,10 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_hand_in(caller, owner, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
+  PERFORM integratedb.require_right_to_submit(caller, owner, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
   PERFORM integratedb.lock_to_publish(parsed -> 'relations');
 
-  expanded := integratedb.hand_in(stakeholder, bare, 'notifications');
+  expanded := integratedb.submit(stakeholder, bare, 'notifications');
   IF parsed -> 'channels' <> 'null' THEN
     PERFORM integratedb.store_channels(owner.id, parsed -> 'channels');
   END IF;
@@ -459,7 +459,7 @@ BEGIN
   untold := CASE WHEN affected IS NOT NULL THEN integratedb.untold_stakeholders(claims, affected) END;
   IF untold IS NULL OR untold <> '{}' THEN
     PERFORM integratedb.publish_control(
-      handed_in => ARRAY(
+      submitted => ARRAY(
         SELECT st.id
           FROM integratedb.ddl_event AS e
           JOIN integratedb.stakeholder AS st ON e.reason = 'specification of ' || st.name

@@ -46,7 +46,7 @@ BEGIN
     RETURN false;
   END IF;
 
-  PERFORM integratedb.publish_control(handed_in => '{}', added => '{}');
+  PERFORM integratedb.publish_control(submitted => '{}', added => '{}');
   RETURN true;
 END
 $$;

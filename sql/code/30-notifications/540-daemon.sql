@@ -86,7 +86,7 @@ BEGIN
 
   -- The publications must be older than the slot.
   PERFORM integratedb.reconcile_publications();
-  PERFORM integratedb.publish_control(handed_in => '{}', added => '{}');
+  PERFORM integratedb.publish_control(submitted => '{}', added => '{}');
 
   INSERT INTO integratedb.slot AS s (name, system_identifier)
   VALUES (slot, integratedb.system_identifier())

@@ -199,7 +199,7 @@ def _is_table_met(table: Table, role: str, catalog: Catalog) -> bool:
     relation = catalog.relations.get(table.key)
     if relation is None:
         return False
-    # A privilege counts where it was given: what was made anew gets it at the COMMIT.
+    # A privilege counts where it was given: what was recreated gets it at the COMMIT.
     asked = relation.oid == table.oid
     if asked and role not in catalog.schemas[relation.schema].users:
         return False
@@ -504,7 +504,7 @@ def validate(state: State, catalog: Catalog) -> State | None:
     return sync(replace(state, excused=state.excused | frozenset(bad)), catalog)
 
 
-def may_hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> bool:
+def may_submit(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> bool:
     """Whether somebody who owns all there is, and is no admin, may submit this.
 
     Each relation that the old specification or the new one names must be there, to be granted; and whatever an admin
@@ -526,7 +526,7 @@ def has_stake(state: State, catalog: Catalog) -> bool:
     return bool(tables & set(catalog.relations) or schemas & set(catalog.schemas))
 
 
-def hand_in(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:
+def submit(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:
     """The state with this specification instead of the earlier one; None when it is refused."""
     new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
     old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]

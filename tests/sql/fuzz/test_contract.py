@@ -118,18 +118,18 @@ class World:
             self.statement(draw)
         for who, kind in itertools.product(ROLES, CALLS) if self.admin is None else ():
             # Twice again if it is refused, so that there is something to break.
-            any(self.hand_in(draw, who, kind) for _ in range(3))
+            any(self.submit(draw, who, kind) for _ in range(3))
         self.commit(State())
         self.compare()
         if self.admin is not None:
             self.hand_in_as_admin(draw, times=3)
 
-    def hand_in(self, draw: Draw, who: str, kind: str) -> bool:
+    def submit(self, draw: Draw, who: str, kind: str) -> bool:
         """A new specification by the owner; the model knows whether it is accepted."""
         now = self.catalog()
         document = Documents(draw, now, SPELLINGS).document(kind)
-        allowed = self.admin is None or model.may_hand_in(self.state, who, kind, document, now)
-        expected = model.hand_in(self.state, who, kind, document, now) if allowed else None
+        allowed = self.admin is None or model.may_submit(self.state, who, kind, document, now)
+        expected = model.submit(self.state, who, kind, document, now) if allowed else None
         refused = self.guarded(f"SELECT public.{CALLS[kind]}(%s, %s)", who, json.dumps(document))
         assert (refused is None) == (expected is not None), f"the model: {expected is not None}; the engine: {refused}"
         assert refused is None or refused.sqlstate == ("IDB03" if allowed else "42501"), refused
@@ -145,7 +145,7 @@ class World:
             for _ in range(times):
                 now = self.catalog()
                 document = Documents(draw, now, SPELLINGS).document(kind)
-                expected = model.hand_in(self.state, who, kind, document, now)
+                expected = model.submit(self.state, who, kind, document, now)
                 statement = f"SELECT public.{CALLS[kind]}(%s, %s)"
                 self.transcript.append(f"/* admin */ SELECT {CALLS[kind]}('{who}', '{json.dumps(document)}');")
                 refused = None
@@ -221,7 +221,7 @@ class World:
                 case 3:
                     self.override()
                 case 4 | 5 | 6:
-                    self.hand_in(draw, draw.one(ROLES), draw.one(list(CALLS)))
+                    self.submit(draw, draw.one(ROLES), draw.one(list(CALLS)))
                 case 7:
                     self.run("SET CONSTRAINTS ALL IMMEDIATE")
                 case 8 | 9:

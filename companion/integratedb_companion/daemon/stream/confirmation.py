@@ -86,7 +86,7 @@ class Confirmation:
         self._tell_server()
 
     async def _note(self, lsn: int) -> None:
-        """Note how far exactly the slot may stand: one that stands beyond was moved or made anew by somebody.
+        """Note how far exactly the slot may stand: one that stands beyond was moved or recreated by somebody.
 
         No slot that is created later can begin before this note, so none is ever taken for ours.
         """

@@ -1,4 +1,4 @@
-"""Finds or makes the replication slot, and tells a slot that is ours from one that was lost or made anew."""
+"""Finds or makes the replication slot, and tells a slot that is ours from one that was lost or recreated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def complaint(name: str, slot: Slot) -> str | None:
         if slot.confirmed_lsn > slot.ceiling_lsn:
             return (
                 f"slot {name!r} stands at {format_lsn(slot.confirmed_lsn)}, which this daemon never confirmed"
-                f" (at most {format_lsn(slot.ceiling_lsn)}): somebody made it anew or moved it"
+                f" (at most {format_lsn(slot.ceiling_lsn)}): somebody recreated it or moved it"
             )
     elif slot.known is None and slot.exists:
         return f"slot {name!r} exists and was not made by this daemon"

@@ -26,7 +26,7 @@ PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schema
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
 )
-HAND_IN: dict[Kind, LiteralString] = {
+SUBMIT: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
     "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
 }
@@ -44,7 +44,7 @@ async def claim(
     stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
 ) -> Data[Specification]:
     """Replace what a stakeholder depends on, and may read."""
-    return await _hand_in(shared, asking, stakeholder_id, body, "claims")
+    return await _submit(shared, asking, stakeholder_id, body, "claims")
 
 
 @router.get("/notifications", responses=refusals(401, 404))
@@ -58,7 +58,7 @@ async def notify(
     stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
 ) -> Data[Specification]:
     """Replace what a stakeholder is notified of, and its channels; left out, channels stay as they are."""
-    return await _hand_in(shared, asking, stakeholder_id, body, "notifications")
+    return await _submit(shared, asking, stakeholder_id, body, "notifications")
 
 
 async def _show(shared: Services, asking: Caller, stakeholder_id: int, kind: Kind) -> Data[Specification]:
@@ -66,7 +66,7 @@ async def _show(shared: Services, asking: Caller, stakeholder_id: int, kind: Kin
     return _answer(await shared.database.value(SHOW, name=name, kind=kind), kind)
 
 
-async def _hand_in(
+async def _submit(
     shared: Services, asking: Caller, stakeholder_id: int, body: SpecificationBody, kind: Kind
 ) -> Data[Specification]:
     name = await name_of(shared, asking, stakeholder_id)
@@ -80,7 +80,7 @@ async def _hand_in(
             faults = [[row["message"], row["pointer"]] for row in found if row["pointer"] is not None]
             raise RefusalError(422, {"detail": [[f"it should be {kind.upper()}", "#/type"], *faults]})
         await _require_scopes(transaction, asking, spec, kind)
-        await transaction.rows(HAND_IN[kind], name=name, spec=spec)
+        await transaction.rows(SUBMIT[kind], name=name, spec=spec)
         # Again, now that nothing moves: meanwhile a stakeholder may have come into the name of a schema.
         await _require_scopes(transaction, asking, spec, kind)
         stored = await transaction.value(SHOW, name=name, kind=kind)

@@ -1,4 +1,4 @@
-"""Who may hand in, replace and give up a specification, and who stays responsible for what it grants later."""
+"""Who may submit, replace and give up a specification, and who stays responsible for what it grants later."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def readable(superuser: Session, *columns: str) -> list[bool]:
     ]
 
 
-# Hand in
+# Submit
 
 
-def test_an_admin_may_hand_in_anything(admin, superuser):
+def test_an_admin_may_submit_anything(admin, superuser):
     hand_in(admin, ORDERS, STOCK, {"path": "shop.*", "fields": ["*"]}, {"path": "shop.later", "optional": True})
     assert stored(superuser)[1] == ADMIN
 
@@ -123,7 +123,7 @@ def test_whole_schemas_and_what_does_not_exist_yet_need_an_admin(owner, admin, s
         hand_in(owner, ORDERS)
 
 
-def test_a_stakeholder_may_hand_in_its_own_tables_for_itself_and_others(reporter, stakeholder, admin):
+def test_a_stakeholder_may_submit_its_own_tables_for_itself_and_others(reporter, stakeholder, admin):
     fulfilment = stakeholder("fulfilment")
     reporter.run("CREATE TABLE reporter.totals (day date)")
     spec = Jsonb({"match": [{"path": "reporter.totals", "fields": ["day"]}]})
@@ -145,7 +145,7 @@ def test_others_may_neither_replace_nor_give_up(admin, connect, superuser, role,
     assert stored(superuser) == [[ORDERS], ADMIN]
 
 
-def test_others_may_not_hand_in_nothing_either(admin, connect, superuser):
+def test_others_may_not_submit_nothing_either(admin, connect, superuser):
     with refused("42501", match=NOBODY):
         hand_in(connect(NOBODY))
     hand_in(admin)
@@ -275,7 +275,7 @@ def test_a_stakeholder_reads_its_own_specification_access_and_status_and_no_othe
             reporter.rows(f"SELECT {call}")
 
 
-# Whoever handed it in stays responsible
+# Whoever submitted it stays responsible
 
 
 @pytest.fixture
@@ -400,9 +400,7 @@ def test_a_function_cannot_set_itself_a_better_role(superuser, connect, setting)
     ],
 )
 @pytest.mark.parametrize("swallow", [False, True])
-def test_code_in_an_index_cannot_hand_in_with_the_rights_of_whoever_maintains_it(
-    superuser, connect, statement, swallow
-):
+def test_code_in_an_index_cannot_submit_with_the_rights_of_whoever_maintains_it(superuser, connect, statement, swallow):
     keeper = connect(KEEPER)
     handler = "EXCEPTION WHEN OTHERS THEN RETURN sku;" if swallow else ""
     keeper.run(f"""
