@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 
 import pytest
 
@@ -51,7 +52,7 @@ SYSTEM_CHANGES = {
 }
 
 
-def chosen(folder: str, changes: dict[str, tuple[str, ...]]) -> str:
+def chosen(folder: str, changes: Mapping[str, tuple[str, ...]]) -> str:
     return " ".join(f"{folder}/{name}.py" for names in changes.values() for name in names)
 
 
