@@ -10,7 +10,9 @@ from .expansion import expand as expansion
 from .interrupts import steps
 from .plpy_catalog import Plpy, PlpyCatalog, interruptible
 from .specification.model import Path, Specification
-from .specification.short_form import read, shorten
+from .specification.names import named_by
+from .specification.reader import read
+from .specification.short_form import shorten
 
 
 def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
@@ -23,7 +25,7 @@ def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | No
         parsed = parse_text(document, kind)
         if isinstance(parsed, list):
             return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
-        return json.dumps({"document": shorten(parsed), **_named(parsed)})
+        return json.dumps({"document": shorten(parsed), **named_by(parsed)})
 
 
 def parse_notifications(plpy: Plpy, document: str, stored_channels: str, stakeholder: str) -> str:
@@ -39,19 +41,7 @@ def named(plpy: Plpy, document: str | None, kind: str) -> str | None:
     if document is None:
         return None
     with interruptible(plpy):
-        return json.dumps(_named(_stored(document, kind)))
-
-
-def _named(specification: Specification) -> dict[str, Any]:
-    """Relations and schemas; and how many columns are named, and of what all are (a schema: without a relation)."""
-    alternatives = [alternative for match in specification.match for alternative in steps(match.alternatives)]
-    paths = dict.fromkeys(alternative.path for alternative in alternatives)
-    return {
-        "relations": [[path.schema, path.relation] for path in paths if path.relation is not None],
-        "schemas": [path.schema for path in paths if path.relation is None],
-        "named_columns": sum(len(field.alternatives) for one in alternatives for field in steps(one.fields)),
-        "wholes": [[one.path.schema, one.path.relation] for one in alternatives if one.wildcard],
-    }
+        return json.dumps(named_by(_stored(document, kind)))
 
 
 def expand(

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .channel_rules import REDACTED, channel_problems, is_environment
-from .document import pointer, show
-from .model import Refusal
+from .document import show
 
 Channel = dict[str, Any]
 
@@ -65,26 +64,26 @@ def restore(channel: Channel, stored: Sequence[Channel]) -> Channel:
     return channel
 
 
-def check_channels(channels: Sequence[Channel], stakeholder: str | None) -> Iterator[Refusal]:
-    """What the JSON Schema cannot say about channels; secrets have been restored."""
+def check_channels(channels: Sequence[Channel], stakeholder: str | None) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """What is refused that the JSON Schema cannot say, and where; secrets have been restored."""
     seen: set[str] = set()
     for index, channel in enumerate(channels):
-        steps = ("channels", index)
+        steps: tuple[str | int, ...] = ("channels", index)
         name = channel_name(channel)
-        place = pointer([*steps, "name"] if "name" in channel else steps)
+        place = (*steps, "name") if "name" in channel else steps
         if name in seen:
-            yield Refusal(f"there is another channel {show(name)}; every channel has a name of its own", place)
+            yield f"there is another channel {show(name)}; every channel has a name of its own", place
         seen.add(name)
         if not _NAME.fullmatch(name):
-            yield Refusal(f"{show(name)} is not a channel name of letters, digits, _ and -", place)
+            yield f"{show(name)} is not a channel name of letters, digits, _ and -", place
         if name in TYPES and name != channel["type"]:
-            yield Refusal(f"{name} stands for all channels of that type, so no {channel['type']} is called so", place)
+            yield f"{name} stands for all channels of that type, so no {channel['type']} is called so", place
         for key, problem in channel_problems(channel, stakeholder):
-            yield Refusal(problem, pointer([*steps, key]))
+            yield problem, (*steps, key)
         if "topic" in channel:
             for other in ("stream", "maxlen"):
                 if other in channel:
-                    yield Refusal(f"{show(other)} cannot stand beside 'topic'", pointer([*steps, other]))
+                    yield f"{show(other)} cannot stand beside 'topic'", (*steps, other)
 
 
 def _redact_url(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +10,9 @@ from ..interrupts import steps
 from .channels import Channel, restore
 from .document import TOO_DEEP, unreadable
 from .model import KINDS, Refusal, Specification
-from .rules import check_rules
+from .reader import read, read_checked
 from .shape import MAX_REFUSALS, check_shape
-from .short_form import read, shorten
+from .short_form import shorten
 
 __all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
 
@@ -58,9 +57,7 @@ def parse(
     if "channels" in document:
         known = [restore(channel, stored_channels or ()) for channel in document["channels"]]
         document = {**document, "channels": known}
-    if refusals := list(itertools.islice(check_rules(document, known, stakeholder), MAX_REFUSALS)):
-        return refusals
-    return read(document, kind)
+    return read_checked(document, kind, known, stakeholder, MAX_REFUSALS)
 
 
 def _too_large(document: object) -> Refusal | None:

@@ -9,6 +9,10 @@ UNLIMITED = 2147483647
 
 KINDS = ("claims", "notifications")
 
+EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+#: All events, or all channels.
+ALL = ("*",)
+
 
 @dataclass(frozen=True, slots=True)
 class Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from .channels import redact, shorten_channel
+from .names import named_by
+from .short_form import shorten
 
 
 def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
@@ -14,13 +16,9 @@ def parse_notifications(document: str, stored_channels: str, stakeholder: str) -
     parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)
     if isinstance(parsed, list):
         return json.dumps({"refusals": [[refusal.message, refusal.pointer] for refusal in parsed]})
-    paths = dict.fromkeys(alternative.path for match in parsed.match for alternative in match.alternatives)
-    return json.dumps(
-        {
-            "channels": parsed.channels,
-            "relations": [[path.schema, path.relation] for path in paths if path.relation is not None],
-        }
-    )
+    short = shorten(parsed)
+    short.pop("channels", None)
+    return json.dumps({"document": short, "channels": parsed.channels, **named_by(parsed)})
 
 
 def show_channels(channels: str) -> str:

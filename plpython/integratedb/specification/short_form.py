@@ -1,29 +1,14 @@
-"""Between the stored short document and the model; COMMIT comes through here, so it trusts and imports little."""
+"""Writes the short document of a specification: nothing in it that reading it would fill in."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..interrupts import steps
-from . import forms
-from .channels import fill, shorten_channel
-from .forms import Document
-from .identifiers import format_path, parse_path
-from .model import UNLIMITED, Alternative, Field, FieldAlternative, Match, Specification
-from .type_names import parse_type_name
-
-EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
-ALL = ("*",)
-UNLIMITED_TEXT = "unlimited"
-
-_BOOLEANS = {"true": True, "false": False, True: True, False: False}
-
-
-def read(document: Document, kind: str) -> Specification:
-    """The specification that a document says, which both stages have passed: now, or when it was stored."""
-    match = tuple(_read_match(entry, kind) for _, entry in forms.matches(document))
-    channels = document.get("channels")
-    return Specification(kind, match, None if channels is None else tuple(fill(channel) for channel in channels))
+from .channels import shorten_channel
+from .identifiers import format_path
+from .model import ALL, UNLIMITED, Alternative, Field, FieldAlternative, Match, Specification
+from .reader import UNLIMITED_TEXT
 
 
 def shorten(specification: Specification) -> dict[str, Any]:
@@ -32,44 +17,6 @@ def shorten(specification: Specification) -> dict[str, Any]:
     if specification.channels is not None:
         document["channels"] = [shorten_channel(channel) for channel in specification.channels]
     return document
-
-
-def _read_match(match: Document, kind: str) -> Match:
-    alternatives = tuple(read_alternative(entry) for _, entry in forms.alternatives((), match))
-    optional = match.get("optional", False)
-    if kind == "claims":
-        return Match(alternatives, optional)
-    return Match(alternatives, optional, read_events(match), tuple(match.get("channels", ALL)))
-
-
-def read_events(match: Document) -> tuple[str, ...]:
-    events = match.get("events", ALL)
-    return ALL if list(events) == ["*"] else tuple(event for event in EVENTS if event in events)
-
-
-def read_alternative(alternative: Document) -> Alternative:
-    path = parse_path(alternative["path"])
-    if forms.is_wildcard(alternative):
-        return Alternative(path, wildcard=True)
-    return Alternative(path, tuple(_read_field(entry) for _, entry in forms.fields((), alternative)))
-
-
-def _read_field(field: str | Document) -> Field:
-    alternatives = tuple(read_field_alternative(entry) for _, entry in forms.field_alternatives((), field))
-    return Field(alternatives, isinstance(field, dict) and field.get("optional", False))
-
-
-def read_field_alternative(entry: str | Document) -> FieldAlternative:
-    if isinstance(entry, str):
-        return FieldAlternative(entry)
-    min_length = entry.get("min_length")
-    is_nullable = entry.get("is_nullable")
-    return FieldAlternative(
-        name=entry["name"],
-        type=parse_type_name(entry["type"]).text if "type" in entry else None,
-        min_length=None if min_length is None else UNLIMITED if min_length == UNLIMITED_TEXT else int(min_length),
-        is_nullable=None if is_nullable is None else _BOOLEANS[is_nullable],
-    )
 
 
 def _shorten_match(match: Match) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 from ..interrupts import step, steps
-from .model import Alternative, Field, FieldAlternative, Match, Path, Specification
-from .short_form import ALL, EVENTS
+from .model import ALL, EVENTS, Alternative, Field, FieldAlternative, Match, Path, Specification
 from .type_names import parse_type_name
 
 _Paths = tuple[Path, ...]

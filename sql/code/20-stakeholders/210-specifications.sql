@@ -342,7 +342,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unmet(bigint[]) IS 'Raises IDB03 with the problems of these claims.';
 
-CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, spec jsonb, kind text)
+CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -352,7 +352,6 @@ AS $$
 DECLARE
   caller CONSTANT name := integratedb.caller();
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
-  parsed CONSTANT jsonb := integratedb.parsed(spec, kind);
   old_document jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind);
   old_relations oid[];
   is_responsible boolean;
@@ -425,7 +424,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submit(text, jsonb, text) IS 'Replaces a stakeholder''s specification of this kind. Returns it as expanded. Errors: those of integratedb_claim().';
+COMMENT ON FUNCTION integratedb.submit(text, text, jsonb) IS 'Replaces a stakeholder''s specification of this kind by what parsed() gave for the new one. Returns it as expanded. Errors: those of integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -436,7 +435,8 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 BEGIN
-  RETURN integratedb.submit(stakeholder, spec, 'claims');
+  PERFORM integratedb.find_stakeholder(stakeholder);
+  RETURN integratedb.submit(stakeholder, 'claims', integratedb.parsed(spec, 'claims'));
 END
 $$;
 

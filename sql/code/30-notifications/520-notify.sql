@@ -11,7 +11,7 @@ AS $python$
 return entry.parse_notifications(plpy, document, stored_channels, stakeholder)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or {"channels": those of the document, filled in, redacted secrets restored from stored_channels; null when it leaves them out, "relations": as parse_specification()}.';
+COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or what parse_specification() returns for the document without its channels, and {"channels": filled in, redacted secrets restored from stored_channels; null when it leaves them out}.';
 
 CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
 RETURNS jsonb
@@ -173,7 +173,6 @@ DECLARE
   caller CONSTANT name := integratedb.caller();
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   old_document CONSTANT jsonb := (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = 'notifications');
-  bare CONSTANT jsonb := CASE jsonb_typeof(spec) WHEN 'object' THEN spec - 'channels' ELSE spec END;
   excess CONSTANT text := integratedb.excess_of(spec);
   parsed jsonb;
   expanded jsonb;
@@ -189,7 +188,6 @@ BEGIN
       hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
   END IF;
 
-  -- The document with its channels says more than the one without.
   parsed := CASE WHEN excess IS NULL
                  THEN integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name)
                  ELSE jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(excess, '#'))) END;
@@ -197,10 +195,10 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_submit(caller, owner, 'notifications', old_document, integratedb.parsed(bare, 'notifications'));
+  PERFORM integratedb.require_right_to_submit(caller, owner, 'notifications', old_document, parsed);
   PERFORM integratedb.lock_to_publish(parsed -> 'relations');
 
-  expanded := integratedb.submit(stakeholder, bare, 'notifications');
+  expanded := integratedb.submit(stakeholder, 'notifications', parsed);
   IF parsed -> 'channels' <> 'null' THEN
     PERFORM integratedb.store_channels(owner.id, parsed -> 'channels');
   END IF;
