@@ -1,0 +1,478 @@
+-- What a transaction touched: the relations, the objects below views, and the claims that these can affect.
+
+CREATE OR REPLACE FUNCTION integratedb.rewritten_relations()
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- All is read: by an index that would take longer. The callers look things up.
+SET enable_seqscan = on
+AS $$
+DECLARE
+  -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
+  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
+BEGIN
+  RETURN ARRAY(
+    SELECT k.oid
+      FROM pg_class AS k
+     WHERE age(k.xmin) <= oldest
+       AND k.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+       AND integratedb.is_own_xid(k.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_relations() IS 'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
+
+CREATE OR REPLACE FUNCTION integratedb.rewritten_and_locked_relations()
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT k.oid
+      FROM (SELECT DISTINCT l.relation
+              FROM pg_locks AS l
+             WHERE l.locktype = 'relation'
+               AND l.pid = pg_backend_pid()
+               AND l.database = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())) AS locked
+      JOIN pg_class AS k ON k.oid = locked.relation
+     WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p')
+       AND integratedb.is_own_xid(k.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_and_locked_relations() IS 'As rewritten_relations(), of the relations that this transaction has locked: what ALTER TABLE changed is among them. However large the catalog is.';
+
+CREATE OR REPLACE FUNCTION integratedb.rewritten_privileges(OUT relations oid[], OUT schemas name[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = on
+AS $$
+DECLARE
+  oldest CONSTANT integer := age(pg_current_xact_id()::xid);
+BEGIN
+  relations := integratedb.rewritten_relations() || ARRAY(
+    SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin)
+    UNION
+    -- DROP OWNED takes a role out of the policies that are for others too.
+    SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
+  schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rewritten_privileges() IS 'The relations and schemas whose privileges or policies this transaction may have changed, likewise. Reads all of pg_class and pg_attribute.';
+
+CREATE OR REPLACE FUNCTION integratedb.may_have_detached(of_xid xid8)
+RETURNS boolean
+LANGUAGE plpgsql -- which keeps its plan: planning takes ten times as long as running
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Detaching is done to the partitioned table, which may be dropped by now.
+  RETURN EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.command_tag = 'ALTER TABLE'
+       AND e.classid = 'pg_class'::regclass
+       AND NOT e.dropped
+       AND coalesce((SELECT k.relkind = 'p' FROM pg_class AS k WHERE k.oid = e.objid), true));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.may_have_detached(xid8) IS 'Whether a transaction may have detached partitions: it altered a partitioned table.';
+
+CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8, since_event bigint DEFAULT NULL)
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  relations oid[];
+  types oid[];
+  schemas oid[];
+  extensions oid[];
+BEGIN
+  SELECT array_agg(e.objid) FILTER (WHERE e.classid = 'pg_class'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_type'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_namespace'::regclass),
+         array_agg(e.objid) FILTER (WHERE e.classid = 'pg_extension'::regclass)
+    INTO relations, types, schemas, extensions
+    FROM integratedb.ddl_event AS e
+   WHERE e.xid = of_xid
+     AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
+     AND e.objid IS NOT NULL;
+
+  -- By what depends on the schema: neither catalog has an index by schema. Row types and arrays are found below.
+  IF schemas IS NOT NULL THEN
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_type'::regclass);
+  END IF;
+
+  -- ALTER EXTENSION names nothing of what it moves or changes.
+  IF extensions IS NOT NULL THEN
+    relations := relations || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass);
+    types := types || ARRAY(
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass);
+  END IF;
+
+  -- A partition that was detached after the whole was changed, and a member that left its extension after it was moved, are
+  -- named by no event, and nothing leads to them any more. Their catalog rows are written by this transaction.
+  IF extensions IS NULL AND integratedb.may_have_detached(of_xid) THEN
+    relations := relations || integratedb.rewritten_and_locked_relations();
+  END IF;
+  IF extensions IS NOT NULL THEN
+    relations := relations || integratedb.rewritten_relations();
+    types := types || ARRAY(
+      SELECT t.oid FROM pg_type AS t WHERE age(t.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(t.xmin));
+  END IF;
+
+  -- Composite types are relations too, and tables are types of columns too.
+  types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
+
+  -- OFFSET 0: each is looked up, where the planner would compare all with all.
+  RETURN ARRAY(
+    WITH RECURSIVE type AS (
+      -- A type reaches columns through its array, the domains over it, and theirs.
+      SELECT t.oid FROM unnest(types) AS t (oid)
+      UNION
+      SELECT d.objid
+        FROM type AS t
+       CROSS JOIN LATERAL (
+         SELECT d.objid FROM pg_depend AS d
+          WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
+         OFFSET 0) AS d
+    ), relation AS (
+      SELECT r.oid FROM unnest(relations) AS r (oid)
+      UNION
+      SELECT d.objid
+        FROM type AS t
+       CROSS JOIN LATERAL (
+         SELECT d.objid FROM pg_depend AS d
+          WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+         OFFSET 0) AS d
+      UNION
+      -- ALTER TABLE goes on to children and partitions, which no event names.
+      SELECT i.inhrelid
+        FROM relation AS r
+       CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = r.oid OFFSET 0) AS i
+    )
+    SELECT r.oid FROM relation AS r);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.touched_relations(xid8, bigint) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas. since_event: all changes from this one on; null: those that are checked.';
+
+CREATE OR REPLACE FUNCTION integratedb.changed_objects(of_xid xid8)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND e.command_tag NOT IN ('GRANT', 'REVOKE')
+       AND (e.command_tag <> 'DROP OWNED' OR e.dropped));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.changed_objects(xid8) IS 'Whether a transaction created, altered or dropped something that is checked. False for GRANT, REVOKE and DROP OWNED alone: they name no object, and anybody may say them where they change nothing, or something temporary.';
+
+CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- Looking at a column costs a hundredth of what validating a claimed one costs.
+  RETURN pg_relation_size('pg_attribute') <= 100 * pg_relation_size('integratedb.claim_column');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether reading the catalog for what this transaction wrote is worth its while: false for a few claims beside a huge catalog, whose rows are looked up instead.';
+
+CREATE OR REPLACE FUNCTION integratedb.revoked_claims_among_few()
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few claims: the planner would rather read whole catalogs than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT cr.claim_id
+      FROM integratedb.claim_relation AS cr
+     WHERE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = cr.relid AND integratedb.is_own_xid(k.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = cr.schema_name AND integratedb.is_own_xid(n.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = cr.relid AND integratedb.is_own_xid(y.xmin) OFFSET 0)
+        OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = cr.relid AND integratedb.is_own_xid(a.xmin) OFFSET 0)
+        OR CASE WHEN EXISTS (SELECT FROM pg_class AS k WHERE k.oid = cr.relid AND (k.relkind = 'v' OR k.relrowsecurity) OFFSET 0)
+                THEN EXISTS (
+                  SELECT FROM integratedb.claim AS c
+                    JOIN integratedb.specification AS s ON s.id = c.specification_id
+                    JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+                   WHERE c.id = cr.claim_id
+                     AND integratedb.wrote_below(st.role_oid, cr.relid)
+                  OFFSET 0)
+                ELSE false END);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS 'What revoked_claims() returns, found by the claims in place of the catalogs.';
+
+CREATE OR REPLACE FUNCTION integratedb.claims_above(classids oid[], objids oid[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  first_recorded CONSTANT oid := 12000::oid;
+BEGIN
+  IF coalesce(cardinality(objids), 0) = 0 THEN
+    RETURN ARRAY[]::bigint[];
+  END IF;
+
+  -- What Postgres itself is made of has no dependencies: views that use it are all looked at.
+  IF EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < first_recorded) THEN
+    RETURN ARRAY(
+      SELECT DISTINCT cr.claim_id
+        FROM integratedb.claim_relation AS cr
+        JOIN pg_class AS k ON k.oid = cr.relid AND (k.relkind = 'v' OR k.relrowsecurity));
+  END IF;
+
+  RETURN ARRAY(SELECT DISTINCT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (integratedb.relations_above(classids, objids)));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_above(oid[], oid[]) IS 'The claims on relations that read or call any of these objects (relations and functions) by views and policies, and on these relations.';
+
+CREATE OR REPLACE FUNCTION integratedb.claims_above_changes(of_xid xid8)
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  relations CONSTANT oid[] := ARRAY(
+    -- Neither a new table nor another column takes from a view above what it reads. Owners, options, rules and policies may.
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND NOT e.dropped
+       AND e.classid = 'pg_class'::regclass
+       AND e.command_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW', 'CREATE FOREIGN TABLE')
+       AND (e.command_tag <> 'ALTER TABLE' OR e.may_secure_rows)
+    UNION
+    -- The sequences of its columns get the owner of the table.
+    SELECT d.objid
+      FROM integratedb.ddl_event AS e
+     CROSS JOIN LATERAL (
+       SELECT d.objid FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = e.objid AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
+     WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_class'::regclass AND e.command_tag = 'ALTER TABLE' AND e.may_secure_rows
+    UNION
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND e.dropped
+       AND e.object_type = 'policy'
+       AND e.objid IS NOT NULL
+    UNION
+    SELECT d.objid
+      FROM integratedb.ddl_event AS e
+     CROSS JOIN LATERAL (
+       SELECT d.objid FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d
+     WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_extension'::regclass);
+  -- Logged where they may have got another owner.
+  functions CONSTANT oid[] := ARRAY(
+    SELECT e.objid
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.checked
+       AND NOT e.dropped
+       AND e.classid = 'pg_proc'::regclass
+       AND e.command_tag LIKE 'ALTER %');
+BEGIN
+  RETURN integratedb.claims_above(
+    array_fill('pg_class'::regclass::oid, ARRAY[cardinality(relations)]) || array_fill('pg_proc'::regclass::oid, ARRAY[cardinality(functions)]),
+    relations || functions);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claims_above_changes(xid8) IS 'The claims on views and tables with policies that a transaction''s schema changes, GRANT and REVOKE aside, may have left without a right to what they read.';
+
+CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  rewritten record;
+  functions oid[] := ARRAY[]::oid[];
+BEGIN
+  IF NOT integratedb.revokes_are_found() THEN
+    RETURN integratedb.revoked_claims_among_few();
+  END IF;
+
+  rewritten := integratedb.rewritten_privileges();
+  IF EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = pg_current_xact_id()
+       AND (e.command_tag = 'DROP OWNED' OR (e.command_tag = 'REVOKE' AND e.object_type IN ('FUNCTION', 'ROUTINE')))
+  ) THEN
+    functions := ARRAY(
+      SELECT p.oid FROM pg_proc AS p WHERE age(p.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(p.xmin));
+  END IF;
+
+  RETURN ARRAY(
+    SELECT unnest(integratedb.claims_above(
+             array_fill('pg_class'::regclass::oid, ARRAY[cardinality(rewritten.relations)])
+             || array_fill('pg_proc'::regclass::oid, ARRAY[cardinality(functions)]),
+             rewritten.relations || functions))
+    UNION
+    SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.schema_name = ANY (rewritten.schemas));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
+
+CREATE OR REPLACE FUNCTION integratedb.checked_tags(of_xid xid8, since_event bigint DEFAULT NULL)
+RETURNS text[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT e.command_tag
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.checked_tags(xid8, bigint) IS 'The kinds of statements by which a transaction changed something that is checked. since_event: as for touched_relations().';
+
+CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8, relations oid[], since_event bigint DEFAULT NULL)
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A few objects: the planner would rather read all claims than look them up.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  tags CONSTANT text[] := integratedb.checked_tags(of_xid, since_event);
+  touched bigint[];
+BEGIN
+  WITH event AS (
+    SELECT DISTINCT e.schema_name, e.relation_name, e.object_type
+      FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
+  )
+  SELECT coalesce(array_agg(t.claim_id), '{}')
+    INTO touched
+    FROM (SELECT cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = ANY (relations)
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+           CROSS JOIN LATERAL (
+             SELECT cr.claim_id FROM integratedb.claim_relation AS cr
+              WHERE cr.relation_name = e.relation_name AND cr.schema_name = e.schema_name
+             OFFSET 0) AS cr
+          UNION
+          SELECT cr.claim_id
+            FROM event AS e
+            JOIN integratedb.claim_relation AS cr ON cr.schema_name = e.schema_name
+           WHERE e.object_type = 'schema'
+          UNION
+          SELECT c.id
+            FROM event AS e
+            JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
+           WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS t;
+
+  -- The event of a renamed schema knows the new name only.
+  IF EXISTS (
+    SELECT FROM integratedb.ddl_event AS e
+     WHERE e.xid = of_xid
+       AND e.object_type = 'schema'
+       AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
+  ) THEN
+    touched := touched || ARRAY(
+      SELECT c.id
+        FROM integratedb.claim AS c
+       WHERE c.wildcard_schema IS NOT NULL
+         AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema));
+  END IF;
+
+  IF tags && ARRAY['REVOKE', 'DROP OWNED'] THEN
+    touched := touched || integratedb.revoked_claims();
+  END IF;
+
+  -- A GRANT breaks no claim, and may mend one.
+  IF 'GRANT' = ANY (tags) THEN
+    touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
+  END IF;
+
+  RETURN ARRAY(SELECT DISTINCT t.claim_id FROM unnest(touched) AS t (claim_id));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.touched_claims(xid8, oid[], bigint) IS 'The claims that a transaction''s schema changes can affect. relations: its touched_relations(). since_event: as for touched_relations().';
