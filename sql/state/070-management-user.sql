@@ -49,7 +49,9 @@ COMMENT ON COLUMN integratedb.management_user.username IS 'The name to log in wi
 COMMENT ON COLUMN integratedb.management_user.password_hash IS 'Argon2id, made by the service: Postgres never sees the password.';
 COMMENT ON COLUMN integratedb.management_user.token_secret IS 'What the tokens of this user are signed with; a new one ends them all.';
 COMMENT ON COLUMN integratedb.management_user.root IS 'True for the first user, who manages the others.';
-COMMENT ON COLUMN integratedb.management_user.scopes IS '{"stakeholders": [names], "schemas": [names]} that the user is restricted to; a key that is absent, or null here, means all.';
+COMMENT ON COLUMN integratedb.management_user.scopes IS
+'{"stakeholders": [names], "schemas": [names]} that the user is restricted to; a key that is absent, or null here, '
+'means all.';
 COMMENT ON COLUMN integratedb.management_user.created_at IS 'When the user was created.';
 
 CREATE TABLE integratedb.management_refresh_token (
@@ -63,7 +65,8 @@ CREATE TABLE integratedb.management_refresh_token (
 CREATE INDEX management_refresh_token_user_id_idx ON integratedb.management_refresh_token (user_id);
 CREATE INDEX management_refresh_token_expires_at_idx ON integratedb.management_refresh_token (expires_at);
 
-COMMENT ON TABLE integratedb.management_refresh_token IS 'Refresh tokens that were not used yet. Not dumped: a restore would make used ones good again.';
+COMMENT ON TABLE integratedb.management_refresh_token IS
+'Refresh tokens that were not used yet. Not dumped: a restore would make used ones good again.';
 COMMENT ON COLUMN integratedb.management_refresh_token.id IS 'The token''s jti.';
 COMMENT ON COLUMN integratedb.management_refresh_token.user_id IS 'Whose it is.';
 COMMENT ON COLUMN integratedb.management_refresh_token.expires_at IS 'Until when it is good.';
@@ -79,9 +82,11 @@ CREATE UNLOGGED TABLE integratedb.management_login_attempt (
 
 CREATE INDEX management_login_attempt_last_at_idx ON integratedb.management_login_attempt (last_at);
 
-COMMENT ON TABLE integratedb.management_login_attempt IS 'Guesses at passwords within the last minute, wrong or under way; shared by all services of the database.';
+COMMENT ON TABLE integratedb.management_login_attempt IS
+'Guesses at passwords within the last minute, wrong or under way; shared by all services of the database.';
 COMMENT ON COLUMN integratedb.management_login_attempt.username IS 'The name that was given; there may be no such user. Empty: any name.';
-COMMENT ON COLUMN integratedb.management_login_attempt.address IS 'Where the guesses come from: an IPv4 address, or an IPv6 network of 64 bits.';
+COMMENT ON COLUMN integratedb.management_login_attempt.address IS
+'Where the guesses come from: an IPv4 address, or an IPv6 network of 64 bits.';
 COMMENT ON COLUMN integratedb.management_login_attempt.attempted_at IS 'When, oldest first.';
 COMMENT ON COLUMN integratedb.management_login_attempt.last_at IS 'The last one.';
 

@@ -1,7 +1,8 @@
 -- Roles are known by their identifiers, and what dropped stakeholders leave behind belongs to a role without rights.
 
 ALTER TABLE integratedb.specification ADD COLUMN handed_in_by_oid oid NOT NULL DEFAULT 0;
-COMMENT ON COLUMN integratedb.specification.handed_in_by_oid IS 'That role by object identifier: another one that has its name later is another one.';
+COMMENT ON COLUMN integratedb.specification.handed_in_by_oid IS
+'That role by object identifier: another one that has its name later is another one.';
 
 UPDATE integratedb.specification AS s
    SET handed_in_by_oid = u.oid

@@ -6,7 +6,9 @@ CREATE TABLE integratedb.queued_check (
   CONSTRAINT queued_check_pkey PRIMARY KEY (xid)
 );
 
-COMMENT ON TABLE integratedb.queued_check IS 'Has a row while a check at COMMIT waits in a transaction: later changes of the transaction do not queue another one.';
+COMMENT ON TABLE integratedb.queued_check IS
+'Has a row while a check at COMMIT waits in a transaction: later changes of the transaction do not queue another one.';
 COMMENT ON COLUMN integratedb.queued_check.xid IS 'The transaction, as pg_current_xact_id().';
 
-COMMENT ON COLUMN integratedb.ddl_event.query IS 'The client''s statement, on the first row of a transaction, as integratedb.masked() gives it.';
+COMMENT ON COLUMN integratedb.ddl_event.query IS
+'The client''s statement, on the first row of a transaction, as integratedb.masked() gives it.';

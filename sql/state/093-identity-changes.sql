@@ -7,6 +7,8 @@ CREATE TABLE integratedb.identity_change (
   CONSTRAINT identity_change_pkey PRIMARY KEY (xid, relid)
 );
 
-COMMENT ON TABLE integratedb.identity_change IS 'Tables whose replica identity a transaction may have changed, until its check: by the words of the statement, or because it ran inside a function, whose words are not known.';
+COMMENT ON TABLE integratedb.identity_change IS
+'Tables whose replica identity a transaction may have changed, until its check: by the words of the statement, or '
+'because it ran inside a function, whose words are not known.';
 COMMENT ON COLUMN integratedb.identity_change.xid IS 'The transaction, as pg_current_xact_id().';
 COMMENT ON COLUMN integratedb.identity_change.relid IS 'The table.';

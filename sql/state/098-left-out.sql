@@ -8,7 +8,9 @@ CREATE TABLE integratedb.left_out (
   CONSTRAINT left_out_claim_fkey FOREIGN KEY (claim_id) REFERENCES integratedb.claim (id) ON DELETE CASCADE
 );
 
-COMMENT ON TABLE integratedb.left_out IS 'What a claim by "*" or schema.* would stand for, if its stakeholder could have read it when it appeared: not granted, and not part of the baseline. Tried again when it changes, and by integratedb_sync().';
+COMMENT ON TABLE integratedb.left_out IS
+'What a claim by "*" or schema.* would stand for, if its stakeholder could have read it when it appeared: not granted, '
+'and not part of the baseline. Tried again when it changes, and by integratedb_sync().';
 COMMENT ON COLUMN integratedb.left_out.claim_id IS 'The claim.';
 COMMENT ON COLUMN integratedb.left_out.relid IS 'The relation.';
 COMMENT ON COLUMN integratedb.left_out.attnum IS 'The column; 0: the relation as a whole.';

@@ -4,7 +4,10 @@ ALTER TABLE integratedb.control
   DROP CONSTRAINT control_kind,
   ADD CONSTRAINT control_kind CHECK (kind IN ('state', 'schema_changed', 'redeliver', 'types'));
 
-COMMENT ON COLUMN integratedb.control.kind IS 'state: all that is in force for the stakeholder from here on; schema_changed: an event to send; redeliver: look at the given-up events of a channel again; types: the structure of types that a transaction has changed, for the rows that it writes after that, whoever is told of them.';
+COMMENT ON COLUMN integratedb.control.kind IS
+'state: all that is in force for the stakeholder from here on; schema_changed: an event to send; redeliver: look at '
+'the given-up events of a channel again; types: the structure of types that a transaction has changed, for the rows '
+'that it writes after that, whoever is told of them.';
 
 CREATE TABLE integratedb.notified_type (
   type_oid oid NOT NULL,

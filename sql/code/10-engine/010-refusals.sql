@@ -26,4 +26,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS 'Raises code (SQLSTATE) with message, detail (null: none) and hint (required). Never returns; where a client sees much of it, it is assigned, because PERFORM would add its own text to the CONTEXT.';
+COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS
+'Raises code (SQLSTATE) with message, detail (null: none) and hint (required). Never returns; where a client sees much '
+'of it, it is assigned, because PERFORM would add its own text to the CONTEXT.';

@@ -1,9 +1,16 @@
 -- Who is asking, in what kind of session, under which settings; and the lock.
 
-COMMENT ON SCHEMA integratedb IS 'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it was created in.';
-COMMENT ON ROLE integratedb_admin IS 'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the extension.';
-COMMENT ON ROLE integratedb_archive IS 'Owns what dropped stakeholders of IntegrateDB left behind. It has no rights and no members, and nobody logs in as it.';
-COMMENT ON ROLE integratedb_daemon IS 'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through functions only.';
+COMMENT ON SCHEMA integratedb IS
+'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it '
+'was created in.';
+COMMENT ON ROLE integratedb_admin IS
+'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the '
+'extension.';
+COMMENT ON ROLE integratedb_archive IS
+'Owns what dropped stakeholders of IntegrateDB left behind. It has no rights and no members, and nobody logs in as it.';
+COMMENT ON ROLE integratedb_daemon IS
+'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through '
+'functions only.';
 
 CREATE OR REPLACE FUNCTION integratedb.acting_role()
 RETURNS name
@@ -64,7 +71,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.acting_role() IS 'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, from PG 18, in a deferred trigger. Error: 42501 for a trigger, for a cursor WITH HOLD, which runs at COMMIT, for code that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
+COMMENT ON FUNCTION integratedb.acting_role() IS
+'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, '
+'from PG 18, in a deferred trigger. Error: 42501 for a trigger, for a cursor WITH HOLD, which runs at COMMIT, for code '
+'that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
 
 CREATE OR REPLACE FUNCTION integratedb.names_call(query text, called text)
 RETURNS boolean
@@ -169,7 +179,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.names_call(text, text) IS 'Whether the text of a statement calls a function of ours of this name: the name, alone or behind our schema, and a parenthesis. Not in a literal, nor where it names a relation or a column. A comment that has the name counts too, and so does the body of DO.';
+COMMENT ON FUNCTION integratedb.names_call(text, text) IS
+'Whether the text of a statement calls a function of ours of this name: the name, alone or behind our schema, and a '
+'parenthesis. Not in a literal, nor where it names a relation or a column. A comment that has the name counts too, and '
+'so does the body of DO.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnamed_function()
 RETURNS text
@@ -212,7 +225,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.unnamed_function() IS 'The public function of ours that is running, where the client''s statement does not call it by name: a view, a default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, or the text of the client''s own preview.';
+COMMENT ON FUNCTION integratedb.unnamed_function() IS
+'The public function of ours that is running, where the client''s statement does not call it by name: a view, a '
+'default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, or '
+'the text of the client''s own preview.';
 
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
@@ -242,7 +258,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.caller() IS 'The acting_role() of whoever asks. Errors: 42501, those of acting_role(), and for an admin whose statement does not itself name the function of ours that is called.';
+COMMENT ON FUNCTION integratedb.caller() IS
+'The acting_role() of whoever asks. Errors: 42501, those of acting_role(), and for an admin whose statement does not '
+'itself name the function of ours that is called.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
@@ -260,7 +278,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_admin(name) IS 'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
+COMMENT ON FUNCTION integratedb.is_admin(name) IS
+'Whether the role is a superuser or has the rights of integratedb_admin; false for a role that does not exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restore_session()
 RETURNS boolean
@@ -285,7 +304,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restore_session() IS 'Whether two of pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
+COMMENT ON FUNCTION integratedb.is_restore_session() IS
+'Whether two of pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip '
+'the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER '
+'DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restored(context text, session_path text)
 RETURNS boolean
@@ -306,7 +328,12 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restored(text, text) IS 'In an event trigger: whether the command comes from a dump that is being restored: is_restore_session(), an empty search_path, and the statement is the client''s own. False in any function, DO block, trigger or extension script. context: PG_CONTEXT of the event trigger''s function. session_path: the search_path outside of our functions. Code that the session reached before may have SET all of it: so what is restored is logged all the same, and claims that it breaks are a WARNING.';
+COMMENT ON FUNCTION integratedb.is_restored(text, text) IS
+'In an event trigger: whether the command comes from a dump that is being restored: is_restore_session(), an empty '
+'search_path, and the statement is the client''s own. False in any function, DO block, trigger or extension script. '
+'context: PG_CONTEXT of the event trigger''s function. session_path: the search_path outside of our functions. Code '
+'that the session reached before may have SET all of it: so what is restored is logged all the same, and claims that '
+'it breaks are a WARNING.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text
@@ -355,7 +382,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_own_xid(xid) IS 'Whether this transaction, or a subtransaction of it, wrote a row that it can see: xmin of the row is still in progress.';
+COMMENT ON FUNCTION integratedb.is_own_xid(xid) IS
+'Whether this transaction, or a subtransaction of it, wrote a row that it can see: xmin of the row is still in '
+'progress.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_writable()
 RETURNS void
@@ -388,7 +417,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_writable() IS 'Refuses what writes, where nothing can be written: on a standby, in a read-only transaction. Error: 25006.';
+COMMENT ON FUNCTION integratedb.require_writable() IS
+'Refuses what writes, where nothing can be written: on a standby, in a read-only transaction. Error: 25006.';
 
 CREATE OR REPLACE FUNCTION integratedb.bound_waiting()
 RETURNS text
@@ -409,7 +439,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.bound_waiting() IS 'From here on this transaction waits for a lock no longer than the setting lock_timeout says. Returns the session''s lock_timeout, to be set again by the caller.';
+COMMENT ON FUNCTION integratedb.bound_waiting() IS
+'From here on this transaction waits for a lock no longer than the setting lock_timeout says. Returns the session''s '
+'lock_timeout, to be set again by the caller.';
 
 CREATE OR REPLACE FUNCTION integratedb.take_lock()
 RETURNS void
@@ -444,4 +476,7 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.take_lock() IS 'Locks claims against migrations until the end of the transaction; waits for as long as the setting lock_timeout, or the session''s own, says. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry; 55P03 names the holder.';
+COMMENT ON FUNCTION integratedb.take_lock() IS
+'Locks claims against migrations until the end of the transaction; waits for as long as the setting lock_timeout, or '
+'the session''s own, says. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry; '
+'55P03 names the holder.';

@@ -5,7 +5,9 @@ CREATE OR REPLACE VIEW integratedb.stakeholder_role AS
     FROM integratedb.stakeholder AS st
     JOIN pg_catalog.pg_authid AS u ON u.oid = st.role_oid AND u.rolname = st.name;
 
-COMMENT ON VIEW integratedb.stakeholder_role IS 'The roles of the stakeholders. A role that was dropped and made again under the name of a stakeholder is not among them.';
+COMMENT ON VIEW integratedb.stakeholder_role IS
+'The roles of the stakeholders. A role that was dropped and made again under the name of a stakeholder is not among '
+'them.';
 
 CREATE OR REPLACE FUNCTION integratedb.powers_of(of_role oid)
 RETURNS text
@@ -39,7 +41,10 @@ AS $$
    WHERE power.has_it
 $$;
 
-COMMENT ON FUNCTION integratedb.powers_of(oid) IS 'What makes a role more than a stakeholder''s: attributes, and memberships in roles that have an attribute, own objects, or belong to Postgres or IntegrateDB; as text for a message, null when there is nothing. Membership in a plain group, which only holds grants, is none.';
+COMMENT ON FUNCTION integratedb.powers_of(oid) IS
+'What makes a role more than a stakeholder''s: attributes, and memberships in roles that have an attribute, own '
+'objects, or belong to Postgres or IntegrateDB; as text for a message, null when there is nothing. Membership in a '
+'plain group, which only holds grants, is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_plain_role(of_role oid, role_name name, what_for text)
 RETURNS void
@@ -62,7 +67,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_plain_role(oid, name, text) IS 'Refuses a role that has powers_of(). what_for: who must not have them, for the message. Error: 42501.';
+COMMENT ON FUNCTION integratedb.require_plain_role(oid, name, text) IS
+'Refuses a role that has powers_of(). what_for: who must not have them, for the message. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.hold_role(of_stakeholder integratedb.stakeholder)
 RETURNS oid
@@ -93,7 +99,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS 'The stakeholder''s role, which nobody renames until the end of the transaction. Errors: 25006 nothing can be written here; 42501 it has powers that a stakeholder must not have; 42704 it is gone, or another role has its name.';
+COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS
+'The stakeholder''s role, which nobody renames until the end of the transaction. Errors: 25006 nothing can be written '
+'here; 42501 it has powers that a stakeholder must not have; 42704 it is gone, or another role has its name.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_caller(the_stakeholder integratedb.stakeholder)
 RETURNS boolean
@@ -108,7 +116,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_caller(integratedb.stakeholder) IS 'Whether the session acts as this stakeholder''s own role. Error: 42501, that of caller().';
+COMMENT ON FUNCTION integratedb.is_caller(integratedb.stakeholder) IS
+'Whether the session acts as this stakeholder''s own role. Error: 42501, that of caller().';
 
 CREATE OR REPLACE FUNCTION integratedb.hold_archive()
 RETURNS oid
@@ -146,4 +155,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.hold_archive() IS 'The role that owns what dropped stakeholders left behind. Nobody may log in as it or be a member of it, and it has no power. Created where it is absent. Error: 42501 somebody can use it.';
+COMMENT ON FUNCTION integratedb.hold_archive() IS
+'The role that owns what dropped stakeholders left behind. Nobody may log in as it or be a member of it, and it has no '
+'power. Created where it is absent. Error: 42501 somebody can use it.';

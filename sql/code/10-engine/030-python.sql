@@ -11,7 +11,10 @@ AS $python$
 return entry.parse_specification(plpy, document, kind)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS 'Reads a document: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: {"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
+COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS
+'Reads a document: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: '
+'{"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, '
+'relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
 
 CREATE OR REPLACE FUNCTION integratedb.named(document jsonb, kind text)
 RETURNS jsonb
@@ -24,7 +27,9 @@ AS $python$
 return entry.named(plpy, document, kind)
 $python$;
 
-COMMENT ON FUNCTION integratedb.named(jsonb, text) IS 'What a stored short document names, as parse_specification() returns it, without checking the document again. Null for null.';
+COMMENT ON FUNCTION integratedb.named(jsonb, text) IS
+'What a stored short document names, as parse_specification() returns it, without checking the document again. Null '
+'for null.';
 
 CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[], schema_relations oid[], with_document boolean)
 RETURNS SETOF jsonb
@@ -37,7 +42,12 @@ AS $python$
 return entry.expand(plpy, document, kind, matches, schema_relations, with_document)
 $python$;
 
-COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS 'Expands matches of a stored short document against the present catalog, in batches of {"claims", "relations", "columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is {"document"}, with every property filled in.';
+COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS
+'Expands matches of a stored short document against the present catalog, in batches of {"claims", "relations", '
+'"columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the '
+'batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. '
+'schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is '
+'{"document"}, with every property filled in.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean
@@ -50,7 +60,9 @@ AS $python$
 return entry.is_weaker(plpy, old_document, new_document, kind, relations)
 $python$;
 
-COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS 'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';
+COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS
+'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. '
+'relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';
 
 CREATE OR REPLACE FUNCTION integratedb.new_password(OUT password text, OUT verifier text)
 LANGUAGE plpython3u
@@ -62,7 +74,8 @@ AS $python$
 return entry.new_password()
 $python$;
 
-COMMENT ON FUNCTION integratedb.new_password() IS 'A random password and its SCRAM-SHA-256 verifier (RFC 7677), so that no SQL text ever holds the password.';
+COMMENT ON FUNCTION integratedb.new_password() IS
+'A random password and its SCRAM-SHA-256 verifier (RFC 7677), so that no SQL text ever holds the password.';
 
 CREATE OR REPLACE FUNCTION integratedb.nearest(name text, names text[])
 RETURNS text
@@ -75,4 +88,5 @@ AS $python$
 return identifiers.nearest(name, names)
 $python$;
 
-COMMENT ON FUNCTION integratedb.nearest(text, text[]) IS 'The name among these that somebody may have meant by another one; null when none is like it.';
+COMMENT ON FUNCTION integratedb.nearest(text, text[]) IS
+'The name among these that somebody may have meant by another one; null when none is like it.';

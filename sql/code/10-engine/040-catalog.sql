@@ -7,7 +7,9 @@ IMMUTABLE STRICT PARALLEL SAFE
 SECURITY INVOKER
 RETURN CASE WHEN part ~ '^[a-z_][a-z0-9_$]*$' THEN part ELSE '"' || replace(part, '"', '""') || '"' END;
 
-COMMENT ON FUNCTION integratedb.quote_part(text) IS 'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No SET search_path, so that the planner inlines it: its body was resolved when it was made.';
+COMMENT ON FUNCTION integratedb.quote_part(text) IS
+'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No '
+'SET search_path, so that the planner inlines it: its body was resolved when it was made.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_of(schema_name name, relation_name name)
 RETURNS text
@@ -22,7 +24,8 @@ AS $$
     FROM unnest(ARRAY[schema_name::text, relation_name::text]) WITH ORDINALITY AS p (part, position)
 $$;
 
-COMMENT ON FUNCTION integratedb.path_of(name, name) IS 'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
+COMMENT ON FUNCTION integratedb.path_of(name, name) IS
+'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_parts(given text)
 RETURNS text[]
@@ -52,7 +55,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.path_parts(text) IS 'The schema and the relation that a path of a specification names; the relation is null for schema.*. Error: 22023 it is none.';
+COMMENT ON FUNCTION integratedb.path_parts(text) IS
+'The schema and the relation that a path of a specification names; the relation is null for schema.*. Error: 22023 it '
+'is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
 RETURNS text
@@ -69,7 +74,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.path_as_stored(text) IS 'A path of a specification with quotes only where it must have them, as claims keep it. Error: 22023 it is none.';
+COMMENT ON FUNCTION integratedb.path_as_stored(text) IS
+'A path of a specification with quotes only where it must have them, as claims keep it. Error: 22023 it is none.';
 
 CREATE OR REPLACE VIEW integratedb.type_name AS
   SELECT t.oid,
@@ -87,7 +93,9 @@ CREATE OR REPLACE VIEW integratedb.type_name AS
     LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND e.typarray = t.oid
     LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace;
 
-COMMENT ON VIEW integratedb.type_name IS 'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of information_schema.columns where it names no type).';
+COMMENT ON VIEW integratedb.type_name IS
+'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of '
+'information_schema.columns where it names no type).';
 
 CREATE OR REPLACE FUNCTION integratedb.type_matches(type_oid oid, expected text)
 RETURNS boolean
@@ -109,7 +117,8 @@ AS $$
         OR (b.typtype <> 'd' AND expected = b.exact AND (b.built_in OR b.family = 'ARRAY')))
 $$;
 
-COMMENT ON FUNCTION integratedb.type_matches(oid, text) IS 'Whether a column of this type is what expected (as claim_column.type keeps it) says.';
+COMMENT ON FUNCTION integratedb.type_matches(oid, text) IS
+'Whether a column of this type is what expected (as claim_column.type keeps it) says.';
 
 CREATE OR REPLACE FUNCTION integratedb.length_limit(type_oid oid, type_modifier integer)
 RETURNS integer
@@ -128,7 +137,10 @@ RETURN CASE
   ELSE 2147483647
 END;
 
-COMMENT ON FUNCTION integratedb.length_limit(oid, integer) IS 'Character (or bit) length, or numeric precision, of a type with this modifier, as information_schema.columns gives them; of the elements for an array; 2147483647: no limit. After information_schema._pg_char_max_length and _pg_numeric_precision. Not for domains.';
+COMMENT ON FUNCTION integratedb.length_limit(oid, integer) IS
+'Character (or bit) length, or numeric precision, of a type with this modifier, as information_schema.columns gives '
+'them; of the elements for an array; 2147483647: no limit. After information_schema._pg_char_max_length and '
+'_pg_numeric_precision. Not for domains.';
 
 CREATE OR REPLACE FUNCTION integratedb.domain_length_limit(domain_oid oid)
 RETURNS integer
@@ -165,7 +177,8 @@ AS $$
                              WHERE t.oid = type_oid))
 $$;
 
-COMMENT ON FUNCTION integratedb.type_fits(oid, integer, text, integer) IS 'Whether a column of this type and modifier has the expected type and at least min_length; null expects nothing.';
+COMMENT ON FUNCTION integratedb.type_fits(oid, integer, text, integer) IS
+'Whether a column of this type and modifier has the expected type and at least min_length; null expects nothing.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_domain_not_null(type_oid oid)
 RETURNS boolean
@@ -185,7 +198,8 @@ CREATE OR REPLACE VIEW integratedb.readable_relation AS
     JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace
    WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p');
 
-COMMENT ON VIEW integratedb.readable_relation IS 'What a path may name: tables, views, materialised views, foreign tables, partitioned tables and partitions.';
+COMMENT ON VIEW integratedb.readable_relation IS
+'What a path may name: tables, views, materialised views, foreign tables, partitioned tables and partitions.';
 
 CREATE OR REPLACE FUNCTION integratedb.relations_at(paths jsonb)
 RETURNS TABLE (schema_name name, relation_name name, oid oid, relkind "char")
@@ -211,7 +225,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.relations_at(jsonb) IS 'What is at these paths ([schema, relation]), a row each; oid and relkind are null where there is nothing that a path may name.';
+COMMENT ON FUNCTION integratedb.relations_at(jsonb) IS
+'What is at these paths ([schema, relation]), a row each; oid and relkind are null where there is nothing that a path '
+'may name.';
 
 CREATE OR REPLACE VIEW integratedb.readable_column AS
   SELECT a.attrelid AS relid,
@@ -246,7 +262,9 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.exact_type(text) IS 'The exact name (schema.name) of a built-in type by any alias that Postgres accepts (int, timestamptz, double precision[]); null when there is none.';
+COMMENT ON FUNCTION integratedb.exact_type(text) IS
+'The exact name (schema.name) of a built-in type by any alias that Postgres accepts (int, timestamptz, double '
+'precision[]); null when there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.written_type(type_oid oid, type_modifier integer)
 RETURNS text
@@ -266,7 +284,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.written_type(oid, integer) IS 'A type as people write it, for messages: bigint, integer[], character varying(40), shop.email; the schema is missing only for built-in types, whoever asks. The modifier may be null.';
+COMMENT ON FUNCTION integratedb.written_type(oid, integer) IS
+'A type as people write it, for messages: bigint, integer[], character varying(40), shop.email; the schema is missing '
+'only for built-in types, whoever asks. The modifier may be null.';
 
 CREATE OR REPLACE FUNCTION integratedb.written_claim_type(expected_type text, min_length integer)
 RETURNS text
@@ -286,4 +306,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.written_claim_type(text, integer) IS 'What a claim wants of a column (claim_column.type and min_length) as people write it. A length is shown only for text and bits, where it says all that a modifier says. Null: any type.';
+COMMENT ON FUNCTION integratedb.written_claim_type(text, integer) IS
+'What a claim wants of a column (claim_column.type and min_length) as people write it. A length is shown only for text '
+'and bits, where it says all that a modifier says. Null: any type.';

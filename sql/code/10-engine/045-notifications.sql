@@ -33,7 +33,9 @@ CREATE OR REPLACE VIEW integratedb.notification AS
    CROSS JOIN LATERAL (SELECT coalesce(c.document, s.document -> 'match' -> c.match) AS match) AS m
    WHERE s.kind = 'notifications';
 
-COMMENT ON VIEW integratedb.notification IS 'Relations that somebody is notified of, where the last expansion found them and they are still there: the events asked for, and what stands against publishing them.';
+COMMENT ON VIEW integratedb.notification IS
+'Relations that somebody is notified of, where the last expansion found them and they are still there: the events '
+'asked for, and what stands against publishing them.';
 
 CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
   SELECT wanted.relid AS relid, k.oid AS leaf, found.index IS NOT NULL OR k.relreplident = 'f' AS is_incomplete
@@ -61,7 +63,9 @@ CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
                         AND (k.relreplident = 'f' OR a.attnum = ANY (found.columns)))
               ELSE true END;
 
-COMMENT ON VIEW integratedb.unidentified_leaf IS 'Tables, and partitions of published tables, without a replica identity that can be published: publishing their UPDATE or DELETE would make those fail. is_incomplete: there is an identity, but generated columns are in it.';
+COMMENT ON VIEW integratedb.unidentified_leaf IS
+'Tables, and partitions of published tables, without a replica identity that can be published: publishing their UPDATE '
+'or DELETE would make those fail. is_incomplete: there is an identity, but generated columns are in it.';
 
 CREATE OR REPLACE VIEW integratedb.published AS
   SELECT r.prrelid AS relid, p.pubname AS publication, p.oid AS publication_oid
@@ -129,4 +133,5 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = n.relid AND a.attnum = cc.attnum AND a.attgenerated <> ''
    WHERE NOT pg_catalog.jsonb_path_exists(coalesce(c.document, s.document -> 'match' -> c.match), '$.** ? (@ == "*")');
 
-COMMENT ON VIEW integratedb.notification_problem IS 'Why something that is asked for cannot be notified, with the cure. leaf: the table or partition that it is about.';
+COMMENT ON VIEW integratedb.notification_problem IS
+'Why something that is asked for cannot be notified, with the cure. leaf: the table or partition that it is about.';

@@ -35,7 +35,8 @@ AS $$
         WHERE CASE polrole.oid WHEN 0 THEN true ELSE pg_has_role(role_oid, polrole.oid, 'USAGE') END)
 $$;
 
-COMMENT ON FUNCTION integratedb.policies_for(oid, oid) IS 'The policies of a relation that a SELECT of the role meets, with their conditions as Postgres keeps them.';
+COMMENT ON FUNCTION integratedb.policies_for(oid, oid) IS
+'The policies of a relation that a SELECT of the role meets, with their conditions as Postgres keeps them.';
 
 CREATE OR REPLACE FUNCTION integratedb.code_of(relation oid, role_oid oid, reader oid)
 RETURNS TABLE (source text, tree text, asked_of oid)
@@ -71,7 +72,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.code_of(oid, oid, oid) IS 'What Postgres adds to a query of a relation: the query of a view, or the conditions of policies, as parse trees. role_oid: with whose rights the relation is read; reader: who runs the query. asked_of: with whose rights that which stands in it is read. Empty for what is read as it is.';
+COMMENT ON FUNCTION integratedb.code_of(oid, oid, oid) IS
+'What Postgres adds to a query of a relation: the query of a view, or the conditions of policies, as parse trees. '
+'role_oid: with whose rights the relation is read; reader: who runs the query. asked_of: with whose rights that which '
+'stands in it is read. Empty for what is read as it is.';
 
 CREATE OR REPLACE FUNCTION integratedb.tree_parts(tree text)
 RETURNS TABLE (kind text, id oid, columns smallint[], locks boolean)
@@ -119,7 +123,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.tree_parts(text) IS 'What Postgres asks for when it runs a parse tree (pg_node_tree as text): SELECT on relations, with the columns ({}: any one; 0: all), and UPDATE where rows are locked; EXECUTE on functions.';
+COMMENT ON FUNCTION integratedb.tree_parts(text) IS
+'What Postgres asks for when it runs a parse tree (pg_node_tree as text): SELECT on relations, with the columns ({}: '
+'any one; 0: all), and UPDATE where rows are locked; EXECUTE on functions.';
 
 CREATE OR REPLACE FUNCTION integratedb.reads_below(reader oid, relation oid)
 RETURNS TABLE (parent oid, source text, kind text, id oid, asked_of oid, columns smallint[], locks boolean)
@@ -185,7 +191,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reads_below(oid, oid) IS 'All that Postgres asks for when the reader selects from a relation, beginning with that itself: each relation and function with what it stands in (parent, and source: view or policy) and with whose rights it is asked for. Functions are the reader''s affair, in views and policies of whomever. Bodies of functions are not followed.';
+COMMENT ON FUNCTION integratedb.reads_below(oid, oid) IS
+'All that Postgres asks for when the reader selects from a relation, beginning with that itself: each relation and '
+'function with what it stands in (parent, and source: view or policy) and with whose rights it is asked for. Functions '
+'are the reader''s affair, in views and policies of whomever. Bodies of functions are not followed.';
 
 CREATE OR REPLACE FUNCTION integratedb.columns_calling(view oid)
 RETURNS TABLE (function oid, columns smallint[])
@@ -245,7 +254,9 @@ AS $$
    GROUP BY c.function
 $$;
 
-COMMENT ON FUNCTION integratedb.columns_calling(oid) IS 'The functions that a view calls, each with the columns that alone make the view call it; null where every query of the view does.';
+COMMENT ON FUNCTION integratedb.columns_calling(oid) IS
+'The functions that a view calls, each with the columns that alone make the view call it; null where every query of '
+'the view does.';
 
 CREATE OR REPLACE FUNCTION integratedb.views_in_rings(parents oid[], ids oid[])
 RETURNS oid[]
@@ -272,7 +283,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.views_in_rings(oid[], oid[]) IS 'Of views that read each other (parents read ids, pair by pair) those that come to read themselves, or lie between two such.';
+COMMENT ON FUNCTION integratedb.views_in_rings(oid[], oid[]) IS
+'Of views that read each other (parents read ids, pair by pair) those that come to read themselves, or lie between two '
+'such.';
 
 CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
 RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
@@ -375,7 +388,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.obstacles(oid, oid) IS 'Why a SELECT of the reader fails, or shows nothing, for what a view or a policy reads or calls: for all of the relation (column_number null), or where it is asked for this column. expected: the privilege; cure: a statement that helps; reader_cure: what the reader can do. What the relation itself must grant is not asked here.';
+COMMENT ON FUNCTION integratedb.obstacles(oid, oid) IS
+'Why a SELECT of the reader fails, or shows nothing, for what a view or a policy reads or calls: for all of the '
+'relation (column_number null), or where it is asked for this column. expected: the privilege; cure: a statement that '
+'helps; reader_cure: what the reader can do. What the relation itself must grant is not asked here.';
 
 CREATE OR REPLACE FUNCTION integratedb.blocked_columns(reader oid, relation oid)
 RETURNS smallint[]
@@ -412,7 +428,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.blocked_columns(oid, oid) IS 'The columns of a relation that the reader cannot read for what lies behind it; 0: none of the relation''s.';
+COMMENT ON FUNCTION integratedb.blocked_columns(oid, oid) IS
+'The columns of a relation that the reader cannot read for what lies behind it; 0: none of the relation''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.wrote_below(reader oid, relation oid)
 RETURNS boolean
@@ -443,7 +460,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.wrote_below(oid, oid) IS 'Whether this transaction wrote a catalog row of the relation, or of what lies behind it for this reader, or dropped a policy there: in doubt it took away what is missing.';
+COMMENT ON FUNCTION integratedb.wrote_below(oid, oid) IS
+'Whether this transaction wrote a catalog row of the relation, or of what lies behind it for this reader, or dropped a '
+'policy there: in doubt it took away what is missing.';
 
 CREATE OR REPLACE FUNCTION integratedb.relations_above(classids oid[], objids oid[])
 RETURNS oid[]
@@ -480,4 +499,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.relations_above(oid[], oid[]) IS 'The relations that read or call any of these objects (relations and functions) by views and policies, and views on these; with the relations among the objects themselves. What is built in is recorded by no dependency.';
+COMMENT ON FUNCTION integratedb.relations_above(oid[], oid[]) IS
+'The relations that read or call any of these objects (relations and functions) by views and policies, and views on '
+'these; with the relations among the objects themselves. What is built in is recorded by no dependency.';

@@ -106,7 +106,8 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
               AND a.attnum = cc.attnum
               AND NOT pg_catalog.has_column_privilege(r.role_oid, r.present_relid, a.attnum, 'SELECT')));
 
-COMMENT ON VIEW integratedb.failing_column IS 'Field alternatives of non-optional fields that the present catalog does not satisfy, where the relation exists.';
+COMMENT ON VIEW integratedb.failing_column IS
+'Field alternatives of non-optional fields that the present catalog does not satisfy, where the relation exists.';
 
 CREATE OR REPLACE VIEW integratedb.failing_field AS
   SELECT f.claim_id, f.alternative, f.alternatives, f.relation_id, f.field
@@ -130,7 +131,8 @@ CREATE OR REPLACE VIEW integratedb.failing_alternative AS
   SELECT f.claim_id, f.alternative, f.alternatives
     FROM integratedb.failing_field AS f;
 
-COMMENT ON VIEW integratedb.failing_alternative IS 'Alternatives of non-optional claims that the present catalog does not satisfy, and of how many.';
+COMMENT ON VIEW integratedb.failing_alternative IS
+'Alternatives of non-optional claims that the present catalog does not satisfy, and of how many.';
 
 CREATE OR REPLACE VIEW integratedb.unmet_claim AS
   SELECT bad.claim_id
@@ -165,7 +167,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.unmet_among(bigint[]) IS 'Those of these claims that are unmet, by identifier: what is asked of a part of the claims. All of them are in the view unmet_claim.';
+COMMENT ON FUNCTION integratedb.unmet_among(bigint[]) IS
+'Those of these claims that are unmet, by identifier: what is asked of a part of the claims. All of them are in the '
+'view unmet_claim.';
 
 CREATE OR REPLACE VIEW integratedb.untellable_claim AS
   SELECT DISTINCT p.claim_id
@@ -180,7 +184,8 @@ CREATE OR REPLACE VIEW integratedb.untellable_claim AS
           AND NOT EXISTS (
             SELECT FROM integratedb.failing_alternative AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
 
-COMMENT ON VIEW integratedb.untellable_claim IS 'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
+COMMENT ON VIEW integratedb.untellable_claim IS
+'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
 
 CREATE OR REPLACE FUNCTION integratedb.untellable_among(claims bigint[])
 RETURNS bigint[]
@@ -203,14 +208,16 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS 'Those of these claims that are notifications which cannot be told. All of them are in the view untellable_claim.';
+COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS
+'Those of these claims that are notifications which cannot be told. All of them are in the view untellable_claim.';
 
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u
   UNION
   SELECT p.claim_id FROM integratedb.untellable_claim AS p;
 
-COMMENT ON VIEW integratedb.broken_claim IS 'Unmet claims, and notifications that are met but cannot be told: what has to be reported until it is mended.';
+COMMENT ON VIEW integratedb.broken_claim IS
+'Unmet claims, and notifications that are met but cannot be told: what has to be reported until it is mended.';
 
 CREATE OR REPLACE FUNCTION integratedb.problems_of(claims bigint[])
 RETURNS TABLE (
@@ -334,7 +341,9 @@ AS $$
    WHERE n.claim_id = ANY (claims)
 $$;
 
-COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS 'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and where a renamed one went. Row security, and what lies behind the relation, have a cure of their own.';
+COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS
+'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and '
+'where a renamed one went. Row security, and what lies behind the relation, have a cure of their own.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -370,7 +379,8 @@ AS $$
     FROM choice AS c
 $$;
 
-COMMENT ON FUNCTION integratedb.rename_hint(jsonb, text, text, text) IS 'The field alternative by which a match of a specification (document) allows that a column it claims is renamed.';
+COMMENT ON FUNCTION integratedb.rename_hint(jsonb, text, text, text) IS
+'The field alternative by which a match of a specification (document) allows that a column it claims is renamed.';
 
 CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
 RETURNS TABLE (
@@ -472,4 +482,6 @@ AS $$
    ORDER BY c.stakeholder, c.kind, c.match
 $$;
 
-COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS 'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and the stakeholder can do.';
+COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS
+'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and '
+'the stakeholder can do.';

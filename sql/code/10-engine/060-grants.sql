@@ -17,7 +17,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.could_grant(name, oid) IS 'Whether the role could GRANT SELECT on the relation: admins, its owner, holders of the grant option.';
+COMMENT ON FUNCTION integratedb.could_grant(name, oid) IS
+'Whether the role could GRANT SELECT on the relation: admins, its owner, holders of the grant option.';
 
 CREATE OR REPLACE FUNCTION integratedb.could_grant_usage(role_name name, namespace oid)
 RETURNS boolean
@@ -36,7 +37,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.could_grant_usage(name, oid) IS 'Whether the role could GRANT USAGE on the schema: admins, its owner, holders of the grant option.';
+COMMENT ON FUNCTION integratedb.could_grant_usage(name, oid) IS
+'Whether the role could GRANT USAGE on the schema: admins, its owner, holders of the grant option.';
 
 CREATE OR REPLACE FUNCTION integratedb.could_give_back(relation oid)
 RETURNS boolean
@@ -52,7 +54,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.could_give_back(oid) IS 'Whether the role that the session acts as could GRANT SELECT on the relation; an admin only by a statement that names the function which is called, and not by code of somebody else.';
+COMMENT ON FUNCTION integratedb.could_give_back(oid) IS
+'Whether the role that the session acts as could GRANT SELECT on the relation; an admin only by a statement that names '
+'the function which is called, and not by code of somebody else.';
 
 CREATE OR REPLACE FUNCTION integratedb.could_give_back_usage(namespace oid)
 RETURNS boolean
@@ -97,7 +101,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS 'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last expansion found them and they are still there.';
+COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS
+'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last '
+'expansion found them and they are still there.';
 
 CREATE OR REPLACE FUNCTION integratedb.submitter(role_oid oid, role_name name)
 RETURNS name
@@ -113,7 +119,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submitter(oid, name) IS 'The present name of the role that submitted a specification; null where it was dropped. Another role of the old name is not that role.';
+COMMENT ON FUNCTION integratedb.submitter(oid, name) IS
+'The present name of the role that submitted a specification; null where it was dropped. Another role of the old name '
+'is not that role.';
 
 CREATE OR REPLACE FUNCTION integratedb.has_submitter(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -131,7 +139,8 @@ AS $$
        AND integratedb.submitter(s.handed_in_by_oid, s.handed_in_by) IS NOT NULL)
 $$;
 
-COMMENT ON FUNCTION integratedb.has_submitter(bigint, oid) IS 'Whether any role that submitted a claim of the stakeholder on the relation still exists.';
+COMMENT ON FUNCTION integratedb.has_submitter(bigint, oid) IS
+'Whether any role that submitted a claim of the stakeholder on the relation still exists.';
 
 CREATE OR REPLACE FUNCTION integratedb.mark_ungranted(for_stakeholder bigint, for_relations oid[], lacking text)
 RETURNS void
@@ -177,7 +186,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.mark_ungranted(bigint, oid[], text) IS 'Notes that a stakeholder was not granted what it claims of these relations, for lack of a submitter who could grant it, and says so in a WARNING the first time. lacking: the right, for the message.';
+COMMENT ON FUNCTION integratedb.mark_ungranted(bigint, oid[], text) IS
+'Notes that a stakeholder was not granted what it claims of these relations, for lack of a submitter who could grant '
+'it, and says so in a WARNING the first time. lacking: the right, for the message.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -218,7 +229,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS 'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever submitted a claim on it could still grant it.';
+COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS
+'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever '
+'submitted a claim on it could still grant it.';
 
 CREATE OR REPLACE FUNCTION integratedb.was_revoked(from_stakeholder bigint, relation oid, column_number smallint)
 RETURNS boolean
@@ -234,7 +247,9 @@ AS $$
        AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT'))
 $$;
 
-COMMENT ON FUNCTION integratedb.was_revoked(bigint, oid, smallint) IS 'Whether a column that we granted to a stakeholder (own_grant) is there and no longer granted: somebody revoked it who had the right to.';
+COMMENT ON FUNCTION integratedb.was_revoked(bigint, oid, smallint) IS
+'Whether a column that we granted to a stakeholder (own_grant) is there and no longer granted: somebody revoked it who '
+'had the right to.';
 
 CREATE OR REPLACE FUNCTION integratedb.usage_was_revoked(from_stakeholder bigint, namespace oid)
 RETURNS boolean
@@ -250,7 +265,8 @@ AS $$
        AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE'))
 $$;
 
-COMMENT ON FUNCTION integratedb.usage_was_revoked(bigint, oid) IS 'Whether a schema on which we granted USAGE to a stakeholder (own_usage) is there and no longer granted, likewise.';
+COMMENT ON FUNCTION integratedb.usage_was_revoked(bigint, oid) IS
+'Whether a schema on which we granted USAGE to a stakeholder (own_usage) is there and no longer granted, likewise.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
@@ -349,7 +365,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS 'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim wants any more. What somebody else revoked stays listed, so that it is not granted again by itself.';
+COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS
+'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim '
+'wants any more. What somebody else revoked stays listed, so that it is not granted again by itself.';
 
 CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], namespaces oid[], giving_back boolean)
 RETURNS void
@@ -424,7 +442,10 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], oid[], boolean) IS 'Grants these stakeholders USAGE on the schemas of these relations that they claim, and on those of these schemas (namespaces) that they claim whole, where a submitter could grant it. giving_back: also where somebody revoked it and the caller could grant it. Error: 54000.';
+COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], oid[], boolean) IS
+'Grants these stakeholders USAGE on the schemas of these relations that they claim, and on those of these schemas '
+'(namespaces) that they claim whole, where a submitter could grant it. giving_back: also where somebody revoked it and '
+'the caller could grant it. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_full_access_list(object text, stakeholder text)
 RETURNS void
@@ -527,7 +548,10 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean, oid[]) IS 'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted yet. giving_back: also on those that somebody revoked and the caller could grant. replaced: those of the relations that have the names of others that were granted. Error: 54000 when an access list is full.';
+COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean, oid[]) IS
+'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted '
+'yet. giving_back: also on those that somebody revoked and the caller could grant. replaced: those of the relations '
+'that have the names of others that were granted. Error: 54000 when an access list is full.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_missing_roles(stakeholders bigint[])
 RETURNS void
@@ -554,7 +578,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS 'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
+COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS
+'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
 
 CREATE OR REPLACE FUNCTION integratedb.forget_granted(stakeholders bigint[], relations oid[])
 RETURNS void
@@ -590,7 +615,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.forget_granted(bigint[], oid[]) IS 'Takes back what mark_ungranted() noted of these relations, where a submitter could grant it now, or somebody else did.';
+COMMENT ON FUNCTION integratedb.forget_granted(bigint[], oid[]) IS
+'Takes back what mark_ungranted() noted of these relations, where a submitter could grant it now, or somebody else did.';
 
 CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean, namespaces oid[] DEFAULT NULL)
 RETURNS void
@@ -648,4 +674,8 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean, oid[]) IS 'Makes our grants to these stakeholders on these relations what their claims want, and those on these schemas (namespaces; null: all that they claim or were granted). giving_back: also those that somebody revoked, where the caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody else was changing the same relations or privileges; 54000.';
+COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean, oid[]) IS
+'Makes our grants to these stakeholders on these relations what their claims want, and those on these schemas '
+'(namespaces; null: all that they claim or were granted). giving_back: also those that somebody revoked, where the '
+'caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody '
+'else was changing the same relations or privileges; 54000.';

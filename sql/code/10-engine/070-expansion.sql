@@ -41,7 +41,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.schema_members(name[], oid[]) IS 'What schema.* stands for in these schemas: relations, without single partitions, with about how many columns each has (width). among: only these; null: all.';
+COMMENT ON FUNCTION integratedb.schema_members(name[], oid[]) IS
+'What schema.* stands for in these schemas: relations, without single partitions, with about how many columns each has '
+'(width). among: only these; null: all.';
 
 CREATE OR REPLACE FUNCTION integratedb.store_batch(for_specification bigint, batch jsonb)
 RETURNS bigint[]
@@ -131,7 +133,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.store_batch(bigint, jsonb) IS 'Merges a batch of expand() into the baseline of a specification. Returns the identifiers of its relations.';
+COMMENT ON FUNCTION integratedb.store_batch(bigint, jsonb) IS
+'Merges a batch of expand() into the baseline of a specification. Returns the identifiers of its relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.store_expansion(
   for_specification bigint, matches integer[] DEFAULT NULL, touched oid[] DEFAULT NULL, with_document boolean DEFAULT false)
@@ -224,4 +227,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[], boolean) IS 'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. with_document: return the specification as far as it was expanded; else null.';
+COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[], boolean) IS
+'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome '
+'their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. '
+'with_document: return the specification as far as it was expanded; else null.';

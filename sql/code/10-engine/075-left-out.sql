@@ -13,7 +13,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.newest_relation() IS 'The greatest identifier of a relation in the baseline: what an expansion adds has a greater one.';
+COMMENT ON FUNCTION integratedb.newest_relation() IS
+'The greatest identifier of a relation in the baseline: what an expansion adds has a greater one.';
 
 CREATE OR REPLACE FUNCTION integratedb.field_key(relation_id bigint, field integer)
 RETURNS bigint
@@ -22,7 +23,8 @@ IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
 RETURN relation_id * 65536 + field;
 
-COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS 'A field of a relation of the baseline as one number. No SET search_path, so that the planner inlines it.';
+COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS
+'A field of a relation of the baseline as one number. No SET search_path, so that the planner inlines it.';
 
 CREATE OR REPLACE FUNCTION integratedb.known_relations(claims bigint[], OUT of_claims bigint[], OUT relids oid[])
 LANGUAGE plpgsql
@@ -40,7 +42,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.known_relations(bigint[]) IS 'The relations that these claims have in the baseline, each beside its claim, before an expansion adds more. What one stakeholder could read, another may never have.';
+COMMENT ON FUNCTION integratedb.known_relations(bigint[]) IS
+'The relations that these claims have in the baseline, each beside its claim, before an expansion adds more. What one '
+'stakeholder could read, another may never have.';
 
 CREATE OR REPLACE FUNCTION integratedb.known_fields(claims bigint[], touched oid[])
 RETURNS bigint[]
@@ -68,7 +72,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.known_fields(bigint[], oid[]) IS 'The fields that these claims have in the baseline, of these relations (touched; null: all), before an expansion adds more.';
+COMMENT ON FUNCTION integratedb.known_fields(bigint[], oid[]) IS
+'The fields that these claims have in the baseline, of these relations (touched; null: all), before an expansion adds '
+'more.';
 
 CREATE OR REPLACE FUNCTION integratedb.leave_out_unreadable(
   claims bigint[], newest bigint, known_claims bigint[], known_relations oid[], known_fields bigint[], touched oid[])
@@ -210,7 +216,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, bigint[], oid[], bigint[], oid[]) IS 'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_claims with known_relations, known_fields: of the baseline before; touched: as of the expansion.';
+COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, bigint[], oid[], bigint[], oid[]) IS
+'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and '
+'the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_claims with '
+'known_relations, known_fields: of the baseline before; touched: as of the expansion.';
 
 CREATE OR REPLACE FUNCTION integratedb.without_left_out(document jsonb, of_specification bigint)
 RETURNS jsonb
@@ -248,4 +257,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.without_left_out(jsonb, bigint) IS 'A specification as it was expanded, without the relations and columns of schema.* that were left out.';
+COMMENT ON FUNCTION integratedb.without_left_out(jsonb, bigint) IS
+'A specification as it was expanded, without the relations and columns of schema.* that were left out.';

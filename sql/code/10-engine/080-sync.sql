@@ -34,7 +34,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.schemas_of(bigint[]) IS 'The schemas that these claims name, by the names that they had at their last expansion.';
+COMMENT ON FUNCTION integratedb.schemas_of(bigint[]) IS
+'The schemas that these claims name, by the names that they had at their last expansion.';
 
 CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[], touched oid[] DEFAULT NULL)
 RETURNS void
@@ -90,7 +91,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.sync_claims(bigint[], oid[]) IS 'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now. touched: only these relations changed, besides new and vanished ones; null: any may have.';
+COMMENT ON FUNCTION integratedb.sync_claims(bigint[], oid[]) IS
+'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now. '
+'touched: only these relations changed, besides new and vanished ones; null: any may have.';
 
 CREATE OR REPLACE FUNCTION integratedb.try_sync_unmet(claim bigint)
 RETURNS boolean
@@ -114,7 +117,9 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.try_sync_unmet(bigint) IS 'Expands an unmet claim anew where that makes it met (wildcards shrink, properties left out follow); else changes nothing. Returns whether it is met now.';
+COMMENT ON FUNCTION integratedb.try_sync_unmet(bigint) IS
+'Expands an unmet claim anew where that makes it met (wildcards shrink, properties left out follow); else changes '
+'nothing. Returns whether it is met now.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_identifiers()
 RETURNS void
@@ -175,4 +180,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.find_identifiers() IS 'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found again by name. A dump of an older version has no documents of matches.';
+COMMENT ON FUNCTION integratedb.find_identifiers() IS
+'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found '
+'again by name. A dump of an older version has no documents of matches.';

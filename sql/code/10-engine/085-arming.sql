@@ -52,7 +52,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.sync_all() IS 'Expands every specification anew and reconciles all grants; claims that stay unmet keep their baseline.';
+COMMENT ON FUNCTION integratedb.sync_all() IS
+'Expands every specification anew and reconciles all grants; claims that stay unmet keep their baseline.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_armed()
 RETURNS boolean
@@ -68,7 +69,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_armed() IS 'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or check.';
+COMMENT ON FUNCTION integratedb.is_armed() IS
+'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or '
+'check.';
 
 CREATE OR REPLACE FUNCTION integratedb.arm()
 RETURNS boolean
@@ -102,7 +105,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.arm() IS 'Makes enforcement whole again after a restore or pg_upgrade; returns whether that was due: then everything is to be synced. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.arm() IS
+'Makes enforcement whole again after a restore or pg_upgrade; returns whether that was due: then everything is to be '
+'synced. The caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.ensure_armed()
 RETURNS void
@@ -123,4 +128,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.ensure_armed() IS 'After a restore or pg_upgrade, takes the lock and makes enforcement whole again, for what acts on roles by their recorded identifiers.';
+COMMENT ON FUNCTION integratedb.ensure_armed() IS
+'After a restore or pg_upgrade, takes the lock and makes enforcement whole again, for what acts on roles by their '
+'recorded identifiers.';

@@ -355,7 +355,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.masked(text) IS 'The text of a statement as the audit log may keep it, cut at 8 kB: comments are left out, literals are masked unless they define a schema, and so are values of settings. A fixed remark replaces a text that names functions of ours, or whose end of a literal is in doubt.';
+COMMENT ON FUNCTION integratedb.masked(text) IS
+'The text of a statement as the audit log may keep it, cut at 8 kB: comments are left out, literals are masked unless '
+'they define a schema, and so are values of settings. A fixed remark replaces a text that names functions of ours, or '
+'whose end of a literal is in doubt.';
 
 CREATE OR REPLACE FUNCTION integratedb.masked_query()
 RETURNS text

@@ -12,7 +12,9 @@ AS $$
       OR EXISTS (SELECT FROM integratedb.claim AS c WHERE c.wildcard_schema = of_schema)
 $$;
 
-COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS 'Whether any claim names the object, by identifier or by name: what the script of an extension does is looked at only then.';
+COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS
+'Whether any claim names the object, by identifier or by name: what the script of an extension does is looked at only '
+'then.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_own_event(command_tag text, reason text, checked boolean)
 RETURNS void
@@ -41,7 +43,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.log_own_event(text, text, boolean) IS 'Leaves a row for something that this extension was asked to do; checked: whether claims are validated at COMMIT for it.';
+COMMENT ON FUNCTION integratedb.log_own_event(text, text, boolean) IS
+'Leaves a row for something that this extension was asked to do; checked: whether claims are validated at COMMIT for '
+'it.';
 
 CREATE OR REPLACE FUNCTION integratedb.queue_state(OUT logged boolean, OUT queued boolean)
 LANGUAGE plpgsql
@@ -62,7 +66,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.queue_state() IS 'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is queued.';
+COMMENT ON FUNCTION integratedb.queue_state() IS
+'Whether this transaction has rows in the audit log (the first one carries the statement) and whether its check is '
+'queued.';
 
 CREATE OR REPLACE FUNCTION integratedb.queue_check(logged boolean, first bigint, first_checked bigint)
 RETURNS void
@@ -85,7 +91,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.queue_check(boolean, bigint, bigint) IS 'Gives the first row of a transaction in the audit log the statement, and queues the check by the first row that is checked. logged: whether the transaction has earlier rows. No check is queued yet.';
+COMMENT ON FUNCTION integratedb.queue_check(boolean, bigint, bigint) IS
+'Gives the first row of a transaction in the audit log the statement, and queues the check by the first row that is '
+'checked. logged: whether the transaction has earlier rows. No check is queued yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_harmless(tag text)
 RETURNS boolean
@@ -113,7 +121,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_harmless(text) IS 'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, publication or privilege.';
+COMMENT ON FUNCTION integratedb.is_harmless(text) IS
+'Whether no command of this tag, as ddl_command_end sees it, can affect a relation, column, type, schema, policy, '
+'publication or privilege.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_to_rest_on_temporary()
 RETURNS boolean
@@ -139,7 +149,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS 'In the event trigger: whether the command made a function, an operator or a text search configuration that something temporary takes along. Asked where there are any.';
+COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS
+'In the event trigger: whether the command made a function, an operator or a text search configuration that something '
+'temporary takes along. Asked where there are any.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_owner_of_read_changed(tg_tag text, context text)
 RETURNS boolean
@@ -175,7 +187,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS 'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or policies call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for log_commands().';
+COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS
+'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or '
+'policies call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for '
+'log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
 RETURNS boolean
@@ -191,7 +206,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_concurrent(text) IS 'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger function.';
+COMMENT ON FUNCTION integratedb.is_concurrent(text) IS
+'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger '
+'function.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restored_in_pieces()
 RETURNS boolean
@@ -205,7 +222,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS 'Whether pg_upgrade is making the extension itself: it copies the files of our tables later on, and nothing must be written to them before.';
+COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS
+'Whether pg_upgrade is making the extension itself: it copies the files of our tables later on, and nothing must be '
+'written to them before.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
 RETURNS void
@@ -324,7 +343,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.log_commands(text, text, text) IS 'In the event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT. tg_tag: the command. context, session_path: as for is_restored().';
+COMMENT ON FUNCTION integratedb.log_commands(text, text, text) IS
+'In the event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT. tg_tag: the '
+'command. context, session_path: as for is_restored().';
 
 CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
@@ -452,7 +473,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.log_drops(text, text, text) IS 'In the event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at COMMIT. Arguments as for log_commands().';
+COMMENT ON FUNCTION integratedb.log_drops(text, text, text) IS
+'In the event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at '
+'COMMIT. Arguments as for log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
 RETURNS event_trigger

@@ -23,7 +23,9 @@ AS $$
         OR (integratedb.is_own_xid(n.xmin) AND (on_behalf_of IS NULL OR pg_has_role(r.oid, n.nspowner, 'USAGE'))))
 $$;
 
-COMMENT ON FUNCTION integratedb.wrote_type(oid, name) IS 'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a schema of these. on_behalf_of: only of what this role has the rights of the owner of; null: of any.';
+COMMENT ON FUNCTION integratedb.wrote_type(oid, name) IS
+'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a '
+'schema of these. on_behalf_of: only of what this role has the rights of the owner of; null: of any.';
 
 CREATE OR REPLACE FUNCTION integratedb.binds_own_types_only(role_oid oid, role_name name)
 RETURNS name
@@ -36,7 +38,9 @@ AS $$
   SELECT s.name FROM integratedb.submitter(role_oid, role_name) AS s (name) WHERE NOT integratedb.is_admin(s.name)
 $$;
 
-COMMENT ON FUNCTION integratedb.binds_own_types_only(oid, name) IS 'Who submitted a claim, where that is the owner of a table only: such a claim keeps nobody else from changing a type. Null for an admin, who may claim anything.';
+COMMENT ON FUNCTION integratedb.binds_own_types_only(oid, name) IS
+'Who submitted a claim, where that is the owner of a table only: such a claim keeps nobody else from changing a type. '
+'Null for an admin, who may claim anything.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_unmet_by_types(claims bigint[])
 RETURNS bigint[]
@@ -52,7 +56,9 @@ AS $$
      AND integratedb.wrote_type(a.atttypid)
 $$;
 
-COMMENT ON FUNCTION integratedb.made_unmet_by_types(bigint[]) IS 'Those of these unmet claims that are so by the change of a type in this transaction. Besides made_unmet_here(): where the type is somebody else''s than the submitter''s.';
+COMMENT ON FUNCTION integratedb.made_unmet_by_types(bigint[]) IS
+'Those of these unmet claims that are so by the change of a type in this transaction. Besides made_unmet_here(): where '
+'the type is somebody else''s than the submitter''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_untellable_here(claims bigint[])
 RETURNS bigint[]
@@ -107,7 +113,9 @@ AS $$
                     AND (here.is_new OR (e.schema_name = n.nspname AND coalesce(e.relation_name = k.relname, true))))))
 $$;
 
-COMMENT ON FUNCTION integratedb.made_untellable_here(bigint[]) IS 'Those of these notifications that this transaction left without a way to tell them; the others were so before, behind the event triggers'' back.';
+COMMENT ON FUNCTION integratedb.made_untellable_here(bigint[]) IS
+'Those of these notifications that this transaction left without a way to tell them; the others were so before, behind '
+'the event triggers'' back.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_unmet_here(claims bigint[])
 RETURNS bigint[]
@@ -191,4 +199,6 @@ AS $$
                 OR (e.may_secure_rows AND e.objid = p.relid AND integratedb.is_own_xid(k.xmin))))
 $$;
 
-COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS 'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' back.';
+COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS
+'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' '
+'back.';

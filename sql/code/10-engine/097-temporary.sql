@@ -39,7 +39,9 @@ AS $$
   SELECT o.classid, o.objid, o.objsubid, o.root_classid, o.root_objid FROM doomed AS o
 $$;
 
-COMMENT ON FUNCTION integratedb.doomed_objects(oid[]) IS 'What Postgres drops together with what is in these schemas, as DROP ... CASCADE does; each with the object of these schemas that takes it along.';
+COMMENT ON FUNCTION integratedb.doomed_objects(oid[]) IS
+'What Postgres drops together with what is in these schemas, as DROP ... CASCADE does; each with the object of these '
+'schemas that takes it along.';
 
 CREATE OR REPLACE FUNCTION integratedb.doomed_claims(namespaces oid[])
 RETURNS TABLE (claim_id bigint, path text, with_what text)
@@ -107,7 +109,9 @@ AS $$
    GROUP BY r.claim_id, r.path
 $$;
 
-COMMENT ON FUNCTION integratedb.doomed_claims(oid[]) IS 'The non-optional claims that are unmet when Postgres drops what is in these temporary schemas: which relation or column goes, or loses its policy or replica identity, and with what.';
+COMMENT ON FUNCTION integratedb.doomed_claims(oid[]) IS
+'The non-optional claims that are unmet when Postgres drops what is in these temporary schemas: which relation or '
+'column goes, or loses its policy or replica identity, and with what.';
 
 CREATE OR REPLACE FUNCTION integratedb.rests_on_temporary(classids oid[], objids oid[])
 RETURNS boolean
@@ -140,7 +144,9 @@ AS $$
      WHERE b.classid = 'pg_namespace'::regclass)
 $$;
 
-COMMENT ON FUNCTION integratedb.rests_on_temporary(oid[], oid[]) IS 'Whether any of these objects may go when Postgres drops what is in a temporary schema; doomed_objects() says exactly what does. Cheap where there is little below the objects.';
+COMMENT ON FUNCTION integratedb.rests_on_temporary(oid[], oid[]) IS
+'Whether any of these objects may go when Postgres drops what is in a temporary schema; doomed_objects() says exactly '
+'what does. Cheap where there is little below the objects.';
 
 CREATE OR REPLACE FUNCTION integratedb.has_temporary_objects()
 RETURNS boolean
@@ -195,7 +201,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.rested_namespaces(xid8) IS 'The temporary schemas on which a claim may have come to rest by a transaction: that of this session, and those of all where something that it changed rests on any.';
+COMMENT ON FUNCTION integratedb.rested_namespaces(xid8) IS
+'The temporary schemas on which a claim may have come to rest by a transaction: that of this session, and those of all '
+'where something that it changed rests on any.';
 
 CREATE OR REPLACE FUNCTION integratedb.temporary_refusal()
 RETURNS integratedb.refusal
@@ -236,7 +244,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.temporary_refusal() IS 'The refusal (IDB01) of a transaction after which a claim rests on something temporary, of its session or of another, which Postgres drops with all that depends on it, unseen; under an override, or where enforcement is explicit, a WARNING, and null.';
+COMMENT ON FUNCTION integratedb.temporary_refusal() IS
+'The refusal (IDB01) of a transaction after which a claim rests on something temporary, of its session or of another, '
+'which Postgres drops with all that depends on it, unseen; under an override, or where enforcement is explicit, a '
+'WARNING, and null.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_temporary(of_specification bigint)
 RETURNS void
@@ -273,4 +284,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_temporary(bigint) IS 'Raises IDB03 where a specification claims what goes with something temporary, of whatever session.';
+COMMENT ON FUNCTION integratedb.refuse_temporary(bigint) IS
+'Raises IDB03 where a specification claims what goes with something temporary, of whatever session.';

@@ -22,7 +22,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.rewritten_relations() IS 'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
+COMMENT ON FUNCTION integratedb.rewritten_relations() IS
+'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
 
 CREATE OR REPLACE FUNCTION integratedb.rewritten_and_locked_relations()
 RETURNS oid[]
@@ -48,7 +49,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.rewritten_and_locked_relations() IS 'As rewritten_relations(), of the relations that this transaction has locked: what ALTER TABLE changed is among them. However large the catalog is.';
+COMMENT ON FUNCTION integratedb.rewritten_and_locked_relations() IS
+'As rewritten_relations(), of the relations that this transaction has locked: what ALTER TABLE changed is among them. '
+'However large the catalog is.';
 
 CREATE OR REPLACE FUNCTION integratedb.rewritten_privileges(OUT relations oid[], OUT schemas name[])
 LANGUAGE plpgsql
@@ -69,7 +72,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.rewritten_privileges() IS 'The relations and schemas whose privileges or policies this transaction may have changed, likewise. Reads all of pg_class and pg_attribute.';
+COMMENT ON FUNCTION integratedb.rewritten_privileges() IS
+'The relations and schemas whose privileges or policies this transaction may have changed, likewise. Reads all of '
+'pg_class and pg_attribute.';
 
 CREATE OR REPLACE FUNCTION integratedb.may_have_detached(of_xid xid8)
 RETURNS boolean
@@ -90,7 +95,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.may_have_detached(xid8) IS 'Whether a transaction may have detached partitions: it altered a partitioned table.';
+COMMENT ON FUNCTION integratedb.may_have_detached(xid8) IS
+'Whether a transaction may have detached partitions: it altered a partitioned table.';
 
 CREATE OR REPLACE FUNCTION integratedb.touched_relations(of_xid xid8, since_event bigint DEFAULT NULL)
 RETURNS oid[]
@@ -184,7 +190,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.touched_relations(xid8, bigint) IS 'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and schemas. since_event: all changes from this one on; null: those that are checked.';
+COMMENT ON FUNCTION integratedb.touched_relations(xid8, bigint) IS
+'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and '
+'schemas. since_event: all changes from this one on; null: those that are checked.';
 
 CREATE OR REPLACE FUNCTION integratedb.changed_objects(of_xid xid8)
 RETURNS boolean
@@ -203,7 +211,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.changed_objects(xid8) IS 'Whether a transaction created, altered or dropped something that is checked. False for GRANT, REVOKE and DROP OWNED alone: they name no object, and anybody may say them where they change nothing, or something temporary.';
+COMMENT ON FUNCTION integratedb.changed_objects(xid8) IS
+'Whether a transaction created, altered or dropped something that is checked. False for GRANT, REVOKE and DROP OWNED '
+'alone: they name no object, and anybody may say them where they change nothing, or something temporary.';
 
 CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
 RETURNS boolean
@@ -218,7 +228,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revokes_are_found() IS 'Whether reading the catalog for what this transaction wrote is worth its while: false for a few claims beside a huge catalog, whose rows are looked up instead.';
+COMMENT ON FUNCTION integratedb.revokes_are_found() IS
+'Whether reading the catalog for what this transaction wrote is worth its while: false for a few claims beside a huge '
+'catalog, whose rows are looked up instead.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims_among_few()
 RETURNS bigint[]
@@ -251,7 +263,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS 'What revoked_claims() returns, found by the claims in place of the catalogs.';
+COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS
+'What revoked_claims() returns, found by the claims in place of the catalogs.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_above(classids oid[], objids oid[])
 RETURNS bigint[]
@@ -283,7 +296,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.claims_above(oid[], oid[]) IS 'The claims on relations that read or call any of these objects (relations and functions) by views and policies, and on these relations.';
+COMMENT ON FUNCTION integratedb.claims_above(oid[], oid[]) IS
+'The claims on relations that read or call any of these objects (relations and functions) by views and policies, and '
+'on these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_above_changes(of_xid xid8)
 RETURNS bigint[]
@@ -348,7 +363,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.claims_above_changes(xid8) IS 'The claims on views and tables with policies that a transaction''s schema changes, GRANT and REVOKE aside, may have left without a right to what they read.';
+COMMENT ON FUNCTION integratedb.claims_above_changes(xid8) IS
+'The claims on views and tables with policies that a transaction''s schema changes, GRANT and REVOKE aside, may have '
+'left without a right to what they read.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
@@ -385,7 +402,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.revoked_claims() IS 'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but its catalog rows are written by this transaction.';
+COMMENT ON FUNCTION integratedb.revoked_claims() IS
+'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but '
+'its catalog rows are written by this transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.checked_tags(of_xid xid8, since_event bigint DEFAULT NULL)
 RETURNS text[]
@@ -404,7 +423,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.checked_tags(xid8, bigint) IS 'The kinds of statements by which a transaction changed something that is checked. since_event: as for touched_relations().';
+COMMENT ON FUNCTION integratedb.checked_tags(xid8, bigint) IS
+'The kinds of statements by which a transaction changed something that is checked. since_event: as for '
+'touched_relations().';
 
 CREATE OR REPLACE FUNCTION integratedb.touched_claims(of_xid xid8, relations oid[], since_event bigint DEFAULT NULL)
 RETURNS bigint[]
@@ -475,4 +496,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.touched_claims(xid8, oid[], bigint) IS 'The claims that a transaction''s schema changes can affect. relations: its touched_relations(). since_event: as for touched_relations().';
+COMMENT ON FUNCTION integratedb.touched_claims(xid8, oid[], bigint) IS
+'The claims that a transaction''s schema changes can affect. relations: its touched_relations(). since_event: as for '
+'touched_relations().';

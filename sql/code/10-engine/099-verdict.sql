@@ -35,7 +35,8 @@ AS $$
     FROM hurt, statement
 $$;
 
-COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS 'IDB01 for these unmet claims; at most max_results of them are listed. A WARNING in its place takes its words.';
+COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS
+'IDB01 for these unmet claims; at most max_results of them are listed. A WARNING in its place takes its words.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text)
 RETURNS void
@@ -63,7 +64,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS 'Lets these unmet claims pass with a WARNING that names who is hurt, and notes since when they are unmet. occasion: why they pass.';
+COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS
+'Lets these unmet claims pass with a WARNING that names who is hurt, and notes since when they are unmet. occasion: '
+'why they pass.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_restored(first_event bigint)
 RETURNS void
@@ -109,7 +112,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_restored(bigint) IS 'After a command of a dump that is being restored, in a database whose claims are enforced: a WARNING for the claims that it left unmet, and the others that it touched are synced by the next check. first_event: its first row in the audit log.';
+COMMENT ON FUNCTION integratedb.warn_restored(bigint) IS
+'After a command of a dump that is being restored, in a database whose claims are enforced: a WARNING for the claims '
+'that it left unmet, and the others that it touched are synced by the next check. first_event: its first row in the '
+'audit log.';
 
 CREATE OR REPLACE FUNCTION integratedb.override_reason()
 RETURNS text
@@ -130,7 +136,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.override_reason() IS 'The reason by which an admin overrides the check in this transaction; null when nobody does.';
+COMMENT ON FUNCTION integratedb.override_reason() IS
+'The reason by which an admin overrides the check in this transaction; null when nobody does.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_idle_override()
 RETURNS void
@@ -149,7 +156,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_of_idle_override() IS 'Says that integratedb_override() has nothing to override: its transaction changed nothing.';
+COMMENT ON FUNCTION integratedb.warn_of_idle_override() IS
+'Says that integratedb_override() has nothing to override: its transaction changed nothing.';
 
 CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[], untellable boolean)
 RETURNS integratedb.refusal
@@ -191,4 +199,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.judge(bigint[], boolean) IS 'What happens to a transaction that commits with these claims unmet, or (untellable) with these notifications that cannot be told: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
+COMMENT ON FUNCTION integratedb.judge(bigint[], boolean) IS
+'What happens to a transaction that commits with these claims unmet, or (untellable) with these notifications that '
+'cannot be told: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';

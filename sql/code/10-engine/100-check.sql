@@ -20,7 +20,9 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow(bigint[], oid[]) IS 'Syncs these met claims, of which only the touched relations changed (null: any may have); without Python it warns and notes them as pending.';
+COMMENT ON FUNCTION integratedb.follow(bigint[], oid[]) IS
+'Syncs these met claims, of which only the touched relations changed (null: any may have); without Python it warns and '
+'notes them as pending.';
 
 CREATE OR REPLACE FUNCTION integratedb.noted_claims(OUT unmet bigint[], OUT pending bigint[])
 LANGUAGE plpgsql
@@ -71,7 +73,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow_mended(bigint[]) IS 'Syncs the claims of these stakeholders that are noted as unmet and are met again, by this transaction or by what it granted.';
+COMMENT ON FUNCTION integratedb.follow_mended(bigint[]) IS
+'Syncs the claims of these stakeholders that are noted as unmet and are met again, by this transaction or by what it '
+'granted.';
 
 CREATE OR REPLACE FUNCTION integratedb.owns_something(role_name name)
 RETURNS boolean
@@ -91,7 +95,8 @@ AS $$
            AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
 $$;
 
-COMMENT ON FUNCTION integratedb.owns_something(name) IS 'Whether the role, or one that it is a member of, owns a schema or a relation of this database that is not temporary.';
+COMMENT ON FUNCTION integratedb.owns_something(name) IS
+'Whether the role, or one that it is a member of, owns a schema or a relation of this database that is not temporary.';
 
 CREATE OR REPLACE FUNCTION integratedb.privileges_matter()
 RETURNS boolean
@@ -113,7 +118,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.privileges_matter() IS 'Whether a GRANT, REVOKE or DROP OWNED of this transaction made a claim unmet, or mended one that is noted as unmet.';
+COMMENT ON FUNCTION integratedb.privileges_matter() IS
+'Whether a GRANT, REVOKE or DROP OWNED of this transaction made a claim unmet, or mended one that is noted as unmet.';
 
 CREATE OR REPLACE FUNCTION integratedb.take_lock_to_check()
 RETURNS boolean
@@ -147,7 +153,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.take_lock_to_check() IS 'Takes the lock for the check at COMMIT. Returns false, without the lock, where there is nothing to check: GRANT, REVOKE or DROP OWNED of a role that owns nothing here, by which no claim was made unmet or mended. Errors: those of take_lock().';
+COMMENT ON FUNCTION integratedb.take_lock_to_check() IS
+'Takes the lock for the check at COMMIT. Returns false, without the lock, where there is nothing to check: GRANT, '
+'REVOKE or DROP OWNED of a role that owns nothing here, by which no claim was made unmet or mended. Errors: those of '
+'take_lock().';
 
 CREATE OR REPLACE FUNCTION integratedb.check_transaction(touched bigint[], relations oid[])
 RETURNS integratedb.refusal
@@ -227,7 +236,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.check_transaction(bigint[], oid[]) IS 'Validates the claims that this transaction touched against the baseline; when they hold, the baseline and the grants follow. relations: its touched_relations(); null: any may have changed. Returns the refusal (IDB01), or null. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.check_transaction(bigint[], oid[]) IS
+'Validates the claims that this transaction touched against the baseline; when they hold, the baseline and the grants '
+'follow. relations: its touched_relations(); null: any may have changed. Returns the refusal (IDB01), or null. The '
+'caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
 RETURNS void
@@ -249,7 +261,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.prune_ddl_events() IS 'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served the check only. The caller holds the lock, so no two meet.';
+COMMENT ON FUNCTION integratedb.prune_ddl_events() IS
+'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served '
+'the check only. The caller holds the lock, so no two meet.';
 
 CREATE OR REPLACE FUNCTION integratedb.prepared_refusal()
 RETURNS integratedb.refusal
@@ -275,7 +289,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.prepared_refusal() IS 'The refusal (55000) of PREPARE TRANSACTION, at the check of a transaction; null for COMMIT, and for admins.';
+COMMENT ON FUNCTION integratedb.prepared_refusal() IS
+'The refusal (55000) of PREPARE TRANSACTION, at the check of a transaction; null for COMMIT, and for admins.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbid_prepare()
 RETURNS void
@@ -367,4 +382,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_commit() IS 'Deferred constraint trigger on integratedb.ddl_event: the check at COMMIT, once a transaction.';
+COMMENT ON FUNCTION integratedb.on_commit() IS
+'Deferred constraint trigger on integratedb.ddl_event: the check at COMMIT, once a transaction.';

@@ -74,7 +74,9 @@ AS $$
    WHERE st.id IS DISTINCT FROM but_of
 $$;
 
-COMMENT ON FUNCTION integratedb.claims_on_schema(name, bigint) IS 'Whose specifications name this schema, existing or not, in alternatives and optional matches too; but_of: not this stakeholder''s.';
+COMMENT ON FUNCTION integratedb.claims_on_schema(name, bigint) IS
+'Whose specifications name this schema, existing or not, in alternatives and optional matches too; but_of: not this '
+'stakeholder''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_free_name(wanted text, for_stakeholder bigint)
 RETURNS void
@@ -115,7 +117,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_free_name(text, bigint) IS 'Refuses a name that a stakeholder, role or schema has, or a schema of which others claim. for_stakeholder: whom it is for; null: a new one. Error: IDB05.';
+COMMENT ON FUNCTION integratedb.require_free_name(text, bigint) IS
+'Refuses a name that a stakeholder, role or schema has, or a schema of which others claim. for_stakeholder: whom it is '
+'for; null: a new one. Error: IDB05.';
 
 CREATE OR REPLACE FUNCTION integratedb.set_new_password(of_role oid, valid_until timestamptz)
 RETURNS text
@@ -139,7 +143,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.set_new_password(oid, timestamptz) IS 'Gives a role a new password, of which Postgres sees the verifier only, and no statement holds that. valid_until: null: for ever. Returns the password.';
+COMMENT ON FUNCTION integratedb.set_new_password(oid, timestamptz) IS
+'Gives a role a new password, of which Postgres sees the verifier only, and no statement holds that. valid_until: '
+'null: for ever. Returns the password.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
 RETURNS TABLE (id bigint, name text, username text, password text)

@@ -14,7 +14,8 @@ AS $$
    WHERE p.proowner = (SELECT u.oid FROM pg_authid AS u WHERE u.rolname = 'integratedb_archive')
 $$;
 
-COMMENT ON FUNCTION integratedb.archived_functions() IS 'The routines that dropped stakeholders left behind, and whether running them is barred already.';
+COMMENT ON FUNCTION integratedb.archived_functions() IS
+'The routines that dropped stakeholders left behind, and whether running them is barred already.';
 
 CREATE OR REPLACE FUNCTION integratedb.disarm_triggers()
 RETURNS void
@@ -68,7 +69,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.disarm_triggers() IS 'Disables the triggers of tables of integratedb_archive, and drops those of its views, and those that run its functions on tables of others.';
+COMMENT ON FUNCTION integratedb.disarm_triggers() IS
+'Disables the triggers of tables of integratedb_archive, and drops those of its views, and those that run its '
+'functions on tables of others.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_computed_indexes()
 RETURNS void
@@ -108,7 +111,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.drop_computed_indexes() IS 'Drops the indexes and statistics of integratedb_archive that call its functions. They hold no data.';
+COMMENT ON FUNCTION integratedb.drop_computed_indexes() IS
+'Drops the indexes and statistics of integratedb_archive that call its functions. They hold no data.';
 
 CREATE OR REPLACE FUNCTION integratedb.disarm_archive()
 RETURNS void
@@ -148,7 +152,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.disarm_archive() IS 'Makes the code that integratedb_archive owns harmless: nobody, not even a superuser, can run its functions, its triggers are disabled, and what called its functions by itself is dropped.';
+COMMENT ON FUNCTION integratedb.disarm_archive() IS
+'Makes the code that integratedb_archive owns harmless: nobody, not even a superuser, can run its functions, its '
+'triggers are disabled, and what called its functions by itself is dropped.';
 
 CREATE OR REPLACE FUNCTION integratedb.domain_checks(type_oid oid)
 RETURNS text
@@ -179,7 +185,8 @@ AS $$
     JOIN pg_constraint AS c ON c.contypid = b.oid
 $$;
 
-COMMENT ON FUNCTION integratedb.domain_checks(oid) IS 'The stored expressions of the constraints that Postgres checks of values of a type; null where there are none.';
+COMMENT ON FUNCTION integratedb.domain_checks(oid) IS
+'The stored expressions of the constraints that Postgres checks of values of a type; null where there are none.';
 
 CREATE OR REPLACE FUNCTION integratedb.effects_of(expression text)
 RETURNS text
@@ -214,7 +221,10 @@ AS $$
      AND NOT EXISTS (SELECT FROM integratedb.archived_functions() AS a WHERE a.oid = p.oid AND a.is_barred)
 $$;
 
-COMMENT ON FUNCTION integratedb.effects_of(text) IS 'The functions that a stored expression calls, also by defaults of arguments and constraints of domains, and that may do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where there are none. Functions that cannot be run are none.';
+COMMENT ON FUNCTION integratedb.effects_of(text) IS
+'The functions that a stored expression calls, also by defaults of arguments and constraints of domains, and that may '
+'do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where '
+'there are none. Functions that cannot be run are none.';
 
 CREATE OR REPLACE FUNCTION integratedb.expressions_of(of_role oid)
 RETURNS TABLE (classid oid, objid oid, place text, expression text)
@@ -282,7 +292,9 @@ AS $$
    WHERE t.typowner = of_role
 $$;
 
-COMMENT ON FUNCTION integratedb.expressions_of(oid) IS 'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, constraints, indexes, partition keys, statistics and domains; each with the object that it belongs to.';
+COMMENT ON FUNCTION integratedb.expressions_of(oid) IS
+'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, '
+'constraints, indexes, partition keys, statistics and domains; each with the object that it belongs to.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_live_expressions(archived text[])
 RETURNS void
@@ -308,7 +320,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_of_live_expressions(text[]) IS 'Says in a WARNING which views and other expressions of integratedb_archive run functions as whoever uses them, except of the objects given: class and object identifier, with a space between.';
+COMMENT ON FUNCTION integratedb.warn_of_live_expressions(text[]) IS
+'Says in a WARNING which views and other expressions of integratedb_archive run functions as whoever uses them, except '
+'of the objects given: class and object identifier, with a space between.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_failing_callers(archived text[])
 RETURNS void
@@ -346,4 +360,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_of_failing_callers(text[]) IS 'Says in a WARNING which indexes, expressions, views and policies of others call functions of integratedb_archive, which nobody can run; except functions given: class and object identifier, with a space between.';
+COMMENT ON FUNCTION integratedb.warn_of_failing_callers(text[]) IS
+'Says in a WARNING which indexes, expressions, views and policies of others call functions of integratedb_archive, '
+'which nobody can run; except functions given: class and object identifier, with a space between.';

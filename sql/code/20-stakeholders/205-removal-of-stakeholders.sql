@@ -45,7 +45,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_sessions_without_role() IS 'Ends sessions of this database whose role is gone: of a dropped stakeholder that logged in within the instant of COMMIT.';
+COMMENT ON FUNCTION integratedb.end_sessions_without_role() IS
+'Ends sessions of this database whose role is gone: of a dropped stakeholder that logged in within the instant of '
+'COMMIT.';
 
 CREATE OR REPLACE FUNCTION integratedb.end_dropped_sessions()
 RETURNS trigger
@@ -62,7 +64,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_dropped_sessions() IS 'Trigger: at COMMIT, ends the sessions that began between the drop of a stakeholder and the end of that transaction.';
+COMMENT ON FUNCTION integratedb.end_dropped_sessions() IS
+'Trigger: at COMMIT, ends the sessions that began between the drop of a stakeholder and the end of that transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_owner_of_shared(of_role oid, role_name name)
 RETURNS void
@@ -94,7 +97,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_owner_of_shared(oid, name) IS 'Refuses to drop the role that owns a database, a tablespace or a subscription, or what only a superuser may own. Error: 2BP01.';
+COMMENT ON FUNCTION integratedb.refuse_owner_of_shared(oid, name) IS
+'Refuses to drop the role that owns a database, a tablespace or a subscription, or what only a superuser may own. '
+'Error: 2BP01.';
 
 CREATE OR REPLACE FUNCTION integratedb.owned_by(of_role oid)
 RETURNS TABLE (classid oid, objid oid, description text)
@@ -157,7 +162,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.hand_over(oid, name) IS 'Hands what a role owns in this database to integratedb_archive, makes the code among it harmless, and takes the role''s grants away. Returns false where others go on making objects of the role. Error: 2BP01 the role owns a database or a tablespace.';
+COMMENT ON FUNCTION integratedb.hand_over(oid, name) IS
+'Hands what a role owns in this database to integratedb_archive, makes the code among it harmless, and takes the '
+'role''s grants away. Returns false where others go on making objects of the role. Error: 2BP01 the role owns a '
+'database or a tablespace.';
 
 CREATE OR REPLACE FUNCTION integratedb.used_elsewhere(of_role oid)
 RETURNS text
@@ -174,7 +182,8 @@ AS $$
      AND d.datname <> current_database()
 $$;
 
-COMMENT ON FUNCTION integratedb.used_elsewhere(oid) IS 'The other databases in which a role owns something or was granted something, as text; null where there is none.';
+COMMENT ON FUNCTION integratedb.used_elsewhere(oid) IS
+'The other databases in which a role owns something or was granted something, as text; null where there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_role(of_role oid, role_name name)
 RETURNS void
@@ -219,7 +228,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.drop_role(oid, name) IS 'Ends the sessions of a stakeholder''s role, hands what it owns over and drops it, unless another database uses it. Errors: those of hand_over(); 55006 others go on using it.';
+COMMENT ON FUNCTION integratedb.drop_role(oid, name) IS
+'Ends the sessions of a stakeholder''s role, hands what it owns over and drops it, unless another database uses it. '
+'Errors: those of hand_over(); 55006 others go on using it.';
 
 CREATE OR REPLACE FUNCTION integratedb.remove_role(of_role oid, role_name name)
 RETURNS boolean
@@ -276,7 +287,10 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS 'Drops the role of a stakeholder, and its private schema where that is empty; says in a NOTICE with a line an object what is kept. Returns whether the schema was dropped. Errors: those of drop_role(); 42501 somebody can use integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
+COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS
+'Drops the role of a stakeholder, and its private schema where that is empty; says in a NOTICE with a line an object '
+'what is kept. Returns whether the schema was dropped. Errors: those of drop_role(); 42501 somebody can use '
+'integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean

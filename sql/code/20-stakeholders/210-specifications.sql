@@ -31,7 +31,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.excess_of(jsonb) IS 'Why a specification is not read at all: more than 1,000,000 bytes as text, a number of more than 100 digits, 100 levels. Null when it can be.';
+COMMENT ON FUNCTION integratedb.excess_of(jsonb) IS
+'Why a specification is not read at all: more than 1,000,000 bytes as text, a number of more than 100 digits, 100 '
+'levels. Null when it can be.';
 
 CREATE OR REPLACE FUNCTION integratedb.parsed(spec jsonb, kind text)
 RETURNS jsonb
@@ -60,7 +62,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS 'parse_specification() of what has no excess_of(). Error: 22023 for an unknown kind.';
+COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS
+'parse_specification() of what has no excess_of(). Error: 22023 for an unknown kind.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbidden_path(caller name, schemas jsonb, relations jsonb)
 RETURNS text
@@ -77,7 +80,9 @@ AS $$
       LIMIT 1))
 $$;
 
-COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS 'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and relations that do not exist need an admin. Null when there is none.';
+COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS
+'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and '
+'relations that do not exist need an admin. Null when there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbidden_schema(caller name, of_stakeholder bigint, relations jsonb)
 RETURNS name
@@ -96,7 +101,9 @@ AS $$
    LIMIT 1
 $$;
 
-COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS 'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; null when there is none.';
+COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS
+'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; '
+'null when there is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_submit(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
@@ -172,7 +179,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_right_to_submit(name, integratedb.stakeholder, text, jsonb, jsonb) IS 'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder weakens its own, so that whoever submitted it stays responsible. Error: 42501.';
+COMMENT ON FUNCTION integratedb.require_right_to_submit(name, integratedb.stakeholder, text, jsonb, jsonb) IS
+'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder '
+'weakens its own, so that whoever submitted it stays responsible. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_relations(relations jsonb)
 RETURNS void
@@ -221,7 +230,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.lock_relations(jsonb) IS 'Locks those of these relations ([schema, relation]) that exist, in name order, against migrations until the end of the transaction. Errors: 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.lock_relations(jsonb) IS
+'Locks those of these relations ([schema, relation]) that exist, in name order, against migrations until the end of '
+'the transaction. Errors: 40P01, 55P03, each with a HINT to retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_specification(refusals jsonb)
 RETURNS void
@@ -250,7 +261,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS 'Raises IDB02 for these refusals, an array of [message, pointer]. The message says how many there are and where the first is; DETAIL has the words.';
+COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS
+'Raises IDB02 for these refusals, an array of [message, pointer]. The message says how many there are and where the '
+'first is; DETAIL has the words.';
 
 CREATE OR REPLACE FUNCTION integratedb.too_many_columns(parsed jsonb)
 RETURNS text
@@ -290,7 +303,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.too_many_columns(jsonb) IS 'Why a specification, as parse_specification() returns it, cannot be expanded in one go: "*" and schema.* stand for too many columns. Null when it can. Dropped columns count, as the catalog goes on counting them.';
+COMMENT ON FUNCTION integratedb.too_many_columns(jsonb) IS
+'Why a specification, as parse_specification() returns it, cannot be expanded in one go: "*" and schema.* stand for '
+'too many columns. Null when it can. Dropped columns count, as the catalog goes on counting them.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_bounded(parsed jsonb)
 RETURNS void
@@ -313,7 +328,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_bounded(jsonb) IS 'Refuses a specification, as parse_specification() returns it, that stands for too many columns. Error: 54000.';
+COMMENT ON FUNCTION integratedb.require_bounded(jsonb) IS
+'Refuses a specification, as parse_specification() returns it, that stands for too many columns. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_unmet(claims bigint[])
 RETURNS void
@@ -424,7 +440,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submit(text, text, jsonb) IS 'Replaces a stakeholder''s specification of this kind by what parsed() gave for the new one. Returns it as expanded. Errors: those of integratedb_claim().';
+COMMENT ON FUNCTION integratedb.submit(text, text, jsonb) IS
+'Replaces a stakeholder''s specification of this kind by what parsed() gave for the new one. Returns it as expanded. '
+'Errors: those of integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -592,7 +610,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS 'The stakeholder of that name; refuses a caller who is neither an admin nor this stakeholder. Errors: 42501; IDB04, for an admin.';
+COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS
+'The stakeholder of that name; refuses a caller who is neither an admin nor this stakeholder. Errors: 42501; IDB04, '
+'for an admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.dry_run(document jsonb, kind text)
 RETURNS jsonb
@@ -635,7 +655,8 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.dry_run(jsonb, text) IS 'The problems of a short document against the present catalog, by the very rules that store it, and nothing stored.';
+COMMENT ON FUNCTION integratedb.dry_run(jsonb, text) IS
+'The problems of a short document against the present catalog, by the very rules that store it, and nothing stored.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_check_spec(spec jsonb, kind text DEFAULT 'claims')
 RETURNS TABLE (code text, pointer text, path text, field text, property text, expected jsonb, actual jsonb, message text)

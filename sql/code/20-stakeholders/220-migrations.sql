@@ -24,7 +24,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.has_stake() IS 'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that is claimed, or this transaction changed the schema; or a restore is to be made whole.';
+COMMENT ON FUNCTION integratedb.has_stake() IS
+'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that '
+'is claimed, or this transaction changed the schema; or a restore is to be made whole.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_sync()
 RETURNS void

@@ -58,7 +58,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS 'Refuses names that the database does not have and nobody claims, lest a slip of the pen be answered by "nobody". Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
+COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS
+'Refuses names that the database does not have and nobody claims, lest a slip of the pen be answered by "nobody". '
+'Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)

@@ -74,7 +74,8 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_positive_interval(text) IS 'Whether the text is an interval greater than zero that can be subtracted from now.';
+COMMENT ON FUNCTION integratedb.is_positive_interval(text) IS
+'Whether the text is an interval greater than zero that can be subtracted from now.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_lock_holder(OUT pid integer, OUT gid text, OUT words text)
 LANGUAGE sql
@@ -111,7 +112,9 @@ AS $$
    LIMIT 1
 $$;
 
-COMMENT ON FUNCTION integratedb.find_lock_holder() IS 'Who holds the lock between claims and migrations: the process (pid) or the prepared transaction (gid), and words for a message. No row, or nulls, when nobody does.';
+COMMENT ON FUNCTION integratedb.find_lock_holder() IS
+'Who holds the lock between claims and migrations: the process (pid) or the prepared transaction (gid), and words for '
+'a message. No row, or nulls, when nobody does.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_holder()
 RETURNS text
@@ -123,7 +126,8 @@ AS $$
   SELECT h.words FROM integratedb.find_lock_holder() AS h
 $$;
 
-COMMENT ON FUNCTION integratedb.lock_holder() IS 'Which session, or prepared transaction, holds the lock between claims and migrations, in words; null when nobody does.';
+COMMENT ON FUNCTION integratedb.lock_holder() IS
+'Which session, or prepared transaction, holds the lock between claims and migrations, in words; null when nobody does.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_end_lock_holder()
 RETURNS text
@@ -177,7 +181,9 @@ AS $$
      AND NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.oid = x.grantee AND u.rolsuper)
 $$;
 
-COMMENT ON FUNCTION integratedb.who_may_create_in(name) IS 'Who may create objects in a schema, its owner and superusers aside; null: nobody. Whoever may can put a function there that calls meant for ours reach.';
+COMMENT ON FUNCTION integratedb.who_may_create_in(name) IS
+'Who may create objects in a schema, its owner and superusers aside; null: nobody. Whoever may can put a function '
+'there that calls meant for ours reach.';
 
 CREATE OR REPLACE FUNCTION integratedb.captors()
 RETURNS text
@@ -194,7 +200,8 @@ AS $$
        SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 $$;
 
-COMMENT ON FUNCTION integratedb.captors() IS 'Functions of others beside ours, with names like ours, which could capture calls; null: none.';
+COMMENT ON FUNCTION integratedb.captors() IS
+'Functions of others beside ours, with names like ours, which could capture calls; null: none.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_status()
 RETURNS TABLE (fact text, value text)

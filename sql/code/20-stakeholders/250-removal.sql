@@ -56,7 +56,9 @@ AS $$
    ORDER BY l.kind, l.name
 $$;
 
-COMMENT ON FUNCTION integratedb.leftovers() IS 'What DROP EXTENSION leaves behind: each object, and the statement that takes it away afterwards. For superusers, who may drop the extension; DROP EXTENSION itself says it in a NOTICE.';
+COMMENT ON FUNCTION integratedb.leftovers() IS
+'What DROP EXTENSION leaves behind: each object, and the statement that takes it away afterwards. For superusers, who '
+'may drop the extension; DROP EXTENSION itself says it in a NOTICE.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_extension()
 RETURNS event_trigger
@@ -81,7 +83,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_drop_extension() IS 'Event trigger: before the extension is dropped, says what stays and how to take that away.';
+COMMENT ON FUNCTION integratedb.on_drop_extension() IS
+'Event trigger: before the extension is dropped, says what stays and how to take that away.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_schema()
 RETURNS event_trigger
@@ -120,4 +123,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_drop_schema() IS 'Event trigger: keeps the owner of the schema that the extension lives in, who is no superuser, from dropping the extension with the schema. Error: 2BP01.';
+COMMENT ON FUNCTION integratedb.on_drop_schema() IS
+'Event trigger: keeps the owner of the schema that the extension lives in, who is no superuser, from dropping the '
+'extension with the schema. Error: 2BP01.';

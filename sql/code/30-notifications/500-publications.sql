@@ -10,7 +10,9 @@ CREATE OR REPLACE VIEW integratedb.wanted_publication AS
    WHERE n.is_publishable
    GROUP BY n.relid;
 
-COMMENT ON VIEW integratedb.wanted_publication IS 'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
+COMMENT ON VIEW integratedb.wanted_publication IS
+'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, '
+'integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
 
 CREATE OR REPLACE FUNCTION integratedb.published_unidentified()
 RETURNS oid[]
@@ -43,7 +45,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.published_unidentified() IS 'What is published with UPDATE and DELETE and has lost its replica identity, so that these fail: by this transaction, or before, behind the event triggers'' back.';
+COMMENT ON FUNCTION integratedb.published_unidentified() IS
+'What is published with UPDATE and DELETE and has lost its replica identity, so that these fail: by this transaction, '
+'or before, behind the event triggers'' back.';
 
 CREATE OR REPLACE VIEW integratedb.publication_fault AS
   SELECT w.name,
@@ -67,7 +71,10 @@ CREATE OR REPLACE VIEW integratedb.publication_fault AS
     JOIN pg_catalog.pg_extension AS x ON x.extname = 'integratedb'
     LEFT JOIN pg_catalog.pg_publication AS p ON p.pubname = w.name;
 
-COMMENT ON VIEW integratedb.publication_fault IS 'How each of the three publications differs from what it must be. is_foreign: it has row filters, column lists, whole schemas, all tables or generated columns, so rows could be missing or be published unasked. is_owned_by_others: its owner is no superuser.';
+COMMENT ON VIEW integratedb.publication_fault IS
+'How each of the three publications differs from what it must be. is_foreign: it has row filters, column lists, whole '
+'schemas, all tables or generated columns, so rows could be missing or be published unasked. is_owned_by_others: its '
+'owner is no superuser.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_foreign_publications()
 RETURNS void
@@ -96,7 +103,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_foreign_publications() IS 'Raises 55000 where publications of our names are somebody else''s: asked before the first stakeholder is there.';
+COMMENT ON FUNCTION integratedb.refuse_foreign_publications() IS
+'Raises 55000 where publications of our names are somebody else''s: asked before the first stakeholder is there.';
 
 CREATE OR REPLACE FUNCTION integratedb.ensure_publications()
 RETURNS void
@@ -144,7 +152,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.ensure_publications() IS 'Makes sure of the three publications: they are there, owned by the owner of the extension, and publish what they should. Their tables are reconcile_publications()''s.';
+COMMENT ON FUNCTION integratedb.ensure_publications() IS
+'Makes sure of the three publications: they are there, owned by the owner of the extension, and publish what they '
+'should. Their tables are reconcile_publications()''s.';
 
 CREATE OR REPLACE FUNCTION integratedb.misplaced_relations(among oid[])
 RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
@@ -171,7 +181,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.misplaced_relations(oid[]) IS 'Which of these relations are in another publication (old) than they should be in (new); null: in none.';
+COMMENT ON FUNCTION integratedb.misplaced_relations(oid[]) IS
+'Which of these relations are in another publication (old) than they should be in (new); null: in none.';
 
 CREATE OR REPLACE FUNCTION integratedb.misplaced_relations()
 RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
@@ -249,4 +260,6 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.reconcile_publications(oid[]) IS 'Makes the tables of the publications what the matches want. among: of these relations; null: of all. Returns those that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.reconcile_publications(oid[]) IS
+'Makes the tables of the publications what the matches want. among: of these relations; null: of all. Returns those '
+'that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';

@@ -33,7 +33,9 @@ AS $$
    WHERE t.typtype IN ('d', 'c') OR (t.typlen = -1 AND t.typelem <> 0)
 $$;
 
-COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS 'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types only.';
+COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS
+'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types '
+'only.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_schema(relation_ids bigint[])
 RETURNS jsonb
@@ -71,7 +73,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.claimed_schema(bigint[]) IS 'What is claimed, or notified, by these rows of claim_relation, as it is now: {path: {relid, columns: {name: {type, nullable}}}}.';
+COMMENT ON FUNCTION integratedb.claimed_schema(bigint[]) IS
+'What is claimed, or notified, by these rows of claim_relation, as it is now: {path: {relid, columns: {name: {type, '
+'nullable}}}}.';
 
 CREATE OR REPLACE FUNCTION integratedb.leaf_identities(root oid)
 RETURNS jsonb
@@ -107,7 +111,9 @@ AS $$
    WHERE EXISTS (SELECT FROM pg_class AS k WHERE k.oid = root AND k.relkind = 'p')
 $$;
 
-COMMENT ON FUNCTION integratedb.leaf_identities(oid) IS 'The replica identities of the partitions that rows of a partitioned table are in: {full: whether one is FULL, common: the columns of each of the others, null without others, any: the columns of any of them}. Null for other tables.';
+COMMENT ON FUNCTION integratedb.leaf_identities(oid) IS
+'The replica identities of the partitions that rows of a partitioned table are in: {full: whether one is FULL, common: '
+'the columns of each of the others, null without others, any: the columns of any of them}. Null for other tables.';
 
 CREATE OR REPLACE FUNCTION integratedb.control_channels(of_stakeholder bigint)
 RETURNS jsonb
@@ -170,7 +176,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.control_routes(bigint, bigint[]) IS 'What is told of these rows of claim_relation, as control_state() has it: a route each for those that are notified of and can be published.';
+COMMENT ON FUNCTION integratedb.control_routes(bigint, bigint[]) IS
+'What is told of these rows of claim_relation, as control_state() has it: a route each for those that are notified of '
+'and can be published.';
 
 CREATE OR REPLACE FUNCTION integratedb.control_state(of_stakeholder bigint)
 RETURNS jsonb
@@ -204,7 +212,8 @@ AS $$
    WHERE st.id = of_stakeholder
 $$;
 
-COMMENT ON FUNCTION integratedb.control_state(bigint) IS 'All that the daemon must know of a stakeholder: the body of a control row of kind state.';
+COMMENT ON FUNCTION integratedb.control_state(bigint) IS
+'All that the daemon must know of a stakeholder: the body of a control row of kind state.';
 
 CREATE OR REPLACE FUNCTION integratedb.told_state(of_stakeholder bigint)
 RETURNS jsonb
@@ -288,7 +297,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.is_told(bigint, oid[]) IS 'Whether the state that the daemon was told last says of these relations, and of the channels, what is so now, where nothing else can have changed. In doubt it does not.';
+COMMENT ON FUNCTION integratedb.is_told(bigint, oid[]) IS
+'Whether the state that the daemon was told last says of these relations, and of the channels, what is so now, where '
+'nothing else can have changed. In doubt it does not.';
 
 CREATE OR REPLACE FUNCTION integratedb.untold_stakeholders(claims bigint[], relations oid[])
 RETURNS bigint[]
@@ -313,7 +324,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.untold_stakeholders(bigint[], oid[]) IS 'Those of whom the daemon may have to be told anew, after a transaction that affected no claims but these and what is claimed of these relations.';
+COMMENT ON FUNCTION integratedb.untold_stakeholders(bigint[], oid[]) IS
+'Those of whom the daemon may have to be told anew, after a transaction that affected no claims but these and what is '
+'claimed of these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.schema_changes(old_schema jsonb, new_schema jsonb)
 RETURNS TABLE (path text, changes jsonb)
@@ -347,7 +360,8 @@ AS $$
   SELECT c.path, jsonb_agg(c.change ORDER BY c.position, c.column_name) FROM change AS c GROUP BY c.path
 $$;
 
-COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS 'What is different between two outcomes of claimed_schema(), one row a path.';
+COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS
+'What is different between two outcomes of claimed_schema(), one row a path.';
 
 CREATE OR REPLACE FUNCTION integratedb.publish_control(submitted bigint[], added oid[], among bigint[] DEFAULT NULL)
 RETURNS void
@@ -407,4 +421,6 @@ AS $$
           OR EXISTS (SELECT FROM integratedb.control AS n WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id));
 $$;
 
-COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS 'Writes control rows for what has changed since the last ones. submitted: stakeholders whose own specification this transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';
+COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS
+'Writes control rows for what has changed since the last ones. submitted: stakeholders whose own specification this '
+'transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';

@@ -87,7 +87,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS 'In the event triggers: tells the daemon which types that it knows look otherwise now, of those that these relations are the rows of, and the types of their columns where they are published.';
+COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS
+'In the event triggers: tells the daemon which types that it knows look otherwise now, of those that these relations '
+'are the rows of, and the types of their columns where they are published.';
 
 CREATE OR REPLACE FUNCTION integratedb.note_notified_types()
 RETURNS void

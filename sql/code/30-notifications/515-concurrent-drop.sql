@@ -31,7 +31,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.may_drop(text, name, name) IS 'Whether a DROP INDEX CONCURRENTLY may mean this index: in doubt it does. Without a schema it means an index of that name in any.';
+COMMENT ON FUNCTION integratedb.may_drop(text, name, name) IS
+'Whether a DROP INDEX CONCURRENTLY may mean this index: in doubt it does. Without a schema it means an index of that '
+'name in any.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_index()
 RETURNS event_trigger
@@ -78,4 +80,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_drop_index() IS 'Event trigger: refuses to drop an index CONCURRENTLY that is the replica identity of a table whose UPDATE and DELETE are published. Error: IDB01.';
+COMMENT ON FUNCTION integratedb.on_drop_index() IS
+'Event trigger: refuses to drop an index CONCURRENTLY that is the replica identity of a table whose UPDATE and DELETE '
+'are published. Error: IDB01.';

@@ -11,7 +11,10 @@ AS $python$
 return entry.parse_notifications(plpy, document, stored_channels, stakeholder)
 $python$;
 
-COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS 'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or what parse_specification() returns for the document without its channels, and {"channels": filled in, redacted secrets restored from stored_channels; null when it leaves them out}.';
+COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS
+'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or what parse_specification() returns for '
+'the document without its channels, and {"channels": filled in, redacted secrets restored from stored_channels; null '
+'when it leaves them out}.';
 
 CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
 RETURNS jsonb
@@ -38,7 +41,8 @@ AS $$
    WHERE ch.stakeholder_id = of_stakeholder
 $$;
 
-COMMENT ON FUNCTION integratedb.channels_of(bigint) IS 'A stakeholder''s channels as the specification writes them, filled in, secrets included.';
+COMMENT ON FUNCTION integratedb.channels_of(bigint) IS
+'A stakeholder''s channels as the specification writes them, filled in, secrets included.';
 
 CREATE OR REPLACE FUNCTION integratedb.with_channels(document jsonb, of_stakeholder bigint)
 RETURNS jsonb
@@ -51,7 +55,8 @@ AS $$
     FROM (SELECT integratedb.channels_of(of_stakeholder) AS channels) AS c
 $$;
 
-COMMENT ON FUNCTION integratedb.with_channels(jsonb, bigint) IS 'A notifications document with the stakeholder''s channels as they may be shown.';
+COMMENT ON FUNCTION integratedb.with_channels(jsonb, bigint) IS
+'A notifications document with the stakeholder''s channels as they may be shown.';
 
 CREATE OR REPLACE FUNCTION integratedb.store_channels(of_stakeholder bigint, channels jsonb)
 RETURNS void
@@ -84,7 +89,8 @@ AS $$
    WHERE ch.settings <> EXCLUDED.settings;
 $$;
 
-COMMENT ON FUNCTION integratedb.store_channels(bigint, jsonb) IS 'Replaces a stakeholder''s channels; those of the same name and type go on, with what waits for them.';
+COMMENT ON FUNCTION integratedb.store_channels(bigint, jsonb) IS
+'Replaces a stakeholder''s channels; those of the same name and type go on, with what waits for them.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_to_publish(relations jsonb)
 RETURNS void
@@ -118,7 +124,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.lock_to_publish(jsonb) IS 'Locks these tables ([schema, relation]) as adding them to a publication will, in name order. Errors: 40P01, 55P03, each with a HINT to retry.';
+COMMENT ON FUNCTION integratedb.lock_to_publish(jsonb) IS
+'Locks these tables ([schema, relation]) as adding them to a publication will, in name order. Errors: 40P01, 55P03, '
+'each with a HINT to retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnotifiable(of_specification bigint)
 RETURNS jsonb
@@ -135,7 +143,8 @@ AS $$
    WHERE c.specification_id = of_specification
 $$;
 
-COMMENT ON FUNCTION integratedb.unnotifiable(bigint) IS 'What a specification asks for that cannot be notified, as an array of problems; empty for claims.';
+COMMENT ON FUNCTION integratedb.unnotifiable(bigint) IS
+'What a specification asks for that cannot be notified, as an array of problems; empty for claims.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_unnotifiable(of_stakeholder bigint)
 RETURNS void
@@ -159,7 +168,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.refuse_unnotifiable(bigint) IS 'Raises IDB03 when what a stakeholder asks for cannot be notified, with the cure in the hint.';
+COMMENT ON FUNCTION integratedb.refuse_unnotifiable(bigint) IS
+'Raises IDB03 when what a stakeholder asks for cannot be notified, with the cure in the hint.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_notify(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -245,7 +255,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.publication_event() IS 'The command by which somebody else changed our publications in this transaction; null when nobody did.';
+COMMENT ON FUNCTION integratedb.publication_event() IS
+'The command by which somebody else changed our publications in this transaction; null when nobody did.';
 
 CREATE OR REPLACE FUNCTION integratedb.concerns_notifications(touched bigint[], relations oid[])
 RETURNS boolean
@@ -277,7 +288,9 @@ AS $$
                   JOIN integratedb.published AS p ON p.relid = a.relid)
 $$;
 
-COMMENT ON FUNCTION integratedb.concerns_notifications(bigint[], oid[]) IS 'Whether this transaction, which touched these claims and relations, may have changed anything about notifications: what is asked for, what is there, or the publications.';
+COMMENT ON FUNCTION integratedb.concerns_notifications(bigint[], oid[]) IS
+'Whether this transaction, which touched these claims and relations, may have changed anything about notifications: '
+'what is asked for, what is there, or the publications.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal(claims bigint[])
 RETURNS integratedb.refusal
@@ -296,7 +309,8 @@ AS $$
    WHERE p.claim_id = ANY (claims)
 $$;
 
-COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS 'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
+COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS
+'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
 
 CREATE OR REPLACE FUNCTION integratedb.affected_relations(touched bigint[], relations oid[])
 RETURNS oid[]
@@ -374,7 +388,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.affected_relations(bigint[], oid[]) IS 'The relations, with dropped ones and the partitioned tables that they are in, of which this transaction may have changed anything that is notified, published or told to the daemon; null: of any. touched, relations: what it touched.';
+COMMENT ON FUNCTION integratedb.affected_relations(bigint[], oid[]) IS
+'The relations, with dropped ones and the partitioned tables that they are in, of which this transaction may have '
+'changed anything that is notified, published or told to the daemon; null: of any. touched, relations: what it touched.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_on(touched bigint[], relations oid[])
 RETURNS bigint[]
@@ -470,7 +486,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[], boolean) IS 'At COMMIT of a transaction that touched these claims and relations (everything: it may have touched any), after the claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction after which something could not be told any more, or that meddled with the publications; else null.';
+COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[], boolean) IS
+'At COMMIT of a transaction that touched these claims and relations (everything: it may have touched any), after the '
+'claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction '
+'after which something could not be told any more, or that meddled with the publications; else null.';
 
 DO LANGUAGE plpgsql $$
 BEGIN

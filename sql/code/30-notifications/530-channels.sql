@@ -51,7 +51,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.set_paused(bigint, text) IS 'Pauses a channel for a reason, or resumes it (null); the daemon follows. Returns whether that changed anything.';
+COMMENT ON FUNCTION integratedb.set_paused(bigint, text) IS
+'Pauses a channel for a reason, or resumes it (null); the daemon follows. Returns whether that changed anything.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_pause_channel(stakeholder text, channel text)
 RETURNS boolean
@@ -142,7 +143,9 @@ EXCEPTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.event_as_jsonb(text) IS 'An event to look at: what jsonb cannot hold is a JSON string of its first million characters, as they are sent. Never fails.';
+COMMENT ON FUNCTION integratedb.event_as_jsonb(text) IS
+'An event to look at: what jsonb cannot hold is a JSON string of its first million characters, as they are sent. Never '
+'fails.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_deliveries(stakeholder text, channel text, max_results integer DEFAULT 100)
 RETURNS TABLE (id text, state text, committed_at timestamptz, spilled_at timestamptz, dead_at timestamptz, error text, event jsonb)
@@ -245,4 +248,5 @@ AS $$
    ORDER BY f.part, f.name, f.position
 $$;
 
-COMMENT ON FUNCTION integratedb.notification_facts(bigint[], boolean) IS 'What integratedb_status() says of the channels of these stakeholders, and of slots.';
+COMMENT ON FUNCTION integratedb.notification_facts(bigint[], boolean) IS
+'What integratedb_status() says of the channels of these stakeholders, and of slots.';

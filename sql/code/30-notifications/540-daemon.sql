@@ -50,7 +50,8 @@ AS $$
   SELECT s.* FROM integratedb.slot AS s WHERE s.name = slot
 $$;
 
-COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS 'What is noted of a slot after it was seen to stand at confirmed_lsn: a daemon that moves it notes that before.';
+COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS
+'What is noted of a slot after it was seen to stand at confirmed_lsn: a daemon that moves it notes that before.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
 RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
@@ -95,7 +96,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_slot_announced(text) IS 'Notes that a slot is about to be created, and makes everything ready for it.';
+COMMENT ON FUNCTION integratedb.daemon_slot_announced(text) IS
+'Notes that a slot is about to be created, and makes everything ready for it.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_control_ids()
 RETURNS SETOF bigint
@@ -107,7 +109,8 @@ AS $$
   SELECT c.id FROM integratedb.control AS c
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_control_ids() IS 'The control rows that there are: in the snapshot of a new slot, those that will not come in its stream.';
+COMMENT ON FUNCTION integratedb.daemon_control_ids() IS
+'The control rows that there are: in the snapshot of a new slot, those that will not come in its stream.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot_created(slot text, lsn pg_lsn, control_ids bigint[])
 RETURNS void
@@ -123,7 +126,8 @@ AS $$
   UPDATE integratedb.slot AS s SET created = true, ceiling_lsn = lsn, noted_at = now() WHERE s.name = slot;
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_slot_created(text, pg_lsn, bigint[]) IS 'Notes that a slot begins at lsn, where these control rows were in force.';
+COMMENT ON FUNCTION integratedb.daemon_slot_created(text, pg_lsn, bigint[]) IS
+'Notes that a slot begins at lsn, where these control rows were in force.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_control(lsn pg_lsn)
 RETURNS SETOF jsonb
@@ -163,7 +167,8 @@ AS $$
              WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id AND n.effective_lsn <= passed.lsn));
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_control_passed(bigint[], pg_lsn) IS 'Notes that control rows are in force from lsn on, and forgets what is behind every slot.';
+COMMENT ON FUNCTION integratedb.daemon_control_passed(bigint[], pg_lsn) IS
+'Notes that control rows are in force from lsn on, and forgets what is behind every slot.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_reserve(slot text, lsn pg_lsn)
 RETURNS void
@@ -197,7 +202,9 @@ AS $$
       LIMIT 1) AS latest
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_backlog() IS 'The channels of which events are kept in the database: whether any of them waits, how many bytes they are, and the last one in the stream.';
+COMMENT ON FUNCTION integratedb.daemon_backlog() IS
+'The channels of which events are kept in the database: whether any of them waits, how many bytes they are, and the '
+'last one in the stream.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_failures()
 RETURNS TABLE (channel_id bigint, attempts integer)
@@ -209,7 +216,9 @@ AS $$
   SELECT h.channel_id, h.attempts FROM integratedb.channel_health AS h WHERE h.state = 'failing'
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_failures() IS 'The channels that fail, as last reported, and how many attempts at its oldest event each has behind it: a daemon that starts goes on counting there.';
+COMMENT ON FUNCTION integratedb.daemon_failures() IS
+'The channels that fail, as last reported, and how many attempts at its oldest event each has behind it: a daemon that '
+'starts goes on counting there.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_pause(channel_id bigint, reason text)
 RETURNS void
@@ -278,7 +287,9 @@ AS $$
         WHERE d.channel_id = e.channel_id AND d.commit_lsn = e.lsn AND d.position = e.position)
 $$;
 
-COMMENT ON FUNCTION integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]) IS 'Keeps events that channels cannot take now, one element each in every array. Events that are there already stay as they are; a channel that is gone keeps none.';
+COMMENT ON FUNCTION integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]) IS
+'Keeps events that channels cannot take now, one element each in every array. Events that are there already stay as '
+'they are; a channel that is gone keeps none.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_load(channel_id bigint, after_lsn pg_lsn, after_position bigint, max_results integer)
 RETURNS TABLE (commit_lsn pg_lsn, "position" bigint, key bytea, event text, committed_at double precision)
@@ -300,7 +311,8 @@ AS $$
    ORDER BY n.commit_lsn, n.position
 $$;
 
-COMMENT ON FUNCTION integratedb.delivery_load(bigint, pg_lsn, bigint, integer) IS 'The next events of a channel after a place in the stream: at most max_results, and about a megabyte.';
+COMMENT ON FUNCTION integratedb.delivery_load(bigint, pg_lsn, bigint, integer) IS
+'The next events of a channel after a place in the stream: at most max_results, and about a megabyte.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_settle(channel_id bigint, lsns pg_lsn[], positions bigint[])
 RETURNS void
@@ -333,7 +345,8 @@ AS $$
      AND d.position = e.position
 $$;
 
-COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS 'Gives events up, for the reason told: they stay, visible and redeliverable.';
+COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS
+'Gives events up, for the reason told: they stay, visible and redeliverable.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint, kept_bytes bigint)
 RETURNS TABLE (lost bigint, freed_bytes bigint, told_behind boolean)
@@ -410,4 +423,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS 'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event tells it. Returns how many were dropped, how many bytes less there are, and whether the event that tells it stands before that place too.';
+COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS
+'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where '
+'kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event '
+'tells it. Returns how many were dropped, how many bytes less there are, and whether the event that tells it stands '
+'before that place too.';

@@ -1,6 +1,8 @@
 -- The users of the management API and their sessions: what the service may do in the database beside what an admin may.
 
-COMMENT ON ROLE integratedb_management IS 'The management API of IntegrateDB logs in as a member, and as one of integratedb_admin: it reads and writes the users of the API, through functions only.';
+COMMENT ON ROLE integratedb_management IS
+'The management API of IntegrateDB logs in as a member, and as one of integratedb_admin: it reads and writes the users '
+'of the API, through functions only.';
 
 CREATE OR REPLACE FUNCTION integratedb.new_token_secret()
 RETURNS bytea
@@ -77,7 +79,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_create_first_user(text, text) IS 'Creates root, the user who manages the others. Returns its id. Error: 42501 there is a user already.';
+COMMENT ON FUNCTION integratedb.management_create_first_user(text, text) IS
+'Creates root, the user who manages the others. Returns its id. Error: 42501 there is a user already.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_create_user(username text, password_hash text, scopes jsonb)
 RETURNS bigint
@@ -91,7 +94,8 @@ AS $$
   RETURNING u.id
 $$;
 
-COMMENT ON FUNCTION integratedb.management_create_user(text, text, jsonb) IS 'Creates a user other than root. scopes: null: no restriction. Returns its id. Error: 23505 the name is taken.';
+COMMENT ON FUNCTION integratedb.management_create_user(text, text, jsonb) IS
+'Creates a user other than root. scopes: null: no restriction. Returns its id. Error: 23505 the name is taken.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_users(after_id bigint, max_results integer)
 RETURNS TABLE (id bigint, username text, root boolean, scopes jsonb, created_at timestamptz)
@@ -107,7 +111,8 @@ AS $$
    LIMIT max_results
 $$;
 
-COMMENT ON FUNCTION integratedb.management_users(bigint, integer) IS 'The users, by id. after_id: those after this one; null: from the first. max_results: at most so many; null: all.';
+COMMENT ON FUNCTION integratedb.management_users(bigint, integer) IS
+'The users, by id. after_id: those after this one; null: from the first. max_results: at most so many; null: all.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_user_by_id(id bigint)
 RETURNS TABLE (username text, token_secret bytea, root boolean, scopes jsonb, created_at timestamptz)
@@ -133,7 +138,8 @@ AS $$
   SELECT u.id, u.password_hash, u.token_secret FROM integratedb.management_user AS u WHERE u.username = management_user_by_name.username
 $$;
 
-COMMENT ON FUNCTION integratedb.management_user_by_name(text) IS 'What a password is checked against, and what the tokens of that user are signed with; no row: there is no such user.';
+COMMENT ON FUNCTION integratedb.management_user_by_name(text) IS
+'What a password is checked against, and what the tokens of that user are signed with; no row: there is no such user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_change_user(id bigint, username text, password_hash text, new_scopes boolean, scopes jsonb)
 RETURNS void
@@ -168,7 +174,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_change_user(bigint, text, text, boolean, jsonb) IS 'Changes a user. username, password_hash: null: as it was; a new password ends all its sessions. new_scopes: whether scopes replaces what there was. Errors: 23505 the name is taken; 42501 scopes for root; 42704 no such user.';
+COMMENT ON FUNCTION integratedb.management_change_user(bigint, text, text, boolean, jsonb) IS
+'Changes a user. username, password_hash: null: as it was; a new password ends all its sessions. new_scopes: whether '
+'scopes replaces what there was. Errors: 23505 the name is taken; 42501 scopes for root; 42704 no such user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_delete_user(id bigint)
 RETURNS void
@@ -193,4 +201,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_delete_user(bigint) IS 'Deletes a user and ends all its sessions. Errors: 42501 it is root; 42704 no such user.';
+COMMENT ON FUNCTION integratedb.management_delete_user(bigint) IS
+'Deletes a user and ends all its sessions. Errors: 42501 it is root; 42704 no such user.';

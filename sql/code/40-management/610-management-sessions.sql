@@ -20,7 +20,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_refresh_token_issued(bigint, interval) IS 'Notes a refresh token of a user, and forgets expired ones. Returns its jti. Error: 23503 no such user.';
+COMMENT ON FUNCTION integratedb.management_refresh_token_issued(bigint, interval) IS
+'Notes a refresh token of a user, and forgets expired ones. Returns its jti. Error: 23503 no such user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_used(id uuid, user_id bigint)
 RETURNS boolean
@@ -38,7 +39,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_refresh_token_used(uuid, bigint) IS 'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
+COMMENT ON FUNCTION integratedb.management_refresh_token_used(uuid, bigint) IS
+'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
 
 CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
 RETURNS integer
@@ -67,7 +69,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.count_login_attempt(text, text, integer, timestamptz) IS 'Counts a guess for a name and an address; name empty: for the address. Returns null; or, where at_most were made within a minute, in how many seconds another one may be, and counts nothing.';
+COMMENT ON FUNCTION integratedb.count_login_attempt(text, text, integer, timestamptz) IS
+'Counts a guess for a name and an address; name empty: for the address. Returns null; or, where at_most were made '
+'within a minute, in how many seconds another one may be, and counts nothing.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_login_attempted(username text, address text, OUT attempt timestamptz, OUT retry_after_s integer)
 LANGUAGE plpgsql
@@ -102,7 +106,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_login_attempted(text, text) IS 'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. Returns attempt, to be handed to management_login_succeeded() when it was right; or retry_after_s, in how many seconds another one may be made.';
+COMMENT ON FUNCTION integratedb.management_login_attempted(text, text) IS
+'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. '
+'Returns attempt, to be handed to management_login_succeeded() when it was right; or retry_after_s, in how many '
+'seconds another one may be made.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_login_succeeded(username text, address text, attempt timestamptz)
 RETURNS void
@@ -117,4 +124,5 @@ AS $$
      AND a.address = management_login_succeeded.address
 $$;
 
-COMMENT ON FUNCTION integratedb.management_login_succeeded(text, text, timestamptz) IS 'Takes back a guess that was right: only wrong ones count.';
+COMMENT ON FUNCTION integratedb.management_login_succeeded(text, text, timestamptz) IS
+'Takes back a guess that was right: only wrong ones count.';

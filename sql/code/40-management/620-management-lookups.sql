@@ -22,7 +22,8 @@ AS $$
   SELECT integratedb.stakeholder_name(given)
 $$;
 
-COMMENT ON FUNCTION integratedb.management_stakeholder_name(text) IS 'The name that a stakeholder would get, to be compared with scopes. Error: IDB06.';
+COMMENT ON FUNCTION integratedb.management_stakeholder_name(text) IS
+'The name that a stakeholder would get, to be compared with scopes. Error: IDB06.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_schemas(spec jsonb, kind text)
 RETURNS text[]
@@ -47,7 +48,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.management_schemas(jsonb, text) IS 'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
+COMMENT ON FUNCTION integratedb.management_schemas(jsonb, text) IS
+'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_private_schemas(names text[])
 RETURNS text[]
@@ -67,7 +69,9 @@ AS $$
                 AND n.nspowner IS DISTINCT FROM (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = 'integratedb_archive')))
 $$;
 
-COMMENT ON FUNCTION integratedb.management_private_schemas(text[]) IS 'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not there yet.';
+COMMENT ON FUNCTION integratedb.management_private_schemas(text[]) IS
+'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not '
+'there yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_ddl_events(before_id bigint, max_results integer)
 RETURNS TABLE (
@@ -94,4 +98,5 @@ AS $$
    LIMIT max_results
 $$;
 
-COMMENT ON FUNCTION integratedb.management_ddl_events(bigint, integer) IS 'integratedb_ddl_events() page by page: the newest changes before this one; null: from the newest.';
+COMMENT ON FUNCTION integratedb.management_ddl_events(bigint, integer) IS
+'integratedb_ddl_events() page by page: the newest changes before this one; null: from the newest.';

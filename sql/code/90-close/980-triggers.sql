@@ -43,7 +43,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON EVENT TRIGGER integratedb_ddl_command_end IS 'Logs what commands create and alter, and queues the check of the claims at COMMIT.';
+COMMENT ON EVENT TRIGGER integratedb_ddl_command_end IS
+'Logs what commands create and alter, and queues the check of the claims at COMMIT.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -86,4 +87,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON EVENT TRIGGER integratedb_drop_index IS 'Keeps a replica identity from being dropped CONCURRENTLY, which cannot be refused at COMMIT.';
+COMMENT ON EVENT TRIGGER integratedb_drop_index IS
+'Keeps a replica identity from being dropped CONCURRENTLY, which cannot be refused at COMMIT.';
