@@ -585,6 +585,40 @@ def what_is_for_admins(world: World) -> None:
     world.admin.run("SELECT * FROM integratedb_access('reporter')")
 
 
+@gives("It was: %s.")
+def a_trigger_of_a_view_that_a_stakeholder_leaves(world: World) -> None:
+    reporter = world.stakeholder("reporter")
+    world.owner.run("""
+        CREATE FUNCTION shop.ignored() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        GRANT USAGE ON SCHEMA shop TO reporter""")
+    reporter.run("""
+        CREATE VIEW reporter.v AS SELECT 1 AS i;
+        CREATE TRIGGER t INSTEAD OF INSERT ON reporter.v FOR EACH ROW EXECUTE FUNCTION shop.ignored()""")
+    hint = world.told(world.admin, "SELECT integratedb_drop_stakeholder('reporter')")
+    world.superuser.run(found(r"CREATE TRIGGER t .*\)", hint))
+    world.superuser.run("INSERT INTO reporter.v VALUES (1)")
+
+
+@gives("Whoever takes a claim over answers for it.")
+def a_claim_that_is_not_the_callers_to_take_over(world: World) -> None:
+    world.stakeholder("reporter")
+    world.admin.run(CLAIM, claims(NOTE))
+    world.superuser.run(f"GRANT EXECUTE ON FUNCTION integratedb_adopt_claim(text, text) TO {OWNER}")
+    world.refused(world.owner, "SELECT integratedb_adopt_claim('reporter', 'claims')")
+    world.admin.run("SELECT integratedb_adopt_claim('reporter', 'claims')")
+
+
+@gives("CREATE OR REPLACE VIEW %I.%I with another query")
+def a_view_that_reads_itself(world: World) -> None:
+    world.stakeholder("reporter")
+    world.owner.run("CREATE VIEW shop.a AS SELECT id FROM shop.orders")
+    world.owner.run("CREATE OR REPLACE VIEW shop.a AS SELECT id FROM shop.a")
+    claim = claims({"path": "shop.a", "fields": ["id"]})
+    replace = found(r"CREATE OR REPLACE VIEW shop\.a", world.refused(world.admin, CLAIM, claim))
+    world.owner.run(f"{replace} AS SELECT id FROM shop.orders")
+    world.admin.run(CLAIM, claim)
+
+
 @gives("DETAIL says what is wrong, and where: [words, JSON pointer] of each fault", "Correct these places")
 def what_is_no_specification(world: World) -> None:
     world.stakeholder("reporter")
@@ -1228,7 +1262,7 @@ def test_the_tests_elsewhere_are_there() -> None:
 
 def test_python_gives_no_hints_of_its_own() -> None:
     """Python returns refusals as rows; SQL, which raises them, has the HINTs."""
-    for file in (ROOT / "plpython/integratedb").glob("*.py"):
+    for file in (ROOT / "plpython/integratedb").rglob("*.py"):
         assert not re.search(r"\bhint\b", file.read_text(), re.IGNORECASE), file
 
 
