@@ -1,4 +1,4 @@
-"""The daemon: puts the parts together, follows the stream, confirms what is safe, and stops in good order."""
+"""Runs the daemon: connects its parts, reads the stream, confirms what is safe, and shuts down in order."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
-#: For how long a piece of the stream may be worked at before the daemon is no longer ready.
+#: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
 
 
 class ServerChangedError(Exception):
-    """The server is another one, or on another timeline: what is in memory says nothing about it."""
+    """The server or its timeline has changed, so the state in memory does not apply to it."""
 
 
 class Daemon:
-    """One daemon for one database."""
+    """The daemon of one database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -94,30 +94,30 @@ class Daemon:
         self._encoding = UTF8
         self._system: System | None = None
         self._lag_bytes = 0
-        #: Since when the present piece of the stream is worked at; None while more of it is waited for.
+        #: When processing of the current piece of the stream began; None while the daemon waits for more.
         self._working_since_s: float | None = None
-        #: What the daemon waits for until channels are in force; None when they are.
+        #: What the daemon waits for until channels are in force; None when they are in force.
         self._beginning: str | None = "starting"
         self._background: set[asyncio.Task[Any]] = set()
 
     def stop(self) -> None:
-        """Ask for an orderly end."""
+        """Request an orderly shutdown."""
         self._stop.set()
 
     def reload(self, settings: Settings) -> None:
-        """Take over another configuration, as far as it can change while running."""
+        """Apply another configuration, as far as it can change while the daemon runs."""
         self._settings = settings
         self._start(self._reload())
 
     async def run(self) -> None:
-        """Run until told to stop; raises when it cannot go on."""
+        """Run until stop() is called; raises when the daemon cannot continue."""
         server = None
         asyncio.get_running_loop().set_exception_handler(Complaints().handle)
         try:
             server = await self._listen()
             if not await self._begun():
                 return
-            # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
+            # Events live for milliseconds and hold no reference cycles, so frequent garbage collection is wasted time.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             confirmation = self._confirmation
@@ -140,7 +140,7 @@ class Daemon:
             await self._database.close()
 
     async def _begun(self) -> bool:
-        """Begin, however long that takes; False when told to stop meanwhile."""
+        """Start up, however long that takes; returns False when stop() is called before the end."""
         beginning = asyncio.create_task(self._begin())
         stop = asyncio.create_task(self._stop.wait())
         try:
@@ -161,7 +161,7 @@ class Daemon:
         self._beginning = None
 
     async def _follow(self) -> None:
-        """Read the stream, again after every lost connection."""
+        """Read the stream, and reconnect after every lost connection."""
         busy = 0
         while True:
             try:
@@ -207,7 +207,7 @@ class Daemon:
             await asyncio.sleep(0)
 
     async def _control(self, happened: ControlCommit) -> None:
-        """Put in force what a transaction changed, after noting durably that it has been."""
+        """Apply what a transaction changed, after recording durably that it has been applied."""
         commit = happened.commit
         await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
         for row in happened.rows:
@@ -237,12 +237,15 @@ class Daemon:
         await self._database.reserve(self._settings.slot, lsn)
 
     def _unreachable(self) -> None:
-        """Without the database nothing can be confirmed, and a server that shuts down waits for whoever reads a stream."""
+        """Close the stream when the database is unreachable.
+
+        Nothing can be confirmed without the database, and a server that shuts down waits for the reader of its stream.
+        """
         if self._confirmation.stream is not None:
             self._confirmation.stream.break_off()
 
     async def _maintain(self) -> None:
-        """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
+        """Every few seconds: spill waiting events, measure the lag, drop events beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
             self._channels.tick()
@@ -271,7 +274,7 @@ class Daemon:
                 await self._channels.restart(running.channel.id, rewind=True)
 
     async def _first_connection(self) -> None:
-        """Connect once, so that a wrong configuration is told at once; a server that is not there is waited for."""
+        """Connect once, so that a wrong configuration is reported at once; wait for a server that is down."""
         complained_at_s = float("-inf")
         while True:
             try:
@@ -323,7 +326,7 @@ class Daemon:
         await self._apply(StoredBacklog(await self._database.backlog(), await self._database.failures()))
 
     async def _tell_gap(self, lsn: int, source: str) -> None:
-        """Tell every channel that changes were missed."""
+        """Notify every channel that changes were missed."""
         moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
         for state in self._states.values():
             for channel in state.channels:
@@ -337,7 +340,7 @@ class Daemon:
         self._system = system
 
     async def _finish(self) -> None:
-        """Finish what is under way, and confirm it."""
+        """Finish the work under way, and confirm it."""
         log.info("stopping")
         await self._channels.stop()
         try:
@@ -361,7 +364,7 @@ class Daemon:
         self._start(self._database.pause(channel.id, reason))
 
     def _kept_instead(self, channel_id: int, event: Event) -> Event | None:
-        """What tells a channel that the database could not keep an event for it."""
+        """Build the event that notifies a channel of an event which the database could not store."""
         channel = next((running.channel for running in self._channels if running.channel.id == channel_id), None)
         if channel is None:
             return None
@@ -380,7 +383,7 @@ class Daemon:
         self._beginning = reason
 
     def _is_changing(self) -> bool:
-        """Whether a channel that is not found may be there in a moment."""
+        """Whether a channel that is not found may exist in a moment."""
         return self._beginning is not None or self._channels.changing
 
     def _unready(self) -> str | None:
@@ -406,6 +409,6 @@ class Daemon:
             self._fail(problem)
 
     def _fail(self, problem: BaseException) -> None:
-        """A part that dies stops the whole."""
+        """Stop the daemon, because one of its parts has died."""
         if not self._failure.done():
             self._failure.set_exception(problem)

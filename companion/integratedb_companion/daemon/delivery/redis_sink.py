@@ -1,4 +1,4 @@
-"""The REDIS sink: XADD to a stream or PUBLISH to a topic, one command for many events."""
+"""Delivers to Redis: XADD to a stream or PUBLISH to a topic, one command for many events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .names import Names, stakeholder
 from .redis_client import RedisConnection, ReplyError, UnreadableReplyError, parse_target
 from .secret_settings import UnusableSettingError, resolve_url
 
-#: A command of its own for each event would cost several times as much, here and in Redis.
+#: One command for each event would cost several times as much, in the daemon and in Redis.
 _XADD = b"""
 for i = 2, #ARGV do
   if ARGV[1] == '' then redis.call('XADD', KEYS[1], '*', 'event', ARGV[i])
@@ -31,12 +31,12 @@ return #ARGV - 1
 
 
 EVENTS_AT_ONCE = 2000
-#: What stands before the events among a script's arguments: the number of keys, the key, the limit.
+#: The arguments of a script before the events: the number of keys, the key, the limit.
 NOT_PAYLOADS = 3
 
 
 class RedisSink:
-    """Sends to one stream or topic."""
+    """Sends events to one stream or topic."""
 
     def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Names) -> None:
         self._stakeholder = stakeholder
@@ -55,11 +55,11 @@ class RedisSink:
 
     @property
     def window(self) -> int:
-        """How many events go together now."""
+        """How many events are sent together at present."""
         return self._size.now
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events in order. Some may arrive although the attempt fails: they arrive again."""
+        """Send events in order. After a failed attempt, some events may be delivered twice."""
         stakeholder.set(self._stakeholder)
         sockets = self._policy.sockets
         async with sockets.attempt(self._stakeholder):
@@ -92,7 +92,7 @@ class RedisSink:
         except Exception as problem:
             await self.close()
             return self._failed(events, describe(problem, place))
-        except BaseException:  # told to stop in the middle of a command
+        except BaseException:  # # cancelled in the middle of a command
             await self.close()
             raise
         self._size.succeeded()

@@ -1,4 +1,4 @@
-"""Finds or makes the replication slot, and tells a slot that is ours from one that was lost or recreated."""
+"""Finds or creates the replication slot, and distinguishes the daemon's slot from one that was lost or recreated."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .replication import ReplicationConnection
 log = logging.getLogger(__name__)
 
 
-#: How often it is told what a new slot waits for.
+#: How often the daemon reports what a new slot waits for.
 TELL_EVERY_S: Final = 5.0
 
 
 class SlotLostError(Exception):
-    """Changes have been missed, or would be; the message says why and what to do."""
+    """Changes have been missed, or would be missed; the message says why, and what to do."""
 
 
 CURE = "Changes since then are lost to the channels. Start once with --accept-gap to go on from now."
 
 
 def complaint(name: str, slot: Slot) -> str | None:
-    """Why a slot cannot be gone on with; None when it can, or when there was none before."""
+    """Return why the slot cannot be used; None when it can be used, or when none existed before."""
     if slot.known == "created":
         if not slot.same_system:
             return f"slot {name!r} was made on another server than this one (a restored copy?)"
@@ -46,7 +46,7 @@ def complaint(name: str, slot: Slot) -> str | None:
 
 
 async def check(name: str, database: Database) -> Slot:
-    """Look at the slot; raises when it was lost."""
+    """Check the slot; raises when it was lost."""
     slot = await database.slot(name)
     problem = complaint(name, slot)
     if problem is not None:
@@ -57,9 +57,9 @@ async def check(name: str, database: Database) -> Slot:
 async def attach(
     name: str, database: Database, dsn: str, waits: Callable[[str], None], *, accept_gap: bool
 ) -> tuple[int, bool]:
-    """Make sure of the slot; returns the position to start from, and whether there is a gap before it.
+    """Find or create the slot; returns the position to start from, and whether changes before it were missed.
 
-    `waits` is told what a new slot has to wait for.
+    `waits` is called with a text that says what a new slot waits for.
     """
     slot = await database.slot(name)
     problem = complaint(name, slot)
@@ -76,7 +76,7 @@ async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Ca
     connection = await ReplicationConnection.open(dsn)
     try:
         await database.slot_announced(name)
-        if slot.exists:  # half made, or given up by --accept-gap
+        if slot.exists:  # # created incompletely, or abandoned by --accept-gap
             await connection.drop_slot(name)
         watching = asyncio.create_task(_tell_what_is_waited_for(connection.backend_pid, name, database, waits))
         try:
@@ -94,7 +94,7 @@ async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Ca
 async def _tell_what_is_waited_for(
     backend_pid: int, name: str, database: Database, waits: Callable[[str], None]
 ) -> None:
-    """A slot begins where all transactions that were open have ended; tell which are not, now and then."""
+    """Report at intervals which open transactions a new slot waits for: it begins after all of them have ended."""
     while True:
         await asyncio.sleep(TELL_EVERY_S)
         pids = await database.blockers(backend_pid)

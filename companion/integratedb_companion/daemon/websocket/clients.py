@@ -1,7 +1,7 @@
-"""A WebSocket client's connection: what waits for the client to read is bounded, and so is the time until it is gone.
+"""Limits what waits in a WebSocket client's connection, and the time until a dismissed client is disconnected.
 
-The library waits for a client without end in several places, answers each ping, and takes all that has come at once. So
-everything that the daemon does with a client's connection goes through here.
+The library waits for a client without limit in several places, answers each ping, and processes all received data at
+once. So the daemon uses every client's connection through this module.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Literal
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
-#: Pings whose answers a client has not read. More than that are sent to take our memory.
+#: The most pings whose answers a client has not read. A client that sends more wants to fill the daemon's memory.
 UNREAD_PINGS = 1_000
-#: How long a client may read nothing of what waits for it.
+#: How long a client may read nothing of the data that waits for it.
 READS_WITHIN_S = 30.0
-#: What is read of a client at once. It may hold hundreds of frames, and nothing else goes on until they are taken.
+#: How much is read of a client at once. It may hold hundreds of frames, and processing them blocks all other tasks.
 TAKEN_BYTES = 1 << 10
-#: For each second that the frames of all clients took, nothing is read of them for so long. After less it is not worth it.
+#: The pause in reading for each second of processing, times the clients that pause. Shorter processing causes none.
 REST = 2.0
 REST_AFTER_S = 0.002
 
@@ -27,33 +27,33 @@ Reason = Literal["the library has enough", "it rests"]
 
 
 class Client(ServerConnection):
-    """A connection that ends when its client does not read, and is read no faster than leaves time for the others."""
+    """A connection that is closed when its client does not read, and that is read slowly when it uses too much time."""
 
     _resting: ClassVar[set[Client]] = set()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: Bytes that had to wait, ever; those that still do are in the transport.
+        #: The total bytes that had to wait; bytes that still wait are in the transport.
         self._waited = 0
         self._pings = 0
-        #: So many bytes had waited when these pings were counted anew.
+        #: The value of `_waited` when the count of pings began.
         self._pings_since = 0
         self._read_before = 0
         self._look: asyncio.TimerHandle | None = None
-        #: Why nothing is read of the client now.
+        #: The reasons why the daemon does not read from the client now.
         self._unread_for: set[Reason] = set()
         self._took_s = 0.0
         self._rest: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Take a new connection."""
+        """Set up a new connection."""
         super().connection_made(transport)
         transport.max_size = TAKEN_BYTES
         self.recv_messages.pause = lambda: self._stop_reading("the library has enough")
         self.recv_messages.resume = lambda: self._read_on("the library has enough")
 
     def data_received(self, data: bytes) -> None:
-        """Take frames, and rest after many: in proportion to the time they took, and to how many clients send as many."""
+        """Process frames, then pause in proportion to the processing time and to the number of clients that pause."""
         began_s = time.perf_counter()
         super().data_received(data)
         self._took_s += time.perf_counter() - began_s
@@ -81,13 +81,13 @@ class Client(ServerConnection):
         return self._waited - self.transport.get_write_buffer_size()
 
     def send_data(self) -> None:
-        """Write what the library has to send; all of it goes through here."""
+        """Write the library's data; all of it passes through this method."""
         before = self.transport.get_write_buffer_size()
         super().send_data()
         self._waited += self.transport.get_write_buffer_size() - before
 
     def process_event(self, event: Any) -> None:
-        """Take a frame; a ping has been answered already."""
+        """Count pings; the library has answered a ping already."""
         super().process_event(event)
         if isinstance(event, Frame) and event.opcode is Opcode.PING:
             if self._read >= self._pings_since:
@@ -97,18 +97,18 @@ class Client(ServerConnection):
                 self.transport.abort()
 
     def pause_writing(self) -> None:
-        """Note that the client is behind, and look later whether it reads at all: it answers no ping, for it gets none."""
+        """Record that the client is behind, and check later whether it reads, since it gets no pings meanwhile."""
         super().pause_writing()
         self._read_before = self._read
         self._look = self.loop.call_later(READS_WITHIN_S, self._end_unless_it_reads)
 
     def resume_writing(self) -> None:
-        """Note that the client has read nearly everything."""
+        """Record that the client has read nearly everything."""
         super().resume_writing()
         self._stop_looking()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is gone."""
+        """Stop the timers of a closed connection."""
         self._stop_looking()
         self._resting.discard(self)
         if self._rest is not None:
@@ -129,11 +129,11 @@ class Client(ServerConnection):
 
 
 async def dismiss(client: ServerConnection, code: int, reason: str, within_s: float) -> None:
-    """Send a client away, and tell it why if it reads that in time; in any case it is gone then."""
+    """Close a client's connection, with a reason that the client may read in time; then abort the connection."""
     try:
         async with asyncio.timeout(within_s):
             await client.close(code, reason)
     except TimeoutError:
-        pass  # it does not even read that
+        pass  # # the client does not read
     finally:
         client.transport.abort()
