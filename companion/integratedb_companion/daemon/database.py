@@ -111,7 +111,7 @@ class Database:
                 await asyncio.sleep(RETRY_S)
             except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
                 if (problem.sqlstate or "").startswith(PROGRAM_LIMIT):
-                    raise  # # a repetition would fail in the same way
+                    raise  # a repetition would fail in the same way
                 log.warning("connection to the database lost", extra={"error": plain(str(problem).strip())})
                 await self.close()
                 losses += 1
@@ -155,7 +155,7 @@ class Database:
             async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
                 # SQL_ASCII stores any bytes; bytes that are valid UTF-8 are most likely UTF-8.
                 return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
-        except psycopg.NotSupportedError:  # # Python does not know the encoding: only ASCII can be read
+        except psycopg.NotSupportedError:  # Python does not know the encoding: only ASCII can be read
             return Encoding("SQL_ASCII", "ascii")
 
     async def blockers(self, backend_pid: int) -> list[int]:

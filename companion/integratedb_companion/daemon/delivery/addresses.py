@@ -99,7 +99,7 @@ def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     number = int(ip)
     if any(ip in carrier for carrier in _CARRIERS) or ip in _SITE_NAT64:
         yield ipaddress.IPv4Address(number & _LOW_32)
-    if ip in _SITE_NAT64:  # # a prefix of /48, /56 or /64: the octets around bits 64 to 71, which are zero
+    if ip in _SITE_NAT64:  # a prefix of /48, /56 or /64: the octets around bits 64 to 71, which are zero
         yield ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)
         yield ipaddress.IPv4Address((number >> 64 & 0xFF) << 24 | number >> 32 & 0xFFFFFF)
         yield ipaddress.IPv4Address(number >> 24 & _LOW_32)

@@ -114,7 +114,7 @@ class Delivery:
             while not stopping.is_set():
                 try:
                     pause_s = await self._next(stopping)
-                except Exception as problem:  # # any error ends this attempt only
+                except Exception as problem:  # any error ends this attempt only
                     pause_s = self._broken(problem)
                 if pause_s is None:
                     return

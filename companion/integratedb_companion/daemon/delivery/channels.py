@@ -176,7 +176,7 @@ class Channels:
 
     async def stop(self) -> None:
         """Finish the work under way and stop."""
-        self._stopped = True  # # without the lock: its holder may wait for the database, and this must not
+        self._stopped = True  # without the lock: its holder may wait for the database, and this must not
         await asyncio.gather(*(self._stop(active, STOP_TIMEOUT_S) for active in self._active.values()))
 
     def _show(self, active: ActiveChannel) -> None:
@@ -193,7 +193,7 @@ class Channels:
             return
         try:
             sink = self._sink(active)
-        except (KeyError, TypeError, ValueError) as problem:  # # another version wrote these settings
+        except (KeyError, TypeError, ValueError) as problem:  # another version wrote these settings
             error = f"this version of the daemon cannot serve the channel ({type(problem).__name__})"
             log.error("channel cannot be served", extra={**_names(channel), **fault(problem)})
             queue.spill()
@@ -239,7 +239,7 @@ class Channels:
     async def _close(self, channel: Channel, socket: SocketChannel) -> None:
         try:
             await socket.close_within(CHANGE_TIMEOUT_S)
-        except Exception as problem:  # # an error with its clients; the channel is stopped all the same
+        except Exception as problem:  # an error with its clients; the channel is stopped all the same
             log.error("socket closed by a fault", extra={**_names(channel), **fault(problem)})
 
     def _ended(self, channel: Channel, task: asyncio.Task[None]) -> None:

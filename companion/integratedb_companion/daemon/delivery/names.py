@@ -118,7 +118,7 @@ def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) 
     def end(found: AddressInfos | Exception) -> None:
         _release(turns)
         if answer.done():
-            return  # # the caller no longer waits
+            return  # the caller no longer waits
         if isinstance(found, Exception):
             answer.set_exception(found)
         else:
@@ -130,7 +130,7 @@ def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) 
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         except Exception as problem:
             found = problem
-        with suppress(RuntimeError):  # # the daemon has ended
+        with suppress(RuntimeError):  # the daemon has ended
             loop.call_soon_threadsafe(end, found)
 
     try:

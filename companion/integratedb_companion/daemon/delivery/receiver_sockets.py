@@ -100,14 +100,14 @@ class ReceiverSockets:
             _attempt.reset(token)
             if one.socket is None:
                 self._give(owner)
-            else:  # # the socket is still being closed
+            else:  # the socket is still being closed
                 one.socket.attempt, one.socket.has_place = None, True
 
     def open(self, family: int, kind: int, protocol: int, owner: str) -> ReceiverSocket:
         """Open a socket, for the attempt under way if there is one. Error: NoPlaceError."""
         attempt = _attempt.get()
         if attempt is not None and attempt.socket is not None:
-            attempt = None  # # the attempt tries a second address beside the first one
+            attempt = None  # the attempt tries a second address beside the first one
         if attempt is None and not self._has_room(owner):
             raise NoPlaceError(errno.EMFILE, "no place for a further socket to a receiver")
         made = ReceiverSocket(family, kind, protocol)
@@ -128,7 +128,7 @@ class ReceiverSockets:
         self._wait_no_more(used)
         attempt = _attempt.get()
         if attempt is not None and attempt.socket is not used:
-            if attempt.socket is not None:  # # a socket to another address of the same name, about to be closed
+            if attempt.socket is not None:  # a socket to another address of the same name, about to be closed
                 self._put_aside(attempt.socket)
             attempt.socket, used.attempt = used, attempt
             used.has_place = False
@@ -195,7 +195,7 @@ class ReceiverSockets:
         try:
             await place
         except BaseException:
-            if place.done() and not place.cancelled():  # # the place was given after the caller stopped waiting
+            if place.done() and not place.cancelled():  # the place was given after the caller stopped waiting
                 self._give(owner)
             raise
 

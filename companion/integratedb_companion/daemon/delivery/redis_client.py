@@ -169,7 +169,7 @@ class RedisConnection:
     async def _line(self) -> bytes:
         try:
             line = await self._reader.readline()
-        except ValueError:  # # longer than the limit
+        except ValueError:  # longer than the limit
             raise UnreadableReplyError from None
         if not line:
             raise EOFError

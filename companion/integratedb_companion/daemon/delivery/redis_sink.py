@@ -92,7 +92,7 @@ class RedisSink:
         except Exception as problem:
             await self.close()
             return self._failed(events, describe(problem, place))
-        except BaseException:  # # cancelled in the middle of a command
+        except BaseException:  # cancelled in the middle of a command
             await self.close()
             raise
         self._size.succeeded()

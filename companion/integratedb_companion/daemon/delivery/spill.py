@@ -192,7 +192,7 @@ class Spill:
             # Removed only now: these events count as unsafe until the write is durable.
             for channel_id, event in chunk:
                 events = self._pending.get(channel_id)
-                if events and events[0] is event:  # # otherwise the channel no longer exists
+                if events and events[0] is event:  # otherwise the channel no longer exists
                     events.popleft()
                     self._pending_bytes -= len(event.payload)
                     if not events:

@@ -38,7 +38,7 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Receive data."""
-        if self.in_use or not data:  # # no data: aiohttp resumes where it paused
+        if self.in_use or not data:  # no data: aiohttp resumes where it paused
             super().data_received(data)
         elif self.transport is not None:
             self.transport.abort()
@@ -59,7 +59,7 @@ class _Connector(aiohttp.TCPConnector):
             transport = connection.transport
             connected = None if transport is None else transport.get_extra_info("socket")
             used = None if connected is None else self._sockets.find(connected.fileno())
-            if used is None:  # # the socket is closed already
+            if used is None:  # the socket is closed already
                 return connection
             if not used.is_given_up:
                 assert isinstance(connection.protocol, _Protocol)

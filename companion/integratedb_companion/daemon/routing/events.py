@@ -170,7 +170,7 @@ class Projection:
         return self._event("INSERT", transaction, position, new, None, [], None, unavailable)
 
     def update(self, transaction: Transaction, position: int, old: Row | None, new: Row) -> bytes:
-        """Build the event of a changed row; a value that the stream omits is taken from the old row if that is known."""
+        """Build the event of a changed row; an omitted value is taken from the old row if that is known."""
         if old is None:
             # Without an old row the key is unchanged, whichever partition it was in: FULL would send the old row.
             unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]

@@ -58,7 +58,7 @@ def text(value: bytes) -> bytes:
     """Convert a value whose type has no counterpart in JSON, to its text."""
     try:
         return dumps(value.decode())
-    except UnicodeDecodeError:  # # a database in SQL_ASCII accepts any bytes
+    except UnicodeDecodeError:  # a database in SQL_ASCII accepts any bytes
         return dumps(value.decode(errors="replace"))
 
 
@@ -77,9 +77,9 @@ def _number(value: bytes) -> bytes:
 
 
 def _timestamp(value: bytes) -> bytes:
-    if value[-3:] == b"+00" and value[10:11] == b" ":  # # the common case
+    if value[-3:] == b"+00" and value[10:11] == b" ":  # the common case
         return b'"%bT%b:00"' % (value[:10], value[11:])
-    if not value[:1].isdigit():  # # infinity, -infinity
+    if not value[:1].isdigit():  # infinity, -infinity
         return text(value)
     moment, era, _ = value.partition(b" BC")
     if moment.endswith(b"+00"):

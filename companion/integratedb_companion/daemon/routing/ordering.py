@@ -53,7 +53,7 @@ class RowKeys:
                 break
             known = [value for value in values if isinstance(value, bytes)]
             if len(known) < len(values):
-                return BARRIER  # # a value is omitted or absent, so the row is not known
+                return BARRIER  # a value is omitted or absent, so the row is not known
             key += _hash(b"".join(b"%d:%b" % (len(value), value) for value in known))
             before = values
         return key

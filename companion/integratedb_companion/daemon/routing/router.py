@@ -82,7 +82,7 @@ class Router:
     def describe_leaf(self, root: int, leaf: Relation) -> None:
         """Replace the description of a partition, which the stream sends directly after its root."""
         if any(route.relid == leaf.relid for route in self._routes()):
-            return  # # it has routes of its own, and follows the other table by chance
+            return  # it has routes of its own, and follows the other table by chance
         identity = identity_of(leaf)
         described = self._leaves.setdefault(root, {})
         if described.get(leaf.relid) != identity:
@@ -181,7 +181,7 @@ class Router:
         told = {route.leaves for route in routes if route.tells_leaves}
         described = self._leaves.get(relation.relid, {}).values()
         if told == {None} or not (told or described):
-            return identity_of(relation)  # # the table has no partitions
+            return identity_of(relation)  # the table has no partitions
         return one_of([*(leaves for leaves in told if leaves is not None), *described])
 
     def _routes(self) -> Iterable[Route]:

@@ -50,8 +50,8 @@ class Confirmation:
     def asked(self) -> None:
         """Reply to a server that requests a status update.
 
-        A server that shuts down sends requests, and waits until the daemon has confirmed everything. Its database accepts no
-        more records then, so the daemon closes the stream.
+        A server that shuts down sends requests, and waits until the daemon has confirmed everything. Its database
+        accepts no more records then, so the daemon closes the stream.
         """
         if time.monotonic() >= self._told_at_s + ANSWER_AT_MOST_EVERY_S:
             self._tell_server()
@@ -99,5 +99,5 @@ class Confirmation:
     def _tell_server(self) -> None:
         self._told_at_s = time.monotonic()
         if self.stream is not None:
-            with suppress(StreamEndedError):  # # the reader of the stream raises it too
+            with suppress(StreamEndedError):  # the reader of the stream raises it too
                 self.stream.confirm(self._noted_lsn, self._progress.seen_lsn)

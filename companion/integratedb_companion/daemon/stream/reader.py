@@ -110,7 +110,7 @@ class StreamReader:
             if self._transaction is None:
                 self._progress.seen(payload.wal_end)
             return payload
-        message = decode(payload)  # type: ignore[arg-type]  # # Keepalive was returned above
+        message = decode(payload)  # type: ignore[arg-type]  # Keepalive was returned above
         is_long = len(payload) > ROW_BYTES
         self._in_part = is_long or self._encoding.codec is not None
         if is_long:

@@ -203,7 +203,7 @@ class ReplicationConnection:
                     return messages
                 if looked:
                     await self._readable()
-                looked = True  # # the first attempt to read is cheaper than waiting for the socket
+                looked = True  # the first attempt to read is cheaper than waiting for the socket
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None

@@ -76,7 +76,7 @@ async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Ca
     connection = await ReplicationConnection.open(dsn)
     try:
         await database.slot_announced(name)
-        if slot.exists:  # # created incompletely, or abandoned by --accept-gap
+        if slot.exists:  # created incompletely, or abandoned by --accept-gap
             await connection.drop_slot(name)
         watching = asyncio.create_task(_tell_what_is_waited_for(connection.backend_pid, name, database, waits))
         try:

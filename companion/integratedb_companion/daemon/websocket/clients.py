@@ -134,6 +134,6 @@ async def dismiss(client: ServerConnection, code: int, reason: str, within_s: fl
         async with asyncio.timeout(within_s):
             await client.close(code, reason)
     except TimeoutError:
-        pass  # # the client does not read
+        pass  # the client does not read
     finally:
         client.transport.abort()

@@ -92,7 +92,7 @@ class Listener:
         async def handle(connection: ServerConnection) -> None:
             self._handshakes.end(connection)
             channel = self._channels.pop(connection, None)
-            if channel is not None:  # # otherwise the client has disconnected
+            if channel is not None:  # otherwise the client has disconnected
                 await channel.serve(connection)
 
         server = await serve(
@@ -111,7 +111,7 @@ class Listener:
         for listening in server.sockets:
             # asyncio uses its backlog also as the number of connections to accept at once, so the kernel's is set here.
             with socket.socket(fileno=os.dup(listening.fileno())) as same:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # # accepted sockets inherit it
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # accepted sockets inherit it
                 same.listen(BACKLOG)
         return server
 
@@ -147,7 +147,7 @@ class Listener:
             return _try_later("the database cannot be reached\n")
         if role is None:
             return self._refuse(401, "user or password is wrong\n")
-        if connection.transport.is_closing():  # # the client has disconnected
+        if connection.transport.is_closing():  # the client has disconnected
             return self._refuse(401, "")
         channel = self._find_channel(role, channel_name)
         if channel is None and self._is_changing():
@@ -159,7 +159,7 @@ class Listener:
             return self._refuse(503, "too many WebSocket connections are open\n")
         self._channels[connection] = channel
         self._clients[role] += 1
-        connection.role = role  # type: ignore[attr-defined]  # # of the class above
+        connection.role = role  # type: ignore[attr-defined]  # of the class above
         return None
 
     def _leave(self, role: int) -> None:

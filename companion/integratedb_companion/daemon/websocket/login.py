@@ -104,7 +104,7 @@ class Logins:
                 role = await self._log_in(user, secrets.token_urlsafe() if wanted is None else password)
                 # Another role may have got the name, before the stream reported the change.
                 admitted = role if role == wanted else None
-        finally:  # # also when the client disconnects, because the guess has been made
+        finally:  # also when the client disconnects, because the guess has been made
             self._end(limits, admitted)
             async with self._ended:
                 self._ended.notify_all()
@@ -158,7 +158,7 @@ class Logins:
 
     async def _log_in(self, user: str, password: str) -> int | None:
         server = self._server()
-        if server is None:  # # the connection was lost while this login waited
+        if server is None:  # the connection was lost while this login waited
             return None
         try:
             target = make_conninfo("", **server, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S)

@@ -64,7 +64,7 @@ class QueueSocket:
         self._consumer: ServerConnection | None = None
         self._turn = asyncio.Lock()
         self._closed = False
-        queue.spill()  # # until a consumer connects
+        queue.spill()  # until a consumer connects
         queue.report(Report("waiting"))
 
     async def serve(self, connection: ServerConnection) -> None:
@@ -72,10 +72,10 @@ class QueueSocket:
         older, self._consumer = self._consumer, connection
         if older is not None:
             await dismiss(older, REPLACED, "replaced by a newer connection", DISMISS_S)
-        async with self._turn:  # # the older consumer no longer uses the queue
+        async with self._turn:  # the older consumer no longer uses the queue
             if self._consumer is not connection:
                 return
-            if self._closed:  # # since the consumer was admitted: another channel object may use the queue already
+            if self._closed:  # since the consumer was admitted: another channel object may use the queue already
                 await dismiss(connection, GONE, CHANGED, DISMISS_S)
                 return
             log.info("consumer connected", extra=self._names)
@@ -134,7 +134,7 @@ class QueueSocket:
         if key is None:
             return False
         if sent and key < key_of(sent[0]):
-            return True  # # a repeated acknowledgement
+            return True  # a repeated acknowledgement
         done: list[Event] = []
         while sent and key_of(sent[0]) <= key:
             done.append(sent.popleft())
@@ -161,14 +161,14 @@ class BroadcastSocket:
 
     async def serve(self, connection: ServerConnection) -> None:
         """Hold a client's connection until it disconnects."""
-        if self._closed:  # # since the client was admitted
+        if self._closed:  # since the client was admitted
             await dismiss(connection, GONE, CHANGED, DISMISS_S)
             return
         self._clients.add(connection)
         self._connections.set(len(self._clients))
         try:
             async for _ in connection:
-                pass  # # a client sends nothing that matters
+                pass  # a client sends nothing that matters
         except ConnectionClosed:
             pass
         finally:
