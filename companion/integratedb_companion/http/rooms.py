@@ -1,4 +1,4 @@
-"""Room for what costs: bounded as a whole, and for each who takes some of it, so that one cannot take what others need."""
+"""Limits the use of a resource, in total and for each user, so that no user takes what others need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from integratedb_companion.http.refusals import RETRY_AFTER_S, RefusalError
 
 
 class Room:
-    """So much in all, and so much of it for each; whoever finds none waits a while, and is then asked to come again."""
+    """A total amount, with a share for each user; a request that finds none waits, and is then refused for now."""
 
     def __init__(self, capacity: int, share: int, wait_s: float) -> None:
         self._capacity, self._share, self._wait_s = capacity, share, wait_s
@@ -24,7 +24,7 @@ class Room:
 
     @asynccontextmanager
     async def take(self, who: Hashable, amount: int) -> AsyncIterator[None]:
-        """Take some for the length of the block. Refuses with 503 where there is none in time."""
+        """Take an amount for the length of the block. Refuses with 503 if there is none in time."""
         async with self._released:
             if not self._has(who, amount):
                 try:
@@ -37,7 +37,7 @@ class Room:
         try:
             yield
         finally:
-            # Not under the condition's lock, for which a request that is cancelled could not wait.
+            # Without the condition's lock, because a cancelled request could not wait for it.
             self._taken -= amount
             self._taken_by[who] -= amount
             if not self._taken_by[who]:
