@@ -1,4 +1,4 @@
-"""Production itself as the base: its schema, the contracts that are in force, and what its migration tool has recorded."""
+"""Copies production as the base: its schema, its contracts in force, and the records of its migration tool."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from integratedb_companion.common.session import defaults_with, read_conninfo
 from .model import UnableError
 from .process import ENCODING
 
-#: Where migration tools write down what has run, in whatever schema. Without their rows everything would run again.
+#: The tables where migration tools record what has run, in any schema. Without them all migrations would run again.
 RECORDS = (
-    "__diesel_schema_migrations", "__drizzle_migrations", "__efmigrationshistory", "_prisma_migrations", "_sqlx_migrations",
-    "_yoyo_migration", "_yoyo_version", "alembic_version", "ar_internal_metadata", "atlas_schema_revisions",
-    "databasechangelog", "databasechangeloglock", "django_content_type", "django_migrations", "doctrine_migration_versions",
-    "drizzle_migrations", "flyway_schema_history", "goose_db_version", "knex_migrations", "knex_migrations_lock",
-    "kysely_migration", "kysely_migration_lock", "migrations", "mikro_orm_migrations", "pgmigrations", "phinxlog",
-    "refinery_schema_history", "schema_migrations", "schema_version", "sequelizemeta", "typeorm_metadata",
+    "__diesel_schema_migrations", "__drizzle_migrations", "__efmigrationshistory", "_prisma_migrations",
+    "_sqlx_migrations", "_yoyo_migration", "_yoyo_version", "alembic_version", "ar_internal_metadata",
+    "atlas_schema_revisions", "databasechangelog", "databasechangeloglock", "django_content_type",
+    "django_migrations", "doctrine_migration_versions", "drizzle_migrations", "flyway_schema_history",
+    "goose_db_version", "knex_migrations", "knex_migrations_lock", "kysely_migration", "kysely_migration_lock",
+    "migrations", "mikro_orm_migrations", "pgmigrations", "phinxlog", "refinery_schema_history", "schema_migrations",
+    "schema_version", "sequelizemeta", "typeorm_metadata",
 )  # fmt: skip
-#: All of what Sqitch has is in a schema of its own.
+#: Sqitch keeps everything in a schema of its own.
 RECORDING_SCHEMAS = ("sqitch", "yoyo")
 
-#: The tables whose rows are left out: those of neither a migration tool nor an extension, nor asked for. To fill a table runs
-#: the functions of its constraints, domains, generated columns and partitions, as a superuser on this machine. Any role can
-#: call a table migrations; those of tools use nothing but what is Postgres's own, which pg_depend does not list.
+#: The tables whose rows are not copied: those of neither a migration tool nor an extension, and not requested. Filling
+#: a table runs the functions of its constraints, domains, generated columns and partitions, as a superuser on this
+#: machine. Any role can name a table migrations; those of tools use only Postgres's own objects, which pg_depend does
+#: not list.
 LEFT_OUT = """
 SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
   FROM pg_catalog.pg_class AS c
@@ -73,13 +75,13 @@ SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
 """
 
 
-#: The parameters of libpq that are secrets. No environment variable can hold them, but for the password.
+#: The secret parameters of libpq. Only the password can be passed in an environment variable.
 SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 
 @dataclass(frozen=True)
 class Production:
-    """What is taken over from it."""
+    """What is copied from production."""
 
     name: str
     sql: str
@@ -87,7 +89,7 @@ class Production:
 
 
 def is_conninfo(text: str) -> bool:
-    """Whether it is a connection string, and no command: a URI, or keywords of libpq with values."""
+    """Whether a text is a connection string and not a command: a URI, or libpq's keywords with values."""
     if text.startswith(("postgresql://", "postgres://")):
         return True
     try:
@@ -97,7 +99,7 @@ def is_conninfo(text: str) -> bool:
 
 
 def take_over(conninfo: str, programs: Path | None, kept: Collection[str]) -> Production:
-    """Dump it: no rows but those that the migration tool and the extensions need. Error: UnableError."""
+    """Dump production, with the rows that the migration tool and the extensions need. Error: UnableError."""
     try:
         with connect(conninfo, None) as connection:
             row = connection.execute("SHOW search_path").fetchone()
@@ -119,9 +121,9 @@ def _dump(conninfo: str, programs: Path | None, left_out: list[tuple[Any, ...]])
 
 @contextmanager
 def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Take the secrets out of parameters: into the environment, or a file that ends with the block.
+    """Move the secrets out of the parameters: into the environment, or into a file that exists during the block.
 
-    Everybody can see the command line of a process.
+    A command line would show them, because everybody can see the command line of a process.
     """
     secrets = {name: str(given.pop(name)) for name in SECRETS if name in given}
     password = secrets.pop("password", None)
@@ -130,7 +132,7 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
     if not secrets:
         yield environment
         return
-    # Nothing but a service may hold the others. A connection has one, so what the user's says comes along.
+    # Only a service can hold the other secrets. A connection uses one service, so the user's own is merged into it.
     if service := given.pop("service", None):
         environment["PGSERVICE"] = str(service)
     lines = {**_of_service(environment.get("PGSERVICE")), **secrets}
@@ -144,7 +146,7 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
 
 
 def _of_service(service: str | None) -> dict[str, str]:
-    """Give the parameters that a service says."""
+    """Return the parameters of a service."""
     if not service:
         return {}
     without, with_it = (
