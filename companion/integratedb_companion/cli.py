@@ -1,4 +1,4 @@
-"""The command `integratedb`: which commands there are, each loaded when it is called."""
+"""Defines the command `integratedb`: its commands, each of which is loaded when it is called."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ PACKAGE = __package__
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the help: written here, so that the help imports none of them."""
+    """The module of a command, and its line in the help, which therefore need not import the module."""
 
     section: str
     module: str
     help: str
 
 
-#: The attribute of the module that is the command is called as the command itself.
+#: The module's attribute with the command's name is the command.
 COMMANDS = {
     "init": Entry("Set up", "commands.setup", "Install the extension, or say what is missing."),
     "completion": Entry("Set up", "commands.completion", "Print the completion script for a shell."),
@@ -45,10 +45,10 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """A group that imports the module of a command when that is called."""
+    """A group that imports the module of a command when the command is called."""
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
-        """Run a command, and end with its exit status."""
+        """Run a command, and exit with its status."""
         from .commands import streams
 
         streams.complete()
@@ -91,11 +91,11 @@ class Commands(click.Group):
 def main() -> None:
     """Several applications share one Postgres database without breaking each other.
 
-    Every command calls the functions of the extension; --help after a command shows examples. The database is found as psql
-    finds it: -h, -p, -U, -d, --dsn, or PGHOST, PGDATABASE, PGSERVICE and their like.
+    Every command calls the functions of the extension; --help after a command shows examples. The database is found as
+    psql finds it: -h, -p, -U, -d, --dsn, or PGHOST, PGDATABASE, PGSERVICE and similar variables.
 
     \b
-    Exit status: 0 done; 1 refused, unmet, or somebody would be hurt; 2 wrong
+    Exit status: 0 done; 1 refused, unmet, or a claim would break; 2 wrong
     usage; 3 plan: there are changes; 5 no connection.
     """
 
