@@ -1,4 +1,4 @@
-"""Rules: what a JSON Schema cannot say of a well-shaped document, as far as no catalog is needed."""
+"""Checks what a JSON Schema cannot express about a document of the right shape, without a catalog."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .type_names import TypeNameError, parse_type_name
 
 
 def check_rules(document: Document, channels: Sequence[Channel] | None, stakeholder: str | None) -> Iterator[Refusal]:
-    """What is refused; ``channels`` are those that matches may name, ``stakeholder`` is whose; None: not known."""
+    """Return the refusals; ``channels`` are those that matches may name, ``stakeholder`` the owner; None: unknown."""
     if "channels" in document:
         yield from check_channels(document["channels"], stakeholder)
     names = None if channels is None else {known for one in channels for known in (channel_name(one), one["type"])}
@@ -42,7 +42,7 @@ def check_rules(document: Document, channels: Sequence[Channel] | None, stakehol
 
 
 def _meaning(match: Document, alternatives: Iterable[Alternative]) -> Hashable:
-    """Equal for two matches that mean the same: the order of fields, events and channels says nothing."""
+    """Return equal values for equivalent matches: the order of fields, events and channels has no meaning."""
     events = read_events(match)
     return (
         tuple((one.path, one.wildcard, frozenset(one.fields)) for one in alternatives),

@@ -1,4 +1,4 @@
-"""Between the stored short document and the model; COMMIT comes through here, so it trusts and imports little."""
+"""Converts between the stored short document and the model; COMMIT uses it, so it imports little."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _BOOLEANS = {"true": True, "false": False, True: True, False: False}
 
 
 def read(document: Document, kind: str) -> Specification:
-    """The specification that a document says, which both stages have passed: now, or when it was stored."""
+    """Return the specification of a document that has passed both checks, now or when it was stored."""
     match = tuple(_read_match(entry, kind) for _, entry in forms.matches(document))
     channels = document.get("channels")
     return Specification(kind, match, None if channels is None else tuple(fill(channel) for channel in channels))
 
 
 def shorten(specification: Specification) -> dict[str, Any]:
-    """The short document: nothing in it that reading it would fill in."""
+    """Return the short document, without anything that reading would fill in."""
     document: dict[str, Any] = {"match": [_shorten_match(match) for match in steps(specification.match)]}
     if specification.channels is not None:
         document["channels"] = [shorten_channel(channel) for channel in specification.channels]
