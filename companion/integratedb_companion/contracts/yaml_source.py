@@ -22,8 +22,8 @@ MAX_CHARACTERS = 10_000_000
 MAX_DEPTH = 100
 
 
-class _Loader(_Base):  # type: ignore[misc]  # type: ignore[misc]  # one of two base classes
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # noqa: RUF012  # PyYAML's own form
+class _Loader(_Base):  # type: ignore[misc]  # one of two base classes
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own form
 
 
 _SCALARS = {
