@@ -26,7 +26,7 @@ _FENCE = re.compile(r"^\\(un)?restrict \w+$")
 _SETTINGS = {"idle_in_transaction_session_timeout": 9, "transaction_timeout": 17}
 _SET = re.compile(r"^SET (\w+) = .*;$")
 _COPY = re.compile(r"^COPY .* FROM stdin;$")
-_NOBODY = {"public", "current_user", "session_user", "current_role", "none"}
+_PSEUDO_ROLES = {"public", "current_user", "session_user", "current_role", "none"}
 #: The beginning and end of what may extend over several lines: inside it, no statement of the dump begins.
 _OPENS = re.compile(r"""--|/\*|(?<![\w$])[eE]'|'|"|(?<![\w$])\$(?:[^\W\d]\w*)?\$""")
 _ESCAPED = re.compile(r"(?:[^'\\]++|\\.|'')*+'")
@@ -58,7 +58,7 @@ def missing_roles(lines: Iterable[str]) -> list[str]:
         if policy:
             mentioned |= dict.fromkeys(_unquoted(role) for role in re.findall(_NAME, policy["roles"]))
     # Roles with the prefix pg_ are Postgres's own, and exist.
-    return [role for role in mentioned if role not in created | _NOBODY and not role.startswith("pg_")]
+    return [role for role in mentioned if role not in created | _PSEUDO_ROLES and not role.startswith("pg_")]
 
 
 def versions(text: str) -> tuple[int | None, int | None]:

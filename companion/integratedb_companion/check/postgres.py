@@ -273,9 +273,9 @@ def find_programs(given: str | None) -> Path:
 def _candidates() -> Iterator[Path]:
     config = shutil.which(os.environ.get("PG_CONFIG") or "pg_config")
     if config is not None:
-        told = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
-        if told.returncode == 0:
-            yield Path(told.stdout.strip())
+        completed = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
+        if completed.returncode == 0:
+            yield Path(completed.stdout.strip())
     in_path = shutil.which("initdb")
     if in_path is not None:
         yield Path(in_path).parent

@@ -38,7 +38,7 @@ RECORDING_SCHEMAS = ("sqitch", "yoyo")
 #: a table runs the functions of its constraints, domains, generated columns and partitions, as a superuser on this
 #: machine. Any role can name a table migrations; those of tools use only Postgres's own objects, which pg_depend does
 #: not list.
-LEFT_OUT = """
+EXCLUDED_TABLES = """
 SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -105,22 +105,22 @@ def take_over(conninfo: str, programs: Path | None, kept: Collection[str]) -> Pr
             row = connection.execute("SHOW search_path").fetchone()
             with transaction(connection, read_only=True):
                 asked = {"records": list(RECORDS), "schemas": list(RECORDING_SCHEMAS), "kept": list(kept)}
-                left_out = connection.execute(LEFT_OUT.encode(), asked).fetchall()
+                excluded = connection.execute(EXCLUDED_TABLES.encode(), asked).fetchall()
             name = f"database {connection.info.dbname}"
     except CommandError as problem:
         raise UnableError(problem.message, problem.hint) from None
     assert row is not None
-    return Production(name, _dump(conninfo, programs, left_out), str(row[0]))
+    return Production(name, _dump(conninfo, programs, excluded), str(row[0]))
 
 
-def _dump(conninfo: str, programs: Path | None, left_out: list[tuple[Any, ...]]) -> str:
+def _dump(conninfo: str, programs: Path | None, excluded: list[tuple[Any, ...]]) -> str:
     given = read_conninfo(conninfo)
-    with _hidden(given, dict(os.environ)) as environment:
-        return _dumped(make_conninfo("", **given), programs, left_out, environment)
+    with _without_secrets(given, dict(os.environ)) as environment:
+        return _run_dump(make_conninfo("", **given), programs, excluded, environment)
 
 
 @contextmanager
-def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
+def _without_secrets(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Move the secrets out of the parameters: into the environment, or into a file that exists during the block.
 
     A command line would show them, because everybody can see the command line of a process.
@@ -135,7 +135,7 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
     # Only a service can hold the other secrets. A connection uses one service, so the user's own is merged into it.
     if service := given.pop("service", None):
         environment["PGSERVICE"] = str(service)
-    lines = {**_of_service(environment.get("PGSERVICE")), **secrets}
+    lines = {**_service_parameters(environment.get("PGSERVICE")), **secrets}
     for name, value in lines.items():
         if value != value.rstrip() or not value.isprintable():
             raise UnableError(f"pg_dump cannot be given {name}: it ends with a space, or has a control character in it")
@@ -145,7 +145,7 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
         yield environment | {"PGSERVICE": "integratedb", "PGSERVICEFILE": file.name}
 
 
-def _of_service(service: str | None) -> dict[str, str]:
+def _service_parameters(service: str | None) -> dict[str, str]:
     """Return the parameters of a service."""
     if not service:
         return {}
@@ -156,11 +156,11 @@ def _of_service(service: str | None) -> dict[str, str]:
     return {name: value for name, value in with_it.items() if value != without.get(name) and name != "service"}
 
 
-def _dumped(dbname: str, programs: Path | None, left_out: list[tuple[Any, ...]], environment: dict[str, str]) -> str:
+def _run_dump(dbname: str, programs: Path | None, excluded: list[tuple[Any, ...]], environment: dict[str, str]) -> str:
     if programs is not None:
         environment["PATH"] = f"{programs}{os.pathsep}{environment.get('PATH', os.defpath)}"
     command = ["pg_dump", "--no-password", "-B", f"--dbname={dbname}"]
-    command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in left_out]
+    command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in excluded]
     try:
         done = subprocess.run(command, check=False, capture_output=True, env=environment, **ENCODING)
     except FileNotFoundError:

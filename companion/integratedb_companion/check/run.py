@@ -41,7 +41,7 @@ from .server_log import Refusal, refusals
 KEPT_CHARACTERS = 4000
 
 #: Finds an object that belongs neither to Postgres nor to an extension.
-MADE = """
+USER_OBJECTS = """
 SELECT FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
  WHERE n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
@@ -71,7 +71,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n
        EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name)
 """
 #: Used only on the throw-away server; on other servers a stakeholder is created.
-KNOWN = """
+REGISTER = """
 INSERT INTO integratedb.stakeholder (name, role_oid)
 SELECT r.rolname, r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name
 """
@@ -118,7 +118,7 @@ class Check:
         with suppress(StepFailedError), self._step("migrations") as said:
             for command in self.plan.migrations:
                 self.runner.run(command, said)
-        self._look(known, position)
+        self._report_breaks(known, position)
         if self.plan.migrations and self._events() == events:
             self.report.notes.append(
                 "The migrations changed nothing that could be seen: do they use DATABASE_URL, or PGHOST and its like?"
@@ -135,9 +135,9 @@ class Check:
             ok = True
         except (UnableError, CommandError, psycopg.Error) as problem:
             hint = getattr(problem, "hint", None)
-            told = f"{problem}\nHINT: {hint}" if hint else str(problem)
-            said.append(f"{told}\n")
-            self.say(told)
+            message = f"{problem}\nHINT: {hint}" if hint else str(problem)
+            said.append(f"{message}\n")
+            self.say(message)
             raise StepFailedError from None
         finally:
             text = "".join(said)[-KEPT_CHARACTERS:]
@@ -184,7 +184,7 @@ class Check:
 
     def _is_empty(self) -> bool:
         with psycopg.connect(self.postgres.dsn) as connection:
-            return connection.execute(MADE).fetchone() is None
+            return connection.execute(USER_OBJECTS).fetchone() is None
 
     def _set_search_path(self, search_path: str | None) -> None:
         """Set the search_path of production, so that the migrations find their tables."""
@@ -221,7 +221,7 @@ class Check:
             connection.execute("CREATE EXTENSION integratedb CASCADE")
         return False
 
-    def _adopt(self, database: Database) -> None:
+    def _register_stakeholders(self, database: Database) -> None:
         """Register the stakeholders of production whose claims the base does not contain.
 
         A dump without rows contains their schemas, and perhaps their roles, but not that they are stakeholders. Without
@@ -240,7 +240,7 @@ class Check:
                 database.connection.execute(
                     sql.SQL("ALTER SCHEMA {name} OWNER TO {name}").format(name=sql.Identifier(name))
                 )
-                database.connection.execute(KNOWN, {"name": name})
+                database.connection.execute(REGISTER, {"name": name})
                 database.rows("integratedb_adopt_role", stakeholder=name)
 
     def _contracts(self) -> None:
@@ -251,7 +251,7 @@ class Check:
                 contracts = read_contracts(files_in(self.plan.contracts), for_daemon(os.environ))
                 self.contracts = {contract.stakeholder: contract for contract in contracts}
                 if self.uses_extension:
-                    self._adopt(database)
+                    self._register_stakeholders(database)
                 run = Reconciliation(database, contracts, prune=False)
                 with transaction(database.connection):
                     run.run()
@@ -275,16 +275,16 @@ class Check:
             line=finding.line,
         )
 
-    def _look(self, known: list[tuple[str, str, str, str]], position: int) -> None:
+    def _report_breaks(self, known: list[tuple[str, str, str, str]], position: int) -> None:
         """Report the claims that are unmet now, and those that were broken meanwhile and are met again."""
         final = self._unmet_rows()
         for row in final:
             for problem in row["problems"]:
                 if (row["stakeholder"], row["kind"], problem["path"], problem["message"]) not in known:
                     self.report.breaks.append(self._break(row["stakeholder"], row["kind"], problem, row["hint"]))
-        told = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
+        reported = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
         for refusal in refusals(self._log(position)):
-            if not _is_told(refusal, told):
+            if not _is_reported(refusal, reported):
                 problem = {"message": f"{refusal.message} ({_ON_THE_WAY[refusal.occasion]})"}
                 self.report.breaks.append(self._break(refusal.stakeholder, refusal.kind, problem, None))
 
@@ -343,10 +343,10 @@ _ON_THE_WAY = {
 }
 
 
-def _is_told(refusal: Refusal, told: set[tuple[str, str, str]]) -> bool:
+def _is_reported(refusal: Refusal, reported: set[tuple[str, str, str]]) -> bool:
     return any(
         stakeholder == refusal.stakeholder and kind == refusal.kind and message in refusal.message
-        for stakeholder, kind, message in told
+        for stakeholder, kind, message in reported
     )
 
 

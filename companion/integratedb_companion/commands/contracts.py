@@ -30,7 +30,7 @@ from .framework import command, confirm, connected, json_output
 from .stakeholders import credentials_option, find_target
 
 #: With fewer contracts no progress bar is shown, because the work is short.
-MANY = 20
+MANY_CONTRACTS = 20
 
 DIRECTORY = click.argument("directory", type=click.Path(path_type=Path))
 
@@ -111,7 +111,7 @@ def apply(
                 confirm(f"Apply this to database {database.name}?", yes=False)
             expected = planned.changes
 
-        def tell(outcome: Outcome) -> None:
+        def show_outcome(outcome: Outcome) -> None:
             """Print the outcome before COMMIT, because a password that cannot be shown must not become valid."""
             shown = plan_as_json(outcome.changes, _unmanaged(outcome, only))
             if as_json:
@@ -134,7 +134,7 @@ def apply(
             prune=prune,
             expected=expected,
             progress=_progress("applying"),
-            before_commit=tell,
+            before_commit=show_outcome,
         )
     if not outcome.changes:
         if as_json:
@@ -242,4 +242,4 @@ def _show(outcome: Outcome, only: tuple[str, ...], directory: Path, *, err: bool
 
 
 def _progress(label: str) -> Callable[[list[Contract]], Iterable[Contract]]:
-    return lambda contracts: progress(contracts, label) if len(contracts) >= MANY else contracts
+    return lambda contracts: progress(contracts, label) if len(contracts) >= MANY_CONTRACTS else contracts

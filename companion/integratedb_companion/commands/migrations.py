@@ -67,10 +67,10 @@ def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, 
             return database.rows("integratedb_preview_migration", ddl=statements)
         finally:
             if database.connection.info.transaction_status == TransactionStatus.INTRANS:
-                _give_back(database.connection)
+                _undo_remaining(database.connection)
 
 
-def _give_back(connection: psycopg.Connection[Any]) -> None:
+def _undo_remaining(connection: psycopg.Connection[Any]) -> None:
     """Undo what no rollback undoes; settings that the statements have SET are not in force here."""
     connection.execute(UNLOCK)
     if connection.execute(PREPARED).fetchone() is not None:

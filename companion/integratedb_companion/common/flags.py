@@ -12,13 +12,13 @@ FLAGS = {
 }
 
 
-KEPT = f"{__name__}.flags"
+META_KEY = f"{__name__}.flags"
 
 
 def connection_flags() -> dict[str, str]:
     """Return the values of -h, -p and -U by libpq's names; empty outside of a command."""
     context = click.get_current_context(silent=True)
-    flags: dict[str, str] = context.meta.get(KEPT, {}) if context else {}
+    flags: dict[str, str] = context.meta.get(META_KEY, {}) if context else {}
     return flags
 
 
@@ -26,4 +26,4 @@ def keep_flag(context: click.Context, option: click.Parameter, value: str | None
     """Keep the value of an option for connection_flags(), so that no command has to pass it on."""
     if value is not None:
         name = next(name for name, (flag, *_) in FLAGS.items() if flag in option.opts)
-        context.meta.setdefault(KEPT, {})[name] = value
+        context.meta.setdefault(META_KEY, {})[name] = value

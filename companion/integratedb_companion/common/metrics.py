@@ -16,13 +16,13 @@ class Page:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._text = b""
-        self._good_until_s = float("-inf")
+        self._valid_until_s = float("-inf")
 
     def render(self) -> bytes:
         """Return the page; it is at most ten times as old as rendering takes."""
         began_s = time.monotonic()
-        if began_s >= self._good_until_s:
+        if began_s >= self._valid_until_s:
             self._text = generate_latest(self._registry)
             ended_s = time.monotonic()
-            self._good_until_s = ended_s + _PAUSE * (ended_s - began_s)
+            self._valid_until_s = ended_s + _PAUSE * (ended_s - began_s)
         return self._text

@@ -54,7 +54,7 @@ class Complaints:
 
     def __init__(self) -> None:
         self._next_s = float("-inf")
-        self._unsaid = 0
+        self._suppressed = 0
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle a report of the event loop."""
@@ -64,11 +64,11 @@ class Complaints:
             return
         now_s = time.monotonic()
         if now_s < self._next_s:
-            self._unsaid += 1
+            self._suppressed += 1
             return
         self._next_s = now_s + COMPLAIN_EVERY_S
-        unsaid, self._unsaid = self._unsaid, 0
+        suppressed, self._suppressed = self._suppressed, 0
         log.error(
             "nobody can connect: the process or the system has no files left",
-            extra={"error": errno.errorcode[problem.errno or 0], "not_logged_since": unsaid},
+            extra={"error": errno.errorcode[problem.errno or 0], "not_logged_since": suppressed},
         )

@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 UNBROKEN = 100_000
 
 #: The escapes that styled() adds, and line breaks; clean() removes both from the texts themselves.
-_OURS = re.compile(r"(\x1b\[[0-9;]*m|\n)")
+_OWN_ESCAPES = re.compile(r"(\x1b\[[0-9;]*m|\n)")
 
 
 def print_json(value: Any) -> None:
@@ -103,7 +103,7 @@ def styled(text: str, **style: Any) -> str:
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line; colours appear on a terminal only, and not if NO_COLOR is set."""
-    shown = "".join(part if _OURS.fullmatch(part) else clean(part) for part in _OURS.split(text))
+    shown = "".join(part if _OWN_ESCAPES.fullmatch(part) else clean(part) for part in _OWN_ESCAPES.split(text))
     click.echo(shown, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 

@@ -25,7 +25,9 @@ _COMMENT_END: Final = re.compile(r"/\*|\*/")
 _BEGINS: Final = re.compile(r"(BEGIN|START TRANSACTION)\b[A-Z ,]*")
 _COMMITS: Final = re.compile(r"(COMMIT|END)( (WORK|TRANSACTION))?( AND NO CHAIN)?")
 #: Statements that plpgsql would refuse with another message. It refuses SAVEPOINT and similar statements itself.
-_OTHERS: Final = re.compile(r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b.*", re.DOTALL)
+_FORBIDDEN: Final = re.compile(
+    r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b.*", re.DOTALL
+)
 
 
 class TransactionError(ValueError):
@@ -49,7 +51,7 @@ def without_transaction(text: str) -> str:
     if len(found) > 1 and _BEGINS.fullmatch(found[0].words) and _COMMITS.fullmatch(found[-1].words):
         inner = found[1:-1]
     for statement in inner:
-        if _OTHERS.fullmatch(statement.words):
+        if _FORBIDDEN.fullmatch(statement.words):
             raise TransactionError(
                 f"line {statement.line}: {statement.words[:40]} does not wrap the whole: "
                 "a preview is one transaction, which BEGIN; may begin and COMMIT; may end"

@@ -23,7 +23,7 @@ from integratedb_companion.daemon.settings import Settings
 from .database import COMPLAIN_EVERY_S, Database
 from .delivery.addresses import AddressPolicy
 from .delivery.channels import NOTHING, Channels, StoredBacklog
-from .delivery.names import Names
+from .delivery.names import Lookups
 from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
 from .delivery.webhook import open_session
@@ -70,23 +70,23 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        self._database = Database(settings.dsn, self._unreachable)
+        self._database = Database(settings.dsn, self._on_unreachable)
         self._stop = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._confirmation = Confirmation(self._note, self._oldest_unsafe)
-        self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
+        self._confirmation = Confirmation(self._reserve, self._oldest_unsafe)
+        self._spill = Spill(self._database, self._confirmation.progressed, self._replacement_for)
         self._shares = shares(raise_limit())
         self._policy = AddressPolicy(settings.denied, ReceiverSockets(self._shares.receivers))
-        self._names = Names()
-        self._session = open_session(self._policy, self._names)
+        self._lookups = Lookups()
+        self._session = open_session(self._policy, self._lookups)
         self._channels = Channels(
             self._spill,
             self._metrics,
             self._policy,
             self._session,
-            self._names,
+            self._lookups,
             on_progress=self._confirmation.progressed,
-            on_gone=self._gone,
+            on_gone=self._on_gone,
         )
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
@@ -97,7 +97,7 @@ class Daemon:
         #: When processing of the current piece of the stream began; None while the daemon waits for more.
         self._working_since_s: float | None = None
         #: What the daemon waits for until channels are in force; None when they are in force.
-        self._beginning: str | None = "starting"
+        self._waiting_for: str | None = "starting"
         self._background: set[asyncio.Task[Any]] = set()
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ class Daemon:
     def reload(self, settings: Settings) -> None:
         """Apply another configuration, as far as it can change while the daemon runs."""
         self._settings = settings
-        self._start(self._reload())
+        self._spawn(self._reload())
 
     async def run(self) -> None:
         """Run until stop() is called; raises when the daemon cannot continue."""
@@ -115,15 +115,21 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(Complaints().handle)
         try:
             server = await self._listen()
-            if not await self._begun():
+            if not await self._start_up():
                 return
             # Events live for milliseconds and hold no reference cycles, so frequent garbage collection is wasted time.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             confirmation = self._confirmation
-            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._maintain(), self._follow()
-            for work in works:
-                self._start(work)
+            coroutines = (
+                self._spill.run(),
+                confirmation.run(),
+                confirmation.keep_alive(),
+                self._maintain(),
+                self._follow(),
+            )
+            for coroutine in coroutines:
+                self._spawn(coroutine)
             stop = asyncio.create_task(self._stop.wait())
             await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
@@ -139,26 +145,26 @@ class Daemon:
             await self._session.close()
             await self._database.close()
 
-    async def _begun(self) -> bool:
+    async def _start_up(self) -> bool:
         """Start up, however long that takes; returns False when stop() is called before the end."""
-        beginning = asyncio.create_task(self._begin())
+        preparing = asyncio.create_task(self._prepare())
         stop = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
-            if beginning.done():
-                beginning.result()
-            return beginning.done()
+            await asyncio.wait((preparing, stop), return_when=asyncio.FIRST_COMPLETED)
+            if preparing.done():
+                preparing.result()
+            return preparing.done()
         finally:
-            for task in (beginning, stop):
+            for task in (preparing, stop):
                 task.cancel()
-            await asyncio.gather(beginning, stop, return_exceptions=True)
+            await asyncio.gather(preparing, stop, return_exceptions=True)
 
-    async def _begin(self) -> None:
+    async def _prepare(self) -> None:
         await self._first_connection()
         log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
-        self._beginning = "starting"
+        self._waiting_for = "starting"
         await self._attach()
-        self._beginning = None
+        self._waiting_for = None
 
     async def _follow(self) -> None:
         """Read the stream, and reconnect after every lost connection."""
@@ -195,31 +201,31 @@ class Daemon:
             messages = await connection.read()
             self._working_since_s = time.monotonic()
             for data in messages:
-                happened = self._reader.take(data)
-                if isinstance(happened, ControlCommit):
-                    await self._control(happened)
-                elif isinstance(happened, Keepalive):
+                received = self._reader.take(data)
+                if isinstance(received, ControlCommit):
+                    await self._control(received)
+                elif isinstance(received, Keepalive):
                     self._confirmation.progressed()
-                    if happened.reply_requested:
-                        self._confirmation.asked()
+                    if received.reply_requested:
+                        self._confirmation.reply_requested()
             await self._channels.make_room()
             self._working_since_s = None
             await asyncio.sleep(0)
 
-    async def _control(self, happened: ControlCommit) -> None:
+    async def _control(self, received: ControlCommit) -> None:
         """Apply what a transaction changed, after recording durably that it has been applied."""
-        commit = happened.commit
-        await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
-        for row in happened.rows:
+        commit = received.commit
+        await self._database.control_passed([row.id for row in received.rows], commit.end_lsn)
+        for row in received.rows:
             if row.kind == "types":
                 types = parse_types(row.body)
                 self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
-        for row in happened.rows:
+        for row in received.rows:
             if row.kind == "state":
                 state = parse_state(row.body)
                 self._states[state.id] = state
         await self._apply()
-        for row in happened.rows:
+        for row in received.rows:
             if row.kind == "redeliver":
                 await self._channels.restart(int(row.body["channel"]), rewind=True)
         self._progress.routed(commit.commit_lsn, commit.end_lsn)
@@ -233,10 +239,10 @@ class Daemon:
     def _oldest_unsafe(self) -> list[int | None]:
         return [self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()]
 
-    async def _note(self, lsn: int) -> None:
+    async def _reserve(self, lsn: int) -> None:
         await self._database.reserve(self._settings.slot, lsn)
 
-    def _unreachable(self) -> None:
+    def _on_unreachable(self) -> None:
         """Close the stream when the database is unreachable.
 
         Nothing can be confirmed without the database, and a server that shuts down waits for the reader of its stream.
@@ -256,26 +262,26 @@ class Daemon:
             await self._enforce_limits()
 
     async def _enforce_limits(self) -> None:
-        for running in self._channels:
-            lost, told_behind = 0, False
-            while running.queue.kept_bytes > 0:
-                dropped = await self._database.enforce_limits(running.queue)
-                running.queue.kept_bytes -= dropped.bytes
+        for active in self._channels:
+            lost, reported_behind = 0, False
+            while active.queue.kept_bytes > 0:
+                dropped = await self._database.enforce_limits(active.queue)
+                active.queue.kept_bytes -= dropped.bytes
                 if not dropped.events:
                     break
                 lost += dropped.events
-                told_behind |= dropped.told_behind
+                reported_behind |= dropped.reported_behind
             if lost:
-                channel = running.channel
+                channel = active.channel
                 self._metrics.of(channel).lost.inc(lost)
                 names = {"stakeholder": channel.stakeholder, "channel": channel.name}
                 log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
-            if told_behind:
-                await self._channels.restart(running.channel.id, rewind=True)
+            if reported_behind:
+                await self._channels.restart(active.channel.id, rewind=True)
 
     async def _first_connection(self) -> None:
         """Connect once, so that a wrong configuration is reported at once; wait for a server that is down."""
-        complained_at_s = float("-inf")
+        logged_at_s = float("-inf")
         while True:
             try:
                 connection = await self._database.connect()
@@ -291,16 +297,18 @@ class Daemon:
                 text = plain(" ".join(str(problem).split()))
                 if not await is_for_now(problem, conninfo(self._settings.dsn)):
                     raise ConfigurationError(text) from None
-            self._beginning = "the database cannot be reached"
-            if time.monotonic() >= complained_at_s + COMPLAIN_EVERY_S:
-                complained_at_s = time.monotonic()
+            self._waiting_for = "the database cannot be reached"
+            if time.monotonic() >= logged_at_s + COMPLAIN_EVERY_S:
+                logged_at_s = time.monotonic()
                 log.warning("database unreachable", extra={"error": text})
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> Server:
         channels = self._channels
         logins = Logins(self._database.server, channels.role_of)
-        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics, self._shares)
+        listener = Listener(
+            logins, channels.find_socket, self._is_changing, self._not_ready_reason, self._metrics, self._shares
+        )
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -310,7 +318,7 @@ class Daemon:
     async def _attach(self) -> None:
         name = self._settings.slot
         lsn, gap = await slots.attach(
-            name, self._database, self._settings.dsn, self._waits, accept_gap=self._settings.accept_gap
+            name, self._database, self._settings.dsn, self._on_wait, accept_gap=self._settings.accept_gap
         )
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
@@ -322,10 +330,10 @@ class Daemon:
             state = parse_state(body)
             self._states[state.id] = state
         if gap:
-            await self._tell_gap(lsn, source)
+            await self._report_gap(lsn, source)
         await self._apply(StoredBacklog(await self._database.backlog(), await self._database.failures()))
 
-    async def _tell_gap(self, lsn: int, source: str) -> None:
+    async def _report_gap(self, lsn: int, source: str) -> None:
         """Notify every channel that changes were missed."""
         moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
         for state in self._states.values():
@@ -353,19 +361,19 @@ class Daemon:
     async def _reload(self) -> None:
         old = self._session
         self._policy = AddressPolicy(self._settings.denied, self._policy.sockets)
-        self._session = open_session(self._policy, self._names)
+        self._session = open_session(self._policy, self._lookups)
         await self._channels.restart_all(self._policy, self._session)
         await old.close()
         log.info("configuration read again")
 
-    def _gone(self, channel: Channel, reason: str) -> None:
+    def _on_gone(self, channel: Channel, reason: str) -> None:
         names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         log.error("channel paused: its receiver wants no more", extra={**names, "error": reason})
-        self._start(self._database.pause(channel.id, reason))
+        self._spawn(self._database.pause(channel.id, reason))
 
-    def _kept_instead(self, channel_id: int, event: Event) -> Event | None:
+    def _replacement_for(self, channel_id: int, event: Event) -> Event | None:
         """Build the event that notifies a channel of an event which the database could not store."""
-        channel = next((running.channel for running in self._channels if running.channel.id == channel_id), None)
+        channel = next((active.channel for active in self._channels if active.channel.id == channel_id), None)
         if channel is None:
             return None
         self._metrics.of(channel).lost.inc()
@@ -379,16 +387,16 @@ class Daemon:
         }
         return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
 
-    def _waits(self, reason: str) -> None:
-        self._beginning = reason
+    def _on_wait(self, reason: str) -> None:
+        self._waiting_for = reason
 
     def _is_changing(self) -> bool:
         """Whether a channel that is not found may exist in a moment."""
-        return self._beginning is not None or self._channels.changing
+        return self._waiting_for is not None or self._channels.changing
 
-    def _unready(self) -> str | None:
-        if self._beginning is not None:
-            return self._beginning
+    def _not_ready_reason(self) -> str | None:
+        if self._waiting_for is not None:
+            return self._waiting_for
         if self._confirmation.stream is None:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:
@@ -398,12 +406,12 @@ class Daemon:
             return f"the stream has been waiting for {time.monotonic() - since_s:.0f} s"
         return None
 
-    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(coroutine)
         self._background.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_ended)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _on_ended(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._fail(problem)

@@ -62,12 +62,12 @@ class Slot:
 class Dropped:
     """What was dropped from a queue.
 
-    `told_behind`: the event that reports the loss is stored before the position from which the queue loads.
+    `reported_behind`: the event that reports the loss is stored before the position from which the queue loads.
     """
 
     events: int
     bytes: int
-    told_behind: bool
+    reported_behind: bool
 
 
 class Database:
@@ -79,7 +79,7 @@ class Database:
         self._on_unreachable = on_unreachable
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
-        self._complained_at_s = float("-inf")
+        self._logged_at_s = float("-inf")
 
     async def connect(self) -> Connection:
         """Open a separate connection."""
@@ -106,7 +106,7 @@ class Database:
                 async with self._lock:
                     return await function(await self._connected())
             except UnreachableError as problem:
-                self._complain(problem)
+                self._log_unreachable(problem)
                 self._on_unreachable()
                 await asyncio.sleep(RETRY_S)
             except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
@@ -126,11 +126,11 @@ class Database:
                 raise UnreachableError(plain(str(problem).strip())) from None
         return self._connection
 
-    def _complain(self, problem: UnreachableError) -> None:
+    def _log_unreachable(self, problem: UnreachableError) -> None:
         """Log that the database is unreachable, at most once in COMPLAIN_EVERY_S."""
         now_s = time.monotonic()
-        if now_s >= self._complained_at_s + COMPLAIN_EVERY_S:
-            self._complained_at_s = now_s
+        if now_s >= self._logged_at_s + COMPLAIN_EVERY_S:
+            self._logged_at_s = now_s
             log.warning("database unreachable", extra={"error": str(problem)})
 
     async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[TupleRow]:
@@ -245,8 +245,8 @@ class Database:
                 "%(lsn)s::pg_catalog.pg_lsn, %(position)s::pg_catalog.int8, %(kept)s::pg_catalog.int8)",
                 {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
             )
-            [(lost, freed_bytes, told_behind)] = await cursor.fetchall()
-            return Dropped(int(lost), int(freed_bytes), told_behind or not queue.spilled)
+            [(lost, freed_bytes, reported_behind)] = await cursor.fetchall()
+            return Dropped(int(lost), int(freed_bytes), reported_behind or not queue.spilled)
 
         return await self.call(run)
 

@@ -44,7 +44,7 @@ class Route:
     #: The replica identities of the partitions; None where the table has none, or the control row does not list them.
     leaves: Identities | None = None
     #: Whether the control row lists partitions: rows of earlier versions do not.
-    tells_leaves: bool = False
+    lists_leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _route(route: Mapping[str, Any]) -> Route:
         fields=frozenset(route["fields"]),
         channel_ids=tuple(int(channel) for channel in route["channels"]),
         leaves=_leaves(route.get("leaves")),
-        tells_leaves="leaves" in route,
+        lists_leaves="leaves" in route,
     )
 
 

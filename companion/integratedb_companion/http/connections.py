@@ -23,7 +23,7 @@ HEAD_TIMEOUT_S, KEEP_ALIVE_S = 10, 75
 #: How long a client may read nothing of an answer. The kernel's buffer is limited, so that the daemon sees the reading.
 UNREAD_TIMEOUT_S = 10
 SEND_BUFFER_BYTES = 64 << 10
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 Address = tuple[Any, ...]
 
@@ -44,7 +44,7 @@ class Connection(socket.socket):
     _read_at_s = 0.0
 
     @property
-    def is_spare(self) -> bool:
+    def is_replaceable(self) -> bool:
         """Whether only the client holds up this connection, so that it may be closed for another one."""
         return not self.is_busy or self.is_behind
 
@@ -98,7 +98,7 @@ class Connections:
         self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
         self._limit = limit or min(LIMIT, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES - BACKLOG)
         self._open: dict[Address, Connection] = {}
-        self._of: Counter[str] = Counter()
+        self._per_network: Counter[str] = Counter()
         self._sockets = 0
 
     @property
@@ -120,15 +120,15 @@ class Connections:
         connection.on_close = lambda closed: self._closed(closed, peer)
         self._sockets += 1
         self._open[peer] = connection
-        self._of[connection.network] += 1
+        self._per_network[connection.network] += 1
         return True
 
     def _has_room(self, network: str, address: str) -> bool:
-        if self._of[network] >= max(1, self._limit // SHARE) and not self._is_trusted(address):
+        if self._per_network[network] >= max(1, self._limit // SHARE) and not self._is_trusted(address):
             return self._evict(network)
         if len(self._open) >= self._limit:
             # The busiest network loses one first, so that an occasional health check loses its connection last.
-            return any(self._evict(busiest) for busiest, _ in self._of.most_common())
+            return any(self._evict(busiest) for busiest, _ in self._per_network.most_common())
         return True
 
     def _is_trusted(self, address: str) -> bool:
@@ -136,7 +136,7 @@ class Connections:
 
     def _evict(self, network: str) -> bool:
         for peer, connection in self._open.items():
-            if connection.network == network and connection.is_spare:
+            if connection.network == network and connection.is_replaceable:
                 connection.give_up()
                 self._forget(connection, peer)
                 return True
@@ -149,14 +149,14 @@ class Connections:
     def _forget(self, connection: Connection, peer: Address) -> None:
         if self._open.get(peer) is connection:
             del self._open[peer]
-            self._of[connection.network] -= 1
-            if not self._of[connection.network]:
-                del self._of[connection.network]
+            self._per_network[connection.network] -= 1
+            if not self._per_network[connection.network]:
+                del self._per_network[connection.network]
 
     async def watch(self) -> None:
         """Close connections whose client sends no request, or does not read, in time; TLS handshakes are included."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_EVERY_S)
             now_s = time.monotonic()
             for connection in list(self._open.values()):
                 if connection.is_overdue(now_s):

@@ -19,17 +19,17 @@ class Room:
         self._taken_by: Counter[Hashable] = Counter()
         self._released = asyncio.Condition()
 
-    def _has(self, who: Hashable, amount: int) -> bool:
+    def _has_room(self, who: Hashable, amount: int) -> bool:
         return self._taken + amount <= self._capacity and self._taken_by[who] + amount <= self._share
 
     @asynccontextmanager
     async def take(self, who: Hashable, amount: int) -> AsyncIterator[None]:
         """Take an amount for the length of the block. Refuses with 503 if there is none in time."""
         async with self._released:
-            if not self._has(who, amount):
+            if not self._has_room(who, amount):
                 try:
                     async with asyncio.timeout(self._wait_s):
-                        await self._released.wait_for(lambda: self._has(who, amount))
+                        await self._released.wait_for(lambda: self._has_room(who, amount))
                 except TimeoutError:
                     raise RefusalError(503, Retry_After=str(RETRY_AFTER_S)) from None
             self._taken += amount
@@ -42,8 +42,8 @@ class Room:
             self._taken_by[who] -= amount
             if not self._taken_by[who]:
                 del self._taken_by[who]
-            await asyncio.shield(self._tell())
+            await asyncio.shield(self._notify())
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._released:
             self._released.notify_all()

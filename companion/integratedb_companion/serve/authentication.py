@@ -108,7 +108,7 @@ Root = Annotated[Caller, Depends(root)]
 Unrestricted = Annotated[Caller, Depends(unrestricted)]
 
 
-async def prove(shared: Services, username: str, password: str, address: str) -> DictRow:
+async def check_password(shared: Services, username: str, password: str, address: str) -> DictRow:
     """Return the user with this password; 403 when it is wrong, 429 after too many guesses."""
     guess = {"username": username, "address": network_of(address)}
     attempt = await shared.database.row(ATTEMPT, **guess)
@@ -125,7 +125,7 @@ async def prove(shared: Services, username: str, password: str, address: str) ->
 
 async def log_in(shared: Services, username: str, password: str, address: str) -> Session:
     """Issue tokens for a password; 403 when it is wrong, 429 after too many guesses."""
-    user = await prove(shared, username, password, address)
+    user = await check_password(shared, username, password, address)
     # The secret was read together with the password hash: if the password has changed since, the tokens are invalid.
     return await issue(shared, user["id"], user["token_secret"])
 

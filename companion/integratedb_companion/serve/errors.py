@@ -50,7 +50,7 @@ def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalEr
     message = shortened(diagnostic.message_primary or "")
     if code == "IDB01":
         lines = (diagnostic.message_detail or message).splitlines()
-        return RefusalError(422, {"detail": [[line, "#"] for line in _within(lines, scopes)]})
+        return RefusalError(422, {"detail": [[line, "#"] for line in _in_scope(lines, scopes)]})
     if code == "IDB02":
         return RefusalError(422, {"detail": json.loads(diagnostic.message_detail or "[]")})
     if code == "IDB03":
@@ -71,7 +71,7 @@ def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalEr
     return None
 
 
-def _within(lines: list[str], scopes: Scopes) -> list[str]:
+def _in_scope(lines: list[str], scopes: Scopes) -> list[str]:
     """Keep the lines of the user's stakeholders in a list of claims, `stakeholder (kind): problem`."""
     if scopes.stakeholders is None:
         return lines

@@ -29,7 +29,7 @@ POOL_TIMEOUT_S = 10
 #: The defaults, which the options of a connection string may replace.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
 #: Returns which of these the connection string sets.
-CHOSEN: LiteralString = """
+CHOSEN_TIMEOUTS: LiteralString = """
 SELECT s.name
   FROM pg_catalog.pg_settings AS s
  WHERE s.name OPERATOR(pg_catalog.=) ANY (%(names)s::pg_catalog.text[])
@@ -43,7 +43,7 @@ SELECT pg_catalog.set_config(t.name, t.value, true)
 """
 
 #: Roles whose effects no rollback undoes, because they reach files and programs of the server.
-POWERS: LiteralString = """
+POWERFUL_ROLES: LiteralString = """
 SELECT r.rolname::pg_catalog.text AS name, r.rolsuper AS is_superuser
   FROM pg_catalog.pg_roles AS r
  WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[
@@ -70,21 +70,21 @@ async def connect(dsn: str) -> Connection:
     return await psycopg.AsyncConnection[DictRow].connect(dsn, row_factory=dict_row, prepare_threshold=None)
 
 
-async def left_open(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:
+async def missing_timeouts(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:
     """Return the timeouts that the connection string does not set."""
-    rows = await (await connection.execute(CHOSEN, {"names": list(timeouts)})).fetchall()
+    rows = await (await connection.execute(CHOSEN_TIMEOUTS, {"names": list(timeouts)})).fetchall()
     chosen = {row["name"] for row in rows}
     return {name: value for name, value in timeouts.items() if name not in chosen}
 
 
-async def bound(connection: Connection, timeouts: dict[str, str]) -> None:
+async def set_timeouts(connection: Connection, timeouts: dict[str, str]) -> None:
     """Set the timeouts for the transaction."""
     await connection.execute(SET, {"names": list(timeouts), "values": list(timeouts.values())})
 
 
-async def refuse_powers(connection: Connection, option: str) -> None:
+async def refuse_powerful(connection: Connection, option: str) -> None:
     """Refuse a login that is or may become a superuser, or that reaches files and programs of the server."""
-    row = await (await connection.execute(POWERS)).fetchone()
+    row = await (await connection.execute(POWERFUL_ROLES)).fetchone()
     if row is None:
         return
     what = "a superuser, or a member of one" if row["is_superuser"] else f"a member of {row['name']}"
@@ -132,24 +132,24 @@ class Database:
             async with await psycopg.AsyncConnection.connect(self._dsn, prepare_threshold=None) as first:
                 await versions.check(first, __version__)
             async with await connect(self._dsn) as connection:
-                await self._look(connection)
+                await self._check_login(connection)
         except psycopg.Error as problem:
             raise ConfigurationError(" ".join(str(problem).split())) from None
         except UnicodeError:
             raise ConfigurationError("a parameter of the connection is not UTF-8") from None
         await self.pool.open()
 
-    async def _look(self, connection: Connection) -> None:
+    async def _check_login(self, connection: Connection) -> None:
         """Check the login, and find the extension's schema."""
         if await (await connection.execute("SELECT WHERE pg_catalog.pg_is_in_recovery()")).fetchone() is not None:
             raise ConfigurationError("the server is a standby, which is read only: connect to the primary")
-        await refuse_powers(connection, "dsn")
+        await refuse_powerful(connection, "dsn")
         missing = [row["name"] for row in await (await connection.execute(MISSING_ROLES)).fetchall()]
         if missing:
             user = connection.info.user
             raise ConfigurationError(f"role {user!r} has not the rights of {' and '.join(missing)}: GRANT them to it")
         self._schema = await schema_of(connection)
-        self._timeouts = await left_open(connection, TIMEOUTS)
+        self._timeouts = await missing_timeouts(connection, TIMEOUTS)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -160,7 +160,7 @@ class Database:
         """Run several calls in one transaction."""
         async with self.pool.connection() as connection, connection.transaction():
             await connection.execute(PIN.encode())
-            await bound(connection, self._timeouts)
+            await set_timeouts(connection, self._timeouts)
             yield Transaction(connection, self._schema)
 
     async def rows(self, query: LiteralString, **values: Any) -> list[DictRow]:

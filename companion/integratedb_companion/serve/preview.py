@@ -20,7 +20,7 @@ from integratedb_companion.common.sql_text import TransactionError, without_tran
 from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .errors import LATER, shortened
-from .pool import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
+from .pool import Connection, connect, conninfo, missing_timeouts, refuse_powerful, schema_of, set_timeouts
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Preview:
         """Connect once, so that a wrong configuration is reported at once."""
         try:
             async with await self._connect() as connection:
-                await refuse_powers(connection, "preview-dsn")
+                await refuse_powerful(connection, "preview-dsn")
                 await schema_of(connection)
         except psycopg.Error as problem:
             raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
@@ -59,7 +59,7 @@ class Preview:
         async with await self._connect() as connection:
             # Checked again, because the login may have been granted more since the service started.
             try:
-                await refuse_powers(connection, "preview-dsn")
+                await refuse_powerful(connection, "preview-dsn")
             except ConfigurationError as problem:
                 log.error("no preview", extra={"error": str(problem)})
                 raise RefusalError(503) from None
@@ -72,7 +72,7 @@ class Preview:
                             return await (await connection.execute(query, {"ddl": ddl})).fetchall()
                     finally:
                         if connection.info.transaction_status == TransactionStatus.INTRANS:
-                            await _give_back(connection)
+                            await _undo_remaining(connection)
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise
@@ -81,7 +81,7 @@ class Preview:
     @asynccontextmanager
     async def _bounded(self, connection: Connection) -> AsyncIterator[None]:
         """End the session, and with it the statements of the block, when they take too long."""
-        await bound(connection, await left_open(connection, TIMEOUTS))
+        await set_timeouts(connection, await missing_timeouts(connection, TIMEOUTS))
         session = await (await connection.execute(SESSION)).fetchone()
         assert session is not None
         with suppress(psycopg.errors.InvalidParameterValue):
@@ -118,7 +118,7 @@ class Preview:
         return True
 
 
-async def _give_back(connection: Connection) -> None:
+async def _undo_remaining(connection: Connection) -> None:
     """Undo what no rollback undoes; settings that the statements have SET are not in force here."""
     await connection.execute(UNLOCK)
     if await (await connection.execute(PREPARED)).fetchone() is not None:

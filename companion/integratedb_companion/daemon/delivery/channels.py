@@ -18,7 +18,7 @@ from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, Queu
 
 from .addresses import AddressPolicy
 from .attempts import Delivery, Sink
-from .names import Names
+from .names import Lookups
 from .queue import ChannelQueue
 from .redis_sink import RedisSink
 from .spill import Spill
@@ -70,7 +70,7 @@ class Channels:
         metrics: Metrics,
         policy: AddressPolicy,
         session: aiohttp.ClientSession,
-        names: Names,
+        names: Lookups,
         *,
         on_progress: Callable[[], None],
         on_gone: Callable[[Channel, str], None],

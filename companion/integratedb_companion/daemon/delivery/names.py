@@ -23,10 +23,10 @@ from weakref import WeakValueDictionary
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 #: Concurrent lookups of a stakeholder. Each name is looked up once at a time.
-EACH: Final = 8
+LOOKUPS_PER_STAKEHOLDER: Final = 8
 #: How long an answer is reused, and how many are kept. Lanes of a channel connect at the same time.
-GOOD_FOR_S: Final = 10.0
-KEPT: Final = 1000
+REUSE_S: Final = 10.0
+CACHED_ANSWERS: Final = 1000
 
 #: The results of socket.getaddrinfo().
 AddressInfos = list[tuple[Any, ...]]
@@ -35,57 +35,57 @@ AddressInfos = list[tuple[Any, ...]]
 stakeholder: ContextVar[str] = ContextVar("stakeholder", default="")
 
 
-class Names:
+class Lookups:
     """Keeps the lookups under way, and the latest answers."""
 
     def __init__(self) -> None:
-        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
-        self._found: OrderedDict[tuple[str, int, int], tuple[float, AddressInfos]] = OrderedDict()
+        self._semaphores: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
+        self._cache: OrderedDict[tuple[str, int, int], tuple[float, AddressInfos]] = OrderedDict()
 
     async def find(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> AddressInfos:
         """Return the addresses of a host. Error: OSError. A lookup goes on when its caller is cancelled."""
         if _is_address(host):
             return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         owner = stakeholder.get()
-        turns = [self._turn((owner, host), 1), self._turn((owner, None), EACH)]
+        semaphores = [self._semaphore((owner, host), 1), self._semaphore((owner, None), LOOKUPS_PER_STAKEHOLDER)]
         taken: list[asyncio.Semaphore] = []
         answer: asyncio.Future[AddressInfos] | None = None
         try:
-            for turn in turns:
-                await turn.acquire()
-                taken.append(turn)
-            known = self._found.get((host, port, family))
-            if known is not None and time.monotonic() < known[0] + GOOD_FOR_S:
-                return known[1]
+            for semaphore in semaphores:
+                await semaphore.acquire()
+                taken.append(semaphore)
+            cached = self._cache.get((host, port, family))
+            if cached is not None and time.monotonic() < cached[0] + REUSE_S:
+                return cached[1]
             answer = _look_up(host, port, family, taken)
         finally:
             if answer is None:
                 _release(taken)
         found = await answer
-        self._found[host, port, family] = time.monotonic(), found
-        self._found.move_to_end((host, port, family))
-        while len(self._found) > KEPT:
-            self._found.popitem(last=False)
+        self._cache[host, port, family] = time.monotonic(), found
+        self._cache.move_to_end((host, port, family))
+        while len(self._cache) > CACHED_ANSWERS:
+            self._cache.popitem(last=False)
         return found
 
-    def _turn(self, whose: Hashable, at_once: int) -> asyncio.Semaphore:
-        turn = self._turns.get(whose)
-        if turn is None:
-            turn = self._turns[whose] = asyncio.Semaphore(at_once)
-        return turn
+    def _semaphore(self, whose: Hashable, at_once: int) -> asyncio.Semaphore:
+        semaphore = self._semaphores.get(whose)
+        if semaphore is None:
+            semaphore = self._semaphores[whose] = asyncio.Semaphore(at_once)
+        return semaphore
 
 
 class Resolver(AbstractResolver):
     """Gives the HTTP client the same lookups."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Lookups) -> None:
+        self._lookups = names
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the addresses of a host. Error: OSError."""
-        found = await self._names.find(host, port, family)
+        found = await self._lookups.find(host, port, family)
         return [
             ResolveResult(
                 hostname=host,
@@ -110,13 +110,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) -> asyncio.Future[AddressInfos]:
+def _look_up(host: str, port: int, family: int, semaphores: list[asyncio.Semaphore]) -> asyncio.Future[AddressInfos]:
     """Start a lookup, which releases the semaphores at its end."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[AddressInfos] = loop.create_future()
 
     def end(found: AddressInfos | Exception) -> None:
-        _release(turns)
+        _release(semaphores)
         if answer.done():
             return  # the caller no longer waits
         if isinstance(found, Exception):
@@ -141,6 +141,6 @@ def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) 
     return answer
 
 
-def _release(turns: list[asyncio.Semaphore]) -> None:
-    for turn in turns:
-        turn.release()
+def _release(semaphores: list[asyncio.Semaphore]) -> None:
+    for semaphore in semaphores:
+        semaphore.release()

@@ -20,9 +20,9 @@ from .spill import Spill
 #: How many events are loaded from the delivery table at once.
 LOAD_EVENTS = 500
 #: How long the stream waits for a full queue to become half empty before the queue spills.
-PATIENCE_S = 1.0
+ROOM_TIMEOUT_S = 1.0
 #: How long the stream does not wait again for a queue that was too slow, because other channels wait with it.
-IMPATIENCE_S = 30.0
+SPILL_AT_ONCE_S = 30.0
 
 
 class ChannelQueue:
@@ -58,9 +58,9 @@ class ChannelQueue:
         #: The last event that was in `_events`: loading continues after it.
         self._cursor: Key = (0, -1)
         self._tail_at_tick: Key | None = None
-        self._impatient_until_s = 0.0
+        self._spill_at_once_until_s = 0.0
         self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
+        self._room_made = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._events)
@@ -103,7 +103,7 @@ class ChannelQueue:
                 self._save(event)
         if self._events:
             self._saved = self._cursor = key_of(self._events[-1])
-        self._room.set()
+        self._room_made.set()
 
     def _save(self, event: Event) -> None:
         self._spill.save(self.channel_id, event)
@@ -121,15 +121,15 @@ class ChannelQueue:
 
         Spill when that takes too long, and spill at once for a while after that.
         """
-        if time.monotonic() < self._impatient_until_s:
+        if time.monotonic() < self._spill_at_once_until_s:
             self.spill()
             return
-        self._room.clear()
+        self._room_made.clear()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._room.wait()
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
+                await self._room_made.wait()
         except TimeoutError:
-            self._impatient_until_s = time.monotonic() + IMPATIENCE_S
+            self._spill_at_once_until_s = time.monotonic() + SPILL_AT_ONCE_S
             self.spill()
 
     def first(self, limit: int) -> list[Event]:
@@ -197,7 +197,7 @@ class ChannelQueue:
             self._spill.settle(self.channel_id, [key_of(event) for event in kept])
             self.kept_bytes -= sum(len(event.payload) for event in kept)
         if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
-            self._room.set()
+            self._room_made.set()
 
     def _take_out(self, events: Sequence[Event]) -> None:
         gone: set[Key] = set()

@@ -24,7 +24,7 @@ from integratedb_companion.common.open_files import COMPLAIN_EVERY_S
 log = logging.getLogger(__name__)
 
 #: A stakeholder gets a place only if this many times its own places are free.
-FREE_FOR_ONE: Final = 3
+FREE_PER_USED: Final = 3
 
 
 class NoPlaceError(OSError):
@@ -77,9 +77,9 @@ class ReceiverSockets:
         #: The idle sockets of each stakeholder, the longest idle first.
         self._idle: dict[str, dict[ReceiverSocket, None]] = {}
         #: How many sockets of each stakeholder are about to be closed.
-        self._leaving: Counter[str] = Counter()
+        self._closing: Counter[str] = Counter()
         self._open: WeakValueDictionary[int, ReceiverSocket] = WeakValueDictionary()
-        self._next_complaint_s: dict[str, float] = {}
+        self._next_log_s: dict[str, float] = {}
 
     def used(self, owner: str | None = None) -> int:
         """Return how many places are taken, by all or by one stakeholder."""
@@ -114,7 +114,7 @@ class ReceiverSockets:
         made.sockets, made.owner, made.number = self, owner, made.fileno()
         self._open[made.number] = made
         if attempt is None:
-            self._put_aside(made)
+            self._assign_place(made)
         else:
             attempt.socket, made.attempt = made, attempt
         return made
@@ -125,11 +125,11 @@ class ReceiverSockets:
 
     def begin_use(self, used: ReceiverSocket, owner: str) -> None:
         """Record which socket the attempt under way uses."""
-        self._wait_no_more(used)
+        self._remove_idle(used)
         attempt = _attempt.get()
         if attempt is not None and attempt.socket is not used:
             if attempt.socket is not None:  # a socket to another address of the same name, about to be closed
-                self._put_aside(attempt.socket)
+                self._assign_place(attempt.socket)
             attempt.socket, used.attempt = used, attempt
             used.has_place = False
             self._give(used.owner)
@@ -141,18 +141,18 @@ class ReceiverSockets:
             return
         if used.attempt is not None:
             used.attempt.socket = None
-            self._put_aside(used)
+            self._assign_place(used)
         self._idle.setdefault(used.owner, {})[used] = None
         if self._waiting:
-            self._settle()
+            self._distribute()
 
     def closed(self, gone: ReceiverSocket) -> None:
         """Record that a socket is closed."""
         if self._open.get(gone.number) is gone:
             del self._open[gone.number]
-        self._wait_no_more(gone)
+        self._remove_idle(gone)
         if gone.is_given_up:
-            self._leaving[gone.owner] -= 1
+            self._closing[gone.owner] -= 1
         if gone.attempt is not None:
             gone.attempt.socket = None
             gone.attempt = None
@@ -160,12 +160,12 @@ class ReceiverSockets:
             gone.has_place = False
             self._give(gone.owner)
 
-    def _put_aside(self, one: ReceiverSocket) -> None:
+    def _assign_place(self, one: ReceiverSocket) -> None:
         """Give a socket a place of its own."""
         one.attempt, one.has_place = None, True
         self._take(one.owner)
 
-    def _wait_no_more(self, one: ReceiverSocket) -> None:
+    def _remove_idle(self, one: ReceiverSocket) -> None:
         idle = self._idle.get(one.owner, {})
         idle.pop(one, None)
         if not idle:
@@ -173,7 +173,7 @@ class ReceiverSockets:
 
     def _has_room(self, owner: str) -> bool:
         free = self._limit - self._used
-        return free > 0 and self._used_by[owner] < max(1, free // FREE_FOR_ONE)
+        return free > 0 and self._used_by[owner] < max(1, free // FREE_PER_USED)
 
     def _take(self, owner: str) -> None:
         self._used += 1
@@ -185,13 +185,13 @@ class ReceiverSockets:
         if not self._used_by[owner]:
             del self._used_by[owner]
         if self._waiting:
-            self._settle()
+            self._distribute()
 
     async def _wait(self, owner: str) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(place)
-        self._complain(owner)
-        self._settle()
+        self._log_waiting(owner)
+        self._distribute()
         try:
             await place
         except BaseException:
@@ -199,7 +199,7 @@ class ReceiverSockets:
                 self._give(owner)
             raise
 
-    def _settle(self) -> None:
+    def _distribute(self) -> None:
         """Give free places to waiting stakeholders, the one with the fewest first, and close idle sockets for them."""
         while True:
             owner = min((o for o in self._waiting if self._has_room(o)), key=lambda o: self._used_by[o], default=None)
@@ -214,26 +214,26 @@ class ReceiverSockets:
                 self._take(owner)
                 place.set_result(None)
         for owner, queue in self._waiting.items():
-            while owner in self._idle and self._leaving[owner] < len(queue):
+            while owner in self._idle and self._closing[owner] < len(queue):
                 self._give_up(owner)
-        while self._waiting and self._idle and self._used >= self._limit and not self._leaving.total():
+        while self._waiting and self._idle and self._used >= self._limit and not self._closing.total():
             self._give_up(max(self._idle, key=lambda o: len(self._idle[o])))
 
     def _give_up(self, owner: str) -> None:
         one = next(iter(self._idle[owner]))
-        self._wait_no_more(one)
+        self._remove_idle(one)
         one.is_given_up = True
-        self._leaving[owner] += 1
+        self._closing[owner] += 1
         if one.give_up is not None:
             one.give_up()
         else:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def _complain(self, owner: str) -> None:
+    def _log_waiting(self, owner: str) -> None:
         now_s = time.monotonic()
-        if now_s >= self._next_complaint_s.get(owner, now_s):
-            self._next_complaint_s[owner] = now_s + COMPLAIN_EVERY_S
+        if now_s >= self._next_log_s.get(owner, now_s):
+            self._next_log_s[owner] = now_s + COMPLAIN_EVERY_S
             log.warning(
                 "deliveries wait: too many connections to receivers are open",
                 extra={"stakeholder": owner, "open": self._used_by[owner], "open_of_all": self._used},

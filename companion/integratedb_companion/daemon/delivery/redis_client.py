@@ -18,7 +18,7 @@ from aiohappyeyeballs import start_connection
 from hiredis import pack_command
 
 from .addresses import AddressPolicy
-from .names import Names, stakeholder
+from .names import Lookups, stakeholder
 from .receiver_sockets import ReceiverSocket
 
 #: How long one address of a name is tried before the next one is tried in parallel (RFC 8305).
@@ -85,7 +85,7 @@ class RedisConnection:
         connected.give_up = self.close
 
     @classmethod
-    async def open(cls, target: Target, policy: AddressPolicy, names: Names) -> RedisConnection:
+    async def open(cls, target: Target, policy: AddressPolicy, names: Lookups) -> RedisConnection:
         """Connect; the address is checked at its socket, since a name may resolve differently at each lookup."""
         addresses = await names.find(target.host, target.port)
         connected = await start_connection(

@@ -12,7 +12,7 @@ from integratedb_companion.daemon.routing.events import Event
 from .addresses import AddressPolicy
 from .attempts import BatchSize, Outcome
 from .faults import ReceiverError, describe, place_of
-from .names import Names, stakeholder
+from .names import Lookups, stakeholder
 from .redis_client import RedisConnection, ReplyError, UnreadableReplyError, parse_target
 from .secret_settings import UnusableSettingError, resolve_url
 
@@ -38,9 +38,9 @@ NOT_PAYLOADS = 3
 class RedisSink:
     """Sends events to one stream or topic."""
 
-    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Names) -> None:
+    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Lookups) -> None:
         self._stakeholder = stakeholder
-        self._names = names
+        self._lookups = names
         self._url: str = settings["url"]
         self._topic: str | None = settings.get("topic")
         self._key: str = self._topic or settings.get("stream") or f"integratedb:{stakeholder}"
@@ -83,7 +83,7 @@ class RedisSink:
                 raise UnusableSettingError(f"the stream or topic of the channel cannot be used: {problem}")
             async with asyncio.timeout(self._timeout_s):
                 if self._connection is None:
-                    self._connection = await RedisConnection.open(parse_target(url), self._policy, self._names)
+                    self._connection = await RedisConnection.open(parse_target(url), self._policy, self._lookups)
                 await self._send(self._connection, [event.payload for event in events])
         except ReplyError as problem:
             await self.close()

@@ -51,12 +51,12 @@ class Spill:
         self,
         table: DeliveryTable,
         on_progress: Callable[[], None],
-        instead: Callable[[int, Event], Event | None] = lambda _, __: None,
+        replacement: Callable[[int, Event], Event | None] = lambda _, __: None,
     ) -> None:
-        """`instead` returns the event to store in place of an event that the database refuses."""
+        """`replacement` returns the event to store in place of an event that the database refuses."""
         self._table = table
         self._on_progress = on_progress
-        self._instead = instead
+        self._replacement = replacement
         self._pending: dict[int, deque[Event]] = {}
         self._pending_bytes = 0
         self._settled: dict[int, list[tuple[int, int]]] = {}
@@ -68,7 +68,7 @@ class Spill:
         #: The channels whose events are being saved.
         self._saving: frozenset[int] = frozenset()
         self._work = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._flush_requested = asyncio.Event()
         self._round_done = asyncio.Condition()
 
     @property
@@ -129,7 +129,7 @@ class Spill:
     async def flush(self) -> None:
         """Wait for the end of one round of writes, which may cover only a part of the queue."""
         if self._busy():
-            self._hurry.set()
+            self._flush_requested.set()
             async with self._round_done:
                 await self._round_done.wait()
 
@@ -155,7 +155,7 @@ class Spill:
             if self._pending_bytes < GATHERED_BYTES:
                 await self._gather()
             self._work.clear()
-            self._hurry.clear()
+            self._flush_requested.clear()
             self._writing = True
             await self._write()
             self._writing = False
@@ -168,7 +168,7 @@ class Spill:
         """Gather more writes for one commit, unless a caller waits."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_S):
-                await self._hurry.wait()
+                await self._flush_requested.wait()
 
     async def _write(self) -> None:
         settled, self._settled = self._settled, {}
@@ -176,12 +176,12 @@ class Spill:
         reports, self._reports = self._reports, {}
         await self._write_pending()
         for channel_id, keys in settled.items():
-            await _attempted(channel_id, self._table.settle(channel_id, keys))
+            await _write_or_log(channel_id, self._table.settle(channel_id, keys))
         for channel_id, letters in dead.items():
             for key, error in letters:
-                await _attempted(channel_id, self._table.dead_letter(channel_id, [key], error))
+                await _write_or_log(channel_id, self._table.dead_letter(channel_id, [key], error))
         for channel_id, report in reports.items():
-            await _attempted(channel_id, self._table.report(channel_id, report))
+            await _write_or_log(channel_id, self._table.report(channel_id, report))
 
     async def _write_pending(self) -> None:
         left = {channel_id: len(events) for channel_id, events in self._pending.items()}
@@ -213,8 +213,8 @@ class Spill:
         if len(chunk) > 1:
             for half in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
                 await self._save(half)
-        elif (kept := self._instead(channel_id, event)) is not None:
-            await _attempted(channel_id, self._table.save([(channel_id, kept)]))
+        elif (kept := self._replacement(channel_id, event)) is not None:
+            await _write_or_log(channel_id, self._table.save([(channel_id, kept)]))
 
     def _chunk(self, left: dict[int, int]) -> list[tuple[int, Event]]:
         """Choose the events of one statement: at most `left` of each channel. Later events wait for the next round."""
@@ -238,7 +238,7 @@ class Spill:
         return chunk
 
 
-async def _attempted(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
+async def _write_or_log(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
     """Wait for a write about one channel; log a refusal, so that the other writes continue."""
     try:
         await write

@@ -21,7 +21,7 @@ from integratedb_companion.daemon.routing.ordering import segments
 from .addresses import AddressPolicy
 from .attempts import BatchSize, Outcome
 from .faults import ReceiverError, describe, http_answer, place_of
-from .names import Names, Resolver, stakeholder
+from .names import Lookups, Resolver, stakeholder
 from .receiver_sockets import ReceiverSocket, ReceiverSockets
 from .secret_settings import resolve_secret, resolve_url
 
@@ -74,7 +74,7 @@ class _Connector(aiohttp.TCPConnector):
         self._sockets.end_use(used)
 
 
-def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:
+def open_session(policy: AddressPolicy, names: Lookups) -> aiohttp.ClientSession:
     """Open the HTTP client that all webhooks share; it reuses connections and checks each address when it connects."""
     connector = _Connector(
         policy.sockets,

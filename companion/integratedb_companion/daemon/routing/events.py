@@ -175,11 +175,11 @@ class Projection:
             # Without an old row the key is unchanged, whichever partition it was in: FULL would send the old row.
             unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
             return self._event("UPDATE", transaction, position, new, new, self._key_columns, None, unavailable)
-        told, is_full = self._told(old)
+        available, is_full = self._available(old)
         # A value that the stream omits is unchanged.
         changed = [
             name
-            for index, name, _ in told
+            for index, name, _ in available
             if new[index] is not UNCHANGED and (old[index] != new[index] or new[index] is OMITTED)
         ]
         record = [
@@ -187,16 +187,23 @@ class Projection:
         ]
         unavailable = [name for index, name, _ in self._columns if isinstance(record[index], Absent)]
         return self._event(
-            "UPDATE", transaction, position, record, old, told, changed if changed or is_full else None, unavailable
+            "UPDATE",
+            transaction,
+            position,
+            record,
+            old,
+            available,
+            changed if changed or is_full else None,
+            unavailable,
         )
 
     def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
         """Build the event of a deleted row."""
-        told, _ = self._told(old)
-        unavailable = [name for index, name, _ in told if isinstance(old[index], Absent)]
-        return self._event("DELETE", transaction, position, None, old, told, None, unavailable)
+        available, _ = self._available(old)
+        unavailable = [name for index, name, _ in available if isinstance(old[index], Absent)]
+        return self._event("DELETE", transaction, position, None, old, available, None, unavailable)
 
-    def _told(self, old: Row) -> tuple[list[Entry], bool]:
+    def _available(self, old: Row) -> tuple[list[Entry], bool]:
         """Return the columns of an old row that the stream contains, and whether they are all of its columns."""
         if self._is_one_key:
             return self._key_columns, False
@@ -215,12 +222,12 @@ class Projection:
         position: int,
         new: Row | None,
         old: Row | None,
-        told: list[Entry],
+        available: list[Entry],
         changed: list[bytes] | None,
         unavailable: list[bytes],
     ) -> bytes:
         record = b"null" if new is None else _object(self._columns, new)
-        old_key = b"null" if old is None or not told else _object(told, old)
+        old_key = b"null" if old is None or not available else _object(available, old)
         return b'%b%08X%b%b","data":{"record":%b,"old":%b,"changed":%b%b%b' % (
             transaction.head,
             position,

@@ -68,10 +68,10 @@ class OldRows:
         names = [column.name for column in relation.columns]
         self._all_full = identities.common is None
         #: The columns outside the keys: a value in one of them shows that the old row is complete.
-        self._beyond: list[int] = []
+        self._non_key_indexes: list[int] = []
         if identities.may_be_full and not self._all_full:
-            self._beyond = [index for index, name in enumerate(names) if name not in identities.union]
+            self._non_key_indexes = [index for index, name in enumerate(names) if name not in identities.union]
 
     def is_full(self, old: Row) -> bool:
         """Whether an old row is complete, so that its nulls are nulls and not omitted columns."""
-        return self._all_full or any(old[index] is not None for index in self._beyond)
+        return self._all_full or any(old[index] is not None for index in self._non_key_indexes)

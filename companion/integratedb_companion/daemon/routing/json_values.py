@@ -113,13 +113,13 @@ class Converters:
     def __init__(self, structures: Mapping[int, TypeStructure]) -> None:
         self._structures = structures
         # Keyed by depth too: otherwise two attributes of one composite type would double the work per level.
-        self._made: dict[tuple[int, int], Converter] = {}
+        self._cache: dict[tuple[int, int], Converter] = {}
 
     def of(self, type_oid: int, depth: int = 0) -> Converter:
         """Find the converter of a type at this depth of nesting."""
-        known = self._made.get((type_oid, depth))
+        known = self._cache.get((type_oid, depth))
         if known is None:
-            known = self._made[type_oid, depth] = self._make(type_oid, depth)
+            known = self._cache[type_oid, depth] = self._make(type_oid, depth)
         return known
 
     def _make(self, type_oid: int, depth: int) -> Converter:

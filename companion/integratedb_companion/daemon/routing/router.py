@@ -54,7 +54,7 @@ class Router:
         self._enqueue = enqueue
         self._plans.clear()
         for route in self._routes():
-            if route.tells_leaves:
+            if route.lists_leaves:
                 self._leaves.pop(route.relid, None)
 
     def change_types(self, types: Mapping[int, TypeStructure]) -> None:
@@ -69,7 +69,7 @@ class Router:
             if channel.id in self._enqueue:
                 self._enqueue[channel.id](event)
 
-    def tells_of(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
+    def has_route(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
         """Whether a stakeholder receives rows of one of these tables under this path."""
         state = self._states.get(stakeholder_id)
         return any(route.path == path and route.relid in relids for route in (state.routes if state else ()))
@@ -178,11 +178,11 @@ class Router:
     def _identities(self, relation: Relation) -> Identities:
         """Return the replica identities that a row of this table may have been written under."""
         routes = [route for route in self._routes() if route.relid == relation.relid]
-        told = {route.leaves for route in routes if route.tells_leaves}
+        listed = {route.leaves for route in routes if route.lists_leaves}
         described = self._leaves.get(relation.relid, {}).values()
-        if told == {None} or not (told or described):
+        if listed == {None} or not (listed or described):
             return identity_of(relation)  # the table has no partitions
-        return one_of([*(leaves for leaves in told if leaves is not None), *described])
+        return one_of([*(leaves for leaves in listed if leaves is not None), *described])
 
     def _routes(self) -> Iterable[Route]:
         return (route for state in self._states.values() for route in state.routes)

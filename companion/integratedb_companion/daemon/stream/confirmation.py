@@ -18,44 +18,44 @@ KEEP_ALIVE_EVERY_S: Final = 10.0
 CONFIRM_AT_MOST_EVERY_S: Final = 1.0
 #: The slot of an idle database is confirmed in steps of this size, because each record writes WAL too.
 IDLE_BYTES: Final = 64 << 10
-ANSWER_AT_MOST_EVERY_S: Final = 0.1
+REPLY_AT_MOST_EVERY_S: Final = 0.1
 
 
 class Confirmation:
     """Confirms what is done, on the current stream."""
 
     def __init__(
-        self, note: Callable[[int], Awaitable[None]], oldest_unsafe: Callable[[], Iterable[int | None]]
+        self, record: Callable[[int], Awaitable[None]], oldest_unsafe: Callable[[], Iterable[int | None]]
     ) -> None:
-        """`note` records a position durably; `oldest_unsafe` returns the commit LSNs that must not be passed."""
+        """`record` records a position durably; `oldest_unsafe` returns the commit LSNs that must not be passed."""
         self.stream: ReplicationConnection | None = None
-        self._note_durably = note
+        self._record_durably = record
         self._oldest_unsafe = oldest_unsafe
         self._progress = Progress(0)
-        self._noted_lsn = 0
-        self._told_at_s = float("-inf")
+        self._recorded_lsn = 0
+        self._status_sent_at_s = float("-inf")
         self._progressed = asyncio.Event()
-        self._asked = asyncio.Event()
+        self._reply_requested = asyncio.Event()
         self._finishing = False
 
     def begin(self, progress: Progress) -> None:
         """Continue from the slot's position."""
         self._progress = progress
-        self._noted_lsn = progress.confirmed_lsn
+        self._recorded_lsn = progress.confirmed_lsn
 
     def progressed(self) -> None:
         """Wake the task, because there may be something to confirm."""
         self._progressed.set()
 
-    def asked(self) -> None:
+    def reply_requested(self) -> None:
         """Reply to a server that requests a status update.
 
         A server that shuts down sends requests, and waits until the daemon has confirmed everything. Its database
         accepts no more records then, so the daemon closes the stream.
         """
-        if time.monotonic() >= self._told_at_s + ANSWER_AT_MOST_EVERY_S:
-            self._tell_server()
-        self._asked.set()
+        if time.monotonic() >= self._status_sent_at_s + REPLY_AT_MOST_EVERY_S:
+            self._send_status()
+        self._reply_requested.set()
         self._progressed.set()
 
     async def run(self) -> None:
@@ -66,38 +66,38 @@ class Confirmation:
             if self._finishing:
                 return
             lsn = self._progress.advance(self._oldest_unsafe())
-            done = self._progress.done_lsn > self._noted_lsn
-            if done or self._asked.is_set() or lsn > self._noted_lsn + IDLE_BYTES:
-                self._asked.clear()
-                await self._note(lsn)
-            self._tell_server()
+            done = self._progress.done_lsn > self._recorded_lsn
+            if done or self._reply_requested.is_set() or lsn > self._recorded_lsn + IDLE_BYTES:
+                self._reply_requested.clear()
+                await self._record(lsn)
+            self._send_status()
             with suppress(TimeoutError):
                 async with asyncio.timeout(CONFIRM_AT_MOST_EVERY_S):
-                    await self._asked.wait()
+                    await self._reply_requested.wait()
 
     async def keep_alive(self) -> None:
         """Send the server a status update now and then, also while a record has to wait."""
         while True:
             await asyncio.sleep(KEEP_ALIVE_EVERY_S)
-            self._tell_server()
+            self._send_status()
 
     async def finish(self) -> None:
         """Confirm once more, and nothing after that."""
         # The server writes WAL all the time, so run() would confirm positions beyond the one recorded here.
         self._finishing = True
-        await self._note(self._progress.advance(self._oldest_unsafe()))
-        self._tell_server()
+        await self._record(self._progress.advance(self._oldest_unsafe()))
+        self._send_status()
 
-    async def _note(self, lsn: int) -> None:
+    async def _record(self, lsn: int) -> None:
         """Record the last position that the slot may have: a slot beyond it was moved or recreated.
 
         A slot that is created later begins after this record, so the daemon never mistakes it for its own.
         """
-        await self._note_durably(lsn)
-        self._noted_lsn = lsn
+        await self._record_durably(lsn)
+        self._recorded_lsn = lsn
 
-    def _tell_server(self) -> None:
-        self._told_at_s = time.monotonic()
+    def _send_status(self) -> None:
+        self._status_sent_at_s = time.monotonic()
         if self.stream is not None:
             with suppress(StreamEndedError):  # the reader of the stream raises it too
-                self.stream.confirm(self._noted_lsn, self._progress.seen_lsn)
+                self.stream.confirm(self._recorded_lsn, self._progress.seen_lsn)

@@ -214,7 +214,7 @@ class StreamReader:
         """Announce a schema change; rows of the same transaction had the earlier fields and types."""
         stakeholder_id, subject, data = int(body["id"]), body["subject"], body["data"]
         news = {"column_added", "column_changed"} & {change["change"] for change in data["changes"]}
-        if news and self._router.tells_of(stakeholder_id, subject, self._described):
+        if news and self._router.has_route(stakeholder_id, subject, self._described):
             data = {**data, "gap": True}
         self._router.announce(stakeholder_id, transaction.event(position, SCHEMA_CHANGED, subject, data))
 

@@ -119,7 +119,7 @@ async def change(
             raise invalid("the old password is needed to change the own one", "#/old_password")
         # A guess like that of a login, and counted together with those.
         address = authentication.address_of(request)
-        await authentication.prove(shared, asking.username, new.old_password, address)
+        await authentication.check_password(shared, asking.username, new.old_password, address)
     await shared.database.row(
         CHANGE,
         id=user_id,
