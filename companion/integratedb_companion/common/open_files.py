@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 WANTED_FILES: Final = 65_536
 #: The most unfinished handshakes, and the descriptors of the process itself: database, name lookups, files.
 MOST_HANDSHAKES, MOST_OTHERS = 300, 300
-COMPLAIN_EVERY_S: Final = 60.0
-_NONE_LEFT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+LOG_EVERY_S: Final = 60.0
+_NO_DESCRIPTORS_LEFT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def raise_limit() -> int:
     return soft
 
 
-class Complaints:
+class FailedAcceptsLog:
     """Logs failed accepts once a minute, because the event loop reports each one and continues."""
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class Complaints:
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle a report of the event loop."""
         problem = context.get("exception")
-        if not isinstance(problem, OSError) or problem.errno not in _NONE_LEFT:
+        if not isinstance(problem, OSError) or problem.errno not in _NO_DESCRIPTORS_LEFT:
             loop.default_exception_handler(context)
             return
         now_s = time.monotonic()
         if now_s < self._next_s:
             self._suppressed += 1
             return
-        self._next_s = now_s + COMPLAIN_EVERY_S
+        self._next_s = now_s + LOG_EVERY_S
         suppressed, self._suppressed = self._suppressed, 0
         log.error(
             "nobody can connect: the process or the system has no files left",

@@ -11,8 +11,8 @@ from typing import Final, LiteralString
 #: Makes the server notice that its client has disconnected. Some platforms cannot, and refuse the setting.
 WATCHED: Final[LiteralString] = "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)"
 #: Identifies the session by process id and start, since process ids are reused, and returns its statement timeout (0:
-#: none). It runs before the preview's statements, which may change the timeout, and in the same transaction, because a
-#: pooler may use another session for the next one. The start is a number, since a text would depend on settings.
+#: none). It runs before the preview's statements, which may change the timeout. It runs in the same transaction, since
+#: a pooler may use another session for the next one. The start is a number, since a text would depend on settings.
 SESSION: Final[LiteralString] = """
 SELECT a.pid,
        (pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS began,

@@ -1,7 +1,7 @@
 """Splits the text of a migration into its statements; pure.
 
-Migration tools enclose their statements in BEGIN and COMMIT. A preview runs the statements in a transaction of its own,
-so it removes these two, and refuses all other statements that begin or end a transaction.
+Migration tools enclose their statements in BEGIN and COMMIT. A preview runs the statements in its own transaction.
+So it removes these two, and refuses all other statements that begin or end a transaction.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class VaultTarget:
         try:
             known = self.client.is_authenticated()
         except (VaultError, requests.RequestException) as problem:
-            raise CredentialsError(f"{self}: {_why(problem)}") from None
+            raise CredentialsError(f"{self}: {_described(problem)}") from None
         if not known:
             raise CredentialsError(f"{self}: permission denied: the token is not known, or has expired")
 
@@ -82,7 +82,7 @@ class VaultTarget:
                 )
             except (VaultError, requests.RequestException) as problem:
                 self.undo()
-                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_why(problem)}")
+                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_described(problem)}")
                 if not isinstance(problem, REFUSALS):
                     failed.hint = self._unknown(path)
                 raise failed from None
@@ -107,7 +107,7 @@ class VaultTarget:
             try:
                 self.client.secrets.kv.v2.destroy_secret_versions(path=path, versions=[version], mount_point=self.mount)
             except (VaultError, requests.RequestException) as problem:
-                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_why(problem)}"
+                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_described(problem)}"
         self.written.clear()
         if failed:
             raise CredentialsError(failed)
@@ -120,7 +120,7 @@ def _version(answer: object) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _why(problem: Exception) -> str:
+def _described(problem: Exception) -> str:
     """Describe an error in one line, without the request, which holds the secret."""
     if isinstance(problem, VaultError):
         errors = ", ".join(str(error) for error in problem.errors or ())

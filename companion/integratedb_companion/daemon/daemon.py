@@ -16,11 +16,11 @@ from websockets.asyncio.server import Server
 from integratedb_companion import __version__
 from integratedb_companion.common import versions
 from integratedb_companion.common.configuration import ConfigurationError
-from integratedb_companion.common.open_files import Complaints, raise_limit, shares
+from integratedb_companion.common.open_files import FailedAcceptsLog, raise_limit, shares
 from integratedb_companion.common.outside_text import plain
 from integratedb_companion.daemon.settings import Settings
 
-from .database import COMPLAIN_EVERY_S, Database
+from .database import LOG_EVERY_S, Database
 from .delivery.addresses import AddressPolicy
 from .delivery.channels import NOTHING, Channels, StoredBacklog
 from .delivery.names import Lookups
@@ -28,7 +28,7 @@ from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
 from .delivery.webhook import open_session
 from .metrics import Metrics
-from .reachability import is_for_now
+from .reachability import is_temporary
 from .routing.events import EVENTS_LOST, Event, Transaction
 from .routing.router import Router
 from .state import Channel, StakeholderState, parse_state, parse_types, with_types
@@ -112,7 +112,7 @@ class Daemon:
     async def run(self) -> None:
         """Run until stop() is called; raises when the daemon cannot continue."""
         server = None
-        asyncio.get_running_loop().set_exception_handler(Complaints().handle)
+        asyncio.get_running_loop().set_exception_handler(FailedAcceptsLog().handle)
         try:
             server = await self._listen()
             if not await self._start_up():
@@ -295,10 +295,10 @@ class Daemon:
                 raise ConfigurationError("a parameter of the connection is not UTF-8") from None
             except psycopg.Error as problem:
                 text = plain(" ".join(str(problem).split()))
-                if not await is_for_now(problem, conninfo(self._settings.dsn)):
+                if not await is_temporary(problem, conninfo(self._settings.dsn)):
                     raise ConfigurationError(text) from None
             self._waiting_for = "the database cannot be reached"
-            if time.monotonic() >= logged_at_s + COMPLAIN_EVERY_S:
+            if time.monotonic() >= logged_at_s + LOG_EVERY_S:
                 logged_at_s = time.monotonic()
                 log.warning("database unreachable", extra={"error": text})
             await asyncio.sleep(RECONNECT_S)

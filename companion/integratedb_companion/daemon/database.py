@@ -37,7 +37,7 @@ Connection = psycopg.AsyncConnection[TupleRow]
 PROGRAM_LIMIT = "54"
 
 RETRY_S = 1.0
-COMPLAIN_EVERY_S = 30.0
+LOG_EVERY_S = 30.0
 PAUSE_RETRY_S = 10.0
 
 
@@ -129,7 +129,7 @@ class Database:
     def _log_unreachable(self, problem: UnreachableError) -> None:
         """Log that the database is unreachable, at most once in COMPLAIN_EVERY_S."""
         now_s = time.monotonic()
-        if now_s >= self._logged_at_s + COMPLAIN_EVERY_S:
+        if now_s >= self._logged_at_s + LOG_EVERY_S:
             self._logged_at_s = now_s
             log.warning("database unreachable", extra={"error": str(problem)})
 

@@ -12,18 +12,18 @@ from psycopg import pq
 from integratedb_companion.common.session import MALFORMED
 
 #: The connection was lost, the server is full, or it stops or starts.
-_CLASSES: Final = ("08", "53", "57P0")
+_TEMPORARY_CLASSES: Final = ("08", "53", "57P0")
 #: libpq does not pass on the SQLSTATE of a refused connection. A message in another language counts as a refusal.
-_FULL: Final = re.compile("too many (clients|connections)|remaining connection slots|exceeds max_wal_senders")
+_SERVER_FULL: Final = re.compile("too many (clients|connections)|remaining connection slots|exceeds max_wal_senders")
 
 
-async def is_for_now(problem: psycopg.Error, dsn: str) -> bool:
+async def is_temporary(problem: psycopg.Error, dsn: str) -> bool:
     """Whether the server may accept the same connection later: it is down, starts, stops, or is full."""
     if problem.sqlstate is not None:
-        return problem.sqlstate.startswith(_CLASSES)
+        return problem.sqlstate.startswith(_TEMPORARY_CLASSES)
     if not isinstance(problem, psycopg.OperationalError):
         return False
-    if _FULL.search(str(problem)):
+    if _SERVER_FULL.search(str(problem)):
         return True
     if MALFORMED.search(str(problem)):
         return False

@@ -38,7 +38,7 @@ class Connection(socket.socket):
     deadline_s = 0.0
     #: Returns how many bytes of answers wait for the client.
     unread: Callable[[], int] = staticmethod(lambda: 0)
-    #: Whether so many bytes wait that the rest of the answer must wait too.
+    #: Whether the rest of the answer must wait, because too many bytes wait for the client.
     is_behind = False
     _unread_before = 0
     _read_at_s = 0.0

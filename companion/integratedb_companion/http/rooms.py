@@ -24,7 +24,7 @@ class Room:
 
     @asynccontextmanager
     async def take(self, who: Hashable, amount: int) -> AsyncIterator[None]:
-        """Take an amount for the length of the block. Refuses with 503 if there is none in time."""
+        """Take an amount for the length of the block. Refuses with 503 if the wait takes too long."""
         async with self._released:
             if not self._has_room(who, amount):
                 try:

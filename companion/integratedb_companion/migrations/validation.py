@@ -47,7 +47,7 @@ class InvalidMigration(Exception):  # noqa: N818 -- the words of the server's me
 
 
 def validate(connection: Any, *, missing_ok: bool = False) -> None:
-    """Do what COMMIT does at once, in the open transaction: refuse the migration when any claim is unmet.
+    """Do what COMMIT does, but now, in the open transaction: refuse the migration when any claim is unmet.
 
     connection: SQLAlchemy's (Alembic: ``op.get_bind()``), Django's, or any DB-API connection, such as psycopg's. Under
     ``alembic upgrade --sql`` the call is printed.

@@ -15,7 +15,7 @@ import uvicorn
 
 from integratedb_companion import __version__
 from integratedb_companion.common.configuration import ConfigurationError
-from integratedb_companion.common.open_files import Complaints
+from integratedb_companion.common.open_files import FailedAcceptsLog
 from integratedb_companion.http.connections import BACKLOG, KEEP_ALIVE_S, Connections, Listener
 from integratedb_companion.http.protocol import protocol_for
 
@@ -54,7 +54,7 @@ async def run(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             for stop_signal in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(stop_signal, server.stop)
-            loop.set_exception_handler(Complaints().handle)
+            loop.set_exception_handler(FailedAcceptsLog().handle)
             loop.add_signal_handler(signal.SIGHUP, _renew_certificate, settings, configuration)
             listening = {"version": __version__, "pid": os.getpid(), "listen": listener.getsockname()[:2]}
             log.info("starting", extra=listening)

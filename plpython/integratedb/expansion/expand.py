@@ -79,10 +79,10 @@ def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
         batch.append(row)
         columns += row.width if isinstance(row, _Place) else 1
         if columns >= BATCH_COLUMNS:
-            yield _filled(batch, catalog, context)
+            yield _fill(batch, catalog, context)
             batch, columns = [], 0
     if batch:
-        yield _filled(batch, catalog, context)
+        yield _fill(batch, catalog, context)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow 
                 yield _Place(position, number, alternative, alternative.path, present)
 
 
-def _filled(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
+def _fill(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
     places = [row for row in batch if isinstance(row, _Place)]
     # If columns are named, only those are read, because thousands of matches may each name one column of wide tables.
     wholes = catalog.columns({place.present.oid for place in places if place.present and place.alternative.wildcard})

@@ -36,22 +36,22 @@ def is_weaker(old: Specification, new: Specification, relations: Collection[Path
     """
     if old.kind != new.kind or new.channels not in (None, old.channels):
         return False
-    known = _Known(old, frozenset(relations))
+    known = _OldMatches(old, frozenset(relations))
     return all(known.implies(match) for match in new.match)
 
 
-class _Known:
+class _OldMatches:
     """Indexes the old matches by their content, so that not each new match is compared with each old one."""
 
     def __init__(self, old: Specification, relations: frozenset[Path]) -> None:
         self._relations = relations
-        self._by_paths: dict[_Paths, list[_Old]] = defaultdict(list)
-        self._by_field: dict[tuple[_Paths, int, _Names], list[_Old]] = defaultdict(list)
+        self._by_paths: dict[_Paths, list[_OldMatch]] = defaultdict(list)
+        self._by_field: dict[tuple[_Paths, int, _Names], list[_OldMatch]] = defaultdict(list)
         self._comparisons = 0
         for match in dict.fromkeys(steps(old.match)):
-            known = _Old(match, [_fields_by_names(alternative) for alternative in match.alternatives])
+            known = _OldMatch(match, [_fields_by_names(alternative) for alternative in match.alternatives])
             self._by_paths[known.paths].append(known)
-            for position, names in _places(match):
+            for position, names in _field_positions(match):
                 self._by_field[known.paths, position, names].append(known)
 
     def implies(self, new: Match) -> bool:
@@ -71,10 +71,10 @@ class _Known:
                 return True
         return False
 
-    def _candidates(self, paths: _Paths, new: Match) -> Sequence[_Old]:
+    def _candidates(self, paths: _Paths, new: Match) -> Sequence[_OldMatch]:
         """Return the old matches with these paths, limited to those with the rarest field of the new match."""
-        candidates: Sequence[_Old] = self._by_paths.get(paths, ())
-        for position, names in _places(new):
+        candidates: Sequence[_OldMatch] = self._by_paths.get(paths, ())
+        for position, names in _field_positions(new):
             if len(candidates) > 1:
                 wildcards = self._by_field.get((paths, position, _WILDCARD), [])
                 named = self._by_field.get((paths, position, names), []) if names != _WILDCARD else []
@@ -83,7 +83,7 @@ class _Known:
         return candidates
 
 
-class _Old:
+class _OldMatch:
     """An old match with its fields by their names."""
 
     def __init__(self, match: Match, fields: list[_FieldsByNames]) -> None:
@@ -101,7 +101,7 @@ class _Old:
         )
 
 
-def _places(match: Match) -> Iterator[tuple[int, _Names]]:
+def _field_positions(match: Match) -> Iterator[tuple[int, _Names]]:
     """Return each field of a match: the position of its alternative, and its names."""
     for position, alternative in enumerate(match.alternatives):
         step()

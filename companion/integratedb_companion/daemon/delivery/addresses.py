@@ -27,7 +27,7 @@ ALWAYS_DENIED: Final[tuple[IPNetwork, ...]] = (
 )
 
 #: Networks whose last 32 bits are an IPv4 address.
-_CARRIERS: Final = tuple(
+_EMBEDDING_NETWORKS: Final = tuple(
     ipaddress.IPv6Network(network)
     for network in (
         "::ffff:0:0/96",  # mapped (RFC 4291): the kernel itself connects to the IPv4 address
@@ -59,7 +59,7 @@ class AddressPolicy:
 
     def __init__(self, denied: Iterable[IPNetwork] = (), sockets: ReceiverSockets | None = None) -> None:
         self.sockets = sockets or ReceiverSockets(UNBOUNDED)
-        self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _forms_of_network(network))
+        self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _equivalent_networks(network))
 
     def refuses(self, address: str) -> bool:
         """Whether an address must not be called, in any notation; a text that is not an address is refused too."""
@@ -68,7 +68,7 @@ class AddressPolicy:
         except ValueError:
             return True
         return any(
-            form in network for form in _forms(ip) for network in self._denied if form.version == network.version
+            form in network for form in _destinations(ip) for network in self._denied if form.version == network.version
         )
 
     def check(self, address: str) -> None:
@@ -84,20 +84,20 @@ class AddressPolicy:
         return self.sockets.open(family, kind, protocol, stakeholder.get())
 
 
-def _forms(ip: IPAddress) -> set[IPAddress]:
+def _destinations(ip: IPAddress) -> set[IPAddress]:
     """Return the address, and each address that it may lead to."""
     forms: set[IPAddress] = {ip}
     if isinstance(ip, ipaddress.IPv6Address):
-        forms.update(_carried(ip))
+        forms.update(_embedded_addresses(ip))
     if any(form.is_unspecified or form in _THIS_NETWORK for form in list(forms)):
         forms.update(_LOOPBACK)
     return forms
 
 
-def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+def _embedded_addresses(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     """Return the IPv4 addresses that an IPv6 address may embed."""
     number = int(ip)
-    if any(ip in carrier for carrier in _CARRIERS) or ip in _SITE_NAT64:
+    if any(ip in embedding for embedding in _EMBEDDING_NETWORKS) or ip in _SITE_NAT64:
         yield ipaddress.IPv4Address(number & _LOW_32)
     if ip in _SITE_NAT64:  # a prefix of /48, /56 or /64: the octets around bits 64 to 71, which are zero
         yield ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)
@@ -111,18 +111,18 @@ def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
         yield ipaddress.IPv4Address(number & _LOW_32)
 
 
-def _forms_of_network(network: IPNetwork) -> Iterator[IPNetwork]:
+def _equivalent_networks(network: IPNetwork) -> Iterator[IPNetwork]:
     """Return a denied network, and the IPv4 network that it embeds, if any."""
     yield network
     if isinstance(network, ipaddress.IPv6Network):
-        for carrier in _CARRIERS:
+        for embedding in _EMBEDDING_NETWORKS:
             if (
-                network.prefixlen >= carrier.prefixlen
-                and network.subnet_of(carrier)
-                and carrier.network_address != _ZERO
+                network.prefixlen >= embedding.prefixlen
+                and network.subnet_of(embedding)
+                and embedding.network_address != _ZERO
             ):
                 low = int(network.network_address) & _LOW_32
-                yield ipaddress.IPv4Network((low, network.prefixlen - carrier.prefixlen))
+                yield ipaddress.IPv4Network((low, network.prefixlen - embedding.prefixlen))
 
 
 #: ::1/128 is the loopback address, not 0.0.0.1 in the compatible form.

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GATHER_FROM = 20
+GATHER_FROM_EVENTS = 20
 GATHER_S = 0.001
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 300.0
@@ -64,7 +64,7 @@ class Sink(Protocol):
 
     @property
     def window(self) -> int:
-        """How many events the sink accepts at once at present."""
+        """How many events the sink accepts together at present."""
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
         """Send events in order; never raises for a fault of the receiver."""
@@ -115,11 +115,11 @@ class Delivery:
                 try:
                     pause_s = await self._next(stopping)
                 except Exception as problem:  # any error ends this attempt only
-                    pause_s = self._broken(problem)
+                    pause_s = self._on_error(problem)
                 if pause_s is None:
                     return
                 if pause_s:
-                    await _unless(stopping, asyncio.sleep(pause_s))
+                    await _unless_stopping(stopping, asyncio.sleep(pause_s))
         finally:
             await self._sink.close()
 
@@ -129,11 +129,11 @@ class Delivery:
         self._offered = []
         events = self._queue.first(limit)
         if not events:
-            arrived = await _unless(stopping, self._queue.peek(limit))
+            arrived = await _unless_stopping(stopping, self._queue.peek(limit))
             if arrived is None:
                 return None
             events = arrived
-        if GATHER_FROM < len(events) < limit // 2:
+        if GATHER_FROM_EVENTS < len(events) < limit // 2:
             # Many events are arriving: after a moment, more of them share the cost of the attempt.
             await asyncio.sleep(GATHER_S)
             events = self._queue.first(limit)
@@ -142,7 +142,7 @@ class Delivery:
         self._size.succeeded()
         return pause_s
 
-    def _broken(self, problem: Exception) -> float:
+    def _on_error(self, problem: Exception) -> float:
         """Handle an attempt that ended by an error of the daemon; returns how long to wait before the next one."""
         log.error("attempt ended by a fault", extra={**self._names, **fault(problem)})
         self._metrics.failures.inc()
@@ -206,7 +206,7 @@ class Delivery:
         return attempts
 
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def _unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """Wait for `work`, or for `stopping`, which cancels the work."""
     working = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopping.wait())

@@ -156,7 +156,7 @@ class ChannelQueue:
             self._cursor = key_of(events[-1])
             self._saved = max(self._saved, self._cursor)
             return
-        unwritten = self._spill.take_back(self.channel_id, self._cursor)
+        unwritten = self._spill.withdraw(self.channel_id, self._cursor)
         if unwritten is None:
             await self._spill.flush()
         else:
@@ -164,9 +164,9 @@ class ChannelQueue:
             self.spilled = False
             self._tail_at_tick = None
             self._events.extend(unwritten)
-            taken_back = sum(len(event.payload) for event in unwritten)
-            self._bytes += taken_back
-            self.kept_bytes -= taken_back
+            withdrawn_bytes = sum(len(event.payload) for event in unwritten)
+            self._bytes += withdrawn_bytes
+            self.kept_bytes -= withdrawn_bytes
 
     def rewind(self) -> None:
         """Load the delivery table from its beginning again. The queue must be spilled, with no write pending."""
@@ -184,14 +184,14 @@ class ChannelQueue:
     def dead_letter(self, event: Event, error: str) -> None:
         """Remove an event that has failed finally; the table keeps it as a dead letter. The queue must be spilled."""
         self._spill.dead_letter(self.channel_id, key_of(event), error)
-        self._take_out([event])
+        self._remove_from_memory([event])
 
     def report(self, report: Report) -> None:
         """Report the state of the channel."""
         self._spill.report(self.channel_id, report)
 
     def _remove(self, events: Sequence[Event]) -> None:
-        self._take_out(events)
+        self._remove_from_memory(events)
         if events and key_of(events[0]) <= self._saved:
             kept = [event for event in events if key_of(event) <= self._saved]
             self._spill.settle(self.channel_id, [key_of(event) for event in kept])
@@ -199,7 +199,7 @@ class ChannelQueue:
         if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
             self._room_made.set()
 
-    def _take_out(self, events: Sequence[Event]) -> None:
+    def _remove_from_memory(self, events: Sequence[Event]) -> None:
         gone: set[Key] = set()
         queued = self._events
         if events and len(events) <= len(queued) and queued[0] is events[0] and queued[len(events) - 1] is events[-1]:

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from typing import Final
 from weakref import WeakValueDictionary
 
-from integratedb_companion.common.open_files import COMPLAIN_EVERY_S
+from integratedb_companion.common.open_files import LOG_EVERY_S
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class ReceiverSockets:
             self._give(gone.owner)
 
     def _assign_place(self, one: ReceiverSocket) -> None:
-        """Give a socket a place of its own."""
+        """Assign a separate place to a socket."""
         one.attempt, one.has_place = None, True
         self._take(one.owner)
 
@@ -233,7 +233,7 @@ class ReceiverSockets:
     def _log_waiting(self, owner: str) -> None:
         now_s = time.monotonic()
         if now_s >= self._next_log_s.get(owner, now_s):
-            self._next_log_s[owner] = now_s + COMPLAIN_EVERY_S
+            self._next_log_s[owner] = now_s + LOG_EVERY_S
             log.warning(
                 "deliveries wait: too many connections to receivers are open",
                 extra={"stakeholder": owner, "open": self._used_by[owner], "open_of_all": self._used},

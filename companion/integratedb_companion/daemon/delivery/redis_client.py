@@ -46,7 +46,7 @@ class ReplyError(Exception):
 
 
 class UnreadableReplyError(Exception):
-    """The reply is not one that Redis gives to these commands."""
+    """The reply is not a valid answer to these commands."""
 
 
 @dataclass(frozen=True, slots=True)

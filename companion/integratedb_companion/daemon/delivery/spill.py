@@ -73,7 +73,7 @@ class Spill:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be written that the stream must wait."""
+        """Whether the stream must wait, because too many bytes wait to be written."""
         return self._pending_bytes > PENDING_BYTES
 
     def save(self, channel_id: int, event: Event) -> None:
@@ -98,7 +98,7 @@ class Spill:
         self._reports[channel_id] = report
         self._work.set()
 
-    def take_back(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
+    def withdraw(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
         """Return to a channel its unwritten events after a position; None while some of them are being written."""
         if channel_id in self._saving:
             return None

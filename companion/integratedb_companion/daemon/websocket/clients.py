@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
-#: The most pings whose answers a client has not read. A client that sends more wants to fill the daemon's memory.
+#: The most pings whose answers a client has not read. More would fill the daemon's memory.
 UNREAD_PINGS = 1_000
 #: How long a client may read nothing of the data that waits for it.
 READS_WITHIN_S = 30.0

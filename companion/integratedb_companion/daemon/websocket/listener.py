@@ -86,7 +86,7 @@ class Listener:
                 listener._handshakes.end(self)
                 listener._channels.pop(self, None)
                 if self.role is not None:
-                    listener._leave(self.role)
+                    listener._disconnected(self.role)
                 super().connection_lost(exc)
 
         async def handle(connection: ServerConnection) -> None:
@@ -137,21 +137,21 @@ class Listener:
             return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
         # Before channels are in force no login is possible, which says nothing about the password.
         if self._is_changing():
-            return _try_later("the channels are not in force yet\n")
+            return _too_early("the channels are not in force yet\n")
         user, password = credentials
         try:
             role = await self._logins.check(str(connection.remote_address[0]), user, password)
         except TooManyFailuresError:
             return self._refuse(429, "too many failed logins; try again in a minute\n")
         except NoServerError:
-            return _try_later("the database cannot be reached\n")
+            return _too_early("the database cannot be reached\n")
         if role is None:
             return self._refuse(401, "user or password is wrong\n")
         if connection.transport.is_closing():  # the client has disconnected
             return self._refuse(401, "")
         channel = self._find_channel(role, channel_name)
         if channel is None and self._is_changing():
-            return _try_later("the channel is being changed\n")
+            return _too_early("the channel is being changed\n")
         if channel is None:
             return self._refuse(404, "no such SOCKET channel, or it is paused\n")
         # One stakeholder may use half of the connections, so that it cannot keep the others out.
@@ -162,7 +162,7 @@ class Listener:
         connection.role = role  # type: ignore[attr-defined]  # of the class above
         return None
 
-    def _leave(self, role: int) -> None:
+    def _disconnected(self, role: int) -> None:
         self._clients[role] -= 1
         if not self._clients[role]:
             del self._clients[role]
@@ -172,7 +172,7 @@ class Listener:
         return _answer(status, text)
 
 
-def _try_later(text: str) -> Response:
+def _too_early(text: str) -> Response:
     """Build the answer to a valid request that comes too early."""
     answer = _answer(503, text)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)

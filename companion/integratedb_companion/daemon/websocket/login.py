@@ -1,7 +1,7 @@
 """Checks the credentials of a WebSocket client by logging in to Postgres, at a limited rate.
 
 An attempt is counted before it is made, so that concurrent attempts count too. The answer and the time until it are the
-same for a wrong password, for a role that cannot log in with a password, and for a role that does not exist.
+same in three cases: the password is wrong, the role cannot log in with a password, the role does not exist.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class NoServerError(Exception):
 
 
 class TooManyFailuresError(Exception):
-    """So many logins of this kind have failed lately that no more are tried."""
+    """Too many logins of this kind have failed recently, so no further one is tried."""
 
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
@@ -81,13 +81,13 @@ class Logins:
         """
         self._server = server
         self._role_of = role_of
-        self._at_once = asyncio.Semaphore(LOGINS_AT_ONCE)
+        self._concurrent_logins = asyncio.Semaphore(LOGINS_AT_ONCE)
         #: The times of failed attempts, and the number of attempts under way.
         self._failures: OrderedDict[Subject, list[float]] = OrderedDict()
         self._pending: Counter[Subject] = Counter()
-        self._ended = asyncio.Condition()
+        self._attempt_ended = asyncio.Condition()
         #: The role that logged in by a name from an address: guesses from elsewhere do not lock it out.
-        self._known: OrderedDict[Subject, int] = OrderedDict()
+        self._last_role: OrderedDict[Subject, int] = OrderedDict()
 
     async def check(self, address: str, user: str, password: str) -> int | None:
         """Return the role that these credentials log in as; None if Postgres refuses them, or admits another role."""
@@ -98,7 +98,7 @@ class Logins:
         await self._begin(limits)
         admitted = None
         try:
-            async with self._at_once:
+            async with self._concurrent_logins:
                 wanted = self._role_of(user)
                 # A role that may not log in here is tried with a random password: as slow, but nothing can be learnt.
                 role = await self._log_in(user, secrets.token_urlsafe() if wanted is None else password)
@@ -106,8 +106,8 @@ class Logins:
                 admitted = role if role == wanted else None
         finally:  # also when the client disconnects, because the guess has been made
             self._end(limits, admitted)
-            async with self._ended:
-                self._ended.notify_all()
+            async with self._attempt_ended:
+                self._attempt_ended.notify_all()
         if admitted is None:
             waited_s = time.monotonic() - started_s
             await asyncio.sleep(math.ceil(waited_s / REFUSED_AFTER_S) * REFUSED_AFTER_S - waited_s)
@@ -115,7 +115,7 @@ class Logins:
 
     async def _begin(self, limits: dict[Subject, int]) -> None:
         """Count an attempt; an attempt that may exceed a limit waits for those under way."""
-        async with self._ended:
+        async with self._attempt_ended:
             while True:
                 now_s = time.monotonic()
                 failed = {subject: len(self._recent(subject, now_s)) for subject in limits}
@@ -123,7 +123,7 @@ class Logins:
                     raise TooManyFailuresError
                 if all(failed[subject] + self._pending[subject] < allowed for subject, allowed in limits.items()):
                     break
-                await self._ended.wait()
+                await self._attempt_ended.wait()
             self._pending.update(limits.keys())
 
     def _end(self, limits: dict[Subject, int], admitted: int | None) -> None:
@@ -138,9 +138,9 @@ class Logins:
         if admitted is not None:
             own = next(iter(limits))
             self._failures.pop(own, None)
-            self._known[own] = admitted
-            self._known.move_to_end(own)
-        for remembered in (self._failures, self._known):
+            self._last_role[own] = admitted
+            self._last_role.move_to_end(own)
+        for remembered in (self._failures, self._last_role):
             while len(remembered) > REMEMBERED:
                 remembered.popitem(last=False)
 
@@ -148,7 +148,7 @@ class Logins:
         """Return the subjects that an attempt counts for, and how many failures each may have."""
         name = user.encode()[:NAME_BYTES].decode(errors="replace")
         limits = {(network, name): FAILURES_ALLOWED, (network, ""): FAILURES_OF_ADDRESS}
-        known = self._known.get((network, name))
+        known = self._last_role.get((network, name))
         if known is None or known != self._role_of(user):
             limits["", name] = FAILURES_OF_NAME
         return limits

@@ -9,7 +9,7 @@ from __future__ import annotations
 from psycopg import pq
 
 #: The parameters of the connection's security. All others are the daemon's own: its password, certificate and options.
-_KEPT = {
+_SECURITY_PARAMETERS = {
     "sslmode",
     "sslnegotiation",
     "sslrootcert",
@@ -30,7 +30,7 @@ Parameters = dict[str, str]
 def parameters_of(connection: pq.abc.PGconn) -> Parameters:
     """Return the parameters that lead to the server of a connection, for any login."""
     asked = {option.keyword.decode(): option.val for option in connection.info if option.val is not None}
-    place = {name: value.decode() for name, value in asked.items() if name in _KEPT}
+    place = {name: value.decode() for name, value in asked.items() if name in _SECURITY_PARAMETERS}
     place |= {
         "host": connection.host.decode(),
         "port": connection.port.decode(),

@@ -37,7 +37,7 @@ BACKLOG_BYTES = 1 << 20
 #: size, because the daemon writes long events at once, and no network transmits them as fast.
 CATCH_UP_S = 2.0
 PACE_BYTES_PER_S = 1 << 20
-LOOK_AGAIN_S = 0.01
+CHECK_AGAIN_S = 0.01
 #: How long a dismissed client may take to read the reason.
 DISMISS_S = 3.0
 
@@ -62,7 +62,7 @@ class QueueSocket:
         self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         self._consumer: ServerConnection | None = None
-        self._turn = asyncio.Lock()
+        self._queue_lock = asyncio.Lock()
         self._closed = False
         queue.spill()  # until a consumer connects
         queue.report(Report("waiting"))
@@ -72,7 +72,7 @@ class QueueSocket:
         older, self._consumer = self._consumer, connection
         if older is not None:
             await dismiss(older, REPLACED, "replaced by a newer connection", DISMISS_S)
-        async with self._turn:  # the older consumer no longer uses the queue
+        async with self._queue_lock:  # the older consumer no longer uses the queue
             if self._consumer is not connection:
                 return
             if self._closed:  # since the consumer was admitted: another channel object may use the queue already
@@ -96,7 +96,7 @@ class QueueSocket:
         self._closed = True
         if self._consumer is not None:
             await dismiss(self._consumer, GONE, CHANGED, timeout_s)
-        async with self._turn:
+        async with self._queue_lock:
             pass
 
     async def _exchange(self, connection: ServerConnection) -> None:
@@ -179,8 +179,8 @@ class BroadcastSocket:
         """Send events to all connected clients."""
         for event in events:
             broadcast(self._clients, event.payload, text=True)
-            if self._behind():
-                await self._let_catch_up()
+            if self._slow_clients():
+                await self._wait_for_slow_clients()
         return Outcome(events)
 
     async def close(self) -> None:
@@ -192,24 +192,24 @@ class BroadcastSocket:
         self._closed = True
         await asyncio.gather(*(dismiss(client, GONE, CHANGED, timeout_s) for client in list(self._clients)))
 
-    def _behind(self) -> list[ServerConnection]:
+    def _slow_clients(self) -> list[ServerConnection]:
         return [client for client in self._clients if client.transport.get_write_buffer_size() > BACKLOG_BYTES]
 
-    async def _let_catch_up(self) -> None:
+    async def _wait_for_slow_clients(self) -> None:
         """Wait for slow clients; dismiss those that do not catch up at the minimum pace."""
         began_s = time.monotonic()
         times_s = {
             client: CATCH_UP_S + client.transport.get_write_buffer_size() / PACE_BYTES_PER_S
-            for client in self._behind()
+            for client in self._slow_clients()
         }
-        while behind := [client for client in self._behind() if client in times_s]:
+        while slow := [client for client in self._slow_clients() if client in times_s]:
             waited_s = time.monotonic() - began_s
-            for client in behind:
+            for client in slow:
                 if waited_s > times_s[client]:
-                    self._send_away(client)
-            await asyncio.sleep(LOOK_AGAIN_S)
+                    self._dismiss(client)
+            await asyncio.sleep(CHECK_AGAIN_S)
 
-    def _send_away(self, client: ServerConnection) -> None:
+    def _dismiss(self, client: ServerConnection) -> None:
         self._clients.discard(client)
         task = asyncio.create_task(dismiss(client, TOO_SLOW, "too slow", DISMISS_S))
         self._closing.add(task)
