@@ -1,15 +1,15 @@
-"""The companion of the IntegrateDB extension: the daemon that carries row changes to whoever asked, and the command line."""
+"""The companion of the IntegrateDB extension: the daemon that delivers row changes, and the command line."""
 
 __version__: str
 
 
 def __getattr__(name: str) -> str:
-    """The version, looked up when somebody asks: that takes longer than showing the help of the command."""
+    """Look up the version on demand, because the look-up takes longer than showing the help of a command."""
     if name != "__version__":
         raise AttributeError(name)
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("integratedb")
-    except PackageNotFoundError:  # run from a source tree that was never installed
+    except PackageNotFoundError:  # run from a source tree that was not installed
         return "0"

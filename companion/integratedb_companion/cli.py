@@ -1,4 +1,4 @@
-"""The command `integratedb`: which commands there are, each loaded when it is called."""
+"""Defines the command `integratedb`: its commands, each of which is loaded when it is called."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ PACKAGE = __package__
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the help: written here, so that the help imports none of them."""
+    """The module of a command, and its line in the help, which therefore need not import the module."""
 
     section: str
     module: str
     help: str
 
 
-#: The attribute of the module that is the command is called as the command itself.
+#: The module's attribute with the command's name is the command.
 COMMANDS = {
-    "init": Entry("Set up", "commands.setup", "Install the extension, or say what is missing."),
+    "init": Entry("Set up", "commands.setup", "Install the extension, or report what is missing."),
     "completion": Entry("Set up", "commands.completion", "Print the completion script for a shell."),
     "stakeholder": Entry("Applications", "commands.stakeholders", "add, list, rename, rotate, drop."),
-    "claim": Entry("Applications", "commands.specifications", "Submit what a stakeholder depends on."),
-    "notify": Entry("Applications", "commands.specifications", "Submit what a stakeholder is told of."),
-    "access": Entry("Applications", "commands.status", "List what a stakeholder can really read."),
-    "preview": Entry("Migrations", "commands.migrations", "Say who would be hurt by statements."),
-    "dependents": Entry("Migrations", "commands.migrations", "Say who depends on a table or column."),
+    "claim": Entry("Applications", "commands.specifications", "Submit the claims of a stakeholder."),
+    "notify": Entry("Applications", "commands.specifications", "Submit the notifications of a stakeholder."),
+    "access": Entry("Applications", "commands.status", "List what a stakeholder can actually read."),
+    "preview": Entry("Migrations", "commands.migrations", "Report the claims that statements would break."),
+    "dependents": Entry("Migrations", "commands.migrations", "List the dependents of a table or column."),
     "unmet": Entry("Migrations", "commands.migrations", "List the claims that are not satisfied."),
-    "sync": Entry("Migrations", "commands.migrations", "Let the claims follow the database."),
+    "sync": Entry("Migrations", "commands.migrations", "Update the claims to the current schema."),
     "check": Entry("Migrations", "commands.check", "Try pending migrations on a throw-away Postgres."),
     "plan": Entry("Contracts as code", "commands.contracts", "Show what applying contracts would change."),
-    "apply": Entry("Contracts as code", "commands.contracts", "Make the database agree with contracts."),
-    "export": Entry("Contracts as code", "commands.contracts", "Write the present state as contracts."),
+    "apply": Entry("Contracts as code", "commands.contracts", "Bring the database into the contracts' state."),
+    "export": Entry("Contracts as code", "commands.contracts", "Write the current state as contracts."),
     "lint": Entry("Contracts as code", "commands.contracts", "Check contracts without a database."),
     "schema": Entry("Contracts as code", "commands.contracts", "Print the JSON Schema of a contract."),
-    "status": Entry("Operation", "commands.status", "Show how things stand."),
-    "unlock": Entry("Operation", "commands.status", "End the session that everybody waits for."),
+    "status": Entry("Operation", "commands.status", "Show settings, counts, the lock and channels."),
+    "unlock": Entry("Operation", "commands.status", "End the session that holds the lock."),
     "log": Entry("Operation", "commands.status", "Print the audit log of schema changes."),
-    "daemon": Entry("Operation", "commands.daemon", "Carry row changes to webhooks, Redis and WebSockets."),
+    "daemon": Entry("Operation", "commands.daemon", "Deliver row changes to webhooks, Redis and WebSockets."),
     "serve": Entry("Operation", "commands.serve", "Serve the management API over HTTP."),
 }
 
 
 class Commands(click.Group):
-    """A group that imports the module of a command when that is called."""
+    """A group that imports the module of a command when the command is called."""
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
-        """Run a command, and end with its exit status."""
+        """Run a command, and exit with its status."""
         from .commands import streams
 
         streams.complete()
@@ -91,11 +91,11 @@ class Commands(click.Group):
 def main() -> None:
     """Several applications share one Postgres database without breaking each other.
 
-    Every command calls the functions of the extension; --help after a command shows examples. The database is found as psql
-    finds it: -h, -p, -U, -d, --dsn, or PGHOST, PGDATABASE, PGSERVICE and their like.
+    Every command calls the functions of the extension; --help after a command shows examples. The database is found as
+    psql finds it: -h, -p, -U, -d, --dsn, or PGHOST, PGDATABASE, PGSERVICE and similar variables.
 
     \b
-    Exit status: 0 done; 1 refused, unmet, or somebody would be hurt; 2 wrong
+    Exit status: 0 done; 1 refused, unmet, or a claim would break; 2 wrong
     usage; 3 plan: there are changes; 5 no connection.
     """
 

@@ -1,4 +1,4 @@
-"""What SQL calls: each function takes and returns what Postgres has types for."""
+"""Contains the functions that SQL calls; they accept and return types that Postgres has."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .specification.short_form import shorten
 
 
 def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
-    """Read a document for SQL: the refusals, or the short document with what it names, as JSON."""
-    from .specification.intake import parse_text  # the only way to jsonschema, whose import costs more than all of ours
+    """Parse a document for SQL: returns the refusals, or the short document with the names in it, as JSON."""
+    from .specification.intake import parse_text  # the only way to jsonschema, whose import is slow
 
     if document is None:
         return None
@@ -29,7 +29,7 @@ def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | No
 
 
 def parse_notifications(plpy: Plpy, document: str, stored_channels: str, stakeholder: str) -> str:
-    """Read a document with channels for SQL: as notifications.parse_notifications(), and it can be cancelled."""
+    """Parse a document with channels for SQL, like notifications.parse_notifications(), but cancellable."""
     from .specification.notifications import parse_notifications as parse
 
     with interruptible(plpy):
@@ -37,7 +37,7 @@ def parse_notifications(plpy: Plpy, document: str, stored_channels: str, stakeho
 
 
 def named(plpy: Plpy, document: str | None, kind: str) -> str | None:
-    """What a stored short document names: it was checked when it was stored, by what were then the rules."""
+    """Return the names in a stored short document, which passed the rules of the time when it was stored."""
     if document is None:
         return None
     with interruptible(plpy):
@@ -54,9 +54,9 @@ def expand(
 ) -> Iterator[str]:
     """Expand a specification for SQL, in batches as JSON: claims, relations, columns with the place of their relation.
 
-    The document holds the matches in question only; ``positions`` are theirs in the whole specification. Of a schema,
-    only ``schema_relations`` (identifiers) are looked up, unless that is None. The last batch is the expanded document
-    alone, where that is wanted.
+    The document contains only the matches to expand; ``positions`` are theirs in the whole specification. Of a schema,
+    only ``schema_relations`` (oids) are looked up, unless that is None. If the expanded document is wanted, it is the
+    last batch.
     """
     whole = expansion.ExpandedDocument()
     with interruptible(plpy):
@@ -65,7 +65,7 @@ def expand(
         matches = dict(zip(positions, read(loaded, kind).match, strict=True))
         batches = expansion.expand(matches, PlpyCatalog(plpy, schema_relations))
     while True:
-        # Not around the yield, after which other code of the session runs.
+        # Not around the yield, because other code of the session runs after it.
         with interruptible(plpy):
             batch = next(batches, None)
             if batch is None:
@@ -96,7 +96,7 @@ def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
 
 
 def is_weaker(plpy: Plpy, old_document: str, new_document: str, kind: str, relations: str) -> bool:
-    """Whether the new short document asks for no more than the old one, whose ``schema.*`` means these relations."""
+    """Whether the new short document requires no more than the old one, whose ``schema.*`` means these relations."""
     from .specification.weakening import is_weaker as weaker
 
     with interruptible(plpy):
@@ -105,8 +105,8 @@ def is_weaker(plpy: Plpy, old_document: str, new_document: str, kind: str, relat
 
 
 def new_password() -> tuple[str, str]:
-    """A password and its SCRAM-SHA-256 verifier."""
-    # Of all that sessions do, only this needs what it imports.
+    """Return a password and its SCRAM-SHA-256 verifier."""
+    # Imported here, because only this function of a session needs it.
     from . import scram
 
     password = scram.generate_password()

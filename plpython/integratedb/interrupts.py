@@ -1,7 +1,7 @@
-"""Lets long work be stopped: Postgres can cancel a statement only when the work asks it now and then.
+"""Makes long work cancellable: Postgres can cancel Python code only when the code calls the server.
 
-Python code runs to its end whatever ``statement_timeout`` and ``pg_cancel_backend()`` say, unless it calls the server.
-So every loop over what somebody wrote takes its entries by ``steps()``, and the seam says what to call.
+``statement_timeout`` and ``pg_cancel_backend()`` have no effect on Python code between its calls of the server. So
+every loop over user input iterates through ``steps()``, and plpy_catalog.py supplies the call.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TypeVar
 
 _Entry = TypeVar("_Entry")
 
-#: The slowest steps take some 50 microseconds, a call of the server takes 20.
+#: The slowest steps take about 50 microseconds, a call of the server 20.
 STEPS_BETWEEN_CALLS = 200
 
 
 class _State:
-    """What to call, and how many steps are left until then; one for the process, which serves one session."""
+    """The function to call, and the steps left until then; one for the process, which serves one session."""
 
     call: Callable[[], object] | None = None
     left: int = STEPS_BETWEEN_CALLS
@@ -25,7 +25,7 @@ class _State:
 
 @contextmanager
 def checked_by(call: Callable[[], object]) -> Iterator[None]:
-    """Within the block, call this now and then; it raises where the work shall stop."""
+    """Within the block, call this function at intervals; it raises to cancel the work."""
     before, _State.call = _State.call, call
     try:
         yield
@@ -34,7 +34,7 @@ def checked_by(call: Callable[[], object]) -> Iterator[None]:
 
 
 def step() -> None:
-    """One step of a loop that may be long."""
+    """Count one step of a possibly long loop."""
     _State.left -= 1
     if _State.left <= 0:
         _State.left = STEPS_BETWEEN_CALLS
@@ -43,7 +43,7 @@ def step() -> None:
 
 
 def steps(entries: Iterable[_Entry]) -> Iterator[_Entry]:
-    """The entries, each of them a step."""
+    """Return the entries, and count each as a step."""
     for entry in entries:
         step()
         yield entry

@@ -1,4 +1,4 @@
-"""The catalog as the session sees it; only here is plpy called."""
+"""Reads the catalog as the session sees it; no other module calls plpy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .specification.model import Path
 
 
 class Plpy(Protocol):
-    """What we use of the module that PL/Python gives to a function."""
+    """The part of PL/Python's module plpy that is used here."""
 
     def prepare(self, query: str, argtypes: Sequence[str]) -> Any: ...
     def execute(self, plan: Any, arguments: Sequence[Any]) -> Sequence[Mapping[str, Any]]: ...
 
 
-# OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, of which
-# thousands may have tables of the same names.
+# OFFSET 0 makes the planner search by schema and name together. Otherwise it would search by name and then filter the
+# schemas, of which thousands may have tables of the same names.
 _FIND = """
 SELECT k.oid, p.schema_name, p.relation_name, k.relnatts
   FROM unnest($1::text[], $2::text[]) AS p (schema_name, relation_name)
@@ -56,10 +56,10 @@ _NAMED_COLUMNS = _SOME_COLUMNS.format(
 _EXACT_TYPES = "SELECT t.name, integratedb.exact_type(t.name) AS exact FROM unnest($1::text[]) AS t (name)"
 
 
-#: Nothing is asked: Postgres looks at every statement whether it shall stop.
+#: An empty query: Postgres checks at every statement whether to cancel.
 _INTERRUPTS = "SELECT"
 
-#: Plans live as long as the session, as those of PL/pgSQL do; planning takes longer than running.
+#: Plans are kept for the session, like those of PL/pgSQL, because planning takes longer than running.
 _plans: dict[str, Any] = {}
 
 
@@ -70,12 +70,12 @@ def _run(plpy: Plpy, query: str, *arrays: Sequence[Any] | None) -> Sequence[Mapp
 
 
 def interruptible(plpy: Plpy) -> AbstractContextManager[None]:
-    """Within the block, Python code can be cancelled as any statement can."""
+    """Within the block, Python code can be cancelled like any statement."""
     return checked_by(lambda: _run(plpy, _INTERRUPTS))
 
 
 class PlpyCatalog:
-    """The catalog as the server's own session sees it; of schemas, perhaps only some relations (by identifier)."""
+    """The catalog as the session sees it; of schemas, optionally only some relations (by oid)."""
 
     def __init__(self, plpy: Plpy, schema_relations: list[int] | None) -> None:
         self._plpy = plpy

@@ -1,4 +1,4 @@
-"""Passwords of stakeholders and the verifiers that Postgres stores in their place (RFC 5802, RFC 7677)."""
+"""Generates passwords of stakeholders, and the verifiers that Postgres stores instead (RFC 5802, RFC 7677)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import secrets
 
 
 def generate_password() -> str:
-    """32 characters that need no escaping in a connection URI or in SQL: 192 random bits."""
+    """Return 32 characters that need no escaping in a connection URI or in SQL: 192 random bits."""
     return secrets.token_urlsafe(24)
 
 
 def scram_sha_256_verifier(password: str, *, salt: bytes | None = None, iterations: int = 4096) -> str:
-    """``SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>``, as pg_authid.rolpassword holds it.
+    """Return ``SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>``, as in pg_authid.rolpassword.
 
-    RFC 5802 section 3 names the keys. Only printable ASCII: SASLprep (RFC 4013) leaves that as it is.
+    RFC 5802 section 3 names the keys. Only printable ASCII is accepted, which SASLprep (RFC 4013) does not change.
     """
     if not (password and password.isascii() and password.isprintable()):
         raise ValueError("only passwords of printable ASCII characters")

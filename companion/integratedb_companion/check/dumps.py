@@ -1,4 +1,4 @@
-"""A dump, or a script, as the base: its format, and the roles that it names and a fresh cluster does not have."""
+"""Prepares a dump or script as the base: its format, and the roles that it needs and a new cluster does not have."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _POLICY = re.compile(r"^CREATE POLICY .*? TO (?P<roles>[^(]+?)(?: USING| WITH CH
 _CREATED = re.compile(rf"^CREATE (?:ROLE|USER) {_NAME}")
 #: The heading of pg_dump: "-- Dumped from database version 17.2 (Debian ...)".
 _FROM = re.compile(r"^-- Dumped (from database|by pg_dump) version (\d+)", re.MULTILINE)
-#: Since August 2025 pg_dump fences its output off from commands of psql; older ones do not know these two.
+#: Since August 2025 pg_dump encloses its output in these two psql commands, which older versions do not know.
 _FENCE = re.compile(r"^\\(un)?restrict \w+$")
-#: The settings at the head of a dump that an older server does not know, and since which version there are.
+#: Settings in the head of a dump that older servers do not know, with the first version that knows each.
 _SETTINGS = {"idle_in_transaction_session_timeout": 9, "transaction_timeout": 17}
 _SET = re.compile(r"^SET (\w+) = .*;$")
 _COPY = re.compile(r"^COPY .* FROM stdin;$")
-_NOBODY = {"public", "current_user", "session_user", "current_role", "none"}
-#: What may go on over several lines, and what ends it: within it, nothing is a statement of the dump.
+_PSEUDO_ROLES = {"public", "current_user", "session_user", "current_role", "none"}
+#: The beginning and end of what may extend over several lines: inside it, no statement of the dump begins.
 _OPENS = re.compile(r"""--|/\*|(?<![\w$])[eE]'|'|"|(?<![\w$])\$(?:[^\W\d]\w*)?\$""")
 _ESCAPED = re.compile(r"(?:[^'\\]++|\\.|'')*+'")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether pg_restore reads it: a dump in the custom, directory or tar format."""
+    """Whether a dump is in the custom, directory or tar format, which pg_restore reads."""
     if path.is_dir():
         return (path / "toc.dat").exists()
     with path.open("rb") as file:
@@ -42,7 +42,7 @@ def is_archive(path: Path) -> bool:
 
 
 def missing_roles(lines: Iterable[str]) -> list[str]:
-    """The roles that a plain dump names, and does not create itself; what is data in it is passed over."""
+    """Return the roles that a plain dump names and does not create; its data is skipped."""
     mentioned: dict[str, None] = {}
     created: set[str] = set()
     for line in _statements(lines):
@@ -57,18 +57,18 @@ def missing_roles(lines: Iterable[str]) -> list[str]:
         policy = _POLICY.match(line)
         if policy:
             mentioned |= dict.fromkeys(_unquoted(role) for role in re.findall(_NAME, policy["roles"]))
-    # Postgres reserves pg_ for its own, which are there.
-    return [role for role in mentioned if role not in created | _NOBODY and not role.startswith("pg_")]
+    # Roles with the prefix pg_ are Postgres's own, and exist.
+    return [role for role in mentioned if role not in created | _PSEUDO_ROLES and not role.startswith("pg_")]
 
 
 def versions(text: str) -> tuple[int | None, int | None]:
-    """The major versions that the heading of a dump tells: of the server it is of, and of pg_dump."""
+    """Return the major versions in the heading of a dump: of its server, and of pg_dump."""
     found = {what: int(version) for what, version in _FROM.findall(text[:2000])}
     return found.get("from database"), found.get("by pg_dump")
 
 
 def adapted(text: str, server: int, *, fences: bool) -> str:
-    """A dump without what the server of this major version, or a psql that knows no fences, would stop at."""
+    """Remove from a dump what this version of the server, or a psql without \\restrict, would refuse."""
     unknown = {name for name, since in _SETTINGS.items() if server < since}
     if fences and not unknown:
         return text
@@ -83,27 +83,27 @@ def adapted(text: str, server: int, *, fences: bool) -> str:
 
 
 def knows_fences(psql: str) -> bool:
-    """Whether the psql that calls itself so, `psql (PostgreSQL) 15.14`, knows the commands that fence off a dump."""
+    """Whether psql, with this output of --version (`psql (PostgreSQL) 15.14`), knows \\restrict and \\unrestrict."""
     found = re.search(r"(\d+)\.(\d+)", psql)
     since = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
     return found is not None and int(found[2]) >= since.get(int(found[1]), 0 if int(found[1]) > 17 else 1000)
 
 
 def advice(said: str, server: int, dumped: tuple[int | None, int | None]) -> str | None:
-    """What to do about a base that does not apply; None where its own error says enough."""
+    """Return what to do about a base that cannot be applied; None where its own error is sufficient."""
     newer = [version for version in dumped if version is not None and version > server]
     if newer or re.search(
         r"unrecognized configuration parameter|invalid command \\(un)?restrict|unsupported version", said
     ):
         whose = f"The dump is of version {max(newer)}" if newer else "The dump may be of a newer version"
         return (
-            f"{whose}, the throw-away Postgres is {server}: choose one as new by --bindir or --docker. A dump that is given "
-            "as a file is stripped of the settings that an older server does not know."
+            f"{whose}, the throw-away Postgres is {server}: choose one as new by --bindir or --docker. A dump that is "
+            "given as a file is stripped of the settings that an older server does not know."
         )
     if re.search(r'role ".*" does not exist', said):
         return (
-            "Give the dump as a file, or the connection string of production: the roles that they name are made. Or make "
-            "them by a --base before."
+            "Give the dump as a file, or the connection string of production: the roles that they name are made. Or "
+            "make them by a --base before."
         )
     if "server version mismatch" in said:
         return "pg_dump must be as new as production: choose one by --bindir, or put it first in PATH."
@@ -115,7 +115,7 @@ def _statements(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _lines(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Give each line, and whether a statement may begin there: not in data, nor within a text, such as a comment on a table."""
+    """Return each line, and whether a statement may begin there: not in data, nor in a text or comment."""
     in_data, within = False, ""
     for line in lines:
         text = line.rstrip("\r\n")
@@ -127,12 +127,12 @@ def _lines(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
             yield line, False
         else:
             yield line, not within
-            if within or not text.startswith("\\"):  # which is a command of psql
+            if within or not text.startswith("\\"):  # otherwise it is a psql command
                 within = _open_at_end(text, within)
 
 
 def _open_at_end(line: str, within: str) -> str:
-    """What a line leaves open, by its opening mark, where it begins within such."""
+    """Return the opening mark of what is still open at the end of a line; `within` is open at its beginning."""
     place = 0
     while True:
         if within:

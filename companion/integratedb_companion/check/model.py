@@ -1,4 +1,4 @@
-"""What a check finds, as plain data."""
+"""Defines the result of a check as plain data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class UnableError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One of the steps, what it took, and the end of what its command printed."""
+    """One step of a check, its duration, and the end of its command's output."""
 
     name: Literal["postgres", "base", "contracts", "migrations"]
     ok: bool
@@ -28,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Break:
-    """A contract that would break, or that does not hold to begin with."""
+    """A contract that would break, or that is not met from the beginning."""
 
     step: Literal["contracts", "migrations"]
     stakeholder: str
@@ -43,7 +43,7 @@ class Break:
 
 @dataclass
 class Report:
-    """All of it, in the order in which it came."""
+    """The whole result, in the order of events."""
 
     steps: list[Step] = field(default_factory=list)
     breaks: list[Break] = field(default_factory=list)
@@ -52,13 +52,13 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status: 0 nobody would be hurt; 1 somebody would, or the migrations fail; 2 it could not be tried."""
+        """The exit status: 0 nothing would break; 1 a contract would break, or the migrations fail; 2 no result."""
         if self.breaks:
             return BROKEN
         failed = [step.name for step in self.steps if not step.ok]
         return OK if not failed else BROKEN if failed == ["migrations"] else UNABLE
 
     def as_json(self) -> dict[str, Any]:
-        """As a document."""
+        """Return the report as a document."""
         result = {OK: "passed", BROKEN: "broken", UNABLE: "unable"}[self.status]
         return {"result": result, **asdict(self)}

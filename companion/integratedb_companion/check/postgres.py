@@ -1,4 +1,4 @@
-"""A throw-away Postgres: of the binaries on this machine, or in a container; gone when the check is over."""
+"""Runs a throw-away Postgres, from local binaries or in a container, and removes it after the check."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .model import UnableError
 USER = "integratedb_check"
 START_S = 60
 
-#: The log is read back for what the server said to sessions that did not pass it on.
+#: The log is read for messages that a migration tool did not show.
 SETTINGS = {
     "wal_level": "logical",
     "fsync": "off",
@@ -48,7 +48,7 @@ LOG = "log/server.json"
 
 
 class Postgres(ABC):
-    """A server that is there between `start` and `stop`; only who knows the password gets in."""
+    """A server that runs between `start` and `stop`; a connection needs its password."""
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -57,26 +57,26 @@ class Postgres(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start it, with the database. Error: UnableError."""
+        """Start the server and create the database. Error: UnableError."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop it and remove everything."""
+        """Stop the server and remove everything."""
 
     @property
     def programs(self) -> Path | None:
-        """Where psql and pg_restore of its version are, if that is known."""
+        """The directory of psql and pg_restore of this version, if it is known."""
         return None
 
     @property
     def dsn(self) -> str:
-        """How to connect."""
+        """The connection string of the server."""
         return make_conninfo(
             "", host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname=self.database
         )
 
     def environment(self) -> dict[str, str]:
-        """What the commands of the check run in: libpq's variables and DATABASE_URL lead to this server, and only here."""
+        """Return the environment of the check's commands: libpq's variables and DATABASE_URL lead to this server."""
         kept = {
             name: value for name, value in os.environ.items() if not (name.startswith("PG") and name[2:3].isalpha())
         }
@@ -89,11 +89,12 @@ class Postgres(ABC):
             "PGUSER": USER,
             "PGPASSWORD": self.password,
             "PGDATABASE": self.database,
-            "DATABASE_URL": f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{quote(self.database, safe='')}",
+            "DATABASE_URL": f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}"
+            f"/{quote(self.database, safe='')}",
         }
 
     def wait(self, alive: Any) -> None:
-        """Wait until it lets us in. Error: UnableError."""
+        """Wait until the server accepts a connection. Error: UnableError."""
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -106,7 +107,7 @@ class Postgres(ABC):
 
 
 class LocalPostgres(Postgres):
-    """Of binaries on this machine. Postgres refuses to run as root, so root runs it as another user."""
+    """Runs local binaries. Postgres refuses to run as root, so root runs it as another user."""
 
     def __init__(self, database: str, programs: Path) -> None:
         super().__init__(database)
@@ -132,7 +133,7 @@ class LocalPostgres(Postgres):
         (home / "password").unlink()
         if initialised.returncode:
             raise UnableError(f"initdb failed: {initialised.stderr.decode(errors='replace').strip()}")
-        # A port is free until somebody takes it, so the server itself finds out.
+        # Another process may take a free port at any time, so only the server's start shows whether it is free.
         for _ in range(5):
             self.port = _free_port()
             self._launch(home)
@@ -144,7 +145,7 @@ class LocalPostgres(Postgres):
 
     def stop(self) -> None:
         if self._process is not None:
-            # SIGQUIT: what is in it is thrown away.
+            # SIGQUIT, because the data is discarded.
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(3)
             self._process.wait()
@@ -194,11 +195,11 @@ class LocalPostgres(Postgres):
 
 
 class _EndedError(Exception):
-    """The server has ended instead of starting."""
+    """The server ended instead of starting."""
 
 
 class DockerPostgres(Postgres):
-    """In a container of an image that has the extension; it is removed with the check."""
+    """Runs a container of an image that has the extension; it is removed after the check."""
 
     def __init__(self, database: str, image: str) -> None:
         super().__init__(database)
@@ -206,7 +207,7 @@ class DockerPostgres(Postgres):
         self._container = ""
 
     def start(self) -> None:
-        # The password is handed over in the environment: a command line can be seen by everybody.
+        # The password is passed in the environment, because everybody can see a command line.
         environment = os.environ | {
             "POSTGRES_PASSWORD": self.password,
             "POSTGRES_USER": USER,
@@ -215,7 +216,7 @@ class DockerPostgres(Postgres):
         variables = [part for name in ("PASSWORD", "USER", "DB") for part in ("-e", f"POSTGRES_{name}")]
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         self._container = self._docker(
-            # By the label, what a killed check has left can be found: docker ps --filter label=integratedb.check
+            # The label finds what a killed check has left: docker ps --filter label=integratedb.check
             "run", "--detach", "--rm", "--label", f"integratedb.check={os.getpid()}", "--publish", "127.0.0.1::5432",
             *variables, self.image, "postgres", *settings,
             environment=environment,
@@ -242,7 +243,7 @@ class DockerPostgres(Postgres):
 
 @contextlib.contextmanager
 def running(postgres: Postgres) -> Iterator[Postgres]:
-    """The server, for the length of the block."""
+    """Run the server for the length of the block."""
     try:
         postgres.start()
         yield postgres
@@ -251,7 +252,7 @@ def running(postgres: Postgres) -> Iterator[Postgres]:
 
 
 def find_programs(given: str | None) -> Path:
-    """Where the server's programs are: as told, by PG_CONFIG, by PATH, or where distributions put them; the newest there.
+    """Find the directory of the server's programs: the option, PG_CONFIG, PATH, or the newest of the distribution.
 
     Error: UnableError.
     """
@@ -264,16 +265,17 @@ def find_programs(given: str | None) -> Path:
             return directory
     raise UnableError(
         "no Postgres server is installed here",
-        "Debian, Ubuntu: apt-get install postgresql. Or name the directory of initdb by --bindir, or an image by --docker.",
+        "Debian, Ubuntu: apt-get install postgresql. Or name the directory of initdb by --bindir, or an image "
+        "by --docker.",
     )
 
 
 def _candidates() -> Iterator[Path]:
     config = shutil.which(os.environ.get("PG_CONFIG") or "pg_config")
     if config is not None:
-        told = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
-        if told.returncode == 0:
-            yield Path(told.stdout.strip())
+        completed = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
+        if completed.returncode == 0:
+            yield Path(completed.stdout.strip())
     in_path = shutil.which("initdb")
     if in_path is not None:
         yield Path(in_path).parent
@@ -295,8 +297,8 @@ def _unprivileged_user() -> pwd.struct_passwd:
 
 
 def _short_directory() -> str:
-    """A directory for sockets: their paths are limited to some 100 bytes."""
-    return tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"  # noqa: S108  a new directory is made in it
+    """Return a short directory for sockets, because their paths are limited to about 100 bytes."""
+    return tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"  # noqa: S108  a private one inside it
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Runs what the user gave: shell commands, scripts and dumps, with the throw-away server in their environment."""
+"""Runs the user's shell commands, scripts and dumps, with the throw-away server in their environment."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .postgres import Postgres
 
 PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file")
 
-#: psql reads a script as it is, whatever its encoding; it only passes through here.
+#: Scripts may have any encoding, because psql decodes them itself; here their bytes are preserved.
 ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 class Runner:
-    """Runs one thing after another; what they print goes to `say` as it comes, and is kept for the report."""
+    """Runs commands; passes their output to `say` at once, and keeps it for the report."""
 
     def __init__(self, postgres: Postgres, say: Callable[[str], None]) -> None:
         self._environment, self._say = postgres.environment(), say
-        # A pipe fails when any part of it does, where there is a shell that can: `pg_dump ... | psql`.
+        # With pipefail, `pg_dump ... | psql` fails when any part of it fails; not every shell has it.
         bash = shutil.which("bash", path=self._environment["PATH"])
         self._shell = [bash, "-o", "pipefail", "-c"] if bash else ["/bin/sh", "-c"]
 
     def run(self, command: str, said: list[str]) -> None:
-        """A script (*.sql) by psql, up to its first error; else a command by the shell. Error: UnableError."""
+        """Run a script (*.sql) with psql up to its first error, or a command with the shell. Error: UnableError."""
         path = Path(command)
         if path.suffix == ".sql" and os.path.isfile(path):
             self._process([*PSQL, command], command, said)
@@ -42,7 +42,7 @@ class Runner:
             self._process([*self._shell, command], command, said)
 
     def knows_fences(self) -> bool:
-        """Whether psql knows the commands that fence off a dump."""
+        """Whether psql knows the commands that enclose a dump."""
         with suppress(OSError):
             done = subprocess.run(
                 ["psql", "--version"], check=False, capture_output=True, env=self._environment, text=True
@@ -51,12 +51,12 @@ class Runner:
         return False
 
     def run_text(self, text: str, name: str, said: list[str]) -> None:
-        """The text of a script or dump by psql. Error: UnableError."""
+        """Run the text of a script or dump with psql. Error: UnableError."""
         with _temporary(text) as file:
             self._process([*PSQL, "-"], name, said, file)
 
     def as_sql(self, path: Path) -> str:
-        """A script or dump as text; pg_restore reads the other formats. Error: UnableError."""
+        """Return a script or dump as text; pg_restore converts the other formats. Error: UnableError."""
         if not is_archive(path):
             return path.read_text(**ENCODING)
         command = ["pg_restore", "--file=-", str(path)]
@@ -87,7 +87,7 @@ class Runner:
                     said.append(line)
                     self._say(line.rstrip("\n"))
             except BaseException:
-                # Who interrupts the check does not want to wait for what it started.
+                # A user who interrupts the check does not want to wait for its commands.
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
         if process.returncode:
@@ -95,7 +95,7 @@ class Runner:
 
 
 def refuse_missing(given: str) -> None:
-    """Refuse what is meant as a file that does not exist: the shell would take its name for a command. Error: UnableError."""
+    """Refuse the name of a file that does not exist, which the shell would run as a command. Error: UnableError."""
     if "://" in given and not re.search(r"\s", given):
         raise UnableError(
             "this URL is none of Postgres", "A connection string begins with postgresql:// or postgres://."

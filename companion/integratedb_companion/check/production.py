@@ -1,4 +1,4 @@
-"""Production itself as the base: its schema, the contracts that are in force, and what its migration tool has recorded."""
+"""Copies production as the base: its schema, its contracts in force, and the records of its migration tool."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from integratedb_companion.common.session import defaults_with, read_conninfo
 from .model import UnableError
 from .process import ENCODING
 
-#: Where migration tools write down what has run, in whatever schema. Without their rows everything would run again.
+#: The tables where migration tools record what has run, in any schema. Without them all migrations would run again.
 RECORDS = (
-    "__diesel_schema_migrations", "__drizzle_migrations", "__efmigrationshistory", "_prisma_migrations", "_sqlx_migrations",
-    "_yoyo_migration", "_yoyo_version", "alembic_version", "ar_internal_metadata", "atlas_schema_revisions",
-    "databasechangelog", "databasechangeloglock", "django_content_type", "django_migrations", "doctrine_migration_versions",
-    "drizzle_migrations", "flyway_schema_history", "goose_db_version", "knex_migrations", "knex_migrations_lock",
-    "kysely_migration", "kysely_migration_lock", "migrations", "mikro_orm_migrations", "pgmigrations", "phinxlog",
-    "refinery_schema_history", "schema_migrations", "schema_version", "sequelizemeta", "typeorm_metadata",
+    "__diesel_schema_migrations", "__drizzle_migrations", "__efmigrationshistory", "_prisma_migrations",
+    "_sqlx_migrations", "_yoyo_migration", "_yoyo_version", "alembic_version", "ar_internal_metadata",
+    "atlas_schema_revisions", "databasechangelog", "databasechangeloglock", "django_content_type",
+    "django_migrations", "doctrine_migration_versions", "drizzle_migrations", "flyway_schema_history",
+    "goose_db_version", "knex_migrations", "knex_migrations_lock", "kysely_migration", "kysely_migration_lock",
+    "migrations", "mikro_orm_migrations", "pgmigrations", "phinxlog", "refinery_schema_history", "schema_migrations",
+    "schema_version", "sequelizemeta", "typeorm_metadata",
 )  # fmt: skip
-#: All of what Sqitch has is in a schema of its own.
+#: Sqitch keeps everything in a schema of its own.
 RECORDING_SCHEMAS = ("sqitch", "yoyo")
 
-#: The tables whose rows are left out: those of neither a migration tool nor an extension, nor asked for. To fill a table runs
-#: the functions of its constraints, domains, generated columns and partitions, as a superuser on this machine. Any role can
-#: call a table migrations; those of tools use nothing but what is Postgres's own, which pg_depend does not list.
-LEFT_OUT = """
+#: The tables whose rows are not copied: those of neither a migration tool nor an extension, and not requested. Filling
+#: a table runs the functions of its constraints, domains, generated columns and partitions, as a superuser on this
+#: machine. Any role can name a table migrations; those of tools use only Postgres's own objects, which pg_depend does
+#: not list.
+EXCLUDED_TABLES = """
 SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -73,13 +75,13 @@ SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
 """
 
 
-#: The parameters of libpq that are secrets. No environment variable can hold them, but for the password.
+#: The secret parameters of libpq. Only the password can be passed in an environment variable.
 SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 
 @dataclass(frozen=True)
 class Production:
-    """What is taken over from it."""
+    """What is copied from production."""
 
     name: str
     sql: str
@@ -87,7 +89,7 @@ class Production:
 
 
 def is_conninfo(text: str) -> bool:
-    """Whether it is a connection string, and no command: a URI, or keywords of libpq with values."""
+    """Whether a text is a connection string and not a command: a URI, or libpq's keywords with values."""
     if text.startswith(("postgresql://", "postgres://")):
         return True
     try:
@@ -97,31 +99,31 @@ def is_conninfo(text: str) -> bool:
 
 
 def take_over(conninfo: str, programs: Path | None, kept: Collection[str]) -> Production:
-    """Dump it: no rows but those that the migration tool and the extensions need. Error: UnableError."""
+    """Dump production, with the rows that the migration tool and the extensions need. Error: UnableError."""
     try:
         with connect(conninfo, None) as connection:
             row = connection.execute("SHOW search_path").fetchone()
             with transaction(connection, read_only=True):
                 asked = {"records": list(RECORDS), "schemas": list(RECORDING_SCHEMAS), "kept": list(kept)}
-                left_out = connection.execute(LEFT_OUT.encode(), asked).fetchall()
+                excluded = connection.execute(EXCLUDED_TABLES.encode(), asked).fetchall()
             name = f"database {connection.info.dbname}"
     except CommandError as problem:
         raise UnableError(problem.message, problem.hint) from None
     assert row is not None
-    return Production(name, _dump(conninfo, programs, left_out), str(row[0]))
+    return Production(name, _dump(conninfo, programs, excluded), str(row[0]))
 
 
-def _dump(conninfo: str, programs: Path | None, left_out: list[tuple[Any, ...]]) -> str:
+def _dump(conninfo: str, programs: Path | None, excluded: list[tuple[Any, ...]]) -> str:
     given = read_conninfo(conninfo)
-    with _hidden(given, dict(os.environ)) as environment:
-        return _dumped(make_conninfo("", **given), programs, left_out, environment)
+    with _without_secrets(given, dict(os.environ)) as environment:
+        return _run_dump(make_conninfo("", **given), programs, excluded, environment)
 
 
 @contextmanager
-def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Take the secrets out of parameters: into the environment, or a file that ends with the block.
+def _without_secrets(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Move the secrets out of the parameters: into the environment, or into a file that exists during the block.
 
-    Everybody can see the command line of a process.
+    A command line would show them, because everybody can see the command line of a process.
     """
     secrets = {name: str(given.pop(name)) for name in SECRETS if name in given}
     password = secrets.pop("password", None)
@@ -130,10 +132,10 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
     if not secrets:
         yield environment
         return
-    # Nothing but a service may hold the others. A connection has one, so what the user's says comes along.
+    # Only a service can hold the other secrets. A connection uses one service, so the user's own is merged into it.
     if service := given.pop("service", None):
         environment["PGSERVICE"] = str(service)
-    lines = {**_of_service(environment.get("PGSERVICE")), **secrets}
+    lines = {**_service_parameters(environment.get("PGSERVICE")), **secrets}
     for name, value in lines.items():
         if value != value.rstrip() or not value.isprintable():
             raise UnableError(f"pg_dump cannot be given {name}: it ends with a space, or has a control character in it")
@@ -143,8 +145,8 @@ def _hidden(given: dict[str, Any], environment: dict[str, str]) -> Iterator[dict
         yield environment | {"PGSERVICE": "integratedb", "PGSERVICEFILE": file.name}
 
 
-def _of_service(service: str | None) -> dict[str, str]:
-    """Give the parameters that a service says."""
+def _service_parameters(service: str | None) -> dict[str, str]:
+    """Return the parameters of a service."""
     if not service:
         return {}
     without, with_it = (
@@ -154,11 +156,11 @@ def _of_service(service: str | None) -> dict[str, str]:
     return {name: value for name, value in with_it.items() if value != without.get(name) and name != "service"}
 
 
-def _dumped(dbname: str, programs: Path | None, left_out: list[tuple[Any, ...]], environment: dict[str, str]) -> str:
+def _run_dump(dbname: str, programs: Path | None, excluded: list[tuple[Any, ...]], environment: dict[str, str]) -> str:
     if programs is not None:
         environment["PATH"] = f"{programs}{os.pathsep}{environment.get('PATH', os.defpath)}"
     command = ["pg_dump", "--no-password", "-B", f"--dbname={dbname}"]
-    command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in left_out]
+    command += [f"--exclude-table-data={_quoted(schema)}.{_quoted(table)}" for schema, table in excluded]
     try:
         done = subprocess.run(command, check=False, capture_output=True, env=environment, **ENCODING)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A check's report: as text, JSON, JUnit XML, or annotations of GitHub Actions."""
+"""Renders a check's report as text, JSON, JUnit XML, or annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .model import OK, Break, Report
 
 
 def text(report: Report) -> str:
-    """For people."""
+    """Render the report for people."""
     return "\n".join(_text(report))
 
 
@@ -48,12 +48,12 @@ def _place(entry: Break) -> str:
 
 
 def json(report: Report) -> str:
-    """For programs."""
+    """Render the report for programs."""
     return to_json(report.as_json())
 
 
 def junit(report: Report) -> str:
-    """For CI servers: a test case a step, and one a stakeholder."""
+    """Render the report for CI servers: a test case for each step and each stakeholder."""
     suite = ElementTree.Element("testsuite", name="integratedb check")
     failures = errors = 0
     for step in report.steps:
@@ -85,12 +85,12 @@ def junit(report: Report) -> str:
 
 
 def _clean(value: str) -> str:
-    """Without control characters, which XML 1.0 cannot hold and which steer a terminal; lines stay lines."""
+    """Replace control characters, which XML 1.0 cannot hold and which control a terminal; line breaks stay."""
     return "\n".join(clean_lines(value))
 
 
 def github(report: Report) -> str:
-    """For GitHub Actions: annotations, at the line of the contract where there is one."""
+    """Render annotations for GitHub Actions, at the line of the contract where it is known."""
     lines = [
         _annotation("error", step.said or f"{step.name} failed", title=f"integratedb check: {step.name}")
         for step in report.steps
@@ -105,7 +105,7 @@ def github(report: Report) -> str:
 
 
 def _annotation(level: str, message: str, **properties: str) -> str:
-    """As the runner reads it: what would end a property or the line is escaped."""
+    """Write an annotation; characters that would end a property or the line are escaped."""
 
     def escaped(value: str) -> str:
         return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

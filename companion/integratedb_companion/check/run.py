@@ -1,8 +1,10 @@
-"""The check itself: base, contracts, migrations, and then the state that they leave, and what the server logged meanwhile.
+"""Runs the check: base, contracts, migrations, then the resulting state and the server's log.
 
-The setting `enforcement` is `explicit` while the migrations run: each that would be refused goes through with a warning, so
-that one run tells of all of them. The warnings are read from the server's log, because a tool may swallow them, and because
-a later migration may repair what an earlier one broke; production refuses the earlier one.
+The setting `enforcement` is `explicit` while the migrations run: a migration that would be refused causes a warning
+only, so that one run reports all of them. The warnings are read from the server's log for two reasons:
+
+- a migration tool may not show them;
+- a later migration may repair what an earlier one broke, but production refuses the earlier one.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ from .process import Runner
 from .production import is_conninfo, take_over
 from .server_log import Refusal, refusals
 
-#: As much of a command's output goes into a report.
+#: How much of a command's output a report contains.
 KEPT_CHARACTERS = 4000
 
-#: Something that is there, and is not of Postgres or of an extension.
-MADE = """
+#: Finds an object that belongs neither to Postgres nor to an extension.
+USER_OBJECTS = """
 SELECT FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
  WHERE n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
@@ -62,13 +64,14 @@ SELECT FROM pg_catalog.pg_namespace AS n
                       AND d.deptype OPERATOR(pg_catalog.=) 'e')
 LIMIT 1
 """
-#: Whether there is a schema of this name, and a role.
+#: Returns whether a schema of this name exists, and a role.
 SCHEMA_AND_ROLE = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name),
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n
+                WHERE n.nspname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name),
        EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name)
 """
-#: Only on the throw-away server: elsewhere a stakeholder is created.
-KNOWN = """
+#: Used only on the throw-away server; on other servers a stakeholder is created.
+REGISTER = """
 INSERT INTO integratedb.stakeholder (name, role_oid)
 SELECT r.rolname, r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) %(name)s::pg_catalog.name
 """
@@ -78,7 +81,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be tried: each of base and migrations is a file or a shell command."""
+    """What to try: each entry of base and migrations is a file or a shell command."""
 
     base: tuple[str, ...]
     contracts: Path | None
@@ -88,11 +91,11 @@ class Plan:
 
 
 class StepFailedError(Exception):
-    """A step failed; what it said is in the report."""
+    """A step failed; the report contains its output."""
 
 
 class Check:
-    """One check, on a server that runs."""
+    """One check on a running server."""
 
     def __init__(self, plan: Plan, postgres: Postgres, report: Report, say: Say) -> None:
         self.plan, self.postgres, self.report, self.say = plan, postgres, report, say
@@ -101,7 +104,7 @@ class Check:
         self.uses_extension = False
 
     def run(self) -> None:
-        """Run the steps; the first that fails is the last, but what the migrations left is always looked at."""
+        """Run the steps up to the first failure; the state after the migrations is checked in any case."""
         try:
             with self._step("base") as said:
                 self._base(said)
@@ -115,7 +118,7 @@ class Check:
         with suppress(StepFailedError), self._step("migrations") as said:
             for command in self.plan.migrations:
                 self.runner.run(command, said)
-        self._look(known, position)
+        self._report_breaks(known, position)
         if self.plan.migrations and self._events() == events:
             self.report.notes.append(
                 "The migrations changed nothing that could be seen: do they use DATABASE_URL, or PGHOST and its like?"
@@ -132,9 +135,9 @@ class Check:
             ok = True
         except (UnableError, CommandError, psycopg.Error) as problem:
             hint = getattr(problem, "hint", None)
-            told = f"{problem}\nHINT: {hint}" if hint else str(problem)
-            said.append(f"{told}\n")
-            self.say(told)
+            message = f"{problem}\nHINT: {hint}" if hint else str(problem)
+            said.append(f"{message}\n")
+            self.say(message)
             raise StepFailedError from None
         finally:
             text = "".join(said)[-KEPT_CHARACTERS:]
@@ -165,7 +168,7 @@ class Check:
         self.uses_extension = self._install()
 
     def _texts(self) -> tuple[dict[str, str], dict[str, str], str | None]:
-        """The dumps and scripts among the bases as text, what they are called, and the search_path of production."""
+        """Return the dumps and scripts of the bases as text, their names, and the search_path of production."""
         texts, names, search_path = {}, {}, None
         for base in self.plan.base:
             if os.path.exists(base):
@@ -181,10 +184,10 @@ class Check:
 
     def _is_empty(self) -> bool:
         with psycopg.connect(self.postgres.dsn) as connection:
-            return connection.execute(MADE).fetchone() is None
+            return connection.execute(USER_OBJECTS).fetchone() is None
 
     def _set_search_path(self, search_path: str | None) -> None:
-        """Let the migrations find their tables as they do in production."""
+        """Set the search_path of production, so that the migrations find their tables."""
         if search_path is None:
             return
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection:
@@ -195,7 +198,7 @@ class Check:
             )
 
     def _create_roles(self, roles: list[str], script: str) -> None:
-        """Make the roles that a dump expects; postgres as the superuser that it is everywhere."""
+        """Create the roles that a dump expects; postgres as a superuser."""
         makes_postgres = "\nCREATE ROLE postgres;" in f"\n{script}"
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection, transaction(connection):
             existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
@@ -206,7 +209,7 @@ class Check:
                     connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
 
     def _install(self) -> bool:
-        """Install the extension, unless the base has; whether it has."""
+        """Install the extension if the base does not have it; returns whether the base has it."""
         with psycopg.connect(self.postgres.dsn, autocommit=True) as connection, transaction(connection):
             missing = [check for check in preflight(connection) if check.state == "missing"]
             if missing:
@@ -218,11 +221,11 @@ class Check:
             connection.execute("CREATE EXTENSION integratedb CASCADE")
         return False
 
-    def _adopt(self, database: Database) -> None:
-        """Let the stakeholders of production be known that the base has without their claims.
+    def _register_stakeholders(self, database: Database) -> None:
+        """Register the stakeholders of production whose claims the base does not contain.
 
-        A dump without rows has their schemas, and perhaps their roles, but does not say that they are stakeholders: the names would
-        be taken by others.
+        A dump without rows contains their schemas, and perhaps their roles, but not that they are stakeholders. Without
+        the registration their names would count as taken.
         """
         known = {row["name"] for row in database.rows("integratedb_stakeholders")}
         for name in sorted(self.contracts.keys() - known):
@@ -237,18 +240,18 @@ class Check:
                 database.connection.execute(
                     sql.SQL("ALTER SCHEMA {name} OWNER TO {name}").format(name=sql.Identifier(name))
                 )
-                database.connection.execute(KNOWN, {"name": name})
+                database.connection.execute(REGISTER, {"name": name})
                 database.rows("integratedb_adopt_role", stakeholder=name)
 
     def _contracts(self) -> None:
         with opened(self.postgres.dsn, None) as database:
-            # What a dump brought names objects by the numbers of another server.
+            # A dump names objects by the oids of another server, so the claims must be resolved again.
             database.rows("integratedb_sync")
             if self.plan.contracts is not None:
                 contracts = read_contracts(files_in(self.plan.contracts), for_daemon(os.environ))
                 self.contracts = {contract.stakeholder: contract for contract in contracts}
                 if self.uses_extension:
-                    self._adopt(database)
+                    self._register_stakeholders(database)
                 run = Reconciliation(database, contracts, prune=False)
                 with transaction(database.connection):
                     run.run()
@@ -272,16 +275,16 @@ class Check:
             line=finding.line,
         )
 
-    def _look(self, known: list[tuple[str, str, str, str]], position: int) -> None:
-        """The claims that are unmet now; and those that were broken on the way, and are met again."""
+    def _report_breaks(self, known: list[tuple[str, str, str, str]], position: int) -> None:
+        """Report the claims that are unmet now, and those that were broken meanwhile and are met again."""
         final = self._unmet_rows()
         for row in final:
             for problem in row["problems"]:
                 if (row["stakeholder"], row["kind"], problem["path"], problem["message"]) not in known:
                     self.report.breaks.append(self._break(row["stakeholder"], row["kind"], problem, row["hint"]))
-        told = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
+        reported = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
         for refusal in refusals(self._log(position)):
-            if not _is_told(refusal, told):
+            if not _is_reported(refusal, reported):
                 problem = {"message": f"{refusal.message} ({_ON_THE_WAY[refusal.occasion]})"}
                 self.report.breaks.append(self._break(refusal.stakeholder, refusal.kind, problem, None))
 
@@ -340,14 +343,14 @@ _ON_THE_WAY = {
 }
 
 
-def _is_told(refusal: Refusal, told: set[tuple[str, str, str]]) -> bool:
+def _is_reported(refusal: Refusal, reported: set[tuple[str, str, str]]) -> bool:
     return any(
         stakeholder == refusal.stakeholder and kind == refusal.kind and message in refusal.message
-        for stakeholder, kind, message in told
+        for stakeholder, kind, message in reported
     )
 
 
 def to_standard_error(line: str) -> None:
-    """Print what is going on; what others wrote does not steer the terminal."""
+    """Print progress, without foreign control characters."""
     for part in clean_lines(line):
         say(part, err=True)

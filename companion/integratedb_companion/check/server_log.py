@@ -1,4 +1,4 @@
-"""What the throw-away server logged: refusals and warnings that a migration tool may have kept to itself."""
+"""Reads the log of the throw-away server for refusals and warnings that a migration tool may not show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: What lets a migration through that breaks a claim says so by a warning that begins like this.
+#: The beginnings of the warnings about a migration that breaks a claim and is permitted.
 _LET_THROUGH = ("enforcement is explicit: ", "overridden (")
 _LINE = re.compile(r"^(?P<stakeholder>\w+) \((?P<kind>claims|notifications)\): (?P<message>.*)$")
 
@@ -23,12 +23,12 @@ class Refusal:
 
 
 def refusals(log: str) -> Iterator[Refusal]:
-    """The claims that were broken, in order, each once; the log is one JSON object a line."""
+    """Return the broken claims in order, each once; the log has one JSON object a line."""
     seen = set()
     for text in log.splitlines():
         try:
             entry = json.loads(text)
-        except ValueError:  # the last line may be half written
+        except ValueError:  # the last line may be incomplete
             continue
         message = entry.get("message", "")
         if entry.get("state_code") != "IDB01" and not message.startswith(_LET_THROUGH):

@@ -1,1 +1,1 @@
-"""The commands of `integratedb`, a file a group of them; cli.py lists them and loads each when it is called."""
+"""Contains the commands of `integratedb`, grouped by file; cli.py lists them and loads each when it is called."""

@@ -1,4 +1,4 @@
-"""`integratedb check`: may these migrations be merged?"""
+"""Implements `integratedb check`: whether migrations may be merged."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     "--base",
     multiple=True,
     metavar="CONNINFO|FILE|CMD",
-    help="Brings production's state: its connection string, a dump or script, or a shell command. Repeatable, in order.",
+    help="Production's state: its connection string, a dump or script, or a shell command. Repeatable, in order.",
 )
 @click.option(
     "--contracts",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The contracts; those that the base has hold too.",
+    help="The contracts; those of the base apply too.",
 )
 @click.option(
     "--migrations",
@@ -62,7 +62,9 @@ def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     help="text, json, junit or github; repeatable.  [text]",
 )
 @click.option(
-    "--bindir", metavar="DIR", help="Where initdb and postgres are.  [by PG_CONFIG, PATH, or /usr/lib/postgresql]"
+    "--bindir",
+    metavar="DIR",
+    help="The directory of initdb and postgres.  [by PG_CONFIG, PATH, or /usr/lib/postgresql]",
 )
 @click.option(
     "--docker", metavar="IMAGE", help="A container of an image with the extension, instead of local binaries."
@@ -70,15 +72,15 @@ def _formats(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option(
     "--search-path",
     metavar="PATH",
-    help="The search_path that migrations have in production.  [that of the login of --base CONNINFO]",
+    help="The search_path of migrations in production.  [that of the login of --base CONNINFO]",
 )
 @click.option(
     "--data",
     multiple=True,
     metavar="SCHEMA.TABLE",
-    help="With --base CONNINFO: take the rows of this table over too; repeatable.",
+    help="With --base CONNINFO: copy the rows of this table too; repeatable.",
 )
-@click.option("--database", default="integratedb_check", show_default=True, help="The name of the database in it.")
+@click.option("--database", default="integratedb_check", show_default=True, help="The name of the throw-away database.")
 def check(
     base: tuple[str, ...],
     contracts: Path | None,
@@ -90,14 +92,15 @@ def check(
     data: tuple[str, ...],
     database: str,
 ) -> None:
-    """Try pending migrations on a throw-away Postgres, and say which contracts they would break.
+    """Try pending migrations on a throw-away Postgres, and report which contracts they would break.
 
-    Starts a Postgres, brings it to production's state (--base), applies the contracts, runs the migrations, and looks at what
-    they leave. No migration is refused on the way, so one run tells of all that would be; a migration tool that hides its
-    failure hides nothing. The commands run with PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL in their
-    environment. Secrets in contracts need not be set. What is going on goes to standard error, the report to standard output.
+    The check starts a Postgres, restores production's state (--base), applies the contracts, runs the migrations, and
+    inspects the result. It refuses no migration meanwhile, so one run reports all that would be refused, even if a
+    migration tool hides its failure. The commands get PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL
+    in their environment. Secrets in contracts need not be set. Progress is printed to standard error, the report to
+    standard output.
 
-    Exit status: 0 nobody would be hurt; 1 a contract would break, or the migrations fail; 2 it could not be tried.
+    Exit status: 0 no contract would break; 1 a contract would break, or the migrations fail; 2 the check failed.
 
     \b
     Examples:
@@ -115,7 +118,7 @@ def check(
                 refuse_missing(given)
     except UnableError as problem:
         raise CommandError(str(problem), status=STATUS_USAGE, hint=problem.hint) from None
-    # A CI job that is cancelled gets SIGTERM: the server must go all the same.
+    # A cancelled CI job gets SIGTERM, and the server must be removed then too.
     signal.signal(signal.SIGTERM, _interrupt)
     report = Report()
     begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""`integratedb completion`: the script that makes a shell complete commands and options."""
+"""Implements `integratedb completion`: the script that makes a shell complete commands and options."""
 
 from __future__ import annotations
 

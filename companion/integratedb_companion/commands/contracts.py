@@ -1,4 +1,4 @@
-"""`integratedb plan`, `apply`, `export`, `lint` and `schema`: contracts as code."""
+"""Implements `integratedb plan`, `apply`, `export`, `lint` and `schema`: contracts as code."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from integratedb_companion.contracts.writing import write_files
 from .framework import command, confirm, connected, json_output
 from .stakeholders import credentials_option, find_target
 
-#: As many contracts are no work to wait for.
-MANY = 20
+#: With fewer contracts no progress bar is shown, because the work is short.
+MANY_CONTRACTS = 20
 
 DIRECTORY = click.argument("directory", type=click.Path(path_type=Path))
 
 
 def selection(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which stakeholders are meant."""
+    """Add the options that select stakeholders."""
     function = click.option("--prune", is_flag=True, help="Drop the stakeholders that have no contract.")(function)
     return click.option(
         "--only", multiple=True, metavar="NAME", help="This stakeholder only; repeatable. Not with --prune."
@@ -51,8 +51,8 @@ def selection(function: Callable[..., Any]) -> Callable[..., Any]:
 def plan(directory: Path, only: tuple[str, ...], prune: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Show what applying the contracts in DIRECTORY would change. Nothing is changed.
 
-    Whatever differs is really submitted, and rolled back: what the database would refuse is refused here, with the file and
-    the line. Exit status 0 when there is nothing to change, 3 when there is, 1 when the database refuses a contract.
+    Each difference is submitted and rolled back. So what the database would refuse is refused here, with the file and
+    the line. Exit status: 0 no changes; 3 changes; 1 the database refuses a contract.
 
     \b
     Examples:
@@ -87,11 +87,11 @@ def apply(
     dbname: str | None,
     as_json: bool,
 ) -> None:
-    """Make the database agree with the contracts in DIRECTORY, in one transaction.
+    """Bring the database into the state of the contracts in DIRECTORY, in one transaction.
 
-    On a terminal it shows the plan and asks first. What is as it should be is left alone: a second run changes nothing. The
-    credentials of new stakeholders are written before the COMMIT; when they cannot be, nothing is changed. Stakeholders
-    without a contract are kept, unless --prune says otherwise.
+    On a terminal the command shows the plan and asks first. Equal parts stay untouched: a second run changes nothing.
+    The credentials of new stakeholders are written before the COMMIT; if that fails, nothing is changed. Stakeholders
+    without a contract are kept, unless --prune is given.
 
     \b
     Examples:
@@ -111,8 +111,8 @@ def apply(
                 confirm(f"Apply this to database {database.name}?", yes=False)
             expected = planned.changes
 
-        def tell(outcome: Outcome) -> None:
-            """Before COMMIT: a password that cannot be shown must not become good."""
+        def show_outcome(outcome: Outcome) -> None:
+            """Print the outcome before COMMIT, because a password that cannot be shown must not become valid."""
             shown = plan_as_json(outcome.changes, _unmanaged(outcome, only))
             if as_json:
                 if target is None:
@@ -134,7 +134,7 @@ def apply(
             prune=prune,
             expected=expected,
             progress=_progress("applying"),
-            before_commit=tell,
+            before_commit=show_outcome,
         )
     if not outcome.changes:
         if as_json:
@@ -149,14 +149,14 @@ def apply(
 
 @command()
 @DIRECTORY
-@click.option("--force", is_flag=True, help="Replace files that are there and say something else.")
+@click.option("--force", is_flag=True, help="Replace existing files with other content.")
 @connected
 @json_output
 def export(directory: Path, force: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Write every stakeholder's contract into DIRECTORY, as the database has it now.
 
-    Secrets are not shown to anybody: they become ${STAKEHOLDER_CHANNEL_SECRET}, for you to set. Beside the contracts goes
-    the JSON Schema by which editors complete them. Right after it, integratedb plan finds no change.
+    Secrets are shown to nobody: each becomes a variable such as ${STAKEHOLDER_CHANNEL_SECRET}, which you set. The
+    command also writes the JSON Schema by which editors complete contracts. Right after it, plan finds no change.
 
     \b
     Example:
@@ -189,9 +189,9 @@ def export(directory: Path, force: bool, dsn: str, dbname: str | None, as_json: 
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_output
 def lint(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Check contracts without a database: YAML, keys, and the shape that the JSON Schema asks for.
+    """Check contracts without a database: YAML, keys, and the form that the JSON Schema requires.
 
-    PATHS are files or directories. Variables need not be set. Whether tables and columns exist is for plan to say.
+    PATHS are files or directories. Variables need not be set. Only plan checks whether tables and columns exist.
 
     \b
     Examples:
@@ -213,7 +213,7 @@ def lint(paths: tuple[Path, ...], as_json: bool) -> None:
 def schema() -> None:
     """Print the JSON Schema of a contract, for editors.
 
-    The first line of a contract says where it is: # yaml-language-server: $schema=contract.schema.json
+    The first line of a contract names the schema: # yaml-language-server: $schema=contract.schema.json
 
     \b
     Example:
@@ -242,4 +242,4 @@ def _show(outcome: Outcome, only: tuple[str, ...], directory: Path, *, err: bool
 
 
 def _progress(label: str) -> Callable[[list[Contract]], Iterable[Contract]]:
-    return lambda contracts: progress(contracts, label) if len(contracts) >= MANY else contracts
+    return lambda contracts: progress(contracts, label) if len(contracts) >= MANY_CONTRACTS else contracts

@@ -1,4 +1,4 @@
-"""`integratedb daemon`: reads flags, environment and file, runs the daemon, and turns its end into an exit status."""
+"""Implements `integratedb daemon`: reads flags, environment and file, runs the daemon, and sets the exit status."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from integratedb_companion.daemon.stream.slot import SlotLostError
 log = logging.getLogger(__name__)
 
 STATUS_FAILED, STATUS_CONFIGURATION, STATUS_SLOT_LOST, STATUS_SLOT_IN_USE = 1, 2, 3, 4
-#: They log what they were told and what came from outside.
+#: These libraries log texts from outside, and the daemon's options.
 LIBRARIES = ("aiohttp", "asyncio", "psycopg", "websockets")
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -38,10 +38,10 @@ def _option(name: str, text: str, **settings: Any) -> Callable[[Command], Comman
 @_option("--deny-address", "A network that webhooks must not call; may be repeated.", multiple=True, metavar="CIDR")
 @_option("--max-lag", "How much unconfirmed WAL /ready tolerates.  [1GB]")
 @_option("--log-level", "debug, info, warning or error.  [info]")
-@_option("--accept-gap", "Go on from now when the slot was lost; channels are told.", is_flag=True, default=None)
+@_option("--accept-gap", "Continue from now if the slot was lost; channels are notified.", is_flag=True, default=None)
 @_option("--config", "A TOML file with the same options; read again on SIGHUP.")
 def daemon(config: str | None, **flags: Any) -> None:
-    """Carry row changes to webhooks, Redis and WebSockets."""
+    """Deliver row changes to webhooks, Redis and WebSockets."""
 
     def configure() -> Settings:
         given = {name: value for name, value in flags.items() if value not in (None, ())}

@@ -1,4 +1,4 @@
-"""How a failure is shown: SQLSTATE and message, problems as a table, what to do, and which exit status it is."""
+"""Shows a failure: SQLSTATE and message, problems as a table, what to do; and determines the exit status."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from integratedb_companion.common.output import print_table, say, say_labelled, 
 from integratedb_companion.common.refusals import structured
 from integratedb_companion.contracts.model import ContractsError
 
-#: Class 08, and the server shutting down.
+#: SQLSTATEs of class 08, and of a server that shuts down.
 CONNECTION_LOST = ("08", "57P")
 
-#: What the server has no hint for.
+#: Hints for SQLSTATEs for which the server has none.
 HINTS = {
     "25006": "The server is a standby, or default_transaction_read_only is on for the login: ALTER ROLE ... SET, "
     "ALTER DATABASE ... SET and PGOPTIONS may say so."
 }
 
-#: In place of the server's hint, which explains its DETAIL: here that is a table.
+#: Replaces the server's hint, which explains its DETAIL; here the DETAIL is a table.
 OF_FAULTS = "Nothing was stored. Correct these places of the specification."
 
 PROBLEM_COLUMNS = ("path", "field", "property", "expected", "actual", "message")
@@ -38,7 +38,7 @@ PROBLEM_COLUMNS = ("path", "field", "property", "expected", "actual", "message")
 
 @dataclass(frozen=True)
 class Failure:
-    """What is shown of it."""
+    """What is shown of a failure."""
 
     status: int
     message: str
@@ -49,12 +49,12 @@ class Failure:
 
 
 def show(problem: Exception, *, as_json: bool) -> int:
-    """Show it on standard error, and give the exit status."""
+    """Show an exception on standard error, and return the exit status."""
     return show_failure(explain(problem), as_json=as_json)
 
 
 def show_failure(failure: Failure, *, as_json: bool) -> int:
-    """Show what is known of a failure on standard error, and give the exit status."""
+    """Show a failure on standard error, and return the exit status."""
     words = {name: masked(getattr(failure, name)) for name in ("message", "detail", "hint", "problems")}
     failure = replace(failure, **words)
     if as_json:
@@ -80,7 +80,7 @@ def show_failure(failure: Failure, *, as_json: bool) -> int:
 
 
 def print_problems(problems: list[dict[str, Any]]) -> None:
-    """Print problems: those with a place in a file as compilers do, others as a table of the columns that any has."""
+    """Print problems: those with a place in a file like a compiler, others as a table of the columns in use."""
     if all("file" in problem for problem in problems):
         for problem in problems:
             place = f"{problem['file']}:{problem['line']}:"
@@ -94,7 +94,7 @@ def print_problems(problems: list[dict[str, Any]]) -> None:
 
 
 def explain(problem: Exception) -> Failure:
-    """Say what is shown of a failure, whatever it is."""
+    """Convert an exception to the failure to show."""
     match problem:
         case CommandError():
             return Failure(problem.status, problem.message, hint=problem.hint, problems=problem.problems)
@@ -105,7 +105,7 @@ def explain(problem: Exception) -> Failure:
             return _refusal(problem)
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return Failure(STATUS_NO_CONNECTION, f"the connection was lost: {' '.join(str(problem).split())}")
-        case psycopg.DataError():  # psycopg would not send or take a value
+        case psycopg.DataError():  # psycopg refused a value
             return Failure(STATUS_USAGE, str(problem))
         case OSError():
             return Failure(STATUS_USAGE, str(problem))

@@ -1,4 +1,4 @@
-"""What all commands share: the options of the connection and of the output, and failures that end in an exit status."""
+"""Defines what all commands share: options of the connection and the output, and failures with an exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """A command whose failures are shown without a traceback, as text or as JSON, and end in the documented status."""
+    """A command that shows failures as text or JSON, without a traceback, and exits with the documented status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,7 +32,7 @@ class Command(click.Command):
             from .failures import show
             from .streams import unwritten
 
-            # Faults of files name the file.
+            # Errors about files contain the file name; others are about standard output.
             if isinstance(problem, OSError) and problem.filename is None:
                 ctx.exit(unwritten(problem))
             ctx.exit(show(problem, as_json=bool(ctx.params.get("as_json"))))
@@ -50,7 +50,7 @@ def command(name: str | None = None, **settings: Any) -> Callable[[Callable[...,
 
 
 def connected(function: Decorated) -> Decorated:
-    """Add the options that say which database is meant."""
+    """Add the options that select the database."""
     for short, long, metavar, text in reversed(FLAGS.values()):
         function = click.option(short, long, metavar=metavar, help=text, expose_value=False, callback=keep_flag)(
             function
@@ -77,6 +77,6 @@ def json_output(function: Decorated) -> Decorated:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask, where there is a terminal to ask on; a script has said what it wants by calling."""
+    """Ask for confirmation on a terminal; a script confirms by its call."""
     if not yes and sys.stdin.isatty() and not click.confirm(clean(question), err=True):
         raise CommandError("nothing was changed")

@@ -1,4 +1,4 @@
-"""`integratedb preview`, `unmet`, `sync` and `dependents`: what whoever migrates asks."""
+"""Implements `integratedb preview`, `unmet`, `sync` and `dependents`: the questions around a migration."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .framework import command, connected, json_output
 @connected
 @json_output
 def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Say who would be hurt by the statements in FILE, or on standard input (-); they are rolled back.
+    """Report the claims that the statements in FILE, or on standard input (-), would break; roll the statements back.
 
-    They run with your own rights, and the locks that they take are held until that is over. They have the time that
-    statement_timeout gives them, and are ended with this command. BEGIN and COMMIT may wrap the whole; leave out what
-    cannot run in a transaction. What no transaction takes back stays, such as setval() of a sequence.
+    The statements run with your own privileges, and their locks are held until the end of the preview. They end
+    after statement_timeout, or with this command. BEGIN and COMMIT may enclose all statements. Remove statements that
+    cannot run in a transaction. Effects that no transaction undoes stay, such as setval() of a sequence.
 
-    Exit status: 0 nobody would be hurt; 1 somebody would; 2 it could not be tried, as when a statement fails.
+    Exit status: 0 no claim would break; 1 a claim would break; 2 the preview failed, for example at a statement.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
     except (psycopg.Error, CommandError) as problem:
         if (failure := explain(problem)).status != STATUS_REFUSED:
             raise
-        # Status 1 is an answer: somebody would be hurt.
+        # Status 1 means that a claim would break, so a failed preview needs another one.
         raise click.exceptions.Exit(show_failure(replace(failure, status=STATUS_USAGE), as_json=as_json)) from None
     _show_unmet(rows, as_json=as_json, none="Nobody would be hurt.", some="would be hurt")
 
@@ -59,7 +59,7 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
 def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, Any]]:
     with (
         opened(dsn, dbname) as database,
-        # No setting is pinned: the statements find what they would find without us.
+        # No setting is pinned, so that the statements run with the settings of a migration.
         database.connection.transaction(force_rollback=True),
         _bounded(database, dsn, dbname),
     ):
@@ -67,11 +67,11 @@ def _previewed(statements: str, dsn: str, dbname: str | None) -> list[dict[str, 
             return database.rows("integratedb_preview_migration", ddl=statements)
         finally:
             if database.connection.info.transaction_status == TransactionStatus.INTRANS:
-                _give_back(database.connection)
+                _undo_remaining(database.connection)
 
 
-def _give_back(connection: psycopg.Connection[Any]) -> None:
-    """Take back what no rollback does; nothing that the statements have SET is in force here."""
+def _undo_remaining(connection: psycopg.Connection[Any]) -> None:
+    """Undo what no rollback undoes; settings that the statements have SET are not in force here."""
     connection.execute(UNLOCK)
     if connection.execute(PREPARED).fetchone() is not None:
         connection.execute(DEALLOCATE)
@@ -79,7 +79,7 @@ def _give_back(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]:
-    """End the session, and with it what runs in the block, once that has taken too long or nobody waits any more."""
+    """End the session, and with it the statements of the block, after its timeout, or if the command is interrupted."""
     connection = database.connection
     with connection.cursor(row_factory=dict_row) as cursor:
         session = cursor.execute(SESSION).fetchone()
@@ -88,7 +88,7 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
         connection.execute(WATCHED)
 
     timeout_s = session["timeout_ms"] / 1000
-    # Set before the session is ended: the error may be here before the call that caused it has returned.
+    # Set before the session is ended, because the error may arrive before end() has returned.
     ended = threading.Event()
 
     def end() -> None:
@@ -117,11 +117,11 @@ def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]
 
 
 @command()
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.  [all]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The most claims to list.  [all]")
 @connected
 @json_output
 def unmet(limit: int | None, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """List the claims that the database does not satisfy. Exit status 1 when there are some.
+    """List the claims that the database does not satisfy. Exit status 1 if there are any.
 
     \b
     Example, as a health check:
@@ -136,10 +136,10 @@ def unmet(limit: int | None, dsn: str, dbname: str | None, as_json: bool) -> Non
 @connected
 @json_output
 def sync(dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Take the database as it is for the truth, where the specifications allow it.
+    """Update claims and privileges to the current schema, where the specifications allow it.
 
-    Claims by "*" follow the tables, privileges that were revoked come back. A named claim is never excused: what is unmet
-    stays so, with a warning.
+    Claims by "*" follow the tables, and revoked privileges are granted again. A named claim never changes: it stays
+    unmet, with a warning.
 
     \b
     Example, after a restore:
@@ -159,7 +159,7 @@ def sync(dsn: str, dbname: str | None, as_json: bool) -> None:
 @connected
 @json_output
 def dependents(path: str, field: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Say who depends on a table, or on a column of it.
+    """List the stakeholders that depend on a table, or on one of its columns.
 
     \b
     Examples:
@@ -191,7 +191,7 @@ def _show_unmet(rows: list[dict[str, Any]], *, as_json: bool, none: str, some: s
 
 
 def print_unmet(rows: list[dict[str, Any]]) -> None:
-    """A line a problem, and below it what each side can do."""
+    """Print a line for each problem, and below it what each side can do."""
     problems = [(row, problem) for row in rows for problem in row["problems"]]
     print_table(
         ["stakeholder", "kind", "path", "field", "problem"],

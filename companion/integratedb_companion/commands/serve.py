@@ -1,4 +1,4 @@
-"""`integratedb serve`: reads flags, environment and file, runs the service, and turns its end into an exit status."""
+"""Implements `integratedb serve`: reads flags, environment and file, runs the service, and sets the exit status."""
 
 from __future__ import annotations
 
@@ -29,18 +29,23 @@ def _option(name: str, text: str, **settings: Any) -> Callable[[Command], Comman
 @click.command()
 @_option("--dsn", "Connection string; libpq's own PG* variables work too.")
 @_option("--listen", "HOST:PORT.  [127.0.0.1:4000]")
-@_option("--preview-dsn", "The login that previews run as; without it there are none.")
-@_option("--tls-certificate", "A PEM file with the certificate and what it is signed by.", metavar="FILE")
-@_option("--tls-key", "A PEM file with its key.", metavar="FILE")
-@_option("--trusted-proxy", "Whose X-Forwarded-For counts; may be repeated.", multiple=True, metavar="CIDR")
-@_option("--connections", "At most so many connections to the database.  [10]")
+@_option("--preview-dsn", "The login that runs previews; without it there are no previews.")
+@_option("--tls-certificate", "A PEM file with the certificate and its chain.", metavar="FILE")
+@_option("--tls-key", "A PEM file with the certificate's key.", metavar="FILE")
+@_option(
+    "--trusted-proxy",
+    "A network of proxies whose X-Forwarded-For is used; may be repeated.",
+    multiple=True,
+    metavar="CIDR",
+)
+@_option("--connections", "The most connections to the database.  [10]")
 @_option("--log-level", "debug, info, warning or error.  [info]")
 @_option("--config", "A TOML file with the same options.")
 def serve(config: str | None, **flags: Any) -> None:
     """Serve the management API over HTTP.
 
-    The login is a member of integratedb_admin and integratedb_management, and no superuser. The first user that is created
-    at /api/v1/users manages the others. /api/v1/docs documents the requests.
+    The login must be a member of integratedb_admin and integratedb_management, and must not be a superuser. The first
+    user that is created at /api/v1/users manages the others. /api/v1/docs documents the requests.
 
     \b
     Examples:
@@ -52,7 +57,7 @@ def serve(config: str | None, **flags: Any) -> None:
         given = {name: value for name, value in flags.items() if value not in (None, ())}
         settings = build(DEFAULTS | read_file(config, OPTIONS) | given)
         logs.configure(settings.log_level)
-        # Importing a web framework takes its time: not for the help, nor for a configuration that cannot be used.
+        # Importing a web framework is slow, and the help and configuration errors do not need it.
         with needing("serve"):
             from integratedb_companion.serve import server
 
@@ -65,7 +70,7 @@ def serve(config: str | None, **flags: Any) -> None:
     except Exception as fault:
         from integratedb_companion.http.middleware import described
 
-        # Without its own words, which may hold a credential.
+        # Without the exception's text, which may contain a credential.
         log.critical("cannot go on", extra={"fault": described(fault)})
         status = STATUS_FAILED
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""`integratedb init`: installs the extension, after a look at everything that it needs."""
+"""Implements `integratedb init`: checks the requirements, and installs the extension."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .framework import command, connected, json_output
 @command()
 @connected
 @json_output
-@click.option("--check", is_flag=True, help="Look only; change nothing.")
-@click.option("--schema", metavar="NAME", help="The schema of the functions that everybody calls.  [public]")
+@click.option("--check", is_flag=True, help="Check only; change nothing.")
+@click.option("--schema", metavar="NAME", help="The schema of the public functions.  [public]")
 @click.option("--admin", multiple=True, metavar="ROLE", help="Make a role a member of integratedb_admin; repeatable.")
 def init(dsn: str, dbname: str | None, as_json: bool, check: bool, schema: str | None, admin: tuple[str, ...]) -> None:
-    """Install the extension in a database, or say what is missing.
+    """Install the extension in a database, or report what is missing.
 
-    Looks first: the version of the server, superuser, PL/Python, the Python module jsonschema, the extension's files and
-    wal_level, each with the package or the command that brings it. Then runs CREATE EXTENSION, in one transaction with the
-    grants. Where the extension is installed already, it grants only.
+    The command first checks the server's version, superuser, PL/Python, the Python module jsonschema, the extension's
+    files and wal_level. For each it names the package or the command that provides it. Then it runs CREATE EXTENSION
+    and the grants in one transaction. Where the extension is installed already, it runs the grants only.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def _install(
     with transaction(connection):
         if not installed:
             where = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
-            # Without --schema it is the search_path of the login that says where, as in psql.
+            # Without --schema, the search_path of the login determines the schema, as in psql.
             connection.execute("SET LOCAL search_path TO DEFAULT")
             connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u"))
             connection.execute(sql.SQL("CREATE EXTENSION integratedb") + where)

@@ -1,4 +1,4 @@
-"""`integratedb claim` and `notify`: submit a specification from a file."""
+"""Implements `integratedb claim` and `notify`, which submit a specification from a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from integratedb_companion.contracts.variables import environment
 
 from .framework import command, connected, json_output
 
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what it would be refused for; store nothing.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Report the refusals; store nothing.")
 FILE = click.argument("file", type=click.Path(allow_dash=True))
 
 
@@ -31,10 +31,10 @@ FILE = click.argument("file", type=click.Path(allow_dash=True))
 @connected
 @json_output
 def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Submit what STAKEHOLDER depends on, from FILE or standard input (-); it replaces its earlier claims.
+    """Submit the claims of STAKEHOLDER from FILE or standard input (-); they replace its earlier claims.
 
-    The file is a specification in JSON or YAML, docs/specification.md has the grammar. ${NAME} in a text stands for an
-    environment variable. With --json the claims are printed as expanded, every property filled in.
+    The file is a specification in JSON or YAML; docs/specification.md describes the grammar. ${NAME} in a text stands
+    for an environment variable. With --json the claims are printed in expanded form, with every property filled in.
 
     \b
     Examples:
@@ -52,9 +52,9 @@ def claim(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | No
 @connected
 @json_output
 def notify(stakeholder: str, file: str, dry_run: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Submit what STAKEHOLDER is told of, and its channels, from FILE or standard input (-).
+    """Submit the notifications of STAKEHOLDER, and its channels, from FILE or standard input (-).
 
-    The file is a specification of kind notifications in JSON or YAML, docs/notifications.md says what it can ask for.
+    The file is a specification of kind notifications in JSON or YAML; docs/notifications.md describes it.
     ${NAME} in a text stands for an environment variable: a secret need not be in the file.
 
     \b

@@ -1,4 +1,4 @@
-"""`integratedb stakeholder`: applications come, are renamed, get new passwords, and go."""
+"""Implements `integratedb stakeholder`: creates, renames, drops and adopts applications, and changes passwords."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CREDENTIALS_HELP = (
 def stakeholder() -> None:
     """Manage stakeholders: the applications that share the database.
 
-    A stakeholder has a login role and a schema, both of its name. Its password is seen once: when it is made, renamed or
-    given a new one.
+    A stakeholder has a login role and a schema of the same name. Its password is shown once: when the stakeholder is
+    created or renamed, or gets a new password.
     """
 
 
@@ -39,7 +39,7 @@ def credentials_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def find_target(where: str | None) -> Target | None:
-    """The target that the option says, found out to work as far as that can be known; None for standard output."""
+    """Return the target of the option, checked as far as possible in advance; None for standard output."""
     if where in (None, "-"):
         return None
     try:
@@ -72,7 +72,7 @@ def add(name: str, valid_until: str | None, where: str | None, dsn: str, dbname:
 @connected
 @json_output
 def list_stakeholders(dsn: str, dbname: str | None, as_json: bool) -> None:
-    """List stakeholders, how much they claim, and how much of it is unmet.
+    """List stakeholders, the number of their claims, and how many are unmet.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def list_stakeholders(dsn: str, dbname: str | None, as_json: bool) -> None:
 @connected
 @json_output
 def rename(name: str, new_name: str, where: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Rename a stakeholder with its role and its schema; it gets a new password.
+    """Rename a stakeholder, its role and its schema; it gets a new password.
 
     \b
     Example:
@@ -112,7 +112,7 @@ def rename(name: str, new_name: str, where: str | None, dsn: str, dbname: str | 
 @connected
 @json_output
 def rotate(name: str, valid_until: str | None, where: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Give a stakeholder a new password. Sessions that are open stay open.
+    """Give a stakeholder a new password. Open sessions continue.
 
     \b
     Examples:
@@ -130,7 +130,7 @@ def rotate(name: str, valid_until: str | None, where: str | None, dsn: str, dbna
 def drop(name: str, yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Drop a stakeholder, its claims, its grants and its role; its sessions end. A schema that is not empty is kept.
 
-    What is kept is reported, with the role that it belongs to now; with --json under `kept`.
+    The command reports what is kept, and which role owns it now; with --json under `kept`.
 
     \b
     Example:
@@ -151,7 +151,7 @@ def drop(name: str, yes: bool, dsn: str, dbname: str | None, as_json: bool) -> N
 @connected
 @json_output
 def adopt(name: str, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Make the role of the stakeholder's name its role: after a restore without roles, or a role created again.
+    """Use the role with the stakeholder's name as its role: after a restore without roles, or for a recreated role.
 
     \b
     Example:
@@ -168,13 +168,13 @@ def adopt(name: str, dsn: str, dbname: str | None, as_json: bool) -> None:
 def _issue(
     where: str | None, dsn: str, dbname: str | None, as_json: bool, function: str, **arguments: str | None
 ) -> None:
-    """Call a function that gives credentials, and put them where they belong before its transaction commits."""
+    """Call a function that issues credentials, and write them to their target before its transaction commits."""
     chosen = find_target(where)
     with opened(dsn, dbname) as database, handover(database.connection, chosen) as under_way:
         [row] = database.rows(function, **arguments)
         credentials = issued(database.connection, row)
         under_way.write([credentials])
-        # Before COMMIT: a password that could not be shown must not become good.
+        # Before COMMIT, because a password that could not be shown must not become valid.
         _show(credentials, chosen, as_json=as_json)
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""`integratedb status`, `unlock`, `access` and `log`: how things stand, who can read what, what was changed by whom."""
+"""Implements `integratedb status`, `unlock`, `access` and `log`: the state, read access, and the audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_TRANSACTION = datetime.timedelta(minutes=10)
 @connected
 @json_output
 def status(dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Show how things stand: settings, counts, the lock, the slot and the channels.
+    """Show the status: settings, counts, the lock, the slot and the channels.
 
     \b
     Examples:
@@ -57,9 +57,9 @@ def _is_bad(fact: str, value: str | None) -> bool:
 @connected
 @json_output
 def unlock(yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """End the session that holds the lock between claims and migrations, so that those who wait go on.
+    """End the session that holds the lock between claims and migrations, so that the waiting sessions continue.
 
-    Its transaction is rolled back. `integratedb status` shows who holds the lock.
+    Its transaction is rolled back. `integratedb status` shows the session that holds the lock.
 
     \b
     Example:
@@ -78,11 +78,11 @@ def unlock(yes: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
 
 @command()
 @click.argument("stakeholder")
-@click.option("--excess", is_flag=True, help="Only what it can read without having claimed it.")
+@click.option("--excess", is_flag=True, help="Only columns that it has not claimed.")
 @connected
 @json_output
 def access(stakeholder: str, excess: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """List every column that STAKEHOLDER can really read, and why.
+    """List every column that STAKEHOLDER can actually read, and why.
 
     \b
     Examples:
@@ -105,13 +105,18 @@ def access(stakeholder: str, excess: bool, dsn: str, dbname: str | None, as_json
 @command()
 @click.option("--since", metavar="TIME", help="From this time on, as Postgres reads it: '2026-05-01 12:00', yesterday.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many, the newest."
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="The most events to print, the newest.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on, and print what comes, until interrupted.")
+@click.option("-f", "--follow", is_flag=True, help="Continue and print new events until interrupted.")
 @connected
 @json_output
 def log(since: str | None, limit: int, follow: bool, dsn: str, dbname: str | None, as_json: bool) -> None:
-    """Print the audit log of schema changes, the oldest first. With --json, an object a line.
+    """Print the audit log of schema changes, the oldest first. With --json, one object a line.
 
     \b
     Examples:
@@ -129,7 +134,7 @@ def log(since: str | None, limit: int, follow: bool, dsn: str, dbname: str | Non
 
 
 def _recent(database: Database) -> list[dict[str, Any]]:
-    """An event carries the time of its transaction, and is seen after the COMMIT: so what is new may look older."""
+    """Return recent events: an event has the time of its transaction's start, so a new one may look older."""
     with transaction(database.connection):
         row = database.connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""The standard streams: there, whatever the shell closed; and what becomes of output that cannot be written."""
+"""Ensures that the standard streams exist, and handles output that cannot be written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 
 
 def complete() -> None:
-    """Put something in the place of streams that were closed, so that no file or connection takes their numbers.
+    """Replace closed streams, so that no file or connection gets their file descriptors.
 
-    Writing to standard output then fails, as it should: what was asked for goes nowhere. Standard error is silent.
+    Writing to a closed standard output then fails, because the output would be lost. Standard error discards it.
     """
     for descriptor, mode in _MODES.items():
         try:
@@ -29,13 +29,13 @@ def complete() -> None:
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  for the whole process
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  for the whole process
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # the terminal may not know a character
+        if isinstance(stream, io.TextIOWrapper):  # the terminal may not be able to show a character
             stream.reconfigure(errors="backslashreplace")
 
 
 def finish(status: int) -> int:
-    """Write what is left to standard output, and give the exit status."""
-    if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # click found that nobody reads any more
+    """Flush standard output, and return the exit status."""
+    if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # click found that the reader has closed the pipe
         return STATUS_OUTPUT_CLOSED
     try:
         sys.stdout.flush()
@@ -48,7 +48,7 @@ def finish(status: int) -> int:
 
 
 def unwritten(problem: OSError) -> int:
-    """Say on standard error that standard output cannot be written, and give the exit status."""
+    """Report on standard error that standard output cannot be written, and return the exit status."""
     with suppress(OSError):
         print(f"integratedb: standard output cannot be written: {problem.strerror}", file=sys.stderr, flush=True)
     _discard()
@@ -56,7 +56,7 @@ def unwritten(problem: OSError) -> int:
 
 
 def _discard() -> None:
-    """Let go of what could not be written: Python would try once more at its end, and complain."""
+    """Discard unwritten output; otherwise Python would try again at its end, and report an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,1 +1,1 @@
-"""What every part of the companion uses: configuration, logs, sessions, terminal output, errors."""
+"""Contains what every part of the companion uses: configuration, logs, sessions, terminal output, errors."""

@@ -1,4 +1,4 @@
-"""Configuration, checked once: flags over environment over file over defaults."""
+"""Validates configuration. Flags have priority over the environment, which has priority over the file and defaults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ConfigurationError(Exception):
 
 
 class Kind(Enum):
-    """What an option of a file is."""
+    """The type of an option in a file."""
 
     TEXT = "a string"
     TEXTS = "an array of strings"
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 
 def read_file(path: str | None, options: Mapping[str, Kind]) -> dict[str, Any]:
-    """Read the options of a TOML file, each of its kind. What is wrong is said without repeating a value."""
+    """Read the options of a TOML file, each of its type. Errors do not repeat values."""
     if path is None:
         return {}
     try:
@@ -83,7 +83,7 @@ def _described(value: Any) -> str:
 
 
 def checked_dsn(dsn: str) -> str:
-    """Check a connection string; what is wrong with it is said without repeating a password."""
+    """Check a connection string. Errors do not repeat the password."""
     try:
         read_conninfo(dsn)
     except ValueError as problem:

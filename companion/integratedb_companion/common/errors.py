@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do its work: a message, a remedy, and an exit status."""
+"""Defines the error that ends a command: a message, a remedy, and an exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STATUS_INTERNAL, STATUS_INTERRUPTED, STATUS_OUTPUT_CLOSED = 70, 130, 141
 
 
 class CommandError(Exception):
-    """What a command ends with when it cannot do its work: a message, what to do about it, and an exit status."""
+    """Ends a command with a message, a remedy, and an exit status."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A session for one command: every call is a public SQL function, found in the schema that the extension lives in."""
+"""Opens the session of a command; every call is a public SQL function in the schema of the extension."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 class Database:
-    """A connection, and the extension's functions, each called in a transaction with pinned settings."""
+    """A connection that calls the extension's functions, each in a transaction with pinned settings."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow], schema: str, version: str) -> None:
         self.connection, self.schema, self.version = connection, schema, version
@@ -35,20 +35,20 @@ class Database:
         return self.connection.info.dbname
 
     def rows(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
-        """Call a function with all of its arguments, documents as objects, and give its rows."""
+        """Call a function with all of its arguments, documents as objects, and return its rows."""
         query = sql.SQL("SELECT * FROM {}").format(call(self.schema, function, arguments))
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in arguments.items()}
         with transaction(self.connection), self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values).fetchall()
 
     def value(self, function: str, **arguments: Any) -> Any:
-        """Call a function that gives one value."""
+        """Call a function that returns one value."""
         [row] = self.rows(function, **arguments)
         return next(iter(row.values()))
 
     @contextmanager
     def notices(self) -> Iterator[list[str]]:
-        """Collect what the server says beside the results of the block, one line each; it is printed all the same."""
+        """Collect the server's notices during the block, one line each; they are printed too."""
         said: list[str] = []
 
         def note(notice: psycopg.errors.Diagnostic) -> None:
@@ -62,7 +62,7 @@ class Database:
 
 
 def parameters(dsn: str, dbname: str | None) -> str:
-    """Put the options together as libpq would; what is wrong with them is said without repeating a password."""
+    """Combine the connection options as libpq would. Errors do not repeat the password."""
     try:
         overriding: dict[str, Any] = {}
         if dbname is not None:
@@ -75,7 +75,7 @@ def parameters(dsn: str, dbname: str | None) -> str:
     if not os.environ.get("PGCONNECT_TIMEOUT"):
         defaults["connect_timeout"] = str(CONNECT_TIMEOUT_S)
     try:
-        # The encoding is no matter of the role or of the environment: it is in force before the first answer.
+        # Texts must be UTF-8 from the first answer on, whatever the role or the environment sets.
         return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
     except UnicodeError:
         raise CommandError("a parameter of the connection is not UTF-8", status=STATUS_USAGE) from None
@@ -89,10 +89,10 @@ def transaction(
     read_only: bool | None = None,
     force_rollback: bool = False,
 ) -> Iterator[psycopg.Transaction]:
-    """A transaction in which the settings are pinned; within another one, a part of it.
+    """Run a transaction with pinned settings; within another transaction, a savepoint.
 
-    Behind a pooler, each transaction may be served by another session, and a session serves others next: so nothing is set
-    for longer.
+    A pooler may use another session for each transaction, and give the session to another client next. So settings last
+    for one transaction only.
     """
     begins = connection.info.transaction_status == TransactionStatus.IDLE
     if begins:
@@ -104,18 +104,18 @@ def transaction(
 
 
 def connect(dsn: str, dbname: str | None) -> psycopg.Connection[TupleRow]:
-    """Connect; what the server says beside its results goes to standard error."""
+    """Connect; the server's notices are printed to standard error."""
     conninfo = parameters(dsn, dbname)
     try:
-        # A statement that is prepared stays in a session; behind a pooler that is another one the next time.
+        # A prepared statement belongs to a session, and a pooler may use another session the next time.
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as problem:
         said = " ".join(str(problem).split())
         raise CommandError(
             f"cannot connect: {said}",
             status=STATUS_USAGE if MALFORMED.search(said) else STATUS_NO_CONNECTION,
-            hint="-h, -p, -U, -d, --dsn, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSERVICE) "
-            "say where the database is; ~/.pgpass has passwords.",
+            hint="-h, -p, -U, -d, --dsn, or libpq's variables (PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, "
+            "PGSERVICE) say where the database is; ~/.pgpass has passwords.",
         ) from None
     except psycopg.Error as problem:
         raise CommandError(f"the parameters of the connection: {problem}", status=STATUS_USAGE) from None
@@ -138,7 +138,7 @@ def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
 
 @contextmanager
 def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
-    """A session on a database that has the extension; it ends with the block."""
+    """Open a session on a database that has the extension, for the length of the block."""
     with connect(dsn, dbname) as connection:
         found = connection.execute(EXTENSION).fetchone()
         if found is None:

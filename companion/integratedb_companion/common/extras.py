@@ -1,4 +1,4 @@
-"""Says which extra of the distribution is missing, where a program's Python modules are not installed."""
+"""Reports the missing extra of the distribution if a program's Python modules are not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error."""
+"""Writes structured logs: one JSON object a line on standard error."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from orjson import OPT_NON_STR_KEYS, dumps
 
 from .outside_text import json_escaped
 
-# uvicorn's color_message says the message once more, for terminals.
+# uvicorn's color_message repeats the message for terminals.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record with whatever it was given as `extra`."""
+    """Formats a record with all its `extra` fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one line."""
+        """Format one line."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -33,15 +33,15 @@ class JsonFormatter(logging.Formatter):
             entry["exception"] = self.formatException(record.exc_info)
         try:
             return json_escaped(dumps(entry, default=str, option=OPT_NON_STR_KEYS).decode())
-        except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        except TypeError:  # an unpaired surrogate, or a number beyond 64 bits
             return json.dumps({str(name): value for name, value in entry.items()}, default=str)
 
 
 class WithoutTexts(logging.Filter):
-    """Leaves of a library's record what happened where: its texts may hold addresses, headers and credentials."""
+    """Removes the texts of a library's record, which may hold addresses, headers and credentials."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record."""
+        """Replace the texts with the name of the logger, and with the type and place of the exception."""
         problem = record.exc_info[1] if record.exc_info else None
         record.msg, record.args = f"{record.name} says {record.levelname.lower()}", None
         record.exc_info = record.exc_text = record.stack_info = None
@@ -51,7 +51,7 @@ class WithoutTexts(logging.Filter):
 
 
 def fault(problem: BaseException) -> dict[str, Any]:
-    """What may be logged of an exception: its type, and the places in the code; never its text."""
+    """Return what may be logged of an exception: its type, and its places in the code; never its text."""
     sqlstate = getattr(problem, "sqlstate", None)
     frames = traceback.extract_tb(problem.__traceback__)[-20:]
     return {
@@ -62,7 +62,7 @@ def fault(problem: BaseException) -> dict[str, Any]:
 
 
 def silence_texts(libraries: Iterable[str]) -> None:
-    """Let these libraries' loggers, and all below them, say no texts."""
+    """Remove the texts from the records of these libraries' loggers, and of all loggers below them."""
     for library in libraries:
         for name in [library, *(n for n in logging.root.manager.loggerDict if n.startswith(f"{library}."))]:
             logger = logging.getLogger(name)
@@ -77,5 +77,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # One line for each connection would drown the rest.
+    # One line for each connection would hide the other lines.
     logging.getLogger("websockets").setLevel(logging.ERROR)

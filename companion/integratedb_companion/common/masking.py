@@ -1,4 +1,4 @@
-"""Shows the secrets of this machine's environment to nobody: the names of their variables stand in their place."""
+"""Replaces secrets from the environment with the names of their variables in all output."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-#: What stands in a URL or a secret of a channel for each variable, by value: the environment's secrets are shown to nobody.
+#: The replacement of each secret, by value: `${NAME}` for the variable that a channel's URL or secret came from.
 _SECRETS: dict[str, str] = {}
 
 
 _SECRET_KEYS = ("url", "secret")
 
 
-#: What is shorter is no secret, and would make messages unreadable.
+#: A shorter value is not a secret, and replacing it would make messages unreadable.
 _SHORTEST_SECRET = 4
 
 
 def masked(value: Any) -> Any:
-    """Give a text, or the texts in a document, with the variable's name in place of a value that is a channel's secret."""
+    """Return a text or a document, with the variable's name in place of each secret."""
     if isinstance(value, str):
         if not _SECRETS:
             return value
@@ -32,7 +32,7 @@ def masked(value: Any) -> Any:
 
 
 def note_secret(name: str, value: str, where: Sequence[str | int]) -> None:
-    # What the daemon is to look up itself, and what stands for a variable that is not set, are no values.
+    # `env:NAME` is resolved by the daemon, and "unset" stands for a variable that is not set: neither is a secret.
     is_value = len(value) >= _SHORTEST_SECRET and not value.startswith("env:") and value != "unset"
     if is_value and where[-1:] and where[-1] in _SECRET_KEYS:
         pieces = _pieces(value)
@@ -42,7 +42,7 @@ def note_secret(name: str, value: str, where: Sequence[str | int]) -> None:
 
 
 def _pieces(value: str) -> list[str]:
-    """The value, and what the database shows of it, which redacts the password in a URL."""
+    """Return the value, and the parts of it that remain after the database has redacted the password in a URL."""
     head, _, behind = value.partition("@")
     user, _, _ = head.rpartition(":") if behind else ("", "", "")
     pieces = [value]

@@ -1,4 +1,4 @@
-"""The networks that clients are counted by; pure."""
+"""Determines the network by which a client is counted; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def network_of(address: str) -> str:
-    """Give what one client has of addresses: one of IPv4; of IPv6 the 64 bits that a subscriber has for itself."""
+    """Return the network of one client: an IPv4 address, or the 64-bit prefix of a subscriber's IPv6 addresses."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

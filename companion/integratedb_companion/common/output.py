@@ -1,7 +1,7 @@
-"""How results are printed: tables for people, JSON for programs, colours on a terminal only.
+"""Prints results: tables for people, JSON for programs, colours on a terminal only.
 
-Names, messages and documents come from databases and files of others. None of them steers the terminal, or writes a line
-that looks like ours: this is the one place that sees to it, for all commands.
+Names, messages and documents come from databases and files of others. They must not control the terminal, or print a
+line that looks like the program's own. This module ensures that for all commands.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-#: Wide enough that nothing is broken where there is no terminal: lines are for grep there.
+#: Wide enough that no line is broken where there is no terminal, because such output is for tools like grep.
 UNBROKEN = 100_000
 
-#: What `styled` puts around a text, and the ends of lines; of the texts themselves `clean` leaves neither.
-_OURS = re.compile(r"(\x1b\[[0-9;]*m|\n)")
+#: The escapes that styled() adds, and line breaks; clean() removes both from the texts themselves.
+_OWN_ESCAPES = re.compile(r"(\x1b\[[0-9;]*m|\n)")
 
 
 def print_json(value: Any) -> None:
@@ -37,7 +37,7 @@ def print_json(value: Any) -> None:
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """Give a document as text; times in ISO 8601, and what is not printable as escapes of JSON."""
+    """Return a document as JSON text: times in ISO 8601, and JSON escapes for what is not printable."""
     return json_escaped(json.dumps(value, indent=indent, ensure_ascii=False, default=_plain))
 
 
@@ -46,28 +46,28 @@ def _plain(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Give a text on one line, with escapes in place of what is not printable."""
+    """Return a text on one line, with escapes in place of what is not printable."""
     return one_line(text)
 
 
 def clean_lines(text: str) -> list[str]:
-    """Give the lines of a text that others wrote, each as clean() gives it, with spaces in place of tabs."""
+    """Return the lines of a foreign text, each cleaned, with spaces in place of tabs."""
     return [clean(line.rstrip("\r").expandtabs()) for line in text.split("\n")]
 
 
 def console(stream: IO[str] | None = None) -> Console:
-    """Give a console on a stream, standard output when none is given; NO_COLOR is respected."""
+    """Return a console on a stream, by default on standard output; NO_COLOR is respected."""
     from rich.console import Console
 
     stream = stream or sys.stdout
-    # A terminal that does not say how wide it is counts as 80; a file is as wide as it needs to be.
+    # A terminal of unknown width counts as 80 columns; a file is as wide as necessary.
     return Console(file=stream, width=None if stream.isatty() else UNBROKEN, highlight=False, markup=False)
 
 
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, stream: IO[str] | None = None, indent: int = 0
 ) -> None:
-    """Print rows under a heading; a cell is text, a rich text with its own colours, or anything that has a text."""
+    """Print rows under a heading; a cell is a string, a styled text, or any object that has a text."""
     from rich import box
     from rich.padding import Padding
     from rich.table import Table
@@ -97,24 +97,24 @@ def _cell(value: object) -> Text:
 
 
 def styled(text: str, **style: Any) -> str:
-    """Colour a text; click takes the colours out again where it does not print to a terminal."""
+    """Colour a text; click removes the colours where it does not print to a terminal."""
     return click.style(clean(text), **style)
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Print a line; colours stay on a terminal only, and not where NO_COLOR is set."""
-    shown = "".join(part if _OURS.fullmatch(part) else clean(part) for part in _OURS.split(text))
+    """Print a line; colours appear on a terminal only, and not if NO_COLOR is set."""
+    shown = "".join(part if _OWN_ESCAPES.fullmatch(part) else clean(part) for part in _OWN_ESCAPES.split(text))
     click.echo(shown, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def say_labelled(label: str, text: str, *, err: bool = False) -> None:
-    """Print a text of several lines behind a label: the other lines begin below the first."""
+    """Print a text of several lines after a label; the other lines are indented below the first."""
     for number, line in enumerate(text.split("\n")):
         say(styled(f"{label}: " if number == 0 else " " * (len(label) + 2), bold=True) + styled(line), err=err)
 
 
 def progress(items: Sequence[Item], label: str) -> Iterable[Item]:
-    """Give the items, with a bar on standard error where that is a terminal."""
+    """Return the items, with a progress bar on standard error if that is a terminal."""
     if not sys.stderr.isatty():
         return items
     from rich.progress import track

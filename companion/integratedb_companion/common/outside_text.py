@@ -1,22 +1,22 @@
-"""Makes a text fit for what we keep, log and print, whoever wrote it."""
+"""Makes foreign texts safe to store, log and print."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Longer ones are cut: nobody reads more, and whoever sends it decides how long it is.
+#: Longer texts are cut, because their length is up to the sender, and nobody reads more.
 LIMIT: Final = 500
 
 
-#: Those that have a name of their own.
+#: Characters with a short escape.
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def one_line(text: str) -> str:
-    """The text with everything that is not printable written as an escape.
+    """Return the text with everything that is not printable written as an escape.
 
-    Line breaks would write lines that look like ours. Control characters, those of C1 too, steer a terminal. What turns the
-    direction of writing around, or has no width, makes one name look like another.
+    Line breaks would produce lines that look like the program's own. Control characters, including C1, control a
+    terminal. Characters that reverse the direction of writing, or have no width, make one name look like another.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else _NAMED.get(c) or _escape(c) for c in text)
 
@@ -27,9 +27,9 @@ def _escape(char: str) -> str:
 
 
 def json_escaped(document: str) -> str:
-    """A JSON document that says the same, with everything that is not printable in its texts written as JSON escapes.
+    """Return an equivalent JSON document, with JSON escapes in place of everything that is not printable.
 
-    The line breaks between the parts of the document stay: within a text JSON has them escaped already.
+    The line breaks between the parts of the document stay, because JSON escapes those within a text.
     """
     if document.replace("\n", "").isprintable():
         return document
@@ -42,10 +42,10 @@ def _json_escape(char: str) -> str:
 
 
 def plain(text: str, limit: int = LIMIT) -> str:
-    """The text in printable ASCII, on one line, cut to a length.
+    """Return the text in printable ASCII, on one line, cut to a length.
 
-    ASCII, because the encoding of the database may have no more. What is not printable (NUL, escapes, halves of surrogate
-    pairs) becomes "?".
+    ASCII is used because the encoding of the database may have no other characters. What is not printable (NUL,
+    escapes, unpaired surrogates) becomes "?".
     """
     shown = "".join(char if " " <= char <= "~" else "?" for char in text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."

@@ -1,4 +1,4 @@
-"""Looks at what CREATE EXTENSION integratedb needs of a server."""
+"""Checks what CREATE EXTENSION integratedb needs of a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from integratedb_companion.common.session import EXTENSION
 MINIMUM_VERSION = 150000
 
 
-AVAILABLE = "SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+AVAILABLE = (
+    "SELECT default_version FROM pg_catalog.pg_available_extensions "
+    "WHERE name OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+)
 
 
 #: Fails where the server's Python has no jsonschema; the transaction is rolled back.
@@ -28,7 +31,7 @@ IMPORTS = """
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is needed; `cure` says how to come by it. A warning stands in nobody's way."""
+    """One requirement; `cure` says how to meet it. A warning does not prevent the installation."""
 
     name: str
     state: Literal["ok", "warning", "missing"]
@@ -37,7 +40,7 @@ class Check:
 
 
 def preflight(connection: psycopg.Connection[TupleRow]) -> Iterator[Check]:
-    """Look at what CREATE EXTENSION needs, in the order in which one would see to it."""
+    """Check the requirements of CREATE EXTENSION, in the order in which one would meet them."""
 
     def value(query: str, *values: object) -> Any:
         row = connection.execute(query.encode(), values).fetchone()

@@ -1,17 +1,18 @@
-"""What ends the session of a preview that goes on when it should have ended.
+"""Contains SQL that ends the session of a preview that continues after its time limit.
 
-Postgres cancels a statement once. Statements that catch that go on, with the locks that they have; and those whose client is
-gone go on until they would answer it.
+Postgres cancels a statement once. Statements that catch the cancellation continue, with their locks. Statements whose
+client has disconnected continue until they send an answer.
 """
 
 from __future__ import annotations
 
 from typing import Final, LiteralString
 
-#: Lets the server notice that its client is gone. Some platforms cannot, and refuse the setting.
+#: Makes the server notice that its client has disconnected. Some platforms cannot, and refuse the setting.
 WATCHED: Final[LiteralString] = "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)"
-#: Which session this is, and how long a statement may take here (0: as long as it does). The statements may change that, so
-#: it is asked before them, in the same transaction: behind a pooler, the next one may be in another session. The number of a session is another's later; a text of the time would depend on settings.
+#: Identifies the session by process id and start, since process ids are reused, and returns its statement timeout (0:
+#: none). It runs before the preview's statements, which may change the timeout. It runs in the same transaction, since
+#: a pooler may use another session for the next one. The start is a number, since a text would depend on settings.
 SESSION: Final[LiteralString] = """
 SELECT a.pid,
        (pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS began,
@@ -20,7 +21,7 @@ SELECT a.pid,
  WHERE a.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
    AND s.name OPERATOR(pg_catalog.=) 'statement_timeout'
 """
-#: Ends that session; its own login may.
+#: Ends that session; a session of the same login may do so.
 END: Final[LiteralString] = """
 SELECT pg_catalog.pg_terminate_backend(a.pid)
   FROM pg_catalog.pg_stat_activity AS a
@@ -28,10 +29,10 @@ SELECT pg_catalog.pg_terminate_backend(a.pid)
    AND (pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8
        OPERATOR(pg_catalog.=) %(began)s::pg_catalog.int8
 """
-#: Gives back the locks that no rollback does: behind a pooler, the session serves others next.
+#: Releases the locks that no rollback releases, because a pooler gives the session to another client next.
 UNLOCK: Final[LiteralString] = "SELECT pg_catalog.pg_advisory_unlock_all()"
-#: Statements that were prepared in this transaction, which no rollback takes back either: whether there are some, and their end.
-#: Their names never leave the server, for they may be no text in the client's encoding.
+#: Find and deallocate the statements that were prepared in this transaction, which no rollback removes either. Their
+#: names stay on the server, because the client's encoding may not have their characters.
 PREPARED: Final[LiteralString] = """
 SELECT
   FROM pg_catalog.pg_prepared_statements AS p
@@ -53,6 +54,6 @@ BEGIN
 END
 $deallocate$
 """
-#: How much longer than its timeout a preview may take until its session is ended, and how often that is tried.
+#: How long after its timeout a preview's session is ended, and how often that is tried.
 GRACE_S: Final = 2.0
 AGAIN_S: Final = 2.0

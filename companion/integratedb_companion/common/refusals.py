@@ -1,4 +1,4 @@
-"""Reads what a refusal of the database lists."""
+"""Parses the lists in a refusal of the database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def structured(detail: str | None) -> list[dict[str, Any]]:
-    """Read the DETAIL of IDB02, an array of [message, pointer], or of IDB03, an array of problems; else nothing."""
+    """Parse the DETAIL of IDB02, an array of [message, pointer], or of IDB03, an array of problems; else return []."""
     try:
         entries = json.loads(detail or "")
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The sessions of the commands and of the management API: pinned settings, and calls that no other function can capture."""
+"""Pins the settings of the companion's sessions, and builds calls that no other function can capture."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
 
-#: Any role may have other values by ALTER ROLE or ALTER DATABASE. The statements and the answers must not depend on them.
+#: ALTER ROLE or ALTER DATABASE may set other values, but statements and answers must not depend on them.
 PINNED_SETTINGS: Final = {
     "search_path": "pg_catalog",
-    # These say how values are written, and read.
+    # These determine how values are written and read.
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
@@ -32,20 +32,21 @@ PINNED_SETTINGS: Final = {
     "backslash_quote": "safe_encoding",
     "quote_all_identifiers": "off",
     "client_encoding": "UTF8",
-    # What is kept when a stakeholder is dropped comes in a NOTICE.
+    # When a stakeholder is dropped, a NOTICE lists what is kept.
     "client_min_messages": "notice",
-    # Both off is how the extension knows a restore, which is not checked.
+    # The extension recognises a restore by both being off, and checks nothing then.
     "check_function_bodies": "on",
     "row_security": "on",
 }
 
-#: Pins them until the end of the transaction. Not by the option `options` of the connection: poolers refuse that. And not
-#: for the session: behind a pooler it serves others next.
+#: Pins the settings until the end of the transaction. Poolers refuse the connection's `options`, and give the session
+#: to another client next, so neither the connection nor the session can pin them.
 PIN: Final = "SELECT " + ", ".join(
     f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in PINNED_SETTINGS.items()
 )
 
-#: Where the functions for users are, and their version. Every name is qualified: previews keep their login's search_path.
+#: Finds the schema of the public functions, and their version. Names are qualified, because a preview keeps its login's
+#: search_path.
 EXTENSION: Final[LiteralString] = """
 SELECT n.nspname AS schema, x.extversion AS version
   FROM pg_catalog.pg_extension AS x
@@ -53,14 +54,15 @@ SELECT n.nspname AS schema, x.extversion AS version
  WHERE x.extname OPERATOR(pg_catalog.=) 'integratedb'
 """
 
-#: What libpq says of a parameter that it cannot use; of what it can use and does not reach, it says something else.
+#: libpq's messages about unusable parameters; it has other messages for servers that cannot be reached.
 MALFORMED: Final = re.compile(
-    "connection is bad: (invalid |missing |syntax error in service file|definition of service|service file|line .* too long)"
+    "connection is bad: (invalid |missing |syntax error in service file|definition of service|service file|"
+    "line .* too long)"
     "|could not match .* hosts|could not parse network address"
 )
 
-#: The arguments of the functions for users. Whoever may create functions in the extension's schema could add another one
-#: of the same name: a call that leaves an argument or its type open may then reach that one.
+#: The arguments of the public functions. A user who may create functions in the extension's schema could add another
+#: function of the same name. A call that omits an argument or its type could then reach that function.
 SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
     "integratedb_create_stakeholder": {"stakeholder": "text", "valid_until": "timestamptz"},
     "integratedb_rename_stakeholder": {"stakeholder": "text", "new_name": "text"},
@@ -86,7 +88,7 @@ SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
 
 
 def call(schema: str, function: str, arguments: Collection[str]) -> sql.Composed:
-    """Give the call of a function by named parameters: with every argument, each of its exact type."""
+    """Build the call of a function by named parameters: with every argument, each of its exact type."""
     types = SIGNATURES[function]
     if set(arguments) != set(types):
         raise TypeError(f"{function} takes {', '.join(types) or 'nothing'}, not {', '.join(arguments) or 'nothing'}")
@@ -102,13 +104,13 @@ def call(schema: str, function: str, arguments: Collection[str]) -> sql.Composed
 
 
 def read_conninfo(dsn: str, **overriding: Any) -> dict[str, Any]:
-    """Give the parameters of a connection string. Error: ValueError, in words that repeat nothing of it."""
+    """Parse a connection string. Error: ValueError, which repeats nothing of it."""
     try:
         given = conninfo_to_dict(dsn, **overriding)
     except psycopg.Error as problem:
         said = re.sub(r'".*"', '"..."', str(problem), flags=re.DOTALL).strip()
         raise ValueError(said) from None
-    # What follows an @ or a : of the password is read as the host and the port, and errors would show it.
+    # The part of a password after an @ or a : is parsed as the host and the port, and errors would show it.
     hosts = f"{given.get('host') or ''},{given.get('hostaddr') or ''}"
     ports = str(given.get("port") or "")
     if "@" in hosts.removeprefix("@") or not set(ports) <= set("0123456789,"):
@@ -119,9 +121,9 @@ def read_conninfo(dsn: str, **overriding: Any) -> dict[str, Any]:
 
 
 def _place_of_service(given: dict[str, Any]) -> dict[str, Any]:
-    """Give the host, address and port that a service says.
+    """Return the host, address and port of a service.
 
-    libpq prefers them to PGHOST. psycopg looks at PGHOST only, and would connect there.
+    libpq prefers them to PGHOST. psycopg considers PGHOST only, and would connect there.
     """
     service = given.get("service") or os.environ.get("PGSERVICE")
     if not service:
@@ -134,7 +136,7 @@ def _place_of_service(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def defaults_with(service: str | None) -> list[pq.ConninfoOption]:
-    """Give what libpq takes where a connection string says nothing: with a service, or without one."""
+    """Return libpq's defaults for what a connection string omits: with a service, or without one."""
     before = os.environ.pop("PGSERVICE", None)
     try:
         if service is not None:
@@ -147,7 +149,7 @@ def defaults_with(service: str | None) -> list[pq.ConninfoOption]:
 
 
 def notice_lines(notice: Diagnostic) -> list[str]:
-    """Give what the server reports beside a result: the lines of the DETAIL where they are the list, else the message."""
+    """Return the lines of a notice: of the DETAIL if it has a list, otherwise the message."""
     if notice.severity_nonlocalized not in ("NOTICE", "WARNING"):
         return []
     return (notice.message_detail or notice.message_primary or "").splitlines()

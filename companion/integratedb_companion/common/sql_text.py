@@ -1,7 +1,7 @@
-"""Reads the text of a migration as far as its statements; pure.
+"""Splits the text of a migration into its statements; pure.
 
-Migration tools wrap what they write into BEGIN and COMMIT. A preview runs statements in a transaction of its own, so the
-two are taken out where they wrap the whole, and all else that begins or ends a transaction is refused.
+Migration tools enclose their statements in BEGIN and COMMIT. A preview runs the statements in its own transaction.
+So it removes these two, and refuses all other statements that begin or end a transaction.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ _TOKEN: Final = re.compile(
 _COMMENT_END: Final = re.compile(r"/\*|\*/")
 _BEGINS: Final = re.compile(r"(BEGIN|START TRANSACTION)\b[A-Z ,]*")
 _COMMITS: Final = re.compile(r"(COMMIT|END)( (WORK|TRANSACTION))?( AND NO CHAIN)?")
-#: What plpgsql would refuse in other words. SAVEPOINT and its like are left to it.
-_OTHERS: Final = re.compile(r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b.*", re.DOTALL)
+#: Statements that plpgsql would refuse with another message. It refuses SAVEPOINT and similar statements itself.
+_FORBIDDEN: Final = re.compile(
+    r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b.*", re.DOTALL
+)
 
 
 class TransactionError(ValueError):
-    """Statements that begin or end a transaction do not wrap the whole."""
+    """A statement begins or ends a transaction within the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Where a statement is, its semicolon included, and its words outside of comments, in capitals."""
+    """The place of a statement, its semicolon included, and its words without comments, in upper case."""
 
     begin: int
     end: int
@@ -43,13 +45,13 @@ class Statement:
 
 
 def without_transaction(text: str) -> str:
-    """Take BEGIN and COMMIT around all the statements out; places in the text stay what they are. Error: TransactionError."""
+    """Blank out BEGIN and COMMIT around all the statements; positions stay the same. Error: TransactionError."""
     found = list(statements(text))
     inner = found
     if len(found) > 1 and _BEGINS.fullmatch(found[0].words) and _COMMITS.fullmatch(found[-1].words):
         inner = found[1:-1]
     for statement in inner:
-        if _OTHERS.fullmatch(statement.words):
+        if _FORBIDDEN.fullmatch(statement.words):
             raise TransactionError(
                 f"line {statement.line}: {statement.words[:40]} does not wrap the whole: "
                 "a preview is one transaction, which BEGIN; may begin and COMMIT; may end"
@@ -62,7 +64,7 @@ def without_transaction(text: str) -> str:
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Find the statements as psql does: no semicolon within parentheses, or within the body of a function, ends one."""
+    """Find the statements as psql does: a semicolon in parentheses or in a function's body does not end one."""
     words: list[str] = []
     begin = -1
     line, counted = 1, 0

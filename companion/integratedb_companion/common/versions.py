@@ -1,4 +1,4 @@
-"""Do this program and the extension of a database fit each other, and if not, which side is to be updated and how."""
+"""Checks whether the companion and the extension of a database fit, and says which one to update, and how."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from psycopg.rows import TupleRow
 
 from .configuration import ConfigurationError
 
-#: The version of the extension in this database, that of its files on the server, and the name of the database.
+#: Returns the extension's version in this database, that of its files on the server, and the name of the database.
 _QUERY: Final = b"""
 SELECT (SELECT x.extversion FROM pg_catalog.pg_extension AS x WHERE x.extname OPERATOR(pg_catalog.=) 'integratedb'),
-       (SELECT a.default_version FROM pg_catalog.pg_available_extensions AS a WHERE a.name OPERATOR(pg_catalog.=) 'integratedb'),
+       (SELECT a.default_version FROM pg_catalog.pg_available_extensions AS a
+         WHERE a.name OPERATOR(pg_catalog.=) 'integratedb'),
        pg_catalog.current_database()
 """
 
 
 class VersionMismatchError(ConfigurationError):
-    """The extension is missing, or of a version that this program does not go with; the message says the cure."""
+    """The extension is missing, or its version does not fit the companion; the message says what to do."""
 
 
 async def check(connection: psycopg.AsyncConnection[TupleRow], companion: str) -> None:
-    """Raise VersionMismatchError unless the extension in the database fits the companion of that version."""
+    """Raise VersionMismatchError unless the extension in the database fits this version of the companion."""
     cursor = await connection.execute(_QUERY)
     row = await cursor.fetchone()
     assert row is not None
@@ -34,9 +35,10 @@ async def check(connection: psycopg.AsyncConnection[TupleRow], companion: str) -
 
 
 def mismatch(companion: str, extension: str | None, installed: str | None, database: str) -> str | None:
-    """Say in one line what does not fit and what to do, or None.
+    """Return one line that says what does not fit and what to do, or None.
 
-    extension: the version in the database; installed: the one that the server's files would make; None: there is none.
+    extension: the version in the database, None without the extension; installed: the version of the server's files,
+    None without files.
     """
     wanted = f"{_series(companion)}.x"
     if extension is None:
@@ -56,10 +58,10 @@ def mismatch(companion: str, extension: str | None, installed: str | None, datab
 
 
 def fits(companion: str, extension: str) -> bool:
-    """Whether the two go together.
+    """Whether the two versions fit.
 
-    Before 1.0: the same major and minor version. From then on: the same major version, and an extension that is not
-    older than the companion's minor version. Versions that cannot be read fit nothing.
+    Before 1.0 both need the same major and minor version. Later they need the same major version, and the extension's
+    minor version must not be older than the companion's. A version that cannot be parsed fits nothing.
     """
     ours, theirs = _numbers(companion), _numbers(extension)
     if not ours or not theirs or ours[0] != theirs[0]:
@@ -68,7 +70,7 @@ def fits(companion: str, extension: str) -> bool:
 
 
 def _install(companion: str, installed: str | None, wanted: str) -> str:
-    """What comes first where the server's files are of another version."""
+    """Return the first step where the server's files have another version."""
     if installed is not None and fits(companion, installed):
         return ""
     return f"make install of {wanted} on the server, then "

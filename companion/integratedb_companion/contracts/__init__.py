@@ -1,1 +1,1 @@
-"""Contracts as code: a directory of YAML files, one a stakeholder, that the database is made to agree with."""
+"""Contracts as code: brings the database into the state that a directory of YAML files describes, one a stakeholder."""

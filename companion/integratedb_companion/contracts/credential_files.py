@@ -1,4 +1,4 @@
-"""Credentials on standard output, or in a file that nobody else can read and that keeps what it had."""
+"""Writes credentials to standard output, or to a private file whose other content it keeps."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .credentials import Credentials, CredentialsError
 
 
 class StandardOutput:
-    """As JSON on standard output."""
+    """Prints credentials as JSON on standard output."""
 
     def __str__(self) -> str:
         return "standard output"
 
     def prepare(self) -> None:
-        """Nothing can be known before."""
+        """Do nothing: standard output cannot be tested."""
 
     def write(self, credentials: list[Credentials]) -> None:
-        """Print them, and see that they went out."""
+        """Print the credentials, and flush them."""
         try:
             print(json.dumps(_by_stakeholder(credentials), indent=2), flush=True)
         except OSError as problem:
-            # What is left in the buffer would fail once more when Python ends.
+            # Otherwise Python would try to write the rest of the buffer at its end, and fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise CredentialsError(f"standard output: {problem.strerror}") from None
 
     def undo(self) -> None:
-        """Nobody can take that back: the message of the failure says that the passwords are void."""
+        """Do nothing: printed text cannot be removed, and the error message says that the passwords are void."""
 
 
 class PrivateFile(ABC):
-    """A file that is replaced as a whole, with mode 0600; what it had comes back when the database says no."""
+    """A file that is replaced as a whole, with mode 0600; its content is restored when the database refuses."""
 
     def __init__(self, path: str) -> None:
         self.given = path
@@ -48,7 +48,7 @@ class PrivateFile(ABC):
         return self.given
 
     def prepare(self) -> None:
-        """Read what is there, and see whether it can be added to and the directory written."""
+        """Read the file, and check that its content can be extended and its directory written."""
         try:
             self.before = self.path.read_bytes() if self.path.exists() else None
             with tempfile.TemporaryFile(dir=self.path.parent):
@@ -59,14 +59,14 @@ class PrivateFile(ABC):
 
     @abstractmethod
     def content(self, credentials: list[Credentials]) -> bytes:
-        """What the file is to hold: what it had, with these."""
+        """Return the new content of the file: its old content, with these credentials."""
 
     def write(self, credentials: list[Credentials]) -> None:
         """Replace the file."""
         self._replace(self.content(credentials))
 
     def undo(self) -> None:
-        """Put back what was there."""
+        """Restore the old content."""
         if self.before is not None:
             self._replace(self.before)
             return
@@ -77,7 +77,7 @@ class PrivateFile(ABC):
 
     def _replace(self, content: bytes) -> None:
         try:
-            # mkstemp makes the file with mode 0600, and a name that nobody can have prepared.
+            # mkstemp creates the file with mode 0600, and with a name that nobody can predict.
             descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -102,10 +102,10 @@ class PrivateFile(ABC):
 
 
 class JsonFile(PrivateFile):
-    """An object with the credentials of each stakeholder under its name."""
+    """A JSON object with the credentials of each stakeholder under its name."""
 
     def content(self, credentials: list[Credentials]) -> bytes:
-        """The stakeholders that the file had stay; a new password replaces the old one."""
+        """Keep the other stakeholders of the file; a new password replaces the old one."""
         try:
             stored: Any = json.loads(self.before) if self.before and self.before.strip() else {}
         except (ValueError, RecursionError):

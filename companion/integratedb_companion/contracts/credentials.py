@@ -1,4 +1,4 @@
-"""Where new credentials go: they are written before the COMMIT that makes them good, and taken back when that fails."""
+"""Defines where new credentials go: a target writes them before the COMMIT, and removes them if the COMMIT fails."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .model import ContractsError
 
 
 class CredentialsError(ContractsError):
-    """Credentials could not be written; the message is one line and holds no secret."""
+    """Credentials could not be written; the message is one line and contains no secret."""
 
     hint = "Nothing was changed."
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """How a stakeholder logs in; the password is nowhere else."""
+    """The login of a stakeholder; no other object holds the password."""
 
     stakeholder: str
     username: str
@@ -31,7 +31,7 @@ class Credentials:
 
     @property
     def uri(self) -> str:
-        """The connection string that drivers take."""
+        """The connection string for drivers."""
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
         database = quote(self.dbname, safe="")
         if self.host.startswith("/"):
@@ -42,7 +42,7 @@ class Credentials:
         return f"postgresql://{login}@{host}:{self.port}/{database}"
 
     def fields(self) -> dict[str, str]:
-        """As they are stored, under the names that Postgres operators use too."""
+        """The stored form, with the same names as Postgres operators use."""
         return {
             "username": self.username,
             "password": self.password,
@@ -54,22 +54,22 @@ class Credentials:
 
 
 def issued(connection: Connection[TupleRow], row: dict[str, str]) -> Credentials:
-    """The credentials in a row of integratedb_create_stakeholder() and its like."""
+    """Return the credentials in a row of integratedb_create_stakeholder() and similar functions."""
     info = connection.info
     return Credentials(row["name"], row["username"], row["password"], info.host, str(info.port), info.dbname)
 
 
 class Target(Protocol):
-    """Where credentials go."""
+    """A place for credentials."""
 
     def prepare(self) -> None:
-        """Find out what would stand in the way, before anything is changed. Error: CredentialsError."""
+        """Check in advance whether writing will work. Error: CredentialsError."""
 
     def write(self, credentials: list[Credentials]) -> None:
-        """Write all of them or none. Error: CredentialsError, and then nothing was written."""
+        """Write all credentials or none. Error: CredentialsError, and then none are written."""
 
     def undo(self) -> None:
-        """Take back what was written: the database did not take the passwords. Error: CredentialsError."""
+        """Remove the written credentials, because the database refused the passwords. Error: CredentialsError."""
 
     def __str__(self) -> str:
-        """Where that is, for people."""
+        """Describe the place for people."""

@@ -1,4 +1,4 @@
-"""What changes between two states of a stakeholder, in the parts that people think in: matches by table, channels by name."""
+"""Compares two states of a stakeholder, by matches (identified by their tables) and channels (identified by name)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Action = Literal["add", "change", "remove"]
 
 @dataclass(frozen=True)
 class PartChange:
-    """A match or a channel that is added, changed or removed; `before` or `after` is None where there is none."""
+    """A match or a channel that is added, changed or removed; `before` or `after` is None where it does not exist."""
 
     part: Literal["claims", "notifications", "channels"]
     name: str
@@ -30,13 +30,13 @@ class PartChange:
 
     @property
     def action(self) -> Action:
-        """Which of the three it is."""
+        """Whether the part is added, changed or removed."""
         return "add" if self.before is None else "remove" if self.after is None else "change"
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one stakeholder. `hidden`: something that nobody is shown changes too, a secret of a channel."""
+    """The changes of one stakeholder. `hidden`: a secret of a channel changes too, which is shown to nobody."""
 
     stakeholder: str
     action: Action
@@ -46,7 +46,7 @@ class Change:
 
 
 def compare(kind: Literal["claims", "notifications"], before: Document, after: Document) -> list[PartChange]:
-    """The difference of two specifications in their short form."""
+    """Return the differences of two specifications in their short form."""
     matches = _paired(before["match"], after["match"], match_name, match_meaning)
     changes = [PartChange(kind, name, old, new) for name, old, new in matches]
     channels = _paired(before.get("channels", []), after.get("channels", []), channel_name, lambda channel: channel)
@@ -54,13 +54,13 @@ def compare(kind: Literal["claims", "notifications"], before: Document, after: D
 
 
 def match_name(match: Document) -> str:
-    """What a match is known by: its table, or its tables."""
+    """Return the name by which a match is identified: its table, or its tables."""
     paths = [alternative["path"] for alternative in match.get("alternatives", [match])]
     return " or ".join(dict.fromkeys(paths))
 
 
 def match_meaning(match: Document) -> Document:
-    """A match with each type in its one spelling: another spelling of it is no difference."""
+    """Return a match with each type in its canonical spelling, so that another spelling is not a difference."""
     if "alternatives" in match:
         return {**match, "alternatives": [match_meaning(alternative) for alternative in match["alternatives"]]}
     if "fields" in match:
@@ -88,7 +88,7 @@ def _unquoted(name: str) -> str:
 
 
 def channel_name(channel: Document) -> str:
-    """What a channel is known by."""
+    """Return the name by which a channel is identified."""
     return f"{channel.get('name', channel['type'])} ({channel['type']})"
 
 
@@ -98,7 +98,7 @@ def _paired(
     name: Callable[[Document], str],
     meaning: Callable[[Document], Document],
 ) -> list[tuple[str, Document | None, Document | None]]:
-    """Pairs what has the same name, in order; what means the same falls out first, so only what differs is paired."""
+    """Pair entries of the same name, in order; equal entries are removed first, so that only differences are paired."""
     old, new = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
     meant = defaultdict[str, list[Document]](list)
     for entry in before:

@@ -1,4 +1,4 @@
-"""The present state as contracts: secrets, which nobody is shown, become `${NAME}`."""
+"""Exports the current state as contracts; secrets become `${NAME}`, because they are shown to nobody."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .model import Document
 from .variables import escape
 from .yaml_source import write
 
-#: What integratedb_specification() shows in place of a secret.
+#: integratedb_specification() shows this in place of a secret.
 REDACTED = "********"
 SCHEMA_FILE = "contract.schema.json"
 HEADER = f"# yaml-language-server: $schema={SCHEMA_FILE}\n"
 
 
 def contract_text(stakeholder: str, claims: Document, notifications: Document, variables: set[str]) -> str:
-    """The file of a stakeholder; a specification that asks for nothing is left out.
+    """Return the contract file of a stakeholder, without specifications that are empty.
 
-    ``variables`` are the names that other secrets have already; those that are new here are added.
+    ``variables`` are the names that other secrets already have; new names are added to it.
     """
     contract: Document = {"stakeholder": stakeholder}
     if claims["match"]:
@@ -33,7 +33,7 @@ def contract_text(stakeholder: str, claims: Document, notifications: Document, v
 
 
 def variable_name(stakeholder: str, channel: Document, key: str, taken: set[str]) -> str:
-    """The variable that stands for a secret, MAILER_HOOK_SECRET; numbered where another one is called so already."""
+    """Return the variable for a secret, such as MAILER_HOOK_SECRET, with a number if the name is taken."""
     plain = re.sub(r"[^A-Z0-9_]", "_", f"{stakeholder}_{channel.get('name', channel['type'])}_{key}".upper())
     name = next(
         name for name in itertools.chain([plain], (f"{plain}_{n}" for n in itertools.count(2))) if name not in taken

@@ -1,4 +1,4 @@
-"""New credentials and the transaction that makes them good: written before COMMIT, taken back when there is none."""
+"""Ties new credentials to their transaction: written before its COMMIT, removed if there is no COMMIT."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from .model import ContractsError
 
 
 class CommitUnknownError(ContractsError):
-    """The connection was lost during COMMIT: whether it happened can only be seen afterwards."""
+    """The connection was lost during COMMIT, and whether the COMMIT happened is unknown."""
 
     status = 5
 
 
 class Handover:
-    """The transaction under way, and the way for its credentials."""
+    """The transaction under way, and the target of its credentials."""
 
     def __init__(self, target: Target | None, transaction: psycopg.Transaction) -> None:
         self._target, self._transaction = target, transaction
         self.written = False
 
     def write(self, credentials: list[Credentials]) -> None:
-        """Write the credentials where they belong, if that is anywhere. Error: CredentialsError."""
+        """Write the credentials to the target, if there is one. Error: CredentialsError."""
         if self._target is not None and credentials:
             self._target.write(credentials)
             self.written = True
 
     def rollback(self) -> None:
-        """Leave the block without a change."""
+        """Leave the block and roll back."""
         raise psycopg.Rollback(self._transaction)
 
 
 @contextmanager
 def handover(connection: psycopg.Connection[TupleRow], target: Target | None) -> Iterator[Handover]:
-    """A transaction; an error in it, or a refusal of its COMMIT, takes back what was written.
+    """Run a transaction; an error in it, or a failed COMMIT, removes the written credentials.
 
-    Errors: CommitUnknownError, and then what was written stays, because the passwords may be good; CredentialsError when it
-    could not be taken back; those of the block and of COMMIT.
+    Errors: those of the block and of COMMIT; CredentialsError when the credentials could not be removed;
+    CommitUnknownError, and then the credentials stay, because the passwords may be valid.
     """
     under_way: Handover | None = None
     committing = False
@@ -55,7 +55,7 @@ def handover(connection: psycopg.Connection[TupleRow], target: Target | None) ->
     except BaseException as problem:
         if target is None or under_way is None or not under_way.written:
             raise
-        # Only an answer of the server says for sure that there was no COMMIT.
+        # Only an error from the server proves that there was no COMMIT.
         if committing and not (isinstance(problem, psycopg.Error) and problem.sqlstate):
             unknown = CommitUnknownError(f"the connection was lost during COMMIT: {str(problem).strip()}")
             unknown.hint = f"Whether it happened is not known. The credentials are in {target}: see whether they work."

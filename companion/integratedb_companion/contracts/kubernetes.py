@@ -1,4 +1,4 @@
-"""Credentials as Kubernetes Secrets, in a manifest for kubectl."""
+"""Writes credentials as Kubernetes Secrets, in a manifest for kubectl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STAKEHOLDER = "integratedb/stakeholder"
 
 
 class SecretManifest(PrivateFile):
-    """A file of Secrets, one a stakeholder; Secrets of other stakeholders in it, and other objects, stay."""
+    """A file of Secrets, one for each stakeholder; other Secrets and objects in the file stay."""
 
     def __init__(self, path: str) -> None:
         if not path:
@@ -21,7 +21,7 @@ class SecretManifest(PrivateFile):
         super().__init__(path)
 
     def content(self, credentials: list[Credentials]) -> bytes:
-        """The whole manifest."""
+        """Return the whole manifest."""
         try:
             stored = [entry for entry in yaml.safe_load_all(self.before or b"") if entry is not None]
         except (yaml.YAMLError, ValueError, RecursionError):
@@ -36,7 +36,7 @@ class SecretManifest(PrivateFile):
 
 
 def secret(credentials: Credentials) -> dict[str, Any]:
-    """The Secret of a stakeholder; names of objects have no underscores, and end in a letter or digit."""
+    """Return the Secret of a stakeholder; object names have no underscores, and end in a letter or digit."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",

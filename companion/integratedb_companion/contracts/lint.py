@@ -1,4 +1,4 @@
-"""Whether contracts have the shape that the JSON Schema asks for: no database is needed, so an editor's hook can run it."""
+"""Checks contracts against the JSON Schema, without a database, so that an editor's hook can run the check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .schema import contract_schema
 
 
 def check_shapes(contracts: list[Contract]) -> list[Finding]:
-    """What the schema refuses in them, in the order of the lines."""
+    """Return what the schema refuses, in the order of the lines."""
     from jsonschema import Draft202012Validator
 
     validator = Draft202012Validator(contract_schema())
@@ -26,12 +26,12 @@ def check_shapes(contracts: list[Contract]) -> list[Finding]:
 
 
 def set_of(findings: list[Finding]) -> list[Finding]:
-    """The findings, each once."""
+    """Return the findings without repetitions."""
     return list({(finding.file, finding.line, finding.message): finding for finding in findings}.values())
 
 
 def _explain(error: Any, steps: Steps) -> list[tuple[str, Steps]]:
-    """The words for an error: the schema's titles say what would be right. A value is shown unless it may be a secret."""
+    """Return the messages of an error: the schema's titles say what is valid. Possible secrets are not shown."""
     title = error.schema.get("title", "what is allowed here")
     match error.validator:
         case "required":

@@ -1,4 +1,4 @@
-"""A contract as plain data: what a file says, and where in the file it says it."""
+"""Defines a contract as plain data: its content, and the line of each value in its file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("claims", "notifications")
 
 @dataclass(frozen=True)
 class Contract:
-    """One stakeholder as a file wants it to be; `lines` has the line of every value, by the steps that lead to it."""
+    """The desired state of one stakeholder; `lines` holds the line of every value, by the path to it."""
 
     stakeholder: str
     claims: Document
@@ -23,17 +23,17 @@ class Contract:
     lines: Mapping[Steps, int] = field(default_factory=dict)
 
     def document(self, kind: str) -> Document:
-        """The specification of a kind."""
+        """Return the specification of a kind."""
         return self.claims if kind == "claims" else self.notifications
 
     def line(self, steps: Steps) -> int:
-        """The line of a value, or of the nearest thing around it that has one."""
+        """Return the line of a value, or of the nearest enclosing value with a line."""
         while steps and steps not in self.lines:
             steps = steps[:-1]
         return self.lines.get(steps, 1)
 
     def line_of_pointer(self, kind: str, pointer: str) -> int:
-        """The line that a JSON pointer into a specification leads to."""
+        """Return the line of a JSON pointer into a specification."""
         steps: list[str | int] = [kind]
         for part in pointer.lstrip("#").split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
@@ -41,7 +41,7 @@ class Contract:
         return self.line(tuple(steps))
 
     def line_of_column(self, kind: str, path: str | None, column: str | None) -> int:
-        """The line on which a specification names a column, or else its table, or else the line of the specification."""
+        """Return the line of a column in a specification, otherwise of its table, otherwise of the specification."""
         for steps, alternative in _tables((kind,), self.document(kind)):
             if alternative["path"] == path:
                 for inner, value in _values((*steps, "fields"), alternative.get("fields")):
@@ -72,7 +72,7 @@ def _values(steps: Steps, value: Any) -> Iterator[tuple[Steps, Any]]:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with a contract, and where."""
+    """A fault of a contract, with its place."""
 
     message: str
     file: str
@@ -80,12 +80,12 @@ class Finding:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def as_problem(self) -> dict[str, Any]:
-        """As failures list it."""
+        """Return the finding as failures list it."""
         return {"file": self.file, "line": self.line, "message": self.message, **self.more}
 
 
 class ContractsError(Exception):
-    """Why something cannot be done with contracts: a message, what is wrong where, and what to do."""
+    """An operation on contracts failed: a message, the findings, and what to do."""
 
     status = 1
     hint: str | None = None
@@ -96,7 +96,7 @@ class ContractsError(Exception):
 
 
 class UnusableContractsError(ContractsError):
-    """Files that cannot be used, contracts or what else a command was given, and why; no database was asked."""
+    """The input files of a command cannot be used, and the database was not contacted."""
 
     status = 2
 

@@ -1,4 +1,4 @@
-"""Contracts from a directory: every file is read, and everything that is wrong with any of them is told at once."""
+"""Reads the contracts of a directory, and reports all faults of all files together."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ SUFFIXES = (".yaml", ".yml")
 KEYS = ("stakeholder", *KINDS)
 EMPTY: Document = {"match": []}
 STANDARD_INPUT = "<stdin>"
-#: Of a contract; a character has four at most.
+#: The limit of a contract in bytes; a character has at most four.
 MAX_BYTES = 4 * MAX_CHARACTERS
 
 
 def files_in(directory: Path) -> list[Path]:
-    """The contracts of a directory, by name; hidden files and other files are none."""
+    """Return the contracts of a directory, by name; hidden files and files of other types do not count."""
     if not directory.is_dir():
         raise UnusableContractsError([Finding("there is no such directory", str(directory))])
     found = [path for path in directory.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]
     if not found:
         raise UnusableContractsError([Finding("there is no contract (*.yaml) in it", str(directory))])
-    # A link may lead to a device, which has no end, or to a pipe, which nobody writes to.
+    # A link may lead to a device without an end, or to a pipe without a writer.
     if unfit := [path for path in sorted(found) if path.exists() and not path.is_file()]:
         raise UnusableContractsError([Finding("it is no file", str(path)) for path in unfit])
     return sorted(found)
 
 
 def read_text(path: Path, most_bytes: int = -1) -> str:
-    """The text of a file. Error: UnusableContractsError where it cannot be read, or is longer."""
+    """Return the text of a file. Error: UnusableContractsError if it cannot be read, or is too long."""
     try:
         with path.open("rb") as file:
             content = file.read(most_bytes if most_bytes < 0 else most_bytes + 1)
@@ -45,7 +45,7 @@ def read_text(path: Path, most_bytes: int = -1) -> str:
 
 
 def read_standard_input() -> str:
-    """The text on standard input, whatever encoding the terminal has. Error: UnusableContractsError."""
+    """Return the text on standard input, always as UTF-8. Error: UnusableContractsError."""
     return _decoded(sys.stdin.buffer.read(), STANDARD_INPUT)
 
 
@@ -58,7 +58,7 @@ def _decoded(content: bytes, file: str) -> str:
 
 
 def read_contracts(paths: Iterable[Path], lookup: Lookup) -> list[Contract]:
-    """The contracts in these files, by stakeholder. Error: UnusableContractsError with all that is wrong."""
+    """Return the contracts in these files, by stakeholder. Error: UnusableContractsError with all faults."""
     contracts: dict[str, Contract] = {}
     findings: list[Finding] = []
     for path in paths:
@@ -77,7 +77,7 @@ def read_contracts(paths: Iterable[Path], lookup: Lookup) -> list[Contract]:
 
 
 def parse(text: str, file: str, lookup: Lookup) -> Contract:
-    """The contract that a file says. Error: UnusableContractsError."""
+    """Parse the contract in a file's text. Error: UnusableContractsError."""
     value, lines = read(text, file)
     if not isinstance(value, dict):
         raise UnusableContractsError(
@@ -103,12 +103,12 @@ def parse(text: str, file: str, lookup: Lookup) -> Contract:
 
 
 def _whole(notifications: Document) -> Document:
-    """A file says everything: channels that it leaves out are not there, where integratedb_notify() would keep them."""
+    """Add an empty list of channels, because a file is complete; integratedb_notify() would keep omitted channels."""
     return notifications if "channels" in notifications else {**notifications, "channels": []}
 
 
 def read_document(text: str, file: str, lookup: Lookup) -> tuple[Any, Contract]:
-    """A single specification, for the commands that submit one; the contract has the lines, for messages."""
+    """Read a single specification, for commands that submit one; the contract holds the lines for messages."""
     value, lines = read(text, file)
     value, findings = interpolate(value, lookup, file, lines)
     if findings:

@@ -1,8 +1,8 @@
-"""Makes the database agree with contracts, in one transaction; a plan is the same, rolled back.
+"""Brings the database into the state of the contracts, in one transaction; a plan is the same, rolled back.
 
-So a plan is not a guess: every specification that differs is submitted, and judged by the rules that will judge it when
-it is applied. What an unchanged contract would write is rolled back as well: a second run leaves nothing, not even a row
-in the audit log. Stakeholders are dropped at the end of an application only: that ends their sessions, for good.
+So a plan is exact: every specification that differs is submitted, and judged by the same rules as when it is applied.
+An unchanged contract is rolled back as well, so a second run leaves nothing, not even a row in the audit log.
+Stakeholders are dropped only at the end of an application, because that ends their sessions for good.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .handover import handover
 from .model import Contract, ContractsError, Document, Finding
 from .reading import EMPTY
 
-#: Another transaction was migrating or claiming: nothing was changed, and the transaction is run again.
+#: Another transaction was migrating or claiming: nothing was changed, and the transaction is repeated.
 RETRIED = ("40001", "40P01", "55P03")
 ATTEMPTS = 5
 RETRY_S = 0.5
 
-#: Secrets are shown to nobody, so no answer tells whether one has changed; that a row of this table was written does.
-#: Postgres counts that for everybody to see, unless counting is off: then what may have changed counts as changed.
+#: Secrets are shown to nobody, so no answer says whether one has changed. But Postgres counts writes to this table
+#: publicly. If counting is off, a secret that may have changed counts as changed.
 CHANNEL_WRITES = """
     SELECT CASE WHEN pg_catalog.current_setting('track_counts')::boolean
                 THEN (SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_all_tables
@@ -48,7 +48,7 @@ class ContractsRefusedError(ContractsError):
 
 
 class DatabaseChangedError(ContractsError):
-    """What was to be applied is not what was agreed to."""
+    """The changes to apply are not those that the user confirmed."""
 
     hint = "Nothing was changed. Look at the plan again."
 
@@ -58,7 +58,7 @@ class DatabaseChangedError(ContractsError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found, or did."""
+    """The result of a run."""
 
     changes: list[Change]
     unmanaged: list[str]
@@ -66,7 +66,7 @@ class Outcome:
 
 
 class Reconciliation:
-    """One run over all contracts, inside a transaction that is rolled back or committed by who called."""
+    """One run over all contracts, in a transaction that the caller commits or rolls back."""
 
     def __init__(self, database: Database, contracts: Iterable[Contract], *, prune: bool) -> None:
         self.database, self.contracts, self.prune = database, list(contracts), prune
@@ -76,9 +76,9 @@ class Reconciliation:
         self.unmanaged: list[str] = []
 
     def run(self, progress: Callable[[list[Contract]], Iterable[Contract]] = iter) -> None:
-        """Hand everything in."""
+        """Submit all contracts."""
         existing = [row["name"] for row in self.database.rows("integratedb_stakeholders")]
-        # First, whatever the order of the files: a name cannot be taken once somebody claims a schema of that name.
+        # Stakeholders are created before all claims: a name is refused once a claim names that schema.
         created = {
             contract.stakeholder
             for contract in self.contracts
@@ -126,7 +126,7 @@ class Reconciliation:
     def _submit(
         self, contract: Contract, kind: Literal["claims", "notifications"], *, exists: bool
     ) -> tuple[list[PartChange], bool]:
-        """The parts that change, and whether something changes that is not shown."""
+        """Submit a specification; returns the parts that change, and whether a secret changes."""
         wanted = contract.document(kind)
         before: Document = EMPTY
         if exists:
@@ -142,7 +142,7 @@ class Reconciliation:
                 changes = compare(kind, before, after)
                 shown = any(change.part == "channels" for change in changes)
                 hidden = _has_secrets(wanted) and not shown and (writes is None or self._channel_writes() != writes)
-                # Also where types are only spelled in another way: then what is stored stays as somebody wrote it.
+                # This also applies to other spellings of types: the stored specification then keeps its spelling.
                 if not changes and not hidden:
                     raise psycopg.Rollback(savepoint)
                 return changes, hidden and exists
@@ -194,7 +194,7 @@ def plan(
     prune: bool,
     progress: Callable[[list[Contract]], Iterable[Contract]] = iter,
 ) -> Outcome:
-    """What applying the contracts would do. Error: ContractsRefusedError."""
+    """Return what applying the contracts would do. Error: ContractsRefusedError."""
 
     def attempt() -> Outcome:
         with transaction(database.connection, force_rollback=True):
@@ -215,11 +215,11 @@ def apply(
     progress: Callable[[list[Contract]], Iterable[Contract]] = iter,
     before_commit: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Make it so; new credentials are written to the target before COMMIT, and taken back when that fails.
+    """Apply the contracts; new credentials are written before COMMIT, and removed if it fails.
 
-    ``expected`` are the changes that somebody agreed to. ``before_commit`` is told what is about to be committed. Errors:
-    ContractsRefusedError, DatabaseChangedError, CredentialsError, CommitUnknownError, psycopg.Error; after all but CommitUnknownError nothing
-    was changed.
+    ``expected`` are the changes that the user confirmed. ``before_commit`` gets the outcome before COMMIT. Errors:
+    ContractsRefusedError, DatabaseChangedError, CredentialsError, CommitUnknownError, psycopg.Error. After all but
+    CommitUnknownError nothing was changed.
     """
 
     def attempt() -> Outcome:
@@ -261,7 +261,7 @@ def _same(wanted: Document, stored: Document) -> bool:
 
 
 def _has_secrets(document: Document) -> bool:
-    """Whether a channel has a text that may be a secret: `env:NAME` is none, and neither is what is redacted."""
+    """Whether a channel has a text that may be secret: neither `env:NAME` nor a redacted text is."""
     channels = document.get("channels")
     return any(
         not str(channel[key]).startswith("env:") and (key == "secret" or "@" in str(channel[key]))

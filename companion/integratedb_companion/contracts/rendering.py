@@ -1,4 +1,4 @@
-"""How a plan is shown: what is added, changed and removed, coloured on a terminal; and the same as JSON."""
+"""Renders a plan: as text with added, changed and removed parts, coloured on a terminal, or as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTS = ("claims", "notifications", "channels")
 
 
 def as_text(changes: list[Change], unmanaged: list[str], directory: str) -> Iterator[str]:
-    """The lines of a plan."""
+    """Return the lines of a plan."""
     for change in changes:
         sign, color = SIGNS[change.action]
         where = styled(f"  {change.file}", dim=True) if change.file else ""
@@ -41,7 +41,7 @@ def as_text(changes: list[Change], unmanaged: list[str], directory: str) -> Iter
 
 
 def summary(changes: list[Change]) -> str:
-    """One line."""
+    """Summarise a plan in one line."""
     if not changes:
         return "No changes: the database is as the contracts say."
     counts = ", ".join(f"{sum(c.action == action for c in changes)} {word}" for action, word in WORDS.items())
@@ -65,7 +65,7 @@ def _part(change: PartChange) -> Iterator[str]:
 
 
 def _shown(change: PartChange) -> tuple[Document | None, Document | None]:
-    """Both sides as they may be shown: without the values of variables, and what was in the place of one before."""
+    """Return both sides as they may be shown: without values of variables, and without the earlier value of one."""
     if change.part != "channels":
         return change.before, change.after
     before, after = masked(change.before), masked(change.after)
@@ -77,7 +77,7 @@ def _shown(change: PartChange) -> tuple[Document | None, Document | None]:
 
 
 def _lines(part: Document | None) -> list[str]:
-    """The part without what its heading says already."""
+    """Return the lines of a part, without what its heading shows."""
     if part is None:
         return []
     told = ("path",) if "path" in part else ("name", "type") if "type" in part else ()
@@ -86,7 +86,7 @@ def _lines(part: Document | None) -> list[str]:
 
 
 def as_json(changes: list[Change], unmanaged: list[str]) -> dict[str, Any]:
-    """The plan as a document."""
+    """Return the plan as a document."""
     return {
         "changes": [
             {

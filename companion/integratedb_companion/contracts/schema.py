@@ -1,6 +1,6 @@
-"""The JSON Schema of a contract, by which editors complete one: made of the extension's schemas, so no rule lives twice.
+"""Builds the JSON Schema of a contract for editors, from the extension's schemas, so that no rule exists twice.
 
-`integratedb schema` prints it; docs/contract.schema.json is that, and a test says when it is not.
+`integratedb schema` prints it; a test checks that docs/contract.schema.json is equal.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _TEXTS = {
 
 
 def contract_schema() -> dict[str, Any]:
-    """The schema of this version."""
+    """Return the schema of this version."""
     core = resources.files("integratedb.specification")
     return build({kind: json.loads((core / f"{kind}.schema.json").read_text(encoding="utf-8")) for kind in KINDS})
 
 
 def build(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Put the schemas of the kinds of specification together, their definitions under names of their own."""
+    """Combine the schemas of the kinds of specification, with separate names for their definitions."""
     definitions: dict[str, Any] = {}
     properties: dict[str, Any] = {
         "stakeholder": {
             "title": "the name of a stakeholder",
-            "description": "The name of the application, of its role and of its schema: 1 to 32 of a to z, 0 to 9 and _, "
-            "not beginning with a digit.",
+            "description": "The name of the application, of its role and of its schema: 1 to 32 of a to z, 0 to 9 and "
+            "_, not beginning with a digit.",
             "type": "string",
             "pattern": "^[a-z_][a-z0-9_]{0,31}$",
         }

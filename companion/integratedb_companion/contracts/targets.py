@@ -1,4 +1,4 @@
-"""Chooses where new credentials go."""
+"""Selects the target of new credentials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .credentials import CredentialsError, Target
 
 
 def target(where: str) -> Target:
-    """The target that an option says: a file, `-`, `vault:MOUNT/PATH` or `k8s:FILE`. Error: CredentialsError."""
+    """Return the target that an option names: FILE, `-`, `vault:MOUNT/PATH` or `k8s:FILE`. Error: CredentialsError."""
     kind, colon, rest = where.partition(":")
     if kind == "vault" and colon:
         try:

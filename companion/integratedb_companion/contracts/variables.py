@@ -1,4 +1,4 @@
-"""`${NAME}` in a contract stands for an environment variable, so that no secret is in the file."""
+"""Replaces `${NAME}` in a contract with environment variables, so that no secret is in the file."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-#: Gives the value of a variable, or None for one that is not set; told whether it is all of the text, and the stakeholder.
+#: Returns the value of a variable, or None if it is not set. Arguments: its name, whether it is the whole text, and the
+#: stakeholder.
 Lookup = Callable[[str, bool, str], str | None]
 
 
 def environment(variables: Mapping[str, str]) -> Lookup:
-    """Variables that must be set: an empty one counts as not set, because an empty secret is none."""
+    """Look up variables that must be set; an empty one counts as not set, because an empty secret is not a secret."""
     return lambda name, _, __: variables.get(name) or None
 
 
 def for_daemon(variables: Mapping[str, str]) -> Lookup:
-    """Variables that need not be set, where no secret is used: the daemon's `env:NAME` is well formed in their place."""
+    """Look up optional variables where no secret is used; an unset one becomes a valid `env:NAME` of the daemon."""
     return lambda name, alone, stakeholder: (
         variables.get(name) or (f"env:{variables_of(stakeholder)}UNSET" if alone else "unset")
     )
 
 
 def escape(text: str) -> str:
-    """Give a text that is read back as it is."""
+    """Escape a text so that it is read back unchanged."""
     return text.replace("${", "$${")
 
 
 def interpolate(
     value: Any, lookup: Lookup, file: str, lines: Mapping[Steps, int], steps: Steps = ()
 ) -> tuple[Any, list[Finding]]:
-    """Replace the variables in all texts; the keys stay. What cannot be replaced is told by file and line."""
+    """Replace the variables in all texts, but not in keys; faults are reported by file and line."""
     findings: list[Finding] = []
     named = value.get("stakeholder") if isinstance(value, dict) else None
     stakeholder = named if isinstance(named, str) else ""

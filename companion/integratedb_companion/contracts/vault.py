@@ -1,4 +1,4 @@
-"""Credentials in HashiCorp Vault's key-value store, version 2: one secret a stakeholder, under a path."""
+"""Writes credentials to HashiCorp Vault's key-value store, version 2: one secret for each stakeholder under a path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT_S = 15
 
 
 class RedirectedError(requests.RequestException):
-    """Vault answered with another address. The token, and the passwords, must not go wherever an answer says."""
+    """Vault answered with a redirect. It is not followed, because it could send the token and passwords anywhere."""
 
 
 def _refuse_redirect(answer: requests.Response, **_: object) -> None:
@@ -23,7 +23,7 @@ def _refuse_redirect(answer: requests.Response, **_: object) -> None:
         raise RedirectedError("it answers with another address")
 
 
-#: After these nothing was written, for sure.
+#: After these errors it is certain that nothing was written.
 REFUSALS = (
     RedirectedError,
     requests.ConnectTimeout,
@@ -36,7 +36,7 @@ REFUSALS = (
 
 
 class VaultTarget:
-    """Writes MOUNT/PATH/STAKEHOLDER; VAULT_ADDR, VAULT_TOKEN (or ~/.vault-token), VAULT_NAMESPACE and VAULT_CACERT hold."""
+    """Writes MOUNT/PATH/STAKEHOLDER; uses VAULT_ADDR, VAULT_TOKEN or ~/.vault-token, VAULT_NAMESPACE, VAULT_CACERT."""
 
     def __init__(self, client: Any, mount: str, path: str) -> None:
         self.client, self.mount, self.path = client, mount, path
@@ -44,17 +44,17 @@ class VaultTarget:
 
     @classmethod
     def from_environment(cls, where: str) -> VaultTarget:
-        """The target at MOUNT/PATH. Error: CredentialsError when it, the address or the token is missing."""
+        """Return the target at MOUNT/PATH. Error: CredentialsError if the path, the address or the token is missing."""
         mount, _, path = where.strip("/").partition("/")
         if not mount or not path:
             raise CredentialsError("vault: needs a mount and a path, as in vault:secret/integratedb")
         if not os.environ.get("VAULT_ADDR"):
             raise CredentialsError("vault: the environment variable VAULT_ADDR is not set")
-        # hvac reads the variables that Vault's own command reads, and ~/.vault-token.
+        # hvac reads the variables of Vault's own command, and ~/.vault-token.
         client = hvac.Client(
             timeout=TIMEOUT_S, namespace=os.environ.get("VAULT_NAMESPACE") or None, allow_redirects=False
         )
-        # Not followed, it would count as an answer.
+        # hvac would take a redirect that is not followed for a success.
         client.session.hooks["response"].append(_refuse_redirect)
         if not client.token:
             raise CredentialsError("vault: neither VAULT_TOKEN nor ~/.vault-token is there")
@@ -64,16 +64,16 @@ class VaultTarget:
         return f"Vault, {self.mount}/{self.path}"
 
     def prepare(self) -> None:
-        """See whether Vault answers, and knows the token."""
+        """Check that Vault answers and accepts the token."""
         try:
             known = self.client.is_authenticated()
         except (VaultError, requests.RequestException) as problem:
-            raise CredentialsError(f"{self}: {_why(problem)}") from None
+            raise CredentialsError(f"{self}: {_described(problem)}") from None
         if not known:
             raise CredentialsError(f"{self}: permission denied: the token is not known, or has expired")
 
     def write(self, credentials: list[Credentials]) -> None:
-        """Write a new version of each secret; when one cannot be written, those before it are taken back."""
+        """Write a new version of each secret; if one fails, destroy those written before it."""
         for entry in credentials:
             path = f"{self.path}/{entry.stakeholder}"
             try:
@@ -82,7 +82,7 @@ class VaultTarget:
                 )
             except (VaultError, requests.RequestException) as problem:
                 self.undo()
-                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_why(problem)}")
+                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_described(problem)}")
                 if not isinstance(problem, REFUSALS):
                     failed.hint = self._unknown(path)
                 raise failed from None
@@ -101,31 +101,34 @@ class VaultTarget:
         )
 
     def undo(self) -> None:
-        """Destroy the versions that were written: versions before them stay."""
+        """Destroy the written versions; earlier versions stay."""
         failed = None
         for path, version in self.written:
             try:
                 self.client.secrets.kv.v2.destroy_secret_versions(path=path, versions=[version], mount_point=self.mount)
             except (VaultError, requests.RequestException) as problem:
-                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_why(problem)}"
+                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_described(problem)}"
         self.written.clear()
         if failed:
             raise CredentialsError(failed)
 
 
 def _version(answer: object) -> int | None:
-    """The version that was written, as the answer tells it; None: it is not an answer of Vault's."""
+    """Return the written version from the answer; None when the answer is not Vault's."""
     data = answer.get("data") if isinstance(answer, dict) else None
     version = data.get("version") if isinstance(data, dict) else None
     return version if isinstance(version, int) else None
 
 
-def _why(problem: Exception) -> str:
-    """One line, without the request: it holds the secret."""
+def _described(problem: Exception) -> str:
+    """Describe an error in one line, without the request, which holds the secret."""
     if isinstance(problem, VaultError):
         errors = ", ".join(str(error) for error in problem.errors or ())
         return errors or f"Vault refused ({type(problem).__name__})"
     if isinstance(problem, RedirectedError):
-        return "Vault answers with a redirect, which is not followed: the token would go there. VAULT_ADDR must name the active node"
+        return (
+            "Vault answers with a redirect, which is not followed: the token would go there. "
+            "VAULT_ADDR must name the active node"
+        )
     reason = getattr(problem.args[0], "reason", None) if problem.args else None
     return f"Vault cannot be reached ({type(problem).__name__}{f': {reason}' if reason else ''})"

@@ -1,4 +1,4 @@
-"""Writes the files of an export: all or none where something stands in the way, and never through a link."""
+"""Writes the files of an export: all or none if one of them cannot be written, and never through a link."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from .model import Finding, UnusableContractsError
 
-#: Others may put links where a file is to be, at any time: a file is made by us alone, or it is not made.
+#: Other users may create a link at the file's place at any time. So a file is created exclusively, or not at all.
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 DIFFERENT = "the file is there, and says something else"
 
 
 def write_files(directory: Path, files: dict[str, str], *, ours: Collection[str], force: bool) -> None:
-    """Write these files, text by name; `ours` are replaced unasked. Error: UnusableContractsError, and nothing is written."""
+    """Write these files; `ours` are replaced without --force. Error: UnusableContractsError, and nothing is written."""
     directory.mkdir(parents=True, exist_ok=True)
     contents = {directory / name: text.encode() for name, text in files.items()}
     obstacles = {path: obstacle for path, content in contents.items() if (obstacle := _obstacle(path, content))}
@@ -39,7 +39,7 @@ def write_files(directory: Path, files: dict[str, str], *, ours: Collection[str]
 
 
 def _obstacle(path: Path, content: bytes) -> str | None:
-    """What is there already and is not this; None: nothing, or the same."""
+    """Return what prevents writing the file; None if it does not exist, or has this content."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def _create(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """As a whole; a link itself is replaced, not what it leads to."""
+    """Replace a file atomically; a link is replaced itself, not its target."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     _create(temporary, content)
     try:

@@ -1,4 +1,4 @@
-"""YAML in and out: values with the line that each stands on, by the rules of YAML 1.2, in which `no` is a text."""
+"""Reads and writes YAML: values with their lines, by the rules of YAML 1.2, in which `no` is a text."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .model import Finding, Steps, UnusableContractsError
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-#: Aliases may name a large part many times; nobody writes so much by hand.
+#: The most values, because aliases may repeat a large part many times.
 MAX_VALUES = 200_000
-#: Of the file, and of all texts in it, each as often as aliases name it.
+#: The most characters of a file, and of all its texts, each counted as often as aliases repeat it.
 MAX_CHARACTERS = 10_000_000
-#: What libyaml composes is composed by recursion in C, which ends the process when the stack does.
+#: The deepest nesting. libyaml composes by recursion in C, and a stack overflow would end the process.
 MAX_DEPTH = 100
 
 
-class _Loader(_Base):  # type: ignore[misc]  # one of two, as libyaml is there or not
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own way to say it
+class _Loader(_Base):  # type: ignore[misc]  # one of two base classes
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own form
 
 
 _SCALARS = {
@@ -38,7 +38,7 @@ _SCALARS = {
 
 
 class _Reader:
-    """Walks the nodes of one document; PyYAML gives them their places, and the plain values lose them."""
+    """Walks the nodes of one document and records their lines, which the plain values do not have."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -90,7 +90,7 @@ class _Reader:
             return text
         if tag not in _SCALARS:
             raise self.fail(f"the tag {tag} is not understood", node)
-        # A tag that is written says what the text is to be, not that it is.
+        # A written tag states the type, and the text must match it.
         if not re.fullmatch(_SCALARS[tag][0], text):
             raise self.fail(f"it is tagged !!{tag}, and is none", node)
         match tag:
@@ -107,7 +107,7 @@ class _Reader:
 
 
 def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
-    """Read one document, JSON included. Error: UnusableContractsError with the line."""
+    """Read one document in YAML or JSON. Error: UnusableContractsError with the line."""
     if len(text) > MAX_CHARACTERS:
         raise UnusableContractsError([Finding(f"there are more than {MAX_CHARACTERS} characters in it", file)])
     if unprintable := Reader.NON_PRINTABLE.search(text):
@@ -134,7 +134,7 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
 
 
 def _require_shallow(text: str, file: str) -> None:
-    """Refuse what is nested too deeply, without recursion."""
+    """Refuse a document that is nested too deeply, without recursion."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -151,7 +151,7 @@ class _Flow(list[Any]):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents the entries of a list, and repeats what is the same instead of naming it."""
+    """Indents the entries of a list, and repeats equal values instead of using aliases."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -160,8 +160,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-# Written, a text is quoted that either version of YAML would take for something else: `no` by the rules that PyYAML brings,
-# `1e3` by ours.
+# A text is quoted if either version of YAML would read another type: `no` by PyYAML's own rules, `1e3` by these.
 for _name, (_pattern, _first) in _SCALARS.items():
     for _kind in (_Loader, _Dumper):
         _kind.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
@@ -170,13 +169,13 @@ _Dumper.add_representer(
     _Flow, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
 )
 
-#: The order in which people write keys; jsonb keeps another one.
+#: The order in which people write keys; jsonb uses another order.
 _ORDER = ["stakeholder", "claims", "notifications", "match", "path", "name", "type", "fields", "alternatives"]
 _ORDER += ["min_length", "is_nullable", "optional", "events", "url", "secret", "channels"]
 
 
 def write(value: Any) -> str:
-    """Write a value as people would: keys in their usual order, and columns and events on one line."""
+    """Write a value as people do: keys in their usual order, columns and events on one line."""
     text: str = yaml.dump(
         _arranged(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
     )

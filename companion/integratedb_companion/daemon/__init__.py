@@ -1,1 +1,1 @@
-"""The notification daemon: it carries row changes from a replication slot to the channels of stakeholders."""
+"""The notification daemon: delivers row changes from a replication slot to the channels of stakeholders."""

@@ -1,8 +1,12 @@
-"""Arrays as query parameters in Postgres's binary format, built for many elements at once.
+"""Encodes arrays as query parameters in Postgres's binary format, for many elements at once.
 
-The form is that of array_recv() in src/backend/utils/adt/arrayfuncs.c: dimensions, whether there are nulls, the type of the
-elements, then length and lower bound of each dimension, then each element after its length. Neither side has to quote or
-parse anything, and nothing is called for each element.
+The format is that of array_recv() in src/backend/utils/adt/arrayfuncs.c. It has these parts:
+
+- the number of dimensions, whether there are nulls, and the type of the elements;
+- the length and lower bound of each dimension;
+- each element, after its length.
+
+Neither side has to quote or parse text, and no Python function is called for each element.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ _pack_length = struct.Struct("!i").pack
 
 
 class BinaryArray(bytes):
-    """An array, written out."""
+    """An encoded array."""
 
 
 class BigintArray(BinaryArray):
@@ -35,14 +39,14 @@ class DoubleArray(BinaryArray):
 
 
 class TextArray(BinaryArray):
-    """A text[], of UTF-8, which must be the client encoding."""
+    """A text[] in UTF-8, which must be the client encoding."""
 
 
 class ByteaArray(BinaryArray):
     """A bytea[]."""
 
 
-#: The types of elements and of arrays, from pg_type.dat.
+#: The OIDs of the element type and the array type, from pg_type.dat.
 _OIDS: dict[type[BinaryArray], tuple[int, int]] = {
     BigintArray: (20, 1016),
     LsnArray: (3220, 3221),
@@ -53,32 +57,32 @@ _OIDS: dict[type[BinaryArray], tuple[int, int]] = {
 
 
 def bigints(values: Sequence[int]) -> BigintArray:
-    """Write a bigint[]."""
+    """Encode a bigint[]."""
     return BigintArray(_of_eight_bytes(_OIDS[BigintArray][0], "q", values))
 
 
 def lsns(values: Sequence[int]) -> LsnArray:
-    """Write a pg_lsn[]."""
+    """Encode a pg_lsn[]."""
     return LsnArray(_of_eight_bytes(_OIDS[LsnArray][0], "Q", values))
 
 
 def doubles(values: Sequence[float]) -> DoubleArray:
-    """Write a double precision[]."""
+    """Encode a double precision[]."""
     return DoubleArray(_of_eight_bytes(_OIDS[DoubleArray][0], "d", values))
 
 
 def texts(values: Sequence[bytes]) -> TextArray:
-    """Write a text[] of values in UTF-8."""
+    """Encode a text[] of values in UTF-8."""
     return TextArray(_of_any_length(_OIDS[TextArray][0], values))
 
 
 def byteas(values: Sequence[bytes]) -> ByteaArray:
-    """Write a bytea[]."""
+    """Encode a bytea[]."""
     return ByteaArray(_of_any_length(_OIDS[ByteaArray][0], values))
 
 
 def register(adapters: AdaptersMap) -> None:
-    """Let a connection, or all of them, take these arrays as parameters."""
+    """Make a connection, or all connections, accept these arrays as parameters."""
     for kind, (_, array_oid) in _OIDS.items():
         adapters.register_dumper(kind, type(f"{kind.__name__}Dumper", (_AsIs,), {"oid": array_oid}))
 

@@ -1,4 +1,4 @@
-"""The daemon: puts the parts together, follows the stream, confirms what is safe, and stops in good order."""
+"""Runs the daemon: connects its parts, reads the stream, confirms what is safe, and shuts down in order."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from websockets.asyncio.server import Server
 from integratedb_companion import __version__
 from integratedb_companion.common import versions
 from integratedb_companion.common.configuration import ConfigurationError
-from integratedb_companion.common.open_files import Complaints, raise_limit, shares
+from integratedb_companion.common.open_files import FailedAcceptsLog, raise_limit, shares
 from integratedb_companion.common.outside_text import plain
 from integratedb_companion.daemon.settings import Settings
 
-from .database import COMPLAIN_EVERY_S, Database
+from .database import LOG_EVERY_S, Database
 from .delivery.addresses import AddressPolicy
 from .delivery.channels import NOTHING, Channels, StoredBacklog
-from .delivery.names import Names
+from .delivery.names import Lookups
 from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
 from .delivery.webhook import open_session
 from .metrics import Metrics
-from .reachability import is_for_now
+from .reachability import is_temporary
 from .routing.events import EVENTS_LOST, Event, Transaction
 from .routing.router import Router
 from .state import Channel, StakeholderState, parse_state, parse_types, with_types
@@ -56,37 +56,37 @@ RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
-#: For how long a piece of the stream may be worked at before the daemon is no longer ready.
+#: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
 
 
 class ServerChangedError(Exception):
-    """The server is another one, or on another timeline: what is in memory says nothing about it."""
+    """The server or its timeline has changed, so the state in memory does not apply to it."""
 
 
 class Daemon:
-    """One daemon for one database."""
+    """The daemon of one database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        self._database = Database(settings.dsn, self._unreachable)
+        self._database = Database(settings.dsn, self._on_unreachable)
         self._stop = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._confirmation = Confirmation(self._note, self._oldest_unsafe)
-        self._spill = Spill(self._database, self._confirmation.progressed, self._kept_instead)
+        self._confirmation = Confirmation(self._reserve, self._oldest_unsafe)
+        self._spill = Spill(self._database, self._confirmation.progressed, self._replacement_for)
         self._shares = shares(raise_limit())
         self._policy = AddressPolicy(settings.denied, ReceiverSockets(self._shares.receivers))
-        self._names = Names()
-        self._session = open_session(self._policy, self._names)
+        self._lookups = Lookups()
+        self._session = open_session(self._policy, self._lookups)
         self._channels = Channels(
             self._spill,
             self._metrics,
             self._policy,
             self._session,
-            self._names,
+            self._lookups,
             on_progress=self._confirmation.progressed,
-            on_gone=self._gone,
+            on_gone=self._on_gone,
         )
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
@@ -94,36 +94,42 @@ class Daemon:
         self._encoding = UTF8
         self._system: System | None = None
         self._lag_bytes = 0
-        #: Since when the present piece of the stream is worked at; None while more of it is waited for.
+        #: When processing of the current piece of the stream began; None while the daemon waits for more.
         self._working_since_s: float | None = None
-        #: What the daemon waits for until channels are in force; None when they are.
-        self._beginning: str | None = "starting"
+        #: What the daemon waits for until channels are in force; None when they are in force.
+        self._waiting_for: str | None = "starting"
         self._background: set[asyncio.Task[Any]] = set()
 
     def stop(self) -> None:
-        """Ask for an orderly end."""
+        """Request an orderly shutdown."""
         self._stop.set()
 
     def reload(self, settings: Settings) -> None:
-        """Take over another configuration, as far as it can change while running."""
+        """Apply another configuration, as far as it can change while the daemon runs."""
         self._settings = settings
-        self._start(self._reload())
+        self._spawn(self._reload())
 
     async def run(self) -> None:
-        """Run until told to stop; raises when it cannot go on."""
+        """Run until stop() is called; raises when the daemon cannot continue."""
         server = None
-        asyncio.get_running_loop().set_exception_handler(Complaints().handle)
+        asyncio.get_running_loop().set_exception_handler(FailedAcceptsLog().handle)
         try:
             server = await self._listen()
-            if not await self._begun():
+            if not await self._start_up():
                 return
-            # Events live for milliseconds and hold no cycles: looking for some among them often costs much.
+            # Events live for milliseconds and hold no reference cycles, so frequent garbage collection is wasted time.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             confirmation = self._confirmation
-            works = self._spill.run(), confirmation.run(), confirmation.keep_alive(), self._maintain(), self._follow()
-            for work in works:
-                self._start(work)
+            coroutines = (
+                self._spill.run(),
+                confirmation.run(),
+                confirmation.keep_alive(),
+                self._maintain(),
+                self._follow(),
+            )
+            for coroutine in coroutines:
+                self._spawn(coroutine)
             stop = asyncio.create_task(self._stop.wait())
             await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
@@ -139,29 +145,29 @@ class Daemon:
             await self._session.close()
             await self._database.close()
 
-    async def _begun(self) -> bool:
-        """Begin, however long that takes; False when told to stop meanwhile."""
-        beginning = asyncio.create_task(self._begin())
+    async def _start_up(self) -> bool:
+        """Start up, however long that takes; returns False when stop() is called before the end."""
+        preparing = asyncio.create_task(self._prepare())
         stop = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
-            if beginning.done():
-                beginning.result()
-            return beginning.done()
+            await asyncio.wait((preparing, stop), return_when=asyncio.FIRST_COMPLETED)
+            if preparing.done():
+                preparing.result()
+            return preparing.done()
         finally:
-            for task in (beginning, stop):
+            for task in (preparing, stop):
                 task.cancel()
-            await asyncio.gather(beginning, stop, return_exceptions=True)
+            await asyncio.gather(preparing, stop, return_exceptions=True)
 
-    async def _begin(self) -> None:
+    async def _prepare(self) -> None:
         await self._first_connection()
         log.info("starting", extra={"version": __version__, "pid": os.getpid(), "slot": self._settings.slot})
-        self._beginning = "starting"
+        self._waiting_for = "starting"
         await self._attach()
-        self._beginning = None
+        self._waiting_for = None
 
     async def _follow(self) -> None:
-        """Read the stream, again after every lost connection."""
+        """Read the stream, and reconnect after every lost connection."""
         busy = 0
         while True:
             try:
@@ -195,31 +201,31 @@ class Daemon:
             messages = await connection.read()
             self._working_since_s = time.monotonic()
             for data in messages:
-                happened = self._reader.take(data)
-                if isinstance(happened, ControlCommit):
-                    await self._control(happened)
-                elif isinstance(happened, Keepalive):
+                received = self._reader.take(data)
+                if isinstance(received, ControlCommit):
+                    await self._control(received)
+                elif isinstance(received, Keepalive):
                     self._confirmation.progressed()
-                    if happened.reply_requested:
-                        self._confirmation.asked()
+                    if received.reply_requested:
+                        self._confirmation.reply_requested()
             await self._channels.make_room()
             self._working_since_s = None
             await asyncio.sleep(0)
 
-    async def _control(self, happened: ControlCommit) -> None:
-        """Put in force what a transaction changed, after noting durably that it has been."""
-        commit = happened.commit
-        await self._database.control_passed([row.id for row in happened.rows], commit.end_lsn)
-        for row in happened.rows:
+    async def _control(self, received: ControlCommit) -> None:
+        """Apply what a transaction changed, after recording durably that it has been applied."""
+        commit = received.commit
+        await self._database.control_passed([row.id for row in received.rows], commit.end_lsn)
+        for row in received.rows:
             if row.kind == "types":
                 types = parse_types(row.body)
                 self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
-        for row in happened.rows:
+        for row in received.rows:
             if row.kind == "state":
                 state = parse_state(row.body)
                 self._states[state.id] = state
         await self._apply()
-        for row in happened.rows:
+        for row in received.rows:
             if row.kind == "redeliver":
                 await self._channels.restart(int(row.body["channel"]), rewind=True)
         self._progress.routed(commit.commit_lsn, commit.end_lsn)
@@ -233,16 +239,19 @@ class Daemon:
     def _oldest_unsafe(self) -> list[int | None]:
         return [self._spill.oldest_unsafe(), *self._channels.oldest_unsafe()]
 
-    async def _note(self, lsn: int) -> None:
+    async def _reserve(self, lsn: int) -> None:
         await self._database.reserve(self._settings.slot, lsn)
 
-    def _unreachable(self) -> None:
-        """Without the database nothing can be confirmed, and a server that shuts down waits for whoever reads a stream."""
+    def _on_unreachable(self) -> None:
+        """Close the stream when the database is unreachable.
+
+        Nothing can be confirmed without the database, and a server that shuts down waits for the reader of its stream.
+        """
         if self._confirmation.stream is not None:
             self._confirmation.stream.break_off()
 
     async def _maintain(self) -> None:
-        """Every few seconds: spill what waits, measure the lag, drop what is beyond the limits."""
+        """Every few seconds: spill waiting events, measure the lag, drop events beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
             self._channels.tick()
@@ -253,26 +262,26 @@ class Daemon:
             await self._enforce_limits()
 
     async def _enforce_limits(self) -> None:
-        for running in self._channels:
-            lost, told_behind = 0, False
-            while running.queue.kept_bytes > 0:
-                dropped = await self._database.enforce_limits(running.queue)
-                running.queue.kept_bytes -= dropped.bytes
+        for active in self._channels:
+            lost, reported_behind = 0, False
+            while active.queue.kept_bytes > 0:
+                dropped = await self._database.enforce_limits(active.queue)
+                active.queue.kept_bytes -= dropped.bytes
                 if not dropped.events:
                     break
                 lost += dropped.events
-                told_behind |= dropped.told_behind
+                reported_behind |= dropped.reported_behind
             if lost:
-                channel = running.channel
+                channel = active.channel
                 self._metrics.of(channel).lost.inc(lost)
                 names = {"stakeholder": channel.stakeholder, "channel": channel.name}
                 log.error("events lost: the queue is beyond its limits", extra={**names, "events": lost})
-            if told_behind:
-                await self._channels.restart(running.channel.id, rewind=True)
+            if reported_behind:
+                await self._channels.restart(active.channel.id, rewind=True)
 
     async def _first_connection(self) -> None:
-        """Connect once, so that a wrong configuration is told at once; a server that is not there is waited for."""
-        complained_at_s = float("-inf")
+        """Connect once, so that a wrong configuration is reported at once; wait for a server that is down."""
+        logged_at_s = float("-inf")
         while True:
             try:
                 connection = await self._database.connect()
@@ -286,18 +295,20 @@ class Daemon:
                 raise ConfigurationError("a parameter of the connection is not UTF-8") from None
             except psycopg.Error as problem:
                 text = plain(" ".join(str(problem).split()))
-                if not await is_for_now(problem, conninfo(self._settings.dsn)):
+                if not await is_temporary(problem, conninfo(self._settings.dsn)):
                     raise ConfigurationError(text) from None
-            self._beginning = "the database cannot be reached"
-            if time.monotonic() >= complained_at_s + COMPLAIN_EVERY_S:
-                complained_at_s = time.monotonic()
+            self._waiting_for = "the database cannot be reached"
+            if time.monotonic() >= logged_at_s + LOG_EVERY_S:
+                logged_at_s = time.monotonic()
                 log.warning("database unreachable", extra={"error": text})
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> Server:
         channels = self._channels
         logins = Logins(self._database.server, channels.role_of)
-        listener = Listener(logins, channels.find_socket, self._is_changing, self._unready, self._metrics, self._shares)
+        listener = Listener(
+            logins, channels.find_socket, self._is_changing, self._not_ready_reason, self._metrics, self._shares
+        )
         host, port = self._settings.host, self._settings.port
         try:
             return await listener.open(host, port)
@@ -307,7 +318,7 @@ class Daemon:
     async def _attach(self) -> None:
         name = self._settings.slot
         lsn, gap = await slots.attach(
-            name, self._database, self._settings.dsn, self._waits, accept_gap=self._settings.accept_gap
+            name, self._database, self._settings.dsn, self._on_wait, accept_gap=self._settings.accept_gap
         )
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
@@ -319,11 +330,11 @@ class Daemon:
             state = parse_state(body)
             self._states[state.id] = state
         if gap:
-            await self._tell_gap(lsn, source)
+            await self._report_gap(lsn, source)
         await self._apply(StoredBacklog(await self._database.backlog(), await self._database.failures()))
 
-    async def _tell_gap(self, lsn: int, source: str) -> None:
-        """Tell every channel that changes were missed."""
+    async def _report_gap(self, lsn: int, source: str) -> None:
+        """Notify every channel that changes were missed."""
         moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
         for state in self._states.values():
             for channel in state.channels:
@@ -337,7 +348,7 @@ class Daemon:
         self._system = system
 
     async def _finish(self) -> None:
-        """Finish what is under way, and confirm it."""
+        """Finish the work under way, and confirm it."""
         log.info("stopping")
         await self._channels.stop()
         try:
@@ -350,19 +361,19 @@ class Daemon:
     async def _reload(self) -> None:
         old = self._session
         self._policy = AddressPolicy(self._settings.denied, self._policy.sockets)
-        self._session = open_session(self._policy, self._names)
+        self._session = open_session(self._policy, self._lookups)
         await self._channels.restart_all(self._policy, self._session)
         await old.close()
         log.info("configuration read again")
 
-    def _gone(self, channel: Channel, reason: str) -> None:
+    def _on_gone(self, channel: Channel, reason: str) -> None:
         names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         log.error("channel paused: its receiver wants no more", extra={**names, "error": reason})
-        self._start(self._database.pause(channel.id, reason))
+        self._spawn(self._database.pause(channel.id, reason))
 
-    def _kept_instead(self, channel_id: int, event: Event) -> Event | None:
-        """What tells a channel that the database could not keep an event for it."""
-        channel = next((running.channel for running in self._channels if running.channel.id == channel_id), None)
+    def _replacement_for(self, channel_id: int, event: Event) -> Event | None:
+        """Build the event that notifies a channel of an event which the database could not store."""
+        channel = next((active.channel for active in self._channels if active.channel.id == channel_id), None)
         if channel is None:
             return None
         self._metrics.of(channel).lost.inc()
@@ -376,16 +387,16 @@ class Daemon:
         }
         return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
 
-    def _waits(self, reason: str) -> None:
-        self._beginning = reason
+    def _on_wait(self, reason: str) -> None:
+        self._waiting_for = reason
 
     def _is_changing(self) -> bool:
-        """Whether a channel that is not found may be there in a moment."""
-        return self._beginning is not None or self._channels.changing
+        """Whether a channel that is not found may exist in a moment."""
+        return self._waiting_for is not None or self._channels.changing
 
-    def _unready(self) -> str | None:
-        if self._beginning is not None:
-            return self._beginning
+    def _not_ready_reason(self) -> str | None:
+        if self._waiting_for is not None:
+            return self._waiting_for
         if self._confirmation.stream is None:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:
@@ -395,17 +406,17 @@ class Daemon:
             return f"the stream has been waiting for {time.monotonic() - since_s:.0f} s"
         return None
 
-    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(coroutine)
         self._background.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_ended)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _on_ended(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._fail(problem)
 
     def _fail(self, problem: BaseException) -> None:
-        """A part that dies stops the whole."""
+        """Stop the daemon, because one of its parts has died."""
         if not self._failure.done():
             self._failure.set_exception(problem)

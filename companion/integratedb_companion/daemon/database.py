@@ -1,7 +1,7 @@
-"""The daemon's SQL: calls of the extension's functions for it, on one connection that is made again when it is lost.
+"""Calls the extension's functions for the daemon, on one connection that is reopened after a loss.
 
-Every call names the schema of its function and casts every argument to the type that the function declares, so that no
-other function of that name can take the call. Texts that came from outside are made plain here, and nowhere else.
+Every call names the schema of its function and casts every argument to the declared type. So no other function of that
+name can take the call. This module alone replaces the control characters in texts that came from outside.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[TupleRow]
 
-#: The class of errors that say that something is too big for the server.
+#: The SQLSTATE class for values that are too large for the server.
 PROGRAM_LIMIT = "54"
 
 RETRY_S = 1.0
-COMPLAIN_EVERY_S = 30.0
+LOG_EVERY_S = 30.0
 PAUSE_RETRY_S = 10.0
 
 
 class UnreachableError(Exception):
-    """The server takes no connection."""
+    """The server accepts no connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What the server and the extension know of the slot."""
+    """The slot as the server and the extension know it."""
 
     exists: bool
     usable: bool
@@ -60,26 +60,29 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What was dropped of a queue, and whether the event that tells it stands where the queue does not look any more."""
+    """What was dropped from a queue.
+
+    `reported_behind`: the event that reports the loss is stored before the position from which the queue loads.
+    """
 
     events: int
     bytes: int
-    told_behind: bool
+    reported_behind: bool
 
 
 class Database:
-    """The connection; calls wait for a server that is restarting."""
+    """The daemon's connection to the database; calls wait for a server that is restarting."""
 
     def __init__(self, dsn: str, on_unreachable: Callable[[], None] = lambda: None) -> None:
-        """`on_unreachable` is called whenever the server takes no connection."""
+        """`on_unreachable` is called whenever the server accepts no connection."""
         self._dsn = conninfo(dsn)
         self._on_unreachable = on_unreachable
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
-        self._complained_at_s = float("-inf")
+        self._logged_at_s = float("-inf")
 
     async def connect(self) -> Connection:
-        """Make a connection of its own."""
+        """Open a separate connection."""
         connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
         arrays.register(connection.adapters)
         return connection
@@ -90,25 +93,25 @@ class Database:
             await self._connection.close()
 
     def server(self) -> Parameters | None:
-        """What leads to the server that this is connected to; None while it is connected to none."""
+        """Return the parameters that lead to the connected server; None while the daemon is not connected."""
         if self._connection is None or self._connection.closed:
             return None
         return parameters_of(self._connection.pgconn)
 
     async def call(self, function: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run a piece of SQL, again on a new connection for as long as the old one breaks."""
+        """Run a piece of SQL, and repeat it on a new connection when the old one breaks."""
         losses = 0
         while True:
             try:
                 async with self._lock:
                     return await function(await self._connected())
             except UnreachableError as problem:
-                self._complain(problem)
+                self._log_unreachable(problem)
                 self._on_unreachable()
                 await asyncio.sleep(RETRY_S)
             except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
                 if (problem.sqlstate or "").startswith(PROGRAM_LIMIT):
-                    raise  # the same again would end the same
+                    raise  # a repetition would fail in the same way
                 log.warning("connection to the database lost", extra={"error": plain(str(problem).strip())})
                 await self.close()
                 losses += 1
@@ -123,11 +126,11 @@ class Database:
                 raise UnreachableError(plain(str(problem).strip())) from None
         return self._connection
 
-    def _complain(self, problem: UnreachableError) -> None:
-        """Log it; not at every one of the many attempts that a long outage takes."""
+    def _log_unreachable(self, problem: UnreachableError) -> None:
+        """Log that the database is unreachable, at most once in COMPLAIN_EVERY_S."""
         now_s = time.monotonic()
-        if now_s >= self._complained_at_s + COMPLAIN_EVERY_S:
-            self._complained_at_s = now_s
+        if now_s >= self._logged_at_s + LOG_EVERY_S:
+            self._logged_at_s = now_s
             log.warning("database unreachable", extra={"error": str(problem)})
 
     async def _rows(self, query: str, arguments: Mapping[str, Any]) -> list[TupleRow]:
@@ -138,30 +141,30 @@ class Database:
         return await self.call(run)
 
     async def name(self) -> str:
-        """The name of the database."""
+        """Return the name of the database."""
         [row] = await self._rows("SELECT pg_catalog.current_database()", {})
         return str(row[0])
 
     async def encoding(self) -> Encoding:
-        """The encoding that texts of the stream come in."""
+        """Return the encoding of texts in the stream."""
         [row] = await self._rows("SELECT pg_catalog.getdatabaseencoding()", {})
         name = str(row[0])
         if name == "UTF8":
             return UTF8
         try:
             async with await psycopg.AsyncConnection.connect(conninfo(self._dsn, name)) as connection:
-                # SQL_ASCII holds any bytes; those that are UTF-8 are most likely meant so.
+                # SQL_ASCII stores any bytes; bytes that are valid UTF-8 are most likely UTF-8.
                 return Encoding(name, "utf-8" if name == "SQL_ASCII" else connection.info.encoding)
-        except psycopg.NotSupportedError:  # Python does not know the encoding: only what is ASCII can be read
+        except psycopg.NotSupportedError:  # Python does not know the encoding: only ASCII can be read
             return Encoding("SQL_ASCII", "ascii")
 
     async def blockers(self, backend_pid: int) -> list[int]:
-        """The processes that one waits for; 0 stands for a prepared transaction."""
+        """Return the processes that a process waits for; 0 stands for a prepared transaction."""
         [row] = await self._rows("SELECT pg_catalog.pg_blocking_pids(%(pid)s::pg_catalog.int4)", {"pid": backend_pid})
         return sorted({int(pid) for pid in row[0]})
 
     async def slot(self, name: str) -> Slot:
-        """Look at the slot."""
+        """Read the state of the slot."""
         [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s::pg_catalog.text)", {"slot": name})
         exists, usable, active_pid, confirmed, known, ceiling, same_system = row
         return Slot(
@@ -169,11 +172,11 @@ class Database:
         )
 
     async def slot_announced(self, name: str) -> None:
-        """Note that the slot is about to be created."""
+        """Record that the slot is about to be created."""
         await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s::pg_catalog.text)", {"slot": name})
 
     async def slot_created(self, name: str, lsn: int, control_ids: Sequence[int]) -> None:
-        """Note that the slot begins at `lsn`, with these control rows already in force."""
+        """Record that the slot begins at `lsn`, with these control rows already in force."""
         await self._rows(
             "SELECT integratedb.daemon_slot_created("
             "%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn, %(ids)s::pg_catalog.int8[])",
@@ -181,7 +184,7 @@ class Database:
         )
 
     async def control_ids_in(self, snapshot: str) -> list[int]:
-        """The control rows that an exported snapshot sees."""
+        """Return the ids of the control rows that an exported snapshot sees."""
         connection = await self.connect()
         async with connection:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -192,7 +195,7 @@ class Database:
             return ids
 
     async def control_in_force(self, lsn: int) -> list[dict[str, Any]]:
-        """The states in force at a position."""
+        """Return the states in force at a position."""
         rows = await self._rows(
             "SELECT c.body FROM integratedb.daemon_control(%(lsn)s::pg_catalog.pg_lsn) AS c (body)",
             {"lsn": format_lsn(lsn)},
@@ -200,21 +203,21 @@ class Database:
         return [row[0] for row in rows]
 
     async def control_passed(self, ids: Sequence[int], lsn: int) -> None:
-        """Note durably that control rows take effect at `lsn`."""
+        """Record durably that control rows take effect at `lsn`."""
         await self._rows(
             "SELECT integratedb.daemon_control_passed(%(ids)s::pg_catalog.int8[], %(lsn)s::pg_catalog.pg_lsn)",
             {"ids": list(ids), "lsn": format_lsn(lsn)},
         )
 
     async def reserve(self, slot: str, lsn: int) -> None:
-        """Note durably that the slot may be confirmed up to `lsn` from now on, and no further."""
+        """Record durably that the slot may be confirmed up to `lsn` from now on, and no further."""
         await self._rows(
             "SELECT integratedb.daemon_reserve(%(slot)s::pg_catalog.text, %(lsn)s::pg_catalog.pg_lsn)",
             {"slot": slot, "lsn": format_lsn(lsn)},
         )
 
     async def backlog(self) -> dict[int, Backlog]:
-        """What is kept in the delivery table, by channel."""
+        """Return what the delivery table stores, by channel."""
         rows = await self._rows("SELECT * FROM integratedb.daemon_backlog()", {})
         return {
             int(channel_id): Backlog(waiting, int(bytes_), (parse_lsn(last_lsn), int(last_position)))
@@ -222,12 +225,12 @@ class Database:
         }
 
     async def failures(self) -> dict[int, int]:
-        """For each failing channel, how many attempts at its oldest event alone have failed."""
+        """Return, for each failing channel, how many attempts at its oldest event alone have failed."""
         rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 
     async def wal_position(self) -> int:
-        """How far the server has written WAL."""
+        """Return the position up to which the server has written WAL."""
         [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})
         return parse_lsn(row[0])
 
@@ -235,23 +238,23 @@ class Database:
         """Drop some of a channel's events beyond its limits."""
 
         async def run(connection: Connection) -> Dropped:
-            # Asked now, when nothing is being loaded: what is loaded is no longer the table's to drop.
+            # The cursor is read here, while nothing is being loaded: the table must not drop events that were loaded.
             lsn, position = queue.cursor
             cursor = await connection.execute(
                 "SELECT * FROM integratedb.daemon_enforce_limits(%(channel)s::pg_catalog.int8, "
                 "%(lsn)s::pg_catalog.pg_lsn, %(position)s::pg_catalog.int8, %(kept)s::pg_catalog.int8)",
                 {"channel": queue.channel_id, "lsn": format_lsn(lsn), "position": position, "kept": queue.kept_bytes},
             )
-            [(lost, freed_bytes, told_behind)] = await cursor.fetchall()
-            return Dropped(int(lost), int(freed_bytes), told_behind or not queue.spilled)
+            [(lost, freed_bytes, reported_behind)] = await cursor.fetchall()
+            return Dropped(int(lost), int(freed_bytes), reported_behind or not queue.spilled)
 
         return await self.call(run)
 
     async def pause(self, channel_id: int, reason: str) -> None:
-        """Pause a channel whose receiver wants no more.
+        """Pause a channel whose receiver wants no more events.
 
-        On a connection of its own, tried until the database takes it: this call may have to wait for a lock that somebody
-        holds, and the others must not wait with it.
+        The call may have to wait for a lock of another session, and the other calls must not wait with it. So it uses a
+        separate connection, and is repeated until the database accepts it.
         """
         arguments = {"channel": channel_id, "reason": plain(reason)}
         while True:
@@ -267,7 +270,7 @@ class Database:
             await asyncio.sleep(PAUSE_RETRY_S)
 
     async def save(self, events: Sequence[tuple[int, Event]]) -> None:
-        """Write events, each with the id of its channel, to the delivery table."""
+        """Store events, each with the id of its channel, in the delivery table."""
         arguments = {
             "channels": arrays.bigints([channel_id for channel_id, _ in events]),
             "lsns": arrays.lsns([event.commit_lsn for _, event in events]),
@@ -284,11 +287,11 @@ class Database:
         try:
             await self._rows(query, arguments)
         except psycopg.errors.UniqueViolation:
-            # The server was still writing the same for a connection that is lost. Now it has, and this sees it.
+            # The server was still storing the same events for the lost connection. Now it has, and this call sees them.
             await self._rows(query, arguments)
 
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
-        """Read events from the delivery table."""
+        """Load events from the delivery table."""
         rows = await self._rows(
             "SELECT * FROM integratedb.delivery_load(%(channel)s::pg_catalog.int8, %(lsn)s::pg_catalog.pg_lsn, "
             "%(position)s::pg_catalog.int8, %(limit)s::pg_catalog.int4)",
@@ -308,7 +311,7 @@ class Database:
         )
 
     async def dead_letter(self, channel_id: int, keys: Sequence[tuple[int, int]], error: str) -> None:
-        """Put events aside for good."""
+        """Move events to the dead letters."""
         await self._rows(
             "SELECT integratedb.delivery_dead(%(channel)s::pg_catalog.int8, %(lsns)s::pg_catalog.pg_lsn[], "
             "%(positions)s::pg_catalog.int8[], %(error)s::pg_catalog.text)",
@@ -316,7 +319,7 @@ class Database:
         )
 
     async def report(self, channel_id: int, report: Report) -> None:
-        """Tell how a channel fares."""
+        """Report the state of a channel."""
         await self._rows(
             "SELECT integratedb.daemon_report(%(channel)s::pg_catalog.int8, %(state)s::pg_catalog.text, "
             "%(error)s::pg_catalog.text, %(attempts)s::pg_catalog.int4, %(retry)s::pg_catalog.float8)",

@@ -1,4 +1,4 @@
-"""The metrics that /metrics shows, in Prometheus's form."""
+"""Defines the metrics that /metrics shows in Prometheus's format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 
 @dataclass(frozen=True, slots=True)
 class ChannelMetrics:
-    """Those of one channel."""
+    """The metrics of one channel."""
 
     delivered: Counter
     attempts: Counter
@@ -29,7 +29,7 @@ class ChannelMetrics:
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
@@ -67,7 +67,7 @@ class Metrics:
         self.logins_refused = counter("logins_refused", "WebSocket logins that were refused", ())
 
     def of(self, channel: Channel) -> ChannelMetrics:
-        """Those of one channel."""
+        """Return the metrics of one channel."""
         labels = (channel.stakeholder, channel.name)
         return ChannelMetrics(
             self._delivered.labels(*labels),
@@ -80,15 +80,15 @@ class Metrics:
         )
 
     def show_queue(self, channel: Channel, length: Callable[[], float], spilled: Callable[[], float]) -> None:
-        """Let the gauges of a channel be read when they are asked for."""
+        """Make the gauges of a channel call these functions whenever they are read."""
         self.queue_events.labels(channel.stakeholder, channel.name).set_function(length)
         self.queue_spilled.labels(channel.stakeholder, channel.name).set_function(spilled)
 
     def forget(self, channel: Channel) -> None:
-        """Forget a channel that is no more, or has another name: whoever has its name later begins at nothing."""
+        """Remove a channel that was dropped or renamed, so that a later channel of that name starts at zero."""
         for metric in self._of_channels:
             metric.remove(channel.stakeholder, channel.name)
 
     def render(self) -> bytes:
-        """The page."""
+        """Return the page."""
         return self._page.render()

@@ -1,4 +1,4 @@
-"""Plain data that the parts of the daemon pass to one another."""
+"""Defines plain data that the parts of the daemon pass to one another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What an earlier daemon has left in the delivery table for a channel: whether any of it waits, and the last event."""
+    """What an earlier daemon left in the delivery table for a channel: whether events wait, and the last event."""
 
     waiting: bool
     bytes: int
@@ -22,13 +22,13 @@ NO_BACKLOG = Backlog(False, 0, (0, 0))
 
 
 def key_of(event: Event) -> Key:
-    """Where an event stands in the stream."""
+    """Return the position of an event in the stream."""
     return event.commit_lsn, event.position
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a channel fares, as integratedb_status() shows it."""
+    """The state of a channel, as integratedb_status() shows it."""
 
     state: str
     error: str | None = None

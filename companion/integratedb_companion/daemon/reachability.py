@@ -1,4 +1,4 @@
-"""Tells a server that is not there just now from one that refuses the daemon: the first is waited for."""
+"""Distinguishes a server that is temporarily unavailable, which the daemon waits for, from one that refuses it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from psycopg import pq
 from integratedb_companion.common.session import MALFORMED
 
 #: The connection was lost, the server is full, or it stops or starts.
-_CLASSES: Final = ("08", "53", "57P0")
-#: libpq does not pass on the SQLSTATE of a refused connection. In another language this counts as refused.
-_FULL: Final = re.compile("too many (clients|connections)|remaining connection slots|exceeds max_wal_senders")
+_TEMPORARY_CLASSES: Final = ("08", "53", "57P0")
+#: libpq does not pass on the SQLSTATE of a refused connection. A message in another language counts as a refusal.
+_SERVER_FULL: Final = re.compile("too many (clients|connections)|remaining connection slots|exceeds max_wal_senders")
 
 
-async def is_for_now(problem: psycopg.Error, dsn: str) -> bool:
-    """Whether the server may take the same connection later: it is down, starts, stops, or is full."""
+async def is_temporary(problem: psycopg.Error, dsn: str) -> bool:
+    """Whether the server may accept the same connection later: it is down, starts, stops, or is full."""
     if problem.sqlstate is not None:
-        return problem.sqlstate.startswith(_CLASSES)
+        return problem.sqlstate.startswith(_TEMPORARY_CLASSES)
     if not isinstance(problem, psycopg.OperationalError):
         return False
-    if _FULL.search(str(problem)):
+    if _SERVER_FULL.search(str(problem)):
         return True
     if MALFORMED.search(str(problem)):
         return False

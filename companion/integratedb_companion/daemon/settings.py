@@ -1,4 +1,4 @@
-"""The configuration of the daemon, checked once."""
+"""Validates the daemon's configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the daemon is told from outside; the rest comes from the database."""
+    """The daemon's whole configuration from outside; everything else comes from the database."""
 
     dsn: str = field(repr=False)
     slot: str
@@ -53,7 +53,7 @@ OPTIONS: Final = {
 
 
 def build(options: dict[str, Any]) -> Settings:
-    """Check options and make them the configuration."""
+    """Check options and build the configuration."""
     host, port = checked_address(str(options["listen"]))
     return Settings(
         dsn=checked_dsn(str(options["dsn"])),

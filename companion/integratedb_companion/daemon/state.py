@@ -1,4 +1,4 @@
-"""What the control stream says is in force: each stakeholder's channels and what is routed to them, as plain data."""
+"""Parses control rows into the state in force: each stakeholder's channels and their routes, as plain data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 
 
 class StateError(ValueError):
-    """A control row does not have the form this version of the daemon knows."""
+    """A control row does not have the form that this version of the daemon knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as defined; `settings` are those of its type, secrets included (and therefore never logged)."""
+    """A channel as defined; `settings` are those of its type, secrets included, and are therefore never logged."""
 
     id: int
     stakeholder: str
-    #: The stakeholder's role, by identifier: its name may be another's later. None: whoever wrote the row did not tell it.
+    #: The stakeholder's role, by oid, since another role may get its name. None: the control row does not contain it.
     role: int | None
     name: str
     type: str
@@ -34,22 +34,22 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Changes of one table, that go to some channels of one stakeholder, with the fields asked for."""
+    """The changes of one table that go to some channels of one stakeholder, with the requested fields."""
 
     relid: int
     path: str
     events: frozenset[str]
     fields: frozenset[str]
     channel_ids: tuple[int, ...]
-    #: The replica identities of the partitions; None where the table has none, or the row does not tell.
+    #: The replica identities of the partitions; None where the table has none, or the control row does not list them.
     leaves: Identities | None = None
-    #: Whether the row tells of partitions: those that earlier versions wrote do not.
-    tells_leaves: bool = False
+    #: Whether the control row lists partitions: rows of earlier versions do not.
+    lists_leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StakeholderState:
-    """All that is in force for one stakeholder."""
+    """Everything that is in force for one stakeholder."""
 
     id: int
     stakeholder: str
@@ -59,7 +59,7 @@ class StakeholderState:
 
 
 def parse_state(body: Mapping[str, Any]) -> StakeholderState:
-    """Read the body of a control row of kind `state`."""
+    """Parse the body of a control row of kind `state`."""
     try:
         stakeholder = body["stakeholder"]
         role = int(body["role"]) if "role" in body else None
@@ -75,7 +75,7 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
 
 
 def parse_types(body: Mapping[str, Any]) -> dict[int, TypeStructure]:
-    """Read the body of a control row of kind `types`."""
+    """Parse the body of a control row of kind `types`."""
     try:
         return _types(body["types"])
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
@@ -83,7 +83,7 @@ def parse_types(body: Mapping[str, Any]) -> dict[int, TypeStructure]:
 
 
 def with_types(state: StakeholderState, types: Mapping[int, TypeStructure]) -> StakeholderState:
-    """The state with what has changed about types; those that it does not describe may be reached now."""
+    """Return the state with changed types, including types that are new in it, because they may be reachable now."""
     return replace(state, types={**state.types, **types})
 
 
@@ -113,7 +113,7 @@ def _route(route: Mapping[str, Any]) -> Route:
         fields=frozenset(route["fields"]),
         channel_ids=tuple(int(channel) for channel in route["channels"]),
         leaves=_leaves(route.get("leaves")),
-        tells_leaves="leaves" in route,
+        lists_leaves="leaves" in route,
     )
 
 

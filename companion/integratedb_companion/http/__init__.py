@@ -1,1 +1,1 @@
-"""What the HTTP services share: connections, framing, headers, bodies, metrics."""
+"""Contains what the HTTP services share: connections, framing, headers, bodies, metrics."""

@@ -1,4 +1,4 @@
-"""The bodies of requests: how long, how slow and how many they may be; read as a whole before they are parsed."""
+"""Reads the bodies of requests completely before they are parsed, with limits on size, time and number."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .rooms import Room
 
-#: A specification may have 1,000,000 bytes, which escapes and spaces make longer.
+#: A specification may have 1,000,000 bytes; escapes and spaces make its body longer.
 MAX_BODY_BYTES = 5 << 20
-#: Of somebody who is not logged in: a name and a password, or a refresh token.
+#: The limit before login: a name and a password, or a refresh token.
 MAX_STRANGER_BYTES = 16 << 10
-#: Bodies up to this size do not wait for those that are longer.
+#: Bodies up to this size do not wait for longer ones.
 SMALL_BYTES = 64 << 10
-#: Python's objects take up to fifty times the bytes of JSON: their number is bounded. A specification has fewer.
+#: Python's objects take up to fifty times the bytes of JSON, so their number is limited. A specification has fewer.
 MAX_VALUES = 300_000
 FEW_QUOTES = 20_000
 TIMEOUT_S, STRANGER_TIMEOUT_S = 60, 10
@@ -36,7 +36,7 @@ _BEGINS = (b",", b":", b"[", b"{")
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """Where bodies are held from their first byte to the answer."""
+    """The memory for bodies, which is occupied from a body's first byte to the answer."""
 
     large: Room
     small: Room
@@ -44,17 +44,17 @@ class Bodies:
 
     @classmethod
     def make(cls) -> Bodies:
-        """Give room for two long bodies, one a user, and for many short ones."""
+        """Create memory for two long bodies, one for each user, and for many short ones."""
         return cls(
             large=Room(2 * MAX_BODY_BYTES, MAX_BODY_BYTES, ROOM_WAIT_S),
             small=Room(64 * SMALL_BYTES, 16 * SMALL_BYTES, ROOM_WAIT_S),
-            # Nobody waits here: who is not logged in does not hold a connection for it.
+            # Nobody waits here, so that a client without login does not hold a connection meanwhile.
             strangers=Room(128 * MAX_STRANGER_BYTES, 32 * MAX_STRANGER_BYTES, 0),
         )
 
     @asynccontextmanager
     async def held(self, request: Request, user: Hashable | None) -> AsyncIterator[Request]:
-        """Read the body of a request, and give the request with it; user: whose it is, None for a stranger's."""
+        """Read the body of a request, and return the request with it; user: its sender, None before login."""
         limit = MAX_STRANGER_BYTES if user is None else MAX_BODY_BYTES
         announced = announced_bytes(request)
         size = limit if announced is None else announced
@@ -70,7 +70,7 @@ class Bodies:
 
 
 def announced_bytes(request: Request) -> int | None:
-    """Tell how long the body is said to be: 0 without one, None where it is not said."""
+    """Return the announced length of the body: 0 without a body, None where no length is announced."""
     if "transfer-encoding" in request.headers:
         return None
     return int(request.headers.get("content-length", "0"))
@@ -92,7 +92,7 @@ async def _read(request: Request, limit: int, timeout_s: float) -> Request:
         raise RefusalError(400) from None
     body = b"".join(chunks)
     chunks.clear()
-    # In the other encodings that the framework would read, values are not to be counted. In UTF-8, JSON has no NUL.
+    # The framework would also read other encodings, in which values cannot be counted. JSON in UTF-8 has no NUL.
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
         raise RefusalError(400, {"detail": [["it is not JSON in UTF-8", "#"]]})
     if _values(body) > MAX_VALUES:
@@ -101,7 +101,7 @@ async def _read(request: Request, limit: int, timeout_s: float) -> Request:
 
 
 def _values(body: bytes) -> int:
-    """Count what begins a value. What stands in texts begins none: they are left out where few of them hold many."""
+    """Count the characters that begin a value. Texts are removed first if they contain many of these characters."""
     count = sum(map(body.count, _BEGINS))
     if count <= MAX_VALUES or body.count(b'"') > FEW_QUOTES:
         return count
@@ -109,7 +109,7 @@ def _values(body: bytes) -> int:
 
 
 def _once(body: bytes) -> Receive:
-    """Give a body that was read to a framework that reads it."""
+    """Return a receive function that passes the body to the framework."""
     message: Message = {"type": "http.request", "body": body, "more_body": False}
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""The metrics that the service shows, in Prometheus's form."""
+"""Defines the metrics of the HTTP service in Prometheus's format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -38,10 +38,10 @@ class Metrics:
         )
 
     def show_connections(self, size: Callable[[], float], available: Callable[[], float]) -> None:
-        """Let the gauges of the pool be read when they are asked for."""
+        """Make the gauges of the pool call these functions whenever they are read."""
         self._connections.labels("open").set_function(size)
         self._connections.labels("idle").set_function(available)
 
     def render(self) -> bytes:
-        """The page."""
+        """Return the page."""
         return self._page.render()

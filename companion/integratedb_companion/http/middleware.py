@@ -1,4 +1,4 @@
-"""What happens to every request of every part: it is counted and logged, and its answer has safe headers."""
+"""Counts and logs every request of every part, and adds safe headers to its answer."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SAFE_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
-#: Asked every few seconds: worth a line only when something is wrong.
+#: Requested every few seconds, so logged only when something is wrong.
 PROBES = frozenset({"/live", "/ready", "/metrics"})
 MAX_HEADERS_BYTES = 16 << 10
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def described(fault: BaseException) -> str:
-    """Say what kind of exception it is and where it was raised, without its own words."""
+    """Describe an exception by its type and place, without its text."""
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     frames = traceback.extract_tb(fault.__traceback__)[-12:]
@@ -44,7 +44,7 @@ def described(fault: BaseException) -> str:
 
 
 class SafeHeaders:
-    """Adds headers; those that a part has set stay."""
+    """Adds headers, and keeps those that a part has set."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
@@ -67,7 +67,7 @@ class SafeHeaders:
 
 
 class Framing:
-    """Refuses requests whose body two servers might take for different ones (RFC 9112, section 6), and headers too long."""
+    """Refuses headers that are too long, and requests whose body two servers might delimit differently (RFC 9112)."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
@@ -92,7 +92,7 @@ class Framing:
 
 
 class Observed:
-    """Counts, times and logs; neither a query nor a body is in the log, which may hold secrets."""
+    """Counts, times and logs requests, without query and body, which may hold secrets."""
 
     def __init__(self, application: ASGIApp, metrics: Metrics) -> None:
         self._application = application
@@ -115,13 +115,13 @@ class Observed:
         try:
             await self._application(scope, receive, send_observed)
         except Exception as fault:
-            # Whoever asked has had an answer. What the exception says may hold what was sent, so it goes no further.
+            # The client has its answer. The exception's text may contain parts of the request, so it goes no further.
             log.error("request failed", extra={"fault": described(fault)})
         finally:
             self._note(scope, status, time.perf_counter() - began_s)
 
     def _note(self, scope: Scope, status: int, duration_s: float) -> None:
-        # Where there is no route, the path is whatever a client makes up: a metric must not have one label for each.
+        # Without a route, the client may choose any path, and a metric must not have a label for each.
         route = getattr(scope.get("route"), "path", "")
         route = scope.get("root_path", "") + route if route else ""
         method = scope["method"] if scope["method"] in METHODS else "other"

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, which also notes when a connection is idle, and waits only briefly for what nobody reads."""
+"""Extends uvicorn's HTTP protocol: records when a connection is idle, and waits only briefly for unread data."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .connections import Connection, Connections
 from .middleware import SAFE_HEADERS
 
-#: How long the rest of a body is taken and thrown away after its refusal. A connection that is closed at once may take the
-#: refusal with it.
+#: How long the rest of a body is read and discarded after its refusal. If the connection was closed at once, the client
+#: might lose the refusal.
 LINGER_S = 2.0
 
 
 def protocol_for(connections: Connections) -> type[H11Protocol]:
-    """Give the protocol that notes it in these connections."""
+    """Return the protocol class that records its state in these connections."""
 
     class Protocol(H11Protocol):
-        """A connection's protocol."""
+        """The protocol of one connection."""
 
         _connection: Connection | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
             super().connection_made(transport)
             self._connection = connections.of(transport.get_extra_info("peername"))
             if self._connection is not None:
@@ -62,7 +62,7 @@ def protocol_for(connections: Connections) -> type[H11Protocol]:
                 self.transport.close()
 
         def send_400_response(self, msg: str) -> None:
-            """Answer what is no HTTP like everything else."""
+            """Answer a request that is not HTTP in the usual form."""
             body = json.dumps({"errors": {"detail": "Bad Request"}}).encode()
             headers = [
                 ("Content-Type", "application/json"),

@@ -1,4 +1,4 @@
-"""A service's own refusals: a status, and JSON with an object `errors`."""
+"""Defines a service's own refusals: a status, and JSON with an object `errors`."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ class RefusalError(Exception):
 
 
 def phrase(status: int) -> str:
-    """Give the words of a status, as RFC 9110 has them."""
+    """Return the reason phrase of a status, as in RFC 9110."""
     return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or http.HTTPStatus(status).phrase
 
 
 def forbidden(reason: str) -> RefusalError:
-    """Refuse what this user may not, and say why."""
+    """Refuse what this user may not do, with the reason."""
     return RefusalError(403, {"detail": phrase(403), "reason": reason})
 
 
 def invalid(message: str, pointer: str) -> RefusalError:
-    """Refuse a part of what was submitted."""
+    """Refuse a part of a submitted body."""
     return RefusalError(422, {"detail": [[message, pointer]]})
 
 
 def unauthorized() -> RefusalError:
-    """Refuse who did not say, or not prove, who it is."""
+    """Refuse a client without valid credentials."""
     return RefusalError(401, WWW_Authenticate="Bearer")
 
 
 class AsciiJSONResponse(JSONResponse):
-    """JSON that can be written whatever it repeats of a request, halves of surrogate pairs included."""
+    """JSON in ASCII, which can contain any text of a request, unpaired surrogates included."""
 
     def render(self, content: Any) -> bytes:
-        """Write it."""
+        """Render the content."""
         return json.dumps(content, separators=(",", ":")).encode()
 
 
 def answer(refusal: RefusalError) -> JSONResponse:
-    """Write a refusal."""
+    """Build the response of a refusal."""
     return AsciiJSONResponse({"errors": refusal.errors}, refusal.status, refusal.headers)

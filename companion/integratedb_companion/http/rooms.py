@@ -1,4 +1,4 @@
-"""Room for what costs: bounded as a whole, and for each who takes some of it, so that one cannot take what others need."""
+"""Limits the use of a resource, in total and for each user, so that no user takes what others need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from integratedb_companion.http.refusals import RETRY_AFTER_S, RefusalError
 
 
 class Room:
-    """So much in all, and so much of it for each; whoever finds none waits a while, and is then asked to come again."""
+    """A total amount, with a share for each user; a request that finds none waits, and is then refused for now."""
 
     def __init__(self, capacity: int, share: int, wait_s: float) -> None:
         self._capacity, self._share, self._wait_s = capacity, share, wait_s
@@ -19,17 +19,17 @@ class Room:
         self._taken_by: Counter[Hashable] = Counter()
         self._released = asyncio.Condition()
 
-    def _has(self, who: Hashable, amount: int) -> bool:
+    def _has_room(self, who: Hashable, amount: int) -> bool:
         return self._taken + amount <= self._capacity and self._taken_by[who] + amount <= self._share
 
     @asynccontextmanager
     async def take(self, who: Hashable, amount: int) -> AsyncIterator[None]:
-        """Take some for the length of the block. Refuses with 503 where there is none in time."""
+        """Take an amount for the length of the block. Refuses with 503 if the wait takes too long."""
         async with self._released:
-            if not self._has(who, amount):
+            if not self._has_room(who, amount):
                 try:
                     async with asyncio.timeout(self._wait_s):
-                        await self._released.wait_for(lambda: self._has(who, amount))
+                        await self._released.wait_for(lambda: self._has_room(who, amount))
                 except TimeoutError:
                     raise RefusalError(503, Retry_After=str(RETRY_AFTER_S)) from None
             self._taken += amount
@@ -37,13 +37,13 @@ class Room:
         try:
             yield
         finally:
-            # Not under the condition's lock, for which a request that is cancelled could not wait.
+            # Without the condition's lock, because a cancelled request could not wait for it.
             self._taken -= amount
             self._taken_by[who] -= amount
             if not self._taken_by[who]:
                 del self._taken_by[who]
-            await asyncio.shield(self._tell())
+            await asyncio.shield(self._notify())
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._released:
             self._released.notify_all()

@@ -1,6 +1,6 @@
-"""For migrations written in Python: asks at their end whether they break a claim, and says so in the tool's own style.
+"""Validates claims at the end of migrations written in Python, and reports refusals in the tool's own style.
 
-Needs nothing but the connection that it is given: importing it imports neither the daemon's dependencies nor a tool.
+The package needs only the given connection: importing it imports neither the daemon's dependencies nor a tool.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same for Django: an operation for the end of a migration, and a receiver for the end of all of them."""
+"""Integrates the validation into Django: an operation for the end of a migration, and a receiver for the end of all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ __all__ = ["ValidateContracts", "validate_after_migrate"]
 
 
 class ValidateContracts(Operation):
-    """The last of a migration's ``operations``: the migration fails, and is undone, when a claim is unmet.
+    """The last of a migration's ``operations``: the migration fails, and is rolled back, when a claim is unmet.
 
-    missing_ok: do nothing in a database without the extension, such as the one that Django's test runner makes.
-    Does nothing in a database that is not Postgres. Forwards and backwards do the same. Raises CommandError.
+    missing_ok: do nothing in a database without the extension, such as the one that Django's test runner creates.
+    The operation does nothing in a database that is not Postgres. It does the same forwards and backwards. Raises
+    CommandError.
     """
 
     reversible = True
@@ -27,7 +28,7 @@ class ValidateContracts(Operation):
         self.missing_ok = missing_ok
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing about the models."""
+        """Leave the models unchanged."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Validate; `sqlmigrate` prints the statement instead."""
@@ -39,19 +40,19 @@ class ValidateContracts(Operation):
             _validate(schema_editor.connection, self.missing_ok)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        """Validate too: undoing a migration is one."""
+        """Validate too, because undoing a migration is a migration."""
         self.database_forwards(app_label, schema_editor, from_state, to_state)
 
     def describe(self) -> str:
-        """What `migrate --plan` and `sqlmigrate` print."""
+        """Return what `migrate --plan` and `sqlmigrate` print."""
         return "Validate that no stakeholder's claim is broken"
 
 
 def validate_after_migrate(sender: Any, using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
-    """Receive ``post_migrate``: `manage.py migrate` fails when a claim is unmet, though the migrations have been committed.
+    """Receive ``post_migrate``: `manage.py migrate` fails when a claim is unmet, after the migrations are committed.
 
-    That is for a database whose setting ``enforcement`` is ``explicit``; anywhere else COMMIT has refused them before.
-    Raises CommandError.
+    Use it in a database whose setting ``enforcement`` is ``explicit``; in others COMMIT has already refused the
+    migrations. Raises CommandError.
     """
     connection = connections[using]
     if connection.vendor == "postgresql":
@@ -59,7 +60,7 @@ def validate_after_migrate(sender: Any, using: str = DEFAULT_DB_ALIAS, **kwargs:
 
 
 def _validate(connection: Any, missing_ok: bool) -> None:
-    """`manage.py` prints a CommandError as one message, and any other exception as a traceback."""
+    """Raise CommandError, which `manage.py` prints as one message; it prints other exceptions as a traceback."""
     try:
         validate(connection, missing_ok=missing_ok)
     except InvalidMigration as refusal:

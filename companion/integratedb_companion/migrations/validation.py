@@ -1,4 +1,4 @@
-"""Calls integratedb_validate_migration() over whatever connection a migration has, and puts its refusal into words."""
+"""Calls integratedb_validate_migration() over the connection of a migration, and converts its refusal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-#: Gives the call, with the schema and the type of the argument: so no other function of that name is called. Neither % nor a
-#: colon may be in it, which some drivers take for parameters.
+#: Returns the call, with the schema and the type of the argument, so that no other function of that name is called. It
+#: contains neither % nor a colon, which some drivers take for parameters.
 FIND = """SELECT pg_catalog.concat(
     'SELECT ', pg_catalog.quote_ident(n.nspname), '.integratedb_validate_migration(CAST(100 AS pg_catalog.int4))')
   FROM pg_catalog.pg_extension AS x
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace
  WHERE x.extname OPERATOR(pg_catalog.=) 'integratedb'"""
-#: Fails with 42883, also where somebody has made a function of that name in a schema of the search_path.
+#: Fails with 42883, even if a schema of the search_path has a function of that name.
 MISSING = "SELECT pg_catalog.integratedb_validate_migration()"
-#: What is printed where there is no connection to ask.
+#: Printed where there is no connection to the database.
 GUARDED_CALL = f"""DO $$
 DECLARE
   validation CONSTANT pg_catalog.text DEFAULT (
@@ -35,9 +35,9 @@ CALL = GUARDED_CALL.replace(
 
 
 class InvalidMigration(Exception):  # noqa: N818 -- the words of the server's message
-    """The migration breaks claims (SQLSTATE IDB01). Its text says whose, and what each side can do.
+    """The migration breaks claims (SQLSTATE IDB01). Its text names the stakeholders, and what each side can do.
 
-    ``claims`` are the lines of the server's DETAIL, one a claim that is not met; ``remedies`` those of its HINT.
+    ``claims`` are the lines of the server's DETAIL, one for each unmet claim; ``remedies`` are those of its HINT.
     """
 
     def __init__(self, message: str, claims: list[str], remedies: list[str]) -> None:
@@ -47,16 +47,16 @@ class InvalidMigration(Exception):  # noqa: N818 -- the words of the server's me
 
 
 def validate(connection: Any, *, missing_ok: bool = False) -> None:
-    """Do at once, in the open transaction, what COMMIT does: refuse the migration when any claim is unmet.
+    """Do what COMMIT does, but now, in the open transaction: refuse the migration when any claim is unmet.
 
     connection: SQLAlchemy's (Alembic: ``op.get_bind()``), Django's, or any DB-API connection, such as psycopg's. Under
     ``alembic upgrade --sql`` the call is printed.
-    missing_ok: do nothing in a database without the extension, such as one that only tests use.
-    Raises InvalidMigration (IDB01); every other error of the server as the driver raises it, among them 40001, 40P01 and
-    55P03, after which the migration is to be run again, and 42883 where the extension is missing.
+    missing_ok: do nothing in a database without the extension, such as a test database.
+    Raises InvalidMigration (IDB01), and every other error of the server as the driver raises it. Among these are 40001,
+    40P01 and 55P03, after which the migration must be repeated, and 42883 where the extension is missing.
     """
     if not hasattr(connection, "cursor") and not hasattr(connection, "exec_driver_sql"):
-        connection.execute(GUARDED_CALL if missing_ok else CALL)  # Alembic's stand-in, which prints
+        connection.execute(GUARDED_CALL if missing_ok else CALL)  # Alembic's offline connection, which prints
         return
     call = _value(connection, FIND)
     if call is None and missing_ok:
@@ -67,12 +67,12 @@ def validate(connection: Any, *, missing_ok: bool = False) -> None:
         refusal = _refusal(error)
         if refusal is None:
             raise
-        # Without the driver's error before it: its text is the same once more, and the frames lead into this file.
+        # The driver's error is suppressed, because its text is the same, and its frames lead into this file.
         raise refusal from None
 
 
 def _value(connection: Any, query: str) -> Any:
-    """Give the first column of the only row; None where there is no row."""
+    """Return the first column of the only row; None without a row."""
     if hasattr(connection, "exec_driver_sql"):
         return connection.exec_driver_sql(query).scalar()
     with closing(connection.cursor()) as cursor:
@@ -82,17 +82,17 @@ def _value(connection: Any, query: str) -> Any:
 
 
 def _refusal(error: BaseException) -> InvalidMigration | None:
-    """Put an IDB01 into words; None for any other error."""
+    """Convert an IDB01; return None for any other error."""
     refusal = None
     for cause in _causes(error):
         code, message, detail, hint = _fields(cause)
-        if code == "IDB01":  # the innermost is the driver's own, and has all of the fields
+        if code == "IDB01":  # the innermost error is the driver's own, and has all fields
             refusal = _style()(message, detail.splitlines(), hint.splitlines())
     return refusal
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Unwrap what SQLAlchemy (orig) and Django (__cause__) put around the driver's error."""
+    """Return the error and its causes: SQLAlchemy (orig) and Django (__cause__) wrap the driver's error."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -100,7 +100,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _fields(error: BaseException) -> tuple[str, ...]:
-    """Code, message, detail and hint, where psycopg and psycopg2, pg8000, or asyncpg have them."""
+    """Return code, message, detail and hint of an error of psycopg, psycopg2, pg8000 or asyncpg."""
     diagnostics = getattr(error, "diag", None)
     found: tuple[str | None, ...]
     if diagnostics is not None:
@@ -113,7 +113,7 @@ def _fields(error: BaseException) -> tuple[str, ...]:
 
 
 def _style() -> type[InvalidMigration]:
-    """Alembic prints its own CommandError as one message, and every other exception as a traceback."""
+    """Return the exception class: Alembic prints its own CommandError as one message, and others as a traceback."""
     command_error = getattr(sys.modules.get("alembic.util.exc"), "CommandError", None)
     if command_error is None:
         return InvalidMigration

@@ -1,1 +1,1 @@
-"""What speaks HTTP beside the database: one application of parts, the first of which is the management API."""
+"""Serves HTTP beside the database: one application of several parts, the first of which is the management API."""

@@ -1,4 +1,4 @@
-"""What a request passes before its body is read: who is asking, and whether there may be a body like this one."""
+"""Checks a request before its body is read: who sends it, and whether such a body is permitted."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class OpenRoute(APIRoute):
-    """A route for everybody: whoever is not logged in sends little."""
+    """A route without login, with a low limit on the body."""
 
     async def admit(self, request: Request, shared: Services) -> Caller | None:
-        """Find who is asking; refuses with 401 whoever may not. Here it is nobody in particular."""
+        """Return the sender of a request; raises 401 if the sender may not send it. Here nobody has to log in."""
         return None
 
     def get_route_handler(self) -> Handler:
-        """Admit a request, hold its body, and let the framework answer it."""
+        """Admit a request, read its body, and let the framework answer it."""
         answer = super().get_route_handler()
         takes_body = self.body_field is not None
 
@@ -39,7 +39,7 @@ class OpenRoute(APIRoute):
                     user = None if asking is None else asking.id
                     request = await stack.enter_async_context(shared.bodies.held(request, user))
                 if asking is not None:
-                    # From here on it may hold a connection to the database.
+                    # From here on the request may use a connection to the database.
                     await stack.enter_async_context(shared.work.take(asking.id, 1))
                 return await answer(request)
 
@@ -50,20 +50,20 @@ class TokenRoute(OpenRoute):
     """A route for users."""
 
     async def admit(self, request: Request, shared: Services) -> Caller | None:
-        """Find the user of the token."""
+        """Return the user of the token."""
         return await authenticate(request, shared)
 
 
 class FirstUserRoute(OpenRoute):
-    """A route for root, and for anybody while there is no user."""
+    """A route for root, and for any client while there is no user."""
 
     async def admit(self, request: Request, shared: Services) -> Caller | None:
-        """Find root; or nobody, who creates the first user."""
+        """Return root; None when the request creates the first user."""
         return await authenticate_first(request, shared)
 
 
 def _require_json(request: Request) -> None:
-    """Refuse a body that is said to be anything but JSON, or compressed."""
+    """Refuse a body that is compressed, or is not declared as JSON."""
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return

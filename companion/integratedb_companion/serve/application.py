@@ -1,4 +1,4 @@
-"""The application: the parts, mounted beside one another, and what everybody may ask."""
+"""Builds the application: its parts, and the pages without login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import management
 from .errors import HANDLERS
 from .services import Services
 
-#: What is mounted where; each is made with what all share, answers by errors.HANDLERS, and knows of no other.
+#: The part for each path. A part gets the shared services, answers by errors.HANDLERS, and does not know other parts.
 PARTS: dict[str, Callable[[Services], ASGIApp]] = {management.PATH: management.create}
 
 READY_TIMEOUT_S = 3
@@ -40,7 +40,7 @@ HOME = f"""\
 
 
 def create(services: Services) -> ASGIApp:
-    """Make it, of services that are open."""
+    """Create the application, of services that are open."""
     pool = services.database.pool
     services.metrics.show_connections(
         lambda: pool.get_stats().get("pool_size", 0), lambda: pool.get_stats().get("pool_available", 0)

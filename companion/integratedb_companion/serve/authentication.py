@@ -1,4 +1,4 @@
-"""Who is asking: passwords become tokens, tokens become users."""
+"""Authenticates users: exchanges passwords for tokens, and tokens for users."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user that a request comes from."""
+    """The user who sends a request."""
 
     id: int
     username: str
@@ -48,7 +48,7 @@ class Caller:
 
 
 async def authenticate(request: Request, shared: Services) -> Caller:
-    """Find who is asking, by the headers alone; 401 without one good token."""
+    """Return the sender of a request, by its headers alone; 401 without exactly one valid token."""
     bearer = await _bearer(request)
     if bearer is None or len(request.headers.getlist("authorization")) > 1:
         raise unauthorized()
@@ -65,7 +65,7 @@ async def authenticate(request: Request, shared: Services) -> Caller:
 
 
 async def authenticate_first(request: Request, shared: Services) -> Caller | None:
-    """Find root; or nobody, where there is no user yet who could be asked for a token."""
+    """Return root; None where no user exists who could have a token."""
     if "authorization" not in request.headers and not await shared.database.value(HAS_USERS):
         return None
     asking = await authenticate(request, shared)
@@ -75,13 +75,13 @@ async def authenticate_first(request: Request, shared: Services) -> Caller | Non
 
 
 async def caller(request: Request, _: Bearer) -> Caller:
-    """Give who is asking, as the route has found out before it read the body."""
+    """Return the user, whom the route has found before it read the body."""
     found: Caller = request.state.caller
     return found
 
 
 async def caller_if_any(request: Request, _: Bearer) -> Caller | None:
-    """Give who is asking, where nobody need be."""
+    """Return the user, or None on a route without login."""
     found: Caller | None = request.state.caller
     return found
 
@@ -91,14 +91,14 @@ AuthenticatedIfAny = Annotated[Caller | None, Depends(caller_if_any)]
 
 
 async def root(asking: Authenticated) -> Caller:
-    """Let the root user pass."""
+    """Admit the root user only."""
     if not asking.is_root:
         raise forbidden("only the root user may")
     return asking
 
 
 async def unrestricted(asking: Authenticated) -> Caller:
-    """Let users pass who may see and change what concerns every stakeholder."""
+    """Admit only users who may see and change what concerns every stakeholder."""
     if not asking.scopes.is_everything:
         raise forbidden("it concerns every stakeholder, and this user is restricted by scopes")
     return asking
@@ -108,8 +108,8 @@ Root = Annotated[Caller, Depends(root)]
 Unrestricted = Annotated[Caller, Depends(unrestricted)]
 
 
-async def prove(shared: Services, username: str, password: str, address: str) -> DictRow:
-    """Give the user whose password this is; 403 when it is wrong, 429 when it was guessed at too often."""
+async def check_password(shared: Services, username: str, password: str, address: str) -> DictRow:
+    """Return the user with this password; 403 when it is wrong, 429 after too many guesses."""
     guess = {"username": username, "address": network_of(address)}
     attempt = await shared.database.row(ATTEMPT, **guess)
     if attempt is None or attempt["attempt"] is None:
@@ -124,14 +124,14 @@ async def prove(shared: Services, username: str, password: str, address: str) ->
 
 
 async def log_in(shared: Services, username: str, password: str, address: str) -> Session:
-    """Give tokens for a password; 403 when it is wrong, 429 when it was guessed at too often."""
-    user = await prove(shared, username, password, address)
-    # Signed with the secret that was read with the password: if both have changed since, the tokens are good for nothing.
+    """Issue tokens for a password; 403 when it is wrong, 429 after too many guesses."""
+    user = await check_password(shared, username, password, address)
+    # The secret was read together with the password hash: if the password has changed since, the tokens are invalid.
     return await issue(shared, user["id"], user["token_secret"])
 
 
 async def renew(shared: Services, token: str) -> Session:
-    """Give tokens for a refresh token, once; else 403."""
+    """Issue tokens for a refresh token, once; otherwise 403."""
     try:
         user_id = tokens.claimed_user(token)
         user = await shared.database.row(USER, id=user_id)
@@ -150,7 +150,7 @@ async def issue(shared: Services, user_id: int, secret: bytes) -> Session:
     """Sign both tokens."""
     try:
         token_id = await shared.database.value(ISSUED, id=user_id, lifetime_s=LIFETIMES_S[REFRESH])
-    except ForeignKeyViolation:  # deleted since
+    except ForeignKeyViolation:  # the user was deleted meanwhile
         raise RefusalError(403) from None
     return Session(
         id=user_id,
@@ -160,5 +160,5 @@ async def issue(shared: Services, user_id: int, secret: bytes) -> Session:
 
 
 def address_of(request: Request) -> str:
-    """Give the address that a request comes from, as far as proxies are trusted to say it."""
+    """Return the client's address, from a proxy's header if the proxy is trusted."""
     return request.client.host if request.client else ""

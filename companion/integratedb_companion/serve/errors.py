@@ -1,4 +1,4 @@
-"""Refusals: which status and which JSON a SQLSTATE, a framework's error or our own becomes. Always an object `errors`."""
+"""Turns errors into refusals: a status and a JSON object `errors` for each SQLSTATE, framework error and own error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .scopes import EVERYTHING, Scopes
 
 log = logging.getLogger(__name__)
 
-#: What a specification, a name or a path that was submitted can be refused with, and what of the request it is about.
+#: SQLSTATEs that refuse a submitted specification, name or path, and the part of the request that each is about.
 UNPROCESSABLE = {
     "IDB05": "#/name",
     "IDB06": "#/name",
@@ -32,25 +32,25 @@ UNPROCESSABLE = {
     "54001": "#",
 }
 NOT_FOUND = {"IDB04", "42704"}
-#: Another transaction came in between, or the server is busy, restarting or gone: the same request may do later.
+#: Another transaction interfered, or the server is busy, restarting or unreachable: the same request may succeed later.
 LATER = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
 MAX_MESSAGE = 2000
-#: At most so many places where a body is wrong are listed.
+#: At most this many faults of a body are listed.
 MAX_ERRORS = 100
-#: What is said of a claim that is not met, in this order; jsonb has one of its own.
+#: The keys that describe an unmet claim, in this order; jsonb has another order.
 PROBLEM = ("path", "field", "property", "expected", "actual", "message")
 
 
 def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalError | None:
-    """Give the refusal that an error of the database is; None when it is a fault, of which a client is told nothing.
+    """Return the refusal for an error of the database; None for an internal error, whose details no client may see.
 
-    scopes: of the user who is told: nothing about the stakeholders of others.
+    scopes: those of the user, who must not learn about other stakeholders.
     """
     code, diagnostic = problem.sqlstate, problem.diag
     message = shortened(diagnostic.message_primary or "")
     if code == "IDB01":
         lines = (diagnostic.message_detail or message).splitlines()
-        return RefusalError(422, {"detail": [[line, "#"] for line in _within(lines, scopes)]})
+        return RefusalError(422, {"detail": [[line, "#"] for line in _in_scope(lines, scopes)]})
     if code == "IDB02":
         return RefusalError(422, {"detail": json.loads(diagnostic.message_detail or "[]")})
     if code == "IDB03":
@@ -63,7 +63,7 @@ def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalEr
         return RefusalError(404)
     if code == "42501":
         return forbidden(message if scopes.is_everything else "the database refuses it")
-    # Without a SQLSTATE: no connection was free, or it was lost, or psycopg would not send a value (a NUL in a text).
+    # Without a SQLSTATE: no connection was free or it was lost, or psycopg refused a value (a NUL in a text).
     if code in LATER or (code is None and isinstance(problem, psycopg.OperationalError)):
         return RefusalError(503, Retry_After=str(RETRY_AFTER_S))
     if code is None and isinstance(problem, psycopg.DataError):
@@ -71,8 +71,8 @@ def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalEr
     return None
 
 
-def _within(lines: list[str], scopes: Scopes) -> list[str]:
-    """Leave out of the list of claims, `stakeholder (kind): problem`, those of others than the user's stakeholders."""
+def _in_scope(lines: list[str], scopes: Scopes) -> list[str]:
+    """Keep the lines of the user's stakeholders in a list of claims, `stakeholder (kind): problem`."""
     if scopes.stakeholders is None:
         return lines
     shown = [line for line in lines if scopes.has_stakeholder(line.partition(" (")[0])]
@@ -80,12 +80,12 @@ def _within(lines: list[str], scopes: Scopes) -> list[str]:
 
 
 def shortened(message: str) -> str:
-    """Cut a message of the database, which may repeat a value that was sent, however long."""
+    """Cut a message of the database, which may repeat a submitted value of any length."""
     return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "..."
 
 
 def pointer(location: tuple[int | str, ...]) -> str:
-    """Give the JSON pointer, within the value of `data`, of a place that pydantic names; tags of unions begin with @."""
+    """Return the JSON pointer, within the value of `data`, of pydantic's place; tags of unions begin with @."""
     parts = [str(part) for part in location[1:] if not str(part).startswith("@")]
     if location[:1] == ("body",):
         parts = parts[1:]
@@ -98,7 +98,7 @@ async def _on_refusal(_: Request, problem: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str | None:
-    """List the methods of a path: the framework names those of one of its routes only. None: it is not documented."""
+    """List the methods of a path, since the framework lists those of one route only. None: the path is undocumented."""
     path = getattr(request.scope.get("route"), "path", "")
     described = request.app.openapi()["paths"].get(path) if isinstance(request.app, FastAPI) else None
     return ", ".join(sorted(method.upper() for method in described)) if described else None
@@ -106,7 +106,7 @@ def _allowed(request: Request) -> str | None:
 
 async def _on_http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    # The framework's word for a body that cannot be read.
+    # The framework uses 400 for a body that cannot be parsed.
     errors = {"detail": [["it is not JSON", "#"]]} if problem.status_code == 400 else None
     refusal = RefusalError(problem.status_code, errors)
     refusal.headers |= problem.headers or {}
@@ -126,7 +126,7 @@ async def _on_invalid(_: Request, problem: Exception) -> Response:
 
 
 def _described(error: dict[str, Any]) -> list[str]:
-    """Give what is wrong and where; what the pointer does not name, the envelope, is named in words."""
+    """Return the message and the pointer of a fault; the message names a part of the envelope, which has no pointer."""
     message, where = str(error["msg"]), pointer(error["loc"])
     if where == "#" and len(error["loc"]) > 1 and error["type"] in ("missing", "extra_forbidden"):
         message = f"{message}: {error['loc'][-1]}"
@@ -140,7 +140,7 @@ async def _on_database(request: Request, problem: Exception) -> Response:
     asking = getattr(request.state, "caller", None)
     refusal = refusal_of(problem, EVERYTHING if asking is None else asking.scopes)
     if refusal is None:
-        # Not its words: they may show values.
+        # The text of the error is not logged, because it may show values.
         context = {"sqlstate": problem.sqlstate, "path": request.url.path}
         log.error("the database refused what the service asked", extra=context)
         refusal = RefusalError(500)
@@ -159,7 +159,7 @@ async def _on_fault(*_: object) -> Response:
     return answer(RefusalError(500))
 
 
-#: For every part of the application.
+#: The handlers for every part of the application.
 HANDLERS: dict[int | type[Exception], Any] = {
     RefusalError: _on_refusal,
     HTTPException: _on_http,
@@ -172,6 +172,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def install(application: FastAPI) -> None:
-    """Give a part of the application these answers."""
+    """Install these handlers in a part of the application."""
     for cause, handler in HANDLERS.items():
         application.add_exception_handler(cause, handler)

@@ -1,4 +1,4 @@
-"""The management API: everything an operator does with stakeholders, as JSON over HTTP."""
+"""Builds the management API: everything an operator does with stakeholders, as JSON over HTTP."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from .routers import auth, schema, specifications, stakeholders, users
 from .services import Services
 
 PATH = "/api/v1"
-#: The files of Swagger UI: its page then needs nothing from a content delivery network, nor an exception for one.
+#: The files of Swagger UI, so that its page loads nothing from a content delivery network.
 SWAGGER_UI = resources.files("fastapi_offline") / "static"
 
 DESCRIPTION = """\
 Each request calls one public SQL function of the extension. Log in, and send the `token` as `Authorization: Bearer`.
-Every refusal is an object `errors`. Its pointers are JSON pointers within the value of `data` (or `user`, `stakeholder`).
+Every refusal is an object `errors`. Its pointers are JSON pointers within the value of `data` (or `user`,
+`stakeholder`).
 """
 DOCUMENTATION = """\
 <!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>IntegrateDB management API</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<head><meta charset="utf-8"><title>IntegrateDB management API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs.js"></script></body>
 </html>
 """
 DOCUMENTATION_SCRIPT = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
-#: The page loads nothing from anywhere else; it sets style attributes, and its icons are data: URLs.
+#: The page loads nothing from other hosts; it sets style attributes, and its icons are data: URLs.
 DOCUMENTATION_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,7 +40,7 @@ DOCUMENTATION_POLICY = (
 
 
 def create(services: Services) -> FastAPI:
-    """Make the part that is mounted at /api/v1."""
+    """Create the part that is mounted at /api/v1."""
     application = FastAPI(
         title="IntegrateDB management API",
         version=__version__,

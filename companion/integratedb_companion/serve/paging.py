@@ -1,4 +1,4 @@
-"""Lists come in pages."""
+"""Splits lists into pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = TypeVar("Row", bound=BaseModel)
 
 
 def page(kind: type[Row], rows: Sequence[Mapping[str, Any]], limit: int, key: str = "id") -> Page[Row]:
-    """Make a page of rows, of which one more than the limit was asked for; key is what the next page comes after."""
+    """Build a page of rows, which contain one more than the limit if another page follows; it begins after `key`."""
     shown = rows[:limit]
     following = int(shown[-1][key]) if len(rows) > limit else None
     return Page(data=[kind(**row) for row in shown], next=following)

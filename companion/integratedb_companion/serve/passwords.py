@@ -1,4 +1,4 @@
-"""Passwords: Argon2id in threads, few at once, and as much work for a user who does not exist."""
+"""Hashes and checks passwords with Argon2id in threads, few at once; unknown users take the same time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-#: What OWASP's Password Storage Cheat Sheet asks of Argon2id: 19 MiB and a few hundredths of a second for each.
+#: Argon2id's parameters in OWASP's Password Storage Cheat Sheet: 19 MiB and a few hundredths of a second for each.
 MEMORY_KIB, PASSES, LANES = 19 << 10, 2, 1
 AT_ONCE = max(2, min(os.cpu_count() or 2, 8))
 
 
 class Passwords:
-    """Hashes and checks."""
+    """Hashes and checks passwords."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
@@ -22,12 +22,12 @@ class Passwords:
         self._nobody = self._hasher.hash(os.urandom(16))
 
     async def hash(self, password: str) -> str:
-        """Give the hash to be stored."""
+        """Return the hash to store."""
         async with self._at_once:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether the password is that of the hash; with None it takes as long, and is not."""
+        """Whether the password has this hash; None takes as long, and never matches."""
         async with self._at_once:
             is_right = await asyncio.to_thread(self._verify, stored or self._nobody, password)
         return is_right and stored is not None

@@ -1,7 +1,7 @@
-"""The service's connections: a pool of logins that may do what an admin may, and nothing that a superuser may.
+"""Holds the service's connections: a pool for a login with an admin's privileges, but without those of a superuser.
 
-Between the service and Postgres there may be a pooler, such as PgBouncer in transaction mode: each transaction is then
-served by another session, and that serves others next. So no statement is prepared, and settings are those of a transaction.
+A pooler may stand between the service and Postgres, such as PgBouncer in transaction mode. Each transaction may then
+use another session, which serves other clients next. So nothing is prepared, and settings last for one transaction.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ Connection = psycopg.AsyncConnection[DictRow]
 CONNECT_TIMEOUT_S = 5
 #: How long a request waits for a free connection.
 POOL_TIMEOUT_S = 10
-#: What a connection string may have otherwise, by its own options.
+#: The defaults, which the options of a connection string may replace.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
-#: Which of these it has otherwise.
-CHOSEN: LiteralString = """
+#: Returns which of these the connection string sets.
+CHOSEN_TIMEOUTS: LiteralString = """
 SELECT s.name
   FROM pg_catalog.pg_settings AS s
  WHERE s.name OPERATOR(pg_catalog.=) ANY (%(names)s::pg_catalog.text[])
    AND s.source OPERATOR(pg_catalog.=) 'client'
 """
-#: Each to be in force until the end of the transaction.
+#: Sets each value until the end of the transaction.
 SET: LiteralString = """
 SELECT pg_catalog.set_config(t.name, t.value, true)
   FROM ROWS FROM (pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[]))
     AS t (name, value)
 """
 
-#: Roles whose rights no rollback takes back: they reach files and programs of the server.
-POWERS: LiteralString = """
+#: Roles whose effects no rollback undoes, because they reach files and programs of the server.
+POWERFUL_ROLES: LiteralString = """
 SELECT r.rolname::pg_catalog.text AS name, r.rolsuper AS is_superuser
   FROM pg_catalog.pg_roles AS r
  WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[
@@ -66,25 +66,25 @@ def conninfo(dsn: str, application: str) -> str:
 
 
 async def connect(dsn: str) -> Connection:
-    """Connect, in transactions that begin with the first statement."""
+    """Connect; a transaction begins with the first statement."""
     return await psycopg.AsyncConnection[DictRow].connect(dsn, row_factory=dict_row, prepare_threshold=None)
 
 
-async def left_open(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:
-    """Give those of the timeouts that the connection string leaves open."""
-    rows = await (await connection.execute(CHOSEN, {"names": list(timeouts)})).fetchall()
+async def missing_timeouts(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:
+    """Return the timeouts that the connection string does not set."""
+    rows = await (await connection.execute(CHOSEN_TIMEOUTS, {"names": list(timeouts)})).fetchall()
     chosen = {row["name"] for row in rows}
     return {name: value for name, value in timeouts.items() if name not in chosen}
 
 
-async def bound(connection: Connection, timeouts: dict[str, str]) -> None:
-    """Let the timeouts be in force in the transaction."""
+async def set_timeouts(connection: Connection, timeouts: dict[str, str]) -> None:
+    """Set the timeouts for the transaction."""
     await connection.execute(SET, {"names": list(timeouts), "values": list(timeouts.values())})
 
 
-async def refuse_powers(connection: Connection, option: str) -> None:
-    """Refuse a login that is a superuser, or may act as one, or reaches files and programs of the server."""
-    row = await (await connection.execute(POWERS)).fetchone()
+async def refuse_powerful(connection: Connection, option: str) -> None:
+    """Refuse a login that is or may become a superuser, or that reaches files and programs of the server."""
+    row = await (await connection.execute(POWERFUL_ROLES)).fetchone()
     if row is None:
         return
     what = "a superuser, or a member of one" if row["is_superuser"] else f"a member of {row['name']}"
@@ -92,7 +92,7 @@ async def refuse_powers(connection: Connection, option: str) -> None:
 
 
 async def schema_of(connection: Connection) -> sql.Identifier:
-    """Give the schema that the extension's functions for users are in."""
+    """Return the schema of the extension's public functions."""
     row = await (await connection.execute(EXTENSION)).fetchone()
     if row is None:
         raise ConfigurationError(f"database {connection.info.dbname} has no extension integratedb")
@@ -100,14 +100,14 @@ async def schema_of(connection: Connection) -> sql.Identifier:
 
 
 async def _begins_as_expected(connection: Connection) -> None:
-    """Let transactions begin as the service needs them, whatever its login or database has."""
+    """Set the properties of new transactions, whatever the login or the database sets."""
     await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
     await connection.set_read_only(False)
     await connection.set_deferrable(False)
 
 
 class Database:
-    """Calls of the extension's functions, each request in a transaction of its own."""
+    """Calls the extension's functions, each request in a transaction of its own."""
 
     def __init__(self, dsn: str, connections: int) -> None:
         self._dsn = conninfo(dsn, "integratedb serve")
@@ -127,29 +127,29 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Connect once, so that a wrong configuration is told at once; then fill the pool."""
+        """Connect once, so that a wrong configuration is reported at once; then fill the pool."""
         try:
             async with await psycopg.AsyncConnection.connect(self._dsn, prepare_threshold=None) as first:
                 await versions.check(first, __version__)
             async with await connect(self._dsn) as connection:
-                await self._look(connection)
+                await self._check_login(connection)
         except psycopg.Error as problem:
             raise ConfigurationError(" ".join(str(problem).split())) from None
         except UnicodeError:
             raise ConfigurationError("a parameter of the connection is not UTF-8") from None
         await self.pool.open()
 
-    async def _look(self, connection: Connection) -> None:
-        """Whether this is the right login; and where the extension is."""
+    async def _check_login(self, connection: Connection) -> None:
+        """Check the login, and find the extension's schema."""
         if await (await connection.execute("SELECT WHERE pg_catalog.pg_is_in_recovery()")).fetchone() is not None:
             raise ConfigurationError("the server is a standby, which is read only: connect to the primary")
-        await refuse_powers(connection, "dsn")
+        await refuse_powerful(connection, "dsn")
         missing = [row["name"] for row in await (await connection.execute(MISSING_ROLES)).fetchall()]
         if missing:
             user = connection.info.user
             raise ConfigurationError(f"role {user!r} has not the rights of {' and '.join(missing)}: GRANT them to it")
         self._schema = await schema_of(connection)
-        self._timeouts = await left_open(connection, TIMEOUTS)
+        self._timeouts = await missing_timeouts(connection, TIMEOUTS)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -160,7 +160,7 @@ class Database:
         """Run several calls in one transaction."""
         async with self.pool.connection() as connection, connection.transaction():
             await connection.execute(PIN.encode())
-            await bound(connection, self._timeouts)
+            await set_timeouts(connection, self._timeouts)
             yield Transaction(connection, self._schema)
 
     async def rows(self, query: LiteralString, **values: Any) -> list[DictRow]:
@@ -169,12 +169,12 @@ class Database:
             return await transaction.rows(query, **values)
 
     async def row(self, query: LiteralString, **values: Any) -> DictRow | None:
-        """Give its first row."""
+        """Return the first row of a query."""
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
     async def value(self, query: LiteralString, **values: Any) -> Any:
-        """Give the only column of its first row."""
+        """Return the only column of a query's first row."""
         row = await self.row(query, **values)
         return None if row is None else next(iter(row.values()))
 
@@ -193,7 +193,7 @@ class Transaction:
 
     @contextmanager
     def notices(self) -> Iterator[list[str]]:
-        """Collect what the server says beside the results of the block, one line each."""
+        """Collect the server's notices during the block, one line each."""
         said: list[str] = []
 
         def note(notice: psycopg.errors.Diagnostic) -> None:
@@ -206,6 +206,6 @@ class Transaction:
             self._connection.remove_notice_handler(note)
 
     async def value(self, query: LiteralString, **values: Any) -> Any:
-        """Give the only column of its first row."""
+        """Return the only column of a query's first row."""
         rows = await self.rows(query, **values)
         return next(iter(rows[0].values())) if rows else None

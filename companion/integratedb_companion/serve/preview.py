@@ -1,4 +1,4 @@
-"""Runs what a migration would do, as the login that migrations have, and takes it back, in bounded time."""
+"""Previews migrations: runs the statements as the migrations' login, and rolls them back, within a time limit."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from integratedb_companion.common.sql_text import TransactionError, without_tran
 from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .errors import LATER, shortened
-from .pool import Connection, bound, connect, conninfo, left_open, refuse_powers, schema_of
+from .pool import Connection, connect, conninfo, missing_timeouts, refuse_powerful, schema_of, set_timeouts
 
 log = logging.getLogger(__name__)
 
-#: Statements find their tables by the login's own search_path. They hold up nobody for long: locks are waited for briefly.
+#: Short lock timeouts, so that a preview blocks nobody for long. Statements use the login's own search_path.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "60s"}
 PREVIEW: LiteralString = "SELECT * FROM {x}.integratedb_preview_migration(ddl => %(ddl)s::pg_catalog.text)"
 
 
 class Preview:
-    """A connection of its own for each: what statements leave in a session goes with it."""
+    """Opens a separate connection for each preview, so that nothing that statements leave in a session remains."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = conninfo(dsn, "integratedb serve preview")
@@ -39,10 +39,10 @@ class Preview:
         return await connect(self._dsn)
 
     async def check(self) -> None:
-        """Connect once, so that a wrong configuration is told at once."""
+        """Connect once, so that a wrong configuration is reported at once."""
         try:
             async with await self._connect() as connection:
-                await refuse_powers(connection, "preview-dsn")
+                await refuse_powerful(connection, "preview-dsn")
                 await schema_of(connection)
         except psycopg.Error as problem:
             raise ConfigurationError("preview-dsn: " + " ".join(str(problem).split())) from None
@@ -50,16 +50,16 @@ class Preview:
             raise ConfigurationError("preview-dsn: a parameter of the connection is not UTF-8") from None
 
     async def run(self, ddl: str) -> list[DictRow]:
-        """Say which claims would be unmet."""
+        """Return the claims that would be unmet."""
         try:
-            # A long text takes seconds, in which the service answers others.
+            # A long text takes seconds to parse; in a thread, other requests are answered meanwhile.
             ddl = await asyncio.to_thread(without_transaction, ddl)
         except TransactionError as problem:
             raise invalid(str(problem), "#") from None
         async with await self._connect() as connection:
-            # Once more: the login may have been given more since the service started.
+            # Checked again, because the login may have been granted more since the service started.
             try:
-                await refuse_powers(connection, "preview-dsn")
+                await refuse_powerful(connection, "preview-dsn")
             except ConfigurationError as problem:
                 log.error("no preview", extra={"error": str(problem)})
                 raise RefusalError(503) from None
@@ -72,7 +72,7 @@ class Preview:
                             return await (await connection.execute(query, {"ddl": ddl})).fetchall()
                     finally:
                         if connection.info.transaction_status == TransactionStatus.INTRANS:
-                            await _give_back(connection)
+                            await _undo_remaining(connection)
             except psycopg.Error as problem:
                 if problem.sqlstate is None or problem.sqlstate in LATER:
                     raise
@@ -80,8 +80,8 @@ class Preview:
 
     @asynccontextmanager
     async def _bounded(self, connection: Connection) -> AsyncIterator[None]:
-        """End the session, and with it what runs in the block, once that has taken too long."""
-        await bound(connection, await left_open(connection, TIMEOUTS))
+        """End the session, and with it the statements of the block, when they take too long."""
+        await set_timeouts(connection, await missing_timeouts(connection, TIMEOUTS))
         session = await (await connection.execute(SESSION)).fetchone()
         assert session is not None
         with suppress(psycopg.errors.InvalidParameterValue):
@@ -98,7 +98,7 @@ class Preview:
 
     async def _end_late(self, session: DictRow) -> None:
         if not session["timeout_ms"]:
-            return  # whoever configured the login lets previews take as long as they do
+            return  # the login's configuration sets no limit
         wait_s, ended = session["timeout_ms"] / 1000 + GRACE_S, False
         while not ended:
             await asyncio.sleep(wait_s)
@@ -106,7 +106,7 @@ class Preview:
             wait_s, ended = AGAIN_S, await self._end(session)
 
     async def _end(self, session: DictRow) -> bool:
-        """End a session of the same login, if it is there; False where that could not be asked for."""
+        """End a session of the same login, if it still exists; returns False if the request failed."""
         try:
             async with await self._connect() as connection:
                 await connection.execute(END, session)
@@ -118,8 +118,8 @@ class Preview:
         return True
 
 
-async def _give_back(connection: Connection) -> None:
-    """Take back what no rollback does; nothing that the statements have SET is in force here."""
+async def _undo_remaining(connection: Connection) -> None:
+    """Undo what no rollback undoes; settings that the statements have SET are not in force here."""
     await connection.execute(UNLOCK)
     if await (await connection.execute(PREPARED)).fetchone() is not None:
         await connection.execute(DEALLOCATE)
@@ -128,7 +128,7 @@ async def _give_back(connection: Connection) -> None:
 def _refusal(problem: psycopg.Error) -> RefusalError:
     diagnostic = problem.diag
     if problem.sqlstate == "IDB02":
-        # DETAIL is JSON, and its pointers lead into a specification that the statements submit, not into the request.
+        # The DETAIL is JSON, whose pointers refer to a specification in the statements, not to the request.
         faults = json.loads(diagnostic.message_detail or "[]")
         return invalid("invalid specification: " + "; ".join(f"{words} (at {place})" for words, place in faults), "#")
     parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]

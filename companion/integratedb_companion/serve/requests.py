@@ -1,4 +1,4 @@
-"""What clients submit: the bodies, checked by pydantic, and the parameters of lists."""
+"""Defines what clients submit: the bodies, validated by pydantic, and the parameters of lists."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Name = Annotated[str, Field(max_length=1000)]
 
 
 class Strict(BaseModel):
-    """An object that takes no other keys, and no number for a text."""
+    """An object that accepts no other keys, and no number for a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ScopesIn(Strict):
-    """What a user is restricted to; a key that is absent, or null, means all."""
+    """The restrictions of a user; a key that is absent, or null, means no restriction."""
 
     stakeholders: list[Name] | None = None
     schemas: list[Name] | None = None
@@ -41,9 +41,9 @@ def _absent() -> Any:
 
 
 class UserChange(Strict):
-    """What changes about a user; scopes null lifts every restriction. old_password: for the own password."""
+    """The changes of a user; null scopes remove all restrictions. old_password: for the user's own password."""
 
-    # What is left out stays as it is; null is no name and no password.
+    # An absent key means no change; null is neither a name nor a password.
     username: Username = Field(default_factory=_absent)
     password: NewPassword = Field(default_factory=_absent)
     old_password: GivenPassword = Field(default_factory=_absent)
@@ -51,25 +51,25 @@ class UserChange(Strict):
 
 
 class NewUserAsUser(Strict):
-    """In the usual envelope."""
+    """The usual envelope."""
 
     user: NewUser
 
 
 class NewUserAsData(Strict):
-    """In the envelope of everything else."""
+    """The envelope of all other requests."""
 
     data: NewUser
 
 
 class UserChangeAsUser(Strict):
-    """In the usual envelope."""
+    """The usual envelope."""
 
     user: UserChange
 
 
 class UserChangeAsData(Strict):
-    """In the envelope of everything else."""
+    """The envelope of all other requests."""
 
     data: UserChange
 
@@ -81,19 +81,19 @@ class Stakeholder(Strict):
 
 
 class StakeholderAsStakeholder(Strict):
-    """In the usual envelope."""
+    """The usual envelope."""
 
     stakeholder: Stakeholder
 
 
 class StakeholderAsData(Strict):
-    """In the envelope of everything else."""
+    """The envelope of all other requests."""
 
     data: Stakeholder
 
 
 def _key(name: str) -> Discriminator:
-    """Tell two envelopes apart; what is neither is refused as the usual one."""
+    """Distinguish two envelopes; a body that is neither is refused as the usual one."""
 
     def tag(body: Any) -> str:
         return "@data" if isinstance(body, dict) and "data" in body and name not in body else f"@{name}"
@@ -119,7 +119,7 @@ class Login(Strict):
 
 
 class LoginBody(Strict):
-    """Who logs in."""
+    """The body of a login."""
 
     data: Login
 
@@ -130,7 +130,7 @@ class RenewBody(Strict):
     data: Annotated[str, Field(max_length=1024)]
 
 
-#: How a specification is described (docs/specification.md). The database checks all of it, and says where it is wrong.
+#: The description of a specification (docs/specification.md). The database validates it, and reports the faults.
 SPECIFICATION = {
     "type": "object",
     "title": "SpecificationIn",
@@ -141,19 +141,19 @@ SPECIFICATION = {
 
 
 class SpecificationBody(Strict):
-    """A specification that replaces the present one."""
+    """A specification that replaces the current one."""
 
     data: Annotated[dict[str, Any], WithJsonSchema(SPECIFICATION)]
 
 
 class PreviewBody(Strict):
-    """SQL statements that would be run."""
+    """SQL statements to preview."""
 
     data: Annotated[str, Field(max_length=2_000_000)]
 
 
 def _digits(given: str) -> str:
-    # What pydantic takes for a number besides (" 1", "+1", "1.0") would give one thing several addresses.
+    # pydantic also accepts other numbers (" 1", "+1", "1.0"), which would give one object several addresses.
     if not (given.isascii() and given.isdigit()):
         raise ValueError("it is no number")
     return given

@@ -1,4 +1,4 @@
-"""What the service answers, as the OpenAPI document describes it; the fields of rows are called as in the SQL reference."""
+"""Defines the service's answers for the OpenAPI document; the fields of rows have the names of the SQL reference."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Data(BaseModel, Generic[T]):
 
 
 class Page(BaseModel, Generic[T]):
-    """A part of a list; next is the `after` of the page that follows, null on the last one."""
+    """A part of a list; `next` is the `after` of the following page, null on the last page."""
 
     data: list[T]
     next: int | None
 
 
 class Session(BaseModel):
-    """A user's tokens: `token` is good for 4 hours, `refreshToken` for 12, once."""
+    """A user's tokens: `token` is valid for 4 hours; `refreshToken` for 12 hours, and only once."""
 
     id: int
     token: str
@@ -32,7 +32,7 @@ class Session(BaseModel):
 
 
 class ScopesOut(BaseModel):
-    """What a user is restricted to; null means all."""
+    """The restrictions of a user; null means no restriction."""
 
     stakeholders: list[str] | None = None
     schemas: list[str] | None = None
@@ -49,14 +49,14 @@ class User(BaseModel):
 
 
 class Credentials(BaseModel):
-    """What a stakeholder connects to the database with; shown once."""
+    """The database login of a stakeholder; shown once."""
 
     username: str
     password: str
 
 
 class Stakeholder(BaseModel):
-    """A stakeholder, and how many matches it has."""
+    """A stakeholder, and the number of its matches."""
 
     id: int
     name: str
@@ -73,13 +73,13 @@ class StakeholderWithCredentials(Stakeholder):
 
 
 class NewCredentials(BaseModel):
-    """What rotating answers."""
+    """The new login after a rotation."""
 
     credentials: Credentials
 
 
 class Dropped(BaseModel):
-    """What is left of a stakeholder: whether its schema was dropped, and what is kept, in the words of the database."""
+    """What remains of a stakeholder: whether its schema was dropped, and what the database reports as kept."""
 
     schema_dropped: bool
     kept: list[str]
@@ -103,7 +103,7 @@ class Access(BaseModel):
 
 
 class Problem(BaseModel):
-    """What is wrong about a claim."""
+    """Why a claim is not met."""
 
     model_config = ConfigDict(extra="allow")
     path: str | None = None
@@ -126,7 +126,7 @@ class UnmetClaim(BaseModel):
 
 
 class Dependent(BaseModel):
-    """Who depends on a table or column."""
+    """A stakeholder that depends on a table or column."""
 
     stakeholder: str
     kind: str
@@ -134,7 +134,7 @@ class Dependent(BaseModel):
 
 
 class Synced(BaseModel):
-    """What is still unmet after a sync."""
+    """The number of claims that are unmet after a sync."""
 
     unmet: int
 
@@ -154,7 +154,7 @@ class DdlEvent(BaseModel):
 
 
 class Detail(BaseModel):
-    """Why something is refused."""
+    """The reason of a refusal."""
 
     detail: str
     reason: str | None = None
@@ -167,30 +167,30 @@ class Refused(BaseModel):
 
 
 class Details(BaseModel):
-    """What is wrong where: messages and JSON pointers within the value of `data`."""
+    """The faults and their places: messages, and JSON pointers within the value of `data`."""
 
     detail: list[tuple[str, str]]
 
 
 class Invalid(BaseModel):
-    """What was submitted is wrong."""
+    """The submitted body is invalid."""
 
     errors: Details
 
 
 class Unmet(BaseModel):
-    """What a specification asks for and the schema has not."""
+    """What a specification requires and the schema does not provide."""
 
     claims: list[Problem]
 
 
 class InvalidOrUnmet(BaseModel):
-    """What was submitted is wrong, or not met."""
+    """The submitted body is invalid, or its claims are not met."""
 
     errors: Details | Unmet
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Give the refusals that a request may be answered with, for the OpenAPI document."""
+    """Return the possible refusals of a request, for the OpenAPI document."""
     lists = {400, 422}
     return {status: {"model": Invalid if status in lists else Refused} for status in sorted({*statuses, 503})}

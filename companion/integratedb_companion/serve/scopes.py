@@ -1,4 +1,4 @@
-"""What a user is restricted to; pure."""
+"""Defines the restrictions of users; pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """The stakeholders a user may manage, and the schemas it may have them depend on; None: all."""
+    """The stakeholders that a user may manage, and the schemas that they may depend on; None: all."""
 
     stakeholders: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
 
     @classmethod
     def read(cls, stored: Mapping[str, Sequence[str] | None] | None) -> Scopes:
-        """Read them as the database has them."""
+        """Read scopes as the database stores them."""
 
         def names(key: str) -> frozenset[str] | None:
             given = (stored or {}).get(key)
@@ -29,19 +29,19 @@ class Scopes:
         return self.stakeholders is None and self.schemas is None
 
     def has_stakeholder(self, name: str) -> bool:
-        """Whether the user may manage this one."""
+        """Whether the user may manage this stakeholder."""
         return self.stakeholders is None or name in self.stakeholders
 
     def outside(self, schemas: Iterable[str], private: Iterable[str]) -> list[str]:
-        """Which of these schemas the user may not name.
+        """Return the schemas that the user may not name.
 
-        Where schemas are listed, all others. Else those private ones, or that may become so, which are not of a
-        stakeholder that the user manages.
+        If schemas are listed, these are all others. Otherwise they are the private schemas, now or possibly later, of
+        stakeholders that the user does not manage.
         """
         if self.schemas is not None:
             return sorted(set(schemas) - self.schemas)
         return sorted(name for name in set(schemas) & set(private) if not self.has_stakeholder(name))
 
 
-#: Of a user without restrictions, and of nobody in particular.
+#: No restrictions: for unrestricted users, and for requests without login.
 EVERYTHING = Scopes()

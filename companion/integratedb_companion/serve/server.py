@@ -1,4 +1,4 @@
-"""Runs the application until it is told to stop."""
+"""Runs the application until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import uvicorn
 
 from integratedb_companion import __version__
 from integratedb_companion.common.configuration import ConfigurationError
-from integratedb_companion.common.open_files import Complaints
+from integratedb_companion.common.open_files import FailedAcceptsLog
 from integratedb_companion.http.connections import BACKLOG, KEEP_ALIVE_S, Connections, Listener
 from integratedb_companion.http.protocol import protocol_for
 
@@ -30,15 +30,15 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 
 class Server(uvicorn.Server):
-    """A server that ends as it is told to, and not by the signal that told it: that is no failure."""
+    """A server that ends normally after a signal, since a stop by signal is not a failure."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to whoever runs the server."""
+        """Leave the signals to the caller."""
         yield
 
     def stop(self) -> None:
-        """Take no more requests, and finish those under way."""
+        """Accept no more requests, and finish those under way."""
         self.should_exit = True
 
 
@@ -54,7 +54,7 @@ async def run(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             for stop_signal in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(stop_signal, server.stop)
-            loop.set_exception_handler(Complaints().handle)
+            loop.set_exception_handler(FailedAcceptsLog().handle)
             loop.add_signal_handler(signal.SIGHUP, _renew_certificate, settings, configuration)
             listening = {"version": __version__, "pid": os.getpid(), "listen": listener.getsockname()[:2]}
             log.info("starting", extra=listening)
@@ -95,11 +95,11 @@ def _configuration(settings: Settings, services: Services, connections: Connecti
 
 
 def _renew_certificate(settings: Settings, configuration: uvicorn.Config) -> None:
-    """Read the certificate and its key again, for connections that come from now on."""
+    """Load the certificate and its key again, for new connections."""
     if configuration.ssl is None or settings.tls_certificate is None:
         return
     try:
-        # Tried elsewhere first: one that cannot be used would leave half of it in the context that is in use.
+        # Loaded into a new context first, because a bad certificate would leave the context in use half changed.
         for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), configuration.ssl):
             context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     except (ssl.SSLError, OSError) as problem:
@@ -109,7 +109,7 @@ def _renew_certificate(settings: Settings, configuration: uvicorn.Config) -> Non
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is said, so that one that is taken is told as configuration."""
+    """Open the port first, so that an occupied port is reported as a configuration error."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)

@@ -1,4 +1,4 @@
-"""What the parts of the application share."""
+"""Holds what the parts of the application share."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .pool import Database
 from .preview import Preview
 from .settings import Settings
 
-#: How long a request of a user waits for those that the same user has under way.
+#: How long a request waits while its user has too many requests under way.
 WORK_WAIT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each for the process."""
+    """The shared objects of the process."""
 
     settings: Settings
     database: Database
@@ -33,15 +33,15 @@ class Services:
 
     @classmethod
     def make(cls, settings: Settings) -> Services:
-        """Make them; nothing is connected yet."""
+        """Create the services, without connecting."""
         preview = None if settings.preview_dsn is None else Preview(settings.preview_dsn)
-        # Connections are left for logins, for /ready, and for finding out who is asking; and half of them for others.
+        # Two connections are reserved for logins, /ready and authentication; one user may take half of the others.
         connections = settings.connections
         work = Room(max(1, connections - 2), max(1, connections // 2), WORK_WAIT_S)
         return cls(settings, Database(settings.dsn, connections), preview, work)
 
     async def open(self) -> None:
-        """Connect; raises ConfigurationError where that cannot work."""
+        """Connect; raises ConfigurationError if the configuration is wrong."""
         await self.database.open()
         if self.preview is not None:
             await self.preview.check()
@@ -52,6 +52,6 @@ class Services:
 
 
 def services(request: Request) -> Services:
-    """Give them to a request; the application of each part has them in its state."""
+    """Return the services of a request, from the state of its application part."""
     found: Services = request.app.state.services
     return found

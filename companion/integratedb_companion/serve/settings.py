@@ -1,4 +1,4 @@
-"""The configuration of `integratedb serve`, checked once."""
+"""Validates the configuration of `integratedb serve`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the service is told from outside; the rest comes from the database."""
+    """The service's whole configuration from outside; everything else comes from the database."""
 
     dsn: str
     preview_dsn: str | None
@@ -56,7 +56,7 @@ class Settings:
 
 
 def build(options: dict[str, Any]) -> Settings:
-    """Check options and make them the configuration."""
+    """Check options and build the configuration."""
     host, port = checked_address(str(options["listen"]))
     certificate, key = _file("tls-certificate", options["tls_certificate"]), _file("tls-key", options["tls_key"])
     if (certificate is None) != (key is None):

@@ -1,4 +1,4 @@
-"""The tokens: JSON Web Tokens, signed with a secret that each user has for itself; pure."""
+"""Issues and verifies JSON Web Tokens, signed with a secret for each user; pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_ID = 2**63 - 1
 
 
 class BadTokenError(Exception):
-    """The token is none, or is good no longer."""
+    """The token is malformed, or no longer valid."""
 
 
 def issue(use: str, user_id: int, secret: bytes, token_id: UUID | None = None) -> str:
@@ -30,7 +30,7 @@ def issue(use: str, user_id: int, secret: bytes, token_id: UUID | None = None) -
 
 
 def claimed_user(token: str) -> int:
-    """Tell whose token it says it is, so that the secret can be looked up; nothing is proved yet."""
+    """Return the user that a token claims, whose secret is needed to verify it; this proves nothing yet."""
     try:
         subject = str(jwt.decode(token, options={"verify_signature": False}).get("sub"))
     except (jwt.InvalidTokenError, UnicodeError):
@@ -41,7 +41,7 @@ def claimed_user(token: str) -> int:
 
 
 def verify(use: str, token: str, secret: bytes) -> dict[str, Any]:
-    """Check signature, time and use; give what it says."""
+    """Verify signature, time and use; return the claims."""
     try:
         return jwt.decode(
             token,
@@ -56,7 +56,7 @@ def verify(use: str, token: str, secret: bytes) -> dict[str, Any]:
 
 
 def token_id(claims: dict[str, Any]) -> UUID:
-    """Give the jti of a refresh token."""
+    """Return the jti of a refresh token."""
     try:
         return UUID(str(claims["jti"]))
     except (KeyError, ValueError):

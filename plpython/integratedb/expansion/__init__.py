@@ -1,1 +1,1 @@
-"""What a specification means in this catalog, as claim rows."""
+"""Expands a specification against the catalog into claim rows."""

@@ -1,4 +1,4 @@
-"""What the expansion asks of a database's catalog, as plain data."""
+"""Defines what the expansion needs of a database's catalog, as plain data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
 
 
 class Member(NamedTuple):
-    """A table, view, materialised view, foreign table or partitioned table, and about how many columns it has."""
+    """A table, view, materialised view, foreign table or partitioned table, with its approximate number of columns."""
 
     oid: int
     path: Path
@@ -34,16 +34,16 @@ class Catalog(Protocol):
     """The catalog of one database, at one moment."""
 
     def find(self, paths: Iterable[Path]) -> Mapping[Path, Member]:
-        """Those of these relations that exist."""
+        """Return those of these relations that exist."""
 
     def members(self, schemas: Iterable[str]) -> Mapping[str, Sequence[Member]]:
-        """What ``schema.*`` stands for in those of these schemas that exist: relations, without single partitions."""
+        """Return the relations of ``schema.*`` for those of these schemas that exist, without single partitions."""
 
     def columns(self, relations: Iterable[int]) -> Mapping[int, tuple[Column, ...]]:
-        """All columns of these relations (by identifier), in order; a relation without columns may be left out."""
+        """Return all columns of these relations (by oid), in order; a relation without columns may be absent."""
 
     def named_columns(self, names: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Column]:
-        """Those of these columns (relation and name) that exist."""
+        """Return those of these columns (relation and name) that exist."""
 
     def exact_types(self, names: Iterable[str]) -> Mapping[str, str]:
-        """The exact names of those of these that are aliases of built-in types: ``int`` is ``pg_catalog.int4``."""
+        """Return the exact names of aliases of built-in types among these: ``int`` is ``pg_catalog.int4``."""

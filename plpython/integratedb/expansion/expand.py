@@ -1,4 +1,4 @@
-"""What a specification means in this database: matches become the claim rows that validation reads."""
+"""Expands a specification in this database: turns matches into the claim rows that validation reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .catalog import Catalog, Column, Member
 
 @dataclass(frozen=True)
 class ColumnRow:
-    """A row of integratedb.claim_column; ``type_oid`` only where the column is known to have the type and length."""
+    """A row of integratedb.claim_column; ``type_oid`` only where the column has the claimed type and length."""
 
     field: int
     field_alternative: int
@@ -57,20 +57,20 @@ class ClaimRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """A part of an expansion: claims that begin in it, and relations of these and of earlier ones, in order."""
+    """A part of an expansion: its new claims, and relations of these and of earlier claims, in order."""
 
     claims: list[ClaimRow]
     relations: list[RelationRow]
 
 
-#: Columns of a batch, about: enough that asking for them costs little, and few enough to be read and stored at once.
+#: The approximate columns of a batch: enough that a query costs little, and few enough to be stored together.
 BATCH_COLUMNS = 5000
 
 
 def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
-    """The rows of these matches (by their position in the specification) against the present catalog.
+    """Return the rows of these matches (by their position in the specification) for the current catalog.
 
-    In batches, because ``schema.*`` may stand for hundreds of thousands of columns.
+    The rows come in batches, because ``schema.*`` may stand for hundreds of thousands of columns.
     """
     context = _Context(matches.values(), catalog)
     batch: list[ClaimRow | _Place] = []
@@ -79,15 +79,15 @@ def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
         batch.append(row)
         columns += row.width if isinstance(row, _Place) else 1
         if columns >= BATCH_COLUMNS:
-            yield _filled(batch, catalog, context)
+            yield _fill(batch, catalog, context)
             batch, columns = [], 0
     if batch:
-        yield _filled(batch, catalog, context)
+        yield _fill(batch, catalog, context)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """An alternative of a match, with the relation that it names, or one of all those of a schema."""
+    """An alternative of a match, with the relation that it names, or with one relation of its schema."""
 
     match: int
     number: int
@@ -103,7 +103,7 @@ class _Place:
 
 
 class _Context:
-    """What the matches need of the catalog, asked for at once; but for the columns, of which there may be many."""
+    """What the matches need of the catalog, queried together; except the columns, which may be many."""
 
     def __init__(self, matches: Iterable[Match], catalog: Catalog) -> None:
         alternatives = [alternative for match in matches for alternative in steps(match.alternatives)]
@@ -122,7 +122,7 @@ class _Context:
 
 
 def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow | _Place]:
-    """Each claim, followed by its places."""
+    """Return each claim, followed by its places."""
     for position, match in matches.items():
         first = match.alternatives[0].path
         wildcard_schema = first.schema if first.relation is None else None
@@ -136,9 +136,9 @@ def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow 
                 yield _Place(position, number, alternative, alternative.path, present)
 
 
-def _filled(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
+def _fill(batch: list[ClaimRow | _Place], catalog: Catalog, context: _Context) -> Batch:
     places = [row for row in batch if isinstance(row, _Place)]
-    # Of a table of which columns are named, no others are read: thousands of matches may name one each of wide tables.
+    # If columns are named, only those are read, because thousands of matches may each name one column of wide tables.
     wholes = catalog.columns({place.present.oid for place in places if place.present and place.alternative.wildcard})
     named = catalog.named_columns(
         {
@@ -176,7 +176,7 @@ def _relation(
 
 
 def _all_columns(columns: Iterable[Column]) -> tuple[ColumnRow, ...]:
-    """``*``: every column, each required as it is; the attribute number keeps its row from one to the next."""
+    """Expand ``*``: every column is required as it is; the attribute number keeps its row between expansions."""
     return tuple(
         ColumnRow(
             field=column.attnum,
@@ -198,7 +198,7 @@ def _all_columns(columns: Iterable[Column]) -> tuple[ColumnRow, ...]:
 def _column(
     ordinal: int, field: Field, choice: int, present: Column | None, spec: FieldAlternative, context: _Context
 ) -> ColumnRow:
-    """A named column: what the specification leaves out is filled from the column, if there is one."""
+    """Expand a named column: omitted properties are filled from the column, if it exists."""
     wanted = None if spec.type is None else context.types[spec.type]
     least = context.lengths[spec.type] if spec.min_length is None and spec.type is not None else spec.min_length
     if present is None:
@@ -231,9 +231,9 @@ def _column(
 
 
 class ExpandedDocument:
-    """The claims as expanded, in the grammar of a specification with every property filled in, as JSON text.
+    """Builds the expanded claims as JSON text, in the grammar of a specification with every property filled in.
 
-    As text from the start: it is a fifth of the size of what it says.
+    The claims are kept as text, because objects need five times as much memory.
     """
 
     def __init__(self) -> None:
@@ -250,7 +250,7 @@ class ExpandedDocument:
 
 
 def _match_text(claim: ClaimRow, relations: list[str]) -> str:
-    """A match; ``relations`` are the texts of its alternatives, objects each."""
+    """Return a match as text; ``relations`` are the JSON objects of its alternatives."""
     listed = "[" + ", ".join(relations) + "]"
     optional = json.dumps(claim.optional)
     if claim.wildcard_schema is not None:

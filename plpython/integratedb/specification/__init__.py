@@ -1,1 +1,1 @@
-"""The grammar of a specification: from a document to the model or to refusals, and back to the short document."""
+"""The grammar of a specification: turns a document into the model or refusals, and the model into a short document."""

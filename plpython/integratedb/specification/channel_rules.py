@@ -1,8 +1,8 @@
-"""What the URL, the secret and the names of a channel may be.
+"""Checks the URL, the secret and the names of a channel.
 
 The database checks them when a specification is submitted. The daemon checks them again before it uses them, because
-only the daemon knows the values of environment variables. The companion has this very file too, so this file imports
-nothing of either package. No message repeats a value: a value may be a secret.
+only the daemon knows the values of environment variables. The daemon imports this module, so it imports nothing else
+of the package. No message repeats a value, because a value may be a secret.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import binascii
 import re
 from typing import Any
 
-#: What is shown in place of a secret; submitted again, it keeps the stored one.
+#: Shown in place of a secret; submitted again, it keeps the stored secret.
 REDACTED = "********"
 
-#: Only variables of this prefix are looked up: whoever defines channels must not read the rest of the environment. Then
-#: follow the stakeholder, in capitals, and after "__" the name of the variable, in which no "__" stands. So the
-#: last "__" ends the stakeholder: no two stakeholders, such as a and a_b, have a variable in common.
+#: Only variables with this prefix are looked up, because users who define channels must not read the rest of the
+#: environment. The prefix is followed by the stakeholder in upper case, "__", and a name without "__". So the last "__"
+#: ends the stakeholder, and two stakeholders, such as a and a_b, never share a variable.
 ENVIRONMENT_PREFIX = "INTEGRATEDB_SECRET_"
 ENVIRONMENT_FORM = f"{ENVIRONMENT_PREFIX}STAKEHOLDER__NAME"
 
@@ -27,7 +27,7 @@ _ENVIRONMENT = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PRINTABLE = re.compile(r"[!-~]+")
-#: Those of ASCII, those of Latin-1, and the separators of lines and paragraphs.
+#: Control characters of ASCII and Latin-1, and the separators of lines and paragraphs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -37,14 +37,14 @@ def is_environment(text: str) -> bool:
 
 
 def variables_of(stakeholder: str) -> str:
-    """How the names of the variables begin that the channels of a stakeholder may name."""
+    """Return the prefix of the variables that the channels of a stakeholder may name."""
     return f"{ENVIRONMENT_PREFIX}{stakeholder.upper()}__"
 
 
 def channel_problems(channel: dict[str, Any], stakeholder: str | None) -> list[tuple[str, str]]:
-    """What is wrong with a channel that has the right keys: the key and why, without repeating a value.
+    """Return the faults of a channel that has the right keys: the key and the reason, without repeating a value.
 
-    stakeholder: whose channel it is; None: not known, and of variables only the form is looked at.
+    stakeholder: the owner of the channel; None: unknown, so only the form of variables is checked.
     """
     asked = {
         "url": lambda text: url_problem(text, channel["type"], stakeholder),
@@ -57,8 +57,8 @@ def channel_problems(channel: dict[str, Any], stakeholder: str | None) -> list[t
 
 
 def url_problem(url: str, channel_type: str, stakeholder: str | None) -> str | None:
-    """What is wrong with a URL."""
-    from urllib.parse import urlsplit  # costs a session more than the rest of this module
+    """Return the fault of a URL, or None."""
+    from urllib.parse import urlsplit  # slower to import than the rest of this module
 
     if is_environment(url):
         return environment_problem(url, stakeholder)
@@ -89,7 +89,7 @@ def url_problem(url: str, channel_type: str, stakeholder: str | None) -> str | N
 
 
 def secret_problem(secret: str, stakeholder: str | None) -> str | None:
-    """What is wrong with a signing secret."""
+    """Return the fault of a signing secret, or None."""
     if is_environment(secret):
         return environment_problem(secret, stakeholder)
     if secret == REDACTED:
@@ -108,12 +108,12 @@ def secret_problem(secret: str, stakeholder: str | None) -> str | None:
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with the name of a stream or topic."""
+    """Return the fault of the name of a stream or topic, or None."""
     return "the name has control characters" if _CONTROL.search(name) else None
 
 
 def environment_problem(text: str, stakeholder: str | None) -> str | None:
-    """What is wrong with a text that begins with "env:"."""
+    """Return the fault of a text that begins with "env:", or None."""
     found = _ENVIRONMENT.fullmatch(text)
     if stakeholder is not None and (found is None or found["stakeholder"] != stakeholder.upper()):
         return (
@@ -129,7 +129,7 @@ def environment_problem(text: str, stakeholder: str | None) -> str | None:
 
 
 def _userinfo_problem(userinfo: str) -> str | None:
-    """What is wrong with user and password, which a client decodes before it sends them."""
+    """Return the fault of user and password, which a client decodes before it sends them, or None."""
     from urllib.parse import unquote_to_bytes
 
     try:

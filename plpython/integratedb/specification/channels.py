@@ -1,4 +1,4 @@
-"""The channels of a notifications document: what their texts may be, their defaults, and how secrets stay secret."""
+"""Handles the channels of a notifications document: validates them, fills defaults, and hides and restores secrets."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def channel_name(channel: Channel) -> str:
 
 
 def fill(channel: Channel) -> Channel:
-    """The channel with its name and every default; a stream left out stays so: its default names the stakeholder."""
+    """Return the channel with its name and every default; an omitted stream stays omitted."""
     return {"name": channel["type"], **DEFAULTS[channel["type"]], **channel}
 
 
 def shorten_channel(channel: Channel) -> Channel:
-    """The channel without what filling it would put back."""
+    """Return the channel without what fill() would add."""
     defaults = {"name": channel["type"], **DEFAULTS[channel["type"]]}
     return {key: value for key, value in channel.items() if key not in defaults or defaults[key] != value}
 
 
 def redact(channel: Channel) -> Channel:
-    """The channel as it may be shown: no signing secret, no password in the URL; ``env:NAME`` is no secret."""
+    """Return the channel without signing secret and without password in the URL; ``env:NAME`` is not a secret."""
     shown = dict(channel)
     if "secret" in shown and not is_environment(shown["secret"]):
         shown["secret"] = REDACTED
@@ -51,11 +51,11 @@ def redact(channel: Channel) -> Channel:
 
 
 def restore(channel: Channel, stored: Sequence[Channel]) -> Channel:
-    """The channel with redacted secrets replaced by those of the stored channel of its name and type, if any."""
+    """Return the channel with redacted secrets replaced by those of the stored channel of its name and type."""
     for earlier in stored:
         if channel_name(earlier) == channel_name(channel) and earlier["type"] == channel["type"]:
             restored = dict(channel)
-            # Only the very same URL: neither a password nor a signature goes where it was not meant for.
+            # Only for the same URL, so that a password or a signature is never sent to another receiver.
             if "url" in earlier and restored.get("url") in (earlier["url"], _redact_url(earlier["url"])):
                 restored["url"] = earlier["url"]
                 if restored.get("secret") == REDACTED:

@@ -1,4 +1,4 @@
-"""What every stage says about a document: JSON pointers, values shown in messages, and what no document may hold."""
+"""Provides what every stage needs for a document: JSON pointers, values in messages, and basic limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ..interrupts import step
 from .model import Refusal
 
-#: A specification is at most nine levels deep; what is much deeper is refused before anything recurses into it.
+#: A specification is at most nine levels deep. A much deeper document is refused before any recursion.
 MAX_DEPTH = 16
 
 TOO_DEEP = Refusal("it is nested deeper than any specification", "#")
@@ -19,26 +19,26 @@ _POINTED_CHARACTERS = 100
 
 
 def pointer(steps: Iterable[str | int]) -> str:
-    """The JSON pointer of a place, as a URI fragment: ``#/match/0/fields/2/name``."""
+    """Return the JSON pointer of a place, as a URI fragment: ``#/match/0/fields/2/name``."""
     return "#" + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def key_pointer(steps: Iterable[str | int], key: str) -> str:
-    """The pointer of a key that somebody made up; of the object around it when the key is absurdly long."""
+    """Return the pointer of a key in the document; of the object around it when the key is too long."""
     return pointer(steps) if len(key) > _POINTED_CHARACTERS else pointer([*steps, key])
 
 
 def quoted(text: str) -> str:
-    """A text in single quotes, as every message has it: DETAIL is JSON, and would escape double quotes.
+    """Return a text in single quotes, as in every message: DETAIL is JSON, and would escape double quotes.
 
-    A quote within is doubled, as in SQL; control characters and backslashes are escaped, so that a line stays a line.
+    A quote in the text is doubled, as in SQL; control characters and backslashes are escaped, so that it is one line.
     """
     written = json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"')
     return "'" + written.replace("'", "''") + "'"
 
 
 def show(value: object) -> str:
-    """A JSON value for a message: short whatever its size."""
+    """Return a JSON value for a message, which is always short."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -49,9 +49,9 @@ def show(value: object) -> str:
 
 
 def unreadable(document: object) -> Refusal | None:
-    """The first place that holds what no specification can: depth, numbers or characters that Postgres cannot store.
+    """Return the first place with invalid content: depth, or numbers or characters that Postgres cannot store.
 
-    It walks without recursion, so that everything after it may recurse and print without a thought.
+    The function walks without recursion, so that all later functions may recurse safely.
     """
     waiting: list[tuple[object, tuple[str | int, ...]]] = [(document, ())]
     while waiting:

@@ -1,6 +1,6 @@
-"""The forms a specification may be written in, walked as one: a match alone or in an array, a field as text or object.
+"""Walks the alternative forms of a specification alike: a match alone or in an array, a field as text or object.
 
-Every step comes with where it is in the document as written. The document must have the right shape.
+Every entry comes with its place in the original document. The document must have the right shape.
 """
 
 from __future__ import annotations

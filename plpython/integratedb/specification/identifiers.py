@@ -1,4 +1,4 @@
-"""Table paths: from ``shop."Order Items"`` to schema and relation and back, and the schemas nobody may claim."""
+"""Parses and formats table paths such as ``shop."Order Items"``, and refuses schemas that nobody may claim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .model import Path
 
-#: NAMEDATALEN - 1 of every Postgres that was not recompiled for longer names.
+#: NAMEDATALEN - 1 of every Postgres that was not compiled for longer names.
 MAX_BYTES = 63
 
 _PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,62}")
@@ -15,11 +15,11 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 class PathError(ValueError):
-    """A text is not a table path; the message says what is wrong with it, without repeating the text."""
+    """A text is not a table path; the message says why, without repeating the text."""
 
 
 def parse_path(text: str) -> Path:
-    """``schema.table`` or ``schema.*``; either part may be double-quoted the SQL way. Raises PathError."""
+    """Parse ``schema.table`` or ``schema.*``; either part may be double-quoted as in SQL. Raises PathError."""
     schema, position = _part(text, 0, "schema")
     if position == len(text):
         raise PathError("the schema is missing: a path is schema.table")
@@ -36,12 +36,12 @@ def parse_path(text: str) -> Path:
 
 
 def format_path(path: Path) -> str:
-    """The canonical text of a path: quotes only where a part needs them."""
+    """Return the canonical text of a path, with quotes only where a part needs them."""
     return f"{_format_part(path.schema)}.{'*' if path.relation is None else _format_part(path.relation)}"
 
 
 def name_problem(name: str) -> str | None:
-    """Why no column, table, schema or type can bear this name; None when one can."""
+    """Return why no column, table, schema or type can have this name; None when one can."""
     if not name:
         return "a name cannot be empty"
     if "\0" in name:
@@ -52,7 +52,7 @@ def name_problem(name: str) -> str | None:
 
 
 def schema_problem(schema: str) -> str | None:
-    """Why nobody may claim anything in this schema; None when one may."""
+    """Return why nobody may claim anything in this schema; None when it may be claimed."""
     if schema == "integratedb":
         return "schema integratedb is the extension's own"
     if re.match(r"pg_(toast_)?temp(_|$)", schema):
@@ -63,7 +63,7 @@ def schema_problem(schema: str) -> str | None:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that somebody may have meant by another one, in whatever case; None when none is like it."""
+    """Return the most similar name, ignoring case; None when no name is similar."""
     import difflib  # only messages need it
 
     by_lower = {one.lower(): one for one in names}
@@ -72,7 +72,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def _part(text: str, start: int, what: str) -> tuple[str, int]:
-    """One part of a path beginning at ``start``, and the position after it."""
+    """Parse one part of a path that begins at ``start``; returns it with the position after it."""
     if text.startswith('"', start):
         quoted = _QUOTED.match(text, start)
         if quoted is None:

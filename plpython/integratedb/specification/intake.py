@@ -1,4 +1,4 @@
-"""A specification's way in and out: refusals or the model from a document, and the short document from the model."""
+"""Parses a document into refusals or the model, and turns the model into the short document."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .short_form import shorten
 
 __all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
 
-#: Matches of a specification at most, where an alternative of a match counts as one.
+#: The most matches of a specification; each alternative of a match counts as one.
 MAX_MATCHES = 10_000
-#: Channels of a stakeholder at most: each is a task of the daemon and a queue, and each row goes to all of them.
+#: The most channels of a stakeholder: each is a task and a queue in the daemon, and each row goes to all of them.
 MAX_CHANNELS = 100
 
 
 def parse_text(
     text: str, kind: str, stored_channels: Sequence[Channel] | None = None, stakeholder: str | None = None
 ) -> Specification | list[Refusal]:
-    """As parse, for a document as jsonb prints it; that may nest deeper, and number longer, than Python will read."""
+    """Parse a document in jsonb's text form, which may be nested deeper, and have longer numbers, than Python reads."""
     try:
         document = json.loads(text, parse_int=_integer)
     except RecursionError:
@@ -38,11 +38,11 @@ def parse_text(
 def parse(
     document: object, kind: str, stored_channels: Sequence[Channel] | None = None, stakeholder: str | None = None
 ) -> Specification | list[Refusal]:
-    """The specification that a document says, or why it says none; no document makes it raise.
+    """Return the specification of a document, or its refusals; no document makes the function raise.
 
-    ``stored_channels`` are the stakeholder's channels so far: redacted secrets are restored from them, and the matches
-    may name them when the document leaves channels out. Without them, names are then not checked. ``stakeholder`` is
-    whose specification it is; without it, channels may name variables of the environment of anybody.
+    ``stored_channels`` are the stakeholder's current channels. Redacted secrets are restored from them, and matches may
+    name them when the document omits channels. Without them, channel names are not checked. ``stakeholder`` is the
+    owner of the specification; without it, channels may name environment variables of every stakeholder.
     """
     if kind not in KINDS:
         raise ValueError(f"no kind of specification: {kind!r}")
@@ -61,9 +61,9 @@ def parse(
 
 
 def _too_large(document: object) -> Refusal | None:
-    """Whether it has more matches than can be expanded in one go, or more channels than one stakeholder may have.
+    """Refuse more matches than can be expanded together, or more channels than one stakeholder may have.
 
-    Looked at before the shape, which takes longer.
+    These limits are checked before the shape, because checking the shape takes longer.
     """
     given: dict[Any, Any] = document if isinstance(document, dict) else {}
     channels, match = given.get("channels"), given.get("match")
@@ -85,10 +85,10 @@ def _too_large(document: object) -> Refusal | None:
 
 
 def _integer(digits: str) -> int | float:
-    """Python refuses to read integers of more than 4,300 digits; as a float, such a one is refused where it stands."""
+    """Read a number that Python refuses as an integer (over 4,300 digits) as a float, which is refused at its place."""
     return int(digits) if len(digits) < 100 else float(digits)
 
 
 def parse_short(document: dict[str, Any], kind: str) -> Specification:
-    """The specification that a stored short document says: it was checked when it was stored."""
+    """Return the specification of a stored short document, which was checked when it was stored."""
     return read(document, kind)

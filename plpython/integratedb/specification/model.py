@@ -1,10 +1,10 @@
-"""What a specification says, as plain data: the result of parsing one and the input of expanding one."""
+"""Defines a specification as plain data: the result of parsing, and the input of expanding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: A column without a length or precision limit; larger than any limit Postgres knows, so limits compare as numbers.
+#: A column without a length or precision limit; larger than Postgres's limits, so that limits compare as numbers.
 UNLIMITED = 2147483647
 
 KINDS = ("claims", "notifications")
@@ -16,7 +16,7 @@ ALL = ("*",)
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A table path as written, unquoted: ``shop.orders``; ``relation`` is None for ``shop.*``."""
+    """A table path, unquoted: ``shop.orders``; ``relation`` is None for ``shop.*``."""
 
     schema: str
     relation: str | None
@@ -24,7 +24,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class FieldAlternative:
-    """One column that may serve a field; a property that is None was left out and follows the catalog."""
+    """One column that may serve a field; a property that is None was omitted and follows the catalog."""
 
     name: str
     type: str | None = None
@@ -34,7 +34,7 @@ class FieldAlternative:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One required column: met when one of its alternatives is."""
+    """One required column: met when one of its alternatives is met."""
 
     alternatives: tuple[FieldAlternative, ...]
     optional: bool = False
@@ -51,7 +51,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One dependency: met when one of its alternatives is. Events and channels are for notifications only."""
+    """One dependency: met when one of its alternatives is met. Events and channels are for notifications only."""
 
     alternatives: tuple[Alternative, ...]
     optional: bool = False
@@ -61,7 +61,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Specification:
-    """A whole document; ``channels`` is None where a notifications document leaves them out (the stored ones stay)."""
+    """A whole document; ``channels`` is None where a notifications document omits them (the stored ones stay)."""
 
     kind: str
     match: tuple[Match, ...]
@@ -70,7 +70,7 @@ class Specification:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a document is not well formed: a message, and the JSON pointer (``#/match/0/path``) of the place."""
+    """Why a document is refused: a message, and the JSON pointer (``#/match/0/path``) of the place."""
 
     message: str
     pointer: str

@@ -1,4 +1,4 @@
-"""Reads the channels of a notifications document, and shows them without secrets."""
+"""Parses the channels of a notifications document, and shows channels without secrets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .short_form import shorten
 
 
 def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
-    """Read a document with channels: refusals, or the channels filled in (None: left out) and the relations named."""
-    from .intake import parse_text  # the only way to jsonschema, whose import costs more than all of ours
+    """Parse a document: returns the refusals, or the filled channels (None: omitted) and the relations in it."""
+    from .intake import parse_text  # the only way to jsonschema, whose import is slow
 
     parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)
     if isinstance(parsed, list):
@@ -22,5 +22,5 @@ def parse_notifications(document: str, stored_channels: str, stakeholder: str) -
 
 
 def show_channels(channels: str) -> str:
-    """The channels as they may be shown: short, and without secrets."""
+    """Return the channels in short form and without secrets."""
     return json.dumps([redact(shorten_channel(channel)) for channel in json.loads(channels)])

@@ -1,4 +1,4 @@
-"""Shape: does a document have the shape that the JSON Schema asks for. The only module that imports jsonschema."""
+"""Checks the shape of a document against the JSON Schema; the only module that imports jsonschema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..interrupts import steps as interruptible
 from .document import key_pointer, pointer, show
 from .model import Refusal
 
-#: Nobody reads more; the rest comes up when these are mended.
+#: The most refusals of a document; the others appear after these are corrected.
 MAX_REFUSALS = 100
 
 _TYPES = {
@@ -25,20 +25,20 @@ _TYPES = {
     "number": "a number",
 }
 
-#: The keys of a channel whose text may stand in a message, and so in a log.
+#: The keys of a channel whose text may appear in a message, and so in a log.
 _HARMLESS_CHANNEL_KEYS = frozenset({"name", "type", "mode"})
 
 
 def check_shape(document: object, kind: str) -> list[Refusal]:
-    """What the JSON Schema of this kind of specification refuses, at most MAX_REFUSALS of it."""
+    """Return what the JSON Schema of this kind of specification refuses, at most MAX_REFUSALS refusals."""
     errors = itertools.islice(_validator(kind).iter_errors(document), MAX_REFUSALS)
     refusals = itertools.chain.from_iterable(map(_refusals, errors))
     return list(itertools.islice(dict.fromkeys(refusals), MAX_REFUSALS))
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a kind of specification, as published."""
-    from pathlib import Path  # with what it imports in turn it costs a session more than the rest of this package
+    """Return the published JSON Schema of a kind of specification."""
+    from pathlib import Path  # slower to import than the rest of this package
 
     text = Path(__file__).with_name(f"{kind}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
@@ -47,16 +47,17 @@ def schema(kind: str) -> dict[str, Any]:
 
 @functools.cache
 def _validator(kind: str) -> Any:
-    # Here and not above: importing jsonschema costs some 65 ms, which only the intake of a specification may pay.
+    # Imported here, because importing jsonschema takes about 65 ms, which only the intake of a specification may spend.
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]  # it has no types
+    # jsonschema has no types.
+    interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]
     return interruptible_validator(schema(kind))
 
 
 def _items(validator: Any, entries: Any, instance: object, _schema: Any) -> Iterator[Any]:
-    """The keyword "items" as jsonschema has it, but for what our schemas do not use, and so that it can be stopped."""
+    """Implement jsonschema's keyword "items", without features that these schemas do not use, but cancellable."""
     if isinstance(instance, list):
         for index, entry in enumerate(interruptible(instance)):
             yield from validator.descend(instance=entry, schema=entries, path=index)
@@ -93,7 +94,7 @@ def _message(error: Any, title: str, shown: str) -> str:
             return f"it is empty; expected {title}"
         case "maxLength":
             return f"{shown} is longer than {wanted} characters; expected {title}"
-        case _:  # const, minimum, maximum, minLength, pattern: the title says what would be right
+        case _:  # const, minimum, maximum, minLength, pattern: the title says what is valid
             return f"{shown} is not {title}"
 
 

@@ -12,7 +12,7 @@ from .reader import UNLIMITED_TEXT
 
 
 def shorten(specification: Specification) -> dict[str, Any]:
-    """The short document: nothing in it that reading it would fill in."""
+    """Return the short document, without anything that reading would fill in."""
     document: dict[str, Any] = {"match": [_shorten_match(match) for match in steps(specification.match)]}
     if specification.channels is not None:
         document["channels"] = [shorten_channel(channel) for channel in specification.channels]

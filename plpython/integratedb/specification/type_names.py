@@ -1,4 +1,4 @@
-"""The ``type`` of a field: from the text that somebody wrote to a type name that Postgres can look up."""
+"""Parses the ``type`` of a field into a type name that Postgres can look up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .identifiers import name_problem
 from .type_spellings import LARGEST_LENGTH, folded_type_name, in_quotes, type_key
 
-#: The only type names of several words; a type of one's own with a space in its name is written in quotes.
+#: The only type names of several words; a user-defined type with a space in its name must be quoted.
 _WORDS = frozenset(
     {
         "double precision",
@@ -27,7 +27,7 @@ _WORDS = frozenset(
     }
 )
 
-#: What information_schema.columns.data_type says for an array, and for an enum, a composite or a range.
+#: What information_schema.columns.data_type contains for an array, and for an enum, a composite or a range.
 _INFORMATION_SCHEMA = frozenset({"ARRAY", "USER-DEFINED"})
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^\W\d][\w$]*)')
@@ -35,14 +35,14 @@ _SEPARATOR = re.compile(r"\s*\.\s*")
 
 
 class TypeNameError(ValueError):
-    """A text is not the name of a type; the message says what is wrong with it, without repeating the text."""
+    """A text is not the name of a type; the message says why, without repeating the text."""
 
 
 @dataclass(frozen=True)
 class TypeName:
-    """A type name taken apart; ``schema`` and ``name`` are as written, but without quotes.
+    """A parsed type name; ``schema`` and ``name`` are as written, but without quotes.
 
-    ``length`` is what stood in parentheses: the column's least length or precision, as ``min_length`` says it.
+    ``length`` is the number in parentheses: the column's minimum length or precision, like ``min_length``.
     """
 
     schema: str | None
@@ -54,12 +54,12 @@ class TypeName:
 
     @property
     def text(self) -> str:
-        """As written, with blanks and brackets made plain."""
+        """The written name, with normalised blanks and brackets."""
         return self._text("" if self.length is None else f"({self.length})")
 
     @property
     def without_length(self) -> str:
-        """The text of the type alone."""
+        """The text of the type without its length."""
         return self._text("")
 
     def _text(self, modifier: str) -> str:
@@ -70,26 +70,26 @@ class TypeName:
 
     @property
     def catalog_name(self) -> str:
-        """The name as ``pg_type.typname`` would have it: Postgres folds what is not quoted to lower case."""
+        """The name as in ``pg_type.typname``: Postgres folds unquoted names to lower case."""
         if self.quoted:
             return self.name
         return folded_type_name(self.name) if self.schema is None else self.name.lower()
 
     @property
     def catalog_schema(self) -> str | None:
-        """The schema as ``pg_namespace.nspname`` would have it."""
+        """The schema as in ``pg_namespace.nspname``."""
         return self.schema if self.schema is None or self.schema_quoted else self.schema.lower()
 
     @property
     def key(self) -> str:
-        """The type in its one spelling, as far as the name alone tells it."""
+        """The type in its canonical spelling, as far as the name alone determines it."""
         if self.schema is None and not self.quoted and self.name in _INFORMATION_SCHEMA:
             return self.name
         return type_key(self.catalog_schema, self.catalog_name, self.array)
 
 
 def parse_type_name(text: str) -> TypeName:
-    """``text``, ``double precision``, ``varchar(40)``, ``shop.order_status[]``, ``ARRAY``. Raises TypeNameError."""
+    """Parse ``text``, ``varchar(40)``, ``shop.order_status[]``, ``ARRAY`` and similar. Raises TypeNameError."""
     written = text.strip()
     if written.upper() in _INFORMATION_SCHEMA:
         return TypeName(None, written.upper(), array=False, quoted=False, schema_quoted=False)
@@ -125,7 +125,7 @@ _NO_LENGTH = (
 
 
 def _without_modifier(element: str) -> tuple[str, list[str] | None]:
-    """The type, and what stands in parentheses behind it: ``varchar (40)``, ``numeric(10, 2)``."""
+    """Return the type, and the numbers in parentheses after it: ``varchar (40)``, ``numeric(10, 2)``."""
     opened = element.rfind("(") if element.endswith(")") else -1
     if opened < 0:
         return element, None
@@ -146,10 +146,10 @@ def _length(name: TypeName, modifier: list[str]) -> int:
 
 
 def _without_array(written: str) -> tuple[str, bool]:
-    """The element type, and whether ``[]``, ``[3][4]``, ``ARRAY`` or ``ARRAY[3]`` stood behind it.
+    """Return the element type, and whether ``[]``, ``[3][4]``, ``ARRAY`` or ``ARRAY[3]`` follows it.
 
-    Read from the end and without a regular expression: one with blanks on both sides of optional digits, repeated,
-    tries every way to share the blanks out, and a text of 100 pairs of brackets would take years.
+    The function reads from the end and without a regular expression. An expression with repeated optional digits
+    between blanks would try every distribution of the blanks. A text of 100 pairs of brackets would take years.
     """
     element, brackets = written, 0
     while element.endswith("]") and (opened := element.rfind("[")) >= 0:

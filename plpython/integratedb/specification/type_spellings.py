@@ -1,13 +1,13 @@
-"""The spellings of a type: which of them are one type, and which one people write.
+"""Knows the spellings of types: which spellings mean the same type, and which spelling people write.
 
-The companion program has a link to this file: it needs nothing but Python.
+The companion imports this module, so it imports nothing else of the package.
 """
 
 from __future__ import annotations
 
 import re
 
-#: What ``pg_type.typname`` is for the names that SQL has besides; unquoted, and without a schema.
+#: The ``pg_type.typname`` of SQL's other names, unquoted and without a schema.
 _ALIASES = {
     "bigint": "int8",
     "bit varying": "varbit",
@@ -36,7 +36,7 @@ _ALIASES = {
     "timestamp without time zone": "timestamp",
 }
 
-#: What people write for a ``typname``, as format_type() does.
+#: The usual spelling of a ``typname``, as format_type() returns it.
 _WRITTEN = {
     "bit": "bit",
     "bool": "boolean",
@@ -55,7 +55,7 @@ _WRITTEN = {
     "varchar": "character varying",
 }
 
-#: The types of pg_catalog that a column may well have: by these, two spellings are known to be one type without asking.
+#: Types of pg_catalog that a column may have; two spellings of these are known to be equal without a query.
 _BUILT_IN = frozenset(
     {
         *_WRITTEN,
@@ -93,20 +93,20 @@ _BUILT_IN = frozenset(
     }
 )
 
-#: The types whose modifier is a least length or precision and nothing else, and the most that Postgres takes for it.
+#: Types whose modifier is only a minimum length or precision, with the maximum that Postgres accepts.
 LARGEST_LENGTH = {"bpchar": 10485760, "varchar": 10485760, "bit": 83886080, "varbit": 83886080, "numeric": 1000}
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 def folded_type_name(name: str) -> str:
-    """The ``typname`` that a name without quotes and schema stands for."""
+    """Return the ``typname`` of an unquoted name without schema."""
     folded = name.lower()
     return _ALIASES.get(folded, folded)
 
 
 def type_key(schema: str | None, name: str, array: bool) -> str:
-    """The one spelling of a type that the catalog knows by these names, as integratedb.type_name has it.
+    """Return the canonical spelling of a type with these names in the catalog, like integratedb.type_name.
 
     A built-in type is ``pg_catalog.int8``, with or without its schema; any other is ``schema.name`` or ``name``.
     """
@@ -120,13 +120,13 @@ def type_key(schema: str | None, name: str, array: bool) -> str:
 
 
 def written_type(exact: str) -> str:
-    """A type as people write it, by its exact name: ``bigint`` for ``pg_catalog.int8``; others keep their schema."""
+    """Return the usual spelling for an exact name: ``bigint`` for ``pg_catalog.int8``; others keep their schema."""
     element, brackets = (exact[:-2], "[]") if exact.endswith("[]") else (exact, "")
     name = element.removeprefix("pg_catalog.")
     return (_WRITTEN.get(name, name) if name != element else element) + brackets
 
 
 def in_quotes(name: str) -> str:
-    """A name in double quotes."""
+    """Return a name in double quotes."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

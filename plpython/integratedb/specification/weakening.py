@@ -1,8 +1,10 @@
-"""Whether a new specification asks for no more than an old one: then the stakeholder may replace the old one itself.
+"""Decides whether a new specification requires no more than an old one, so that the stakeholder may replace it itself.
 
-Conservative: False where the documents alone cannot tell. Asking for no more means that every relation and column
-that the new one may read, and every event it is told of, is the old one's too, and that whatever breaks a new match
-broke the old one.
+The decision is conservative: False where the documents alone are not sufficient. A new specification requires no more
+if it meets two conditions:
+
+- every relation and column that it may read, and every event that it receives, belongs to the old one too;
+- whatever breaks a new match also broke the old specification.
 """
 
 from __future__ import annotations
@@ -20,35 +22,35 @@ _FieldsByNames = dict[_Names, Field]
 
 _WILDCARD: _Names = ("*",)
 
-#: Ordinary specifications need one for each match. More is for an admin to look at, not for a session with the lock.
+#: Ordinary specifications need one for each match. More are left to an admin, since the session holds the lock.
 MAX_COMPARISONS = 100_000
 
 
 def is_weaker(old: Specification, new: Specification, relations: Collection[Path] = frozenset()) -> bool:
-    """Does each match of the new specification follow from a match of the old one.
+    """Whether each match of the new specification follows from a match of the old one.
 
-    ``relations`` are those that the old ``schema.*`` stand for in the baseline. A document does not tell them, and
-    naming any other (a single partition, say) would open what the old claim did not; so without them, only
-    ``schema.*`` itself follows from ``schema.*``.
+    ``relations`` are the relations of the old ``schema.*`` in the baseline, which a document does not contain. Any
+    other name, such as a single partition, would permit more than the old claim did. So without ``relations``, only
+    ``schema.*`` itself follows from it.
     """
     if old.kind != new.kind or new.channels not in (None, old.channels):
         return False
-    known = _Known(old, frozenset(relations))
+    known = _OldMatches(old, frozenset(relations))
     return all(known.implies(match) for match in new.match)
 
 
-class _Known:
-    """The old matches by what they are about, so that not each new match is compared with each old one."""
+class _OldMatches:
+    """Indexes the old matches by their content, so that not each new match is compared with each old one."""
 
     def __init__(self, old: Specification, relations: frozenset[Path]) -> None:
         self._relations = relations
-        self._by_paths: dict[_Paths, list[_Old]] = defaultdict(list)
-        self._by_field: dict[tuple[_Paths, int, _Names], list[_Old]] = defaultdict(list)
+        self._by_paths: dict[_Paths, list[_OldMatch]] = defaultdict(list)
+        self._by_field: dict[tuple[_Paths, int, _Names], list[_OldMatch]] = defaultdict(list)
         self._comparisons = 0
         for match in dict.fromkeys(steps(old.match)):
-            known = _Old(match, [_fields_by_names(alternative) for alternative in match.alternatives])
+            known = _OldMatch(match, [_fields_by_names(alternative) for alternative in match.alternatives])
             self._by_paths[known.paths].append(known)
-            for position, names in _places(match):
+            for position, names in _field_positions(match):
                 self._by_field[known.paths, position, names].append(known)
 
     def implies(self, new: Match) -> bool:
@@ -68,10 +70,10 @@ class _Known:
                 return True
         return False
 
-    def _candidates(self, paths: _Paths, new: Match) -> Sequence[_Old]:
-        """The old matches with these paths; of the fields of the new one, its rarest tells which of them can do."""
-        candidates: Sequence[_Old] = self._by_paths.get(paths, ())
-        for position, names in _places(new):
+    def _candidates(self, paths: _Paths, new: Match) -> Sequence[_OldMatch]:
+        """Return the old matches with these paths, limited to those with the rarest field of the new match."""
+        candidates: Sequence[_OldMatch] = self._by_paths.get(paths, ())
+        for position, names in _field_positions(new):
             if len(candidates) > 1:
                 wildcards = self._by_field.get((paths, position, _WILDCARD), [])
                 named = self._by_field.get((paths, position, names), []) if names != _WILDCARD else []
@@ -80,7 +82,7 @@ class _Known:
         return candidates
 
 
-class _Old:
+class _OldMatch:
     """An old match with its fields by their names."""
 
     def __init__(self, match: Match, fields: list[_FieldsByNames]) -> None:
@@ -98,8 +100,8 @@ class _Old:
         )
 
 
-def _places(match: Match) -> Iterator[tuple[int, _Names]]:
-    """Each field of a match: in which of its alternatives, and by what names."""
+def _field_positions(match: Match) -> Iterator[tuple[int, _Names]]:
+    """Return each field of a match: the position of its alternative, and its names."""
     for position, alternative in enumerate(match.alternatives):
         step()
         if alternative.wildcard:
@@ -136,7 +138,7 @@ def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alte
 
 
 def _demands_only_existence(field: Field) -> bool:
-    """A field out of ``["*"]``: that claims every column as it is, so a property written down may ask for more."""
+    """Whether a field fits into ``["*"]``, which claims every column as it is: a written property may require more."""
     return all(
         one.type is None and one.min_length is None and one.is_nullable is not False for one in field.alternatives
     )
@@ -149,7 +151,7 @@ def _field_implies(old: Field, new: Field) -> bool:
 
 
 def _column_implies(old: FieldAlternative, new: FieldAlternative) -> bool:
-    """A property left out is filled from the catalog, with what may be stricter than what was written."""
+    """Whether an old column implies a new one; an omitted property follows the catalog, which may be stricter."""
     old_type, old_length = _type_and_length(old)
     new_type, new_length = _type_and_length(new)
     return (
@@ -160,7 +162,7 @@ def _column_implies(old: FieldAlternative, new: FieldAlternative) -> bool:
 
 
 def _type_and_length(column: FieldAlternative) -> tuple[str | None, int | None]:
-    """What is asked, however it is spelled: ``varchar(40)`` is ``character varying`` with a ``min_length`` of 40."""
+    """Return the required type and length: ``varchar(40)`` is ``character varying`` with a ``min_length`` of 40."""
     if column.type is None:
         return None, column.min_length
     name = parse_type_name(column.type)

@@ -133,7 +133,7 @@ def test_who_pings_and_reads_may_go_on() -> None:
 @pytest.mark.parametrize("frame", [PING, PONG, TEXT], ids=["pings", "pongs", "texts"])
 def test_who_sends_many_frames_leaves_time_for_others(frame: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     # So long that what is left unread shows.
-    monkeypatch.setattr(clients, "REST", 1e6)
+    monkeypatch.setattr(clients, "PAUSE_FACTOR", 1e6)
     taken: list[int] = []
     as_before = Client.data_received
 
@@ -152,16 +152,16 @@ def test_who_sends_many_frames_leaves_time_for_others(frame: bytes, monkeypatch:
             async with asyncio.timeout(2):
                 while True:
                     await peer.send(frame * 40_000)
-        assert max(taken) <= clients.TAKEN_BYTES
+        assert max(taken) <= clients.READ_BYTES
         # A frame takes some microseconds, on whatever machine; then it rests.
         assert sum(taken) < 2_000 * len(frame) + len(HANDSHAKE)
 
     run(serving, story)
-    assert not Client._resting
+    assert not Client._pausing
 
 
 def test_who_rests_is_not_read_while_the_library_has_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "REST_AFTER_S", 0)
+    monkeypatch.setattr(clients, "PAUSE_AFTER_S", 0)
     enough = asyncio.Event()
     connected: list[ServerConnection] = []
     received: list[object] = []

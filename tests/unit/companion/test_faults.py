@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from integratedb_companion.daemon.delivery.addresses import AddressPolicy
-from integratedb_companion.daemon.delivery.names import Names
+from integratedb_companion.daemon.delivery.names import Lookups
 from integratedb_companion.daemon.delivery.redis_sink import RedisSink
 from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
 from integratedb_companion.daemon.routing.events import Event
@@ -24,7 +24,7 @@ def test_a_receiver_that_speaks_no_tls_is_told_of_as_such() -> None:
     async def errors() -> list[tuple[int, str | None]]:
         server = await asyncio.start_server(_answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        policy, names = AddressPolicy(), Names()
+        policy, names = AddressPolicy(), Lookups()
         async with server, open_session(policy, names) as session:
             sinks = (
                 WebhookSink("shipping", {"url": f"https://127.0.0.1:{port}/"}, session, policy.sockets),

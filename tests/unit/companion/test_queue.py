@@ -213,7 +213,7 @@ def test_a_receiver_that_did_not_keep_up_is_not_waited_for_again_soon() -> None:
             assert queue.spilled
         return waited_s
 
-    with patch("integratedb_companion.daemon.delivery.queue.PATIENCE_S", 0.05):
+    with patch("integratedb_companion.daemon.delivery.queue.ROOM_TIMEOUT_S", 0.05):
         assert 0.04 < asyncio.run(run()) < 0.09
 
 

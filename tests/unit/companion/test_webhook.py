@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from integratedb_companion.daemon.delivery.addresses import AddressPolicy
-from integratedb_companion.daemon.delivery.names import Names
+from integratedb_companion.daemon.delivery.names import Lookups
 from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
 from integratedb_companion.daemon.routing.events import Event
 
@@ -43,7 +43,7 @@ async def deliver(receiver: Receiver, times: int, *, cut_off_within_s: float | N
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     policy = AddressPolicy()
-    async with server, open_session(policy, Names()) as session:
+    async with server, open_session(policy, Lookups()) as session:
         sink = WebhookSink("shipping", {"url": url}, session, policy.sockets)
         for position in range(times):
             outcome = await sink.deliver([Event(1, position, b"", b"{}", time.time())])

@@ -1,1 +1,1 @@
-"""Delivers events: the queues, what is kept in the database meanwhile, webhooks and Redis."""
+"""Delivers events: queues in memory and in the database, webhooks and Redis."""

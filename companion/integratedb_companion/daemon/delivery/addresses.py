@@ -1,7 +1,7 @@
-"""Decides which network addresses may be called: never link-local ones (cloud metadata lives there), nor denied ones.
+"""Decides which network addresses may be called: never link-local ones (cloud metadata services), nor denied ones.
 
-An address is compared by what it leads to. An IPv6 address may carry an IPv4 address, and then some router or the kernel
-connects to that; an unspecified address connects to the machine itself.
+An address is compared by its destination. An IPv6 address may embed an IPv4 address, to which a router or the kernel
+then connects. An unspecified address connects to the machine itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .receiver_sockets import ReceiverSockets
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Link-local, and the address of the metadata service that is not.
+#: Link-local networks, and the one address of the metadata service that is not link-local.
 ALWAYS_DENIED: Final[tuple[IPNetwork, ...]] = (
     ipaddress.ip_network("169.254.0.0/16"),
     ipaddress.ip_network("fe80::/10"),
@@ -27,7 +27,7 @@ ALWAYS_DENIED: Final[tuple[IPNetwork, ...]] = (
 )
 
 #: Networks whose last 32 bits are an IPv4 address.
-_CARRIERS: Final = tuple(
+_EMBEDDING_NETWORKS: Final = tuple(
     ipaddress.IPv6Network(network)
     for network in (
         "::ffff:0:0/96",  # mapped (RFC 4291): the kernel itself connects to the IPv4 address
@@ -36,7 +36,7 @@ _CARRIERS: Final = tuple(
         "64:ff9b::/96",  # NAT64 (RFC 6052)
     )
 )
-#: NAT64 of a site (RFC 8215): the length of its prefix, and so the place of the IPv4 address, is the site's.
+#: NAT64 of a site (RFC 8215): the site chooses the length of the prefix, and with it the place of the IPv4 address.
 _SITE_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _LOOPBACK: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 #: "This network" (RFC 1122).
@@ -46,60 +46,60 @@ _ISATAP_WITHOUT_FLAGS: Final = 0xFDFFFFFF
 _ISATAP: Final = 0x00005EFE
 
 
-#: Of sockets, where nobody says how many there may be.
+#: The limit of sockets where no limit is given.
 UNBOUNDED: Final = 1 << 30
 
 
 class AddressRefusedError(OSError):
-    """The address is one that is never called."""
+    """The address is never called."""
 
 
 class AddressPolicy:
-    """The networks that are not called, and the sockets to all others."""
+    """Holds the networks that are not called, and opens the sockets to all others."""
 
     def __init__(self, denied: Iterable[IPNetwork] = (), sockets: ReceiverSockets | None = None) -> None:
         self.sockets = sockets or ReceiverSockets(UNBOUNDED)
-        self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _forms_of_network(network))
+        self._denied = tuple(form for network in (*ALWAYS_DENIED, *denied) for form in _equivalent_networks(network))
 
     def refuses(self, address: str) -> bool:
-        """Whether an address must not be called, whichever way it is written; what is no address is not called."""
+        """Whether an address must not be called, in any notation; a text that is not an address is refused too."""
         try:
             ip = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
             return True
         return any(
-            form in network for form in _forms(ip) for network in self._denied if form.version == network.version
+            form in network for form in _destinations(ip) for network in self._denied if form.version == network.version
         )
 
     def check(self, address: str) -> None:
         """Raise when an address must not be called."""
         if self.refuses(address):
-            # The same words for each address: where a name has several, connecting raises a plain OSError unless all say the same.
+            # All addresses get the same message: connecting raises a plain OSError unless all of a name agree.
             raise AddressRefusedError(errno.EACCES, "an address that is link-local or denied is not called")
 
     def socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        """Make the socket for an address that a name was resolved to, unless that is refused. Errors: OSError."""
+        """Open the socket for a resolved address, unless the address is refused. Errors: OSError."""
         family, kind, protocol, _, address = address_info
         self.check(address[0])
         return self.sockets.open(family, kind, protocol, stakeholder.get())
 
 
-def _forms(ip: IPAddress) -> set[IPAddress]:
-    """The address, and each address that it may lead to."""
+def _destinations(ip: IPAddress) -> set[IPAddress]:
+    """Return the address, and each address that it may lead to."""
     forms: set[IPAddress] = {ip}
     if isinstance(ip, ipaddress.IPv6Address):
-        forms.update(_carried(ip))
+        forms.update(_embedded_addresses(ip))
     if any(form.is_unspecified or form in _THIS_NETWORK for form in list(forms)):
         forms.update(_LOOPBACK)
     return forms
 
 
-def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address may carry."""
+def _embedded_addresses(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address may embed."""
     number = int(ip)
-    if any(ip in carrier for carrier in _CARRIERS) or ip in _SITE_NAT64:
+    if any(ip in embedding for embedding in _EMBEDDING_NETWORKS) or ip in _SITE_NAT64:
         yield ipaddress.IPv4Address(number & _LOW_32)
-    if ip in _SITE_NAT64:  # as a /48 or /56 or /64: the octets around bits 64 to 71, which are zero
+    if ip in _SITE_NAT64:  # a prefix of /48, /56 or /64: the octets around bits 64 to 71, which are zero
         yield ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)
         yield ipaddress.IPv4Address((number >> 64 & 0xFF) << 24 | number >> 32 & 0xFFFFFF)
         yield ipaddress.IPv4Address(number >> 24 & _LOW_32)
@@ -111,19 +111,19 @@ def _carried(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
         yield ipaddress.IPv4Address(number & _LOW_32)
 
 
-def _forms_of_network(network: IPNetwork) -> Iterator[IPNetwork]:
-    """A denied network, and the IPv4 network that it is where it was written in a form that carries one."""
+def _equivalent_networks(network: IPNetwork) -> Iterator[IPNetwork]:
+    """Return a denied network, and the IPv4 network that it embeds, if any."""
     yield network
     if isinstance(network, ipaddress.IPv6Network):
-        for carrier in _CARRIERS:
+        for embedding in _EMBEDDING_NETWORKS:
             if (
-                network.prefixlen >= carrier.prefixlen
-                and network.subnet_of(carrier)
-                and carrier.network_address != _ZERO
+                network.prefixlen >= embedding.prefixlen
+                and network.subnet_of(embedding)
+                and embedding.network_address != _ZERO
             ):
                 low = int(network.network_address) & _LOW_32
-                yield ipaddress.IPv4Network((low, network.prefixlen - carrier.prefixlen))
+                yield ipaddress.IPv4Network((low, network.prefixlen - embedding.prefixlen))
 
 
-#: ::1/128 is loopback, and not 0.0.0.1 in the compatible form.
+#: ::1/128 is the loopback address, not 0.0.0.1 in the compatible form.
 _ZERO: Final = ipaddress.IPv6Address("::")

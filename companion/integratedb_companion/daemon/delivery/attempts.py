@@ -1,4 +1,4 @@
-"""Delivers the events of one channel: takes them from its queue, hands them to its sink, retries with growing pauses."""
+"""Delivers the events of one channel: takes them from its queue, passes them to its sink, retries with pauses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GATHER_FROM = 20
+GATHER_FROM_EVENTS = 20
 GATHER_S = 0.001
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 300.0
@@ -30,9 +30,9 @@ LAST_RETRY_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt: what arrived, what failed, why, and whether to stop.
+    """The result of an attempt: what was delivered, what failed, why, and whether to stop.
 
-    Only an event that was sent alone counts as failed: of several together nobody knows which one is at fault.
+    Only an event that was sent alone counts as failed: in a batch, the event at fault is not known.
     """
 
     delivered: Sequence[Event]
@@ -42,45 +42,45 @@ class Outcome:
 
 
 class BatchSize:
-    """How many events are sent together: one after a failure, then twice as many after each success.
+    """Counts how many events are sent together: one after a failure, then twice as many after each success.
 
-    So the event at fault is soon alone, and a receiver that could not answer gets little to answer.
+    So the event at fault is soon sent alone, and an overloaded receiver gets small requests.
     """
 
     def __init__(self, most: int) -> None:
         self.now = self._most = most
 
     def failed(self) -> None:
-        """An attempt failed."""
+        """Record that an attempt failed."""
         self.now = 1
 
     def succeeded(self) -> None:
-        """An attempt arrived."""
+        """Record that an attempt was delivered."""
         self.now = min(self.now * 2, self._most)
 
 
 class Sink(Protocol):
-    """Where a channel leads."""
+    """The destination of a channel."""
 
     @property
     def window(self) -> int:
-        """How many events the sink takes at once, now."""
+        """How many events the sink accepts together at present."""
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events in order; never raises for what the receiver does."""
+        """Send events in order; never raises for a fault of the receiver."""
 
     async def close(self) -> None:
-        """Give up connections."""
+        """Close connections."""
 
 
 def retry_delay_s(attempts: int, jitter: float) -> float:
-    """Seconds before the next attempt after so many failed ones; `jitter` from 0 to 1 takes away up to a fifth."""
+    """Return the seconds before the next attempt; `jitter` from 0 to 1 subtracts up to a fifth."""
     delay: float = min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 30), LAST_RETRY_S)
     return delay * (1 - jitter / 5) if attempts > 1 else delay
 
 
 class Delivery:
-    """The delivery task of one channel with a sink of its own (sockets deliver when somebody is connected)."""
+    """The delivery task of one channel with a sink of its own (sockets deliver when a client is connected)."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Delivery:
         on_gone: Callable[[Channel, str], None],
         failures: int | None = None,
     ) -> None:
-        """`failures`: the channel failed under an earlier daemon, and so many attempts at its oldest event."""
+        """`failures`: failed attempts at the oldest event under an earlier daemon; None if the channel was healthy."""
         self.channel = channel
         self._queue = queue
         self._sink = sink
@@ -100,41 +100,41 @@ class Delivery:
         self._max_attempts: int | None = channel.settings.get("max_attempts")
         self._attempts: dict[tuple[int, int], int] = {}
         self._failures_before = failures or 0
-        #: Whether the channel is known to fail; and for how many attempts in a row, which makes the pauses grow.
+        #: Whether the channel fails, and how many attempts in a row have failed, which makes the pauses grow.
         self._failing = failures is not None
         self._failures = 0
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
-        #: How many events an attempt gets: all that the sink takes, unless an attempt ended by a fault of ours.
+        #: How many events an attempt gets: all that the sink accepts, unless the daemon itself failed.
         self._size = BatchSize(sink.window)
         self._offered: list[Event] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Deliver until told to stop, finishing the attempt under way."""
+        """Deliver until `stopping` is set, then finish the attempt under way."""
         try:
             while not stopping.is_set():
                 try:
                     pause_s = await self._next(stopping)
-                except Exception as problem:  # whatever it is, it ends this attempt and nothing else
-                    pause_s = self._broken(problem)
+                except Exception as problem:  # any error ends this attempt only
+                    pause_s = self._on_error(problem)
                 if pause_s is None:
                     return
                 if pause_s:
-                    await _unless(stopping, asyncio.sleep(pause_s))
+                    await _unless_stopping(stopping, asyncio.sleep(pause_s))
         finally:
             await self._sink.close()
 
     async def _next(self, stopping: asyncio.Event) -> float | None:
-        """Wait for events and try to deliver them; returns as _attempt does."""
+        """Wait for events and try to deliver them; returns what _attempt() returns."""
         limit = min(self._size.now, self._sink.window)
         self._offered = []
         events = self._queue.first(limit)
         if not events:
-            arrived = await _unless(stopping, self._queue.peek(limit))
+            arrived = await _unless_stopping(stopping, self._queue.peek(limit))
             if arrived is None:
                 return None
             events = arrived
-        if GATHER_FROM < len(events) < limit // 2:
-            # Many are coming: what an attempt costs is shared by more after a moment.
+        if GATHER_FROM_EVENTS < len(events) < limit // 2:
+            # Many events are arriving: after a moment, more of them share the cost of the attempt.
             await asyncio.sleep(GATHER_S)
             events = self._queue.first(limit)
         self._offered = events
@@ -142,8 +142,8 @@ class Delivery:
         self._size.succeeded()
         return pause_s
 
-    def _broken(self, problem: Exception) -> float:
-        """An attempt ended by a fault of ours; returns how long to wait before the next one."""
+    def _on_error(self, problem: Exception) -> float:
+        """Handle an attempt that ended by an error of the daemon; returns how long to wait before the next one."""
         log.error("attempt ended by a fault", extra={**self._names, **fault(problem)})
         self._metrics.failures.inc()
         self._queue.spill()
@@ -153,7 +153,7 @@ class Delivery:
         return self._failed(Outcome((), alone, error), error)
 
     async def _attempt(self, events: list[Event]) -> float | None:
-        """Try once; returns how long to wait before the next attempt, None when there is to be none."""
+        """Try once; returns how long to wait before the next attempt, None when there must be none."""
         started_s = time.monotonic()
         self._metrics.attempts.inc()
         if self._failures_before:
@@ -182,7 +182,7 @@ class Delivery:
 
     def _failed(self, outcome: Outcome, error: str) -> float:
         self._failing = True
-        # A delivered event starts the pauses anew: the receiver lives.
+        # A delivered event resets the pauses, because the receiver works.
         self._failures = 1 if outcome.delivered else self._failures + 1
         given_up = [event for event in outcome.failed if self._count(event) >= (self._max_attempts or float("inf"))]
         for event in given_up:
@@ -194,7 +194,7 @@ class Delivery:
             self._failures = 1
         pause_s = retry_delay_s(self._failures, random.random())
         log.warning("delivery failed", extra={**self._names, "error": error, "retry_in_s": round(pause_s, 1)})
-        # What a daemon that starts goes on counting from: the oldest event has failed so often.
+        # A restarted daemon continues to count from this number of failed attempts.
         oldest = self._queue.first(1)
         attempts = self._attempts.get(key_of(oldest[0]), 0) if oldest else 0
         self._queue.report(Report("failing", error, attempts, pause_s))
@@ -206,8 +206,8 @@ class Delivery:
         return attempts
 
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Wait for some work, or for the order to stop, which cancels it."""
+async def _unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Wait for `work`, or for `stopping`, which cancels the work."""
     working = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopping.wait())
     try:

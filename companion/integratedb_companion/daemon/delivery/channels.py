@@ -1,4 +1,4 @@
-"""Runs the channels that are in force: one queue each, and one delivery task or one socket."""
+"""Runs the channels in force: a queue for each, and a delivery task or a socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from integratedb_companion.daemon.websocket.sockets import BroadcastSocket, Queu
 
 from .addresses import AddressPolicy
 from .attempts import Delivery, Sink
-from .names import Names
+from .names import Lookups
 from .queue import ChannelQueue
 from .redis_sink import RedisSink
 from .spill import Spill
@@ -26,17 +26,17 @@ from .webhook import WebhookSink
 
 log = logging.getLogger(__name__)
 
-#: How long an attempt under way may take when the daemon stops.
+#: The time limit for an attempt under way when the daemon stops.
 STOP_TIMEOUT_S = 10.0
-#: And when a channel is changed, for which the stream waits, and so do the others. What is broken off is sent again.
+#: The same when a channel is changed: the stream and the other channels wait. An event that is cut off is sent again.
 CHANGE_TIMEOUT_S = 1.0
-#: How long a channel rests whose delivery was ended by a fault.
+#: How long a channel pauses after an error of the daemon ended its delivery.
 RESTART_S = 10.0
 
 
 @dataclass(slots=True)
 class ActiveChannel:
-    """A channel in force and what serves it."""
+    """A channel in force, with its queue and its delivery."""
 
     channel: Channel
     queue: ChannelQueue
@@ -46,13 +46,13 @@ class ActiveChannel:
 
     @property
     def takes_events(self) -> bool:
-        """Nobody is told later what a broadcast sent, so a paused one keeps nothing."""
+        """Whether events are queued: a paused broadcast keeps none, since its clients get no past events."""
         return not (self.channel.paused and self.channel.settings.get("mode") == "broadcast")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBacklog:
-    """What an earlier daemon has left, by channel: events in the delivery table, and failed attempts at the oldest."""
+    """What an earlier daemon left, by channel: events in the delivery table, and failed attempts at the oldest one."""
 
     backlog: Mapping[int, Backlog] = field(default_factory=dict)
     failures: Mapping[int, int] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Channels:
         metrics: Metrics,
         policy: AddressPolicy,
         session: aiohttp.ClientSession,
-        names: Names,
+        names: Lookups,
         *,
         on_progress: Callable[[], None],
         on_gone: Callable[[Channel, str], None],
@@ -84,7 +84,7 @@ class Channels:
         self._on_gone = on_gone
         self._restarts: set[asyncio.Task[None]] = set()
         self._active: dict[int, ActiveChannel] = {}
-        #: Who starts or stops channels holds it: one that is being stopped must not be started twice.
+        #: Held while channels are started or stopped: a channel that is being stopped must not be started twice.
         self._changing = asyncio.Lock()
         self._stopped = False
 
@@ -92,7 +92,7 @@ class Channels:
         return iter(list(self._active.values()))
 
     def enqueue(self) -> dict[int, Enqueue]:
-        """What takes the events of each channel."""
+        """Return the function that enqueues an event, by channel."""
         return {id_: active.queue.enqueue for id_, active in self._active.items() if active.takes_events}
 
     @property
@@ -101,25 +101,25 @@ class Channels:
         return self._changing.locked()
 
     def role_of(self, stakeholder: str) -> int | None:
-        """The role of a stakeholder that has a SOCKET channel, paused or not."""
+        """Return the role of a stakeholder that has a SOCKET channel, paused or not."""
         for active in self._active.values():
             if active.channel.type == "SOCKET" and active.channel.stakeholder == stakeholder:
                 return active.channel.role
         return None
 
     def find_socket(self, role: int, name: str) -> SocketChannel | None:
-        """The socket that a client asks for, who has logged in as this role."""
+        """Return the socket that a client asks for, after the client has logged in as this role."""
         for active in self._active.values():
             if (active.channel.role, active.channel.name) == (role, name):
                 return active.socket
         return None
 
     def oldest_unsafe(self) -> Iterable[int | None]:
-        """For each channel, the commit LSN of its oldest event in memory only."""
+        """Return, for each channel, the commit LSN of its oldest event that is in memory only."""
         return [active.queue.oldest_unsafe() for active in self._active.values()]
 
     async def make_room(self) -> None:
-        """Hold the stream up until no queue is full any more; queues that stay full spill."""
+        """Hold up the stream until no queue is full; queues that stay full spill."""
         full = [active.queue.make_room() for active in self._active.values() if active.queue.full]
         if full:
             await asyncio.gather(*full)
@@ -127,12 +127,12 @@ class Channels:
             await self._spill.flush()
 
     def tick(self) -> None:
-        """Spill what has been waiting for long."""
+        """Spill events that have waited for long."""
         for active in self._active.values():
             active.queue.tick()
 
     async def apply(self, states: Iterable[StakeholderState], stored: StoredBacklog = NOTHING) -> None:
-        """Start, change and stop channels so that they are those of `states`."""
+        """Start, change and stop channels so that those of `states` run."""
         async with self._changing:
             wanted = {channel.id: channel for state in states for channel in state.channels}
             gone = [self._active.pop(id_) for id_ in self._active.keys() - wanted.keys()]
@@ -141,7 +141,7 @@ class Channels:
             for active in gone:
                 self._spill.forget(active.channel.id)
             renamed = [active for active in changed if _names(active.channel) != _names(wanted[active.channel.id])]
-            # All of them first: a name that one has had may be another's now.
+            # The metrics of all of them are removed first: a new channel may have the name of an old one.
             for active in gone + renamed:
                 self._metrics.forget(active.channel)
             for active in changed:
@@ -156,7 +156,7 @@ class Channels:
                 self._start(active, stored.failures.get(id_))
 
     async def restart(self, channel_id: int, *, rewind: bool = False) -> None:
-        """Begin anew with what a channel has to deliver; `rewind` looks at all of the delivery table again."""
+        """Restart the delivery of a channel; `rewind` reads the delivery table from its beginning."""
         async with self._changing:
             active = self._active.get(channel_id)
             if active is None:
@@ -169,14 +169,14 @@ class Channels:
             self._start(active)
 
     async def restart_all(self, policy: AddressPolicy, session: aiohttp.ClientSession) -> None:
-        """Begin anew with another configuration."""
+        """Restart all channels with another configuration."""
         self._policy, self._session = policy, session
         for id_ in list(self._active):
             await self.restart(id_)
 
     async def stop(self) -> None:
-        """Finish what is under way and stop."""
-        self._stopped = True  # whoever is changing channels just now may have to wait for the database, this may not
+        """Finish the work under way and stop."""
+        self._stopped = True  # without the lock: its holder may wait for the database, and this must not
         await asyncio.gather(*(self._stop(active, STOP_TIMEOUT_S) for active in self._active.values()))
 
     def _show(self, active: ActiveChannel) -> None:
@@ -193,7 +193,7 @@ class Channels:
             return
         try:
             sink = self._sink(active)
-        except (KeyError, TypeError, ValueError) as problem:  # another version wrote what this one cannot read
+        except (KeyError, TypeError, ValueError) as problem:  # another version wrote these settings
             error = f"this version of the daemon cannot serve the channel ({type(problem).__name__})"
             log.error("channel cannot be served", extra={**_names(channel), **fault(problem)})
             queue.spill()
@@ -207,7 +207,7 @@ class Channels:
         active.task.add_done_callback(lambda task: self._ended(channel, task))
 
     def _sink(self, active: ActiveChannel) -> Sink | None:
-        """What delivers the events of a channel; None where its clients take them from the queue."""
+        """Return the sink of a channel; None where its clients take events from the queue."""
         channel = active.channel
         match channel.type:
             case "WEBHOOK":
@@ -223,13 +223,13 @@ class Channels:
         raise ValueError("unknown type of channel")
 
     async def _stop(self, active: ActiveChannel, timeout_s: float) -> None:
-        """Stop what serves a channel. The stream waits for it, so no receiver and no client can make it take longer."""
+        """Stop the delivery of a channel, in limited time, because the stream waits for it."""
         active.stopping.set()
         task, active.task = active.task, None
         socket, active.socket = active.socket, None
         ending = [] if task is None else [task]
         if socket is not None:
-            # Whoever reads at all reads the reason at once.
+            # A client that reads at all gets the reason at once.
             ending.append(asyncio.create_task(self._close(active.channel, socket)))
         if ending:
             _, late = await asyncio.wait(ending, timeout=timeout_s)
@@ -239,11 +239,11 @@ class Channels:
     async def _close(self, channel: Channel, socket: SocketChannel) -> None:
         try:
             await socket.close_within(CHANGE_TIMEOUT_S)
-        except Exception as problem:  # of its clients; the channel is stopped all the same
+        except Exception as problem:  # an error with its clients; the channel is stopped all the same
             log.error("socket closed by a fault", extra={**_names(channel), **fault(problem)})
 
     def _ended(self, channel: Channel, task: asyncio.Task[None]) -> None:
-        """Whatever ends a delivery, the other channels go on, and this one begins anew."""
+        """Restart a delivery that an error ended, while the other channels continue."""
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("delivery ended by a fault", extra={**_names(channel), **fault(problem)})
             again = asyncio.create_task(self._restart_later(channel.id))

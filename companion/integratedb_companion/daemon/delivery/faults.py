@@ -1,7 +1,7 @@
-"""Says in our own words why an attempt failed.
+"""Describes in the daemon's own words why an attempt failed.
 
-No text of an exception or of a receiver is repeated: it may hold a URL, a header, a credential, or whatever the receiver
-chose to answer. What is said is the host, the port, and names from fixed lists.
+The text of an exception or of a receiver is never repeated: it may hold a URL, a header or a credential. Descriptions
+contain only the host, the port, and names from fixed lists.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _SSL_REASON: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 class ReceiverError(Exception):
-    """The receiver answered what is no delivery; the message is ours."""
+    """The receiver's answer does not confirm delivery; the message is the daemon's own."""
 
 
 def place_of(url: str) -> str:
-    """Host and port of a URL that was checked."""
+    """Return host and port of a URL that was checked."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     return f"{f'[{host}]' if ':' in host else host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, '')}"
 
 
 def http_answer(place: str, status: int) -> str:
-    """An HTTP status; its reason phrase is that of the standard, not the receiver's."""
+    """Describe an HTTP status; the reason phrase is the standard's, not the receiver's."""
     try:
         return f"{place} answered HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -43,7 +43,7 @@ def http_answer(place: str, status: int) -> str:
 
 
 def describe(problem: BaseException, place: str) -> str:
-    """Say why an attempt to reach a place failed."""
+    """Describe why an attempt to reach a place failed."""
     if isinstance(problem, UnusableSettingError | ReceiverError):
         return str(problem)
     for cause in _causes(problem):
@@ -52,7 +52,7 @@ def describe(problem: BaseException, place: str) -> str:
         if isinstance(cause, NoPlaceError):
             return f"{place}: too many connections to receivers are open"
         if isinstance(cause, ssl.SSLError):
-            # What aiohttp wraps it into is an SSLError too, but has no reason.
+            # aiohttp wraps the error into another SSLError, which has no reason.
             reasons = (str(getattr(one, "reason", "")) for one in _causes(problem) if isinstance(one, ssl.SSLError))
             named = next((f" ({reason})" for reason in reasons if _SSL_REASON.fullmatch(reason)), "")
             return f"{place}: no encrypted connection{named}"
@@ -71,7 +71,7 @@ def describe(problem: BaseException, place: str) -> str:
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """The problem and what it came from, by whatever way a library says so."""
+    """Return the problem and its causes, in all the ways in which libraries record them."""
     waiting, seen = [problem], set[int]()
     while waiting:
         one = waiting.pop(0)

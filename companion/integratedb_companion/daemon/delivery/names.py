@@ -1,7 +1,7 @@
-"""Looks up the names of receivers, in threads of its own: few for each stakeholder, however long the answers take.
+"""Resolves the host names of receivers in separate threads, with a limit for each stakeholder.
 
-Nothing ends a lookup before the system's resolver gives up, which takes it a minute where the servers of a name do not
-answer. In the threads of the event loop, a few such names would hold up all channels, and the end of the process.
+A lookup cannot be cancelled: the system's resolver gives up after a minute if the name servers do not answer. In the
+threads of the event loop, a few such names would block all channels and the end of the process.
 """
 
 from __future__ import annotations
@@ -22,70 +22,70 @@ from weakref import WeakValueDictionary
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-#: Lookups at once for a stakeholder; of one name, one.
-EACH: Final = 8
-#: How long an answer is used again, and how many are kept: lanes of a channel connect at once.
-GOOD_FOR_S: Final = 10.0
-KEPT: Final = 1000
+#: Concurrent lookups of a stakeholder. Each name is looked up once at a time.
+LOOKUPS_PER_STAKEHOLDER: Final = 8
+#: How long an answer is reused, and how many are kept. Lanes of a channel connect at the same time.
+REUSE_S: Final = 10.0
+CACHED_ANSWERS: Final = 1000
 
-#: As socket.getaddrinfo() gives them.
+#: The results of socket.getaddrinfo().
 AddressInfos = list[tuple[Any, ...]]
 
-#: For which stakeholder the present task connects somewhere.
+#: The stakeholder for which the current task connects.
 stakeholder: ContextVar[str] = ContextVar("stakeholder", default="")
 
 
-class Names:
-    """The lookups under way, and the last answers."""
+class Lookups:
+    """Keeps the lookups under way, and the latest answers."""
 
     def __init__(self) -> None:
-        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
-        self._found: OrderedDict[tuple[str, int, int], tuple[float, AddressInfos]] = OrderedDict()
+        self._semaphores: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
+        self._cache: OrderedDict[tuple[str, int, int], tuple[float, AddressInfos]] = OrderedDict()
 
     async def find(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> AddressInfos:
-        """The addresses of a host. Error: OSError. A lookup that nobody waits for any more still has its turn."""
+        """Return the addresses of a host. Error: OSError. A lookup goes on when its caller is cancelled."""
         if _is_address(host):
             return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         owner = stakeholder.get()
-        turns = [self._turn((owner, host), 1), self._turn((owner, None), EACH)]
+        semaphores = [self._semaphore((owner, host), 1), self._semaphore((owner, None), LOOKUPS_PER_STAKEHOLDER)]
         taken: list[asyncio.Semaphore] = []
         answer: asyncio.Future[AddressInfos] | None = None
         try:
-            for turn in turns:
-                await turn.acquire()
-                taken.append(turn)
-            known = self._found.get((host, port, family))
-            if known is not None and time.monotonic() < known[0] + GOOD_FOR_S:
-                return known[1]
+            for semaphore in semaphores:
+                await semaphore.acquire()
+                taken.append(semaphore)
+            cached = self._cache.get((host, port, family))
+            if cached is not None and time.monotonic() < cached[0] + REUSE_S:
+                return cached[1]
             answer = _look_up(host, port, family, taken)
         finally:
             if answer is None:
                 _release(taken)
         found = await answer
-        self._found[host, port, family] = time.monotonic(), found
-        self._found.move_to_end((host, port, family))
-        while len(self._found) > KEPT:
-            self._found.popitem(last=False)
+        self._cache[host, port, family] = time.monotonic(), found
+        self._cache.move_to_end((host, port, family))
+        while len(self._cache) > CACHED_ANSWERS:
+            self._cache.popitem(last=False)
         return found
 
-    def _turn(self, whose: Hashable, at_once: int) -> asyncio.Semaphore:
-        turn = self._turns.get(whose)
-        if turn is None:
-            turn = self._turns[whose] = asyncio.Semaphore(at_once)
-        return turn
+    def _semaphore(self, whose: Hashable, at_once: int) -> asyncio.Semaphore:
+        semaphore = self._semaphores.get(whose)
+        if semaphore is None:
+            semaphore = self._semaphores[whose] = asyncio.Semaphore(at_once)
+        return semaphore
 
 
 class Resolver(AbstractResolver):
-    """The same for the HTTP client."""
+    """Gives the HTTP client the same lookups."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Lookups) -> None:
+        self._lookups = names
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a host. Error: OSError."""
-        found = await self._names.find(host, port, family)
+        """Return the addresses of a host. Error: OSError."""
+        found = await self._lookups.find(host, port, family)
         return [
             ResolveResult(
                 hostname=host,
@@ -99,7 +99,7 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing of its own to close."""
+        """Do nothing: the resolver has no resources of its own."""
 
 
 def _is_address(host: str) -> bool:
@@ -110,15 +110,15 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) -> asyncio.Future[AddressInfos]:
-    """Begin a lookup, which gives the turns back at its end."""
+def _look_up(host: str, port: int, family: int, semaphores: list[asyncio.Semaphore]) -> asyncio.Future[AddressInfos]:
+    """Start a lookup, which releases the semaphores at its end."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[AddressInfos] = loop.create_future()
 
     def end(found: AddressInfos | Exception) -> None:
-        _release(turns)
+        _release(semaphores)
         if answer.done():
-            return  # nobody waits any more
+            return  # the caller no longer waits
         if isinstance(found, Exception):
             answer.set_exception(found)
         else:
@@ -130,17 +130,17 @@ def _look_up(host: str, port: int, family: int, turns: list[asyncio.Semaphore]) 
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         except Exception as problem:
             found = problem
-        with suppress(RuntimeError):  # the daemon has ended meanwhile
+        with suppress(RuntimeError):  # the daemon has ended
             loop.call_soon_threadsafe(end, found)
 
     try:
-        # The end of the process does not wait for it.
+        # A daemon thread does not delay the end of the process.
         threading.Thread(target=look, name="lookup", daemon=True).start()
     except RuntimeError:  # no more threads
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
     return answer
 
 
-def _release(turns: list[asyncio.Semaphore]) -> None:
-    for turn in turns:
-        turn.release()
+def _release(semaphores: list[asyncio.Semaphore]) -> None:
+    for semaphore in semaphores:
+        semaphore.release()

@@ -1,7 +1,7 @@
-"""The events of one channel, in order: in memory while the channel keeps up, in the database while it does not.
+"""Holds the events of one channel, in order: in memory while the channel keeps up, in the database while it does not.
 
-In memory, `_events` is the whole queue. Spilled, everything is (or is about to be) in the delivery table, and `_events` is
-the part at the head that was loaded or was there before. When the table has nothing left, the queue is in memory again.
+A queue in memory has all its events in `_events`. A spilled queue has all its events in the delivery table, or on their
+way there; `_events` then holds only those at the head. When the table is empty, the queue is in memory again.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from integratedb_companion.daemon.routing.events import Event
 
 from .spill import Spill
 
-#: How many events are read from the delivery table at once.
+#: How many events are loaded from the delivery table at once.
 LOAD_EVENTS = 500
-#: How long the stream waits for a full queue to get half empty before the queue spills.
-PATIENCE_S = 1.0
-#: How long it does not wait for one that did not manage: the others wait with it.
-IMPATIENCE_S = 30.0
+#: How long the stream waits for a full queue to become half empty before the queue spills.
+ROOM_TIMEOUT_S = 1.0
+#: How long the stream does not wait again for a queue that was too slow, because other channels wait with it.
+SPILL_AT_ONCE_S = 30.0
 
 
 class ChannelQueue:
-    """What one channel has still to deliver."""
+    """The undelivered events of one channel."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class ChannelQueue:
     ) -> None:
         self.channel_id = channel_id
         self.spilled = backlog.waiting
-        #: What is in the delivery table or on its way there, given up or not.
+        #: The bytes in the delivery table or on their way there, dead letters included.
         self.kept_bytes = backlog.bytes
-        #: How many events have left: the position that the first one in memory has among all that ever were.
+        #: How many events have left the queue, which is the position of the first event in memory.
         self.head = 0
         self.last_settled: Key = (0, -1)
         self._spill = spill
@@ -53,21 +53,21 @@ class ChannelQueue:
         self._bytes = 0
         #: Events up to this one are in the delivery table or on their way there, unless they were delivered.
         self._saved: Key = backlog.last
-        #: Whether events up to that one may come again, of which an earlier daemon took care.
+        #: Whether the stream may repeat events up to `_saved`, which an earlier daemon stored.
         self._may_repeat = backlog.last > (0, 0)
-        #: The last event that was in `_events`: what follows it in the table is loaded next.
+        #: The last event that was in `_events`: loading continues after it.
         self._cursor: Key = (0, -1)
         self._tail_at_tick: Key | None = None
-        self._impatient_until_s = 0.0
+        self._spill_at_once_until_s = 0.0
         self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
+        self._room_made = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._events)
 
     @property
     def bytes(self) -> int:
-        """What the queue holds in memory."""
+        """The bytes that the queue holds in memory."""
         return self._bytes
 
     @property
@@ -77,7 +77,7 @@ class ChannelQueue:
 
     @property
     def cursor(self) -> Key:
-        """The last event that was taken from the table."""
+        """The last event that was loaded from the table."""
         return self._cursor
 
     def enqueue(self, event: Event) -> None:
@@ -94,7 +94,7 @@ class ChannelQueue:
         self._arrived.set()
 
     def spill(self) -> None:
-        """Go over to the delivery table: whatever is not there yet is written."""
+        """Switch to the delivery table, and store all events that are not there yet."""
         if self.spilled:
             return
         self.spilled = True
@@ -103,38 +103,41 @@ class ChannelQueue:
                 self._save(event)
         if self._events:
             self._saved = self._cursor = key_of(self._events[-1])
-        self._room.set()
+        self._room_made.set()
 
     def _save(self, event: Event) -> None:
         self._spill.save(self.channel_id, event)
         self.kept_bytes += len(event.payload)
 
     def tick(self) -> None:
-        """Spill when the head has been there since the last tick, so that it no longer holds up the slot."""
+        """Spill when the first event has not left since the last tick, so that it no longer holds up the slot."""
         if not self.spilled and self._events:
             if self._tail_at_tick is not None and key_of(self._events[0]) <= self._tail_at_tick:
                 self.spill()
             self._tail_at_tick = key_of(self._events[-1]) if self._events else None
 
     async def make_room(self) -> None:
-        """Wait until a full queue has got half empty; spill when that takes too long, and at once for a while after that."""
-        if time.monotonic() < self._impatient_until_s:
+        """Wait until a full queue is half empty.
+
+        Spill when that takes too long, and spill at once for a while after that.
+        """
+        if time.monotonic() < self._spill_at_once_until_s:
             self.spill()
             return
-        self._room.clear()
+        self._room_made.clear()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._room.wait()
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
+                await self._room_made.wait()
         except TimeoutError:
-            self._impatient_until_s = time.monotonic() + IMPATIENCE_S
+            self._spill_at_once_until_s = time.monotonic() + SPILL_AT_ONCE_S
             self.spill()
 
     def first(self, limit: int) -> list[Event]:
-        """Return up to `limit` events that are in memory at the head, without waiting; they stay in the queue."""
+        """Return up to `limit` events from the head in memory, without waiting; they stay in the queue."""
         return list(islice(self._events, limit))
 
     async def peek(self, limit: int, start: int | None = None) -> list[Event]:
-        """Wait for events and return up to `limit`, leaving them in the queue: from position `start` on, or the first."""
+        """Wait for events and return up to `limit`, from position `start` or from the head; they stay in the queue."""
         while True:
             offset = 0 if start is None else start - self.head
             if len(self._events) > offset:
@@ -153,54 +156,54 @@ class ChannelQueue:
             self._cursor = key_of(events[-1])
             self._saved = max(self._saved, self._cursor)
             return
-        unwritten = self._spill.take_back(self.channel_id, self._cursor)
+        unwritten = self._spill.withdraw(self.channel_id, self._cursor)
         if unwritten is None:
             await self._spill.flush()
         else:
-            # The table has no more, and nothing can have come in between: no await since the answer.
+            # The table has no more events, and none were added since its answer, because there was no await.
             self.spilled = False
             self._tail_at_tick = None
             self._events.extend(unwritten)
-            taken_back = sum(len(event.payload) for event in unwritten)
-            self._bytes += taken_back
-            self.kept_bytes -= taken_back
+            withdrawn_bytes = sum(len(event.payload) for event in unwritten)
+            self._bytes += withdrawn_bytes
+            self.kept_bytes -= withdrawn_bytes
 
     def rewind(self) -> None:
-        """Look at all of the delivery table again. The queue must be spilled, with nothing waiting to be written."""
+        """Load the delivery table from its beginning again. The queue must be spilled, with no write pending."""
         self._events.clear()
         self._bytes = 0
         self._cursor = (0, -1)
         self._arrived.set()
 
     def settle(self, events: Sequence[Event]) -> None:
-        """Take delivered events out."""
+        """Remove delivered events."""
         self._remove(events)
         self.last_settled = max(self.last_settled, key_of(events[-1]))
         self._on_progress()
 
     def dead_letter(self, event: Event, error: str) -> None:
-        """Take out an event that has failed for good; it stays in the table, visible. The queue must be spilled."""
+        """Remove an event that has failed finally; the table keeps it as a dead letter. The queue must be spilled."""
         self._spill.dead_letter(self.channel_id, key_of(event), error)
-        self._take_out([event])
+        self._remove_from_memory([event])
 
     def report(self, report: Report) -> None:
-        """Tell how the channel fares."""
+        """Report the state of the channel."""
         self._spill.report(self.channel_id, report)
 
     def _remove(self, events: Sequence[Event]) -> None:
-        self._take_out(events)
+        self._remove_from_memory(events)
         if events and key_of(events[0]) <= self._saved:
             kept = [event for event in events if key_of(event) <= self._saved]
             self._spill.settle(self.channel_id, [key_of(event) for event in kept])
             self.kept_bytes -= sum(len(event.payload) for event in kept)
         if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
-            self._room.set()
+            self._room_made.set()
 
-    def _take_out(self, events: Sequence[Event]) -> None:
+    def _remove_from_memory(self, events: Sequence[Event]) -> None:
         gone: set[Key] = set()
         queued = self._events
         if events and len(events) <= len(queued) and queued[0] is events[0] and queued[len(events) - 1] is events[-1]:
-            # From the head on, as nearly always.
+            # Nearly always the events are at the head.
             for event in events:
                 self._bytes -= len(event.payload)
                 queued.popleft()
@@ -217,7 +220,7 @@ class ChannelQueue:
             self._events = deque(event for event in self._events if key_of(event) not in gone)
 
     def oldest_unsafe(self) -> int | None:
-        """The commit LSN of the oldest event that is in memory only."""
+        """Return the commit LSN of the oldest event that is in memory only."""
         if not self.spilled:
             for event in self._events:
                 if key_of(event) > self._saved:

@@ -1,7 +1,7 @@
-"""A small Redis client: commands out, bounded replies in.
+"""Sends commands to Redis and reads replies of bounded size.
 
-It reads the four kinds of replies that our commands have, and no more of them than those commands need. General clients
-allocate what a reply announces, nest as deep as it says, and repeat its text in their errors.
+The client reads only the four kinds of replies that the daemon's commands have. General clients allocate the size that
+a reply announces, nest as deep as it says, and repeat its text in their errors.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from aiohappyeyeballs import start_connection
 from hiredis import pack_command
 
 from .addresses import AddressPolicy
-from .names import Names, stakeholder
+from .names import Lookups, stakeholder
 from .receiver_sockets import ReceiverSocket
 
-#: How long an address of a name is tried before the next one is tried beside it (RFC 8305).
+#: How long one address of a name is tried before the next one is tried in parallel (RFC 8305).
 HAPPY_EYEBALLS_S: Final = 0.25
 #: The longest line or text of a reply: ids, checksums, error texts.
 REPLY_BYTES: Final = 4096
@@ -37,7 +37,7 @@ Command = Sequence[bytes]
 
 
 class ReplyError(Exception):
-    """Redis refused a command: a code of the list above, or "" for any other."""
+    """Redis refused a command: a code of the list above, or "" for any other code."""
 
     def __init__(self, code: str, *, unknown_command: bool = False) -> None:
         super().__init__(code)
@@ -46,12 +46,12 @@ class ReplyError(Exception):
 
 
 class UnreadableReplyError(Exception):
-    """The reply is none of Redis's to these commands."""
+    """The reply is not a valid answer to these commands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a Redis is, and the login."""
+    """The address of a Redis server, and the login."""
 
     host: str
     port: int
@@ -62,7 +62,7 @@ class Target:
 
 
 def parse_target(url: str) -> Target:
-    """Take a URL apart that was checked."""
+    """Parse a URL that was checked."""
     parts = urlsplit(url)
     return Target(
         host=parts.hostname or "",
@@ -80,13 +80,13 @@ class RedisConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connected: ReceiverSocket) -> None:
         self._reader = reader
         self._writer = writer
-        #: What it goes over. Where that is given up, the connection cannot be used any more.
+        #: The connection's socket. The connection cannot be used after the socket is given up.
         self.socket = connected
         connected.give_up = self.close
 
     @classmethod
-    async def open(cls, target: Target, policy: AddressPolicy, names: Names) -> RedisConnection:
-        """Connect; the address is checked on its socket, since a name may lead elsewhere every time it is asked."""
+    async def open(cls, target: Target, policy: AddressPolicy, names: Lookups) -> RedisConnection:
+        """Connect; the address is checked at its socket, since a name may resolve differently at each lookup."""
         addresses = await names.find(target.host, target.port)
         connected = await start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_S, socket_factory=policy.socket
@@ -116,7 +116,7 @@ class RedisConnection:
         return connection
 
     def close(self) -> None:
-        """Disconnect, whatever is still to be sent."""
+        """Disconnect, and discard unsent data."""
         self._writer.transport.abort()
 
     async def run(self, *command: bytes) -> bytes:
@@ -125,9 +125,9 @@ class RedisConnection:
         return reply
 
     async def run_all(self, commands: Sequence[Command]) -> list[bytes]:
-        """Run commands, sent at once; the first that is refused raises after all were answered."""
-        # The C library's packing: it takes less than all the rest.
-        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # it takes bytes too
+        """Send commands together; when one is refused, raise after all were answered."""
+        # hiredis packs much faster than Python code.
+        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # bytes too
         self._writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
         replies: list[bytes] = []
         refusal: ReplyError | None = None

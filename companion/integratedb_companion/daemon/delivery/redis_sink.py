@@ -1,4 +1,4 @@
-"""The REDIS sink: XADD to a stream or PUBLISH to a topic, one command for many events."""
+"""Delivers to Redis: XADD to a stream or PUBLISH to a topic, one command for many events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from integratedb_companion.daemon.routing.events import Event
 from .addresses import AddressPolicy
 from .attempts import BatchSize, Outcome
 from .faults import ReceiverError, describe, place_of
-from .names import Names, stakeholder
+from .names import Lookups, stakeholder
 from .redis_client import RedisConnection, ReplyError, UnreadableReplyError, parse_target
 from .secret_settings import UnusableSettingError, resolve_url
 
-#: A command of its own for each event would cost several times as much, here and in Redis.
+#: One command for each event would cost several times as much, in the daemon and in Redis.
 _XADD = b"""
 for i = 2, #ARGV do
   if ARGV[1] == '' then redis.call('XADD', KEYS[1], '*', 'event', ARGV[i])
@@ -31,16 +31,16 @@ return #ARGV - 1
 
 
 EVENTS_AT_ONCE = 2000
-#: What stands before the events among a script's arguments: the number of keys, the key, the limit.
+#: The arguments of a script before the events: the number of keys, the key, the limit.
 NOT_PAYLOADS = 3
 
 
 class RedisSink:
-    """Sends to one stream or topic."""
+    """Sends events to one stream or topic."""
 
-    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Names) -> None:
+    def __init__(self, stakeholder: str, settings: Mapping[str, Any], policy: AddressPolicy, names: Lookups) -> None:
         self._stakeholder = stakeholder
-        self._names = names
+        self._lookups = names
         self._url: str = settings["url"]
         self._topic: str | None = settings.get("topic")
         self._key: str = self._topic or settings.get("stream") or f"integratedb:{stakeholder}"
@@ -55,11 +55,11 @@ class RedisSink:
 
     @property
     def window(self) -> int:
-        """How many events go together now."""
+        """How many events are sent together at present."""
         return self._size.now
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events in order. Some may arrive although the attempt fails: they arrive again."""
+        """Send events in order. After a failed attempt, some events may be delivered twice."""
         stakeholder.set(self._stakeholder)
         sockets = self._policy.sockets
         async with sockets.attempt(self._stakeholder):
@@ -83,7 +83,7 @@ class RedisSink:
                 raise UnusableSettingError(f"the stream or topic of the channel cannot be used: {problem}")
             async with asyncio.timeout(self._timeout_s):
                 if self._connection is None:
-                    self._connection = await RedisConnection.open(parse_target(url), self._policy, self._names)
+                    self._connection = await RedisConnection.open(parse_target(url), self._policy, self._lookups)
                 await self._send(self._connection, [event.payload for event in events])
         except ReplyError as problem:
             await self.close()
@@ -92,7 +92,7 @@ class RedisSink:
         except Exception as problem:
             await self.close()
             return self._failed(events, describe(problem, place))
-        except BaseException:  # told to stop in the middle of a command
+        except BaseException:  # cancelled in the middle of a command
             await self.close()
             raise
         self._size.succeeded()

@@ -1,4 +1,4 @@
-"""Resolves settings that are written as env:NAME, so that a secret stands in no SQL text, and checks what is resolved."""
+"""Resolves settings written as env:NAME, which keep secrets out of SQL texts, and checks the resolved values."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class UnusableSettingError(Exception):
 
 
 def resolve_url(text: str, channel_type: str, stakeholder: str) -> str:
-    """The URL itself, or the one in the environment variable of the stakeholder that is named."""
+    """Return the URL, read from the stakeholder's environment variable if it is written as env:NAME."""
     return _resolve("URL", text, stakeholder, lambda value: url_problem(value, channel_type, stakeholder))
 
 
 def resolve_secret(text: str, stakeholder: str) -> str:
-    """The signing secret itself, or the one in the environment variable of the stakeholder that is named."""
+    """Return the signing secret, read from the stakeholder's environment variable if it is written as env:NAME."""
     return _resolve("secret", text, stakeholder, lambda value: secret_problem(value, stakeholder))
 
 
 def _resolve(what: str, text: str, stakeholder: str, problem_of: Callable[[str], str | None]) -> str:
-    """Every value is checked, also one from the database: an earlier version may have stored it."""
+    """Check every value, also one from the database, because an earlier version may have stored it."""
     if not is_environment(text):
         return _checked(f"the {what} of the channel", text, problem_of)
     if (problem := environment_problem(text, stakeholder)) is not None:

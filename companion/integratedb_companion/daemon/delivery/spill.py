@@ -1,7 +1,7 @@
-"""Keeps events of channels that cannot take them now in the database, and forgets them when they are delivered.
+"""Stores events in the database for channels that cannot take them now, and deletes them after delivery.
 
-One task writes, in order: what channels save first, then what they settle. All channels share its statements: a write takes
-the processors from the channels that are well, so there should be few.
+One task writes in this order: the saved events, then the settled ones. All channels share its statements, because each
+write takes processor time from the healthy channels.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from integratedb_companion.daemon.routing.events import Event
 
 log = logging.getLogger(__name__)
 
-#: What may wait to be written before the stream is held up.
+#: The bytes that may wait to be written before the stream is held up.
 PENDING_BYTES = 8 << 20
-#: How long writes are gathered, unless there are many or somebody waits: nobody else does but the slot.
+#: How long writes are gathered, unless there are many or a caller waits. Otherwise only the slot waits for them.
 GATHER_S = 2.0
 GATHERED_BYTES = 1 << 20
-#: What one statement writes at most; one event in any case.
+#: The most that one statement writes, but at least one event.
 WRITE_EVENTS = 2_000
 WRITE_BYTES = 16 << 20
 
 
 class DeliveryTable(Protocol):
-    """The part of the database that this module needs; each call retries until the database takes it."""
+    """The database functions that this module needs; each call retries until the database accepts it."""
 
     async def save(self, events: Sequence[tuple[int, Event]]) -> None: ...
 
@@ -45,35 +45,35 @@ class DeliveryTable(Protocol):
 
 
 class Spill:
-    """The queue of writes to the delivery table."""
+    """Queues writes to the delivery table, and performs them."""
 
     def __init__(
         self,
         table: DeliveryTable,
         on_progress: Callable[[], None],
-        instead: Callable[[int, Event], Event | None] = lambda _, __: None,
+        replacement: Callable[[int, Event], Event | None] = lambda _, __: None,
     ) -> None:
-        """`instead` gives what is kept in place of an event that the database refuses."""
+        """`replacement` returns the event to store in place of an event that the database refuses."""
         self._table = table
         self._on_progress = on_progress
-        self._instead = instead
+        self._replacement = replacement
         self._pending: dict[int, deque[Event]] = {}
         self._pending_bytes = 0
         self._settled: dict[int, list[tuple[int, int]]] = {}
         self._dead: dict[int, list[tuple[tuple[int, int], str]]] = {}
         self._reports: dict[int, Report] = {}
         self._writing = False
-        #: How often all that was queued has been written.
+        #: How many rounds have ended; each writes all that was queued at its start.
         self._rounds = 0
-        #: The channels whose events are being saved just now.
+        #: The channels whose events are being saved.
         self._saving: frozenset[int] = frozenset()
         self._work = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._flush_requested = asyncio.Event()
         self._round_done = asyncio.Condition()
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be written that the stream must wait."""
+        """Whether the stream must wait, because too many bytes wait to be written."""
         return self._pending_bytes > PENDING_BYTES
 
     def save(self, channel_id: int, event: Event) -> None:
@@ -89,17 +89,17 @@ class Spill:
             self._work.set()
 
     def dead_letter(self, channel_id: int, key: tuple[int, int], error: str) -> None:
-        """Queue an event to be put aside for good."""
+        """Queue an event to become a dead letter."""
         self._dead.setdefault(channel_id, []).append((key, error))
         self._work.set()
 
     def report(self, channel_id: int, report: Report) -> None:
-        """Queue what is to be told of a channel; only the latest counts."""
+        """Queue the report of a channel's state; only the latest counts."""
         self._reports[channel_id] = report
         self._work.set()
 
-    def take_back(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
-        """Give a channel what it queued after a place in the stream and is not written; None while some is being written."""
+    def withdraw(self, channel_id: int, after: tuple[int, int]) -> list[Event] | None:
+        """Return to a channel its unwritten events after a position; None while some of them are being written."""
         if channel_id in self._saving:
             return None
         events = self._pending.get(channel_id)
@@ -112,30 +112,30 @@ class Spill:
         return list(taken)
 
     def forget(self, channel_id: int) -> None:
-        """Drop what is queued for a channel that is no more."""
+        """Discard the writes of a channel that no longer exists."""
         for event in self._pending.pop(channel_id, ()):
             self._pending_bytes -= len(event.payload)
         for queued in (self._settled, self._dead, self._reports):
             queued.pop(channel_id, None)
 
     def oldest_unsafe(self) -> int | None:
-        """The commit LSN of the oldest event that is not durable yet."""
+        """Return the commit LSN of the oldest event that is not durable yet."""
         return min((events[0].commit_lsn for events in self._pending.values() if events), default=None)
 
     async def load(self, channel_id: int, after: tuple[int, int], limit: int) -> list[Event]:
-        """Read the next undelivered events of a channel, in order."""
+        """Load the next undelivered events of a channel, in order."""
         return await self._table.load(channel_id, after, limit)
 
     async def flush(self) -> None:
-        """Wait until what is queued now has been written, or a part of it."""
+        """Wait for the end of one round of writes, which may cover only a part of the queue."""
         if self._busy():
-            self._hurry.set()
+            self._flush_requested.set()
             async with self._round_done:
                 await self._round_done.wait()
 
     async def flush_all(self) -> None:
-        """Wait until all that is queued now has been written, whatever other channels go on adding."""
-        # A round that is under way may have taken its work before.
+        """Wait until all that is queued now has been written, whatever other channels add meanwhile."""
+        # A round under way may have taken its work before this call.
         last = self._rounds + (2 if self._writing else 1)
         while self._busy() and self._rounds < last:
             await self.flush()
@@ -155,7 +155,7 @@ class Spill:
             if self._pending_bytes < GATHERED_BYTES:
                 await self._gather()
             self._work.clear()
-            self._hurry.clear()
+            self._flush_requested.clear()
             self._writing = True
             await self._write()
             self._writing = False
@@ -165,10 +165,10 @@ class Spill:
             self._on_progress()
 
     async def _gather(self) -> None:
-        """Let what arrives meanwhile share the commit, unless somebody waits for it."""
+        """Gather more writes for one commit, unless a caller waits."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_S):
-                await self._hurry.wait()
+                await self._flush_requested.wait()
 
     async def _write(self) -> None:
         settled, self._settled = self._settled, {}
@@ -176,12 +176,12 @@ class Spill:
         reports, self._reports = self._reports, {}
         await self._write_pending()
         for channel_id, keys in settled.items():
-            await _attempted(channel_id, self._table.settle(channel_id, keys))
+            await _write_or_log(channel_id, self._table.settle(channel_id, keys))
         for channel_id, letters in dead.items():
             for key, error in letters:
-                await _attempted(channel_id, self._table.dead_letter(channel_id, [key], error))
+                await _write_or_log(channel_id, self._table.dead_letter(channel_id, [key], error))
         for channel_id, report in reports.items():
-            await _attempted(channel_id, self._table.report(channel_id, report))
+            await _write_or_log(channel_id, self._table.report(channel_id, report))
 
     async def _write_pending(self) -> None:
         left = {channel_id: len(events) for channel_id, events in self._pending.items()}
@@ -189,17 +189,17 @@ class Spill:
             self._saving = frozenset(channel_id for channel_id, _ in chunk)
             await self._save(chunk)
             self._saving = frozenset()
-            # Only now: until the write is durable these events count as unsafe.
+            # Removed only now: these events count as unsafe until the write is durable.
             for channel_id, event in chunk:
                 events = self._pending.get(channel_id)
-                if events and events[0] is event:  # else the channel is no more
+                if events and events[0] is event:  # otherwise the channel no longer exists
                     events.popleft()
                     self._pending_bytes -= len(event.payload)
                     if not events:
                         del self._pending[channel_id]
 
     async def _save(self, chunk: list[tuple[int, Event]]) -> None:
-        """Write events; where the database refuses some of them, the others are written."""
+        """Store events; if the database refuses some of them, store the others."""
         try:
             await self._table.save(chunk)
             return
@@ -213,11 +213,11 @@ class Spill:
         if len(chunk) > 1:
             for half in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
                 await self._save(half)
-        elif (kept := self._instead(channel_id, event)) is not None:
-            await _attempted(channel_id, self._table.save([(channel_id, kept)]))
+        elif (kept := self._replacement(channel_id, event)) is not None:
+            await _write_or_log(channel_id, self._table.save([(channel_id, kept)]))
 
     def _chunk(self, left: dict[int, int]) -> list[tuple[int, Event]]:
-        """What to write at once, of as many events as are `left` of each channel; what is added later is for the next round."""
+        """Choose the events of one statement: at most `left` of each channel. Later events wait for the next round."""
         chunk: list[tuple[int, Event]] = []
         bytes_left = WRITE_BYTES
         for channel_id in list(left):
@@ -238,8 +238,8 @@ class Spill:
         return chunk
 
 
-async def _attempted(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
-    """Wait for a write about one channel; when the database refuses the write, all others go on."""
+async def _write_or_log(channel_id: int, write: Coroutine[Any, Any, None]) -> None:
+    """Wait for a write about one channel; log a refusal, so that the other writes continue."""
     try:
         await write
     except Exception as problem:

@@ -1,4 +1,4 @@
-"""The WEBHOOK sink: POSTs events, signed by the Standard Webhooks convention."""
+"""Delivers to webhooks: POSTs events, signed as the Standard Webhooks specification says."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from integratedb_companion.daemon.routing.ordering import segments
 from .addresses import AddressPolicy
 from .attempts import BatchSize, Outcome
 from .faults import ReceiverError, describe, http_answer, place_of
-from .names import Names, Resolver, stakeholder
+from .names import Lookups, Resolver, stakeholder
 from .receiver_sockets import ReceiverSocket, ReceiverSockets
 from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
-#: What is read of an answer, so that the connection can be used again.
+#: How much of an answer is read, so that the connection can be reused.
 ANSWER_BYTES = 64 << 10
 
 
 class _Protocol(ResponseHandler):
-    """Closes a connection whose receiver sends what no request asked for: aiohttp would keep all of it."""
+    """Closes a connection whose receiver sends data without a request, because aiohttp would buffer all of it."""
 
     in_use = True
 
     def data_received(self, data: bytes) -> None:
-        """Take what the receiver sent."""
-        if self.in_use or not data:  # none: it goes on where it paused
+        """Receive data."""
+        if self.in_use or not data:  # no data: aiohttp resumes where it paused
             super().data_received(data)
         elif self.transport is not None:
             self.transport.abort()
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes which socket a request uses, and when it is free for another one."""
+    """Records which socket a request uses, and when the socket is free again."""
 
     def __init__(self, sockets: ReceiverSockets, **options: Any) -> None:
         super().__init__(**options)
@@ -53,13 +53,13 @@ class _Connector(aiohttp.TCPConnector):
         self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
-        """Take a connection that waits for its next use, or open one."""
+        """Reuse an idle connection, or open one."""
         while True:
             connection = await super().connect(*arguments, **options)
             transport = connection.transport
             connected = None if transport is None else transport.get_extra_info("socket")
             used = None if connected is None else self._sockets.find(connected.fileno())
-            if used is None:  # it is closed already
+            if used is None:  # the socket is closed already
                 return connection
             if not used.is_given_up:
                 assert isinstance(connection.protocol, _Protocol)
@@ -74,14 +74,14 @@ class _Connector(aiohttp.TCPConnector):
         self._sockets.end_use(used)
 
 
-def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:
-    """Open the HTTP client that all webhooks share: connections are kept, addresses checked when they are connected to."""
+def open_session(policy: AddressPolicy, names: Lookups) -> aiohttp.ClientSession:
+    """Open the HTTP client that all webhooks share; it reuses connections and checks each address when it connects."""
     connector = _Connector(
         policy.sockets,
         limit=0,
         socket_factory=policy.socket,
         keepalive_timeout=60,
-        # With its own cache, one stakeholder would wait for what another one looks up.
+        # With the connector's own cache, a stakeholder would wait for lookups of another one.
         resolver=Resolver(names),
         use_dns_cache=False,
     )
@@ -89,26 +89,26 @@ def open_session(policy: AddressPolicy, names: Names) -> aiohttp.ClientSession:
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign a body: whsec_ and base64 is the key, a version and base64 the signature."""
+    """Sign a body: the key is base64 after whsec_, the signature is base64 after its version."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-#: Answers that say nothing about what was sent: it is too much, or too early.
+#: Answers that do not reject the request as such: the receiver is overloaded, or the request came too early.
 BUSY = {408, 425, 429, 502, 503, 504}
 
 
 class GoneError(ReceiverError):
-    """The receiver answered 410: it wants no more."""
+    """The receiver answered 410: it wants no more events."""
 
 
 class BusyError(ReceiverError):
-    """The receiver answered that it cannot take anything just now."""
+    """The receiver answered that it cannot take anything at present."""
 
 
 class WebhookSink:
-    """Sends to one URL, `concurrency` requests at a time; events that share a row stay in order."""
+    """Sends to one URL, with `concurrency` requests at a time; events that share a row stay in order."""
 
     def __init__(
         self, stakeholder: str, settings: Mapping[str, Any], session: aiohttp.ClientSession, sockets: ReceiverSockets
@@ -122,11 +122,11 @@ class WebhookSink:
         self._size = BatchSize(self._batch)
         self._concurrency = int(settings.get("concurrency", 1))
         self._session = session
-        # Several batches a lane, so that an uneven spread of rows does not leave lanes idle.
+        # Several batches for each lane, so that rows of uneven number do not leave lanes idle.
         self.window = self._batch * (self._concurrency * 4 if self._concurrency > 1 else 1)
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events in lanes; a lane stops at its first failure, and what comes after all lanes does not begin."""
+        """Send events in lanes. A lane stops at its first failure, and then no later segment begins."""
         stakeholder.set(self._stakeholder)
         if self._concurrency == 1:
             return await self._lane(events)
@@ -144,10 +144,10 @@ class WebhookSink:
         )
 
     async def close(self) -> None:
-        """Nothing of its own to close: the session is shared."""
+        """Do nothing: the session is shared."""
 
     async def _lane(self, events: Sequence[Event]) -> Outcome:
-        """Send events in batches; one that the receiver rejects is halved at once, until the event at fault is alone."""
+        """Send events in batches; a rejected batch is halved at once, until the event at fault is sent alone."""
         done = 0
         limit: int | None = None
         while done < len(events):

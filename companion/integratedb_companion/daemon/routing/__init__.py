@@ -1,1 +1,1 @@
-"""Turns row changes into events, and decides which channels get them and in which order."""
+"""Turns row changes into events, and decides which channels get them, and in which order."""

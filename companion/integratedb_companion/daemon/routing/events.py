@@ -1,7 +1,7 @@
-"""Builds the CloudEvents that leave: one JSON object for each row change and channel, holding only the fields asked for.
+"""Builds CloudEvents: one JSON object for each row change and channel, with only the requested fields.
 
-An event is put together from byte fragments that are prepared once for a transaction and once for a table, since this runs
-for every row.
+Building runs for every row. So an event is joined from fragments of bytes that are prepared once for a transaction or a
+table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from integratedb_companion.daemon.stream.pgoutput import (
 from .identities import Identities, OldRows
 from .json_values import Converter, Converters, TypeStructure, as_is
 
-#: A column that was asked for: where it is in a row, its name as a fragment of JSON, and what makes JSON of its value.
+#: A requested column: its index in a row, its name as a fragment of JSON, and the converter of its values to JSON.
 Entry = tuple[int, bytes, Converter]
 
 ROW_TYPES: Final = {kind: f"integratedb.row.{kind.lower()}" for kind in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")}
@@ -36,7 +36,7 @@ EVENTS_LOST: Final = "integratedb.events.lost"
 
 
 class Event(NamedTuple):
-    """An event on its way: where it stands in the stream, its key, and the JSON that is sent."""
+    """An event: its position in the stream, its key, and its JSON."""
 
     commit_lsn: int
     position: int
@@ -46,17 +46,17 @@ class Event(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id that receivers see; sorts like the stream."""
+        """The id that receivers see; ids sort in the order of the stream."""
         return event_id(self.commit_lsn, self.position)
 
 
 def event_id(commit_lsn: int, position: int) -> str:
-    """Name an event by its commit's LSN and its position in the transaction: the same again after every restart."""
+    """Return the id of an event, which is the same after every restart."""
     return f"{commit_lsn:016X}-{position:08X}"
 
 
 def parse_event_id(text: str) -> tuple[int, int]:
-    """Take an event id apart; ValueError when it is none."""
+    """Parse an event id; raises ValueError when the text is not one."""
     lsn, separator, position = text.partition("-")
     if len(lsn) != 16 or not separator or len(position) != 8:
         raise ValueError(f"not the id of an event: {text[:40]!r}")
@@ -64,7 +64,7 @@ def parse_event_id(text: str) -> tuple[int, int]:
 
 
 class Transaction:
-    """The transaction being read, with the fragments that all of its events share."""
+    """The transaction being read, with the fragments that all its events share."""
 
     __slots__ = (
         "commit_lsn",
@@ -108,7 +108,7 @@ class Transaction:
 
 
 class Projection:
-    """Builds the events of one table for those who asked for the same fields."""
+    """Builds the events of one table for the channels that requested the same fields."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Projection:
         source: str,
         identities: Identities,
     ) -> None:
-        """`identities`: those that a row of the relation may have been written by."""
+        """`identities`: the replica identities that a row of the relation may have been written under."""
         wanted = frozenset(fields)
         converters = Converters(types)
         self._columns: list[Entry] = [
@@ -137,18 +137,18 @@ class Projection:
             for kind in ROW_TYPES
         }
         self._insert_head = self._head["INSERT"]
-        # Without a converter where there is nothing to convert: a call for each value would be felt.
+        # None instead of a converter that changes nothing: calling it for each value would take noticeable time.
         self._insert_columns = [
             (index, name, None if convert is as_is else convert) for index, name, convert in self._columns
         ]
 
     def insert(self, transaction: Transaction, position: int, new: Row) -> bytes:
-        """The event of a new row."""
-        # The same as _event("INSERT", ...), spelled out: this is the path that nearly all events take.
+        """Build the event of a new row."""
+        # The same as _event("INSERT", ...), but inlined, because nearly all events take this path.
         parts: list[bytes] = []
         append = parts.append
         for index, name, convert in self._insert_columns:
-            value: bytes | None = new[index]  # type: ignore[assignment]  # all is there: others go to insert_in_part()
+            value: bytes | None = new[index]  # type: ignore[assignment]  # see insert_in_part()
             if value is None:
                 append(name + b"null")
             elif convert is None:
@@ -165,21 +165,21 @@ class Projection:
         )
 
     def insert_in_part(self, transaction: Transaction, position: int, new: Row) -> bytes:
-        """The event of a new row that is too long: what was left out is named."""
+        """Build the event of a new row that is too long, with the names of the omitted columns."""
         unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
         return self._event("INSERT", transaction, position, new, None, [], None, unavailable)
 
     def update(self, transaction: Transaction, position: int, old: Row | None, new: Row) -> bytes:
-        """The event of a changed row; a value that the stream left out is taken from the old row where that is known."""
+        """Build the event of a changed row; an omitted value is taken from the old row if that is known."""
         if old is None:
-            # The key is as it was, whichever table it was; where that is FULL, the old row is there.
+            # Without an old row the key is unchanged, whichever partition it was in: FULL would send the old row.
             unavailable = [name for index, name, _ in self._columns if isinstance(new[index], Absent)]
             return self._event("UPDATE", transaction, position, new, new, self._key_columns, None, unavailable)
-        told, is_full = self._told(old)
-        # What the stream left out is as it was.
+        available, is_full = self._available(old)
+        # A value that the stream omits is unchanged.
         changed = [
             name
-            for index, name, _ in told
+            for index, name, _ in available
             if new[index] is not UNCHANGED and (old[index] != new[index] or new[index] is OMITTED)
         ]
         record = [
@@ -187,17 +187,24 @@ class Projection:
         ]
         unavailable = [name for index, name, _ in self._columns if isinstance(record[index], Absent)]
         return self._event(
-            "UPDATE", transaction, position, record, old, told, changed if changed or is_full else None, unavailable
+            "UPDATE",
+            transaction,
+            position,
+            record,
+            old,
+            available,
+            changed if changed or is_full else None,
+            unavailable,
         )
 
     def delete(self, transaction: Transaction, position: int, old: Row) -> bytes:
-        """The event of a deleted row."""
-        told, _ = self._told(old)
-        unavailable = [name for index, name, _ in told if isinstance(old[index], Absent)]
-        return self._event("DELETE", transaction, position, None, old, told, None, unavailable)
+        """Build the event of a deleted row."""
+        available, _ = self._available(old)
+        unavailable = [name for index, name, _ in available if isinstance(old[index], Absent)]
+        return self._event("DELETE", transaction, position, None, old, available, None, unavailable)
 
-    def _told(self, old: Row) -> tuple[list[Entry], bool]:
-        """The columns of an old row that the stream tells, and whether those are all there are."""
+    def _available(self, old: Row) -> tuple[list[Entry], bool]:
+        """Return the columns of an old row that the stream contains, and whether they are all of its columns."""
         if self._is_one_key:
             return self._key_columns, False
         if self._old_rows.is_full(old):
@@ -205,7 +212,7 @@ class Projection:
         return [entry for entry in self._columns if old[entry[0]] is not None], False
 
     def truncate(self, transaction: Transaction, position: int) -> bytes:
-        """The event of an emptied table."""
+        """Build the event of a truncated table."""
         return self._event("TRUNCATE", transaction, position, None, None, [], None, [])
 
     def _event(
@@ -215,12 +222,12 @@ class Projection:
         position: int,
         new: Row | None,
         old: Row | None,
-        told: list[Entry],
+        available: list[Entry],
         changed: list[bytes] | None,
         unavailable: list[bytes],
     ) -> bytes:
         record = b"null" if new is None else _object(self._columns, new)
-        old_key = b"null" if old is None or not told else _object(told, old)
+        old_key = b"null" if old is None or not available else _object(available, old)
         return b'%b%08X%b%b","data":{"record":%b,"old":%b,"changed":%b%b%b' % (
             transaction.head,
             position,

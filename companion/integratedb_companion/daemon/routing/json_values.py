@@ -1,8 +1,8 @@
-"""Turns column values from Postgres's text form into JSON, the way to_jsonb() does it, without losing digits.
+"""Converts column values from Postgres's text form into JSON, as to_jsonb() does, without losing digits.
 
-A converter takes the text of one value and returns a JSON fragment. Numbers are passed through as they are written, so a
-bigint or numeric keeps every digit; json is passed through as json. The connection pins DateStyle, IntervalStyle, TimeZone,
-bytea_output and extra_float_digits, which is what makes the text form a fixed one.
+A converter takes the text of one value and returns a fragment of JSON. Numbers keep their text, so a bigint or numeric
+keeps every digit; json is passed through. The text form is fixed, because the connection pins DateStyle, IntervalStyle,
+TimeZone, bytea_output and extra_float_digits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Converter = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ArrayType:
-    """An array over elements of another type."""
+    """An array of another type."""
 
     element: int
     delimiter: bytes = b","
@@ -33,7 +33,7 @@ class CompositeType:
 
 @dataclass(frozen=True, slots=True)
 class DomainType:
-    """A domain: values look like those of its base type."""
+    """A domain: its values have the form of its base type."""
 
     base: int
 
@@ -46,24 +46,24 @@ TIMESTAMP, TIMESTAMPTZ = 1114, 1184
 JSON, JSONB = 114, 3802
 
 
-#: Composites and arrays in each other: what is deeper is sent as its text.
+#: The deepest nesting of composites and arrays that is converted; deeper values are sent as their text.
 MAX_DEPTH: Final = 32
 
 
 class ValueShapeError(ValueError):
-    """A value does not have the shape that its type promises."""
+    """A value does not have the form of its type."""
 
 
 def text(value: bytes) -> bytes:
-    """Any type without a JSON counterpart: its text."""
+    """Convert a value whose type has no counterpart in JSON, to its text."""
     try:
         return dumps(value.decode())
-    except UnicodeDecodeError:  # a database in SQL_ASCII holds whatever was put into it
+    except UnicodeDecodeError:  # a database in SQL_ASCII accepts any bytes
         return dumps(value.decode(errors="replace"))
 
 
 def as_is(value: bytes) -> bytes:
-    """A value whose text is JSON already."""
+    """Return a value whose text is valid JSON."""
     return value
 
 
@@ -72,12 +72,12 @@ def _boolean(value: bytes) -> bytes:
 
 
 def _number(value: bytes) -> bytes:
-    # NaN and the infinities are no JSON numbers; like to_jsonb(), send them as strings.
+    # NaN and the infinities are not JSON numbers; like to_jsonb(), send them as strings.
     return value if value[-1:].isdigit() else text(value)
 
 
 def _timestamp(value: bytes) -> bytes:
-    if value[-3:] == b"+00" and value[10:11] == b" ":  # nearly all there are
+    if value[-3:] == b"+00" and value[10:11] == b" ":  # the common case
         return b'"%bT%b:00"' % (value[:10], value[11:])
     if not value[:1].isdigit():  # infinity, -infinity
         return text(value)
@@ -108,18 +108,18 @@ def converter(type_oid: int, structures: Mapping[int, TypeStructure]) -> Convert
 
 
 class Converters:
-    """The converters of types that share their descriptions, each made once."""
+    """Creates the converters of types once each."""
 
     def __init__(self, structures: Mapping[int, TypeStructure]) -> None:
         self._structures = structures
-        # By depth too: without it, a composite with two attributes of a composite would double the work with each level.
-        self._made: dict[tuple[int, int], Converter] = {}
+        # Keyed by depth too: otherwise two attributes of one composite type would double the work per level.
+        self._cache: dict[tuple[int, int], Converter] = {}
 
     def of(self, type_oid: int, depth: int = 0) -> Converter:
-        """Find the converter of a type that is so deep in others."""
-        known = self._made.get((type_oid, depth))
+        """Find the converter of a type at this depth of nesting."""
+        known = self._cache.get((type_oid, depth))
         if known is None:
-            known = self._made[type_oid, depth] = self._make(type_oid, depth)
+            known = self._cache[type_oid, depth] = self._make(type_oid, depth)
         return known
 
     def _make(self, type_oid: int, depth: int) -> Converter:
@@ -136,7 +136,7 @@ class Converters:
         return _SCALARS.get(base, text)
 
     def _below_domains(self, type_oid: int) -> int:
-        """The type that a domain is over, however many domains deep."""
+        """Return the type below a domain, or below several nested domains."""
         passed = set[int]()
         while isinstance(structure := self._structures.get(type_oid), DomainType) and type_oid not in passed:
             passed.add(type_oid)
@@ -155,7 +155,7 @@ def _array_converter(element: Converter, delimiter: bytes) -> Converter:
 
 
 def _array(value: bytes, element: Converter, delimiter: int) -> bytes:
-    """Convert {1,NULL,"a b",{...}}; a prefix such as [0:1]= tells lower bounds, which JSON does not have."""
+    """Convert {1,NULL,"a b",{...}}; a prefix such as [0:1]= holds lower bounds, which JSON does not have."""
     at = value.index(b"=") + 1 if value[:1] == b"[" else 0
     out: list[bytes] = []
     depth = 0
@@ -205,7 +205,7 @@ def _composite_converter(attributes: list[tuple[bytes, Converter]]) -> Converter
 
 
 def _composite(value: bytes) -> list[bytes | None]:
-    """Split (1,,"a ""b") into its attributes; nothing between two commas is null."""
+    """Split (1,,"a ""b") into its attributes; an empty attribute is null."""
     if value[:1] != b"(" or value[-1:] != b")":
         raise ValueShapeError(value)
     items: list[bytes | None] = []
@@ -228,7 +228,7 @@ def _composite(value: bytes) -> list[bytes | None]:
 
 
 def _quoted(value: bytes, at: int) -> tuple[bytes, int]:
-    """Read a quoted item; backslash and doubled quotes both escape."""
+    """Read a quoted item, in which a backslash or a doubled quote escapes."""
     out = bytearray()
     at += 1
     while True:

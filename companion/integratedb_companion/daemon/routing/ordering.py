@@ -1,8 +1,8 @@
-"""Says which events must keep their order, and deals the others out to lanes that deliver side by side.
+"""Determines which events must keep their order, and distributes the others to lanes that deliver in parallel.
 
-The key of an event names the rows that the event is about: two of them where an UPDATE changes the key of a row. Events
-that share a row keep their order. An event without a key is a barrier: nothing overtakes it, and it overtakes nothing.
-Whatever the daemon cannot say exactly is a barrier, or one key for all of a table: order is kept rather than speed.
+The key of an event names the rows that the event is about: two rows where an UPDATE changes the key of a row. Events
+that share a row keep their order. An event without a key is a barrier: it is delivered after all earlier events and
+before all later ones. Where the daemon does not know the row, it uses a barrier, or one key for the whole table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .events import Event
 
 #: The key of an event that keeps its order with all others.
 BARRIER: Final = b""
-#: Begins each key that has this form. No text of an earlier version, which kept the values themselves, begins so.
+#: The first byte of each key in this form. Keys of an earlier version hold text, which never begins with it.
 _FORM: Final = b"\xff"
 _HASH_BYTES: Final = 8
 _HEAD_BYTES: Final = len(_FORM) + 2 * _HASH_BYTES
@@ -27,10 +27,10 @@ Lane = list[Event]
 
 
 class RowKeys:
-    """Makes the keys of one table's events, as its rows are identified at this point of the stream."""
+    """Builds the keys of one table's events, by the current replica identity of its rows."""
 
     def __init__(self, relation: Relation) -> None:
-        # FULL marks every column. Which of them stay the same for a row is not said, so all of the table is one key.
+        # FULL marks every column, and the columns that stay the same are unknown. So the whole table has one key.
         columns = [] if relation.identity == "f" else [c for c in enumerate(relation.columns) if c[1].key]
         self._indexes = [index for index, _ in columns]
         scheme = "\0".join(f"{column.name}\0{column.type_oid}" for _, column in columns)
@@ -38,7 +38,7 @@ class RowKeys:
         self._whole_table = self._head + _hash(b"")
 
     def of(self, old: Row | None, new: Row | None) -> bytes:
-        """The key of an event: the row as it is identified before the change, and after it."""
+        """Return the key of an event: the row before the change and after it."""
         if not self._indexes:
             return self._whole_table
         key = self._head
@@ -53,14 +53,14 @@ class RowKeys:
                 break
             known = [value for value in values if isinstance(value, bytes)]
             if len(known) < len(values):
-                return BARRIER  # too long, or not told: which row is meant is not known
+                return BARRIER  # a value is omitted or absent, so the row is not known
             key += _hash(b"".join(b"%d:%b" % (len(value), value) for value in known))
             before = values
         return key
 
 
 def segments(events: Sequence[Event], lanes: int) -> Iterator[list[Lane]]:
-    """Deal events out: the lanes of one segment may be delivered at the same time, a segment only after the one before."""
+    """Split events into segments of lanes. Lanes of one segment run in parallel, segments one after another."""
     pending: Lane = []
     schemes: dict[bytes, bytes] = {}
     for event in events:
@@ -71,7 +71,7 @@ def segments(events: Sequence[Event], lanes: int) -> Iterator[list[Lane]]:
             yield [[event]]
             pending, schemes = [], {}
             continue
-        # Rows that were identified by other columns before: no key says which of them are the same.
+        # The rows were identified by other columns before, so no key shows which of them are the same.
         if schemes.get(table, scheme) != scheme:
             yield _lanes(pending, lanes)
             pending, schemes = [], {}
@@ -82,7 +82,7 @@ def segments(events: Sequence[Event], lanes: int) -> Iterator[list[Lane]]:
 
 
 def _lanes(events: Iterable[Event], count: int) -> list[Lane]:
-    """Events that are connected by rows go to one lane, in their order; the shortest lane takes the next."""
+    """Put events that rows connect into one lane, in their order; the shortest lane takes the next group."""
     groups: list[Lane] = []
     group_of: dict[bytes, int] = {}
     for event in events:
@@ -116,7 +116,7 @@ def _place(event: Event) -> tuple[int, int]:
 
 
 def _table_and_scheme(key: bytes) -> tuple[bytes, bytes]:
-    """Nothing for a barrier, and for a key of another form."""
+    """Return the table and the scheme of a key; nothing for a barrier, or for a key of another form."""
     if len(key) < _HEAD_BYTES + _HASH_BYTES or not key.startswith(_FORM):
         return b"", b""
     start = len(_FORM)

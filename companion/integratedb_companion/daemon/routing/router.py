@@ -1,4 +1,4 @@
-"""Decides which channels a row change goes to, by a table that is compiled once for a relation and a specification version."""
+"""Routes row changes to channels, by a plan that is compiled once for a relation and a specification version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Enqueue = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One form of a change, and the channels that want it so."""
+    """One form of a change, and the channels that get this form."""
 
     projection: Projection
     enqueue: tuple[Enqueue, ...]
@@ -30,9 +30,9 @@ class Plan:
 
     outputs: Mapping[str, tuple[Output, ...]]
     inserts: tuple[Output, ...]
-    #: What order is kept by where a channel delivers concurrently; None where nobody does.
+    #: The keys that determine the order of events where a channel delivers concurrently; None where no channel does.
     keys: RowKeys | None
-    #: Whether an UPDATE without an old row left the columns of these keys as they were.
+    #: Whether an UPDATE without an old row left the columns of these keys unchanged.
     knows_keys: bool
 
 
@@ -45,20 +45,20 @@ class Router:
         self._states: dict[int, StakeholderState] = {}
         self._enqueue: Mapping[int, Enqueue] = {}
         self._plans: dict[int, Plan | None] = {}
-        #: The partitions that the stream has described since what is in force came to be, by their root.
+        #: The partitions that the stream has described since the current state came into force, by their root.
         self._leaves: dict[int, dict[int, Identities]] = {}
 
     def apply(self, states: Iterable[StakeholderState], enqueue: Mapping[int, Enqueue]) -> None:
-        """Replace what is in force; `enqueue` takes the events of each channel by its id."""
+        """Replace the states in force; `enqueue` holds the function that enqueues an event, by channel."""
         self._states = {state.id: state for state in states}
         self._enqueue = enqueue
         self._plans.clear()
         for route in self._routes():
-            if route.tells_leaves:
+            if route.lists_leaves:
                 self._leaves.pop(route.relid, None)
 
     def change_types(self, types: Mapping[int, TypeStructure]) -> None:
-        """Take note of types that look otherwise from here on in the stream."""
+        """Replace type structures that change at this point of the stream."""
         self._states = {id_: with_types(state, types) for id_, state in self._states.items()}
         self._plans.clear()
 
@@ -69,20 +69,20 @@ class Router:
             if channel.id in self._enqueue:
                 self._enqueue[channel.id](event)
 
-    def tells_of(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
-        """Whether a stakeholder is told of rows of one of these tables, under this path."""
+    def has_route(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
+        """Whether a stakeholder receives rows of one of these tables under this path."""
         state = self._states.get(stakeholder_id)
         return any(route.path == path and route.relid in relids for route in (state.routes if state else ()))
 
     def describe(self, relation: Relation) -> None:
-        """Take note of what a relation looks like from here on in the stream."""
+        """Replace the description of a relation at this point of the stream."""
         self._relations[relation.relid] = relation
         self._plans.pop(relation.relid, None)
 
     def describe_leaf(self, root: int, leaf: Relation) -> None:
-        """Take note of what a partition looks like from here on, which is described behind its root."""
+        """Replace the description of a partition, which the stream sends directly after its root."""
         if any(route.relid == leaf.relid for route in self._routes()):
-            return  # of itself: they stand behind each other by chance
+            return  # it has routes of its own, and follows the other table by chance
         identity = identity_of(leaf)
         described = self._leaves.setdefault(root, {})
         if described.get(leaf.relid) != identity:
@@ -90,7 +90,7 @@ class Router:
             self._plans.pop(root, None)
 
     def insert(self, transaction: Transaction, message: Insert) -> int:
-        """Route a new row; returns how many events came of it."""
+        """Route a new row; returns the number of its events."""
         position = transaction.position
         transaction.position = position + 1
         relid = message.relid
@@ -130,7 +130,7 @@ class Router:
         )
 
     def truncate(self, transaction: Transaction, message: Truncate) -> int:
-        """Route emptied tables, one event each."""
+        """Route truncated tables, one event for each."""
         return sum(
             self._route(transaction, relid, "TRUNCATE", None, None, lambda form, at: form.truncate(transaction, at))
             for relid in message.relids
@@ -176,19 +176,19 @@ class Router:
         return plan
 
     def _identities(self, relation: Relation) -> Identities:
-        """Those that a row of this table may have been written by."""
+        """Return the replica identities that a row of this table may have been written under."""
         routes = [route for route in self._routes() if route.relid == relation.relid]
-        told = {route.leaves for route in routes if route.tells_leaves}
+        listed = {route.leaves for route in routes if route.lists_leaves}
         described = self._leaves.get(relation.relid, {}).values()
-        if told == {None} or not (told or described):
-            return identity_of(relation)  # it has no partitions
-        return one_of([*(leaves for leaves in told if leaves is not None), *described])
+        if listed == {None} or not (listed or described):
+            return identity_of(relation)  # the table has no partitions
+        return one_of([*(leaves for leaves in listed if leaves is not None), *described])
 
     def _routes(self) -> Iterable[Route]:
         return (route for state in self._states.values() for route in state.routes)
 
     def _is_concurrent(self, relation: Relation) -> bool:
-        """Whether a channel of this table delivers concurrently; where none does, keys are not needed, and cost."""
+        """Whether a channel of this table delivers concurrently; otherwise computing keys would be wasted time."""
         concurrent = {
             channel.id
             for state in self._states.values()
@@ -201,7 +201,7 @@ class Router:
 
     def _outputs(self, relation: Relation, kind: str, identities: Identities) -> Iterable[Output]:
         for state in self._states.values():
-            # The matches of one stakeholder that hit the same change on one channel make one event together.
+            # The matches of one stakeholder that select the same change for one channel produce one event together.
             fields_of: dict[int, set[str]] = {}
             path = ""
             for route in state.routes:

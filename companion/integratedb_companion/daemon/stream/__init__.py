@@ -1,1 +1,1 @@
-"""Reads the replication stream: the connection, the slot, the messages, and how far is confirmed."""
+"""Reads the replication stream: the connection, the slot, the messages, and the confirmed position."""

@@ -1,7 +1,7 @@
-"""Makes UTF-8 of what a database of another encoding streams.
+"""Converts the stream of a database in another encoding to UTF-8.
 
-The server sends the stream as the database has it. Would the server convert, one value with bytes that stand for no
-character would end the stream, at each attempt again.
+The server sends the stream in the database's encoding. If the server converted, one value with invalid bytes would end
+the stream, again at each attempt.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Final
 
 from .pgoutput import OMITTED, UNREADABLE, Column, Delete, Insert, Message, Relation, Row, Update, Value
 
-#: In names, in place of bytes that stand for no character. In ASCII, because the database may have no other replacement.
+#: Replaces invalid bytes in names. It is ASCII, because the encoding may not have another replacement character.
 _REPLACEMENT: Final = "?"
 codecs.register_error("integratedb", lambda problem: (_REPLACEMENT, _end(problem)))
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding by the name that the server is asked for and, unless it is UTF-8 already, by Python's."""
+    """An encoding: its name for the server, and its codec in Python (None for UTF-8)."""
 
     name: str
     codec: str | None
 
     def recode(self, message: Message) -> Message:
-        """The message in UTF-8. A value with bytes that stand for no character is left out."""
+        """Convert a message to UTF-8, without the values that contain invalid bytes."""
         if self.codec is None:
             return message
         match message:
@@ -40,7 +40,7 @@ class Encoding:
         return message
 
     def recode_all(self, message: Insert) -> Insert:
-        """A row of our own in UTF-8, whatever names of others it holds: none of it is left out."""
+        """Convert a row of the extension's own tables to UTF-8; invalid bytes are replaced, and no value is omitted."""
         if self.codec is None:
             return message
         return Insert(message.relid, [self._replaced(v) if isinstance(v, bytes) else v for v in message.new])
@@ -48,7 +48,7 @@ class Encoding:
     def _update(self, relid: int, old: Row | None, new: Row) -> Update:
         after = self._row(new)
         if old is not None:
-            # Whether a value has changed is known, also of one that cannot be read.
+            # The comparison also works for a value that cannot be decoded.
             after = [
                 OMITTED if value is UNREADABLE and new[index] != old[index] else value
                 for index, value in enumerate(after)
@@ -76,7 +76,7 @@ class Encoding:
             return UNREADABLE
 
     def _name(self, name: str) -> str:
-        """A name that pgoutput.py read as UTF-8, keeping the bytes that are none."""
+        """Convert a name that pgoutput.py decoded as UTF-8, with its invalid bytes preserved."""
         return self._replaced(name.encode(errors="surrogateescape")).decode()
 
     def _replaced(self, value: bytes) -> bytes:

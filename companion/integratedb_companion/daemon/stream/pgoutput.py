@@ -1,6 +1,7 @@
-"""Decodes what Postgres streams: the replication frames, and the messages of its pgoutput plugin (protocol version 1).
+"""Decodes Postgres's replication frames, and the messages of its pgoutput plugin (protocol version 1).
 
-Pure: bytes in, plain data out. Column values stay in Postgres's text form, as bytes; `json_values` makes sense of them.
+The module is pure: bytes in, plain data out. Column values stay in Postgres's text form, as bytes; `json_values`
+converts them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ class ProtocolError(Exception):
 
 
 class Absent(Enum):
-    """Stands for a value that is not there.
+    """Stands for a value that is absent.
 
-    UNCHANGED: a TOASTed value that the change did not touch, which the stream therefore does not carry. OMITTED: a value that
-    is too long, see shortened(). UNREADABLE: one with bytes that stand for no character, see encodings.py.
+    UNCHANGED: a TOASTed value that the change did not touch, which the stream therefore does not send. OMITTED: a value
+    that is too long, see shortened(). UNREADABLE: a value with invalid bytes, see encodings.py.
     """
 
     UNCHANGED = "unchanged"
@@ -35,12 +36,12 @@ UNREADABLE: Final = Absent.UNREADABLE
 Value = bytes | None | Absent
 Row = list[Value]
 
-#: Seconds between the Unix epoch and 2000-01-01, where Postgres starts to count.
+#: Seconds between the Unix epoch and Postgres's epoch, 2000-01-01.
 POSTGRES_EPOCH_S: Final = 946_684_800
 
 
 class Begin(NamedTuple):
-    """A committed transaction follows; `commit_lsn` is that of its commit record."""
+    """Begins a committed transaction; `commit_lsn` is that of its commit record."""
 
     commit_lsn: int
     committed_at_us: int
@@ -48,7 +49,7 @@ class Begin(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The transaction is complete; a slot that is confirmed at `end_lsn` does not send it again."""
+    """Ends a transaction; a slot that is confirmed at `end_lsn` does not send it again."""
 
     commit_lsn: int
     end_lsn: int
@@ -67,7 +68,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table as it was when the following rows were written; `identity` is d(efault), n(othing), f(ull) or i(ndex)."""
+    """A table at the time of the following rows; `identity` is d(efault), n(othing), f(ull) or i(ndex)."""
 
     relid: int
     schema: str
@@ -92,7 +93,7 @@ class Insert(NamedTuple):
 
 
 class Update(NamedTuple):
-    """A changed row; `old` is the key when that changed, all of the row with REPLICA IDENTITY FULL, else None."""
+    """A changed row; `old` is the key if it changed, the whole row with REPLICA IDENTITY FULL, otherwise None."""
 
     relid: int
     old: Row | None
@@ -100,20 +101,20 @@ class Update(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """A deleted row: its key, or all of it with REPLICA IDENTITY FULL."""
+    """A deleted row: its key, or the whole row with REPLICA IDENTITY FULL."""
 
     relid: int
     old: Row
 
 
 class Truncate(NamedTuple):
-    """Emptied tables."""
+    """Truncated tables."""
 
     relids: tuple[int, ...]
 
 
 class Ignored(NamedTuple):
-    """A message that says nothing about rows: an origin, or a logical message of some application."""
+    """A message that is not about rows: an origin, or a logical message of an application."""
 
     kind: str
 
@@ -122,14 +123,14 @@ Message = Begin | Commit | Relation | Type | Insert | Update | Delete | Truncate
 
 
 class Keepalive(NamedTuple):
-    """A frame without a message: how far the server has read, and whether it wants an answer at once."""
+    """A frame without a message: how far the server has read, and whether it requests a reply at once."""
 
     wal_end: int
     reply_requested: bool
 
 
 _XLOG_DATA_KIND, _KEEPALIVE_KIND = b"wk"
-#: The kind, where the message starts, where the WAL ends, the time.
+#: The length of the head: the kind, the start of the message, the end of WAL, the time.
 _XLOG_DATA_HEAD = 25
 _KEEPALIVE = Struct(">QqB")
 _BEGIN = Struct(">Qqi")
@@ -144,7 +145,7 @@ _NEW, _KEY, _OLD = b"NKO"
 
 
 def frame(data: bytes | memoryview) -> bytes | Keepalive:
-    """Unwrap one CopyData message: returns the pgoutput message in it, or a keepalive."""
+    """Unwrap one CopyData message: returns its pgoutput message, or a keepalive."""
     try:
         if data[0] == _XLOG_DATA_KIND:
             if len(data) < _XLOG_DATA_HEAD:
@@ -177,7 +178,7 @@ def decode(data: bytes) -> Message:
 
 
 def shortened(row: Row, limit: int) -> Row:
-    """The row with its longest values left out until the others are no longer than the limit together."""
+    """Return the row without its longest values, so that the total length of the others is within the limit."""
     by_length = sorted(
         ((len(value), index) for index, value in enumerate(row) if isinstance(value, bytes)), reverse=True
     )
@@ -192,7 +193,7 @@ def shortened(row: Row, limit: int) -> Row:
 
 
 def _row(data: bytes, at: int) -> tuple[Row, int]:
-    """Read the columns of one row from `at` on; also returns where they end."""
+    """Decode the columns of one row from `at` on; also returns where they end."""
     row: Row = []
     count = data[at] << 8 | data[at + 1]
     at += 2
@@ -270,7 +271,7 @@ def _truncate(data: bytes) -> Truncate:
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
     end = data.index(0, at)
-    # In a database of another encoding the bytes are kept as they are: encodings.py makes sense of them.
+    # A database in another encoding sends other bytes. They are preserved here, and encodings.py converts them.
     return data[at:end].decode(errors="surrogateescape"), end + 1
 
 
@@ -290,7 +291,7 @@ def _relation(data: bytes) -> Relation:
         at += 8
         columns.append(Column(column, type_oid, type_modifier, key))
     _ends(data, at)
-    # An empty schema name stands for pg_catalog.
+    # An empty schema name means pg_catalog.
     return Relation(relid, schema or "pg_catalog", name, identity, tuple(columns))
 
 
@@ -326,11 +327,11 @@ _HANDLERS: Final[dict[int, Callable[[bytes], Message]]] = {
 
 
 def parse_lsn(text: str) -> int:
-    """Read Postgres's own notation, such as 0/16B3748."""
+    """Parse Postgres's notation, such as 0/16B3748."""
     high, _, low = text.partition("/")
     return int(high, 16) << 32 | int(low, 16)
 
 
 def format_lsn(lsn: int) -> str:
-    """Write Postgres's own notation."""
+    """Format an LSN in Postgres's notation."""
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"

@@ -1,7 +1,7 @@
-"""Follows the stream message by message: keeps the transaction, routes rows, collects control rows, skips repeats.
+"""Processes the stream message by message: tracks the transaction, routes rows, collects control rows, skips repeats.
 
-After a lost connection the server repeats what was not confirmed. What was routed before is recognised by its place in the
-stream, which is the same every time, and skipped.
+After a lost connection the server repeats what was not confirmed. The reader recognises what it has routed by its
+position in the stream, which is the same every time, and skips it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from .progress import Progress
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
-#: A row that is longer loses its longest values. In JSON a row may be six times as long, and the daemon holds a few of those.
+#: A longer row loses its longest values. JSON may take six times as much memory, and the daemon holds several rows.
 ROW_BYTES: Final = 16 << 20
 
 
@@ -56,7 +56,7 @@ class ControlRow:
 
 @dataclass(frozen=True, slots=True)
 class ControlCommit:
-    """A transaction ended that changes what is in force; it counts as routed only when that has been done."""
+    """The end of a transaction with control rows; it counts as routed after these have been applied."""
 
     rows: tuple[ControlRow, ...]
     commit: Commit
@@ -76,11 +76,11 @@ class StreamReader:
         self._transaction: Transaction | None = None
         self._partial: tuple[int, int] = (0, 0)
         self._skip_to = 0
-        #: Whether the present change is so long that values of it may be left out.
+        #: Whether values of the current change may be omitted, because it is too long.
         self._in_part = False
-        #: The tables that the transaction wrote rows of, as far as the stream describes them anew: after each change it does.
+        #: The tables that the transaction wrote to and that the stream described again, as it does after each change.
         self._described: set[int] = set()
-        #: The table that was described by the message before this one: behind the root of partitions comes the partition.
+        #: The table that the previous message described: a partition is described directly after its root.
         self._described_before: int | None = None
         self._control: list[ControlRow] = []
         self._control_relid: int | None = None
@@ -98,19 +98,19 @@ class StreamReader:
         }
 
     def restart(self) -> None:
-        """The connection is a new one: what was begun comes again from its beginning."""
+        """Prepare for a new connection: the server repeats an unfinished transaction from its beginning."""
         if self._transaction is not None:
             self._partial = (self._transaction.commit_lsn, max(self._transaction.position, self._partial_position()))
             self._transaction = None
 
     def take(self, data: bytes | memoryview) -> Keepalive | ControlCommit | None:
-        """Take one message; returns what the caller must do something about."""
+        """Process one message; returns what the caller must act on."""
         payload = frame(data)
         if type(payload) is Keepalive:
             if self._transaction is None:
                 self._progress.seen(payload.wal_end)
             return payload
-        message = decode(payload)  # type: ignore[arg-type]  # no Keepalive: that returned above
+        message = decode(payload)  # type: ignore[arg-type]  # Keepalive was returned above
         is_long = len(payload) > ROW_BYTES
         self._in_part = is_long or self._encoding.codec is not None
         if is_long:
@@ -194,7 +194,7 @@ class StreamReader:
             self._router.truncate(transaction, message)
 
     def _nothing(self, _: Type | Ignored) -> None:
-        """Names of types are not needed: the control rows describe their structure."""
+        """Ignore the message: type names are not needed, because control rows describe the types' structure."""
 
     def _take_control(self, transaction: Transaction, message: Insert) -> None:
         values = dict(zip(self._control_columns, message.new, strict=True))
@@ -211,10 +211,10 @@ class StreamReader:
             self._announce(transaction, position, row.body)
 
     def _announce(self, transaction: Transaction, position: int, body: Any) -> None:
-        """Tell of a schema change; what the transaction wrote was told by the fields and types of before."""
+        """Announce a schema change; rows of the same transaction had the earlier fields and types."""
         stakeholder_id, subject, data = int(body["id"]), body["subject"], body["data"]
         news = {"column_added", "column_changed"} & {change["change"] for change in data["changes"]}
-        if news and self._router.tells_of(stakeholder_id, subject, self._described):
+        if news and self._router.has_route(stakeholder_id, subject, self._described):
             data = {**data, "gap": True}
         self._router.announce(stakeholder_id, transaction.event(position, SCHEMA_CHANGED, subject, data))
 
@@ -225,7 +225,7 @@ class StreamReader:
 
 
 def _shortened(message: Message) -> Message:
-    """A change whose rows are not too long."""
+    """Shorten the rows of a change that are too long."""
     match message:
         case Insert(relid, new):
             return Insert(relid, shortened(new, ROW_BYTES))
@@ -237,7 +237,7 @@ def _shortened(message: Message) -> Message:
 
 
 def _shortened_update(relid: int, old: Row | None, new: Row) -> Update:
-    """An update whose rows are not too long; what has not changed is left out of both, and stays known as unchanged."""
+    """Shorten both rows of an update; an unchanged value is omitted from both, and stays known as unchanged."""
     after = shortened(new, ROW_BYTES)
     if old is None:
         return Update(relid, None, after)

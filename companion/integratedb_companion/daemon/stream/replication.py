@@ -1,4 +1,4 @@
-"""Reads the replication stream of a slot through psycopg, woken by the socket, and answers how far it is confirmed."""
+"""Reads the replication stream of a slot through psycopg, when its socket is readable, and confirms positions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .pgoutput import format_lsn, parse_lsn, status_update
 log = logging.getLogger(__name__)
 
 PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
-#: How many messages are taken from the connection before others get their turn.
+#: How many messages are read from the connection before other tasks run.
 BATCH_MESSAGES = 250
-#: How long a command that is to end may take to do so.
+#: The time limit for cancelling a command.
 CANCEL_TIMEOUT_S = 3.0
 
-#: Settings that a role or a database may have set otherwise.
+#: Settings for which a role or a database may have another default.
 PINNED_SETTINGS = {
-    # These make the text form of values a fixed one; search_path and quote_all_identifiers do for regclass and its like.
+    # These fix the text form of values; search_path and quote_all_identifiers do so for regclass and similar types.
     "DateStyle": "ISO",
     "IntervalStyle": "iso_8601",
     "TimeZone": "UTC",
@@ -39,19 +39,19 @@ PINNED_SETTINGS = {
     "lc_monetary": "C",
     "quote_all_identifiers": "off",
     "xmlbinary": "base64",
-    # No object of another schema takes the place of one that is named without its schema.
+    # No object of another schema replaces one that is named without its schema.
     "search_path": "pg_catalog,pg_temp",
-    # These say how texts are read.
+    # These determine how texts are parsed.
     "standard_conforming_strings": "on",
     "backslash_quote": "safe_encoding",
     "array_nulls": "on",
     "transform_null_equals": "off",
-    # What the slot may forget must be in the database for good.
+    # A position may be confirmed only after the database has stored everything before it durably.
     "synchronous_commit": "on",
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read\\ committed",
     "default_transaction_deferrable": "off",
-    # A call that is cut off is made again, for ever.
+    # A call that times out would be repeated for ever.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -59,7 +59,7 @@ PINNED_SETTINGS = {
 }
 
 
-#: Who the daemon is, as SQL writes it, whether it may be that, and which process serves it.
+#: The daemon's role as a quoted identifier, whether it may be the daemon, and the server process of the connection.
 LOGIN: Final[LiteralString] = """
 SELECT pg_catalog.quote_ident(r.rolname),
        pg_catalog.pg_has_role(r.oid, 'integratedb_daemon', 'USAGE'),
@@ -75,16 +75,16 @@ class StreamEndedError(Exception):
 
 
 class SlotInUseError(Exception):
-    """Somebody else reads the slot."""
+    """Another session reads the slot."""
 
 
 class SlotUnusableError(Exception):
-    """The slot is gone, or the WAL that it needs is."""
+    """The slot does not exist, or the server has removed WAL that the slot needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Which server this is, and on which timeline."""
+    """The identifier of the server, and its timeline."""
 
     identifier: str
     timeline: int
@@ -107,7 +107,7 @@ def conninfo(dsn: str, encoding: str = "UTF8") -> str:
 
 
 async def check_login(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
-    """See that the login may do what the daemon does, and is connected to the server itself. Error: ConfigurationError."""
+    """Check that the login has the daemon's privileges, and a direct connection. Error: ConfigurationError."""
     row = await (await connection.execute(LOGIN)).fetchone()
     assert row is not None
     name, is_daemon, replicates, backend_pid = row
@@ -123,7 +123,7 @@ async def check_login(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> N
 
 
 class ReplicationConnection:
-    """One connection in replication mode."""
+    """A connection in replication mode."""
 
     def __init__(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         self._connection = connection
@@ -131,7 +131,7 @@ class ReplicationConnection:
 
     @classmethod
     async def open(cls, dsn: str, encoding: str = "UTF8") -> ReplicationConnection:
-        """Connect; texts of the stream come in this encoding."""
+        """Connect; texts of the stream arrive in this encoding."""
         connection = await psycopg.AsyncConnection.connect(
             conninfo(dsn, encoding), autocommit=True, replication="database"
         )
@@ -142,22 +142,22 @@ class ReplicationConnection:
         await self._connection.close()
 
     def break_off(self) -> None:
-        """Let whoever reads notice at once that the stream has ended; anybody may call this."""
+        """Shut down the socket, so that the reader notices the end of the stream at once; any task may call this."""
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._pgconn.socket)) as connection:
             connection.shutdown(socket.SHUT_RDWR)
 
     async def system(self) -> System:
-        """Ask which server this is."""
+        """Return the identity of the server."""
         [row] = await self._rows(b"IDENTIFY_SYSTEM")
         return System(str(row[0]), int(row[1]))
 
     @property
     def backend_pid(self) -> int:
-        """The process of the server that serves this connection."""
+        """The server process of this connection."""
         return self._pgconn.backend_pid
 
     async def create_slot(self, slot: str) -> tuple[int, str]:
-        """Create the slot; returns where it begins, and the name of a snapshot of exactly that moment."""
+        """Create the slot; returns its first position, and the name of a snapshot at exactly that position."""
         name = slot.encode()
         [row] = await self._rows(b"CREATE_REPLICATION_SLOT \"%b\" LOGICAL pgoutput (SNAPSHOT 'export')" % name)
         return parse_lsn(row[1]), row[2]
@@ -167,7 +167,7 @@ class ReplicationConnection:
         await self._rows(b'DROP_REPLICATION_SLOT "%b"' % slot.encode())
 
     async def start(self, slot: str, lsn: int) -> None:
-        """Begin to stream."""
+        """Start streaming."""
         command = (
             f'START_REPLICATION SLOT "{slot}" LOGICAL {format_lsn(lsn)} '
             f"(proto_version '1', publication_names '{PUBLICATIONS}')"
@@ -185,7 +185,7 @@ class ReplicationConnection:
             raise StreamEndedError(message)
 
     async def read(self) -> list[memoryview]:
-        """Wait for messages and return those that are there."""
+        """Wait for messages and return those that have arrived."""
         pgconn = self._pgconn
         messages: list[memoryview] = []
         looked = False
@@ -203,18 +203,18 @@ class ReplicationConnection:
                     return messages
                 if looked:
                     await self._readable()
-                looked = True  # the first look costs less than to ask whether there is something to see
+                looked = True  # the first attempt to read is cheaper than waiting for the socket
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
 
     def _servers_error(self) -> str:
-        """The error that ended the stream, in the server's own words."""
+        """Return the error that ended the stream, as the server reported it."""
         result = None if self._pgconn.is_busy() else self._pgconn.get_result()
         return "" if result is None else result.error_message.decode(errors="replace").strip()
 
     async def _readable(self) -> None:
-        # Watched only while waiting: a socket that has something would wake the loop again and again.
+        # The socket is watched only while waiting: otherwise unread data would wake the event loop again and again.
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
         descriptor = self._pgconn.socket
@@ -225,7 +225,7 @@ class ReplicationConnection:
             loop.remove_reader(descriptor)
 
     def confirm(self, lsn: int, received_lsn: int) -> None:
-        """Tell the server that everything up to `lsn` may be forgotten, and how much has come."""
+        """Confirm to the server that it may forget everything up to `lsn`, and report how much has been received."""
         try:
             self._pgconn.put_copy_data(status_update(lsn, time.time(), written_lsn=received_lsn))
             self._pgconn.flush()
@@ -233,7 +233,7 @@ class ReplicationConnection:
             raise StreamEndedError(str(problem).strip()) from None
 
     async def _break(self, running: asyncio.Future[pq.abc.PGresult]) -> None:
-        """End a command that runs: the server would go on with it, and this process could not end before its thread."""
+        """Cancel a running command: otherwise the server would continue, and this process would wait for its thread."""
         with suppress(psycopg.Error, OSError):
             await self._connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
         await asyncio.wait((running,), timeout=CANCEL_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Finds or makes the replication slot, and tells a slot that is ours from one that was lost or recreated."""
+"""Finds or creates the replication slot, and distinguishes the daemon's slot from one that was lost or recreated."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .replication import ReplicationConnection
 log = logging.getLogger(__name__)
 
 
-#: How often it is told what a new slot waits for.
-TELL_EVERY_S: Final = 5.0
+#: How often the daemon reports what a new slot waits for.
+REPORT_EVERY_S: Final = 5.0
 
 
 class SlotLostError(Exception):
-    """Changes have been missed, or would be; the message says why and what to do."""
+    """Changes have been missed, or would be missed; the message says why, and what to do."""
 
 
 CURE = "Changes since then are lost to the channels. Start once with --accept-gap to go on from now."
 
 
-def complaint(name: str, slot: Slot) -> str | None:
-    """Why a slot cannot be gone on with; None when it can, or when there was none before."""
+def slot_problem(name: str, slot: Slot) -> str | None:
+    """Return why the slot cannot be used; None when it can be used, or when none existed before."""
     if slot.known == "created":
         if not slot.same_system:
             return f"slot {name!r} was made on another server than this one (a restored copy?)"
@@ -46,39 +46,39 @@ def complaint(name: str, slot: Slot) -> str | None:
 
 
 async def check(name: str, database: Database) -> Slot:
-    """Look at the slot; raises when it was lost."""
+    """Check the slot; raises when it was lost."""
     slot = await database.slot(name)
-    problem = complaint(name, slot)
+    problem = slot_problem(name, slot)
     if problem is not None:
         raise SlotLostError(f"{problem}. {CURE}")
     return slot
 
 
 async def attach(
-    name: str, database: Database, dsn: str, waits: Callable[[str], None], *, accept_gap: bool
+    name: str, database: Database, dsn: str, on_wait: Callable[[str], None], *, accept_gap: bool
 ) -> tuple[int, bool]:
-    """Make sure of the slot; returns the position to start from, and whether there is a gap before it.
+    """Find or create the slot; returns the position to start from, and whether changes before it were missed.
 
-    `waits` is told what a new slot has to wait for.
+    `on_wait` is called with a text that says what a new slot waits for.
     """
     slot = await database.slot(name)
-    problem = complaint(name, slot)
+    problem = slot_problem(name, slot)
     if problem is None and slot.exists and slot.known == "created":
         return slot.confirmed_lsn, False
     if problem is not None and not accept_gap:
         raise SlotLostError(f"{problem}. {CURE}")
     if problem is not None:
         log.error("gap accepted: changes were missed", extra={"slot": name, "reason": problem})
-    return await _create(name, slot, database, dsn, waits), problem is not None
+    return await _create(name, slot, database, dsn, on_wait), problem is not None
 
 
-async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Callable[[str], None]) -> int:
+async def _create(name: str, slot: Slot, database: Database, dsn: str, on_wait: Callable[[str], None]) -> int:
     connection = await ReplicationConnection.open(dsn)
     try:
         await database.slot_announced(name)
-        if slot.exists:  # half made, or given up by --accept-gap
+        if slot.exists:  # created incompletely, or abandoned by --accept-gap
             await connection.drop_slot(name)
-        watching = asyncio.create_task(_tell_what_is_waited_for(connection.backend_pid, name, database, waits))
+        watching = asyncio.create_task(_report_blockers(connection.backend_pid, name, database, on_wait))
         try:
             lsn, snapshot = await connection.create_slot(name)
         finally:
@@ -91,14 +91,12 @@ async def _create(name: str, slot: Slot, database: Database, dsn: str, waits: Ca
     return lsn
 
 
-async def _tell_what_is_waited_for(
-    backend_pid: int, name: str, database: Database, waits: Callable[[str], None]
-) -> None:
-    """A slot begins where all transactions that were open have ended; tell which are not, now and then."""
+async def _report_blockers(backend_pid: int, name: str, database: Database, on_wait: Callable[[str], None]) -> None:
+    """Report at intervals which open transactions a new slot waits for: it begins after all of them have ended."""
     while True:
-        await asyncio.sleep(TELL_EVERY_S)
+        await asyncio.sleep(REPORT_EVERY_S)
         pids = await database.blockers(backend_pid)
         if pids:
             who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in pids)
-            waits(f"the slot waits for a transaction that is open: {who}")
+            on_wait(f"the slot waits for a transaction that is open: {who}")
             log.warning("the slot waits for a transaction that is open", extra={"slot": name, "pids": pids})

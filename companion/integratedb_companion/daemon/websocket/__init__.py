@@ -1,1 +1,1 @@
-"""Serves WebSockets: the listener, logins, and the sockets that events are sent to."""
+"""Serves WebSockets: the listener, logins, and the sockets that deliver events."""

@@ -1,7 +1,7 @@
-"""A WebSocket client's connection: what waits for the client to read is bounded, and so is the time until it is gone.
+"""Limits what waits in a WebSocket client's connection, and the time until a dismissed client is disconnected.
 
-The library waits for a client without end in several places, answers each ping, and takes all that has come at once. So
-everything that the daemon does with a client's connection goes through here.
+The library waits for a client without limit in several places, answers each ping, and processes all received data at
+once. So the daemon uses every client's connection through this module.
 """
 
 from __future__ import annotations
@@ -13,127 +13,129 @@ from typing import Any, ClassVar, Literal
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
-#: Pings whose answers a client has not read. More than that are sent to take our memory.
+#: The most pings whose answers a client has not read. More would fill the daemon's memory.
 UNREAD_PINGS = 1_000
-#: How long a client may read nothing of what waits for it.
+#: How long a client may read nothing of the data that waits for it.
 READS_WITHIN_S = 30.0
-#: What is read of a client at once. It may hold hundreds of frames, and nothing else goes on until they are taken.
-TAKEN_BYTES = 1 << 10
-#: For each second that the frames of all clients took, nothing is read of them for so long. After less it is not worth it.
-REST = 2.0
-REST_AFTER_S = 0.002
+#: How much is read of a client at once. It may hold hundreds of frames, and processing them blocks all other tasks.
+READ_BYTES = 1 << 10
+#: The pause in reading for each second of processing, times the clients that pause. Shorter processing causes none.
+PAUSE_FACTOR = 2.0
+PAUSE_AFTER_S = 0.002
 
 Reason = Literal["the library has enough", "it rests"]
 
 
 class Client(ServerConnection):
-    """A connection that ends when its client does not read, and is read no faster than leaves time for the others."""
+    """A connection that is closed when its client does not read, and that is read slowly when it uses too much time."""
 
-    _resting: ClassVar[set[Client]] = set()
+    _pausing: ClassVar[set[Client]] = set()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: Bytes that had to wait, ever; those that still do are in the transport.
-        self._waited = 0
+        #: The total bytes that had to wait; bytes that still wait are in the transport.
+        self._queued_bytes = 0
         self._pings = 0
-        #: So many bytes had waited when these pings were counted anew.
-        self._pings_since = 0
-        self._read_before = 0
-        self._look: asyncio.TimerHandle | None = None
-        #: Why nothing is read of the client now.
-        self._unread_for: set[Reason] = set()
-        self._took_s = 0.0
-        self._rest: asyncio.TimerHandle | None = None
+        #: The value of `_queued_bytes` when the count of pings began.
+        self._pings_counted_from = 0
+        self._read_bytes_before = 0
+        self._read_check: asyncio.TimerHandle | None = None
+        #: The reasons why the daemon does not read from the client now.
+        self._pause_reasons: set[Reason] = set()
+        self._processing_s = 0.0
+        self._pause_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Take a new connection."""
+        """Set up a new connection."""
         super().connection_made(transport)
-        transport.max_size = TAKEN_BYTES
+        transport.max_size = READ_BYTES
         self.recv_messages.pause = lambda: self._stop_reading("the library has enough")
-        self.recv_messages.resume = lambda: self._read_on("the library has enough")
+        self.recv_messages.resume = lambda: self._resume_reading("the library has enough")
 
     def data_received(self, data: bytes) -> None:
-        """Take frames, and rest after many: in proportion to the time they took, and to how many clients send as many."""
+        """Process frames, then pause in proportion to the processing time and to the number of clients that pause."""
         began_s = time.perf_counter()
         super().data_received(data)
-        self._took_s += time.perf_counter() - began_s
-        if self._took_s >= REST_AFTER_S and self._rest is None and not self.transport.is_closing():
-            self._resting.add(self)
-            self._rest = self.loop.call_later(REST * self._took_s * len(self._resting), self._end_rest)
+        self._processing_s += time.perf_counter() - began_s
+        if self._processing_s >= PAUSE_AFTER_S and self._pause_timer is None and not self.transport.is_closing():
+            self._pausing.add(self)
+            self._pause_timer = self.loop.call_later(
+                PAUSE_FACTOR * self._processing_s * len(self._pausing), self._end_pause
+            )
             self._stop_reading("it rests")
 
-    def _end_rest(self) -> None:
-        self._resting.discard(self)
-        self._rest, self._took_s = None, 0.0
-        self._read_on("it rests")
+    def _end_pause(self) -> None:
+        self._pausing.discard(self)
+        self._pause_timer, self._processing_s = None, 0.0
+        self._resume_reading("it rests")
 
     def _stop_reading(self, reason: Reason) -> None:
-        self._unread_for.add(reason)
+        self._pause_reasons.add(reason)
         self.transport.pause_reading()
 
-    def _read_on(self, reason: Reason) -> None:
-        self._unread_for.discard(reason)
-        if not self._unread_for:
+    def _resume_reading(self, reason: Reason) -> None:
+        self._pause_reasons.discard(reason)
+        if not self._pause_reasons:
             self.transport.resume_reading()
 
     @property
-    def _read(self) -> int:
-        return self._waited - self.transport.get_write_buffer_size()
+    def _read_bytes(self) -> int:
+        return self._queued_bytes - self.transport.get_write_buffer_size()
 
     def send_data(self) -> None:
-        """Write what the library has to send; all of it goes through here."""
+        """Write the library's data; all of it passes through this method."""
         before = self.transport.get_write_buffer_size()
         super().send_data()
-        self._waited += self.transport.get_write_buffer_size() - before
+        self._queued_bytes += self.transport.get_write_buffer_size() - before
 
     def process_event(self, event: Any) -> None:
-        """Take a frame; a ping has been answered already."""
+        """Count pings; the library has answered a ping already."""
         super().process_event(event)
         if isinstance(event, Frame) and event.opcode is Opcode.PING:
-            if self._read >= self._pings_since:
-                self._pings, self._pings_since = 0, self._waited
+            if self._read_bytes >= self._pings_counted_from:
+                self._pings, self._pings_counted_from = 0, self._queued_bytes
             self._pings += 1
             if self._pings > UNREAD_PINGS:
                 self.transport.abort()
 
     def pause_writing(self) -> None:
-        """Note that the client is behind, and look later whether it reads at all: it answers no ping, for it gets none."""
+        """Record that the client is behind, and check later whether it reads, since it gets no pings meanwhile."""
         super().pause_writing()
-        self._read_before = self._read
-        self._look = self.loop.call_later(READS_WITHIN_S, self._end_unless_it_reads)
+        self._read_bytes_before = self._read_bytes
+        self._read_check = self.loop.call_later(READS_WITHIN_S, self._abort_unless_reading)
 
     def resume_writing(self) -> None:
-        """Note that the client has read nearly everything."""
+        """Record that the client has read nearly everything."""
         super().resume_writing()
-        self._stop_looking()
+        self._cancel_read_check()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is gone."""
-        self._stop_looking()
-        self._resting.discard(self)
-        if self._rest is not None:
-            self._rest.cancel()
+        """Stop the timers of a closed connection."""
+        self._cancel_read_check()
+        self._pausing.discard(self)
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
         super().connection_lost(exc)
 
-    def _end_unless_it_reads(self) -> None:
-        if self._read > self._read_before:
-            self._read_before = self._read
-            self._look = self.loop.call_later(READS_WITHIN_S, self._end_unless_it_reads)
+    def _abort_unless_reading(self) -> None:
+        if self._read_bytes > self._read_bytes_before:
+            self._read_bytes_before = self._read_bytes
+            self._read_check = self.loop.call_later(READS_WITHIN_S, self._abort_unless_reading)
         else:
             self.transport.abort()
 
-    def _stop_looking(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+    def _cancel_read_check(self) -> None:
+        if self._read_check is not None:
+            self._read_check.cancel()
+            self._read_check = None
 
 
 async def dismiss(client: ServerConnection, code: int, reason: str, within_s: float) -> None:
-    """Send a client away, and tell it why if it reads that in time; in any case it is gone then."""
+    """Close a client's connection, with a reason that the client may read in time; then abort the connection."""
     try:
         async with asyncio.timeout(within_s):
             await client.close(code, reason)
     except TimeoutError:
-        pass  # it does not even read that
+        pass  # the client does not read
     finally:
         client.transport.abort()

@@ -1,4 +1,4 @@
-"""Keeps track of connections that have not finished their handshake, and makes room when there are too many."""
+"""Tracks connections that have not finished their handshake, and closes some when there are too many."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ C = TypeVar("C", bound=Hashable)
 
 
 class Handshakes(Generic[C]):
-    """At most so many connections; the oldest of the address that has the most makes room for a new one.
+    """Holds a limited number of connections; the oldest one of the address with the most makes room for a new one.
 
-    So nobody keeps others out by connections that say nothing: neither from one address, nor from many, where a client that
-    speaks at once has finished before its turn to make room comes.
+    So idle connections keep no other client out, whether they come from one address or from many. A client that speaks
+    at once has finished before its turn to make room comes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -24,7 +24,7 @@ class Handshakes(Generic[C]):
         return len(self._address_of)
 
     def begin(self, connection: C, address: str) -> C | None:
-        """Take note of a new connection; returns the one that has to go, already forgotten here."""
+        """Record a new connection; returns the connection to close, which is already forgotten here."""
         leaving = None
         if len(self._address_of) >= self._limit:
             most = max(self._of_address.values(), key=len)
@@ -35,7 +35,7 @@ class Handshakes(Generic[C]):
         return leaving
 
     def end(self, connection: C) -> None:
-        """Forget a connection: its handshake is over, or it is gone."""
+        """Forget a connection whose handshake is finished, or that is closed."""
         address = self._address_of.pop(connection, None)
         if address is not None:
             held = self._of_address[address]

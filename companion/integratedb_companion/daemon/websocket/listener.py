@@ -1,7 +1,7 @@
-"""The one port of the daemon: /live, /ready and /metrics, and the WebSockets.
+"""Serves the one port of the daemon: /live, /ready, /metrics and the WebSockets.
 
-Whoever knows the port can connect. So connections that say nothing make room for new ones, and those that stay are bounded:
-/live answers whatever others do.
+Any client can connect to the port. So idle connections make room for new ones, and the number of WebSockets is limited:
+/live answers whatever other clients do.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
 from .sockets import SocketChannel
 
 SOCKET_PATH = "/v1/notifications/"
-#: Those that the kernel keeps for us until they are accepted, and how many are accepted before others get their turn: what
-#: has to make room is gone only then.
+#: How many connections the kernel queues until the daemon accepts them, and how many are accepted at once. A connection
+#: that must make room is closed only after those have been accepted.
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 32
-#: What the kernel keeps for a client that does not read. More would also hide for long whether it reads.
+#: The kernel's buffer for a client that does not read. A larger one would hide for longer that the client does not.
 SEND_BUFFER_BYTES = 256 << 10
 HANDSHAKE_TIMEOUT_S = 5
 FRAME_BYTES = 64 << 10
@@ -43,7 +43,7 @@ Readiness = Callable[[], str | None]
 
 
 class Listener:
-    """Answers HTTP requests and hands WebSockets to their channels."""
+    """Answers HTTP requests and passes WebSockets to their channels."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Listener:
         metrics: Metrics,
         shares: Shares,
     ) -> None:
-        """`is_changing`: a channel that is not found now may be there in a moment."""
+        """`is_changing`: whether a channel that is not found now may exist in a moment."""
         self._logins = logins
         self._find_channel = find_channel
         self._is_changing = is_changing
@@ -71,7 +71,7 @@ class Listener:
         listener = self
 
         class Connection(Client):
-            """A connection that counts as a handshake until that is done."""
+            """A connection that counts as a handshake until its handshake is done."""
 
             role: int | None = None
 
@@ -86,13 +86,13 @@ class Listener:
                 listener._handshakes.end(self)
                 listener._channels.pop(self, None)
                 if self.role is not None:
-                    listener._leave(self.role)
+                    listener._disconnected(self.role)
                 super().connection_lost(exc)
 
         async def handle(connection: ServerConnection) -> None:
             self._handshakes.end(connection)
             channel = self._channels.pop(connection, None)
-            if channel is not None:  # else it is gone already
+            if channel is not None:  # otherwise the client has disconnected
                 await channel.serve(connection)
 
         server = await serve(
@@ -109,9 +109,9 @@ class Listener:
             backlog=ACCEPTED_AT_ONCE,
         )
         for listening in server.sockets:
-            # The loop accepts as many at once as the kernel was told to keep, and takes no second number.
+            # asyncio uses its backlog also as the number of connections to accept at once, so the kernel's is set here.
             with socket.socket(fileno=os.dup(listening.fileno())) as same:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # of those that it accepts
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # accepted sockets inherit it
                 same.listen(BACKLOG)
         return server
 
@@ -135,26 +135,26 @@ class Listener:
             credentials = None
         if credentials is None:
             return self._refuse(401, "give the stakeholder's database user and password by HTTP Basic\n")
-        # Nobody can log in before channels are in force: that says nothing about the password.
+        # Before channels are in force no login is possible, which says nothing about the password.
         if self._is_changing():
-            return _try_later("the channels are not in force yet\n")
+            return _too_early("the channels are not in force yet\n")
         user, password = credentials
         try:
             role = await self._logins.check(str(connection.remote_address[0]), user, password)
         except TooManyFailuresError:
             return self._refuse(429, "too many failed logins; try again in a minute\n")
         except NoServerError:
-            return _try_later("the database cannot be reached\n")
+            return _too_early("the database cannot be reached\n")
         if role is None:
             return self._refuse(401, "user or password is wrong\n")
-        if connection.transport.is_closing():  # gone meanwhile
+        if connection.transport.is_closing():  # the client has disconnected
             return self._refuse(401, "")
         channel = self._find_channel(role, channel_name)
         if channel is None and self._is_changing():
-            return _try_later("the channel is being changed\n")
+            return _too_early("the channel is being changed\n")
         if channel is None:
             return self._refuse(404, "no such SOCKET channel, or it is paused\n")
-        # One stakeholder may have half of what there is, so that it cannot keep the others out.
+        # One stakeholder may use half of the connections, so that it cannot keep the others out.
         if self._clients.total() >= self._clients_allowed or self._clients[role] >= self._clients_allowed // 2:
             return self._refuse(503, "too many WebSocket connections are open\n")
         self._channels[connection] = channel
@@ -162,7 +162,7 @@ class Listener:
         connection.role = role  # type: ignore[attr-defined]  # of the class above
         return None
 
-    def _leave(self, role: int) -> None:
+    def _disconnected(self, role: int) -> None:
         self._clients[role] -= 1
         if not self._clients[role]:
             del self._clients[role]
@@ -172,8 +172,8 @@ class Listener:
         return _answer(status, text)
 
 
-def _try_later(text: str) -> Response:
-    """Nothing is wrong with the request: it comes too early."""
+def _too_early(text: str) -> Response:
+    """Build the answer to a valid request that comes too early."""
     answer = _answer(503, text)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

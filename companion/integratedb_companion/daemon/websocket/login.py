@@ -1,7 +1,7 @@
-"""Checks the credentials of a WebSocket client by logging in to Postgres with them, at a bounded rate.
+"""Checks the credentials of a WebSocket client by logging in to Postgres, at a limited rate.
 
-An attempt is counted before it is made, so that attempts at the same time count too. The answer, and the time until the
-answer, are the same for a wrong password, for a role that no password helps, and for a role that does not exist.
+An attempt is counted before it is made, so that concurrent attempts count too. The answer and the time until it are the
+same in three cases: the password is wrong, the role cannot log in with a password, the role does not exist.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from .own_server import Parameters
 log = logging.getLogger(__name__)
 
 LOGINS_AT_ONCE = 4
-#: Failures in FORGET_AFTER_S: of one name from one address, of one address, of one name from everywhere.
+#: Failures in FORGET_AFTER_S: of one name from one address, of one address, of one name from all addresses.
 FAILURES_ALLOWED = 5
 FAILURES_OF_ADDRESS = 20
 FAILURES_OF_NAME = 100
 FORGET_AFTER_S = 60.0
 REMEMBERED = 10_000
 CONNECT_TIMEOUT_S = 5
-#: A refusal is given after a multiple of this: how long Postgres took is not to be seen.
+#: A refusal is sent after a multiple of this time, so that it does not show how long Postgres took.
 REFUSED_AFTER_S = 0.5
-#: Postgres cuts longer names.
+#: Postgres truncates longer names.
 NAME_BYTES = 63
 
 Subject = tuple[str, str]
 
-#: Who the session belongs to, by identifier: the name may have come to mean another role since the login. Every name is
-#: qualified, since the session has the settings of the role.
+#: The oid of the session's role, since another role may have got its name since the login. Every name is qualified,
+#: because the session has the settings of the role.
 ROLE: LiteralString = """
 SELECT a.usesysid
   FROM pg_catalog.pg_stat_activity AS a
@@ -56,11 +56,11 @@ class NoServerError(Exception):
 
 
 class TooManyFailuresError(Exception):
-    """So many logins of this kind failed lately that no more are tried."""
+    """Too many logins of this kind have failed recently, so no further one is tried."""
 
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
-    """Read an Authorization header; None when it holds no HTTP Basic credentials."""
+    """Parse an Authorization header; None when it holds no HTTP Basic credentials."""
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -72,25 +72,25 @@ def parse_basic(header: str | None) -> tuple[str, str] | None:
 
 
 class Logins:
-    """Tries logins, remembering those that failed and those under way."""
+    """Tries logins, and counts those that failed and those under way."""
 
     def __init__(self, server: Callable[[], Parameters | None], role_of: Callable[[str], int | None]) -> None:
-        """`server` leads to the daemon's own, None while there is none.
+        """`server` returns the parameters of the daemon's server; None while the daemon is not connected.
 
-        `role_of` gives the only role that may log in by a name; None where no password lets it in.
+        `role_of` returns the only role that may log in by a name; None where no role may.
         """
         self._server = server
         self._role_of = role_of
-        self._at_once = asyncio.Semaphore(LOGINS_AT_ONCE)
-        #: When attempts were made that failed, and how many are under way.
+        self._concurrent_logins = asyncio.Semaphore(LOGINS_AT_ONCE)
+        #: The times of failed attempts, and the number of attempts under way.
         self._failures: OrderedDict[Subject, list[float]] = OrderedDict()
         self._pending: Counter[Subject] = Counter()
-        self._ended = asyncio.Condition()
-        #: Which role of a name logged in from an address: guesses from elsewhere do not shut it out.
-        self._known: OrderedDict[Subject, int] = OrderedDict()
+        self._attempt_ended = asyncio.Condition()
+        #: The role that logged in by a name from an address: guesses from elsewhere do not lock it out.
+        self._last_role: OrderedDict[Subject, int] = OrderedDict()
 
     async def check(self, address: str, user: str, password: str) -> int | None:
-        """Give the role that Postgres lets in with these credentials; None where it lets none in, or another one."""
+        """Return the role that these credentials log in as; None if Postgres refuses them, or admits another role."""
         if self._server() is None:
             raise NoServerError
         started_s = time.monotonic()
@@ -98,24 +98,24 @@ class Logins:
         await self._begin(limits)
         admitted = None
         try:
-            async with self._at_once:
+            async with self._concurrent_logins:
                 wanted = self._role_of(user)
-                # A role that may not log in here costs Postgres the same, and has no password that could be found out.
+                # A role that may not log in here is tried with a random password: as slow, but nothing can be learnt.
                 role = await self._log_in(user, secrets.token_urlsafe() if wanted is None else password)
-                # The name may belong to another role by now, which the stream has not told yet.
+                # Another role may have got the name, before the stream reported the change.
                 admitted = role if role == wanted else None
-        finally:  # also when the client goes away: the guess has been made
+        finally:  # also when the client disconnects, because the guess has been made
             self._end(limits, admitted)
-            async with self._ended:
-                self._ended.notify_all()
+            async with self._attempt_ended:
+                self._attempt_ended.notify_all()
         if admitted is None:
             waited_s = time.monotonic() - started_s
             await asyncio.sleep(math.ceil(waited_s / REFUSED_AFTER_S) * REFUSED_AFTER_S - waited_s)
         return admitted
 
     async def _begin(self, limits: dict[Subject, int]) -> None:
-        """Count an attempt; one that could be a guess too many waits for those under way."""
-        async with self._ended:
+        """Count an attempt; an attempt that may exceed a limit waits for those under way."""
+        async with self._attempt_ended:
             while True:
                 now_s = time.monotonic()
                 failed = {subject: len(self._recent(subject, now_s)) for subject in limits}
@@ -123,7 +123,7 @@ class Logins:
                     raise TooManyFailuresError
                 if all(failed[subject] + self._pending[subject] < allowed for subject, allowed in limits.items()):
                     break
-                await self._ended.wait()
+                await self._attempt_ended.wait()
             self._pending.update(limits.keys())
 
     def _end(self, limits: dict[Subject, int], admitted: int | None) -> None:
@@ -138,17 +138,17 @@ class Logins:
         if admitted is not None:
             own = next(iter(limits))
             self._failures.pop(own, None)
-            self._known[own] = admitted
-            self._known.move_to_end(own)
-        for remembered in (self._failures, self._known):
+            self._last_role[own] = admitted
+            self._last_role.move_to_end(own)
+        for remembered in (self._failures, self._last_role):
             while len(remembered) > REMEMBERED:
                 remembered.popitem(last=False)
 
     def _limits(self, network: str, user: str) -> dict[Subject, int]:
-        """What an attempt is counted for, and how many failures of each are allowed."""
+        """Return the subjects that an attempt counts for, and how many failures each may have."""
         name = user.encode()[:NAME_BYTES].decode(errors="replace")
         limits = {(network, name): FAILURES_ALLOWED, (network, ""): FAILURES_OF_ADDRESS}
-        known = self._known.get((network, name))
+        known = self._last_role.get((network, name))
         if known is None or known != self._role_of(user):
             limits["", name] = FAILURES_OF_NAME
         return limits
@@ -158,7 +158,7 @@ class Logins:
 
     async def _log_in(self, user: str, password: str) -> int | None:
         server = self._server()
-        if server is None:  # gone while this login waited for its turn
+        if server is None:  # the connection was lost while this login waited
             return None
         try:
             target = make_conninfo("", **server, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S)

@@ -1,15 +1,15 @@
-"""Tells where the daemon is connected to, so that the passwords of others go to that server and to no other.
+"""Determines the server that the daemon is connected to, so that clients' passwords go to that server only.
 
-A connection string leaves much open: a service, environment variables, several hosts of which one was found to be the
-primary. The connection that there is knows what came of it.
+A connection string may be ambiguous: it may use a service, environment variables, or several hosts with one primary.
+The open connection knows the actual server.
 """
 
 from __future__ import annotations
 
 from psycopg import pq
 
-#: How the server is reached and known. All else is the daemon's own: its password, its certificate, its options.
-_KEPT = {
+#: The parameters of the connection's security. All others are the daemon's own: its password, certificate and options.
+_SECURITY_PARAMETERS = {
     "sslmode",
     "sslnegotiation",
     "sslrootcert",
@@ -28,19 +28,19 @@ Parameters = dict[str, str]
 
 
 def parameters_of(connection: pq.abc.PGconn) -> Parameters:
-    """The parameters that lead to the very server of a connection, whoever logs in."""
+    """Return the parameters that lead to the server of a connection, for any login."""
     asked = {option.keyword.decode(): option.val for option in connection.info if option.val is not None}
-    place = {name: value.decode() for name, value in asked.items() if name in _KEPT}
+    place = {name: value.decode() for name, value in asked.items() if name in _SECURITY_PARAMETERS}
     place |= {
         "host": connection.host.decode(),
         "port": connection.port.decode(),
         "dbname": connection.db.decode(),
-        # What a service or the environment says of these is for the daemon.
+        # The values of a service or of the environment are for the daemon only.
         "target_session_attrs": "any",
         "options": "",
         "passfile": "/dev/null",
     }
-    # The address, where there is one: the name of the host may lead elsewhere the next time.
+    # The address is used where it is known, since the host name may resolve to another one the next time.
     if connection.hostaddr:
         place["hostaddr"] = connection.hostaddr.decode()
     return place

@@ -1,4 +1,4 @@
-"""The SOCKET channels: events over WebSockets, to one consumer that acknowledges, or to everybody who listens."""
+"""Delivers SOCKET channels over WebSockets: to one consumer that acknowledges, or to all connected clients."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ log = logging.getLogger(__name__)
 
 REPLACED, BAD_FRAME, TOO_SLOW, GONE = 4000, 4002, 4008, 1001
 CHANGED = "the channel is being changed or the daemon stops"
-#: Events on their way to a consumer that it has not acknowledged yet.
+#: The most events that were sent to a consumer and are not acknowledged.
 WINDOW = 1_000
 WINDOW_BYTES = 4 << 20
-#: Events that are sent before the window is looked at again.
+#: How many events are sent before the window is checked again.
 SEND_EVENTS = 50
-#: What may wait in the connection of a broadcast client before the others wait for it.
+#: The most bytes that may wait in a broadcast client's connection before the other clients wait for it.
 BACKLOG_BYTES = 1 << 20
-#: How long they do: so long, and as long as what waits takes at this pace. Time, not size, tells who does not read: the
-#: daemon writes a long event, or many short ones, at once, and no network takes them as fast.
+#: How long the others wait: this time, plus the time for the waiting bytes at this pace. The limit is a time and not a
+#: size, because the daemon writes long events at once, and no network transmits them as fast.
 CATCH_UP_S = 2.0
 PACE_BYTES_PER_S = 1 << 20
-LOOK_AGAIN_S = 0.01
-#: How long a client that is sent away may take to read why.
+CHECK_AGAIN_S = 0.01
+#: How long a dismissed client may take to read the reason.
 DISMISS_S = 3.0
 
 
@@ -46,14 +46,14 @@ class SocketChannel(Protocol):
     """A channel that clients connect to."""
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Serve one client until it goes."""
+        """Serve one client until it disconnects."""
 
     async def close_within(self, timeout_s: float) -> None:
-        """Send everybody away; whoever has not gone by then is gone all the same."""
+        """Close all clients' connections, and abort those that are still open after the time limit."""
 
 
 class QueueSocket:
-    """One consumer, a newer one replaces the older; what it has not acknowledged it gets again."""
+    """Serves one consumer; a newer one replaces it. Unacknowledged events are sent again."""
 
     def __init__(self, channel: Channel, queue: ChannelQueue, metrics: Metrics) -> None:
         self._queue = queue
@@ -62,20 +62,20 @@ class QueueSocket:
         self._connections = metrics.connections.labels(channel.stakeholder, channel.name)
         self._names = {"stakeholder": channel.stakeholder, "channel": channel.name}
         self._consumer: ServerConnection | None = None
-        self._turn = asyncio.Lock()
+        self._queue_lock = asyncio.Lock()
         self._closed = False
-        queue.spill()  # until somebody connects
+        queue.spill()  # until a consumer connects
         queue.report(Report("waiting"))
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Serve the consumer; returns when it goes or is replaced."""
+        """Serve the consumer; returns when it disconnects or is replaced."""
         older, self._consumer = self._consumer, connection
         if older is not None:
             await dismiss(older, REPLACED, "replaced by a newer connection", DISMISS_S)
-        async with self._turn:  # the older one has let go of the queue
+        async with self._queue_lock:  # the older consumer no longer uses the queue
             if self._consumer is not connection:
                 return
-            if self._closed:  # since it was let in: another one may be at the queue already
+            if self._closed:  # since the consumer was admitted: another channel object may use the queue already
                 await dismiss(connection, GONE, CHANGED, DISMISS_S)
                 return
             log.info("consumer connected", extra=self._names)
@@ -92,11 +92,11 @@ class QueueSocket:
                 log.info("consumer gone", extra=self._names)
 
     async def close_within(self, timeout_s: float) -> None:
-        """Send the consumer away."""
+        """Dismiss the consumer."""
         self._closed = True
         if self._consumer is not None:
             await dismiss(self._consumer, GONE, CHANGED, timeout_s)
-        async with self._turn:
+        async with self._queue_lock:
             pass
 
     async def _exchange(self, connection: ServerConnection) -> None:
@@ -129,12 +129,12 @@ class QueueSocket:
                 await connection.send(event.payload, text=True)
 
     def _acknowledge(self, frame: str | bytes, sent: deque[Event]) -> bool:
-        """Take an acknowledgement, which covers all before it; False when it is none."""
+        """Process an acknowledgement, which covers all earlier events; returns False when it is invalid."""
         key = _parse_ack(frame)
         if key is None:
             return False
         if sent and key < key_of(sent[0]):
-            return True  # a repeat
+            return True  # a repeated acknowledgement
         done: list[Event] = []
         while sent and key_of(sent[0]) <= key:
             done.append(sent.popleft())
@@ -149,7 +149,7 @@ class QueueSocket:
 
 
 class BroadcastSocket:
-    """Any number of clients, who get what is sent while they listen; too slow a client is sent away."""
+    """Serves any number of clients, which get the events sent while they are connected; a slow client is dismissed."""
 
     window = 500
 
@@ -160,15 +160,15 @@ class BroadcastSocket:
         self._closed = False
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Keep a client until it goes."""
-        if self._closed:  # since it was let in
+        """Hold a client's connection until it disconnects."""
+        if self._closed:  # since the client was admitted
             await dismiss(connection, GONE, CHANGED, DISMISS_S)
             return
         self._clients.add(connection)
         self._connections.set(len(self._clients))
         try:
             async for _ in connection:
-                pass  # nothing is expected from a listener
+                pass  # a client sends nothing that matters
         except ConnectionClosed:
             pass
         finally:
@@ -176,40 +176,40 @@ class BroadcastSocket:
             self._connections.set(len(self._clients))
 
     async def deliver(self, events: Sequence[Event]) -> Outcome:
-        """Send events to whoever is there."""
+        """Send events to all connected clients."""
         for event in events:
             broadcast(self._clients, event.payload, text=True)
-            if self._behind():
-                await self._let_catch_up()
+            if self._slow_clients():
+                await self._wait_for_slow_clients()
         return Outcome(events)
 
     async def close(self) -> None:
-        """Send everybody away: the delivery has ended."""
+        """Dismiss all clients, because the delivery has ended."""
         await self.close_within(DISMISS_S)
 
     async def close_within(self, timeout_s: float) -> None:
-        """Send everybody away."""
+        """Dismiss all clients."""
         self._closed = True
         await asyncio.gather(*(dismiss(client, GONE, CHANGED, timeout_s) for client in list(self._clients)))
 
-    def _behind(self) -> list[ServerConnection]:
+    def _slow_clients(self) -> list[ServerConnection]:
         return [client for client in self._clients if client.transport.get_write_buffer_size() > BACKLOG_BYTES]
 
-    async def _let_catch_up(self) -> None:
-        """Wait for the clients that are behind; send those away that do not catch up at the least pace."""
+    async def _wait_for_slow_clients(self) -> None:
+        """Wait for slow clients; dismiss those that do not catch up at the minimum pace."""
         began_s = time.monotonic()
         times_s = {
             client: CATCH_UP_S + client.transport.get_write_buffer_size() / PACE_BYTES_PER_S
-            for client in self._behind()
+            for client in self._slow_clients()
         }
-        while behind := [client for client in self._behind() if client in times_s]:
+        while slow := [client for client in self._slow_clients() if client in times_s]:
             waited_s = time.monotonic() - began_s
-            for client in behind:
+            for client in slow:
                 if waited_s > times_s[client]:
-                    self._send_away(client)
-            await asyncio.sleep(LOOK_AGAIN_S)
+                    self._dismiss(client)
+            await asyncio.sleep(CHECK_AGAIN_S)
 
-    def _send_away(self, client: ServerConnection) -> None:
+    def _dismiss(self, client: ServerConnection) -> None:
         self._clients.discard(client)
         task = asyncio.create_task(dismiss(client, TOO_SLOW, "too slow", DISMISS_S))
         self._closing.add(task)

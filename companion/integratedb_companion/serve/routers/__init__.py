@@ -1,1 +1,1 @@
-"""The requests of the management API, by what they are about; each calls one public function of the extension."""
+"""Contains the requests of the management API by subject; each calls one public function of the extension."""

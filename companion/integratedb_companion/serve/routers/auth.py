@@ -1,4 +1,4 @@
-"""Logging in."""
+"""Handles logins."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ router = APIRouter(prefix="/auth", tags=["auth"], route_class=OpenRoute)
 
 @router.post("/login", responses=refusals(400, 403, 408, 413, 415, 422, 429))
 async def login(body: LoginBody, request: Request, shared: Shared) -> Data[Session]:
-    """Give tokens for a name and a password; wrong guesses are bounded, by name and by address."""
+    """Issue tokens for a name and a password; wrong guesses are limited, by name and by address."""
     address = authentication.address_of(request)
     return Data(data=await authentication.log_in(shared, body.data.username, body.data.password, address))
 
 
 @router.post("/renew", responses=refusals(400, 403, 408, 413, 415, 422))
 async def renew(body: RenewBody, shared: Shared) -> Data[Session]:
-    """Give new tokens for a refresh token, once."""
+    """Issue new tokens for a refresh token, once."""
     return Data(data=await authentication.renew(shared, body.data))

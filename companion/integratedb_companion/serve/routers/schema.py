@@ -1,4 +1,4 @@
-"""The database as a whole: what is unmet, who depends on what, what has changed, and what a change would break."""
+"""Handles requests about the whole database: unmet claims, dependents, changes of the schema, and previews."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SELECT d.stakeholder, d.kind, d.dependency, d.ordinality
  ORDER BY d.ordinality
  LIMIT %(limit)s::integer
 """
-#: There is no such schema, table or column, and nobody claims it.
+#: The schema, table or column does not exist, and nobody claims it.
 UNKNOWN = {"3F000", "42P01", "42703"}
 STATUS: LiteralString = "SELECT * FROM {x}.integratedb_status()"
 DDL_EVENTS: LiteralString = (
@@ -45,7 +45,7 @@ DDL_EVENTS: LiteralString = (
 
 @router.get("/unmet-claims", responses=refusals(401, 422))
 async def unmet_claims(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[UnmetClaim]:
-    """List the claims that the schema does not satisfy; of the user's stakeholders, where scopes restrict it."""
+    """List the claims that the schema does not satisfy; scopes restrict the list to the user's stakeholders."""
     names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
     rows = await shared.database.rows(UNMET, after=after, names=names, limit=limit + 1)
     return page(UnmetClaim, rows, limit, key="claim_id")
@@ -53,7 +53,7 @@ async def unmet_claims(asking: Authenticated, shared: Shared, limit: Limit = 100
 
 @router.post("/sync", responses=refusals(401, 403, 422))
 async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
-    """Let wildcard claims, filled-in properties and grants follow the schema; tell how many claims are unmet."""
+    """Bring wildcard claims, filled-in properties and grants up to date; return the number of unmet claims."""
     async with shared.database.transaction() as transaction:
         await transaction.rows(SYNC)
         unmet = await transaction.value(COUNT_UNMET)
@@ -62,7 +62,7 @@ async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
 
 @router.post("/preview", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
 async def preview(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[list[UnmetClaim]]:
-    """List the claims that SQL statements would leave unmet: runs them as the preview login, and takes them back."""
+    """List the claims that SQL statements would leave unmet: run them as the preview login, and roll them back."""
     if shared.preview is None:
         raise RefusalError(404)
     if not asking.is_root:
@@ -79,7 +79,7 @@ async def dependents(
     limit: Limit = 100,
     after: After = 0,
 ) -> Page[Dependent]:
-    """List who depends on a table or column; of the user's stakeholders, where scopes restrict it."""
+    """List the dependents of a table or column; scopes restrict the list to the user's stakeholders."""
     names = None if asking.scopes.stakeholders is None else sorted(asking.scopes.stakeholders)
     asked = {"path": path, "field": field, "names": names}
     try:
@@ -88,7 +88,7 @@ async def dependents(
         if problem.sqlstate not in UNKNOWN:
             raise
         message, hint = problem.diag.message_primary or "", problem.diag.message_hint or ""
-        # The nearest name may be one that a restricted user does not know.
+        # The hint may contain a similar name that a restricted user must not see.
         said = f"{message}. {hint}" if asking.scopes.is_everything else message
         raise invalid(shortened(said), "#") from None
     return page(Dependent, rows, limit, key="ordinality")
@@ -96,7 +96,7 @@ async def dependents(
 
 @router.get("/status", responses=refusals(401, 403))
 async def status(_: Unrestricted, shared: Shared) -> Data[dict[str, str]]:
-    """Tell how things stand, one fact a key."""
+    """Show the status, one fact for each key."""
     return Data(data={row["fact"]: row["value"] for row in await shared.database.rows(STATUS)})
 
 

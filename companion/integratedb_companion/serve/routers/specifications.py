@@ -1,4 +1,4 @@
-"""What a stakeholder claims, and what it is notified of."""
+"""Handles the claims and notifications of a stakeholder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSALS = refusals(400, 401, 403, 404, 408, 413, 415, 422) | {422: {"model": In
 
 @router.get("/claims", responses=refusals(401, 404))
 async def claims(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
-    """Show what a stakeholder depends on."""
+    """Show the claims of a stakeholder."""
     return await _show(shared, asking, stakeholder_id, "claims")
 
 
@@ -43,13 +43,13 @@ async def claims(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> D
 async def claim(
     stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
 ) -> Data[Specification]:
-    """Replace what a stakeholder depends on, and may read."""
+    """Replace the claims of a stakeholder, which determine what it may read."""
     return await _submit(shared, asking, stakeholder_id, body, "claims")
 
 
 @router.get("/notifications", responses=refusals(401, 404))
 async def notifications(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Specification]:
-    """Show what a stakeholder is notified of, and on which channels."""
+    """Show the notifications of a stakeholder, and their channels."""
     return await _show(shared, asking, stakeholder_id, "notifications")
 
 
@@ -57,7 +57,7 @@ async def notifications(stakeholder_id: Id, asking: Authenticated, shared: Share
 async def notify(
     stakeholder_id: Id, body: SpecificationBody, asking: Authenticated, shared: Shared
 ) -> Data[Specification]:
-    """Replace what a stakeholder is notified of, and its channels; left out, channels stay as they are."""
+    """Replace the notifications of a stakeholder, and its channels; without `channels`, they stay unchanged."""
     return await _submit(shared, asking, stakeholder_id, body, "notifications")
 
 
@@ -75,20 +75,20 @@ async def _submit(
     spec = Jsonb(document)
     async with shared.database.transaction() as transaction:
         if not of_kind:
-            # With all else that is wrong with it, which only the database knows.
+            # Together with all other faults, which only the database finds.
             found = await transaction.rows(CHECK, spec=spec, kind=kind)
             faults = [[row["message"], row["pointer"]] for row in found if row["pointer"] is not None]
             raise RefusalError(422, {"detail": [[f"it should be {kind.upper()}", "#/type"], *faults]})
         await _require_scopes(transaction, asking, spec, kind)
         await transaction.rows(SUBMIT[kind], name=name, spec=spec)
-        # Again, now that nothing moves: meanwhile a stakeholder may have come into the name of a schema.
+        # Checked again under the locks: meanwhile another stakeholder may have got the name of a schema.
         await _require_scopes(transaction, asking, spec, kind)
         stored = await transaction.value(SHOW, name=name, kind=kind)
     return _answer(stored, kind)
 
 
 async def _require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, kind: Kind) -> None:
-    """Refuse a document that names schemas which the user may not have anybody depend on."""
+    """Refuse a document that names schemas outside the user's scopes."""
     if asking.scopes.is_everything:
         return
     named = await transaction.value(SCHEMAS, spec=spec, kind=kind)

@@ -1,4 +1,4 @@
-"""Stakeholders: by id, because they can be renamed; one outside a user's scopes is as unknown as one that does not exist."""
+"""Handles stakeholders by id, since names can change; a stakeholder outside a user's scopes is reported as unknown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SELECT a.path, a.field, a.reason, a.excess, a.ordinality
 
 
 async def name_of(shared: Services, asking: Caller, stakeholder_id: int) -> str:
-    """Give the name of a stakeholder that the user may manage; else 404."""
+    """Return the name of a stakeholder that the user may manage; otherwise 404."""
     name: str | None = await shared.database.value(NAME_OF, id=stakeholder_id)
     if name is None or not asking.scopes.has_stakeholder(name):
         raise RefusalError(404)
@@ -94,7 +94,7 @@ async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, af
 
 @router.post("", status_code=201, responses=refusals(400, 401, 403, 408, 413, 415, 422))
 async def create(body: StakeholderBody, asking: Authenticated, shared: Shared) -> Data[StakeholderWithCredentials]:
-    """Create a stakeholder; its credentials are shown this once."""
+    """Create a stakeholder; its credentials are shown only in this answer."""
     given = body.stakeholder if isinstance(body, StakeholderAsStakeholder) else body.data
     name = await _allowed_name(shared, asking, given.name)
     row = await shared.database.row(CREATE, name=name)
@@ -113,7 +113,7 @@ async def show(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Dat
 async def rename(
     stakeholder_id: Id, body: StakeholderBody, asking: Authenticated, shared: Shared
 ) -> Data[StakeholderWithCredentials | Stakeholder]:
-    """Rename a stakeholder, its role and its schema; that gives it new credentials, shown this once."""
+    """Rename a stakeholder, its role and its schema; its new credentials are shown only in this answer."""
     name = await name_of(shared, asking, stakeholder_id)
     given = body.stakeholder if isinstance(body, StakeholderAsStakeholder) else body.data
     new_name = await _allowed_name(shared, asking, given.name)
@@ -126,7 +126,7 @@ async def rename(
 
 @router.delete("/{id}", response_model=Data[Dropped], responses=refusals(401, 404, 422) | NOTHING_KEPT)
 async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[Dropped] | Response:
-    """Drop a stakeholder with its claims, grants and role. What is kept is listed, such as a schema with tables in it."""
+    """Drop a stakeholder with its claims, grants and role. The answer lists what is kept, such as a full schema."""
     name = await name_of(shared, asking, stakeholder_id)
     async with shared.database.transaction() as transaction:
         with transaction.notices() as kept:
@@ -138,7 +138,7 @@ async def drop(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Dat
 
 @router.post("/{id}/credentials", responses=refusals(401, 404))
 async def rotate(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> Data[NewCredentials]:
-    """Give a stakeholder a new password, shown this once; open sessions stay."""
+    """Set a new password for a stakeholder, shown only in this answer; open sessions continue."""
     row = await shared.database.row(ROTATE, name=await name_of(shared, asking, stakeholder_id))
     assert row is not None
     return Data(data=NewCredentials(credentials=Credentials(username=row["username"], password=row["password"])))
@@ -148,7 +148,7 @@ async def rotate(stakeholder_id: Id, asking: Authenticated, shared: Shared) -> D
 async def access(
     stakeholder_id: Id, asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0
 ) -> Page[Access]:
-    """List the columns that a stakeholder can really read, and why."""
+    """List the columns that a stakeholder can actually read, and why."""
     name = await name_of(shared, asking, stakeholder_id)
     rows = await shared.database.rows(ACCESS, name=name, after=after, limit=limit + 1)
     return page(Access, rows, limit, key="ordinality")

@@ -1,4 +1,4 @@
-"""The users of the API: the first one is root, who manages the others."""
+"""Handles the users of the API: the first one is root, who manages the others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ CREATE: LiteralString = (
     "SELECT integratedb.management_create_user(%(username)s::text, %(password_hash)s::text, %(scopes)s::jsonb)"
 )
 LIST: LiteralString = "SELECT * FROM integratedb.management_users(%(after)s::bigint, %(limit)s::integer)"
-ONE: LiteralString = "SELECT %(id)s::bigint AS id, username, root, scopes, created_at FROM integratedb.management_user_by_id(%(id)s::bigint)"
+ONE: LiteralString = (
+    "SELECT %(id)s::bigint AS id, username, root, scopes, created_at "
+    "FROM integratedb.management_user_by_id(%(id)s::bigint)"
+)
 CHANGE: LiteralString = (
     "SELECT integratedb.management_change_user(%(id)s::bigint, %(username)s::text, %(password_hash)s::text,"
     " %(new_scopes)s::boolean, %(scopes)s::jsonb)"
@@ -44,7 +47,7 @@ DELETE: LiteralString = "SELECT integratedb.management_delete_user(%(id)s::bigin
 
 
 async def create(body: NewUserBody, asking: AuthenticatedIfAny, shared: Shared) -> Data[Session]:
-    """Create a user. Without a token only while there is no user: the first one is root."""
+    """Create a user. The first user is created without a token, and is root."""
     new = body.user if isinstance(body, NewUserAsUser) else body.data
     if asking is None:
         return Data(data=await _create_first(shared, new.username, new.password, new.scopes))
@@ -68,7 +71,7 @@ async def _create_first(shared: Services, username: str, password: str, scopes: 
         raise forbidden("the first user is root, who cannot be restricted")
     password_hash = await shared.passwords.hash(password)
     try:
-        # The database decides who is the first, because two may come at once.
+        # The database decides which user is the first, because two requests may arrive together.
         user_id = await shared.database.value(CREATE_FIRST, username=username, password_hash=password_hash)
     except InsufficientPrivilege:
         raise unauthorized() from None
@@ -77,14 +80,14 @@ async def _create_first(shared: Services, username: str, password: str, scopes: 
 
 async def _session(shared: Services, user_id: int) -> Session:
     user = await shared.database.row(authentication.USER, id=user_id)
-    if user is None:  # deleted since
+    if user is None:  # the user was deleted meanwhile
         raise RefusalError(404)
     return await authentication.issue(shared, user_id, user["token_secret"])
 
 
 @router.get("", responses=refusals(401, 422))
 async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, after: After = 0) -> Page[User]:
-    """List the users; one who is not root sees itself."""
+    """List the users; a user who is not root sees only itself."""
     if not asking.is_root:
         row = await shared.database.row(ONE, id=asking.id)
         return Page(data=[User(**row)] if row and asking.id > after else [], next=None)
@@ -94,7 +97,7 @@ async def list_all(asking: Authenticated, shared: Shared, limit: Limit = 100, af
 
 @router.get("/{id}", responses=refusals(401, 403, 404))
 async def show(user_id: Id, asking: Authenticated, shared: Shared) -> Data[User]:
-    """Show a user; one who is not root only itself."""
+    """Show a user; a user who is not root may see only itself."""
     _require_root_or_self(asking, user_id)
     return Data(data=await _user(shared, user_id))
 
@@ -103,9 +106,9 @@ async def show(user_id: Id, asking: Authenticated, shared: Shared) -> Data[User]
 async def change(
     user_id: Id, body: UserChangeBody, request: Request, asking: Authenticated, shared: Shared
 ) -> Data[User]:
-    """Change a user. Whoever is not root may change its own password; a new password ends the user's sessions.
+    """Change a user. A user who is not root may change only its own password; a new password ends the user's sessions.
 
-    The own password is changed by whoever knows it: `old_password`.
+    To change the own password, a user must submit the old one: `old_password`.
     """
     _require_root_or_self(asking, user_id)
     new = body.user if isinstance(body, UserChangeAsUser) else body.data
@@ -114,9 +117,9 @@ async def change(
     if new.password is not None and user_id == asking.id:
         if new.old_password is None:
             raise invalid("the old password is needed to change the own one", "#/old_password")
-        # A guess like that of a login, and counted with those.
+        # A guess like that of a login, and counted together with those.
         address = authentication.address_of(request)
-        await authentication.prove(shared, asking.username, new.old_password, address)
+        await authentication.check_password(shared, asking.username, new.old_password, address)
     await shared.database.row(
         CHANGE,
         id=user_id,
