@@ -29,7 +29,7 @@ from integratedb_companion.contracts.rendering import as_text
 from integratedb_companion.contracts.schema import contract_schema
 from integratedb_companion.contracts.variables import environment, escape, for_daemon, interpolate
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 ANYTHING = environment({"A": "one", "EMPTY": ""})
 
 
