@@ -14,19 +14,22 @@ UPDATE_SOURCES := $(sort $(wildcard sql/code/*/*.sql)) sql/update-tail.sql
 PYTHON_FILES := $(wildcard $(foreach suffix,py json,plpython/integratedb/*.$(suffix) plpython/integratedb/*/*.$(suffix) plpython/integratedb/*/*/*.$(suffix)))
 
 # What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
-SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
-UPDATES := $(patsubst sql/upgrades/%,sql/releases/integratedb--%,$(wildcard sql/upgrades/*--$(EXTVERSION).sql))
+SCRIPT := sql/built/integratedb--$(EXTVERSION).sql
+UPDATES := $(patsubst sql/upgrades/%,sql/built/integratedb--%,$(wildcard sql/upgrades/*--$(EXTVERSION).sql))
 BUILT := $(SCRIPT) $(UPDATES)
 
-# What earlier releases were, file by file with its checksum. Their update scripts and their Python are installed beside
-# the present version. Their install scripts are not: CREATE EXTENSION VERSION would run them, without the guards of later
-# versions (a search path that nobody else can get into, a schema in which nobody can capture calls).
-FROZEN := $(shell sed 's/^[0-9a-f]*  //' sql/releases/frozen.sha256)
-FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,%,$(dir $(filter plpython/releases/%,$(FROZEN)))))))
+# What earlier releases were, file by file with its checksum: releases/X.Y.Z/ has the update scripts of each and its Python,
+# which are installed beside the present version. Install scripts are not, and those that earlier versions of this Makefile
+# have installed are removed: CREATE EXTENSION VERSION would run them, without the guards of later versions (a search path
+# that nobody else can get into, a schema in which nobody can capture calls).
+FROZEN := $(filter-out releases/$(EXTVERSION)/%,$(filter releases/%,$(shell sed 's/^[0-9a-f]*  //' releases/frozen.sha256)))
+FROZEN_VERSIONS := $(sort $(foreach file,$(FROZEN),$(word 2,$(subst /, ,$(file)))))
+FROZEN_PACKAGES := $(addprefix integratedb_,$(subst .,_,$(FROZEN_VERSIONS)))
+FROZEN_UPDATES := $(foreach file,$(FROZEN),$(if $(word 3,$(subst --, ,$(notdir $(file)))),$(file)))
+RETIRED := $(patsubst %,integratedb--%.sql,$(FROZEN_VERSIONS))
 
-RETIRED := $(filter-out $(BUILT),$(foreach file,$(filter sql/releases/%,$(FROZEN)),$(if $(word 3,$(subst --, ,$(file))),,$(file))))
-DATA = $(BUILT) $(filter-out $(BUILT) $(RETIRED),$(filter sql/releases/%,$(FROZEN)))
-EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
+DATA = $(BUILT) $(FROZEN_UPDATES)
+EXTRA_CLEAN = $(wildcard sql/built/*) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
 
 # make installcheck, on a running server: a short session of an installed extension.
 REGRESS = smoke
@@ -44,7 +47,7 @@ $(SCRIPT): $(SOURCES) sql/build.py integratedb.control $(wildcard sql/state sql/
 	@mv $@.new $@
 
 # An update is what sql/upgrades/ says of the state, and then all of the code again.
-sql/releases/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $(SOURCES) $(wildcard sql/update-*.sql) \
+sql/built/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $(SOURCES) $(wildcard sql/update-*.sql) \
 		sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
 	$(BUILD) sql/update-head.sql $< $(UPDATE_SOURCES) > $@.new || { rm -f $@.new; exit 1; }
@@ -80,7 +83,7 @@ install: install-python remove-retired
 
 # Earlier versions of this Makefile have installed them.
 remove-retired:
-	rm -f $(patsubst %,'$(DESTDIR)$(datadir)/extension/%',$(notdir $(RETIRED)))
+	rm -f $(patsubst %,'$(DESTDIR)$(datadir)/extension/%',$(RETIRED))
 
 install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 
@@ -88,15 +91,17 @@ install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 # PL/Python is another one, it passes over what was compiled.
 COMPILE = -@PYTHONPYCACHEPREFIX= /usr/bin/env python3 -m compileall -q --invalidation-mode unchecked-hash -s '$(DESTDIR)'
 
-install-$(PYTHON_PACKAGE): PACKAGE = plpython/integratedb
-install-$(PYTHON_PACKAGE): PACKAGE_FILES = $(patsubst plpython/integratedb/%,%,$(PYTHON_FILES))
-$(addprefix install-,$(FROZEN_PACKAGES)): PACKAGE = plpython/releases/$(@:install-%=%)
+# Where the Python of each version is, and its files, which may be in folders.
+install-$(PYTHON_PACKAGE): SOURCE = plpython/integratedb
+install-$(PYTHON_PACKAGE): SOURCE_FILES = $(PYTHON_FILES)
+$(addprefix install-,$(FROZEN_PACKAGES)): SOURCE = releases/$(subst _,.,$(@:install-integratedb_%=%))/python
+$(addprefix install-,$(FROZEN_PACKAGES)): SOURCE_FILES = $(filter $(SOURCE)/%,$(FROZEN))
 $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
 	rm -rf '$(pythondir)/$*.new'
 	$(MKDIR_P) '$(pythondir)/$*.new'
-	for file in $(or $(PACKAGE_FILES),$(patsubst plpython/releases/$*/%,%,$(filter plpython/releases/$*/%,$(FROZEN)))); do \
+	for file in $(patsubst $(SOURCE)/%,%,$(SOURCE_FILES)); do \
 	    $(MKDIR_P) "$$(dirname '$(pythondir)/$*.new/'"$$file")" && \
-	    $(INSTALL_DATA) "$(PACKAGE)/$$file" '$(pythondir)/$*.new/'"$$file" || exit 1; \
+	    $(INSTALL_DATA) "$(SOURCE)/$$file" '$(pythondir)/$*.new/'"$$file" || exit 1; \
 	done
 	rm -rf '$(pythondir)/$*'
 	mv '$(pythondir)/$*.new' '$(pythondir)/$*'

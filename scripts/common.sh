@@ -13,6 +13,9 @@ export PG_CONFIG="${PG_CONFIG:-pg_config}"
 # shellcheck disable=SC2034  # used by those who source this
 python=/usr/bin/python3
 
+# The versions that releases/ has, one a line.
+released() { sed -n 's/.*  releases\/\([^/]*\)\/.*/\1/p' releases/frozen.sha256 | sort --version-sort --unique; }
+
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1

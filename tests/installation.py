@@ -48,10 +48,12 @@ class Installation:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def add_releases(self, root: Path = ROOT) -> None:
-        """Install the install scripts of earlier releases, which make install leaves out, so that one can be made."""
-        listed = (root / "sql/releases/frozen.sha256").read_text().splitlines()
-        for path in (root / line.split("  ", 1)[1] for line in listed):
-            if path.match("sql/releases/*.sql") and path.name.count("--") == 1:
+        """Install the install script of the first release, which make install leaves out.
+
+        So each release can be made: CREATE EXTENSION VERSION goes the way of the updates.
+        """
+        for path in root.glob("releases/*/integratedb--*.sql"):
+            if path.name.count("--") == 1:
                 shutil.copy(path, self.sharedir / "extension")
 
     def files(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ UPDATE integratedb.stakeholder SET added = 'by the update';
 def tree(tmp_path: Path) -> Path:
     """A copy of what the extension is built from, with git."""
     tree = tmp_path / "tree"
-    for name in ("sql", "plpython", "scripts"):
+    for name in ("sql", "plpython", "scripts", "releases"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "META.json", "CHANGELOG.md", "integratedb.control", ".gitignore"):
         shutil.copy(ROOT / name, tree / name)
@@ -92,7 +93,7 @@ def copy(tree: Path) -> Iterator[Installation]:
     run(tree, "scripts/freeze")
     make_next_version(tree)
     # What somebody has built of another branch is nothing of this version.
-    (tree / "sql/releases/integratedb--98.0.0.sql").touch()
+    (tree / "sql/built/integratedb--98.0.0.sql").touch()
     with installation() as copy:
         run(tree, "make", "install", **copy.environment)
         assert not [name for name in copy.files() if "98.0.0" in name]
@@ -146,13 +147,61 @@ def test_every_path_from_the_first_release_is_there(copy):
 def test_what_is_frozen_can_be_frozen_again_but_not_changed(tree):
     run(tree, "scripts/freeze")
     tracked = run(tree, "git", "ls-files").stdout.splitlines()
-    package = "integratedb_" + PRESENT.replace(".", "_")
-    assert {f"sql/releases/integratedb--{PRESENT}.sql", f"plpython/releases/{package}/spec.py"} <= set(tracked)
+    release = {path.removeprefix(f"releases/{PRESENT}/") for path in tracked if path.startswith(f"releases/{PRESENT}/")}
+    core = tree / "plpython/integratedb"
+    python = {path.relative_to(core) for path in core.rglob("*") if path.suffix in (".py", ".json")}
+    assert len({path.parent for path in python}) > 1
+    updates = {path.name for path in (tree / "sql/upgrades").glob(f"*--{PRESENT}.sql")}
+    assert release == {f"python/{path}" for path in python} | {f"integratedb--{name}" for name in updates}
     run(tree, "scripts/freeze")
     run(tree, "scripts/freeze", "--check")
-    edit(tree / "sql/code/10-engine/020-session.sql", "commit", "explicit")
-    with pytest.raises(AssertionError, match="a released file was changed"):
-        run(tree, "scripts/freeze")
+    assert run(tree, "git", "ls-files").stdout.splitlines() == tracked
+
+
+def test_the_first_release_has_its_install_script(tree):
+    shutil.rmtree(tree / "releases")
+    (tree / "releases").mkdir()
+    (tree / "releases/frozen.sha256").touch()
+    run(tree, "scripts/freeze")
+    script = f"releases/{PRESENT}/integratedb--{PRESENT}.sql"
+    assert script in run(tree, "git", "ls-files").stdout.splitlines()
+    assert (tree / script).read_bytes() == (tree / f"sql/built/integratedb--{PRESENT}.sql").read_bytes()
+
+
+@pytest.mark.parametrize("changed", ["sql/code/10-engine/020-session.sql", "plpython/integratedb/expansion/expand.py"])
+def test_a_frozen_version_that_was_changed_is_noticed_and_its_release_stays(tree, changed):
+    run(tree, "scripts/freeze")
+    commit(tree)
+    with (tree / changed).open("a") as file:
+        file.write("\n")
+    for command in (["scripts/freeze"], ["scripts/freeze", "--check"]):
+        with pytest.raises(AssertionError, match=f"the released {PRESENT} was changed"):
+            run(tree, *command)
+    assert run(tree, "git", "status", "--porcelain").stdout.split() == ["M", changed]
+
+
+def test_a_released_file_that_was_changed_is_noticed(tree):
+    run(tree, "scripts/freeze")
+    edit(tree / "sql/state/010-roles.sql", "integratedb", "integratedb ")
+    for command in (["scripts/freeze"], ["scripts/freeze", "--check"]):
+        with pytest.raises(AssertionError, match="a released file was changed"):
+            run(tree, *command)
+
+
+def test_the_python_of_a_release_is_installed_with_its_folders(tree, tmp_path):
+    run(tree, "scripts/freeze")
+    make_next_version(tree)
+    for path in (tree / "plpython/integratedb/specification").iterdir():
+        path.unlink()
+    stage = tmp_path / "stage"
+    run(tree, "make", "install", f"DESTDIR={stage}", **os.environ)
+    (old,) = stage.rglob("integratedb_" + PRESENT.replace(".", "_"))
+    installed = {str(path.relative_to(old)) for path in old.rglob("*") if path.suffix in (".py", ".json")}
+    released = tree / f"releases/{PRESENT}/python"
+    assert installed == {str(path.relative_to(released)) for path in released.rglob("*") if path.is_file()}
+    assert "specification/model.py" in installed
+    run(tree, "make", "uninstall", f"DESTDIR={stage}", **os.environ)
+    assert not [path for path in stage.rglob("*integratedb*") if path.is_file()]
 
 
 def commit(tree: Path) -> None:
@@ -177,10 +226,10 @@ def test_make_release_says_what_is_missing_and_then_what_is_left(tree):
     assert missing(tree) == ["the changelog has a section with its date", "the version is frozen"]
 
     edit(changelog, "[Unreleased]", f"[{NEXT}] - 2026-12-24")
-    edit(tree / "sql/releases/integratedb--0.1.0.sql", "CREATE TABLE integratedb.setting", "CREATE TABLE integratedb.s")
+    edit(tree / "releases/0.1.0/integratedb--0.1.0.sql", "TABLE integratedb.setting", "TABLE integratedb.s")
     assert missing(tree) == ["the version is frozen", "what is released is as it was", "everything is committed"]
 
-    run(tree, "git", "checkout", "sql/releases")
+    run(tree, "git", "checkout", "releases")
     run(tree, "scripts/freeze")
     commit(tree)
     assert missing(tree) == []

@@ -33,8 +33,8 @@ def test_the_archive_holds_what_a_build_needs_below_its_name_and_version(archive
     assert all(name.startswith(prefix) for name in names)
     needed = ("META.json", "Makefile", "README.md", "LICENSE", "integratedb.control", "sql/build.py")
     assert {prefix + name for name in needed} <= names
-    assert f"{prefix}sql/releases/integratedb--0.1.0.sql" in names
-    assert not [name for name in names if "/.build/" in name]
+    assert {f"{prefix}releases/frozen.sha256", f"{prefix}releases/0.2.0/integratedb--0.1.0--0.2.0.sql"} <= names
+    assert not [name for name in names if "/.build/" in name or "/sql/built/integratedb" in name]
 
 
 def test_pgxn_installs_loads_checks_unloads_and_uninstalls_the_archive(archive, tmp_path):

@@ -21,9 +21,7 @@ from tests.support import Server, Session, refused
 from tests.unit.test_version import control_version
 
 PRESENT = control_version()
-RELEASED = re.findall(
-    r"sql/releases/integratedb--([0-9.]+)\.sql$", (ROOT / "sql/releases/frozen.sha256").read_text(), re.MULTILINE
-)
+RELEASED = set(re.findall(r"  releases/([0-9.]+)/", (ROOT / "releases/frozen.sha256").read_text()))
 VERSIONS = sorted({*RELEASED, PRESENT}, key=lambda version: [int(part) for part in version.split(".")])
 PATHS = list(itertools.combinations(VERSIONS, 2))
 TO_PRESENT = [version for version in VERSIONS if version != PRESENT]

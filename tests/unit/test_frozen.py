@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
 from tests.unit.test_version import control_version
 
 ROOT = Path(__file__).parents[2]
-LIST = ROOT / "sql/releases/frozen.sha256"
+LIST = ROOT / "releases/frozen.sha256"
 
 
 def frozen() -> dict[str, str]:
@@ -21,10 +22,14 @@ def number(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def releases() -> list[str]:
+    """The versions that are released, in order."""
+    return sorted({path.split("/")[1] for path in frozen() if path.startswith("releases/")}, key=number)
+
+
 def last_release() -> str:
     """The last release before the present version."""
-    versions: list[str] = re.findall(r"sql/releases/integratedb--([0-9.]+)\.sql$", "\n".join(frozen()), re.MULTILINE)
-    return max((version for version in versions if number(version) < number(control_version())), key=number)
+    return max((version for version in releases() if number(version) < number(control_version())), key=number)
 
 
 def test_released_files_are_as_they_were() -> None:
@@ -37,10 +42,19 @@ def test_released_files_are_as_they_were() -> None:
 
 
 def test_every_file_of_a_release_is_frozen() -> None:
-    there = {str(path.relative_to(ROOT)) for path in ROOT.glob("plpython/releases/*/*") if path.is_file()}
-    assert {path for path in frozen() if path.startswith("plpython/")} == there
-    for version in {path.split("--")[1].removesuffix(".sql") for path in frozen() if path.count("--") == 1}:
-        assert f"plpython/releases/integratedb_{version.replace('.', '_')}/spec.py" in there
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "releases").rglob("*") if path.is_file()}
+    assert {path for path in frozen() if path.startswith("releases/")} == there - {str(LIST.relative_to(ROOT))}
+
+
+def test_a_release_is_reached_from_the_one_before_and_has_its_python() -> None:
+    first, *later = releases()
+    scripts = {path.removeprefix("releases/") for path in frozen() if re.match(r"releases/.*\.sql$", path)}
+    steps = {f"{new}/integratedb--{old}--{new}.sql" for old, new in itertools.pairwise(releases())}
+    assert steps <= scripts, "an update leads to each release from the one before"
+    installs = {path for path in scripts if path.count("--") == 1}
+    assert installs == {f"{first}/integratedb--{first}.sql"}, "what updates lead to is not kept twice"
+    for version in (first, *later):
+        assert any(path.startswith(f"releases/{version}/python/") for path in frozen())
 
 
 def test_the_update_from_the_last_release_includes_every_new_state_file() -> None:

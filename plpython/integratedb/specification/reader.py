@@ -1,6 +1,6 @@
 """Reads a document of the right shape into the model, and says what the rules refuse that a JSON Schema cannot say.
 
-A stored document was checked when it was stored. Without a place for refusals, the same code reads it and checks nothing.
+A stored document was checked when it was stored. Without a place for refusals, the same code reads it unchecked.
 """
 
 from __future__ import annotations

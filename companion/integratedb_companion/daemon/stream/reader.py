@@ -74,6 +74,7 @@ class StreamReader:
         self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
+        #: How far the last transaction that was not routed as a whole was routed; it may come again, and so may earlier ones.
         self._partial: tuple[int, int] = (0, 0)
         self._skip_to = 0
         #: Whether values of the current change may be omitted, because it is too long.
@@ -100,7 +101,7 @@ class StreamReader:
     def restart(self) -> None:
         """Prepare for a new connection: the server repeats an unfinished transaction from its beginning."""
         if self._transaction is not None:
-            self._partial = (self._transaction.commit_lsn, max(self._transaction.position, self._partial_position()))
+            self._partial = max(self._partial, (self._transaction.commit_lsn, self._transaction.position))
             self._transaction = None
 
     def take(self, data: bytes | memoryview) -> Keepalive | ControlCommit | None:
@@ -127,10 +128,6 @@ class StreamReader:
             self._described_before = None
         return happened
 
-    def _partial_position(self) -> int:
-        assert self._transaction is not None
-        return self._partial[1] if self._partial[0] == self._transaction.commit_lsn else 0
-
     def _begin(self, message: Begin) -> None:
         self._transaction = Transaction(message, self._source)
         self._control = []
@@ -138,7 +135,7 @@ class StreamReader:
         if message.commit_lsn <= self._progress.routed_lsn:
             self._skip_to = _ALL
         else:
-            self._skip_to = self._partial_position()
+            self._skip_to = self._partial[1] if self._partial[0] == message.commit_lsn else 0
 
     def _commit(self, message: Commit) -> ControlCommit | None:
         transaction, self._transaction = self._open(), None
@@ -147,6 +144,8 @@ class StreamReader:
         self._metrics.transactions.inc()
         self._metrics.changes.inc(transaction.position)
         if self._control:
+            # Until that has been done the transaction may come again, but its rows have been routed.
+            self._partial = max(self._partial, (message.commit_lsn, transaction.position))
             return ControlCommit(tuple(self._control), message)
         self._progress.routed(message.commit_lsn, message.end_lsn)
         return None

@@ -19,7 +19,7 @@ from integratedb.specification.model import (
     Specification,
 )
 from integratedb.specification.shape import MAX_REFUSALS
-from tests.unit.documents import read_without_escapes
+from tests.unit.core.documents import read_without_escapes
 
 ORDERS = Path("shop", "orders")
 

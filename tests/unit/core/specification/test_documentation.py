@@ -12,7 +12,7 @@ from integratedb.specification.intake import parse, shorten
 from integratedb.specification.model import Refusal, Specification
 from integratedb.specification.shape import schema
 
-PAGE = (Path(__file__).parents[2] / "docs" / "specification.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "specification.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```json(?: (\w+))?\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 DOCUMENTS = [(kind or "claims", text) for kind, text in BLOCKS if kind != "schema"]
 REFUSALS = re.findall(r"^\| `(.+)` \| `(#[^`]*)` \| (.+) \|$", PAGE, re.MULTILINE)

@@ -12,7 +12,7 @@ from integratedb.specification.channel_rules import REDACTED, environment_proble
 from integratedb.specification.channels import Channel, redact
 from integratedb.specification.intake import MAX_CHANNELS, parse, parse_short, shorten
 from integratedb.specification.model import Match, Specification
-from tests.unit.documents import read_without_escapes
+from tests.unit.core.documents import read_without_escapes
 
 SECRET = "whsec_" + "A" * 32
 HOOK: Channel = {"type": "WEBHOOK", "url": "https://shop.example/hooks", "secret": SECRET}

@@ -1,4 +1,4 @@
-"""A channel's queue keeps its order and loses nothing, whenever it spills; and only what is safe is confirmed."""
+"""A channel's queue keeps its order and loses nothing, whenever it spills."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb_companion.daemon.delivery.attempts import retry_delay_s
 from integratedb_companion.daemon.delivery.queue import ChannelQueue
 from integratedb_companion.daemon.delivery.spill import Spill
 from integratedb_companion.daemon.model import Backlog, key_of
 from integratedb_companion.daemon.routing.events import Event
-from integratedb_companion.daemon.stream.progress import Progress
 
 
 class Table:
@@ -179,23 +177,6 @@ def test_what_is_being_written_is_not_safe_until_it_is_written() -> None:
 
     with patch("integratedb_companion.daemon.delivery.spill.GATHER_S", 0):
         asyncio.run(run())
-
-
-def test_only_what_is_safe_is_confirmed() -> None:
-    progress = Progress(5)
-    progress.routed(10, 11)
-    progress.routed(20, 21)
-    progress.routed(30, 31)
-    assert progress.advance([20, None]) == 11
-    assert progress.advance([30]) == 21
-    progress.seen(99)
-    assert progress.advance([30]) == 21
-    assert progress.advance([None]) == 99
-
-
-def test_pauses_double_from_a_second_to_five_minutes() -> None:
-    assert [retry_delay_s(n, 0) for n in (1, 2, 3, 9, 10, 1000)] == [1, 2, 4, 256, 300, 300]
-    assert all(retry_delay_s(n, 1) >= 0.8 * retry_delay_s(n, 0) for n in range(1, 20))
 
 
 def test_a_receiver_that_did_not_keep_up_is_not_waited_for_again_soon() -> None:

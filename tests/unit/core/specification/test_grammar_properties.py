@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from integratedb.specification.intake import parse, parse_short, shorten
 from integratedb.specification.model import Refusal, Specification
 from integratedb.specification.shape import MAX_REFUSALS, schema
-from tests.unit import documents
-from tests.unit.documents import Document
+from tests.unit.core import documents
+from tests.unit.core.documents import Document
 
 written = st.one_of(
     st.tuples(documents.claims, st.just("claims")),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from integratedb.specification.type_names import TypeName, TypeNameError, parse_type_name
 from integratedb.specification.type_spellings import written_type
-from tests.unit.documents import type_names
+from tests.unit.core.documents import type_names
 
 
 @pytest.mark.parametrize(

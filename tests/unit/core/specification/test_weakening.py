@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from integratedb.specification.intake import parse
 from integratedb.specification.model import Alternative, Field, Match, Path, Specification
 from integratedb.specification.weakening import is_weaker
-from tests.unit import documents
+from tests.unit.core import documents
 
 
 def claims(*matches: Any) -> Specification:

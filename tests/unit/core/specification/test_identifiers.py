@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from integratedb.specification.identifiers import PathError, format_path, name_problem, parse_path, schema_problem
 from integratedb.specification.model import Path
-from tests.unit.documents import names, table_paths
+from tests.unit.core.documents import names, table_paths
 
 possible_names = names | st.just("*")
 
