@@ -55,7 +55,7 @@ def running(test: Callable[[Told], Awaitable[None]], **constants: float) -> None
             task.cancel()
 
     with ExitStack() as patches:
-        for name, value in {"ANSWER_AT_MOST_EVERY_S": 0.0, **constants}.items():
+        for name, value in {"REPLY_AT_MOST_EVERY_S": 0.0, **constants}.items():
             patches.enter_context(patch.object(confirmations, name, value))
         asyncio.run(run())
 
@@ -104,7 +104,7 @@ def test_a_server_that_asks_on_and_on_is_answered_now_and_then() -> None:
             told.confirmation.reply_requested()
         assert [entry[0] for entry in told.done] == ["told"]
 
-    running(test, ANSWER_AT_MOST_EVERY_S=1_000)
+    running(test, REPLY_AT_MOST_EVERY_S=1_000)
 
 
 def test_an_idle_database_moves_on_in_large_steps_for_a_note_writes_too() -> None:

@@ -154,6 +154,6 @@ def test_a_slot_that_cannot_be_made_is_not_noted_and_the_connection_is_closed() 
 
 
 def test_what_a_new_slot_waits_for_is_told() -> None:
-    with patch.object(slots, "TELL_EVERY_S", 0.001):
+    with patch.object(slots, "REPORT_EVERY_S", 0.001):
         _, _, waits = attached(NONE, wait_s=0.2)
     assert set(waits) == {"the slot waits for a transaction that is open: a prepared transaction, process 7"}
