@@ -74,7 +74,7 @@ class StreamReader:
         self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
-        #: How far the last transaction that was not routed as a whole was routed. It may come again, as may earlier ones.
+        #: How far the last transaction was routed that was not routed as a whole. It may come again, with earlier ones.
         self._partial: tuple[int, int] = (0, 0)
         self._skip_to = 0
         #: Whether values of the current change may be omitted, because it is too long.
