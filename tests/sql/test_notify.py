@@ -478,7 +478,8 @@ TOO_LARGE = {
     "rows of tables": ([f"CREATE TABLE shop.t{n} ({attributes(1000)})" for n in range(9)], "shop.t{}", 9),
     "domains over them": (
         [
-            f"CREATE TYPE shop.t{n} AS ({attributes(1000)}); CREATE DOMAIN shop.d{n} AS shop.t{n}; CREATE DOMAIN shop.e{n} AS shop.d{n}"
+            f"CREATE TYPE shop.t{n} AS ({attributes(1000)}); CREATE DOMAIN shop.d{n} AS shop.t{n};"
+            f" CREATE DOMAIN shop.e{n} AS shop.d{n}"
             for n in range(9)
         ],
         "shop.e{}",
@@ -494,7 +495,8 @@ TOO_LARGE = {
     ),
     "enums": (
         [
-            "DO $$ BEGIN FOR n IN 0..999 LOOP EXECUTE format('CREATE TYPE shop.t%s AS ENUM (''a'')', n); END LOOP; END $$",
+            "DO $$ BEGIN FOR n IN 0..999 LOOP"
+            " EXECUTE format('CREATE TYPE shop.t%s AS ENUM (''a'')', n); END LOOP; END $$",
             *(
                 f"CREATE TYPE shop.whole_{k} AS (" + ", ".join(f"a{n} shop.t{n}[]" for n in range(1000)) + ")"
                 for k in range(9)
@@ -582,9 +584,7 @@ def test_who_passes_the_bound_of_types_is_warned_once(
     assert said in admin.warnings()
 
 
-def test_a_transaction_that_tells_too_much_of_types_says_so(
-    superuser: Session, owner: Session, notify: Notify
-) -> None:
+def test_a_transaction_that_tells_too_much_of_types_says_so(superuser: Session, owner: Session, notify: Notify) -> None:
     columns = ", ".join(f"{'c' * 50}{number} int" for number in range(1000))
     owner.run(f"CREATE TYPE shop.piece AS ({columns}, d0 int)")
     owner.run("CREATE TABLE shop.large (id int PRIMARY KEY, v shop.piece)")

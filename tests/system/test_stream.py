@@ -281,9 +281,7 @@ def test_types_that_are_altered_and_written_in_one_transaction(
     ]
 
 
-def test_a_type_that_passes_the_bound_within_a_transaction(
-    shop: Shop, bus: dict[str, Any], redis_client: Any
-) -> None:
+def test_a_type_that_passes_the_bound_within_a_transaction(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
     def numbers(prefix: str, count: int) -> str:
         return ", ".join(f"{prefix}{number} int" for number in range(count))
 

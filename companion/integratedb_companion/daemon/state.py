@@ -86,7 +86,7 @@ def parse_types(body: Mapping[str, Any]) -> dict[int, TypeStructure]:
 
 
 def with_types(state: StakeholderState, types: Mapping[int, TypeStructure]) -> StakeholderState:
-    """The state with what has changed about types; those that it does not describe may be reached now, or were left out."""
+    """The state with what has changed about types; those that it does not describe are new, or were left out."""
     if state.leaves_out_types:
         types = {oid: structure for oid, structure in types.items() if oid in state.types}
     return replace(state, types={**state.types, **types})

@@ -24,10 +24,10 @@ DECLARE
   -- The daemon sends what is deeper as its text.
   most_levels CONSTANT integer := 33;
   frontier oid[] := ARRAY(SELECT DISTINCT o.type_oid FROM unnest(type_oids) AS o (type_oid) ORDER BY o.type_oid);
-  known oid[] := '{}';
-  described oid[] := '{}';
+  known oid[] := ARRAY[]::oid[];
+  described oid[] := ARRAY[]::oid[];
   used integer := 0;
-  used_by jsonb := '{}';
+  used_by jsonb := jsonb_build_object();
   looked_up integer := 0;
   reached oid[];
   chosen oid[];
@@ -74,7 +74,7 @@ BEGIN
     SELECT array_agg(f.oid),
            array_agg(f.oid) FILTER (WHERE f.fits),
            bool_or(NOT f.fits),
-           used + coalesce((SELECT sum(p.cost) FROM spent AS p), 0),
+           used + coalesce((SELECT sum(p.cost) FROM spent AS p), 0)::integer,
            used_by || coalesce((SELECT jsonb_object_agg(p.typowner, p.cost + coalesce((used_by ->> p.typowner::text)::bigint, 0)) FROM spent AS p), '{}')
       INTO reached, chosen, refused, used, used_by
       FROM fitting AS f;

@@ -15,7 +15,7 @@ DECLARE
   -- What a transaction may tell of types. Of more, the rows are told as text until COMMIT.
   most_bytes CONSTANT integer := 4000000;
   -- The daemon must not read new rows by the old form: it may have as many attributes.
-  as_text CONSTANT jsonb := '{"kind": "text"}';
+  as_text CONSTANT jsonb := jsonb_build_object('kind', 'text');
   altered oid[];
   known oid[];
   types oid[];
