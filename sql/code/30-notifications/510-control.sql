@@ -254,6 +254,8 @@ LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Nor are the columns of all tables read, where nothing was analysed since they came.
+SET enable_seqscan = off
 AS $$
   WITH claimed AS MATERIALIZED (
     SELECT ARRAY(
