@@ -43,6 +43,7 @@ DROP FUNCTION integratedb.follow_notifications();
 DROP FUNCTION integratedb.reconcile_publications();
 DROP FUNCTION integratedb.publish_control(bigint[], oid[]);
 DROP FUNCTION integratedb.claimed_schema(bigint);
+DROP FUNCTION integratedb.type_structures(oid[]);
 
 -- The checks that wait in a transaction, the update's own among them.
 #include sql/state/088-queued-check.sql

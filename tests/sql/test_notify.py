@@ -462,6 +462,146 @@ def test_the_daemon_is_told_what_is_in_force(superuser: Session, owner: Session,
     )
 
 
+def cost_of(types: dict[str, Any]) -> int:
+    """What described types take of the bound."""
+    return sum(3 + len(structure.get("attributes", [])) for structure in types.values())
+
+
+def attributes(number: int, of: str = "int") -> str:
+    return ", ".join(f"a{position} {of}" for position in range(number))
+
+
+# What makes too many types, or too large ones, and the types of the columns that have them.
+TOO_LARGE = {
+    "composites": ([f"CREATE TYPE shop.t{n} AS ({attributes(1000)})" for n in range(9)], "shop.t{}", 9),
+    "arrays of them": ([f"CREATE TYPE shop.t{n} AS ({attributes(1000)})" for n in range(9)], "shop.t{}[]", 9),
+    "rows of tables": ([f"CREATE TABLE shop.t{n} ({attributes(1000)})" for n in range(9)], "shop.t{}", 9),
+    "domains over them": (
+        [
+            f"CREATE TYPE shop.t{n} AS ({attributes(1000)}); CREATE DOMAIN shop.d{n} AS shop.t{n};"
+            f" CREATE DOMAIN shop.e{n} AS shop.d{n}"
+            for n in range(9)
+        ],
+        "shop.e{}",
+        9,
+    ),
+    "composites in composites": (
+        [
+            *(f"CREATE TYPE shop.t{n} AS ({attributes(100)})" for n in range(100)),
+            "CREATE TYPE shop.whole_0 AS (" + ", ".join(f"a{n} shop.t{n}[]" for n in range(100)) + ")",
+        ],
+        "shop.whole_{}",
+        1,
+    ),
+    "enums": (
+        [
+            "DO $$ BEGIN FOR n IN 0..999 LOOP"
+            " EXECUTE format('CREATE TYPE shop.t%s AS ENUM (''a'')', n); END LOOP; END $$",
+            *(
+                f"CREATE TYPE shop.whole_{k} AS (" + ", ".join(f"a{n} shop.t{n}[]" for n in range(1000)) + ")"
+                for k in range(9)
+            ),
+        ],
+        "shop.whole_{}",
+        9,
+    ),
+    "domains over domains": (
+        [
+            "CREATE DOMAIN shop.t AS int; DO $$ BEGIN FOR n IN 0..2200 LOOP"
+            " EXECUTE format('CREATE DOMAIN shop.t%s AS shop.t%s', n, nullif(n - 1, -1)); END LOOP; END $$"
+        ],
+        "shop.t2200",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_what_is_told_of_types_is_bounded(superuser: Session, owner: Session, notify: Notify, kind: str) -> None:
+    statements, type_name, columns = TOO_LARGE[kind]
+    for statement in statements:
+        owner.run(statement)
+    owner.run("CREATE TYPE shop.small AS (a int, b text)")
+    given = ", ".join(f"c{number} {type_name.format(number)}" for number in range(columns))
+    owner.run(f"CREATE TABLE shop.large (id int PRIMARY KEY, {given}, z shop.small)")
+    notify({"path": "shop.large", "fields": ["*"], "events": ["INSERT"]}, channels=[BUS])
+    state = latest_state(superuser)
+    types = state["types"]
+    assert state["types_left_out"] is True
+    assert 4500 < cost_of(types) <= 6000
+    # Whole or not at all, the smallest first.
+    if kind != "domains over domains":
+        assert str(superuser.value("SELECT 'shop.small'::regtype::oid")) in types
+    for oid, structure in types.items():
+        if structure["kind"] == "composite":
+            number = "SELECT relnatts FROM pg_class WHERE reltype = %s"
+            assert len(structure["attributes"]) == superuser.value(number, int(oid))
+    again = "SELECT integratedb.control_state(id) FROM integratedb.stakeholder"
+    assert superuser.value(again) == state
+
+
+def test_the_types_of_one_owner_keep_out_nobody_elses(superuser: Session, owner: Session, notify: Notify) -> None:
+    for number in range(9):
+        owner.run(f"CREATE TYPE shop.t{number} AS ({attributes(1000)})")
+    superuser.run(f"CREATE TYPE shop.anothers AS ({attributes(1500)})")
+    given = ", ".join(f"c{number} shop.t{number}" for number in range(9))
+    owner.run(f"CREATE TABLE shop.large (id int PRIMARY KEY, {given}, z shop.anothers)")
+    notify({"path": "shop.large", "fields": ["*"], "events": ["INSERT"]}, channels=[BUS])
+    types = latest_state(superuser)["types"]
+    assert len(types) == 6
+    assert str(superuser.value("SELECT 'shop.anothers'::regtype::oid")) in types
+
+
+def test_who_passes_the_bound_of_types_is_warned_once(
+    superuser: Session, admin: Session, owner: Session, notify: Notify
+) -> None:
+    said = "the types of the columns that fulfilment is notified of are too large: values of some are sent as text"
+    for number in range(7):
+        owner.run(f"CREATE TYPE shop.t{number} AS ({attributes(1000)})")
+    given = ", ".join(f"c{number} shop.t{number}" for number in range(5))
+    owner.run(f"CREATE TABLE shop.large (id int PRIMARY KEY, {given})")
+    match = {"path": "shop.large", "fields": ["*"], "events": ["INSERT"]}
+    notify(match, channels=[BUS])
+    assert "types_left_out" not in latest_state(superuser)
+    assert admin.warnings() == []
+    owner.run("ALTER TABLE shop.large ADD c5 shop.t5")
+    assert owner.warnings() == [said]
+    owner.notices.clear()
+    owner.run("ALTER TABLE shop.large ADD c6 shop.t6")
+    assert owner.warnings() == []
+    owner.run("SELECT integratedb_sync(); ALTER TABLE shop.large DROP c5, DROP c6; SELECT integratedb_sync()")
+    assert "types_left_out" not in latest_state(superuser)
+    assert owner.warnings() == []
+    # A type that grows, and a submission.
+    owner.run("ALTER TYPE shop.t0 " + ", ".join(f"ADD ATTRIBUTE b{number} int" for number in range(590)))
+    assert owner.warnings() == []
+    owner.run("ALTER TYPE shop.t1 " + ", ".join(f"ADD ATTRIBUTE b{number} int" for number in range(590)))
+    assert owner.warnings() == [said]
+    notify({**match, "fields": ["id"]})
+    assert "types_left_out" not in latest_state(superuser)
+    assert said not in admin.warnings()
+    notify(match)
+    assert said in admin.warnings()
+
+
+def test_a_transaction_that_tells_too_much_of_types_says_so(superuser: Session, owner: Session, notify: Notify) -> None:
+    columns = ", ".join(f"{'c' * 50}{number} int" for number in range(1000))
+    owner.run(f"CREATE TYPE shop.piece AS ({columns}, d0 int)")
+    owner.run("CREATE TABLE shop.large (id int PRIMARY KEY, v shop.piece)")
+    notify({"path": "shop.large", "fields": ["*"], "events": ["INSERT"]}, channels=[BUS])
+    superuser.run("INSERT INTO integratedb.slot (name, system_identifier) VALUES ('one', 1)")
+    with owner.transaction():
+        for number in range(100):
+            owner.run(f"ALTER TYPE shop.piece RENAME ATTRIBUTE d{number} TO d{number + 1}")
+    told = superuser.rows("SELECT body -> 'types' FROM integratedb.control WHERE kind = 'types' ORDER BY id")
+    oid = str(superuser.value("SELECT 'shop.piece'::regtype::oid"))
+    forms = [types[oid] for (types,) in told]
+    assert len(forms) < 100
+    # By the old form, which has as many attributes, they would be told under wrong names.
+    assert forms[-1] == {"kind": "text"}
+    assert all(form["kind"] == "composite" for form in forms[:-1])
+
+
 def test_schema_changes_are_told_to_who_claims_them_too(superuser: Session, owner: Session, notify: Notify) -> None:
     superuser.run("INSERT INTO integratedb.slot VALUES ('x', true, '0/1', 1)")  # somebody reads, so history is kept
     notify({"path": "shop.keyless", "fields": ["v"], "events": ["INSERT"]}, channels=[BUS])

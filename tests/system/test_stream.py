@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.system.harness import RedisServer, Shop, eventually, order_ids
 
@@ -231,6 +232,13 @@ COMPOSITES = (
         ("holder", "DROP TYPE gone CASCADE", ["(1,g)", {"h": 1, "g": "g"}], ["(2)", {"h": 2}]),
         ("text", "ALTER TABLE boxes ALTER v TYPE part USING NULL", ["x", "x"], ["(1,)", {"n": 1, "i": None}]),
         ("text", "ALTER TABLE boxes ALTER v TYPE int[] USING NULL", ["x", "x"], ["{1,2}", [1, 2]]),
+        # A type that nobody was notified of before is altered again.
+        (
+            "text",
+            "ALTER TABLE boxes ALTER v TYPE part USING NULL; ALTER TYPE part RENAME ATTRIBUTE n TO k",
+            ["x", "x"],
+            ["(1,)", {"k": 1, "i": None}],
+        ),
     ],
 )
 def test_types_that_are_altered_and_written_in_one_transaction(
@@ -271,6 +279,59 @@ def test_types_that_are_altered_and_written_in_one_transaction(
         *((number, before[1]) for number in (1, 2, 4)),
         *((number, after[1]) for number in (5, 6, 7)),
     ]
+
+
+def test_a_type_that_passes_the_bound_within_a_transaction(shop: Shop, bus: dict[str, Any], redis_client: Any) -> None:
+    def numbers(prefix: str, count: int) -> str:
+        return ", ".join(f"{prefix}{number} int" for number in range(count))
+
+    for number in range(3):
+        shop.owner.run(f"CREATE TYPE wide{number} AS ({numbers('w', 1500)})")
+    shop.owner.run("CREATE TYPE part AS (n int)")
+    shop.owner.run("CREATE TABLE boxes (id int PRIMARY KEY, v part, w0 wide0, w1 wide1, w2 wide2)")
+    shop.notify(bus, match=[{"path": "public.boxes", "fields": ["*"]}])
+    shop.admin.run("SELECT integratedb_create_stakeholder(%s)", "also_" + shop.stakeholder)
+    spec = {"match": [{"path": "public.boxes", "fields": ["id", "v"]}], "channels": [{**bus, "stream": "also"}]}
+    shop.admin.run("SELECT integratedb_notify(%s, %s)", "also_" + shop.stakeholder, Jsonb(spec))
+    daemon = shop.daemon()
+    more = ", ".join(f"ADD ATTRIBUTE m{number} int" for number in range(1590))
+    nulls = {f"m{number}": None for number in range(1590)}
+    long = "(1" + "," * 1590 + ")"
+
+    def insert(number: int, value: str) -> None:
+        shop.owner.run("INSERT INTO boxes VALUES (%s, %s)", number, value)
+
+    insert(1, "(1)")
+    # Out of the bound: by its new form until COMMIT, as text after that.
+    with shop.owner.transaction():
+        shop.owner.run(f"ALTER TYPE part {more}")
+        insert(2, long)
+    insert(3, long)
+    # Beyond it, though another stakeholder is told of the type.
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TYPE part RENAME ATTRIBUTE n TO k")
+        insert(4, long)
+    insert(5, long)
+    # Into it: from COMMIT on.
+    with shop.owner.transaction():
+        shop.owner.run("ALTER TABLE boxes DROP COLUMN w2")
+        shop.owner.run("SELECT integratedb_sync()")
+        insert(6, long)
+    insert(7, long)
+
+    def told(stream: str) -> dict[int, Any]:
+        got = [orjson.loads(fields[b"event"]) for _, fields in redis_client.xrange(stream)]
+        records = [event["data"]["record"] for event in got if event["type"].endswith(".insert")]
+        return {record["id"]: record["v"] for record in records}
+
+    eventually(lambda: set(told("orders")) >= set(range(1, 8)) and set(told("also")) >= set(range(1, 8)))
+    assert daemon.stop() == 0
+    insert(8, long)
+    shop.daemon()
+    eventually(lambda: 8 in told("orders") and 8 in told("also"))
+    first, then = {"n": 1, **nulls}, {"k": 1, **nulls}
+    assert told("orders") == {1: {"n": 1}, 2: first, 3: long, 4: long, 5: long, 6: long, 7: then, 8: then}
+    assert told("also") == {1: {"n": 1}, 2: first, 3: first, 4: then, 5: then, 6: then, 7: then, 8: then}
 
 
 def test_what_a_transaction_tells_of_types_is_bounded(shop: Shop, bus: dict[str, Any]) -> None:

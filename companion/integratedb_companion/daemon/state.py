@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from .routing.identities import Identities
-from .routing.json_values import ArrayType, CompositeType, DomainType, TypeStructure
+from .routing.json_values import ArrayType, CompositeType, DomainType, TextType, TypeStructure
 
 EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 
@@ -56,6 +56,8 @@ class StakeholderState:
     channels: tuple[Channel, ...]
     routes: tuple[Route, ...]
     types: Mapping[int, TypeStructure]
+    #: Whether types beyond the bound are not described: values of these are sent as their text.
+    leaves_out_types: bool = False
 
 
 def parse_state(body: Mapping[str, Any]) -> StakeholderState:
@@ -69,6 +71,7 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
             channels=tuple(_channel(stakeholder, role, channel) for channel in body["channels"]),
             routes=tuple(_route(route) for route in body["routes"]),
             types=_types(body["types"]),
+            leaves_out_types=bool(body.get("types_left_out")),
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise StateError(f"a control row cannot be read: {problem!r}") from problem
@@ -83,7 +86,9 @@ def parse_types(body: Mapping[str, Any]) -> dict[int, TypeStructure]:
 
 
 def with_types(state: StakeholderState, types: Mapping[int, TypeStructure]) -> StakeholderState:
-    """Return the state with changed types, including types that are new in it, because they may be reachable now."""
+    """Return the state with changed types; a type that it does not describe is new, or was left out."""
+    if state.leaves_out_types:
+        types = {oid: structure for oid, structure in types.items() if oid in state.types}
     return replace(state, types={**state.types, **types})
 
 
@@ -132,5 +137,7 @@ def _type(structure: Mapping[str, Any]) -> TypeStructure:
             return CompositeType(tuple((name, int(oid)) for name, oid in structure["attributes"]))
         case "domain":
             return DomainType(int(structure["base"]))
+        case "text":
+            return TextType()
         case kind:
             raise StateError(f"unknown kind of type {kind!r}")

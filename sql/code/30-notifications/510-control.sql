@@ -1,41 +1,118 @@
 -- What is in force for a stakeholder, as the daemon reads it, and what changed about it.
 
-CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[])
-RETURNS jsonb
-LANGUAGE sql
+CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[], OUT structures jsonb, OUT left_out boolean)
+RETURNS record
+LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Each is looked up, however many there are.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
-  WITH RECURSIVE reached AS (
-    SELECT o.type_oid FROM unnest(type_oids) AS o (type_oid)
-    UNION
-    SELECT part.type_oid
-      FROM reached AS r
-     -- OFFSET 0, so that each step looks into an index: a plan that reads all of pg_type reads it once a step.
-     CROSS JOIN LATERAL (SELECT p.* FROM pg_type AS p WHERE p.oid = r.type_oid OFFSET 0) AS t
+DECLARE
+  -- Everybody's migrations wait for this walk. In attributes, dropped ones too: these are read as well.
+  most CONSTANT integer := 10000;
+  -- So that no owner takes the place of another's types.
+  most_of_owner CONSTANT integer := 6000;
+  -- A type takes as long as three attributes.
+  cost_of_type CONSTANT integer := 3;
+  -- Scalars, and types that were reached before, are looked up too.
+  most_looked_up CONSTANT integer := 12000;
+  -- The daemon sends what is deeper as its text.
+  most_levels CONSTANT integer := 33;
+  frontier oid[] := ARRAY(SELECT DISTINCT o.type_oid FROM unnest(type_oids) AS o (type_oid) ORDER BY o.type_oid);
+  known oid[] := ARRAY[]::oid[];
+  described oid[] := ARRAY[]::oid[];
+  used integer := 0;
+  used_by jsonb := jsonb_build_object();
+  looked_up integer := 0;
+  reached oid[];
+  chosen oid[];
+  refused boolean;
+BEGIN
+  left_out := false;
+  FOR level IN 1..most_levels LOOP
+    EXIT WHEN frontier = '{}';
+
+    -- Domains over domains are one level. Only as many rows are made as LIMIT lets through.
+    frontier := ARRAY(
+      WITH RECURSIVE below AS (
+        SELECT f.type_oid FROM unnest(frontier) AS f (type_oid)
+        UNION
+        SELECT t.typbasetype
+          FROM below AS b
+         CROSS JOIN LATERAL (SELECT p.typbasetype FROM pg_type AS p WHERE p.oid = b.type_oid AND p.typtype = 'd' OFFSET 0) AS t
+      )
+      SELECT b.type_oid FROM below AS b LIMIT most_looked_up - looked_up + 1);
+    IF cardinality(frontier) > most_looked_up - looked_up THEN
+      left_out := true;
+      frontier := frontier[:most_looked_up - looked_up];
+    END IF;
+    looked_up := looked_up + cardinality(frontier);
+
+    -- The smallest first: what does not fit keeps nothing out that does.
+    WITH candidate AS (
+      SELECT t.oid, t.typowner, cost_of_type + coalesce(k.relnatts, 0) AS cost
+        FROM (SELECT unnest(frontier) EXCEPT SELECT unnest(known)) AS o (type_oid)
+       CROSS JOIN LATERAL (
+         SELECT p.oid, p.typowner, p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = o.type_oid OFFSET 0) AS t
+        LEFT JOIN LATERAL (SELECT k.relnatts FROM pg_class AS k WHERE t.typtype = 'c' AND k.oid = t.typrelid OFFSET 0) AS k ON true
+       WHERE t.typtype IN ('d', 'c') OR (t.typlen = -1 AND t.typelem <> 0)
+    ), of_owner AS (
+      SELECT c.*,
+             coalesce((used_by ->> c.typowner::text)::bigint, 0) + sum(c.cost) OVER (PARTITION BY c.typowner ORDER BY c.cost, c.oid)
+               <= most_of_owner AS is_owners
+        FROM candidate AS c
+    ), fitting AS (
+      SELECT o.*, o.is_owners AND used + sum(o.cost) FILTER (WHERE o.is_owners) OVER (ORDER BY o.cost, o.oid) <= most AS fits FROM of_owner AS o
+    ), spent AS (
+      SELECT f.typowner, sum(f.cost) AS cost FROM fitting AS f WHERE f.fits GROUP BY f.typowner
+    )
+    SELECT array_agg(f.oid),
+           array_agg(f.oid) FILTER (WHERE f.fits),
+           bool_or(NOT f.fits),
+           used + coalesce((SELECT sum(p.cost) FROM spent AS p), 0)::integer,
+           used_by || coalesce((SELECT jsonb_object_agg(p.typowner, p.cost + coalesce((used_by ->> p.typowner::text)::bigint, 0)) FROM spent AS p), '{}')
+      INTO reached, chosen, refused, used, used_by
+      FROM fitting AS f;
+    known := known || reached;
+    described := described || chosen;
+    left_out := left_out OR coalesce(refused, false);
+
+    frontier := ARRAY(
+      SELECT DISTINCT part.type_oid
+        FROM unnest(chosen) AS c (type_oid)
+       CROSS JOIN LATERAL (
+         SELECT p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = c.type_oid AND p.typtype <> 'd' OFFSET 0) AS t
+       CROSS JOIN LATERAL (
+         SELECT t.typelem AS type_oid WHERE t.typlen = -1 AND t.typelem <> 0
+         UNION ALL
+         SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+         OFFSET 0) AS part
+       ORDER BY part.type_oid);
+  END LOOP;
+
+  structures := (
+    SELECT coalesce(jsonb_object_agg(t.oid,
+             CASE WHEN t.typtype = 'd' THEN jsonb_build_object('kind', 'domain', 'base', t.typbasetype::bigint)
+                  WHEN t.typtype = 'c' THEN jsonb_build_object('kind', 'composite', 'attributes',
+                    (SELECT coalesce(jsonb_agg(jsonb_build_array(a.attname, a.atttypid::bigint) ORDER BY a.attnum), '[]')
+                       FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
+                  ELSE jsonb_build_object('kind', 'array', 'element', t.typelem::bigint, 'delimiter', e.typdelim) END), '{}')
+      FROM unnest(described) AS d (type_oid)
      CROSS JOIN LATERAL (
-       SELECT t.typbasetype AS type_oid WHERE t.typtype = 'd'
-       UNION ALL
-       SELECT t.typelem WHERE t.typlen = -1 AND t.typelem <> 0
-       UNION ALL
-       SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped) AS part
-  )
-  SELECT coalesce(jsonb_object_agg(t.oid,
-           CASE WHEN t.typtype = 'd' THEN jsonb_build_object('kind', 'domain', 'base', t.typbasetype::bigint)
-                WHEN t.typtype = 'c' THEN jsonb_build_object('kind', 'composite', 'attributes',
-                  (SELECT coalesce(jsonb_agg(jsonb_build_array(a.attname, a.atttypid::bigint) ORDER BY a.attnum), '[]')
-                     FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
-                ELSE jsonb_build_object('kind', 'array', 'element', t.typelem::bigint, 'delimiter', e.typdelim) END), '{}')
-    FROM reached AS r
-    JOIN pg_type AS t ON t.oid = r.type_oid
-    LEFT JOIN pg_type AS e ON e.oid = t.typelem
-   WHERE t.typtype IN ('d', 'c') OR (t.typlen = -1 AND t.typelem <> 0)
+       SELECT p.oid, p.typtype, p.typbasetype, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = d.type_oid OFFSET 0) AS t
+      LEFT JOIN LATERAL (SELECT p.typdelim FROM pg_type AS p WHERE t.typtype NOT IN ('d', 'c') AND p.oid = t.typelem OFFSET 0) AS e ON true);
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS
 'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types '
-'only.';
+'only. The column''s own types come before their parts, smaller ones before larger ones, up to a bound. left_out: whether '
+'it left any out.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_schema(relation_ids bigint[])
 RETURNS jsonb
@@ -186,6 +263,8 @@ LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Nor are the columns of all tables read, where nothing was analysed since they came.
+SET enable_seqscan = off
 AS $$
   WITH claimed AS MATERIALIZED (
     SELECT ARRAY(
@@ -204,11 +283,18 @@ AS $$
     'role', st.role_oid::bigint,
     'channels', ch.channels,
     'routes', coalesce((SELECT jsonb_agg(r.route ORDER BY r.claim_id, r.path) FROM route AS r), '[]'),
-    'types', integratedb.type_structures(ARRAY(
-      SELECT DISTINCT a.atttypid FROM route AS r JOIN pg_attribute AS a ON a.attrelid = r.relid AND a.attnum > 0 AND a.attname = ANY (r.fields))),
+    'types', ty.structures,
     'schema', CASE WHEN ch.channels <> '[]' THEN integratedb.claimed_schema((SELECT c.relation_ids FROM claimed AS c)) ELSE '{}' END)
+    -- Whether a type that is not described was left out, or not reached yet.
+    || CASE WHEN ty.left_out THEN '{"types_left_out": true}' ELSE '{}' END::jsonb
     FROM integratedb.stakeholder AS st
    CROSS JOIN LATERAL (SELECT integratedb.control_channels(st.id) AS channels OFFSET 0) AS ch
+   CROSS JOIN LATERAL integratedb.type_structures(ARRAY(
+     SELECT DISTINCT a.atttypid
+       FROM route AS r
+      -- OFFSET 0: by their table, not out of all columns that there are.
+      CROSS JOIN LATERAL (SELECT a.atttypid, a.attname FROM pg_attribute AS a WHERE a.attrelid = r.relid AND a.attnum > 0 OFFSET 0) AS a
+      WHERE a.attname = ANY (r.fields))) AS ty
    WHERE st.id = of_stakeholder
 $$;
 
@@ -243,7 +329,8 @@ SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  told CONSTANT jsonb := integratedb.told_state(of_stakeholder);
+  -- Without what may be long, and is not looked at.
+  told CONSTANT jsonb := integratedb.told_state(of_stakeholder) - 'types';
   within CONSTANT jsonb := jsonb_build_object('relids', ARRAY(SELECT o.relid::bigint FROM unnest(relations) AS o (relid)));
   relation_ids CONSTANT bigint[] := ARRAY(
     SELECT cr.id
@@ -363,13 +450,51 @@ $$;
 COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS
 'What is different between two outcomes of claimed_schema(), one row a path.';
 
-CREATE OR REPLACE FUNCTION integratedb.publish_control(submitted bigint[], added oid[], among bigint[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.warn_of_left_out_types(after_id bigint)
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  names CONSTANT text[] := ARRAY(
+    SELECT n.body ->> 'stakeholder'
+      FROM integratedb.control AS n
+     WHERE n.kind = 'state'
+       AND n.id > after_id
+       AND n.body ? 'types_left_out'
+       AND NOT coalesce(
+             (SELECT o.body ? 'types_left_out'
+                FROM integratedb.control AS o
+               WHERE o.kind = 'state'
+                 AND o.stakeholder_id = n.stakeholder_id
+                 AND o.id <= after_id
+               ORDER BY o.id DESC
+               LIMIT 1), false)
+     ORDER BY 1);
+BEGIN
+  IF names <> '{}' THEN
+    RAISE WARNING 'the types of the columns that % is notified of are too large: values of some are sent as text',
+        array_to_string(names[:10], ', ') || CASE WHEN cardinality(names) > 10 THEN format(' and %s more', cardinality(names) - 10) ELSE '' END
+      USING DETAIL = 'The daemon is told of up to 10000 attributes for a stakeholder, and of up to 6000 in the types of one owner; a type counts as 3 more.',
+            HINT = 'Notify of fewer columns of composite types, or of smaller types.';
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.warn_of_left_out_types(bigint) IS 'Says which states left out types for the first time, of those behind this identifier.';
+
+CREATE OR REPLACE FUNCTION integratedb.publish_control(submitted bigint[], added oid[], among bigint[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  last_id CONSTANT bigint := (SELECT max(c.id) FROM integratedb.control AS c);
+BEGIN
   WITH latest AS MATERIALIZED (
     SELECT DISTINCT ON (c.stakeholder_id) c.stakeholder_id, c.body
       FROM integratedb.control AS c
@@ -412,13 +537,15 @@ AS $$
    WHERE d.old IS DISTINCT FROM d.new
    ORDER BY d.stakeholder_id;
 
-  SELECT integratedb.note_notified_types();
+  PERFORM integratedb.note_notified_types();
+  PERFORM integratedb.warn_of_left_out_types(coalesce(last_id, 0));
 
   -- Without a daemon there is nobody who has to pass the older ones.
   DELETE FROM integratedb.control AS c
    WHERE NOT EXISTS (SELECT FROM integratedb.slot)
      AND (c.kind <> 'state'
           OR EXISTS (SELECT FROM integratedb.control AS n WHERE n.kind = 'state' AND n.stakeholder_id = c.stakeholder_id AND n.id > c.id));
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS

@@ -14,7 +14,10 @@ AS $$
 DECLARE
   -- What a transaction may tell of types. Of more, the rows are told as text until COMMIT.
   most_bytes CONSTANT integer := 4000000;
+  -- The daemon must not read new rows by the old form: it may have as many attributes.
+  as_text CONSTANT jsonb := jsonb_build_object('kind', 'text');
   altered oid[];
+  known oid[];
   types oid[];
 BEGIN
   IF coalesce(cardinality(relids), 0) = 0 THEN
@@ -42,11 +45,14 @@ BEGIN
 
   -- Arrays and domains stay what they are: only a composite, also the row of a table, can be altered. By what was altered: whoever
   -- has large types notified would make every other schema change wait.
-  types := ARRAY(
-    SELECT n.type_oid
+  known := ARRAY(
+    SELECT k.reltype
       FROM pg_class AS k
-      JOIN integratedb.notified_type AS n ON n.type_oid = k.reltype
      WHERE k.oid = ANY (altered)
+       AND (EXISTS (SELECT FROM integratedb.notified_type AS n WHERE n.type_oid = k.reltype)
+            OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id() AND y.type_oid = k.reltype)));
+  types := ARRAY(
+    SELECT unnest(known)
     UNION
     SELECT a.attribute_type
       FROM unnest(relids) AS t (relid)
@@ -57,32 +63,43 @@ BEGIN
     RETURN;
   END IF;
 
-  WITH changed AS (
-    SELECT c.key::oid AS type_oid, c.value AS structure, octet_length(c.value::text)::bigint AS bytes
-      FROM jsonb_each(integratedb.type_structures(types)) AS c
-      LEFT JOIN integratedb.notified_type AS n ON n.type_oid = c.key::oid
-      LEFT JOIN integratedb.type_change AS y ON y.xid = pg_current_xact_id() AND y.type_oid = c.key::oid
-     WHERE c.value IS DISTINCT FROM coalesce(y.structure, n.structure)
+  WITH described AS MATERIALIZED (
+    SELECT d.structures FROM integratedb.type_structures(types) AS d
+  ), form AS (
+    SELECT f.key::oid AS type_oid, f.value AS structure FROM described AS d CROSS JOIN LATERAL jsonb_each(d.structures) AS f
+    UNION ALL
+    SELECT k.type_oid, as_text FROM unnest(known) AS k (type_oid) CROSS JOIN described AS d WHERE NOT d.structures ? k.type_oid::text
+  ), changed AS (
+    SELECT f.type_oid, f.structure, octet_length(f.structure::text)::bigint AS bytes, coalesce(y.structure, n.structure) AS told
+      FROM form AS f
+      LEFT JOIN integratedb.notified_type AS n ON n.type_oid = f.type_oid
+      LEFT JOIN integratedb.type_change AS y ON y.xid = pg_current_xact_id() AND y.type_oid = f.type_oid
+     WHERE f.structure IS DISTINCT FROM coalesce(y.structure, n.structure)
   ), affordable AS (
     SELECT c.type_oid,
            c.structure,
            c.bytes,
+           c.told,
            (SELECT coalesce(sum(y.told_bytes), 0) FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
-             + sum(c.bytes) OVER (ORDER BY c.type_oid) <= most_bytes AS is_told
+             + sum(c.bytes) OVER (ORDER BY c.type_oid) <= most_bytes AS fits
       FROM changed AS c
+  ), news AS (
+    SELECT a.type_oid, t.structure, CASE WHEN a.fits THEN a.bytes ELSE 0 END AS bytes
+      FROM affordable AS a
+     CROSS JOIN LATERAL (SELECT CASE WHEN a.fits THEN a.structure ELSE as_text END AS structure) AS t
+     WHERE t.structure IS DISTINCT FROM a.told
   ), noted AS (
     INSERT INTO integratedb.type_change AS y (type_oid, structure, told_bytes)
-    SELECT a.type_oid, a.structure, CASE WHEN a.is_told THEN a.bytes ELSE 0 END FROM affordable AS a
+    SELECT a.type_oid, a.structure, a.bytes FROM news AS a
     ON CONFLICT ON CONSTRAINT type_change_pkey DO UPDATE
        SET structure = EXCLUDED.structure,
            told_bytes = y.told_bytes + EXCLUDED.told_bytes
   )
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
   SELECT 0, 'types', jsonb_build_object('types', jsonb_object_agg(a.type_oid, a.structure))
-    FROM affordable AS a
-   WHERE a.is_told
-     -- Without a daemon there is nobody to be told, and the next one begins with the state in force.
-     AND EXISTS (SELECT FROM integratedb.slot)
+    FROM news AS a
+   -- Without a daemon there is nobody to be told, and the next one begins with the state in force.
+   WHERE EXISTS (SELECT FROM integratedb.slot)
   HAVING count(*) > 0;
 END
 $$;

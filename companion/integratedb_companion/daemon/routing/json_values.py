@@ -38,7 +38,12 @@ class DomainType:
     base: int
 
 
-TypeStructure = ArrayType | CompositeType | DomainType
+@dataclass(frozen=True, slots=True)
+class TextType:
+    """A type of any kind whose form is too large to be told: values are sent as their text."""
+
+
+TypeStructure = ArrayType | CompositeType | DomainType | TextType
 
 BOOL: Final = 16
 INT8, INT2, INT4, FLOAT4, FLOAT8, NUMERIC = 20, 21, 23, 700, 701, 1700

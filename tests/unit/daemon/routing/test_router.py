@@ -221,6 +221,27 @@ def test_a_type_that_is_altered_counts_from_there_on() -> None:
     assert told == [{"a": 1}, {"a": 1, "b": "{}"}, {"a": 1, "b": []}]
 
 
+def test_a_type_that_a_state_leaves_out_stays_text() -> None:
+    body = {**state(EVERYTHING), "types_left_out": True}
+    body["types"] = {"20": {"kind": "composite", "attributes": [["a", 23]]}}
+    sent = Sent(body)
+    form = {"kind": "composite", "attributes": [["b", 23]]}
+    sent.router.change_types(parse_types({"types": {"20": form, "25": form}}))
+    sent.router.insert(sent.transaction, Insert(7, [b"(1)", b"(1)", None]))
+    [sent_body] = sent.bodies()
+    assert sent_body["data"]["record"] == {"id": {"b": 1}, "status": "(1)", "note": None}
+
+
+def test_a_type_whose_new_form_is_not_told_is_text() -> None:
+    body = state(EVERYTHING)
+    body["types"] = {"25": {"kind": "composite", "attributes": [["a", 23]]}}
+    sent = Sent(body)
+    sent.router.change_types(parse_types({"types": {"25": {"kind": "text"}}}))
+    sent.router.insert(sent.transaction, Insert(7, [b"1", b"(1)", None]))
+    [sent_body] = sent.bodies()
+    assert sent_body["data"]["record"]["status"] == "(1)"
+
+
 def test_truncate_has_neither_record_nor_old() -> None:
     sent = Sent(state(EVERYTHING))
     sent.router.truncate(sent.transaction, Truncate((7,)))
