@@ -1,4 +1,5 @@
--- A transaction that changes a type and writes rows of it: the daemon must know the new form before these rows.
+-- Reports changed types to the daemon. A transaction may change a type and then write rows of it, so the daemon must
+-- know the new form before these rows.
 
 CREATE OR REPLACE FUNCTION integratedb.tell_changed_types(relids oid[])
 RETURNS void
@@ -6,13 +7,13 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: each is looked up.
+-- Only a few objects are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-  -- What a transaction may tell of types. Of more, the rows are told as text until COMMIT.
+  -- The limit for the type structures of one transaction. Beyond it, the daemon sends rows as text until COMMIT.
   most_bytes CONSTANT integer := 4000000;
   altered oid[];
   types oid[];
@@ -21,7 +22,7 @@ BEGIN
     RETURN;
   END IF;
 
-  -- Children and typed tables follow, which no event names.
+  -- Children and typed tables change too, and no event names them.
   altered := ARRAY(
     WITH RECURSIVE relation AS (
       SELECT r.oid FROM unnest(relids) AS r (oid)
@@ -40,8 +41,8 @@ BEGIN
     )
     SELECT r.oid FROM relation AS r);
 
-  -- Arrays and domains stay what they are: only a composite, also the row of a table, can be altered. By what was altered: whoever
-  -- has large types notified would make every other schema change wait.
+  -- Only composites, and row types of tables, can be altered; arrays and domains do not change. The search starts from
+  -- the altered types, because large notified types would otherwise slow down every schema change.
   types := ARRAY(
     SELECT n.type_oid
       FROM pg_class AS k
@@ -81,15 +82,15 @@ BEGIN
   SELECT 0, 'types', jsonb_build_object('types', jsonb_object_agg(a.type_oid, a.structure))
     FROM affordable AS a
    WHERE a.is_told
-     -- Without a daemon there is nobody to be told, and the next one begins with the state in force.
+     -- Without a slot no daemon reads this row, and the next daemon starts with the current state.
      AND EXISTS (SELECT FROM integratedb.slot)
   HAVING count(*) > 0;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS
-'In the event triggers: tells the daemon which types that it knows look otherwise now, of those that these relations '
-'are the rows of, and the types of their columns where they are published.';
+'In the event triggers: reports to the daemon the changed types that it knows. These are the row types of these '
+'relations, and the types of their columns if they are published.';
 
 CREATE OR REPLACE FUNCTION integratedb.note_notified_types()
 RETURNS void
@@ -115,4 +116,5 @@ AS $$
    WHERE n.structure <> EXCLUDED.structure
 $$;
 
-COMMENT ON FUNCTION integratedb.note_notified_types() IS 'Notes which types the states in force describe. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.note_notified_types() IS
+'Records the types that the current states describe. The caller holds the lock.';
