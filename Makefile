@@ -1,10 +1,10 @@
-# IntegrateDB is built and installed by PGXS: make, make install, make installcheck, make uninstall, make clean; PG_CONFIG=
-# and DESTDIR= work as in any extension. The rest are the commands of the README, each a script in scripts/.
+# PGXS builds and installs IntegrateDB: make, make install, make installcheck, make uninstall, make clean. PG_CONFIG=
+# and DESTDIR= work as in any extension. The other targets are the commands of the README, each a script in scripts/.
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
-# The version is written in the control file and derived everywhere else.
+# The control file has the version. Everything else derives it from there.
 EXTENSION := integratedb
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" integratedb.control)
 PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
@@ -13,14 +13,15 @@ SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sq
 UPDATE_SOURCES := $(sort $(wildcard sql/code/*/*.sql)) sql/update-tail.sql
 PYTHON_FILES := $(wildcard $(foreach suffix,py json,plpython/integratedb/*.$(suffix) plpython/integratedb/*/*.$(suffix) plpython/integratedb/*/*/*.$(suffix)))
 
-# What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
+# The files that make writes: the script of this version, and an update script for each file of sql/upgrades/ that ends
+# here.
 SCRIPT := sql/releases/integratedb--$(EXTVERSION).sql
 UPDATES := $(patsubst sql/upgrades/%,sql/releases/integratedb--%,$(wildcard sql/upgrades/*--$(EXTVERSION).sql))
 BUILT := $(SCRIPT) $(UPDATES)
 
-# What earlier releases were, file by file with its checksum. Their update scripts and their Python are installed beside
-# the present version. Their install scripts are not: CREATE EXTENSION VERSION would run them, without the guards of later
-# versions (a search path that nobody else can get into, a schema in which nobody can capture calls).
+# The files of earlier releases, with their checksums. Their update scripts and their Python are installed beside the
+# present version. Their install scripts are not installed: CREATE EXTENSION VERSION would run them, without the checks
+# of later versions. (A search path that no other role can change, a schema in which no other role can capture calls.)
 FROZEN := $(shell sed 's/^[0-9a-f]*  //' sql/releases/frozen.sha256)
 FROZEN_PACKAGES := $(filter-out $(PYTHON_PACKAGE),$(sort $(notdir $(patsubst %/,%,$(dir $(filter plpython/releases/%,$(FROZEN)))))))
 
@@ -28,22 +29,22 @@ RETIRED := $(filter-out $(BUILT),$(foreach file,$(filter sql/releases/%,$(FROZEN
 DATA = $(BUILT) $(filter-out $(BUILT) $(RETIRED),$(filter sql/releases/%,$(FROZEN)))
 EXTRA_CLEAN = $(filter-out $(FROZEN),$(BUILT)) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
 
-# make installcheck, on a running server: a short session of an installed extension.
+# make installcheck, on a running server: a short session with an installed extension.
 REGRESS = smoke
 REGRESS_OPTS = --inputdir=tests/installcheck
 
 .DEFAULT_GOAL := all
 
-# The Python that PL/Python needs anyway.
+# The build uses Python, because PL/Python needs it anyway.
 BUILD = /usr/bin/env python3 sql/build.py $(PYTHON_PACKAGE)
 
-# The directories are prerequisites too: a source that was removed must go from the script.
+# The directories are prerequisites too: the script must be built again when a source is removed.
 $(SCRIPT): $(SOURCES) sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
 	$(BUILD) $(SOURCES) > $@.new || { rm -f $@.new; exit 1; }
 	@mv $@.new $@
 
-# An update is what sql/upgrades/ says of the state, and then all of the code again.
+# An update is the file of sql/upgrades/, which changes the state, and then all code.
 sql/releases/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $(SOURCES) $(wildcard sql/update-*.sql) \
 		sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
@@ -52,13 +53,13 @@ sql/releases/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sq
 
 all: $(BUILT)
 
-# PGXN wants META.json in the repository; its version (the lines that hold nothing else) follows the control file.
+# PGXN needs META.json in the repository. Its version (the lines that hold nothing else) follows the control file.
 all: META.json
 META.json: integratedb.control
 	sed 's/^\( *"version": *\)"[^"]*"/\1"$(EXTVERSION)"/' $@ > $@.new && cat $@.new > $@
 	@rm -f $@.new
 
-# What PGXN distributes: the tree of the last commit, with what make install needs in it.
+# The archive for PGXN: the tree of the last commit, which has everything that make install needs.
 DISTDIR = .
 DIST = $(DISTDIR)/integratedb-$(EXTVERSION).zip
 dist: ## the archive for PGXN, integratedb-X.Y.Z.zip, of the last commit
@@ -68,24 +69,25 @@ dist: ## the archive for PGXN, integratedb-X.Y.Z.zip, of the last commit
 release: ## what can be checked before a release, and the steps that are left (docs/releasing.md)
 	@scripts/release
 
-# Without PGXS (a bare machine) the commands of the README still work: they install what is missing first.
+# Without PGXS (a bare machine), the commands of the README still work: they first install the missing packages.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-# The Python of a version has its own directory, so that of older versions stays: a database that has not run ALTER
-# EXTENSION UPDATE yet goes on using it. A directory is swapped, not written in place: sessions may be importing from it.
+# Each version has its own directory for its Python, and the directories of older versions stay. A database without
+# ALTER EXTENSION UPDATE still uses the old one. A directory is replaced as a whole, because sessions may be importing
+# from it.
 pythondir = $(DESTDIR)$(datadir)/integratedb/python
 install: install-python remove-retired
 
-# Earlier versions of this Makefile have installed them.
+# Earlier versions of this Makefile installed these files.
 remove-retired:
 	rm -f $(patsubst %,'$(DESTDIR)$(datadir)/extension/%',$(notdir $(RETIRED)))
 
 install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 
-# The server may not write there, so without this each session compiles the modules that it imports. Where the Python of
-# PL/Python is another one, it passes over what was compiled.
+# The server may not write to the directory, so otherwise each session would compile the modules that it imports. If
+# PL/Python has another Python, it ignores the compiled files.
 COMPILE = -@PYTHONPYCACHEPREFIX= /usr/bin/env python3 -m compileall -q --invalidation-mode unchecked-hash -s '$(DESTDIR)'
 
 install-$(PYTHON_PACKAGE): PACKAGE = plpython/integratedb
