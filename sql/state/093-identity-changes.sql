@@ -1,5 +1,5 @@
--- Statements that may have removed a replica identity, by their words. They are in a table of their own, because an
--- update cannot alter the audit log while a check of the same transaction is queued in it.
+-- Statements that may have removed a replica identity, by their words. An update cannot alter the audit log while a
+-- check of the same transaction is queued in it. So these statements have their own table.
 
 CREATE TABLE integratedb.identity_change (
   xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),

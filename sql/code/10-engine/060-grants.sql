@@ -105,8 +105,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS
-'The columns of these relations that a claim of these stakeholders names, also an optional one, if the last expansion '
-'found them and they still exist.';
+'The columns of these relations that a claim of these stakeholders names, also an optional claim. The last expansion '
+'must have found the columns, and they must still exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.submitter(role_oid oid, role_name name)
 RETURNS name

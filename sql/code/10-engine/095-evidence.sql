@@ -25,8 +25,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.wrote_type(oid, name) IS
-'Whether this transaction wrote the catalog row of a type, of a type under it (as a domain or an array), or of one of '
-'their schemas. on_behalf_of: counts only objects whose owner''s rights this role has; null: counts all.';
+'Whether this transaction wrote the catalog row of a type, of a type under it (as a domain or an array), or of their '
+'schemas. on_behalf_of: counts only objects whose owner''s rights this role has; null: counts all.';
 
 CREATE OR REPLACE FUNCTION integratedb.binds_own_types_only(role_oid oid, role_name name)
 RETURNS name

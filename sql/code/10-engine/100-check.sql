@@ -133,7 +133,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   -- An owner can cause the lock by any ALTER, so the lock gives an owner no new power. A privilege that an owner
-  -- revoked must not be missed, even if a claim that is submitted before COMMIT still sees it.
+  -- revoked must not be missed: a claim that another session submits before COMMIT still sees the privilege.
   IF integratedb.changed_objects(pg_current_xact_id())
      OR NOT integratedb.is_armed()
      OR integratedb.is_admin(SESSION_USER)

@@ -226,9 +226,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.effects_of(text) IS
-'The functions that a stored expression calls and that may do more than compute, as text for a message; null when '
-'there are none. Calls by defaults of arguments and by constraints of domains are included. Such functions are the '
-'volatile ones, and those of owners who are not superusers. Functions that cannot be run are excluded.';
+'The functions that a stored expression calls and that may do more than compute, as text for a message; null when no '
+'such function is called. Calls by defaults of arguments and by constraints of domains are included. Such functions '
+'are the volatile ones, and those of owners who are not superusers. Functions that cannot be run are excluded.';
 
 CREATE OR REPLACE FUNCTION integratedb.expressions_of(of_role oid)
 RETURNS TABLE (classid oid, objid oid, place text, expression text)

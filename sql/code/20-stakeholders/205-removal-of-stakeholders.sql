@@ -187,7 +187,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.used_elsewhere(oid) IS
-'The other databases in which a role owns something or was granted something, as text; null when there is none.';
+'The other databases in which a role owns something or was granted something, as text; null when no other database is '
+'affected.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_role(of_role oid, role_name name)
 RETURNS void

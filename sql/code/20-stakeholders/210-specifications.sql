@@ -104,7 +104,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS
 'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; '
-'null when there is none.';
+'null when no such schema exists.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_submit(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean

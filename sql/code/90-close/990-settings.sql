@@ -1,6 +1,6 @@
--- Pins settings that any user may change in a session. Each function that runs with the rights of its owner, and the
--- functions that it calls, must run with the values that the extension was written for. Only this file sets them. It
--- walks the members, so that a new function cannot be forgotten.
+-- Pins settings that any user may change in a session. Functions that run with the rights of their owner, and the
+-- functions that they call, need the values that the extension was written for. Only this file sets them. It walks the
+-- members, so that a new function cannot be forgotten.
 --
 -- pg_upgrade copies these settings by name. A name that a later major version does not have would stop pg_upgrade. A
 -- name that only a later version has would be missing there. So a setting belongs here only if every supported version
