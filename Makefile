@@ -1,10 +1,10 @@
-# IntegrateDB is built and installed by PGXS: make, make install, make installcheck, make uninstall, make clean; PG_CONFIG=
-# and DESTDIR= work as in any extension. The rest are the commands of the README, each a script in scripts/.
+# PGXS builds and installs IntegrateDB: make, make install, make installcheck, make uninstall, make clean. PG_CONFIG=
+# and DESTDIR= work as in any extension. The other targets are the commands of the README, each a script in scripts/.
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
-# The version is written in the control file and derived everywhere else.
+# The control file has the version. Everything else derives it from there.
 EXTENSION := integratedb
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" integratedb.control)
 PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
@@ -31,16 +31,16 @@ RETIRED := $(patsubst %,integratedb--%.sql,$(FROZEN_VERSIONS))
 DATA = $(BUILT) $(FROZEN_UPDATES)
 EXTRA_CLEAN = $(wildcard sql/built/*) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
 
-# make installcheck, on a running server: a short session of an installed extension.
+# make installcheck, on a running server: a short session with an installed extension.
 REGRESS = smoke
 REGRESS_OPTS = --inputdir=tests/installcheck
 
 .DEFAULT_GOAL := all
 
-# The Python that PL/Python needs anyway.
+# The build uses Python, because PL/Python needs it anyway.
 BUILD = /usr/bin/env python3 sql/build.py $(PYTHON_PACKAGE)
 
-# The directories are prerequisites too: a source that was removed must go from the script.
+# The directories are prerequisites too: the script must be built again when a source is removed.
 $(SCRIPT): $(SOURCES) sql/build.py integratedb.control $(wildcard sql/state sql/code/*)
 	@mkdir -p $(@D)
 	$(BUILD) $(SOURCES) > $@.new || { rm -f $@.new; exit 1; }
@@ -55,13 +55,13 @@ sql/built/integratedb--%--$(EXTVERSION).sql: sql/upgrades/%--$(EXTVERSION).sql $
 
 all: $(BUILT)
 
-# PGXN wants META.json in the repository; its version (the lines that hold nothing else) follows the control file.
+# PGXN needs META.json in the repository. Its version (the lines that hold nothing else) follows the control file.
 all: META.json
 META.json: integratedb.control
 	sed 's/^\( *"version": *\)"[^"]*"/\1"$(EXTVERSION)"/' $@ > $@.new && cat $@.new > $@
 	@rm -f $@.new
 
-# What PGXN distributes: the tree of the last commit, with what make install needs in it.
+# The archive for PGXN: the tree of the last commit, which has everything that make install needs.
 DISTDIR = .
 DIST = $(DISTDIR)/integratedb-$(EXTVERSION).zip
 dist: ## the archive for PGXN, integratedb-X.Y.Z.zip, of the last commit
@@ -71,24 +71,25 @@ dist: ## the archive for PGXN, integratedb-X.Y.Z.zip, of the last commit
 release: ## what can be checked before a release, and the steps that are left (docs/releasing.md)
 	@scripts/release
 
-# Without PGXS (a bare machine) the commands of the README still work: they install what is missing first.
+# Without PGXS (a bare machine), the commands of the README still work: they first install the missing packages.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-# The Python of a version has its own directory, so that of older versions stays: a database that has not run ALTER
-# EXTENSION UPDATE yet goes on using it. A directory is swapped, not written in place: sessions may be importing from it.
+# Each version has its own directory for its Python, and the directories of older versions stay. A database without
+# ALTER EXTENSION UPDATE still uses the old one. A directory is replaced as a whole, because sessions may be importing
+# from it.
 pythondir = $(DESTDIR)$(datadir)/integratedb/python
 install: install-python remove-retired
 
-# Earlier versions of this Makefile have installed them.
+# Earlier versions of this Makefile installed these files.
 remove-retired:
 	rm -f $(patsubst %,'$(DESTDIR)$(datadir)/extension/%',$(RETIRED))
 
 install-python: $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
 
-# The server may not write there, so without this each session compiles the modules that it imports. Where the Python of
-# PL/Python is another one, it passes over what was compiled.
+# The server may not write to the directory, so otherwise each session would compile the modules that it imports. If
+# PL/Python has another Python, it ignores the compiled files.
 COMPILE = -@PYTHONPYCACHEPREFIX= /usr/bin/env python3 -m compileall -q --invalidation-mode unchecked-hash -s '$(DESTDIR)'
 
 # Where the Python of each version is, and its files, which may be in folders.

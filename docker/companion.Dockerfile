@@ -1,4 +1,4 @@
-# The companion: `integratedb daemon` in a virtual environment of its own.
+# The companion: `integratedb daemon` in its own virtual environment.
 #
 #   docker build -f docker/companion.Dockerfile -t integratedb-companion .
 
@@ -9,7 +9,7 @@ RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 ca-certificates > /dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 
-# At the path where it will be used: the scripts of a virtual environment name it.
+# The environment is built at its final path, because its scripts contain the path.
 FROM python AS build
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv > /dev/null \

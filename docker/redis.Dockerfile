@@ -1,4 +1,4 @@
-# Debian's Redis, for compose.yaml where no registry can be asked for one.
+# Debian's Redis, for compose.yaml where no registry is available.
 
 ARG DEBIAN=trixie
 

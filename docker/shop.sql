@@ -1,4 +1,4 @@
--- The shop of the README in a new container: who owns it, who administers IntegrateDB, and the tables.
+-- The shop of the README in a new container: its owner, an admin of IntegrateDB, and the tables.
 CREATE ROLE shop_owner LOGIN;
 CREATE ROLE shop_admin LOGIN IN ROLE integratedb_admin;
 CREATE SCHEMA shop AUTHORIZATION shop_owner;

@@ -1,4 +1,4 @@
-# A released image and what the tests need besides: the suites run in it, on its Postgres, as they do on a host.
+# A released image with everything that the tests need. The suites run in it, on its Postgres, as they do on a host.
 #
 #   docker build -f docker/test.Dockerfile --build-arg IMAGE=integratedb:17 -t integratedb-test:17 .
 
@@ -7,7 +7,8 @@ ARG IMAGE=integratedb:17
 FROM ${IMAGE}
 USER root
 WORKDIR /checkout
-# As in docker/Dockerfile: the makefiles of PGXS without its compilers. What apt has fetched is needed once more below.
+# As in docker/Dockerfile: the makefiles of PGXS without its compilers. The lists of apt stay, because they are needed
+# below.
 # hadolint ignore=DL3009,DL4006
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates make > /dev/null \

@@ -1,15 +1,15 @@
-# Shared by the scripts beside this file: where things are, and how to complain. Sourced, never run.
+# Shared by the scripts beside this file: directories, settings and error messages. Sourced, never run.
 # shellcheck shell=bash
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Tools leave what they keep in .build, not all over the source tree.
+# Tools keep their files in .build, not in the source tree.
 export PYTHONPYCACHEPREFIX="$PWD/.build/cache/pycache"
 export HYPOTHESIS_STORAGE_DIRECTORY="$PWD/.build/cache/hypothesis"
 export PG_CONFIG="${PG_CONFIG:-pg_config}"
 
-# The Python that Debian's PL/Python embeds; another one on the PATH would not see the server's modules.
+# The Python of Debian's PL/Python. Another Python on the PATH would not find the modules of the server.
 # shellcheck disable=SC2034  # used by those who source this
 python=/usr/bin/python3
 
@@ -21,7 +21,7 @@ die() {
     exit 1
 }
 
-# Runs a command as root: directly, or by sudo (which asks for a password only where somebody can type one).
+# Runs a command as root: directly, or with sudo (which asks for a password only on a terminal).
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -32,7 +32,7 @@ as_root() {
     fi
 }
 
-# Holds a lock for the rest of the script, so that two runs in one checkout do not install over each other.
+# Holds a lock until the script ends, so that two runs in one checkout do not install at the same time.
 lock() {
     mkdir -p .build 2> /dev/null || true
     [ -w .build ] || die "$PWD/.build is not writable by $(id -un); it was made by another user: remove it"

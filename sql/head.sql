@@ -1,5 +1,6 @@
 \echo Use "CREATE EXTENSION integratedb" to load this file. \quit
 
--- What is said without a schema is pg_catalog's. By default the target schema would be searched too, and what somebody put
--- there, an operator for types that suit better, would get into views that run with the rights of the extension's owner.
+-- Names without a schema must be those of pg_catalog. By default Postgres would also search the target schema. An
+-- operator of another role there, for types that fit better, would get into views that run with the rights of the
+-- extension's owner.
 SET LOCAL search_path = pg_catalog, pg_temp;

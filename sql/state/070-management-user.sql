@@ -1,4 +1,5 @@
--- Who may use the management API: its users, their sessions, and the guesses at their passwords; and the role that reads them.
+-- The users of the management API, their sessions, the guesses at their passwords, and the role that reads these
+-- tables.
 
 DO LANGUAGE plpgsql $$
 DECLARE
@@ -43,15 +44,16 @@ CREATE TABLE integratedb.management_user (
 
 CREATE UNIQUE INDEX management_user_one_root_idx ON integratedb.management_user (root) WHERE root;
 
-COMMENT ON TABLE integratedb.management_user IS 'Who may use the management API.';
-COMMENT ON COLUMN integratedb.management_user.id IS 'Identifier; never used again.';
-COMMENT ON COLUMN integratedb.management_user.username IS 'The name to log in with, compared as written.';
-COMMENT ON COLUMN integratedb.management_user.password_hash IS 'Argon2id, made by the service: Postgres never sees the password.';
-COMMENT ON COLUMN integratedb.management_user.token_secret IS 'What the tokens of this user are signed with; a new one ends them all.';
+COMMENT ON TABLE integratedb.management_user IS 'The users of the management API.';
+COMMENT ON COLUMN integratedb.management_user.id IS 'Identifier; never reused.';
+COMMENT ON COLUMN integratedb.management_user.username IS 'The login name, compared as written.';
+COMMENT ON COLUMN integratedb.management_user.password_hash IS
+'Argon2id hash, computed by the service: Postgres never sees the password.';
+COMMENT ON COLUMN integratedb.management_user.token_secret IS
+'The secret that signs the tokens of this user; a new secret ends all of them.';
 COMMENT ON COLUMN integratedb.management_user.root IS 'True for the first user, who manages the others.';
 COMMENT ON COLUMN integratedb.management_user.scopes IS
-'{"stakeholders": [names], "schemas": [names]} that the user is restricted to; a key that is absent, or null here, '
-'means all.';
+'The user''s restriction: {"stakeholders": [names], "schemas": [names]}. A missing key, or null here, means all.';
 COMMENT ON COLUMN integratedb.management_user.created_at IS 'When the user was created.';
 
 CREATE TABLE integratedb.management_refresh_token (
@@ -66,12 +68,12 @@ CREATE INDEX management_refresh_token_user_id_idx ON integratedb.management_refr
 CREATE INDEX management_refresh_token_expires_at_idx ON integratedb.management_refresh_token (expires_at);
 
 COMMENT ON TABLE integratedb.management_refresh_token IS
-'Refresh tokens that were not used yet. Not dumped: a restore would make used ones good again.';
+'Refresh tokens that have not been used. Not dumped: a restore would make used tokens valid again.';
 COMMENT ON COLUMN integratedb.management_refresh_token.id IS 'The token''s jti.';
-COMMENT ON COLUMN integratedb.management_refresh_token.user_id IS 'Whose it is.';
-COMMENT ON COLUMN integratedb.management_refresh_token.expires_at IS 'Until when it is good.';
+COMMENT ON COLUMN integratedb.management_refresh_token.user_id IS 'The user whose token it is.';
+COMMENT ON COLUMN integratedb.management_refresh_token.expires_at IS 'The time until which the token is valid.';
 
--- Unlogged: a crash forgets the guesses of the last minute, which costs nothing that counts.
+-- The table is unlogged: a crash loses only the guesses of the last minute.
 CREATE UNLOGGED TABLE integratedb.management_login_attempt (
   username text NOT NULL,
   address text NOT NULL,
@@ -83,12 +85,13 @@ CREATE UNLOGGED TABLE integratedb.management_login_attempt (
 CREATE INDEX management_login_attempt_last_at_idx ON integratedb.management_login_attempt (last_at);
 
 COMMENT ON TABLE integratedb.management_login_attempt IS
-'Guesses at passwords within the last minute, wrong or under way; shared by all services of the database.';
-COMMENT ON COLUMN integratedb.management_login_attempt.username IS 'The name that was given; there may be no such user. Empty: any name.';
+'Guesses at passwords within the last minute, wrong or being checked; shared by all services of the database.';
+COMMENT ON COLUMN integratedb.management_login_attempt.username IS
+'The name that was given, also of a user that does not exist. Empty: any name.';
 COMMENT ON COLUMN integratedb.management_login_attempt.address IS
-'Where the guesses come from: an IPv4 address, or an IPv6 network of 64 bits.';
-COMMENT ON COLUMN integratedb.management_login_attempt.attempted_at IS 'When, oldest first.';
-COMMENT ON COLUMN integratedb.management_login_attempt.last_at IS 'The last one.';
+'The origin of the guesses: an IPv4 address, or an IPv6 network of 64 bits.';
+COMMENT ON COLUMN integratedb.management_login_attempt.attempted_at IS 'The times of the guesses, oldest first.';
+COMMENT ON COLUMN integratedb.management_login_attempt.last_at IS 'The time of the last guess.';
 
 SELECT pg_catalog.pg_extension_config_dump('integratedb.management_user', '');
 SELECT pg_catalog.pg_extension_config_dump('integratedb.management_user_id_seq', '');

@@ -1,5 +1,6 @@
--- An event that tells of dropped ones says how many in a column: the text of an event is not read.
+-- An event that reports dropped events has their number in a column, because the text of an event is never read.
 
 ALTER TABLE integratedb.delivery ADD COLUMN lost bigint;
 
-COMMENT ON COLUMN integratedb.delivery.lost IS 'How many dropped events this one tells of; null: it is an event like any other.';
+COMMENT ON COLUMN integratedb.delivery.lost IS
+'The number of dropped events that this event reports; null: an ordinary event.';

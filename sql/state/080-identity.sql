@@ -1,8 +1,8 @@
--- Roles are known by their identifiers, and what dropped stakeholders leave behind belongs to a role without rights.
+-- Roles are identified by oid. Objects that dropped stakeholders leave behind belong to a role without rights.
 
 ALTER TABLE integratedb.specification ADD COLUMN handed_in_by_oid oid NOT NULL DEFAULT 0;
 COMMENT ON COLUMN integratedb.specification.handed_in_by_oid IS
-'That role by object identifier: another one that has its name later is another one.';
+'The identifier of the role in handed_in_by. A later role with the same name is another role.';
 
 UPDATE integratedb.specification AS s
    SET handed_in_by_oid = u.oid
@@ -11,7 +11,7 @@ UPDATE integratedb.specification AS s
 
 DO LANGUAGE plpgsql $$
 BEGIN
-  -- One that is there already is looked at whenever it is to be given something.
+  -- An existing role is checked each time before it gets an object.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) 'integratedb_archive') THEN
     CREATE ROLE integratedb_archive NOLOGIN;
   END IF;

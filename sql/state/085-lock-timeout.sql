@@ -1,4 +1,4 @@
--- The setting that says how long somebody waits for the lock.
+-- The setting for the longest wait for the lock.
 
 ALTER TABLE integratedb.setting DROP CONSTRAINT setting_is_known;
 ALTER TABLE integratedb.setting ADD CONSTRAINT setting_is_known CHECK (name IN ('enforcement', 'ddl_event_retention', 'lock_timeout'));

@@ -1,5 +1,5 @@
--- Which transactions have a check at COMMIT in the queue. Each statement asks for it, and the audit log would be read for
--- that as far as the transaction has filled it.
+-- The transactions with a queued check at COMMIT. Each statement needs this, and the audit log would be read through
+-- all rows of the transaction.
 
 CREATE TABLE integratedb.queued_check (
   xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
@@ -7,8 +7,9 @@ CREATE TABLE integratedb.queued_check (
 );
 
 COMMENT ON TABLE integratedb.queued_check IS
-'Has a row while a check at COMMIT waits in a transaction: later changes of the transaction do not queue another one.';
+'Has a row while a check at COMMIT is queued in a transaction, so that later changes of the transaction do not queue '
+'another one.';
 COMMENT ON COLUMN integratedb.queued_check.xid IS 'The transaction, as pg_current_xact_id().';
 
 COMMENT ON COLUMN integratedb.ddl_event.query IS
-'The client''s statement, on the first row of a transaction, as integratedb.masked() gives it.';
+'The client''s statement, on the first row of a transaction, in the form of integratedb.masked().';

@@ -1,5 +1,5 @@
--- Which statements may have taken a replica identity away: their words tell it. Apart from the audit log, which cannot be altered
--- by an update while a check of the same transaction waits in it.
+-- Statements that may have removed a replica identity, by their words. An update cannot alter the audit log while a
+-- check of the same transaction is queued in it. So these statements have their own table.
 
 CREATE TABLE integratedb.identity_change (
   xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
@@ -8,7 +8,7 @@ CREATE TABLE integratedb.identity_change (
 );
 
 COMMENT ON TABLE integratedb.identity_change IS
-'Tables whose replica identity a transaction may have changed, until its check: by the words of the statement, or '
-'because it ran inside a function, whose words are not known.';
+'Tables whose replica identity a transaction may have changed, until its check. The words of the statement show this. '
+'A statement inside a function counts too, because its words are unknown.';
 COMMENT ON COLUMN integratedb.identity_change.xid IS 'The transaction, as pg_current_xact_id().';
 COMMENT ON COLUMN integratedb.identity_change.relid IS 'The table.';

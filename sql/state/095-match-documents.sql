@@ -1,8 +1,9 @@
--- What lets a schema change read only the claims that it touches: each claim has its match beside it, and USAGE is found by schema.
+-- These let a schema change read only the claims that it touches: each claim has its match, and USAGE is found by
+-- schema.
 ALTER TABLE integratedb.claim ADD COLUMN document jsonb;
 COMMENT ON COLUMN integratedb.claim.document IS
-'The match as the specification has it, apart, so that nobody has to take the whole document apart for one match; null '
-'after a restore from an older version, until the next sync or check.';
+'The match as the specification has it, so that one match can be read without the whole document. Null after a '
+'restore from an older version, until the next sync or check.';
 UPDATE integratedb.claim AS c
    SET document = m.document
   FROM integratedb.specification AS s

@@ -1,4 +1,4 @@
--- What "*" and schema.* would stand for, but its stakeholder could never read.
+-- Relations and columns that "*" and schema.* match, but that the stakeholder could never read.
 
 CREATE TABLE integratedb.left_out (
   claim_id bigint NOT NULL,
@@ -9,8 +9,9 @@ CREATE TABLE integratedb.left_out (
 );
 
 COMMENT ON TABLE integratedb.left_out IS
-'What a claim by "*" or schema.* would stand for, if its stakeholder could have read it when it appeared: not granted, '
-'and not part of the baseline. Tried again when it changes, and by integratedb_sync().';
+'Relations and columns that a claim by "*" or schema.* matches, but that its stakeholder could not read when they '
+'appeared. They are not granted, and not part of the baseline. They are tried again when they change, and by '
+'integratedb_sync().';
 COMMENT ON COLUMN integratedb.left_out.claim_id IS 'The claim.';
 COMMENT ON COLUMN integratedb.left_out.relid IS 'The relation.';
 COMMENT ON COLUMN integratedb.left_out.attnum IS 'The column; 0: the relation as a whole.';

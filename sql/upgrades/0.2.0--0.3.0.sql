@@ -3,22 +3,22 @@
 -- The users of the management API.
 #include sql/state/070-management-user.sql
 
--- How many dropped events an event tells of. Only daemon_enforce_limits() wrote events that begin so.
+-- The number of dropped events that an event reports. Only daemon_enforce_limits() wrote events with this beginning.
 #include sql/state/075-lost-events.sql
 UPDATE integratedb.delivery AS d
    SET lost = pg_catalog.substring(d.event, '^[{]"id": "[0-9A-F-]{25}", "data": [{]"count": ([0-9]{1,18}), ')::bigint
  WHERE d.event LIKE '{"id": "%'
    AND pg_catalog.left(d.event, 1000) LIKE '%"reason": "queue_limit"%';
 
--- What the daemon is told of kept events is more.
+-- The daemon gets more information about kept events.
 DROP FUNCTION integratedb.daemon_backlog();
 DROP FUNCTION integratedb.daemon_enforce_limits(bigint, pg_catalog.pg_lsn, bigint);
 
--- Roles by their identifiers, the role without rights, and how long somebody waits for the lock.
+-- Roles by their identifiers, the role without rights, and the longest wait for the lock.
 #include sql/state/080-identity.sql
 #include sql/state/085-lock-timeout.sql
 
--- These have other arguments, or another result, now.
+-- These functions have other arguments, or another result, now.
 DROP FUNCTION integratedb.set_new_password(text, timestamptz);
 DROP FUNCTION integratedb.grant_usage(bigint[], oid[]);
 DROP FUNCTION integratedb.grant_columns(bigint[], oid[]);
@@ -45,7 +45,7 @@ DROP FUNCTION integratedb.publish_control(bigint[], oid[]);
 DROP FUNCTION integratedb.claimed_schema(bigint);
 DROP FUNCTION integratedb.type_structures(oid[]);
 
--- The checks that wait in a transaction, the update's own among them.
+-- The checks that are queued in a transaction, including that of the update.
 #include sql/state/088-queued-check.sql
 
 INSERT INTO integratedb.queued_check (xid)
@@ -54,32 +54,32 @@ SELECT DISTINCT e.xid
  WHERE e.check_queued
    AND e.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id();
 
--- The audit log kept calls with their literals, and passwords behind nested comments.
+-- The audit log contained the literals of calls, and passwords after nested comments.
 #include sql/code/10-engine/088-query-text.sql
 
 UPDATE integratedb.ddl_event AS e
    SET query = integratedb.masked(e.query)
  WHERE e.query IS NOT NULL;
 
--- Who took a replica identity away.
+-- Transactions that removed a replica identity.
 #include sql/state/093-identity-changes.sql
 DROP FUNCTION integratedb.judge(bigint[]);
 DROP FUNCTION integratedb.touched_relations(xid8);
 
--- Each claim has its match beside it.
+-- Each claim has its match.
 #include sql/state/095-match-documents.sql
 
--- Events keep their order by other keys; those that wait keep it with all others.
+-- Events keep their order by other keys. Waiting events keep their order with all others.
 #include sql/state/097-row-keys.sql
 
--- What wildcards leave out.
+-- Relations and columns that wildcards leave out.
 #include sql/state/098-left-out.sql
 
--- The daemon is told of types that a transaction changes before the rows that it writes.
+-- The daemon learns the types that a transaction changes before the rows that it writes.
 #include sql/state/099-changed-types.sql
 
--- What nobody could grant any more.
+-- Relations that no submitter could grant any more.
 #include sql/state/100-ungranted.sql
 
--- Fires for every command now; the code makes it again.
+-- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -1,4 +1,5 @@
--- Refuses to install, and to update, in a schema where others could capture calls that are meant for the extension.
+-- Refuses to install or update the extension in a schema where another role could capture calls that are meant for the
+-- extension.
 
 DO LANGUAGE plpgsql $$
 DECLARE

@@ -1,4 +1,5 @@
--- The one place that raises: everything else decides, returns rows, and comes here.
+-- Only integratedb.refuse() raises errors. All other functions decide, return refusals as rows, and pass them to
+-- integratedb.refuse().
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -8,7 +9,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON TYPE integratedb.refusal IS 'Why something is refused: SQLSTATE, message, detail and hint, on the way to integratedb.refuse().';
+COMMENT ON TYPE integratedb.refusal IS
+'A refusal as a row: SQLSTATE, message, detail and hint. integratedb.refuse() raises it.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse(code text, message text, detail text, hint text)
 RETURNS boolean
@@ -27,5 +29,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse(text, text, text, text) IS
-'Raises code (SQLSTATE) with message, detail (null: none) and hint (required). Never returns; where a client sees much '
-'of it, it is assigned, because PERFORM would add its own text to the CONTEXT.';
+'Raises code (SQLSTATE) with message, detail (null: no detail) and hint (required). Never returns. Where clients see '
+'the error often, callers assign the result, because PERFORM would add its own text to the CONTEXT.';

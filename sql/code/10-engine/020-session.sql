@@ -1,15 +1,16 @@
--- Who is asking, in what kind of session, under which settings; and the lock.
+-- The session: the role that it acts as, its kind, its settings, and the lock between claims and migrations.
 
 COMMENT ON SCHEMA integratedb IS
-'Everything internal of the extension integratedb; its functions for users are integratedb_... in the schema that it '
-'was created in.';
+'Internal objects of the extension integratedb. Functions for users are named integratedb_... and live in the schema '
+'that the extension was created in.';
 COMMENT ON ROLE integratedb_admin IS
 'Members manage the stakeholders, claims and settings of IntegrateDB, in every database of the cluster that has the '
 'extension.';
 COMMENT ON ROLE integratedb_archive IS
-'Owns what dropped stakeholders of IntegrateDB left behind. It has no rights and no members, and nobody logs in as it.';
+'Owns the objects that dropped stakeholders of IntegrateDB left behind. The role has no rights and no members, and '
+'cannot log in.';
 COMMENT ON ROLE integratedb_daemon IS
-'The program that runs beside IntegrateDB logs in as a member: it reads specifications and writes deliveries, through '
+'The IntegrateDB daemon logs in as a member of this role. Members read specifications and write deliveries, through '
 'functions only.';
 
 CREATE OR REPLACE FUNCTION integratedb.acting_role()
@@ -23,8 +24,9 @@ DECLARE
   acting CONSTANT text := current_setting('role');
   refused boolean;
 BEGIN
-  -- Postgres refuses UNLISTEN where code of one role runs in the session of another: index functions and statistics under
-  -- ANALYZE, REINDEX or autovacuum, materialised views under REFRESH. Nobody listens there, so it has no other effect.
+  -- Index functions and statistics (under ANALYZE, REINDEX or autovacuum) and materialised views (under REFRESH) run
+  -- code of one role in the session of another. Postgres refuses UNLISTEN there. Nobody listens on this channel, so
+  -- UNLISTEN has no other effect.
   BEGIN
     UNLISTEN "integratedb: nobody listens";
   EXCEPTION
@@ -36,7 +38,7 @@ BEGIN
         hint => 'Index expressions, statistics and materialised views cannot call functions of IntegrateDB that ask who the caller is.');
   END;
 
-  -- A trigger is code of whoever owns its table, and a foreign key of somebody else may reach it.
+  -- A trigger runs code of the owner of its table, and a foreign key of another role may fire the trigger.
   IF pg_trigger_depth() > 0 THEN
     refused := integratedb.refuse(
       code => '42501',
@@ -45,7 +47,8 @@ BEGIN
       hint => 'Call functions of IntegrateDB that ask who the caller is outside of triggers.');
   END IF;
 
-  -- A trigger may leave such a cursor behind. Its query runs at COMMIT, where nothing tells it from the client's statement.
+  -- A trigger may leave such a cursor behind. The query of the cursor runs at COMMIT, where it looks like a statement
+  -- of the client.
   IF EXISTS (SELECT FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= now()) THEN
     refused := integratedb.refuse(
       code => '42501',
@@ -58,7 +61,8 @@ BEGIN
     RETURN SESSION_USER;
   END IF;
 
-  -- The setting keeps the name that SET ROLE was given. That role may be renamed since, and another one have its name.
+  -- The setting keeps the name that SET ROLE was given. Since then that role may have been renamed, and another role
+  -- may have its name.
   IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = acting AND pg_has_role(SESSION_USER, r.oid, 'MEMBER')) THEN
     refused := integratedb.refuse(
       code => '42501',
@@ -72,9 +76,10 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.acting_role() IS
-'The role that the session acts as: SET ROLE, else the login. current_user cannot say it inside SECURITY DEFINER, nor, '
-'from PG 18, in a deferred trigger. Error: 42501 for a trigger, for a cursor WITH HOLD, which runs at COMMIT, for code '
-'that runs for maintenance in the session of another role, and for a role that the session could not SET now.';
+'The role that the session acts as: the role of SET ROLE, else the login. current_user does not show this role inside '
+'SECURITY DEFINER, nor, from PG 18 on, in a deferred trigger. Error 42501 in four cases: in a trigger; for a cursor '
+'WITH HOLD, which runs at COMMIT; for code that runs for maintenance in the session of another role; for a role that '
+'the session could not SET now.';
 
 CREATE OR REPLACE FUNCTION integratedb.names_call(query text, called text)
 RETURNS boolean
@@ -84,10 +89,11 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- Escape literals, literals, quoted names, comments, dollar quotes (of those with a tag, the ends), what has none of their signs, and a sign.
+  -- The tokens, in order: escape literals, literals, quoted names, comments, and dollar quotes (only the ends of those
+  -- with a tag). Then runs without any of these signs, and single signs.
   tokens CONSTANT text := $re$([[:<:]]e'([^'\\]|\\.|'')*'|'([^']|'')*'|"([^"]|"")*"|--[^\n\r]*|/[*]([^*]|[*]+[^*/])*[*]+/|[$][$]([^$]|[$][^$])*[$][$]|[$]([[:alpha:]_][[:alnum:]_]*)[$]|([^'"$/;e-]|e(?!'))+|.)$re$;
 
-  -- Words before a name that make it a relation with a list of columns, or a statement that somebody prepared.
+  -- After these words, a name with a parenthesis is a relation with a list of columns, or a prepared statement.
   no_call CONSTANT text[] := ARRAY[
     'into', 'copy', 'analyze', 'analyse', 'vacuum', 'on', 'references', 'table', 'exists', 'execute', 'prepare', 'view', 'truncate'];
   plain CONSTANT text := '^[a-z_][a-z0-9_]*$';
@@ -99,16 +105,16 @@ DECLARE
   first CONSTANT integer := strpos(lower(query), called);
   token text;
   is_first boolean := true;
-  runs boolean := false; -- whether it is a DO statement, whose body is the client's code as well
-  delimiter text;        -- of the dollar quote that it stands in
-  body text[];           -- what stood in that, where it runs
+  runs boolean := false; -- whether this is a DO statement, whose body is code of the client too
+  delimiter text;        -- of the dollar quote that the token is in
+  body text[];           -- the tokens of that dollar quote, if it runs
   pieces text[] := ARRAY[]::text[];
 BEGIN
   IF first = 0 THEN
     RETURN false;
   END IF;
 
-  -- Behind the name may stand a document of a megabyte.
+  -- The call may be followed by a document of a megabyte, so the beginning is searched first.
   IF length(query) > first + 1000 AND integratedb.names_call(left(query, first + 100), called) THEN
     RETURN true;
   END IF;
@@ -121,21 +127,22 @@ BEGIN
         END IF;
         delimiter := NULL;
       ELSIF strpos(token, delimiter) > 0 THEN
-        -- The dollar quote ends in the middle of this: it holds no SQL, but a quotation mark alone. What follows cannot be read.
+        -- The dollar quote ends inside this token, so the quote holds a lone quotation mark and no SQL. The rest cannot
+        -- be read.
         EXIT;
       ELSIF runs THEN
         body := body || token;
       END IF;
 
     ELSIF starts_with(token, '--') OR starts_with(token, '/*') THEN
-      -- Where code of one's own calls it, a comment says so.
+      -- A comment with the name declares that the client's own code makes the call.
       IF token ~* ('[[:<:]]' || called || '[[:>:]]') THEN
         RETURN true;
       END IF;
       pieces := pieces || ' '::text;
 
     ELSIF token IN ('''', '"') THEN
-      -- It has no end, so it was read by other rules than these.
+      -- The quotation mark has no end, so Postgres read this text by other rules.
       EXIT;
 
     ELSIF starts_with(token, '"') THEN
@@ -180,9 +187,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.names_call(text, text) IS
-'Whether the text of a statement calls a function of ours of this name: the name, alone or behind our schema, and a '
-'parenthesis. Not in a literal, nor where it names a relation or a column. A comment that has the name counts too, and '
-'so does the body of DO.';
+'Whether the text of a statement calls the function of IntegrateDB with this name. A call is the name, alone or after '
+'our schema, and a parenthesis. Names in literals and names of relations or columns do not count. A comment that has '
+'the name counts, and so does the body of DO.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnamed_function()
 RETURNS text
@@ -190,7 +197,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- The words of the context are looked at.
+-- The function compares words of the error context, so these must not be translated.
 SET lc_messages = 'C'
 AS $$
 DECLARE
@@ -198,7 +205,7 @@ DECLARE
   called text;
   previewed text;
 BEGIN
-  -- The innermost frames are ours, and the first public name among them is the function that was called.
+  -- The innermost frames are our functions. The first public name among them is the function that was called.
   GET DIAGNOSTICS context = PG_CONTEXT;
   called := substring(context FROM '[[:<:]]integratedb_[a-z_]+');
 
@@ -206,11 +213,15 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  -- The statements of a preview are the client's own, and may come as a parameter, which current_query() does not show. Where
-  -- the client's statement calls the preview, that is the outermost frame, and the text that it runs stands before it. Other
-  -- frames may hold anything, so the text is taken from the last place where it may begin: all of that is the client's. But a
-  -- function of somebody else may have the name of the preview, so what is called stands in the client's statement, too, unless
-  -- that has parameters.
+  -- The statements of a preview are the client's own. They may come as a parameter, which current_query() does not
+  -- show.
+  --
+  -- Where the client's statement calls the preview, the preview is the outermost frame, and its statement stands before
+  -- that frame. Other frames may hold any text. So the statement is taken from the last place where it may begin: all
+  -- of that text is the client's.
+  --
+  -- A function of another role may have the name of the preview. So the called function must also stand in the client's
+  -- statement, unless that statement has parameters.
   previewed := substring(context FROM E'^(.*)"\nPL/pgSQL function [^\n]*integratedb_preview_migration[(]text[)] line [0-9]+ at EXECUTE$');
   IF previewed IS NOT NULL
      AND (strpos(lower(current_query()), called) > 0 OR current_query() ~ '[$][0-9]')
@@ -226,9 +237,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.unnamed_function() IS
-'The public function of ours that is running, where the client''s statement does not call it by name: a view, a '
-'default, a policy, a cursor or a function calls it, which may be somebody else''s. Null where the statement does, or '
-'the text of the client''s own preview.';
+'The public function of IntegrateDB that is running, where the client''s statement does not call it by name. In this '
+'case a view, a default, a policy, a cursor or a function calls it, which may belong to another role. Null where the '
+'client''s statement, or a statement of the client''s own preview, names the function.';
 
 CREATE OR REPLACE FUNCTION integratedb.caller()
 RETURNS name
@@ -242,7 +253,8 @@ DECLARE
   unnamed text;
   refused boolean;
 BEGIN
-  -- The power of an admin is that of these functions. Others get none of it from code that the admin reaches unawares.
+  -- These functions act with the power of an admin. Code of other roles, which the admin's statement may run unnoticed,
+  -- must not use that power.
   IF integratedb.is_admin(acting) THEN
     unnamed := integratedb.unnamed_function();
     IF unnamed IS NOT NULL THEN
@@ -259,8 +271,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.caller() IS
-'The acting_role() of whoever asks. Errors: 42501, those of acting_role(), and for an admin whose statement does not '
-'itself name the function of ours that is called.';
+'The acting_role() of the session. Errors: 42501, those of acting_role(), and for an admin whose statement does not '
+'itself name the called function of IntegrateDB.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_admin(role_name name)
 RETURNS boolean
@@ -295,7 +307,8 @@ BEGIN
     RETURN false;
   END IF;
 
-  -- What the database, a role or a connection's options set is in force in every session: nobody restores a dump there.
+  -- Settings of the database, of a role or of the connection's options apply to every session. So they do not show that
+  -- a dump is being restored.
   RETURN (
     SELECT count(*) = 2
       FROM pg_settings AS s
@@ -305,9 +318,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_restore_session() IS
-'Whether two of pg_dump''s own settings (check_function_bodies and row_security off) are on for a login that may skip '
-'the checks. They count where the session itself has SET them, as pg_restore and psql do, and not where ALTER '
-'DATABASE, ALTER ROLE, a configuration file or options of the connection did.';
+'Whether two settings of pg_dump (check_function_bodies and row_security off) are on for a login that may skip the '
+'checks. Only a SET of the session itself counts, as pg_restore and psql do it. Values from ALTER DATABASE, ALTER '
+'ROLE, a configuration file or options of the connection do not count.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restored(context text, session_path text)
 RETURNS boolean
@@ -317,23 +330,25 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- pg_dump empties the search_path, and names everything with its schema. Who works under another one restores nothing.
+  -- pg_dump empties the search_path and writes every name with its schema. A session with another search_path restores
+  -- no dump.
   IF session_path NOT IN ('', '""') OR NOT integratedb.is_restore_session() THEN
     RETURN false;
   END IF;
 
-  -- A function SETs all three as a session does. A dump is restored by statements of the client: the context has one line, the
-  -- event trigger's. Whatever else runs in the session adds a line: functions, triggers, what maintenance runs.
+  -- A function can SET all three as a session can, so the context is checked too. The client's statements restore a
+  -- dump, so the context has one line: that of the event trigger. Any other code (functions, triggers, maintenance)
+  -- adds a line.
   RETURN context !~ E'\n';
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_restored(text, text) IS
-'In an event trigger: whether the command comes from a dump that is being restored: is_restore_session(), an empty '
-'search_path, and the statement is the client''s own. False in any function, DO block, trigger or extension script. '
-'context: PG_CONTEXT of the event trigger''s function. session_path: the search_path outside of our functions. Code '
-'that the session reached before may have SET all of it: so what is restored is logged all the same, and claims that '
-'it breaks are a WARNING.';
+'In an event trigger: whether the command comes from a dump that is being restored. Three conditions: '
+'is_restore_session(), an empty search_path, and a statement of the client itself. False in any function, DO block, '
+'trigger or extension script. context: PG_CONTEXT of the event trigger''s function. session_path: the search_path '
+'outside of our functions. Code that ran earlier in the session may have SET all of it. So restored objects are still '
+'logged, and claims that they break cause a WARNING.';
 
 CREATE OR REPLACE FUNCTION integratedb.setting_value(setting text)
 RETURNS text
@@ -350,7 +365,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.setting_value(text) IS 'The value of a setting, or its default; null for a name that is no setting.';
+COMMENT ON FUNCTION integratedb.setting_value(text) IS
+'The value of a setting, or its default. Null for an unknown setting.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_own_xid(tuple_xmin xid)
 RETURNS boolean
@@ -371,7 +387,8 @@ BEGIN
 
   full_xid := present - present % epoch + full_xid;
 
-  -- A row that we see was written at most half an epoch ago; a subtransaction's identifier may be after ours.
+  -- A visible row was written at most half an epoch ago. The identifier of a subtransaction may be greater than that of
+  -- its transaction.
   IF full_xid - present > epoch / 2 THEN
     full_xid := full_xid - epoch;
   ELSIF present - full_xid > epoch / 2 THEN
@@ -383,8 +400,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_own_xid(xid) IS
-'Whether this transaction, or a subtransaction of it, wrote a row that it can see: xmin of the row is still in '
-'progress.';
+'Whether this transaction, or one of its subtransactions, wrote the row with this xmin: it is still in progress. The '
+'transaction must be able to see the row.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_writable()
 RETURNS void
@@ -396,7 +413,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
-  -- Always on while a server is in recovery.
+  -- transaction_read_only is always on while a server is in recovery.
   IF NOT current_setting('transaction_read_only')::boolean THEN
     RETURN;
   END IF;
@@ -418,7 +435,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.require_writable() IS
-'Refuses what writes, where nothing can be written: on a standby, in a read-only transaction. Error: 25006.';
+'Refuses to continue where nothing can be written: on a standby, and in a read-only transaction. Error: 25006.';
 
 CREATE OR REPLACE FUNCTION integratedb.bound_waiting()
 RETURNS text
@@ -431,7 +448,7 @@ DECLARE
   before CONSTANT text := current_setting('lock_timeout');
   longest CONSTANT interval := integratedb.setting_value('lock_timeout')::interval;
 BEGIN
-  -- A session that has a shorter limit of its own keeps that.
+  -- A shorter limit of the session stays.
   IF before::interval NOT BETWEEN interval '1 ms' AND longest THEN
     PERFORM set_config('lock_timeout', ceil(extract(epoch FROM longest) * 1000)::integer::text, true);
   END IF;
@@ -440,8 +457,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.bound_waiting() IS
-'From here on this transaction waits for a lock no longer than the setting lock_timeout says. Returns the session''s '
-'lock_timeout, to be set again by the caller.';
+'From now on, this transaction waits for a lock no longer than the setting lock_timeout. Returns the session''s '
+'lock_timeout, which the caller must restore.';
 
 CREATE OR REPLACE FUNCTION integratedb.take_lock()
 RETURNS void
@@ -456,7 +473,7 @@ DECLARE
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- Whoever holds the lock may keep it for ever.
+  -- The wait needs a limit, because the holder of the lock may keep it for ever.
   before := integratedb.bound_waiting();
   UPDATE integratedb.serialisation SET taken = taken + 1;
   PERFORM set_config('lock_timeout', before, true);
@@ -477,6 +494,6 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.take_lock() IS
-'Locks claims against migrations until the end of the transaction; waits for as long as the setting lock_timeout, or '
-'the session''s own, says. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry; '
-'55P03 names the holder.';
+'Locks claims against migrations until the end of the transaction. Waits at most as long as the setting lock_timeout, '
+'or the session''s own lock_timeout if that is shorter. Errors: 25006 nothing can be written here; 40001, 40P01, '
+'55P03, each with a HINT to retry; 55P03 names the holder.';

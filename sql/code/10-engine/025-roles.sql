@@ -1,4 +1,5 @@
--- A role is known by its identifier, and is a stakeholder's only while it has no power that a stakeholder must not have.
+-- Roles are identified by oid. A role counts as a stakeholder's role only while it has no power that a stakeholder must
+-- not have.
 
 CREATE OR REPLACE VIEW integratedb.stakeholder_role AS
   SELECT st.id AS stakeholder_id, st.name, u.oid AS role_oid
@@ -6,8 +7,7 @@ CREATE OR REPLACE VIEW integratedb.stakeholder_role AS
     JOIN pg_catalog.pg_authid AS u ON u.oid = st.role_oid AND u.rolname = st.name;
 
 COMMENT ON VIEW integratedb.stakeholder_role IS
-'The roles of the stakeholders. A role that was dropped and made again under the name of a stakeholder is not among '
-'them.';
+'The roles of the stakeholders. A role that was dropped and recreated under the name of a stakeholder is not listed.';
 
 CREATE OR REPLACE FUNCTION integratedb.powers_of(of_role oid)
 RETURNS text
@@ -42,9 +42,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.powers_of(oid) IS
-'What makes a role more than a stakeholder''s: attributes, and memberships in roles that have an attribute, own '
-'objects, or belong to Postgres or IntegrateDB; as text for a message, null when there is nothing. Membership in a '
-'plain group, which only holds grants, is none.';
+'The powers that a role of a stakeholder must not have, as text for a message; null when the role has none of them. '
+'Powers are attributes, and memberships in roles that have an attribute, own objects, or belong to Postgres or '
+'IntegrateDB. Membership in a plain group, which only holds grants, is allowed.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_plain_role(of_role oid, role_name name, what_for text)
 RETURNS void
@@ -68,7 +68,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.require_plain_role(oid, name, text) IS
-'Refuses a role that has powers_of(). what_for: who must not have them, for the message. Error: 42501.';
+'Refuses a role that has powers_of(). what_for: what the role is needed for, for the message. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.hold_role(of_stakeholder integratedb.stakeholder)
 RETURNS oid
@@ -82,7 +82,8 @@ DECLARE
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- With its row locked, nobody renames the role before this transaction has ended: statements that take a name are safe.
+  -- The row lock prevents a rename of the role before this transaction ends. So statements that take the role's name
+  -- are safe.
   PERFORM FROM pg_authid AS u WHERE u.oid = of_stakeholder.role_oid AND u.rolname = of_stakeholder.name FOR UPDATE;
   IF NOT FOUND THEN
     refused := integratedb.refuse(
@@ -100,8 +101,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS
-'The stakeholder''s role, which nobody renames until the end of the transaction. Errors: 25006 nothing can be written '
-'here; 42501 it has powers that a stakeholder must not have; 42704 it is gone, or another role has its name.';
+'The oid of the stakeholder''s role, which cannot be renamed until the end of the transaction. Errors: 25006 nothing '
+'can be written here; 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist, or '
+'another role has its name.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_caller(the_stakeholder integratedb.stakeholder)
 RETURNS boolean
@@ -156,5 +158,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.hold_archive() IS
-'The role that owns what dropped stakeholders left behind. Nobody may log in as it or be a member of it, and it has no '
-'power. Created where it is absent. Error: 42501 somebody can use it.';
+'The oid of the role that owns the objects which dropped stakeholders left behind. The role must not log in, have '
+'members, or have powers. The function creates the role if it does not exist. Error: 42501 somebody can use the role.';

@@ -1,4 +1,5 @@
--- The Python that runs inside Postgres: each body is the import and one call. None is executable by anybody but the owner.
+-- The Python that runs inside Postgres: each body is the import and one call. Only the owner may execute these
+-- functions.
 
 CREATE OR REPLACE FUNCTION integratedb.parse_specification(document jsonb, kind text)
 RETURNS jsonb
@@ -12,9 +13,9 @@ return entry.parse_specification(plpy, document, kind)
 $python$;
 
 COMMENT ON FUNCTION integratedb.parse_specification(jsonb, text) IS
-'Reads a document: {"refusals": [[message, pointer], ...]}; or {"document": short form} and what it names: '
-'{"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": [[schema, '
-'relation], ...] where "*" stands for all columns; relation null: of a whole schema}.';
+'Reads a document. Returns {"refusals": [[message, pointer], ...]}, or {"document": short form} with the names in the '
+'document: {"relations": [[schema, relation], ...], "schemas": [schema, ...], "named_columns": how many, "wholes": '
+'[[schema, relation], ...]}. wholes lists where "*" stands for all columns; relation null: of a whole schema.';
 
 CREATE OR REPLACE FUNCTION integratedb.named(document jsonb, kind text)
 RETURNS jsonb
@@ -28,7 +29,7 @@ return entry.named(plpy, document, kind)
 $python$;
 
 COMMENT ON FUNCTION integratedb.named(jsonb, text) IS
-'What a stored short document names, as parse_specification() returns it, without checking the document again. Null '
+'The names in a stored short document, as parse_specification() returns them. Does not check the document again. Null '
 'for null.';
 
 CREATE OR REPLACE FUNCTION integratedb.expand(document jsonb, kind text, matches integer[], schema_relations oid[], with_document boolean)
@@ -43,11 +44,11 @@ return entry.expand(plpy, document, kind, matches, schema_relations, with_docume
 $python$;
 
 COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS
-'Expands matches of a stored short document against the present catalog, in batches of {"claims", "relations", '
-'"columns"}: rows of the tables claim, claim_relation and claim_column, a column with the place of its relation in the '
+'Expands matches of a stored short document against the present catalog. Returns batches of {"claims", "relations", '
+'"columns"}: rows of the tables claim, claim_relation and claim_column. A column has the place of its relation in the '
 'batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. '
-'schema_relations: what schema.* stands for is looked up among these only; null: all. with_document: a last row is '
-'{"document"}, with every property filled in.';
+'schema_relations: schema.* expands only to these relations; null: to all. with_document: a last row is {"document"}, '
+'with every property filled in.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_weaker(old_document jsonb, new_document jsonb, kind text, relations jsonb)
 RETURNS boolean
@@ -61,8 +62,9 @@ return entry.is_weaker(plpy, old_document, new_document, kind, relations)
 $python$;
 
 COMMENT ON FUNCTION integratedb.is_weaker(jsonb, jsonb, text, jsonb) IS
-'Whether new_document asks for no more than old_document does, both in short form: what a stakeholder may do alone. '
-'relations: what schema.* stands for in the baseline of the old one, as [schema, relation].';
+'Whether new_document asks for no more than old_document does, both in short form. A stakeholder may make such a '
+'change alone. relations: the relations that schema.* stands for in the baseline of the old document, as [schema, '
+'relation].';
 
 CREATE OR REPLACE FUNCTION integratedb.new_password(OUT password text, OUT verifier text)
 LANGUAGE plpython3u
@@ -89,4 +91,4 @@ return identifiers.nearest(name, names)
 $python$;
 
 COMMENT ON FUNCTION integratedb.nearest(text, text[]) IS
-'The name among these that somebody may have meant by another one; null when none is like it.';
+'The name in this list that is most similar to a misspelled name; null when no name is similar.';

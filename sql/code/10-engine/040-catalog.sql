@@ -1,4 +1,4 @@
--- What the catalog says of types and columns, in the words of a specification.
+-- Shows the types and columns of the catalog in the words of a specification.
 
 CREATE OR REPLACE FUNCTION integratedb.quote_part(part text)
 RETURNS text
@@ -8,8 +8,9 @@ SECURITY INVOKER
 RETURN CASE WHEN part ~ '^[a-z_][a-z0-9_$]*$' THEN part ELSE '"' || replace(part, '"', '""') || '"' END;
 
 COMMENT ON FUNCTION integratedb.quote_part(text) IS
-'A part of a type name, quoted unless it is plain lower case. Key words stay bare: behind a schema they are names. No '
-'SET search_path, so that the planner inlines it: its body was resolved when it was made.';
+'A part of a type name, quoted unless it is plain lower case. Key words are not quoted: after a schema they are '
+'names. The function has no SET search_path, so that the planner inlines it. Its body was resolved when the function '
+'was created.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_of(schema_name name, relation_name name)
 RETURNS text
@@ -25,7 +26,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.path_of(name, name) IS
-'The path of a relation as a specification writes it: case as in the catalog, quoted where it must be.';
+'The path of a relation as a specification writes it: case as in the catalog, quoted where necessary.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_parts(given text)
 RETURNS text[]
@@ -56,8 +57,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.path_parts(text) IS
-'The schema and the relation that a path of a specification names; the relation is null for schema.*. Error: 22023 it '
-'is none.';
+'The schema and the relation that a path of a specification names; the relation is null for schema.*. Error: 22023 '
+'the text is not a path.';
 
 CREATE OR REPLACE FUNCTION integratedb.path_as_stored(given text)
 RETURNS text
@@ -75,7 +76,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.path_as_stored(text) IS
-'A path of a specification with quotes only where it must have them, as claims keep it. Error: 22023 it is none.';
+'A path of a specification, with quotes only where they are necessary, as claims store it. Error: 22023 the text is '
+'not a path.';
 
 CREATE OR REPLACE VIEW integratedb.type_name AS
   SELECT t.oid,
@@ -94,8 +96,8 @@ CREATE OR REPLACE VIEW integratedb.type_name AS
     LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace;
 
 COMMENT ON VIEW integratedb.type_name IS
-'Types by the names that a specification may use: exact (schema.name), bare (name), family (the data_type of '
-'information_schema.columns where it names no type).';
+'Types by the names that a specification may use: exact (schema.name), bare (name), and family (the data_type of '
+'information_schema.columns, unless that is the name of a type).';
 
 CREATE OR REPLACE FUNCTION integratedb.type_matches(type_oid oid, expected text)
 RETURNS boolean
@@ -104,7 +106,7 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- A domain is matched by its own name, and as in information_schema.columns by its base type's.
+  -- A domain matches by its own name, and, as in information_schema.columns, by the names of its base type.
   WITH RECURSIVE base AS (
     SELECT t.*, 0 AS depth FROM integratedb.type_name AS t WHERE t.oid = type_oid
     UNION ALL
@@ -118,7 +120,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.type_matches(oid, text) IS
-'Whether a column of this type is what expected (as claim_column.type keeps it) says.';
+'Whether a column of this type satisfies expected (as claim_column.type stores it).';
 
 CREATE OR REPLACE FUNCTION integratedb.length_limit(type_oid oid, type_modifier integer)
 RETURNS integer
@@ -138,8 +140,8 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION integratedb.length_limit(oid, integer) IS
-'Character (or bit) length, or numeric precision, of a type with this modifier, as information_schema.columns gives '
-'them; of the elements for an array; 2147483647: no limit. After information_schema._pg_char_max_length and '
+'Character (or bit) length, or numeric precision, of a type with this modifier, as in information_schema.columns. For '
+'an array: that of its elements. 2147483647: no limit. Follows information_schema._pg_char_max_length and '
 '_pg_numeric_precision. Not for domains.';
 
 CREATE OR REPLACE FUNCTION integratedb.domain_length_limit(domain_oid oid)
@@ -160,7 +162,8 @@ AS $$
   SELECT integratedb.length_limit(b.oid, b.typtypmod) FROM base AS b WHERE b.typtype <> 'd'
 $$;
 
-COMMENT ON FUNCTION integratedb.domain_length_limit(oid) IS 'length_limit() of the type under a domain, however many domains deep.';
+COMMENT ON FUNCTION integratedb.domain_length_limit(oid) IS
+'length_limit() of the type under a domain, through any number of domains.';
 
 CREATE OR REPLACE FUNCTION integratedb.type_fits(type_oid oid, type_modifier integer, expected_type text, min_length integer)
 RETURNS boolean
@@ -178,7 +181,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.type_fits(oid, integer, text, integer) IS
-'Whether a column of this type and modifier has the expected type and at least min_length; null expects nothing.';
+'Whether a column of this type and modifier has the expected type and at least min_length; null accepts any.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_domain_not_null(type_oid oid)
 RETURNS boolean
@@ -199,7 +202,8 @@ CREATE OR REPLACE VIEW integratedb.readable_relation AS
    WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p');
 
 COMMENT ON VIEW integratedb.readable_relation IS
-'What a path may name: tables, views, materialised views, foreign tables, partitioned tables and partitions.';
+'Relations that a path may name: tables, views, materialised views, foreign tables, partitioned tables and '
+'partitions.';
 
 CREATE OR REPLACE FUNCTION integratedb.relations_at(paths jsonb)
 RETURNS TABLE (schema_name name, relation_name name, oid oid, relkind "char")
@@ -209,8 +213,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- OFFSET 0: by schema and name together. The planner would look for the name and sort out the schemas, which goes through
-  -- thousands where each tenant has a schema with the same tables.
+  -- OFFSET 0 makes the planner look up schema and name together. Otherwise the planner would look for the name and
+  -- filter the schemas. That reads thousands of rows where each tenant has a schema with the same tables.
   RETURN QUERY
     SELECT (p.path ->> 0)::name, (p.path ->> 1)::name, k.oid, k.relkind
       FROM jsonb_array_elements(paths) AS p (path)
@@ -226,8 +230,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.relations_at(jsonb) IS
-'What is at these paths ([schema, relation]), a row each; oid and relkind are null where there is nothing that a path '
-'may name.';
+'The relations at these paths ([schema, relation]), one row each. oid and relkind are null where no relation exists '
+'that a path may name.';
 
 CREATE OR REPLACE VIEW integratedb.readable_column AS
   SELECT a.attrelid AS relid,
@@ -244,7 +248,8 @@ CREATE OR REPLACE VIEW integratedb.readable_column AS
    WHERE a.attnum > 0
      AND NOT a.attisdropped;
 
-COMMENT ON VIEW integratedb.readable_column IS 'Columns with what a specification says of them: type, length limit, nullability.';
+COMMENT ON VIEW integratedb.readable_column IS
+'Columns with the properties that a specification can ask for: type, length limit, nullability.';
 
 CREATE OR REPLACE FUNCTION integratedb.exact_type(type_text text)
 RETURNS text
@@ -256,26 +261,28 @@ AS $$
 BEGIN
   RETURN (SELECT t.exact FROM integratedb.type_name AS t WHERE t.oid = to_regtype(type_text) AND t.built_in);
 EXCEPTION
-  -- What the grammar of types does not know ("foo bar") names no type.
+  -- A text that is not in the grammar of types ("foo bar") is not a type.
   WHEN syntax_error OR undefined_object THEN
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.exact_type(text) IS
-'The exact name (schema.name) of a built-in type by any alias that Postgres accepts (int, timestamptz, double '
-'precision[]); null when there is none.';
+'The exact name (schema.name) of a built-in type, from any alias that Postgres accepts (int, timestamptz, double '
+'precision[]); null when the type does not exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.written_type(type_oid oid, type_modifier integer)
 RETURNS text
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
--- What format_type() leaves without a schema must not depend on the caller: nothing can stand before pg_catalog here.
+-- Names that format_type() leaves without a schema must not depend on the caller. With this path, no schema comes
+-- before pg_catalog.
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- Only a built-in type has its modifier shown: that of another is put into words by a function of its own.
+  -- The modifier is shown only for a built-in type. For another type, a function of that type's author would write the
+  -- modifier.
   IF EXISTS (SELECT FROM pg_type AS t WHERE t.oid = type_oid AND t.typnamespace = 'pg_catalog'::regnamespace) THEN
     RETURN format_type(type_oid, nullif(type_modifier, -1));
   END IF;
@@ -285,8 +292,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.written_type(oid, integer) IS
-'A type as people write it, for messages: bigint, integer[], character varying(40), shop.email; the schema is missing '
-'only for built-in types, whoever asks. The modifier may be null.';
+'A type as people write it, for messages: bigint, integer[], character varying(40), shop.email. Only built-in types '
+'have no schema, for every caller. The modifier may be null.';
 
 CREATE OR REPLACE FUNCTION integratedb.written_claim_type(expected_type text, min_length integer)
 RETURNS text
@@ -296,7 +303,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- to_regtype() fails where a text is no name of a type, as USER-DEFINED is none; behind pg_catalog any name is.
+  -- to_regtype() fails for a text that cannot be a type name, such as USER-DEFINED. After pg_catalog every text can be
+  -- one.
   built_in CONSTANT oid := CASE WHEN expected_type LIKE 'pg_catalog.%' THEN to_regtype(expected_type)::oid END;
 BEGIN
   RETURN CASE WHEN built_in IS NULL THEN expected_type
@@ -307,5 +315,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.written_claim_type(text, integer) IS
-'What a claim wants of a column (claim_column.type and min_length) as people write it. A length is shown only for text '
-'and bits, where it says all that a modifier says. Null: any type.';
+'The type that a claim asks of a column (claim_column.type and min_length), as people write it. The length is shown '
+'only for text and bits, where the modifier is the length. Null: any type.';

@@ -1,4 +1,4 @@
--- What is asked to be notified, what is published now, and why something cannot be.
+-- Which notifications are asked for, which relations are published now, and why some cannot be published.
 
 CREATE OR REPLACE VIEW integratedb.notification AS
   SELECT s.stakeholder_id,
@@ -23,7 +23,8 @@ CREATE OR REPLACE VIEW integratedb.notification AS
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id
     JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id
-    -- OFFSET 0: by its identifier. The planner would look for the name, which each tenant may have in a schema of its own.
+    -- OFFSET 0 makes the planner look up the identifier. Otherwise the planner would look for the name, which each
+    -- tenant may use in its own schema.
     JOIN LATERAL (
       SELECT k.relkind, k.relpersistence, k.relispartition, k.relname, n.nspname
         FROM pg_catalog.pg_class AS k
@@ -34,8 +35,8 @@ CREATE OR REPLACE VIEW integratedb.notification AS
    WHERE s.kind = 'notifications';
 
 COMMENT ON VIEW integratedb.notification IS
-'Relations that somebody is notified of, where the last expansion found them and they are still there: the events '
-'asked for, and what stands against publishing them.';
+'Relations of notification claims, where the last expansion found them and they still exist: the events asked for, '
+'and the obstacles to publishing them.';
 
 CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
   SELECT wanted.relid AS relid, k.oid AS leaf, found.index IS NOT NULL OR k.relreplident = 'f' AS is_incomplete
@@ -53,7 +54,8 @@ CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
          AND CASE k.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
        LIMIT 1) AS found ON true
    WHERE CASE WHEN k.relreplident = 'f' OR found.index IS NOT NULL
-              -- From Postgres 18 on an identity must not have columns that are not published, and generated columns are not.
+              -- From Postgres 18 on, a replica identity must not contain unpublished columns. Generated columns are not
+              -- published.
               THEN pg_catalog.current_setting('server_version_num')::integer >= 180000
                    AND EXISTS (
                      SELECT FROM pg_catalog.pg_attribute AS a
@@ -64,8 +66,9 @@ CREATE OR REPLACE VIEW integratedb.unidentified_leaf AS
               ELSE true END;
 
 COMMENT ON VIEW integratedb.unidentified_leaf IS
-'Tables, and partitions of published tables, without a replica identity that can be published: publishing their UPDATE '
-'or DELETE would make those fail. is_incomplete: there is an identity, but generated columns are in it.';
+'Tables, and partitions of published tables, without a replica identity that can be published. If they were '
+'published, their UPDATE or DELETE would fail. is_incomplete: a replica identity exists, but contains generated '
+'columns.';
 
 CREATE OR REPLACE VIEW integratedb.published AS
   SELECT r.prrelid AS relid, p.pubname AS publication, p.oid AS publication_oid
@@ -73,7 +76,7 @@ CREATE OR REPLACE VIEW integratedb.published AS
     JOIN pg_catalog.pg_publication_rel AS r ON r.prpubid = p.oid
    WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control');
 
-COMMENT ON VIEW integratedb.published IS 'What is in our publications now.';
+COMMENT ON VIEW integratedb.published IS 'The relations in our publications now.';
 
 CREATE OR REPLACE VIEW integratedb.notification_problem AS
   SELECT n.stakeholder_id,
@@ -108,13 +111,16 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
          n.optional,
          u.leaf
     FROM integratedb.notification AS n
-   -- OFFSET 0: for each by itself. The planner would compare all with all.
+   -- OFFSET 0 makes the planner look up each relation by itself. Otherwise the planner would compare every row with
+   -- every other.
    CROSS JOIN LATERAL (SELECT l.leaf, l.is_incomplete FROM integratedb.unidentified_leaf AS l WHERE l.relid = n.relid OFFSET 0) AS u
    WHERE n.events && ARRAY['UPDATE', 'DELETE']
-     -- A wildcard takes what it can get, but what it had it keeps. OFFSET 0: looked up, not hashed with all that is published.
+     -- A wildcard skips relations that cannot be published, but relations that it already publishes must stay. OFFSET 0
+     -- makes the planner look relations up, in place of hashing all published relations.
      AND (n.is_named OR EXISTS (SELECT FROM integratedb.published AS p WHERE p.relid = n.relid AND p.publication = 'integratedb' OFFSET 0))
   UNION ALL
-  -- Postgres 18 can publish them, those that are stored, where a publication says so; ours say the same on every version.
+  -- Postgres 18 can publish stored generated columns, if a publication asks for it. Our publications behave the same on
+  -- every version.
   SELECT n.stakeholder_id,
          n.stakeholder,
          n.claim_id,
@@ -134,4 +140,4 @@ CREATE OR REPLACE VIEW integratedb.notification_problem AS
    WHERE NOT pg_catalog.jsonb_path_exists(coalesce(c.document, s.document -> 'match' -> c.match), '$.** ? (@ == "*")');
 
 COMMENT ON VIEW integratedb.notification_problem IS
-'Why something that is asked for cannot be notified, with the cure. leaf: the table or partition that it is about.';
+'Why a notification cannot be delivered, with the cure. leaf: the table or partition that causes the problem.';

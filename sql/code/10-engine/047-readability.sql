@@ -1,4 +1,5 @@
--- Can a role read what lies behind a relation: what Postgres asks for below views and policies, and whose rights it asks about.
+-- Decides whether a role can read the relations behind a relation. Postgres checks privileges below views and policies,
+-- each for a certain role.
 
 CREATE OR REPLACE FUNCTION integratedb.is_secured_from(role_oid oid, relation oid)
 RETURNS boolean
@@ -16,7 +17,8 @@ AS $$
        AND NOT (pg_has_role(u.oid, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity))
 $$;
 
-COMMENT ON FUNCTION integratedb.is_secured_from(oid, oid) IS 'Whether row level security decides which rows of a relation the role sees.';
+COMMENT ON FUNCTION integratedb.is_secured_from(oid, oid) IS
+'Whether row level security decides which rows of a relation the role sees.';
 
 CREATE OR REPLACE FUNCTION integratedb.policies_for(role_oid oid, relation oid)
 RETURNS TABLE (permissive boolean, condition text)
@@ -36,7 +38,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.policies_for(oid, oid) IS
-'The policies of a relation that a SELECT of the role meets, with their conditions as Postgres keeps them.';
+'The policies that apply to a SELECT of the role from a relation, with their conditions as Postgres stores them.';
 
 CREATE OR REPLACE FUNCTION integratedb.code_of(relation oid, role_oid oid, reader oid)
 RETURNS TABLE (source text, tree text, asked_of oid)
@@ -54,7 +56,7 @@ DECLARE
 BEGIN
   SELECT k.relkind, k.relrowsecurity INTO kind, is_secured FROM pg_class AS k WHERE k.oid = relation;
 
-  -- A view with security_invoker asks whoever runs the query, also where another view reads it.
+  -- A view with security_invoker checks the role that runs the query, even if another view reads the view.
   IF kind = 'v' THEN
     RETURN QUERY
       SELECT 'view', w.ev_action::text,
@@ -73,9 +75,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.code_of(oid, oid, oid) IS
-'What Postgres adds to a query of a relation: the query of a view, or the conditions of policies, as parse trees. '
-'role_oid: with whose rights the relation is read; reader: who runs the query. asked_of: with whose rights that which '
-'stands in it is read. Empty for what is read as it is.';
+'The code that Postgres adds to a query of a relation: the query of a view, or the conditions of policies, as parse '
+'trees. role_oid: the role with whose rights the relation is read. reader: the role that runs the query. asked_of: '
+'the role whose rights the added code needs. Empty when Postgres adds nothing.';
 
 CREATE OR REPLACE FUNCTION integratedb.tree_parts(tree text)
 RETURNS TABLE (kind text, id oid, columns smallint[], locks boolean)
@@ -86,10 +88,12 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- pg_depend knows neither whole rows, nor built-in functions, nor a constant of type regclass from a table that is read. The
-  -- tree says what the executor asks for. Each of its fields begins with " :"; a space within a name has a backslash before it.
+  -- pg_depend does not record whole rows, built-in functions, or a constant of type regclass in a table that is read.
+  -- The tree shows what the executor checks. Each field of the tree begins with " :". A space within a name has a
+  -- backslash before it.
   RETURN QUERY
-    -- In one pass: a view has hundreds of fields, and a few of these. Without groups, whose places Postgres looks for at length.
+    -- The tree is searched in one pass, because a view has hundreds of fields and only a few of these. The pattern has
+    -- no capturing groups, because Postgres finds their places slowly.
     WITH field AS MATERIALIZED (
       SELECT f.place, n.name, substr(f.found[1], length(n.name) + 4) AS value
         FROM regexp_matches(
@@ -97,7 +101,8 @@ BEGIN
              WITH ORDINALITY AS f (found, place)
        CROSS JOIN LATERAL (SELECT substr(split_part(f.found[1], ' ', 2), 2) AS name) AS n
     ), relation AS (
-      -- What is asked of a relation stands behind it: in the entry of the range table, from PostgreSQL 16 on beside it.
+      -- The checked privileges of a relation follow its oid: in the entry of the range table, from PostgreSQL 16 on
+      -- beside it.
       SELECT f.name,
              lag(f.name, 2) OVER w AS first,
              lag(f.value, 2) OVER w AS relation,
@@ -113,7 +118,7 @@ BEGIN
        AND f.value <> '0'
     UNION ALL
     SELECT 'relation', r.relation::oid,
-           -- Counted from the lowest system column; 0 is the whole row.
+           -- Columns are counted from the lowest system column; 0 is the whole row.
            ARRAY(SELECT (c.place::integer - 7)::smallint FROM regexp_split_to_table(btrim(r.columns, '(b )'), ' +') AS c (place) WHERE c.place <> ''),
            r.privileges::bigint & 4 <> 0
       FROM relation AS r
@@ -124,8 +129,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.tree_parts(text) IS
-'What Postgres asks for when it runs a parse tree (pg_node_tree as text): SELECT on relations, with the columns ({}: '
-'any one; 0: all), and UPDATE where rows are locked; EXECUTE on functions.';
+'The privileges that Postgres checks when it runs a parse tree (pg_node_tree as text). On relations: SELECT, with the '
+'columns ({}: any one; 0: all), and UPDATE where rows are locked. On functions: EXECUTE.';
 
 CREATE OR REPLACE FUNCTION integratedb.reads_below(reader oid, relation oid)
 RETURNS TABLE (parent oid, source text, kind text, id oid, asked_of oid, columns smallint[], locks boolean)
@@ -134,12 +139,12 @@ ROWS 10
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- What views lead to is estimated far too high.
+-- The planner greatly overestimates the relations behind views, so JIT would start for nothing.
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  -- What is looked at next, and what was looked at, with whose rights.
+  -- The relations to examine next and the examined ones, each with the role whose rights apply.
   ids oid[] := ARRAY[relation];
   roles oid[] := ARRAY[reader];
   known_ids oid[] := ARRAY[]::oid[];
@@ -155,8 +160,8 @@ BEGIN
   locks := false;
   RETURN NEXT;
 
-  -- Each view is read once, however many ways lead to it: whoever owns views could make others wait. And a policy that reads
-  -- its own table ends.
+  -- Each view is read once, even if many ways lead to it; otherwise an owner of views could make others wait. The same
+  -- rule ends the search at a policy that reads its own table.
   WHILE cardinality(ids) > 0 LOOP
     known_ids := known_ids || ids;
     known_roles := known_roles || roles;
@@ -192,9 +197,10 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.reads_below(oid, oid) IS
-'All that Postgres asks for when the reader selects from a relation, beginning with that itself: each relation and '
-'function with what it stands in (parent, and source: view or policy) and with whose rights it is asked for. Functions '
-'are the reader''s affair, in views and policies of whomever. Bodies of functions are not followed.';
+'Everything that Postgres checks when the reader selects from a relation, beginning with the relation itself. Each '
+'relation and function comes with its place (parent, and source: view or policy) and the role whose rights are '
+'checked (asked_of). Functions are always checked for the reader, in all views and policies. Bodies of functions are '
+'not followed.';
 
 CREATE OR REPLACE FUNCTION integratedb.columns_calling(view oid)
 RETURNS TABLE (function oid, columns smallint[])
@@ -203,15 +209,16 @@ ROWS 10
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A view may have thousands of calls.
+-- A hash join is allowed, because a view may have thousands of calls.
 SET enable_hashjoin = on
 AS $$
-  -- A column that nobody asks for is not computed, unless rows are sorted, grouped or made by it, or it calls what is volatile.
+  -- An unused column is not computed, with two exceptions: rows are sorted, grouped or generated by it, or it calls a
+  -- volatile function.
   WITH piece AS MATERIALIZED (
     SELECT p.place,
            split_part(p.piece, ' ', 1) AS name,
            substring(p.piece FROM '^[a-zA-Z]+ ([0-9]+|true|false)') AS value,
-           -- Not where it is the end of somebody's name, which is followed by another field at once.
+           -- The test excludes names that end like this, because another field follows a name at once.
            starts_with(p.piece, 'targetList (') AS begins_list,
            sum(length(b.plain) - length(replace(b.plain, '{', '')) - length(b.plain) + length(replace(b.plain, '}', '')))
              OVER (ORDER BY p.place ROWS UNBOUNDED PRECEDING) AS depth
@@ -226,13 +233,13 @@ AS $$
               FROM piece AS p
              WHERE p.value IS NOT NULL
                AND ((p.name IN ('resno', 'ressortgroupref') AND p.depth = 2)
-                    -- With the last one ends the list.
+                    -- The last resjunk field ends the list.
                     OR (p.name = 'resjunk' AND p.depth IN (1, 2)))
             WINDOW w AS (ORDER BY p.place)) AS e
      WHERE e.name = 'resno'
   ), call AS MATERIALIZED (
     SELECT n.value::oid AS function,
-           -- The entry that it stands in ends with the next number.
+           -- The entry that contains the call ends at the next number.
            CASE WHEN n.place > (SELECT min(t.place) FROM piece AS t WHERE t.begins_list AND t.depth IN (1, 2)) THEN n.ends_at END AS ends_at
       FROM (SELECT p.*,
                    min(CASE WHEN p.name = 'resno' AND p.depth = 2 AND p.value IS NOT NULL THEN p.place END)
@@ -255,8 +262,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.columns_calling(oid) IS
-'The functions that a view calls, each with the columns that alone make the view call it; null where every query of '
-'the view does.';
+'The functions that a view calls, each with the columns whose use makes the view call it; null where every query of '
+'the view calls it.';
 
 CREATE OR REPLACE FUNCTION integratedb.views_in_rings(parents oid[], ids oid[])
 RETURNS oid[]
@@ -268,7 +275,8 @@ AS $$
 DECLARE
   number integer;
 BEGIN
-  -- What leads to no view that is looked into, and what no view leads to, is on no ring. It is taken away until all is.
+  -- A pair that leads to no examined view, or that no view leads to, is on no ring. Such pairs are removed until every
+  -- remaining pair is on a ring or between two rings.
   LOOP
     number := cardinality(ids);
     SELECT coalesce(array_agg(e.parent), '{}'), coalesce(array_agg(e.id), '{}')
@@ -284,8 +292,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.views_in_rings(oid[], oid[]) IS
-'Of views that read each other (parents read ids, pair by pair) those that come to read themselves, or lie between two '
-'such.';
+'Among views that read each other (parents read ids, pair by pair): the views that read themselves, directly or '
+'indirectly, and the views between two such views.';
 
 CREATE OR REPLACE FUNCTION integratedb.obstacles(reader oid, relation oid)
 RETURNS TABLE (column_number smallint, property text, expected text, found text, cure text, reader_cure text)
@@ -294,7 +302,7 @@ ROWS 1
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- What views lead to is estimated far too high.
+-- The planner greatly overestimates the relations behind views, so JIT would start for nothing.
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -304,7 +312,7 @@ BEGIN
       SELECT b.*,
              CASE b.source WHEN 'policy' THEN 'a policy of ' ELSE '' END || integratedb.path_of(pn.nspname, pk.relname) AS place,
              integratedb.path_of(n.nspname, k.relname) AS path,
-             -- A path is no SQL: it has upper case and key words without quotes.
+             -- A path is not SQL: it has upper case and key words without quotes.
              quote_ident(n.nspname) || '.' || quote_ident(k.relname) AS target,
              quote_ident(u.rolname) AS role
         FROM integratedb.reads_below(reader, relation) AS b
@@ -329,7 +337,7 @@ BEGIN
     ), uncallable AS MATERIALIZED (
       SELECT b.* FROM below AS b WHERE b.kind = 'function' AND NOT has_function_privilege(b.asked_of, b.id, 'EXECUTE')
     ), called AS MATERIALIZED (
-      -- Once a view, however many functions it calls.
+      -- columns_calling() runs once for each view, not once for each function.
       SELECT v.parent, c.function, c.columns
         FROM (SELECT DISTINCT u.parent FROM uncallable AS u WHERE u.source = 'view') AS v
        CROSS JOIN LATERAL integratedb.columns_calling(v.parent) AS c
@@ -344,7 +352,7 @@ BEGIN
       FROM unselectable AS b
      WHERE CASE b.columns WHEN '{}' THEN NOT has_any_column_privilege(b.asked_of, b.id, 'SELECT') ELSE b.lacking <> '{}' END
     UNION ALL
-    -- Postgres refuses the query (42P17), but not the definition.
+    -- Postgres refuses the query (42P17), but accepts the definition.
     SELECT NULL, 'table', 'a view that does not read itself',
            format('%s reads itself, by way of the views that it reads', integratedb.path_of(n.nspname, k.relname)),
            format('CREATE OR REPLACE VIEW %I.%I with another query', n.nspname, k.relname),
@@ -381,7 +389,7 @@ BEGIN
          FROM pg_proc AS p JOIN pg_namespace AS fn ON fn.oid = p.pronamespace WHERE p.oid = b.id) AS f
       LEFT JOIN called ON called.parent = b.parent AND called.function = b.id AND b.source = 'view'
      CROSS JOIN LATERAL unnest(CASE WHEN b.parent = relation THEN coalesce(called.columns, ARRAY[NULL::smallint]) ELSE ARRAY[NULL::smallint] END) AS c (number)
-     -- A view below may not be asked for the column.
+     -- The query may not use the column of a view below.
      WHERE b.parent = relation
         OR called.columns IS NULL
         OR EXISTS (SELECT FROM below AS r WHERE r.kind = 'relation' AND r.id = b.parent AND (r.columns && called.columns OR 0 = ANY (r.columns)));
@@ -389,9 +397,10 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.obstacles(oid, oid) IS
-'Why a SELECT of the reader fails, or shows nothing, for what a view or a policy reads or calls: for all of the '
-'relation (column_number null), or where it is asked for this column. expected: the privilege; cure: a statement that '
-'helps; reader_cure: what the reader can do. What the relation itself must grant is not asked here.';
+'Why a SELECT of the reader fails or returns nothing, because of objects that a view or a policy reads or calls. '
+'column_number: the column that needs the object; null: every query of the relation does. expected: the privilege. '
+'cure: a statement that helps. reader_cure: what the reader can do. Privileges on the relation itself are not checked '
+'here.';
 
 CREATE OR REPLACE FUNCTION integratedb.blocked_columns(reader oid, relation oid)
 RETURNS smallint[]
@@ -402,7 +411,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  -- Mostly there is nothing, which a few privileges tell.
+  -- Usually no obstacle exists. A few privileges show that quickly.
   IF NOT EXISTS (
     WITH below AS MATERIALIZED (SELECT b.* FROM integratedb.reads_below(reader, relation) AS b)
     SELECT FROM below AS b
@@ -414,7 +423,7 @@ BEGIN
                   OR (SELECT k.relrowsecurity FROM pg_class AS k WHERE k.oid = b.id)
            END
     UNION ALL
-    -- A view to which several ways lead may be one that reads itself.
+    -- A view with several ways to it may read itself.
     SELECT FROM below AS b
      WHERE b.kind = 'relation'
        AND b.id IN (SELECT v.parent FROM below AS v WHERE v.source = 'view')
@@ -429,7 +438,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.blocked_columns(oid, oid) IS
-'The columns of a relation that the reader cannot read for what lies behind it; 0: none of the relation''s.';
+'The columns of a relation that the reader cannot read because of the objects behind it; 0: no column can be read.';
 
 CREATE OR REPLACE FUNCTION integratedb.wrote_below(reader oid, relation oid)
 RETURNS boolean
@@ -461,8 +470,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.wrote_below(oid, oid) IS
-'Whether this transaction wrote a catalog row of the relation, or of what lies behind it for this reader, or dropped a '
-'policy there: in doubt it took away what is missing.';
+'Whether this transaction wrote a catalog row of the relation, or of an object behind it for this reader, or dropped '
+'a policy there. In doubt, this transaction took the privilege away.';
 
 CREATE OR REPLACE FUNCTION integratedb.relations_above(classids oid[], objids oid[])
 RETURNS oid[]
@@ -483,7 +492,7 @@ BEGIN
       SELECT u.classid, u.objid
         FROM node AS n
        CROSS JOIN LATERAL (
-         -- Through a rule to its view, through a policy to its table, and through operators to the functions that they call.
+         -- From a rule to its view, from a policy to its table, and from operators to the functions that they call.
          SELECT CASE d.classid WHEN 'pg_operator'::regclass THEN d.classid ELSE 'pg_class'::regclass::oid END AS classid,
                 CASE d.classid WHEN 'pg_operator'::regclass THEN d.objid
                                WHEN 'pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_rewrite AS w WHERE w.oid = d.objid)
@@ -500,5 +509,6 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.relations_above(oid[], oid[]) IS
-'The relations that read or call any of these objects (relations and functions) by views and policies, and views on '
-'these; with the relations among the objects themselves. What is built in is recorded by no dependency.';
+'The relations that read or call any of these objects (relations and functions) through views and policies, and views '
+'on these relations. The relations among the objects are included. Postgres records no dependency on built-in '
+'objects.';

@@ -1,5 +1,7 @@
--- Is it still true: the baseline against the present catalog, set-based, without Python.
--- Each view shows claim_id, so that a condition on it reaches the indexes; without one they read everything once.
+-- Compares the baseline with the present catalog, set-based, without Python.
+--
+-- Each view shows claim_id, so that a condition on claim_id reaches the indexes. Without such a condition, the views
+-- read everything once.
 
 CREATE OR REPLACE VIEW integratedb.required_relation AS
   SELECT cr.claim_id,
@@ -13,7 +15,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
          st.name AS stakeholder,
          u.oid AS role_oid,
          k.oid AS present_relid,
-         -- Privileges count where they were granted: a relation recreated gets its grants at the next sync.
+         -- The privilege is checked only on the relation that was granted. A recreated relation gets its grants at the
+         -- next sync.
          (u.oid IS NOT NULL
           AND k.oid = cr.relid
           AND cr.ungranted_since IS NULL
@@ -38,8 +41,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
     JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
     LEFT JOIN pg_catalog.pg_authid AS u ON u.oid = st.role_oid AND u.rolname = st.name
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = cr.schema_name
-    -- OFFSET 0: looked up by schema and name together. The planner would look for the name and sort out the schemas, which
-    -- goes through thousands where each tenant has a schema with the same tables.
+    -- OFFSET 0 makes the planner look up schema and name together. Otherwise the planner would look for the name and
+    -- filter the schemas. That reads thousands of rows where each tenant has a schema with the same tables.
     LEFT JOIN LATERAL (
       SELECT k.oid, k.relowner, k.relkind, k.relrowsecurity, k.relforcerowsecurity
         FROM pg_catalog.pg_class AS k
@@ -47,7 +50,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
          AND k.relname = cr.relation_name
          AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
       OFFSET 0) AS k ON true
-     -- OFFSET 0: once a relation, not once a column. Nothing lies behind most of them.
+     -- OFFSET 0 makes the function run once for each relation, not once for each column. Most relations have nothing
+     -- behind them.
     LEFT JOIN LATERAL (
       SELECT integratedb.blocked_columns(u.oid, k.oid) AS blocked_columns
        WHERE (k.relkind = 'v' OR k.relrowsecurity)
@@ -56,7 +60,8 @@ CREATE OR REPLACE VIEW integratedb.required_relation AS
       OFFSET 0) AS behind ON true
    WHERE NOT c.optional;
 
-COMMENT ON VIEW integratedb.required_relation IS 'The relations of non-optional claims with what the catalog has under their names now.';
+COMMENT ON VIEW integratedb.required_relation IS
+'The relations of non-optional claims, with the relations that the catalog has under their names now.';
 
 CREATE OR REPLACE VIEW integratedb.failing_column AS
   SELECT r.claim_id,
@@ -94,7 +99,8 @@ CREATE OR REPLACE VIEW integratedb.failing_column AS
    WHERE NOT cc.optional
      AND r.present_relid IS NOT NULL
      AND (a.attnum IS NULL
-          -- Built-in types keep their names; the same type and modifier as at the last expansion still fit.
+          -- Built-in types keep their names. So a column still fits if its type and modifier are those of the last
+          -- expansion.
           OR (CASE WHEN cc.type_oid < 16384 THEN a.atttypid <> cc.type_oid OR a.atttypmod <> cc.type_modifier ELSE true END
               AND NOT integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
           OR (NOT cc.is_nullable AND NOT a.attnotnull AND NOT integratedb.is_domain_not_null(a.atttypid))
@@ -115,7 +121,7 @@ CREATE OR REPLACE VIEW integratedb.failing_field AS
    GROUP BY f.claim_id, f.alternative, f.alternatives, f.relation_id, f.field, f.choices
   HAVING count(*) = f.choices;
 
-COMMENT ON VIEW integratedb.failing_field IS 'Required fields none of whose alternatives is met.';
+COMMENT ON VIEW integratedb.failing_field IS 'Required fields without a field alternative that is met.';
 
 CREATE OR REPLACE VIEW integratedb.failing_alternative AS
   SELECT r.claim_id, r.alternative, r.alternatives
@@ -123,7 +129,8 @@ CREATE OR REPLACE VIEW integratedb.failing_alternative AS
    WHERE r.present_relid IS NULL
       OR r.lacks_usage
       OR r.lacks_policy
-      -- What blocks all of a relation makes its fields fail, which is seen there: it is followed once. Here, where there are none.
+      -- An obstacle to the whole relation makes its fields fail, and failing_field reports it, so that it is searched
+      -- once. Here it is searched only for relations without required fields.
       OR CASE WHEN r.has_something_behind
               THEN NOT EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = r.relation_id AND NOT cc.optional OFFSET 0)
                    AND 0 = ANY (integratedb.blocked_columns(r.role_oid, r.present_relid)) END
@@ -132,7 +139,8 @@ CREATE OR REPLACE VIEW integratedb.failing_alternative AS
     FROM integratedb.failing_field AS f;
 
 COMMENT ON VIEW integratedb.failing_alternative IS
-'Alternatives of non-optional claims that the present catalog does not satisfy, and of how many.';
+'Alternatives of non-optional claims that the present catalog does not satisfy, with the number of the claim''s '
+'alternatives.';
 
 CREATE OR REPLACE VIEW integratedb.unmet_claim AS
   SELECT bad.claim_id
@@ -146,7 +154,8 @@ CREATE OR REPLACE VIEW integratedb.unmet_claim AS
      AND NOT c.optional
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = c.wildcard_schema);
 
-COMMENT ON VIEW integratedb.unmet_claim IS 'Non-optional claims none of whose alternatives the present catalog satisfies.';
+COMMENT ON VIEW integratedb.unmet_claim IS
+'Non-optional claims without an alternative that the present catalog satisfies.';
 
 CREATE OR REPLACE FUNCTION integratedb.unmet_among(claims bigint[])
 RETURNS bigint[]
@@ -154,8 +163,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Some claims: each is looked up. The planner knows neither how many they are nor what is in tables that were just filled,
--- and would read whole catalogs, or go through all tables of one name.
+-- Only some claims are checked, so each is looked up. The planner knows neither their number nor the rows of tables
+-- that were just filled. It would read whole catalogs, or all tables of one name.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -168,8 +177,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.unmet_among(bigint[]) IS
-'Those of these claims that are unmet, by identifier: what is asked of a part of the claims. All of them are in the '
-'view unmet_claim.';
+'The unmet claims among these claims, by identifier. This is for a part of the claims; the view unmet_claim has all.';
 
 CREATE OR REPLACE VIEW integratedb.untellable_claim AS
   SELECT DISTINCT p.claim_id
@@ -185,7 +193,8 @@ CREATE OR REPLACE VIEW integratedb.untellable_claim AS
             SELECT FROM integratedb.failing_alternative AS f WHERE f.claim_id = n.claim_id AND f.alternative = n.alternative));
 
 COMMENT ON VIEW integratedb.untellable_claim IS
-'Non-optional notifications that the present catalog satisfies by no alternative that can be told.';
+'Non-optional notification claims without an alternative that is both satisfied by the present catalog and can be '
+'notified.';
 
 CREATE OR REPLACE FUNCTION integratedb.untellable_among(claims bigint[])
 RETURNS bigint[]
@@ -193,14 +202,14 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- As for unmet_among().
+-- For the reasons given at unmet_among().
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  -- OFFSET 0: one by one, not out of all notifications.
+  -- OFFSET 0 makes the planner look up one claim after another, not search all notifications.
   RETURN ARRAY(
     SELECT u.claim_id
       FROM unnest(claims) AS t (claim_id)
@@ -209,7 +218,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS
-'Those of these claims that are notifications which cannot be told. All of them are in the view untellable_claim.';
+'The notification claims among these claims that cannot be notified. The view untellable_claim has all of them.';
 
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u
@@ -217,7 +226,8 @@ CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT p.claim_id FROM integratedb.untellable_claim AS p;
 
 COMMENT ON VIEW integratedb.broken_claim IS
-'Unmet claims, and notifications that are met but cannot be told: what has to be reported until it is mended.';
+'Unmet claims, and notification claims that are met but cannot be notified. They are reported until they are '
+'repaired.';
 
 CREATE OR REPLACE FUNCTION integratedb.problems_of(claims bigint[])
 RETURNS TABLE (
@@ -254,7 +264,7 @@ AS $$
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, NULL, p.property, p.expected, p.actual, p.found, r.relation_name,
          r.relid, r.present_relid, NULL, NULL, p.renamed, NULL,
-         -- A path is no SQL: it has upper case and key words without quotes.
+         -- A path is not SQL: it has upper case and key words without quotes.
          CASE p.property WHEN 'row_security' THEN
            format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
                   r.stakeholder || '_reads', r.schema_name, r.relation_name, r.stakeholder) END,
@@ -279,19 +289,20 @@ AS $$
   UNION ALL
   SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
          f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false
-    -- Counted beside each row, as failing_field does in groups: without statistics the planner would join the two by loops.
+    -- The count stands beside each row, in place of a join with failing_field. Without statistics the planner would
+    -- join the two by nested loops.
     FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
             FROM integratedb.failing_column AS c
            WHERE c.claim_id = ANY (claims)) AS f
     LEFT JOIN integratedb.readable_column AS present ON present.relid = f.present_relid AND present.attnum = f.present_attnum
-    -- The column that was claimed, where it lives on under another name.
+    -- The claimed column, where it exists under another name.
     LEFT JOIN pg_attribute AS moved
            ON f.present_attnum IS NULL
           AND f.present_relid = f.relid
           AND moved.attrelid = f.relid
           AND moved.attnum = f.attnum
           AND NOT moved.attisdropped
-   -- OFFSET 0: once a column, not once for each place below.
+   -- OFFSET 0 computes the names once for each column, not once for each use below.
    CROSS JOIN LATERAL (
      SELECT CASE WHEN f.type IS NOT NULL THEN integratedb.written_claim_type(f.type, f.min_length) END AS wanted,
             CASE WHEN f.type IS NOT NULL AND f.present_attnum IS NOT NULL
@@ -318,7 +329,7 @@ AS $$
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
          r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true
-    -- OFFSET 0: what fails is asked once a relation, not once an obstacle.
+    -- OFFSET 0 reads the failing columns once for each relation, not once for each obstacle.
     FROM (SELECT q.*,
                  ARRAY(SELECT cc.column_name
                          FROM integratedb.claim_column AS cc
@@ -334,7 +345,7 @@ AS $$
    WHERE o.column_number IS NULL OR a.attname = ANY (r.failing)
   UNION ALL
   SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
-         -- The place is put before it.
+         -- The place is written before the message.
          ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
          NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false
     FROM integratedb.notification_problem AS n
@@ -342,8 +353,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS
-'Why each of these unmet claims is unmet: one row a property of a table or column, with the words for it (found) and '
-'where a renamed one went. Row security, and what lies behind the relation, have a cure of their own.';
+'Why each of these unmet claims is unmet: one row for each property of a table or column, with a description (found) '
+'and the new name of a renamed column. Problems with row security, and with objects behind the relation, have their '
+'own cure.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -352,7 +364,8 @@ IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- As the specification has it: what it asks of the column is asked of the renamed one, and it may have alternatives already.
+  -- The renamed column must satisfy what the specification asks of the old one. The field may have alternatives
+  -- already, so the document is read.
   WITH claimed AS (
     SELECT coalesce(
              jsonb_path_query_first(
@@ -380,7 +393,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.rename_hint(jsonb, text, text, text) IS
-'The field alternative by which a match of a specification (document) allows that a column it claims is renamed.';
+'The field alternative by which a match of a specification (document) allows the rename of a column that it claims.';
 
 CREATE OR REPLACE FUNCTION integratedb.describe_unmet(claims bigint[])
 RETURNS TABLE (
@@ -399,7 +412,8 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- What is asked of the document of a match is asked once a claim, not once a problem: there may be thousands.
+  -- The document of a match is examined once for each claim, not once for each problem. A claim may have thousands of
+  -- problems.
   WITH subject AS MATERIALIZED (
     SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.id AS stakeholder_id, st.name AS stakeholder,
            jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema
@@ -426,7 +440,7 @@ AS $$
       FROM problem AS p
      GROUP BY p.claim_id
   ), author AS (
-    -- The first problem of a claim is enough to see the way.
+    -- The first problem of a claim is enough for the hint.
     SELECT p.claim_id,
            coalesce(p.cure, CASE p.property
              WHEN 'privilege' THEN
@@ -435,10 +449,10 @@ AS $$
                     THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
                     ELSE format('whoever submitted the claim could not grant it; an admin takes it over first: SELECT integratedb_adopt_claim(%L, %L)', c.stakeholder, c.kind) END
              WHEN 'replica_identity' THEN (
-               -- Of a partition, or with generated columns, another one helps.
+               -- A partition, and a table with generated columns, needs another cure.
                SELECT rtrim(min(n.cure), '.') FROM integratedb.notification_problem AS n WHERE n.claim_id = p.claim_id AND n.property = p.property)
              ELSE CASE WHEN c.is_wildcard AND (p.property <> 'table' OR (c.is_whole_schema AND p.relation_name IS NOT NULL))
-                    -- Not where the whole of it is gone: a sync does not make that met.
+                    -- This is skipped where the whole relation is gone, because a sync does not make such a claim met.
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)
                     ELSE format('keep %s until %s has moved on (SELECT * FROM integratedb_dependents(%s) tells who depends on it)',
                                 p.place, c.stakeholder, concat_ws(', ', quote_literal(p.path), quote_literal(p.field)))
@@ -483,5 +497,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS
-'These unmet claims with their problems as JSON, as one line (summary), and with what the author of a migration and '
-'the stakeholder can do.';
+'These unmet claims with their problems as JSON, as one line (summary), and with hints for the author of a migration '
+'and for the stakeholder.';

@@ -1,4 +1,5 @@
--- Grants follow the claims: what is claimed and exists is granted, what we granted and is claimed no longer is revoked.
+-- Grants follow the claims. Claimed columns that exist are granted. Grants of ours that no claim needs any more are
+-- revoked.
 
 CREATE OR REPLACE FUNCTION integratedb.could_grant(role_name name, relation oid)
 RETURNS boolean
@@ -55,8 +56,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.could_give_back(oid) IS
-'Whether the role that the session acts as could GRANT SELECT on the relation; an admin only by a statement that names '
-'the function which is called, and not by code of somebody else.';
+'Whether the role that the session acts as could GRANT SELECT on the relation. For an admin: only if the statement '
+'names the called function, and not in code of another role.';
 
 CREATE OR REPLACE FUNCTION integratedb.could_give_back_usage(namespace oid)
 RETURNS boolean
@@ -72,7 +73,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.could_give_back_usage(oid) IS 'As could_give_back(), for USAGE on a schema.';
+COMMENT ON FUNCTION integratedb.could_give_back_usage(oid) IS
+'Whether the role that the session acts as could GRANT USAGE on a schema, with the rules of could_give_back().';
 
 CREATE OR REPLACE FUNCTION integratedb.wanted_columns(stakeholders bigint[], relations oid[])
 RETURNS TABLE (stakeholder_id bigint, relid oid, attnum smallint)
@@ -85,7 +87,8 @@ BEGIN
   RETURN QUERY
     SELECT DISTINCT s.stakeholder_id, cr.relid, cc.attnum
       FROM integratedb.claim_relation AS cr
-      -- OFFSET 0: from the relation to its claims. The planner would go through all claims of a stakeholder.
+      -- OFFSET 0 makes the planner go from the relation to its claims. Otherwise the planner would read all claims of a
+      -- stakeholder.
      CROSS JOIN LATERAL (
        SELECT s.stakeholder_id
          FROM integratedb.claim AS c
@@ -102,8 +105,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.wanted_columns(bigint[], oid[]) IS
-'The columns of these relations that any claim of these stakeholders names, optional ones too, where the last '
-'expansion found them and they are still there.';
+'The columns of these relations that a claim of these stakeholders names, also an optional claim. The last expansion '
+'must have found the columns, and they must still exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.submitter(role_oid oid, role_name name)
 RETURNS name
@@ -113,15 +116,15 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Asked for each relation that is granted: PL/pgSQL keeps the plan, which SQL would make each time.
-  -- After a restore the identifier is another cluster's, until the first check has found the role by its name.
+  -- The function runs for each relation that is granted. PL/pgSQL keeps the plan; an SQL function would plan each time.
+  -- After a restore the identifier is that of another cluster, until the first check has found the role by its name.
   RETURN (SELECT u.rolname FROM pg_roles AS u WHERE u.oid = role_oid AND (u.rolname = role_name OR integratedb.is_armed()));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.submitter(oid, name) IS
-'The present name of the role that submitted a specification; null where it was dropped. Another role of the old name '
-'is not that role.';
+'The present name of the role that submitted a specification; null if the role was dropped. Another role with the old '
+'name does not count.';
 
 CREATE OR REPLACE FUNCTION integratedb.has_submitter(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -187,8 +190,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.mark_ungranted(bigint, oid[], text) IS
-'Notes that a stakeholder was not granted what it claims of these relations, for lack of a submitter who could grant '
-'it, and says so in a WARNING the first time. lacking: the right, for the message.';
+'Records that a stakeholder was not granted the columns that it claims of these relations, because no submitter could '
+'grant them. Warns the first time. lacking: the privilege, for the message.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_responsible(for_stakeholder bigint, relation oid)
 RETURNS boolean
@@ -196,20 +199,21 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Asked for each relation: planning takes longer than running, and the planner would read whole tables that were just filled.
+-- The function runs for each relation. Planning takes longer than running, and the planner would read whole tables that
+-- were just filled.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $$
 BEGIN
-  -- Where a grant of ours is in force we go on granting. A relation that appeared or was recreated, or whose owner revoked
-  -- all of ours, needs a submitter who could grant. Of a new relation there is no grant to look for.
+  -- A relation with a grant of ours may be granted further. A relation that appeared or was recreated, or whose owner
+  -- revoked all our grants, needs a submitter who could grant. A new relation has no grants, so they are not searched.
   IF EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.relid = relation) THEN
     IF EXISTS (
       SELECT FROM integratedb.own_grant AS g
         JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = g.stakeholder_id
         JOIN pg_attribute AS a ON a.attrelid = g.relid AND a.attnum = g.attnum AND NOT a.attisdropped
        CROSS JOIN LATERAL aclexplode(a.attacl) AS x
-       -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+       -- The expression keeps the planner from an index on the stakeholder, who may have thousands of grants.
        WHERE g.stakeholder_id + 0 = for_stakeholder
          AND g.relid = relation
          AND x.grantee = u.role_oid
@@ -221,7 +225,8 @@ BEGIN
   RETURN EXISTS (
     SELECT FROM integratedb.claim_relation AS cr
      WHERE cr.relid = relation
-       -- Not a join: the planner would go through all claims of the stakeholder for each relation.
+       -- A subquery in place of a join: otherwise the planner would read all claims of the stakeholder for each
+       -- relation.
        AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
               FROM integratedb.claim AS c
               JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -230,8 +235,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_responsible(bigint, oid) IS
-'Whether something new of the relation may be granted to the stakeholder: grants of ours are in force, or whoever '
-'submitted a claim on it could still grant it.';
+'Whether more columns of the relation may be granted to the stakeholder. True if grants of ours exist, or if the '
+'submitter of a claim on the relation could still grant it.';
 
 CREATE OR REPLACE FUNCTION integratedb.was_revoked(from_stakeholder bigint, relation oid, column_number smallint)
 RETURNS boolean
@@ -248,8 +253,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.was_revoked(bigint, oid, smallint) IS
-'Whether a column that we granted to a stakeholder (own_grant) is there and no longer granted: somebody revoked it who '
-'had the right to.';
+'Whether a column that we granted to a stakeholder (own_grant) exists and is no longer granted. A role that had the '
+'right to revoke the grant did so.';
 
 CREATE OR REPLACE FUNCTION integratedb.usage_was_revoked(from_stakeholder bigint, namespace oid)
 RETURNS boolean
@@ -266,7 +271,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.usage_was_revoked(bigint, oid) IS
-'Whether a schema on which we granted USAGE to a stakeholder (own_usage) is there and no longer granted, likewise.';
+'Whether a schema on which we granted USAGE to a stakeholder (own_usage) exists and the USAGE is no longer granted. A '
+'role that had the right to revoke it did so.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoke_surplus(stakeholders bigint[], relations oid[], namespaces oid[])
 RETURNS void
@@ -278,8 +284,8 @@ AS $$
 DECLARE
   surplus record;
 BEGIN
-  -- What the owner revoked stays in the list while the column is there, also when nobody claims it by its present name: it may
-  -- be renamed back. After a restore it is found by the names it has now.
+  -- A column whose grant the owner revoked stays in the list while the column exists, even if no claim has its present
+  -- name. The column may be renamed back. The list keeps its present names, by which a restore finds it.
   UPDATE integratedb.own_grant AS g
      SET schema_name = r.schema_name, relation_name = r.relation_name, column_name = a.attname
     FROM integratedb.readable_relation AS r
@@ -288,20 +294,21 @@ BEGIN
      AND g.stakeholder_id + 0 = ANY (stakeholders)
      AND r.oid = g.relid
      AND a.attnum = g.attnum
-     -- CASE: asked for where the names differ only.
+     -- CASE limits the check of the privilege to rows whose names differ.
      AND CASE WHEN (g.schema_name, g.relation_name, g.column_name) <> (r.schema_name, r.relation_name, a.attname)
               THEN integratedb.was_revoked(g.stakeholder_id, g.relid, g.attnum) ELSE false END;
 
-  -- One statement a relation and role: GRANT and REVOKE cannot be set-based.
+  -- GRANT and REVOKE cannot be set-based, so each relation and role needs a statement.
   FOR surplus IN
     WITH gone AS (
       DELETE FROM integratedb.own_grant AS g
        WHERE g.relid = ANY (relations)
-         -- Written so that it is no condition on an index: a stakeholder may have thousands of grants.
+         -- The expression keeps the planner from an index on the stakeholder, who may have thousands of grants.
          AND g.stakeholder_id + 0 = ANY (stakeholders)
          AND CASE WHEN (g.stakeholder_id, g.relid, g.attnum) NOT IN (
                          SELECT w.stakeholder_id, w.relid, w.attnum FROM integratedb.wanted_columns(stakeholders, relations) AS w)
-                       -- An owner needs no grant. Postgres merges ours into what the owner has, and keeps none when the owner changes.
+                       -- An owner needs no grant. Postgres merges our grants into the privileges of the owner, and
+                       -- keeps none of them when the owner changes.
                        OR EXISTS (
                          SELECT FROM pg_class AS k
                            JOIN integratedb.stakeholder_role AS u ON u.role_oid = k.relowner
@@ -316,7 +323,7 @@ BEGIN
       JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
       JOIN integratedb.readable_relation AS r ON r.oid = gone.relid AND r.relowner <> u.role_oid
       JOIN pg_attribute AS a ON a.attrelid = gone.relid AND a.attnum = gone.attnum AND NOT a.attisdropped
-     -- With the grant option it is the owner's grant by now: we never give that.
+     -- A grant with the grant option is a grant of the owner: we never give that option.
      WHERE NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.grantor = r.relowner AND x.is_grantable)
      GROUP BY st.name, r.schema_name, r.relation_name
   LOOP
@@ -326,7 +333,7 @@ BEGIN
 
   UPDATE integratedb.own_usage AS g
      SET schema_name = n.nspname
-    -- OFFSET 0: by these schemas. The planner would go through all that the stakeholders were granted.
+    -- OFFSET 0 starts from these schemas. Otherwise the planner would read all grants of the stakeholders.
     FROM (SELECT s.oid, s.nspname FROM pg_namespace AS s WHERE s.oid = ANY (namespaces) OFFSET 0) AS n
    WHERE g.stakeholder_id = ANY (stakeholders)
      AND g.namespace_oid = n.oid
@@ -366,8 +373,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.revoke_surplus(bigint[], oid[], oid[]) IS
-'Revokes what we granted to these stakeholders on these relations, and on these schemas (namespaces), and no claim '
-'wants any more. What somebody else revoked stays listed, so that it is not granted again by itself.';
+'Revokes our grants to these stakeholders on these relations, and on these schemas (namespaces), that no claim needs '
+'any more. Grants that another role revoked stay listed, so that they are not granted again automatically.';
 
 CREATE OR REPLACE FUNCTION integratedb.grant_usage(stakeholders bigint[], relations oid[], namespaces oid[], giving_back boolean)
 RETURNS void
@@ -411,7 +418,7 @@ BEGIN
               JOIN integratedb.stakeholder AS st ON st.id = lacking.stakeholder_id
               JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = st.id
               JOIN pg_namespace AS n ON n.oid = lacking.namespace_oid AND n.nspowner <> u.role_oid
-             -- A grant that somebody made is left alone and not recorded as ours.
+             -- A grant that another role made stays, and is not recorded as ours.
              WHERE NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'USAGE')
              GROUP BY lacking.stakeholder_id, st.name, u.role_oid, n.oid, n.nspname) AS w
          WHERE NOT w.was_granted OR (giving_back AND integratedb.could_give_back_usage(w.namespace_oid))) AS judged
@@ -435,7 +442,7 @@ BEGIN
   END LOOP;
 EXCEPTION
   WHEN program_limit_exceeded THEN
-    -- It is the longest list.
+    -- The object with the longest access list is the full one.
     PERFORM integratedb.refuse_full_access_list(
       'schema ' || quote_ident((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = ANY (wanted.namespace_oids) ORDER BY cardinality(n.nspacl) DESC NULLS LAST LIMIT 1)),
       wanted.stakeholder);
@@ -443,9 +450,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.grant_usage(bigint[], oid[], oid[], boolean) IS
-'Grants these stakeholders USAGE on the schemas of these relations that they claim, and on those of these schemas '
-'(namespaces) that they claim whole, where a submitter could grant it. giving_back: also where somebody revoked it and '
-'the caller could grant it. Error: 54000.';
+'Grants USAGE on schemas to these stakeholders, where a submitter could grant it: on the schemas of these relations '
+'that they claim, and on namespaces that they claim whole. giving_back: also where USAGE was revoked and the caller '
+'could grant it. Error: 54000.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_full_access_list(object text, stakeholder text)
 RETURNS void
@@ -500,7 +507,7 @@ BEGIN
               JOIN integratedb.readable_relation AS r ON r.oid = w.relid AND r.relowner <> u.role_oid
               JOIN pg_attribute AS a ON a.attrelid = w.relid AND a.attnum = w.attnum
              CROSS JOIN LATERAL (
-               -- By the relation: a stakeholder may have thousands of grants.
+               -- The lookup starts from the relation, because a stakeholder may have thousands of grants.
                SELECT EXISTS (
                  SELECT FROM integratedb.own_grant AS g
                   WHERE g.relid = w.relid AND g.attnum = w.attnum AND g.stakeholder_id + 0 = w.stakeholder_id) AS was_granted
@@ -508,11 +515,11 @@ BEGIN
              WHERE a.attacl IS NULL
                 OR NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = u.role_oid AND x.privilege_type = 'SELECT')
              GROUP BY w.stakeholder_id, st.name, u.role_oid, w.relid, r.schema_name, r.relation_name, own.was_granted) AS l
-         -- What we granted and is there no longer, somebody revoked who had the right to.
+         -- If a grant of ours no longer exists, a role that had the right to revoke it did so.
          WHERE NOT l.was_granted OR (giving_back AND integratedb.could_give_back(l.relid))) AS judged
      WHERE judged.is_granted
-        -- Unless it can read them by another grant. What replaces a table that was readable is a matter of the migration that did
-        -- it, while there is somebody who submitted the claim.
+        -- No record is needed if the stakeholder can read the columns by another grant. The check of a migration
+        -- reports a table that it replaced, as long as a submitter of the claim exists.
         OR (NOT (judged.relid = ANY (replaced) AND integratedb.has_submitter(judged.stakeholder_id, judged.relid))
             AND EXISTS (
               SELECT FROM unnest(judged.attnums) AS a (attnum) WHERE NOT has_column_privilege(judged.role_oid, judged.relid, a.attnum, 'SELECT')))
@@ -536,7 +543,7 @@ BEGIN
   END LOOP;
 EXCEPTION
   WHEN program_limit_exceeded THEN
-    -- It is the longest list.
+    -- The object with the longest access list is the full one.
     PERFORM integratedb.refuse_full_access_list(
       (SELECT integratedb.path_of(r.schema_name, r.relation_name)
          FROM integratedb.readable_relation AS r
@@ -549,9 +556,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.grant_columns(bigint[], oid[], boolean, oid[]) IS
-'Grants these stakeholders SELECT on the columns of these relations that their claims want and they were not granted '
-'yet. giving_back: also on those that somebody revoked and the caller could grant. replaced: those of the relations '
-'that have the names of others that were granted. Error: 54000 when an access list is full.';
+'Grants these stakeholders SELECT on the columns of these relations that their claims need and that were not granted '
+'yet. giving_back: also columns whose grant was revoked and that the caller could grant. replaced: relations that '
+'have the names of other relations that were granted. Error: 54000 when an access list is full.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_missing_roles(stakeholders bigint[])
 RETURNS void
@@ -568,7 +575,7 @@ BEGIN
       FROM integratedb.stakeholder AS st
      WHERE st.id = ANY (stakeholders)
        AND NOT EXISTS (SELECT FROM integratedb.stakeholder_role AS u WHERE u.stakeholder_id = st.id)
-       -- The dry run of a specification is for nobody.
+       -- The dry run of a specification uses a stakeholder without a role.
        AND st.name !~ '^integratedb'
   LOOP
     RAISE WARNING 'role % of stakeholder % does not exist%: it is granted nothing', missing, missing,
@@ -579,7 +586,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_missing_roles(bigint[]) IS
-'A WARNING for each of these stakeholders whose role is gone, as after a restore without roles, or replaced.';
+'A WARNING for each of these stakeholders whose role does not exist (as after a restore without roles) or was '
+'replaced.';
 
 CREATE OR REPLACE FUNCTION integratedb.forget_granted(stakeholders bigint[], relations oid[])
 RETURNS void
@@ -598,7 +606,7 @@ BEGIN
      AND c.id = cr.claim_id
      AND s.stakeholder_id = ANY (stakeholders)
      AND (integratedb.is_responsible(s.stakeholder_id, cr.relid)
-          -- Or somebody else granted it.
+          -- Another role may have granted the columns.
           OR NOT EXISTS (
             SELECT FROM integratedb.claim_column AS cc
               JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = s.stakeholder_id
@@ -616,7 +624,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.forget_granted(bigint[], oid[]) IS
-'Takes back what mark_ungranted() noted of these relations, where a submitter could grant it now, or somebody else did.';
+'Deletes the records of mark_ungranted() on these relations, if a submitter could grant them now, or another role '
+'did.';
 
 CREATE OR REPLACE FUNCTION integratedb.reconcile_grants(stakeholders bigint[], relations oid[], giving_back boolean, namespaces oid[] DEFAULT NULL)
 RETURNS void
@@ -629,7 +638,7 @@ DECLARE
   replaced oid[];
   refused boolean;
 BEGIN
-  -- OFFSET 0: each is looked up.
+  -- OFFSET 0 makes the planner look up each relation.
   replaced := ARRAY(
     SELECT r.oid
       FROM (SELECT DISTINCT g.relid, g.schema_name, g.relation_name
@@ -651,17 +660,18 @@ BEGIN
       JOIN pg_namespace AS n ON n.nspname = c.wildcard_schema
      WHERE s.stakeholder_id = ANY (stakeholders)));
 
-  -- While this row is there the event triggers know a GRANT or REVOKE for ours.
+  -- While this row exists, the event triggers recognise every GRANT and REVOKE as ours.
   INSERT INTO integratedb.own_change DEFAULT VALUES;
   PERFORM integratedb.revoke_surplus(stakeholders, relations, namespaces);
   PERFORM integratedb.warn_missing_roles(stakeholders);
-  -- Who submitted the claims, and what they could grant, may have changed.
+  -- The submitters of the claims, and their privileges, may have changed.
   PERFORM integratedb.forget_granted(stakeholders, relations);
   PERFORM integratedb.grant_usage(stakeholders, relations, namespaces, giving_back);
   PERFORM integratedb.grant_columns(stakeholders, relations, giving_back, replaced);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
 EXCEPTION
-  -- GRANT takes no lock that conflicts with another GRANT, or with what drops a table of a schema that is claimed whole.
+  -- GRANT takes no lock against another GRANT, or against the DROP of a table in a schema that is claimed whole. So
+  -- these errors can occur.
   WHEN internal_error OR deadlock_detected OR lock_not_available OR undefined_table OR invalid_schema_name THEN
     IF SQLSTATE = 'XX000' AND SQLERRM !~ '^(tuple concurrently|cache lookup failed)' THEN
       RAISE;
@@ -675,7 +685,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.reconcile_grants(bigint[], oid[], boolean, oid[]) IS
-'Makes our grants to these stakeholders on these relations what their claims want, and those on these schemas '
-'(namespaces; null: all that they claim or were granted). giving_back: also those that somebody revoked, where the '
-'caller could grant them: only for what a caller asks for explicitly. Errors: 40001, 40P01 and 55P03 when somebody '
-'else was changing the same relations or privileges; 54000.';
+'Makes our grants to these stakeholders match their claims, on these relations and schemas (namespaces; null: all '
+'that they claim or were granted). giving_back: also grants that were revoked, if the caller could grant them. This '
+'is only for explicit requests of a caller. Errors: 40001, 40P01 and 55P03 when another session was changing the same '
+'relations or privileges; 54000.';

@@ -1,4 +1,4 @@
--- The baseline is written here: what Python expanded, merged batch by batch so that what did not change is not written.
+-- Writes the baseline: merges the batches that Python expanded, and writes changed rows only.
 
 CREATE OR REPLACE FUNCTION integratedb.schema_members(schemas name[], among oid[])
 RETURNS TABLE (oid oid, schema_name name, relation_name name, width integer)
@@ -6,7 +6,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- pg_class has no index by schema, but pg_depend has one, and every relation depends on its schema.
+-- pg_class has no index on the schema. pg_depend has one, and every relation depends on its schema.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -27,7 +27,7 @@ BEGIN
   RETURN QUERY
     SELECT r.oid, r.schema_name, r.relation_name, k.relnatts::integer
       FROM pg_namespace AS n
-     -- OFFSET 0: schema by schema, not through what depends on any.
+     -- OFFSET 0 makes the planner search schema by schema. Otherwise it would read the dependencies on all schemas.
      CROSS JOIN LATERAL (
        SELECT d.objid
          FROM pg_depend AS d
@@ -42,8 +42,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.schema_members(name[], oid[]) IS
-'What schema.* stands for in these schemas: relations, without single partitions, with about how many columns each has '
-'(width). among: only these; null: all.';
+'The relations that schema.* stands for in these schemas, except single partitions, each with its approximate number '
+'of columns (width). among: only these relations; null: all.';
 
 CREATE OR REPLACE FUNCTION integratedb.store_batch(for_specification bigint, batch jsonb)
 RETURNS bigint[]
@@ -51,8 +51,9 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- The planner knows nothing of rows inside JSON, nor of tables that were just filled. So each is looked up by its key, in
--- subqueries that cannot be joined otherwise: joined, all claims of a specification were compared with all.
+-- The planner has no statistics on rows inside JSON, nor on tables that were just filled. A join would compare all
+-- claims of a specification with all. So each row is looked up by its key, in subqueries that cannot be joined in
+-- another way.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -77,7 +78,7 @@ BEGIN
        FROM integratedb.claim_relation AS cr
       WHERE (cr.claim_id, cr.alternative, cr.schema_name, cr.relation_name) = (c.id, n.alternative, n.schema_name, n.relation_name)
      OFFSET 0) AS old ON true
-   -- ON CONFLICT writes to a row even where it then changes nothing.
+   -- ON CONFLICT writes a new row version even if nothing changes, so unchanged rows are filtered out.
    WHERE old.id IS NULL
       OR old.relid IS DISTINCT FROM n.relid
   ON CONFLICT ON CONSTRAINT claim_relation_key DO UPDATE
@@ -153,14 +154,14 @@ DECLARE
   kept bigint[] := ARRAY[]::bigint[];
   document jsonb;
 BEGIN
-  -- OFFSET 0: one by one, not out of all claims of the specification.
+  -- OFFSET 0 makes the planner look up one claim after another, not search all claims of the specification.
   claims := ARRAY(
     SELECT c.id
       FROM unnest(matches) AS m (match)
      CROSS JOIN LATERAL (
        SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = m.match OFFSET 0) AS c);
 
-  -- schema.* may stand for thousands: what was not touched and is in the baseline stays as it is there.
+  -- schema.* may stand for thousands of relations. Untouched relations keep their rows in the baseline.
   IF touched IS NOT NULL THEN
     schema_relations := ARRAY(
       SELECT m.oid
@@ -177,7 +178,7 @@ BEGIN
                     SELECT FROM integratedb.left_out AS l WHERE l.claim_id = c.id AND l.relid = m.oid AND l.attnum = 0))));
   END IF;
 
-  -- A loop, because schema.* may stand for more than should be in memory at once.
+  -- A loop, because the expansion of schema.* may be too large for memory.
   FOR batch IN
     SELECT e.batch
       FROM (SELECT s.kind, s.document, ARRAY(SELECT generate_series(0, jsonb_array_length(s.document -> 'match') - 1)) AS matches
@@ -185,7 +186,7 @@ BEGIN
              WHERE s.id = for_specification
                AND store_expansion.matches IS NULL
             UNION ALL
-            -- Python is given the matches in question only: a specification may have thousands.
+            -- A specification may have thousands of matches, so Python gets only those in question.
             SELECT s.kind, jsonb_build_object('match', jsonb_agg(coalesce(c.document, s.document -> 'match' -> c.match) ORDER BY c.match)),
                    array_agg(c.match ORDER BY c.match)
               FROM (SELECT * FROM integratedb.claim WHERE claim.id = ANY (claims) OFFSET 0) AS c
@@ -228,6 +229,6 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.store_expansion(bigint, integer[], oid[], boolean) IS
-'Expands matches of a specification (positions from 0; null: all) against the present catalog and makes the outcome '
-'their baseline. touched: of schema.*, expand these relations, the new and the vanished ones only; null: all. '
-'with_document: return the specification as far as it was expanded; else null.';
+'Expands matches of a specification (positions from 0; null: all) against the present catalog, and stores the result '
+'as their baseline. touched: of schema.*, expand only these relations and the new and vanished ones; null: all. '
+'with_document: return the expanded part of the specification; else null.';

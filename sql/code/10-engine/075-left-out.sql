@@ -1,4 +1,5 @@
--- What wildcards would stand for and the stakeholder could never read is left out of the baseline, and not granted.
+-- Leaves relations and columns out of the baseline that a wildcard matches and that the stakeholder could never read.
+-- They are not granted.
 
 CREATE OR REPLACE FUNCTION integratedb.newest_relation()
 RETURNS bigint
@@ -14,7 +15,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.newest_relation() IS
-'The greatest identifier of a relation in the baseline: what an expansion adds has a greater one.';
+'The greatest identifier of a relation in the baseline. Relations that an expansion adds have greater ones.';
 
 CREATE OR REPLACE FUNCTION integratedb.field_key(relation_id bigint, field integer)
 RETURNS bigint
@@ -24,7 +25,8 @@ SECURITY INVOKER
 RETURN relation_id * 65536 + field;
 
 COMMENT ON FUNCTION integratedb.field_key(bigint, integer) IS
-'A field of a relation of the baseline as one number. No SET search_path, so that the planner inlines it.';
+'A field of a relation of the baseline as one number. The function has no SET search_path, so that the planner '
+'inlines it.';
 
 CREATE OR REPLACE FUNCTION integratedb.known_relations(claims bigint[], OUT of_claims bigint[], OUT relids oid[])
 LANGUAGE plpgsql
@@ -36,15 +38,15 @@ BEGIN
   SELECT coalesce(array_agg(cr.claim_id), '{}'), coalesce(array_agg(cr.relid), '{}')
     INTO of_claims, relids
     FROM unnest(claims) AS c (id)
-   -- OFFSET 0: claim by claim, not out of all that has an identifier.
+   -- OFFSET 0 makes the planner go claim by claim. Otherwise it would read all rows that have an identifier.
    CROSS JOIN LATERAL (SELECT cr.claim_id, cr.relid FROM integratedb.claim_relation AS cr WHERE cr.claim_id = c.id OFFSET 0) AS cr
    WHERE cr.relid IS NOT NULL;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.known_relations(bigint[]) IS
-'The relations that these claims have in the baseline, each beside its claim, before an expansion adds more. What one '
-'stakeholder could read, another may never have.';
+'The relations that these claims have in the baseline before an expansion adds more, each beside its claim. The pairs '
+'are needed because a relation that one stakeholder could read may be unreadable for another.';
 
 CREATE OR REPLACE FUNCTION integratedb.known_fields(claims bigint[], touched oid[])
 RETURNS bigint[]
@@ -65,7 +67,8 @@ BEGIN
   RETURN ARRAY(
     SELECT integratedb.field_key(cc.relation_id, cc.field)
       FROM (SELECT DISTINCT t.relid FROM unnest(touched) AS t (relid)) AS t
-     -- OFFSET 0: from the touched relations. A claim on a schema may have thousands.
+     -- OFFSET 0 makes the planner start from the touched relations. A claim on a schema may have thousands of
+     -- relations.
      CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = t.relid OFFSET 0) AS cr
      CROSS JOIN LATERAL (SELECT cc.relation_id, cc.field FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id OFFSET 0) AS cc
      WHERE cr.claim_id = ANY (claims));
@@ -73,7 +76,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.known_fields(bigint[], oid[]) IS
-'The fields that these claims have in the baseline, of these relations (touched; null: all), before an expansion adds '
+'The fields that these claims have in the baseline of these relations (touched; null: all), before an expansion adds '
 'more.';
 
 CREATE OR REPLACE FUNCTION integratedb.leave_out_unreadable(
@@ -103,16 +106,16 @@ BEGIN
      WHERE cr.id > newest
        AND (SELECT c.wildcard_schema IS NOT NULL FROM integratedb.claim AS c WHERE c.id = cr.claim_id)
        AND cr.claim_id = ANY (claims)
-       -- Renamed: it could be read.
+       -- A renamed relation was readable before.
        AND (cr.claim_id, cr.relid) NOT IN (SELECT k.claim_id, k.relid FROM unnest(known_claims, known_relations) AS k (claim_id, relid)));
   grown_relations := ARRAY(
     SELECT DISTINCT cr.id
       FROM (SELECT DISTINCT t.relid FROM unnest(coalesce(touched, known_relations)) AS t (relid)) AS t
-     -- OFFSET 0: from the touched relations, as above.
+     -- OFFSET 0 makes the planner start from the touched relations, as above.
      CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = t.relid OFFSET 0) AS cr
       JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id
      WHERE cr.id <= newest
-       -- Recreated it has the fields of one that could be read.
+       -- A recreated relation has the fields of a relation that was readable before.
        AND (touched IS NULL
             OR (cr.claim_id, t.relid) IN (SELECT k.claim_id, k.relid FROM unnest(known_claims, known_relations) AS k (claim_id, relid)))
        AND cr.claim_id = ANY (claims)
@@ -133,7 +136,7 @@ BEGIN
        AND (f.relation_id = ANY (new_relations) OR integratedb.field_key(f.relation_id, f.field) NOT IN (SELECT unnest(known_fields)))
        AND f.relation_id NOT IN (SELECT unnest(unreadable))
        AND f.present_attnum IS NOT NULL);
-  -- None of its columns is left.
+  -- All columns of these relations are left out, so the relations are too.
   unreadable := unreadable || ARRAY(
     SELECT n.id
       FROM unnest(new_relations) AS n (id)
@@ -146,7 +149,7 @@ BEGIN
   unreadable_fields := ARRAY(
     SELECT u.key FROM unnest(unreadable_fields) AS u (key) WHERE u.key / 65536 NOT IN (SELECT unnest(unreadable)));
 
-  -- What was left out, and can be read now, is in the baseline again.
+  -- A relation or column that was left out and is readable now is in the baseline again.
   DELETE FROM integratedb.left_out AS l
    WHERE EXISTS (
      SELECT FROM integratedb.claim_relation AS cr
@@ -217,9 +220,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.leave_out_unreadable(bigint[], bigint, bigint[], oid[], bigint[], oid[]) IS
-'After an expansion of these claims and the grants for it: takes out of the baseline what wildcards added to it and '
-'the stakeholder cannot read, revokes what was granted on it, and says so once in a NOTICE. newest, known_claims with '
-'known_relations, known_fields: of the baseline before; touched: as of the expansion.';
+'Runs after an expansion of these claims and the grants for it. Removes from the baseline what wildcards added and '
+'the stakeholder cannot read, revokes the grants on it, and reports it once in a NOTICE. newest, known_claims with '
+'known_relations, known_fields: from the baseline before. touched: as for the expansion.';
 
 CREATE OR REPLACE FUNCTION integratedb.without_left_out(document jsonb, of_specification bigint)
 RETURNS jsonb
@@ -258,4 +261,4 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.without_left_out(jsonb, bigint) IS
-'A specification as it was expanded, without the relations and columns of schema.* that were left out.';
+'An expanded specification, without the relations and columns of schema.* that were left out.';

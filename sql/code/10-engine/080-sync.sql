@@ -1,4 +1,4 @@
--- Sync: the baseline and the grants follow the catalog.
+-- Synchronises the baseline and the grants with the catalog.
 
 CREATE OR REPLACE FUNCTION integratedb.relations_of(claims bigint[])
 RETURNS oid[]
@@ -11,7 +11,7 @@ BEGIN
   RETURN (
     SELECT coalesce(array_agg(DISTINCT cr.relid), '{}')
       FROM unnest(claims) AS c (id)
-     -- OFFSET 0: claim by claim, not out of all that has an identifier.
+     -- OFFSET 0 makes the planner go claim by claim. Otherwise it would read all rows that have an identifier.
      CROSS JOIN LATERAL (SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.claim_id = c.id OFFSET 0) AS cr
      WHERE cr.relid IS NOT NULL);
 END
@@ -35,7 +35,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.schemas_of(bigint[]) IS
-'The schemas that these claims name, by the names that they had at their last expansion.';
+'The schemas that these claims name, by their names at the last expansion.';
 
 CREATE OR REPLACE FUNCTION integratedb.sync_claims(claims bigint[], touched oid[] DEFAULT NULL)
 RETURNS void
@@ -43,7 +43,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few claims: the planner would rather read whole catalogs than look their relations up.
+-- Only a few claims are synced, but the planner would read whole catalogs in place of looking up their relations.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -79,7 +79,8 @@ BEGIN
        WHERE c.id = ANY (claims)),
     relations => changed,
     giving_back => false,
-    -- By their names, by those they had when USAGE was granted, and by what is in them: a schema may have been renamed.
+    -- A schema may have been renamed. So schemas are found by name, by the name they had when USAGE was granted, and by
+    -- the relations in them.
     namespaces => ARRAY(
       SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = ANY (schemas)
       UNION
@@ -92,8 +93,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.sync_claims(bigint[], oid[]) IS
-'Expands these claims anew and reconciles the grants on their relations, those they had and those they have now. '
-'touched: only these relations changed, besides new and vanished ones; null: any may have.';
+'Expands these claims again, and reconciles the grants on the relations they had and the relations they have now. '
+'touched: only these relations changed, besides new and vanished ones; null: any may have changed.';
 
 CREATE OR REPLACE FUNCTION integratedb.try_sync_unmet(claim bigint)
 RETURNS boolean
@@ -106,7 +107,7 @@ BEGIN
   PERFORM integratedb.sync_claims(ARRAY[claim]);
 
   IF EXISTS (SELECT FROM integratedb.unmet_claim AS u WHERE u.claim_id = claim) THEN
-    -- Rolls this block back: the baseline of a claim that stays unmet is kept.
+    -- The error rolls this block back, so that a claim that stays unmet keeps its baseline.
     RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'claim stays unmet';
   END IF;
 
@@ -118,8 +119,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.try_sync_unmet(bigint) IS
-'Expands an unmet claim anew where that makes it met (wildcards shrink, properties left out follow); else changes '
-'nothing. Returns whether it is met now.';
+'Expands an unmet claim again if that makes the claim met (wildcards shrink, omitted properties follow the catalog); '
+'else changes nothing. Returns whether the claim is met now.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_identifiers()
 RETURNS void
@@ -149,7 +150,7 @@ BEGIN
     FROM integratedb.claim_relation AS cr
    WHERE cr.id = cc.relation_id;
 
-  -- Old and new identifiers may overlap: the rows are taken out and put back under the new ones.
+  -- Old and new identifiers may overlap, so the rows are deleted and inserted again with the new ones.
   WITH old AS (
     DELETE FROM integratedb.own_grant RETURNING stakeholder_id, schema_name, relation_name, column_name
   )
@@ -167,7 +168,8 @@ BEGIN
     FROM old
     JOIN pg_namespace AS n ON n.nspname = old.schema_name;
 
-  -- Roles are the cluster's, and here is another cluster. One of the name that is more than a stakeholder's is somebody else.
+  -- Roles belong to a cluster, and this is another cluster. A role with the stakeholder's name and more powers than a
+  -- stakeholder may have is a different role.
   UPDATE integratedb.stakeholder AS st
      SET role_oid = u.oid, role_database = current_database()
     FROM pg_roles AS u
@@ -181,5 +183,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.find_identifiers() IS
-'After a restore: recorded object identifiers are another server''s; relations, columns, grants and roles are found '
-'again by name. A dump of an older version has no documents of matches.';
+'After a restore, recorded object identifiers are those of another server. Finds relations, columns, grants and roles '
+'again by name. Adds the documents of matches, which a dump of an older version does not have.';

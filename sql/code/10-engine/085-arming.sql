@@ -1,4 +1,4 @@
--- After a restore or pg_upgrade the first sync or check looks everything up by name again.
+-- After a restore or pg_upgrade, the first sync or check looks up every recorded object by name again.
 
 CREATE OR REPLACE FUNCTION integratedb.sync_all()
 RETURNS void
@@ -16,7 +16,7 @@ DECLARE
   known_fields CONSTANT bigint[] := integratedb.known_fields(expandable, NULL);
   still_unmet bigint[];
 BEGIN
-  -- By the name it is found after a restore.
+  -- A restore finds the role by its name, so the name is kept up to date.
   UPDATE integratedb.specification AS s
      SET handed_in_by = u.rolname
     FROM pg_roles AS u
@@ -38,7 +38,7 @@ BEGIN
     giving_back => true);
   PERFORM integratedb.leave_out_unreadable(expandable, newest, known.of_claims, known.relids, known_fields, NULL);
 
-  -- Grants given back may have met some, which follow; each of the others is tried alone.
+  -- The grants may have made some claims met. Those are synced together; each of the others is tried alone.
   still_unmet := ARRAY(SELECT u.claim_id FROM integratedb.unmet_claim AS u WHERE u.claim_id = ANY (unmet));
   IF cardinality(still_unmet) < cardinality(unmet) THEN
     PERFORM integratedb.sync_claims(ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(still_unmet)));
@@ -53,7 +53,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.sync_all() IS
-'Expands every specification anew and reconciles all grants; claims that stay unmet keep their baseline.';
+'Expands every specification again and reconciles all grants. Claims that stay unmet keep their baseline.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_armed()
 RETURNS boolean
@@ -70,8 +70,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_armed() IS
-'Whether recorded object identifiers are this server''s: false after a restore or pg_upgrade, until the first sync or '
-'check.';
+'Whether recorded object identifiers are those of this server. False after a restore or pg_upgrade, until the first '
+'sync or check.';
 
 CREATE OR REPLACE FUNCTION integratedb.arm()
 RETURNS boolean
@@ -79,7 +79,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- All claims are read. Whoever calls looks things up.
+-- This function reads all claims. Its callers look rows up, with other planner settings.
 SET enable_seqscan = on
 AS $$
 DECLARE
@@ -92,7 +92,7 @@ BEGIN
   PERFORM integratedb.find_identifiers();
   UPDATE integratedb.serialisation SET armed_for = current_setting('server_version_num')::integer / 10000;
 
-  -- What a restore brought back unmet is nobody's migration.
+  -- Claims that a restore brought back unmet were broken by no migration.
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
@@ -106,8 +106,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.arm() IS
-'Makes enforcement whole again after a restore or pg_upgrade; returns whether that was due: then everything is to be '
-'synced. The caller holds the lock.';
+'Restores enforcement after a restore or pg_upgrade. Returns whether that was necessary; if so, the caller must sync '
+'everything. The caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.ensure_armed()
 RETURNS void
@@ -129,5 +129,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.ensure_armed() IS
-'After a restore or pg_upgrade, takes the lock and makes enforcement whole again, for what acts on roles by their '
-'recorded identifiers.';
+'After a restore or pg_upgrade, takes the lock and restores enforcement. Functions that act on roles by their '
+'recorded identifiers call this first.';

@@ -1,4 +1,4 @@
--- What the audit log keeps of a client's statement: its text without the secrets that it may hold.
+-- The client's statement as the audit log stores it: the text without the secrets that it may contain.
 
 CREATE OR REPLACE FUNCTION integratedb.with_masks(pieces text[], literals integer[], mask text)
 RETURNS text[]
@@ -12,7 +12,7 @@ DECLARE
   before integer;
 BEGIN
   FOREACH number IN ARRAY literals LOOP
-    -- Two quotes are one in a literal, whose pieces follow one another.
+    -- Two quotes in a literal are one quote, and the pieces of such a literal follow one another. They get one mask.
     pieces[number] := CASE WHEN number = before + 1 THEN '' ELSE mask END;
     before := number;
   END LOOP;
@@ -20,7 +20,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.with_masks(text[], integer[], text) IS 'The pieces of a text, those with these numbers masked.';
+COMMENT ON FUNCTION integratedb.with_masks(text[], integer[], text) IS
+'The pieces of a text, with the pieces of these numbers masked.';
 
 CREATE OR REPLACE FUNCTION integratedb.masked(query text)
 RETURNS text
@@ -30,17 +31,17 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- Patterns have no backslash, so that no setting of the session changes what they mean.
+  -- The patterns use no backslash literals, so that no setting of the session changes their meaning.
   backslash CONSTANT text := chr(92);
   mask CONSTANT text := '''***''';
   uncertain CONSTANT text := '/* left out: the text may hold a secret */';
   ours CONSTANT text := '/* left out: the text names functions of integratedb */';
 
-  -- The only names of ours that are no calls: the group roles, and the extension itself.
+  -- The only names of IntegrateDB that are not calls: the group roles, and the extension itself.
   harmless_names CONSTANT text :=
-    '[[:<:]](integratedb_(admin|daemon|api)|extension[[:space:]]+(if[[:space:]]+(not[[:space:]]+)?exists[[:space:]]+)?"?integratedb)[[:>:]]';
+    '[[:<:]](integratedb_(admin|archive|daemon|management)|extension[[:space:]]+(if[[:space:]]+(not[[:space:]]+)?exists[[:space:]]+)?"?integratedb)[[:>:]]';
 
-  -- Statements whose literals say what a schema is: defaults, labels, conditions.
+  -- Literals of these statements describe a schema: defaults, labels, conditions.
   definition CONSTANT text :=
     '^[[:space:]]*(create[[:space:]]+(or[[:space:]]+replace[[:space:]]+)?((global|local|temporary|temp|unlogged|recursive|materialized|unique)[[:space:]]+)*'
     '(table|view|index|type|domain|schema|policy|publication)'
@@ -49,7 +50,7 @@ DECLARE
     '|row_security|check_function_bodies|standard_conforming_strings|synchronous_commit|default_tablespace|work_mem|maintenance_work_mem))[[:>:]]';
   new_table CONSTANT text := '^[[:space:]]*create[[:space:]]+([a-z]+[[:space:]]+)*table[[:>:]]';
 
-  -- Words before a parenthesis in which literals are no arguments of a function that nobody knows here.
+  -- After these words, literals in a parenthesis are not arguments of an unknown function.
   openers CONSTANT text[] := ARRAY[
     'all', 'and', 'any', 'as', 'between', 'by', 'cast', 'check', 'coalesce', 'current_setting', 'date_trunc', 'default', 'else', 'enum', 'exists',
     'extract', 'filter', 'from', 'greatest', 'having', 'ilike', 'in', 'include', 'least', 'length', 'like', 'lower', 'nextval', 'not', 'nullif', 'on',
@@ -57,48 +58,50 @@ DECLARE
   sensitive_name CONSTANT text := 'passw|pwd|secret|token|credential|api_?key|private_?key|access_?key';
   sensitive_value CONSTANT text := sensitive_name || '|://';
 
-  -- A word before a parenthesis, and what a name cannot have before its end.
+  -- A word before a parenthesis, and a character that a name cannot contain.
   last_word CONSTANT text := '([^][:space:]!#%&+,:<=>?@^`{|}~[-]*)[[:space:]]*$';
   no_name CONSTANT text := '[] -#%-/:-@[-^`{-~[:space:]]';
 
-  -- Postgres folds the ASCII letters of names and keywords only.
+  -- The collation "C" makes lower() fold ASCII letters only, as Postgres does for names and keywords.
   cut CONSTANT text COLLATE "C" := left(query, 8192);
 
-  -- Each atom is a run of characters without a meaning for the lexer, and the one character with a meaning that ends it.
+  -- Each atom is a run of characters without a meaning for the lexer, and the one character with a meaning that ends
+  -- the run.
   atoms CONSTANT text := '([^''"$;()/*' || backslash || backslash || '-]*)([''"$;()/*' || backslash || backslash || '-]?)';
   run text COLLATE "C";
   sign text COLLATE "C";
   shown text COLLATE "C";
   word text COLLATE "C";
 
-  -- Where the lexer is: in code, a literal, an escape literal (E), a quoted name, a dollar quote, a line or a block comment.
+  -- The state of the lexer: code, a literal, an escape literal (E), a quoted name, a dollar quote, a line comment or a
+  -- block comment.
   state text := 'code';
-  held text := '';          -- the sign before this one, where the two may mean something together
+  held text := '';          -- the previous sign, if the two may have a meaning together
   delimiter text;           -- of the dollar quote
-  nesting integer;          -- of block comments
-  literal text COLLATE "C"; -- what the literal holds so far
+  nesting integer;          -- depth of block comments
+  literal text COLLATE "C"; -- the text of the literal so far
   closed text;              -- the state of the literal that ended with the previous atom: a further quote opens it again
   escaped boolean;
 
-  -- The statement.
-  head text COLLATE "C" := ''; -- its beginning, up to the first parenthesis
-  decided boolean := false; -- whether its beginning tells what it is
-  defines boolean := false; -- whether it is a definition
+  -- The current statement.
+  head text COLLATE "C" := ''; -- the text up to the first parenthesis
+  decided boolean := false; -- whether the text so far shows the kind of the statement
+  defines boolean := false; -- whether the statement is a definition
   is_table boolean := false;
-  tail text COLLATE "C" := ''; -- what precedes a parenthesis, over comments
-  after_name boolean := false; -- whether a quoted name does
+  tail text COLLATE "C" := ''; -- the code before a parenthesis, across comments
+  after_name boolean := false; -- whether a quoted name stands before the parenthesis
   depth integer := 0;
   opened boolean := false;
-  call_depth integer;       -- of the outermost call of a function that is not known
+  call_depth integer;       -- of the outermost call of an unknown function
   is_sensitive boolean := false;
   in_set boolean := false;
-  is_hidden boolean := false; -- the value of a setting, to the end of the statement
+  is_hidden boolean := false; -- from the value of a setting to the end of the statement
   hides boolean;            -- whether the literal is masked
-  shown_literals integer[] := ARRAY[]::integer[]; -- which pieces are literals that the statement shows so far
+  shown_literals integer[] := ARRAY[]::integer[]; -- the pieces that are literals and shown so far
 
   pieces text[] := ARRAY[]::text[];
 BEGIN
-  -- Most statements have nothing that could be a secret.
+  -- Most statements contain nothing that could be a secret.
   IF cut IS NULL OR cut !~* '[''$]|--|/[*]|&"|[[:<:]]set[[:>:]]|integratedb' THEN
     RETURN cut;
   END IF;
@@ -123,7 +126,8 @@ BEGIN
       END IF;
 
       IF sign = '''' THEN
-        -- Whether this ends the literal is a matter of standard_conforming_strings when the text was read.
+        -- standard_conforming_strings, at the time when Postgres read the text, decides whether this sign ends the
+        -- literal.
         IF state = 'literal' AND run = '' AND held = backslash THEN
           RETURN uncertain;
         END IF;
@@ -136,7 +140,7 @@ BEGIN
             shown_literals := shown_literals || (cardinality(pieces) + 1);
           END IF;
           pieces := pieces || CASE WHEN NOT hides THEN '''' || literal || ''''
-                                   -- Two quotes are one in a literal, which has been masked.
+                                   -- Two quotes in a literal are one quote, and this literal is masked already.
                                    WHEN closed IS NULL OR pieces[cardinality(pieces)] <> mask THEN mask ELSE '' END;
         END IF;
         closed := state;
@@ -191,7 +195,7 @@ BEGIN
       state := 'code';
     END IF;
 
-    -- Code. Two signs may open something together; else the first one is just a character.
+    -- In code, two signs may open something together. Otherwise the first sign is an ordinary character.
     IF held <> '' THEN
       IF held = '-' AND run = '' AND sign = '-' THEN
         pieces := pieces || '-- ...'::text;
@@ -239,7 +243,7 @@ BEGIN
         is_table := defines AND head ~* new_table;
       END IF;
       IF is_table AND depth = 0 AND run ~* '[[:<:]](as|select|execute)[[:>:]]' THEN
-        -- Its rows come from a query.
+        -- The rows of the table come from a query, so the statement is not a definition.
         defines := false;
         is_table := false;
         decided := true;
@@ -306,7 +310,7 @@ BEGIN
       END IF;
 
     ELSIF sign = ';' THEN
-      -- A name may stand behind the literal that it makes a secret: WHERE 'x' = password.
+      -- The name that makes a literal a secret may follow the literal: WHERE 'x' = password.
       IF is_sensitive THEN
         pieces := integratedb.with_masks(pieces, shown_literals, mask);
       END IF;
@@ -326,7 +330,7 @@ BEGIN
       is_hidden := false;
 
     ELSIF sign = '$' AND run <> '' AND run !~ (no_name || '$') THEN
-      -- A name with a dollar in it: rare enough to leave out.
+      -- A name with a dollar sign is rare, so the text is left out.
       RETURN uncertain;
 
     ELSE
@@ -334,17 +338,18 @@ BEGIN
     END IF;
   END LOOP;
 
-  -- Postgres never reads a text that ends within a literal or a comment, so this one was read here in another way.
+  -- Postgres never accepts a text that ends inside a literal or a comment. So this function read the text in another
+  -- way than Postgres.
   IF state NOT IN ('code', 'line') AND length(query) < 8192 THEN
     RETURN uncertain;
   END IF;
 
-  -- The cut may have taken such a name away.
+  -- The cut may have removed a name that makes a literal a secret.
   IF is_sensitive OR length(query) >= 8192 THEN
     pieces := integratedb.with_masks(pieces, shown_literals, mask);
   END IF;
 
-  -- What the cut left open is masked to the end.
+  -- A literal that the cut left open is masked to its end.
   IF state IN ('literal', 'escape') AND NOT is_hidden THEN
     pieces := pieces || mask;
   ELSIF state = 'code' AND NOT is_hidden THEN
@@ -356,9 +361,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.masked(text) IS
-'The text of a statement as the audit log may keep it, cut at 8 kB: comments are left out, literals are masked unless '
-'they define a schema, and so are values of settings. A fixed remark replaces a text that names functions of ours, or '
-'whose end of a literal is in doubt.';
+'The text of a statement as the audit log may store it, cut at 8 kB. Comments are left out. Literals are masked '
+'unless they define a schema, and values of settings are masked. A fixed remark replaces a text that names functions '
+'of IntegrateDB, or in which the end of a literal is in doubt.';
 
 CREATE OR REPLACE FUNCTION integratedb.masked_query()
 RETURNS text
@@ -372,4 +377,4 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.masked_query() IS 'The client''s statement, as the audit log may keep it.';
+COMMENT ON FUNCTION integratedb.masked_query() IS 'The client''s statement, as the audit log may store it.';

@@ -1,4 +1,4 @@
--- Every schema change leaves a row in the audit log; the first one of a transaction queues the check at COMMIT.
+-- Every schema change adds a row to the audit log. The first row of a transaction queues the check at COMMIT.
 
 CREATE OR REPLACE FUNCTION integratedb.is_claimed(of_classid oid, of_objid oid, of_schema name, of_relation name)
 RETURNS boolean
@@ -13,8 +13,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS
-'Whether any claim names the object, by identifier or by name: what the script of an extension does is looked at only '
-'then.';
+'Whether any claim names the object, by identifier or by name. Changes by the script of an extension are checked only '
+'for such objects.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_own_event(command_tag text, reason text, checked boolean)
 RETURNS void
@@ -44,20 +44,21 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.log_own_event(text, text, boolean) IS
-'Leaves a row for something that this extension was asked to do; checked: whether claims are validated at COMMIT for '
-'it.';
+'Adds a row to the audit log for a request to this extension. checked: whether claims are validated at COMMIT because '
+'of it.';
 
 CREATE OR REPLACE FUNCTION integratedb.queue_state(OUT logged boolean, OUT queued boolean)
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- The plan is made once a session, by the size that the tables have then.
+-- The plan is made once in a session, for the size of the tables at that time. So plans that fit small tables only are
+-- excluded.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 AS $$
 BEGIN
-  -- Each is one look into an index, however many rows the transaction has.
+  -- Each query is one look into an index, even if the transaction has many rows.
   queued := EXISTS (SELECT FROM integratedb.queued_check AS q WHERE q.xid = pg_current_xact_id());
   logged := true;
   IF NOT queued THEN
@@ -76,7 +77,8 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- The plan is made once a session, by the size that the table has then.
+-- The plan is made once in a session, for the size of the table at that time. So plans that fit a small table only are
+-- excluded.
 SET enable_seqscan = off
 AS $$
 BEGIN
@@ -92,8 +94,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.queue_check(boolean, bigint, bigint) IS
-'Gives the first row of a transaction in the audit log the statement, and queues the check by the first row that is '
-'checked. logged: whether the transaction has earlier rows. No check is queued yet.';
+'Writes the statement to the first row of a transaction in the audit log, and queues the check by the first row that '
+'is checked. logged: whether the transaction has earlier rows. The caller has made sure that no check is queued yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_harmless(tag text)
 RETURNS boolean
@@ -103,8 +105,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- What is not listed is looked at, also a command that a later version of Postgres brings. Some commands take an object of
-  -- another kind: ALTER INDEX renames a table, CREATE RULE can make a view of one.
+  -- All other tags are checked, including commands of later versions of Postgres. Some commands accept an object of
+  -- another kind: ALTER INDEX can rename a table, CREATE RULE can make a view of a table.
   RETURN tag IN (
       'COMMENT', 'SECURITY LABEL', 'ALTER DEFAULT PRIVILEGES', 'REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT',
       'CREATE ACCESS METHOD', 'ALTER ACCESS METHOD', 'CREATE AGGREGATE', 'ALTER AGGREGATE', 'CREATE CAST', 'ALTER CAST',
@@ -116,7 +118,7 @@ BEGIN
       'CREATE TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH CONFIGURATION', 'CREATE TEXT SEARCH DICTIONARY', 'ALTER TEXT SEARCH DICTIONARY',
       'CREATE TEXT SEARCH PARSER', 'ALTER TEXT SEARCH PARSER', 'CREATE TEXT SEARCH TEMPLATE', 'ALTER TEXT SEARCH TEMPLATE',
       'CREATE TRANSFORM', 'ALTER TRANSFORM', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE USER MAPPING', 'ALTER USER MAPPING')
-      -- on_sql_drop() sees what they drop; DROP OWNED revokes too.
+      -- on_sql_drop() sees the dropped objects. DROP OWNED also revokes privileges, so it is checked here.
       OR (tag LIKE 'DROP %' AND tag <> 'DROP OWNED');
 END
 $$;
@@ -139,7 +141,7 @@ BEGIN
   SELECT array_agg(d.classid), array_agg(d.objid)
     INTO classids, objids
     FROM pg_event_trigger_ddl_commands() AS d
-   -- What a view or a column can use.
+   -- Views and columns can use these objects.
    WHERE d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass)
      AND d.schema_name !~ '^pg_temp';
   IF classids IS NULL THEN
@@ -150,8 +152,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.made_to_rest_on_temporary() IS
-'In the event trigger: whether the command made a function, an operator or a text search configuration that something '
-'temporary takes along. Asked where there are any.';
+'In the event trigger: whether the command created a function, an operator or a text search configuration that is '
+'dropped together with a temporary object. Called only if temporary objects exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_owner_of_read_changed(tg_tag text, context text)
 RETURNS boolean
@@ -164,7 +166,7 @@ DECLARE
   classids oid[];
   objids oid[];
 BEGIN
-  -- No catalog tells which kind of ALTER it was: as for tables, the words of a client's own statement do.
+  -- No catalog shows the kind of an ALTER. For a client's own statement, its words do, as for tables.
   IF tg_tag NOT IN ('ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER SEQUENCE', 'ALTER TABLE')
      OR NOT (octet_length(current_query()) > 32768 OR current_query() ~* 'owner' OR context ~ E'\n')
   THEN
@@ -180,16 +182,16 @@ BEGIN
     RETURN false;
   END IF;
 
-  -- Whether any view or policy does, and not whether one is claimed: that may come until COMMIT. Of what is built in no dependency
-  -- is recorded.
+  -- Any view or policy counts, not only claimed ones, because a claim may follow before COMMIT. Postgres records no
+  -- dependency on built-in objects.
   RETURN EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < 12000::oid)
       OR EXISTS (SELECT FROM unnest(integratedb.relations_above(classids, objids)) AS r (oid) WHERE r.oid <> ALL (objids));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_owner_of_read_changed(text, text) IS
-'In the event trigger: whether the command may have given a function, an aggregate or a sequence that views or '
-'policies call or read to another owner: who had its right as the owner loses it. tg_tag, context: as for '
+'In the event trigger: whether the command may have changed the owner of a function, an aggregate or a sequence that '
+'views or policies call or read. A role that had its privilege as the owner loses it. tg_tag, context: as for '
 'log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.is_concurrent(context text)
@@ -200,14 +202,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Postgres lets nothing run CONCURRENTLY in a function or together with other statements, so its words are the client's. The
-  -- context has a second line where a function runs the statement.
+  -- Postgres refuses CONCURRENTLY inside a function or together with other statements, so the words are those of the
+  -- client. The context has a second line if a function runs the statement.
   RETURN context !~ E'\n' AND current_query() ~* 'concurrently';
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_concurrent(text) IS
-'Whether the statement that an event trigger fires for may say CONCURRENTLY. context: PG_CONTEXT of the trigger '
+'Whether the statement that fires an event trigger may contain CONCURRENTLY. context: PG_CONTEXT of the trigger '
 'function.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_restored_in_pieces()
@@ -223,7 +225,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS
-'Whether pg_upgrade is making the extension itself: it copies the files of our tables later on, and nothing must be '
+'Whether pg_upgrade is creating the extension. pg_upgrade copies the files of our tables later, so nothing must be '
 'written to them before.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
@@ -243,7 +245,8 @@ DECLARE
   first_checked bigint;
 BEGIN
   IF integratedb.is_harmless(tg_tag) AND NOT is_owner_changed THEN
-    -- A function may come to depend on something temporary, of whatever session, and what uses it goes with that.
+    -- A function may now depend on a temporary object of any session. Objects that use the function are then dropped
+    -- with that temporary object.
     IF NOT integratedb.has_temporary_objects() THEN
       RETURN;
     END IF;
@@ -260,9 +263,11 @@ BEGIN
     RETURN;
   END IF;
 
-  -- No catalog tells which kind of ALTER TABLE it was. The words of a client's own statement do; context has a second
-  -- line when the statement ran inside a function. A long text would be searched again at each of its statements: in
-  -- doubt it was this one. An option of a view may be spelled with Unicode escapes: U&"s\0065curity_invoker".
+  -- No catalog shows the kind of an ALTER TABLE. For a client's own statement, its words do; context has a second line
+  -- if the statement ran inside a function.
+  --
+  -- A long text would be searched at each of its statements, so a long text counts as a match. An option of a view may
+  -- contain Unicode escapes: U&"s\0065curity_invoker".
   IF tg_tag = 'ALTER TABLE' THEN
     may_secure_rows := octet_length(current_query()) > 32768 OR current_query() ~* 'security|owner|u&"' OR context ~ E'\n';
     may_change_identity := octet_length(current_query()) > 32768 OR current_query() ~* 'replica' OR context ~ E'\n';
@@ -270,12 +275,12 @@ BEGIN
 
   state := integratedb.queue_state();
   IF NOT state.queued THEN
-    -- Some tools say SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration. What is queued is deferred.
+    -- Some tools run SET CONSTRAINTS ALL IMMEDIATE in the middle of a migration. The queued check must be deferred.
     SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   END IF;
 
-  -- No catalog is read: a lock on each would be kept for every statement of the transaction, and beyond 15 locks Postgres goes
-  -- through all locks of the transaction after each statement.
+  -- The query reads no catalog. The transaction would keep a lock on each catalog for every statement. With more than
+  -- 15 locks, Postgres searches all locks of the transaction after each statement.
   WITH command AS (
     SELECT d.command_tag,
            d.object_type,
@@ -288,7 +293,8 @@ BEGIN
                 THEN to_regclass(format('%I.%I', a.object_names[1], a.object_names[2])) ELSE d.objid END AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA', 'SEQUENCE', 'FUNCTION', 'ROUTINE')
                 ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
-           -- By the script, not by membership: an owner can make its tables, types and schemas members of an extension.
+           -- The script counts, not the membership, because an owner can make tables, types and schemas members of an
+           -- extension.
            d.in_extension
       FROM pg_event_trigger_ddl_commands() AS d
      CROSS JOIN LATERAL (
@@ -334,7 +340,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
   END IF;
 
-  -- What makes something new, and who may use it, alters no type that is there.
+  -- These commands only create new objects or change privileges, so they alter no existing type.
   IF tg_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE INDEX', 'CREATE SCHEMA', 'GRANT', 'REVOKE')
      AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
     PERFORM integratedb.tell_changed_types(
@@ -344,15 +350,16 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.log_commands(text, text, text) IS
-'In the event trigger: leaves rows for what a command created or altered, and queues the check at COMMIT. tg_tag: the '
-'command. context, session_path: as for is_restored().';
+'In the event trigger: adds rows to the audit log for the objects that a command created or altered, and queues the '
+'check at COMMIT. tg_tag: the command. context, session_path: as for is_restored().';
 
 CREATE OR REPLACE FUNCTION integratedb.on_ddl_command_end()
 RETURNS event_trigger
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
--- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+-- The function has no search_path of its own: it reads that of the session and passes it on. So all names are
+-- qualified.
 AS $$
 DECLARE
   context pg_catalog.text;
@@ -362,7 +369,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS 'Event trigger: log_commands() with what it sees of the session.';
+COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS
+'Event trigger: calls log_commands() with the context and the search_path of the session.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_drops(tg_tag text, context text, session_path text)
 RETURNS void
@@ -400,11 +408,12 @@ BEGIN
       FROM pg_event_trigger_dropped_objects() AS d
      WHERE NOT d.is_temporary
        AND coalesce(d.schema_name, '') !~ '^pg_(temp|toast)'
-       -- Some versions of Postgres do not call the policy of a temporary table temporary.
+       -- Some versions of Postgres do not mark the policy of a temporary table as temporary.
        AND NOT (d.object_type = 'policy' AND d.address_names[1] ~ '^pg_temp')
   ), command AS (
     SELECT d.object_type,
-           -- Postgres wrote the identity before this function began, under the session's quote_all_identifiers.
+           -- Postgres wrote the identity before this function began, under the session's quote_all_identifiers. So the
+           -- identity is written again here.
            CASE WHEN d.object_name IS NOT NULL THEN concat_ws('.', quote_ident(d.schema_name), quote_ident(d.object_name))
                 WHEN d.object_type LIKE '% column' THEN format('%I.%I.%I', d.address_names[1], d.address_names[2], d.address_names[3])
                 WHEN d.object_type IN ('policy', 'table constraint')
@@ -414,11 +423,11 @@ BEGIN
            CASE WHEN d.is_relation THEN d.object_name
                 WHEN d.object_type IN ('policy', 'table constraint') OR d.object_type LIKE '% column' THEN d.address_names[2] END AS relation_name,
            CASE WHEN d.object_type LIKE '% column' THEN d.address_names[3] END AS column_name,
-           -- What was dropped of a table that stays is looked up by that table, which may be renamed before COMMIT.
+           -- A dropped part of a table that stays is looked up by the table, which may be renamed before COMMIT.
            CASE d.object_type WHEN 'policy' THEN 'pg_class'::regclass ELSE d.classid END AS classid,
            CASE d.object_type WHEN 'policy' THEN to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])) ELSE d.objid END AS objid,
-           -- An index may be somebody's replica identity. One that is dropped CONCURRENTLY was looked at before it was dropped:
-           -- a refusal now would leave it behind, invalid.
+           -- An index may be a replica identity. An index that is dropped CONCURRENTLY was checked before the drop,
+           -- because a refusal now would leave an invalid index.
            d.object_type NOT IN ('index', 'table constraint')
            OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked,
            d.object_type NOT IN ('index', 'table constraint') OR d.original AS audited
@@ -427,17 +436,19 @@ BEGIN
             OR d.object_type IN ('table column', 'view column', 'foreign table column', 'materialized view column', 'schema', 'type',
                                  'policy', 'index', 'table constraint', 'publication', 'extension')
             OR (d.object_type LIKE 'publication %' AND d.original))
-       -- What goes with its table says nothing of its own. A dropped index is told from its table's by nothing but "original",
-       -- or where no table is dropped: it goes with its collation, too, or with an extension.
+       -- Parts that are dropped with their table need no row. Only "original" separates a dropped index from the index
+       -- of a dropped table, or the fact that no table is dropped: an index is also dropped with its collation or with
+       -- an extension.
        AND (d.is_relation OR d.original OR d.object_type IN ('schema', 'extension')
             OR ((d.object_type NOT IN ('index', 'table constraint') OR may_take_indexes)
-                -- Row types, and arrays.
+                -- Row types, and array types.
                 AND (d.object_type <> 'type' OR d.normal)
                 AND NOT EXISTS (
                   SELECT FROM gone AS r
                    WHERE r.is_relation
                      AND (r.schema_name, r.object_name) = (d.address_names[1], d.address_names[2]))))
-       -- With an extension go its members, among them what owners made its members, and by CASCADE what is somebody's.
+       -- An extension is dropped with its members. Owners may have added members, and CASCADE drops objects of other
+       -- roles.
        AND (tg_tag <> 'DROP EXTENSION'
             OR d.is_relation
             OR d.object_type IN ('extension', 'schema', 'policy')
@@ -464,7 +475,7 @@ BEGIN
     PERFORM integratedb.warn_restored(first);
   END IF;
 
-  -- DROP TYPE ... CASCADE takes an attribute away.
+  -- DROP TYPE ... CASCADE may drop an attribute.
   IF tg_tag NOT IN ('DROP TABLE', 'DROP INDEX', 'DROP TRIGGER', 'ALTER TABLE')
      AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
     PERFORM integratedb.tell_changed_types(
@@ -474,7 +485,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.log_drops(text, text, text) IS
-'In the event trigger: leaves rows for what a command dropped, whatever the command was, and queues the check at '
+'In the event trigger: adds rows to the audit log for the objects that any command dropped, and queues the check at '
 'COMMIT. Arguments as for log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.on_sql_drop()
@@ -482,7 +493,8 @@ RETURNS event_trigger
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb
--- No search_path of its own: it looks at the session's, and hands that on. All names are whole.
+-- The function has no search_path of its own: it reads that of the session and passes it on. So all names are
+-- qualified.
 AS $$
 DECLARE
   context pg_catalog.text;
@@ -492,4 +504,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.on_sql_drop() IS 'Event trigger: log_drops() with what it sees of the session.';
+COMMENT ON FUNCTION integratedb.on_sql_drop() IS
+'Event trigger: calls log_drops() with the context and the search_path of the session.';

@@ -1,4 +1,5 @@
--- Who made a claim unmet: evidence that it was this transaction. In doubt it was.
+-- Finds the transaction that made a claim unmet: evidence that it was the present one. In doubt, the present
+-- transaction counts as the cause.
 
 CREATE OR REPLACE FUNCTION integratedb.wrote_type(type_oid oid, on_behalf_of name DEFAULT NULL)
 RETURNS boolean
@@ -7,7 +8,7 @@ STABLE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Domains and arrays in any depth: what a claim says of a column may be the name of whatever is under them.
+  -- Domains and arrays are followed to any depth, because a claim on a column may name a type under them.
   WITH RECURSIVE part AS (
     SELECT t.oid, t.xmin AS written_by, t.typowner, t.typnamespace, t.typbasetype, t.typelem FROM pg_type AS t WHERE t.oid = type_oid
     UNION
@@ -24,8 +25,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.wrote_type(oid, name) IS
-'Whether this transaction wrote the catalog row of a type, of what is under it (as a domain or an array), or of a '
-'schema of these. on_behalf_of: only of what this role has the rights of the owner of; null: of any.';
+'Whether this transaction wrote the catalog row of a type, of a type under it (as a domain or an array), or of their '
+'schemas. on_behalf_of: counts only objects whose owner''s rights this role has; null: counts all.';
 
 CREATE OR REPLACE FUNCTION integratedb.binds_own_types_only(role_oid oid, role_name name)
 RETURNS name
@@ -34,13 +35,13 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- One that is gone may have been an admin: its claims go on holding in full.
+  -- A dropped role may have been an admin, so its claims stay binding for all types.
   SELECT s.name FROM integratedb.submitter(role_oid, role_name) AS s (name) WHERE NOT integratedb.is_admin(s.name)
 $$;
 
 COMMENT ON FUNCTION integratedb.binds_own_types_only(oid, name) IS
-'Who submitted a claim, where that is the owner of a table only: such a claim keeps nobody else from changing a type. '
-'Null for an admin, who may claim anything.';
+'The submitter of a claim, if the submitter is only the owner of a table. Such a claim does not keep other roles from '
+'changing their types. Null for an admin, who may claim anything.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_unmet_by_types(claims bigint[])
 RETURNS bigint[]
@@ -57,8 +58,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.made_unmet_by_types(bigint[]) IS
-'Those of these unmet claims that are so by the change of a type in this transaction. Besides made_unmet_here(): where '
-'the type is somebody else''s than the submitter''s.';
+'The unmet claims among these that the change of a type in this transaction made unmet. Adds to made_unmet_here() the '
+'types that do not belong to the submitter.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_untellable_here(claims bigint[])
 RETURNS bigint[]
@@ -70,8 +71,8 @@ AS $$
   WITH event AS MATERIALIZED (
     SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
   ), place AS (
-    -- The table or partition that cannot be told, and what it is a partition of: constraints are dropped, and partitions
-    -- attached, at any of these.
+    -- The table or partition that cannot be notified, and its partitioned tables. Constraints may be dropped, and
+    -- partitions attached, at any of these.
     SELECT DISTINCT p.claim_id, p.property, p.field, p.leaf, tree.relid
       FROM integratedb.notification_problem AS p
      CROSS JOIN LATERAL (
@@ -86,7 +87,8 @@ AS $$
     JOIN pg_namespace AS n ON n.oid = k.relnamespace
     LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
    CROSS JOIN LATERAL (
-     -- Made, renamed or moved here: what was dropped of it before has another name in the log.
+     -- The relation was created, renamed or moved in this transaction. Parts that were dropped before have its old name
+     -- in the log.
      SELECT coalesce(integratedb.is_own_xid(row_type.xmin), false) OR integratedb.is_own_xid(n.xmin) AS is_new) AS here
    WHERE EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = p.relid AND integratedb.is_own_xid(i.xmin))
       OR (p.relid = p.leaf AND coalesce(integratedb.is_own_xid(row_type.xmin), false))
@@ -106,7 +108,7 @@ AS $$
           AND EXISTS (
             SELECT FROM event AS e
              WHERE (e.dropped AND e.column_name IS NOT NULL AND e.objid = p.relid)
-                -- The event of an index does not say of which table it was, but that was in the same schema.
+                -- The event of an index does not name the table, but the table was in the same schema.
                 OR (e.dropped
                     AND e.checked
                     AND e.object_type IN ('index', 'table constraint')
@@ -114,8 +116,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.made_untellable_here(bigint[]) IS
-'Those of these notifications that this transaction left without a way to tell them; the others were so before, behind '
-'the event triggers'' back.';
+'The notification claims among these that this transaction made impossible to notify. The others were impossible '
+'before, by a change that the event triggers did not see.';
 
 CREATE OR REPLACE FUNCTION integratedb.made_unmet_here(claims bigint[])
 RETURNS bigint[]
@@ -124,12 +126,13 @@ STABLE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Evidence that it was this transaction: it dropped what the baseline has, or wrote the catalog row that says what is
-  -- wrong. A table's row type has its name and moves with it, but is not written by other changes of the table.
+  -- This transaction is the cause if it dropped an object of the baseline, or wrote the catalog row that shows the
+  -- problem. The row type of a table is renamed and moved with it, and no other change of the table writes the row
+  -- type.
   WITH event AS MATERIALIZED (
     SELECT e.* FROM integratedb.ddl_event AS e WHERE e.xid = pg_current_xact_id() AND e.checked
   ), problem AS (
-    -- What cannot be told expects nothing, and has evidence of its own.
+    -- Problems of notifications have no expected value. made_untellable_here() has the evidence for them.
     SELECT p.* FROM integratedb.problems_of(claims) AS p WHERE p.expected IS NOT NULL
   )
   SELECT coalesce(array_agg(DISTINCT p.claim_id), '{}') || integratedb.made_untellable_here(claims)
@@ -140,7 +143,7 @@ AS $$
     LEFT JOIN pg_type AS row_type ON row_type.oid = k.reltype
     LEFT JOIN pg_namespace AS n ON n.oid = k.relnamespace
    CROSS JOIN LATERAL (
-     -- Made anew while Python was missing: what the baseline records is another table's.
+     -- The relation was recreated while Python was missing, so the baseline records another table.
      SELECT k.oid IS NULL AND c.sync_pending_since IS NOT NULL AS stale
    ) AS record
     LEFT JOIN pg_attribute AS a
@@ -154,7 +157,7 @@ AS $$
                OR EXISTS (
                  SELECT FROM event AS e
                   WHERE e.dropped AND e.classid = 'pg_class'::regclass AND e.objid = p.relid AND e.column_name IS NULL AND e.object_type <> 'policy')))
-      -- After a restore, and where an alternative never was, there are only names to go by.
+      -- After a restore, and for an alternative that never existed, only names can be compared.
       OR ((p.relid IS NULL OR record.stale)
           AND EXISTS (
             SELECT FROM event AS e
@@ -171,10 +174,11 @@ AS $$
                         ELSE e.column_name IS NOT NULL END)) -- RENAME COLUMN: the event has the new name
       OR (p.property IN ('column', 'type', 'min_length', 'is_nullable')
           AND (integratedb.is_own_xid(a.xmin)
-               -- Who owns a table only has no say in the types of others that it uses.
+               -- The owner of a table has no claim on types of other roles, even if the table uses them.
                OR integratedb.wrote_type(a.atttypid, integratedb.binds_own_types_only(s.handed_in_by_oid, s.handed_in_by))))
-      -- What we granted goes by REVOKE, or by a change of the owner and back: what the grantee owned meanwhile Postgres merges
-      -- into the owner's own privileges, which is seen on columns only. What came otherwise may go with any change of the owner.
+      -- A grant of ours is lost by REVOKE, or by a change of the owner and back. In the second case Postgres merges the
+      -- grants of the temporary owner into the owner's privileges, which only columns show. A privilege from another
+      -- source may be lost by any change of the owner.
       OR (p.property = 'privilege'
           AND NOT p.lies_behind
           AND (integratedb.is_own_xid(k.xmin) OR integratedb.is_own_xid(a.xmin) OR integratedb.is_own_xid(n.xmin))
@@ -200,5 +204,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.made_unmet_here(bigint[]) IS
-'Those of these unmet claims that this transaction made unmet; the others were so before, behind the event triggers'' '
-'back.';
+'The unmet claims among these that this transaction made unmet. The others were unmet before, by a change that the '
+'event triggers did not see.';

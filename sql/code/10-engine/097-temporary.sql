@@ -1,5 +1,6 @@
--- What goes with something temporary. When a session ends (DISCARD TEMP, and ON COMMIT DROP right after the check), Postgres drops
--- what is in its temporary schema with all that depends on it, permanent views and columns too, and tells no event trigger.
+-- Finds objects that are dropped together with temporary objects. When a session ends, Postgres drops its temporary
+-- schema with all dependent objects, including permanent views and columns. The same happens at DISCARD TEMP, and for
+-- ON COMMIT DROP right after the check. No event trigger fires.
 
 CREATE OR REPLACE FUNCTION integratedb.doomed_objects(namespaces oid[])
 RETURNS TABLE (classid oid, objid oid, objsubid integer, root_classid oid, root_objid oid)
@@ -7,7 +8,7 @@ LANGUAGE sql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: each is looked up.
+-- Only a few objects are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -27,7 +28,7 @@ AS $$
           AND d.refobjid = o.objid
           AND (o.objsubid = 0 OR d.refobjsubid = o.objsubid)
        UNION ALL
-       -- A part takes the whole along: a rule its view, an expression its generated column.
+       -- Dropping a part drops the whole: the view of a rule, the generated column of an expression.
        SELECT d.refclassid, d.refobjid, d.refobjsubid
          FROM pg_depend AS d
         WHERE d.classid = o.classid
@@ -40,8 +41,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.doomed_objects(oid[]) IS
-'What Postgres drops together with what is in these schemas, as DROP ... CASCADE does; each with the object of these '
-'schemas that takes it along.';
+'The objects that Postgres drops together with the objects in these schemas, as DROP ... CASCADE does. Each comes '
+'with the object of these schemas that causes the drop (root_classid, root_objid).';
 
 CREATE OR REPLACE FUNCTION integratedb.doomed_claims(namespaces oid[])
 RETURNS TABLE (claim_id bigint, path text, with_what text)
@@ -63,14 +64,14 @@ AS $$
      WHERE o.classid = 'pg_class'::regclass
        AND o.objsubid = 0
     UNION ALL
-    -- Without its policy a table shows no rows.
+    -- Without its policy, a table shows no rows.
     SELECT cr.claim_id, cr.alternative, cr.path, o.root_classid, o.root_objid
       FROM doomed AS o
       JOIN pg_policy AS y ON y.oid = o.objid
       JOIN integratedb.claim_relation AS cr ON cr.relid = y.polrelid
      WHERE o.classid = 'pg_policy'::regclass
     UNION ALL
-    -- Without its replica identity UPDATE and DELETE of a published table fail.
+    -- Without its replica identity, UPDATE and DELETE of a published table fail.
     SELECT cr.claim_id, cr.alternative, cr.path, o.root_classid, o.root_objid
       FROM doomed AS o
       JOIN pg_index AS i ON i.indexrelid = o.objid AND (i.indisreplident OR i.indisprimary)
@@ -110,8 +111,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.doomed_claims(oid[]) IS
-'The non-optional claims that are unmet when Postgres drops what is in these temporary schemas: which relation or '
-'column goes, or loses its policy or replica identity, and with what.';
+'The non-optional claims that become unmet when Postgres drops the objects in these temporary schemas. path: the '
+'relation or column that is dropped, or loses its policy or replica identity. with_what: the temporary object that '
+'causes it.';
 
 CREATE OR REPLACE FUNCTION integratedb.rests_on_temporary(classids oid[], objids oid[])
 RETURNS boolean
@@ -135,7 +137,7 @@ AS $$
        UNION ALL
        SELECT 'pg_policy'::regclass::oid, y.oid FROM pg_policy AS y WHERE y.polrelid = b.objid AND b.classid = 'pg_class'::regclass
        OFFSET 0) AS n
-     -- Nothing depends on what an extension or a schema rests on.
+     -- Extensions and schemas are excluded, because nothing depends on the objects that they depend on.
      WHERE b.classid NOT IN ('pg_namespace'::regclass, 'pg_extension'::regclass)
   )
   SELECT EXISTS (
@@ -145,8 +147,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.rests_on_temporary(oid[], oid[]) IS
-'Whether any of these objects may go when Postgres drops what is in a temporary schema; doomed_objects() says exactly '
-'what does. Cheap where there is little below the objects.';
+'Whether any of these objects may be dropped when Postgres drops the objects in a temporary schema. doomed_objects() '
+'gives the exact answer. Cheap if the objects have few dependencies.';
 
 CREATE OR REPLACE FUNCTION integratedb.has_temporary_objects()
 RETURNS boolean
@@ -154,7 +156,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Asked for at each CREATE FUNCTION: the plan is kept. Postgres keeps an empty schema for each session that ever had one.
+-- The function runs at each CREATE FUNCTION, so the plan is kept. Postgres keeps an empty schema for each session that
+-- ever had temporary objects.
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -166,7 +169,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.has_temporary_objects() IS 'Whether any session has something temporary.';
+COMMENT ON FUNCTION integratedb.has_temporary_objects() IS 'Whether any session has a temporary object.';
 
 CREATE OR REPLACE FUNCTION integratedb.rested_namespaces(of_xid xid8)
 RETURNS oid[]
@@ -185,8 +188,8 @@ BEGIN
     RETURN ARRAY[]::oid[];
   END IF;
 
-  -- Somebody may have made a permanent view or function that rests on what is temporary in another session, and this transaction
-  -- what rests on that.
+  -- Another session may have a permanent view or function that depends on its temporary objects. This transaction may
+  -- have created objects that depend on that view or function.
   SELECT array_agg(e.classid), array_agg(e.objid)
     INTO classids, objids
     FROM integratedb.ddl_event AS e
@@ -202,8 +205,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.rested_namespaces(xid8) IS
-'The temporary schemas on which a claim may have come to rest by a transaction: that of this session, and those of all '
-'where something that it changed rests on any.';
+'The temporary schemas that a transaction may have made claims depend on: that of this session, or those of all '
+'sessions if a changed object depends on any of them.';
 
 CREATE OR REPLACE FUNCTION integratedb.temporary_refusal()
 RETURNS integratedb.refusal
@@ -245,9 +248,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.temporary_refusal() IS
-'The refusal (IDB01) of a transaction after which a claim rests on something temporary, of its session or of another, '
-'which Postgres drops with all that depends on it, unseen; under an override, or where enforcement is explicit, a '
-'WARNING, and null.';
+'The refusal (IDB01) of a transaction after which a claim depends on a temporary object of any session. Postgres '
+'would drop the object with all that depends on it, and no event trigger would fire. Under an override, or where '
+'enforcement is explicit, a WARNING, and null.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_temporary(of_specification bigint)
 RETURNS void
@@ -285,4 +288,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_temporary(bigint) IS
-'Raises IDB03 where a specification claims what goes with something temporary, of whatever session.';
+'Raises IDB03 if a specification claims a relation or column that is dropped together with a temporary object of any '
+'session.';

@@ -1,4 +1,4 @@
--- What a transaction touched: the relations, the objects below views, and the claims that these can affect.
+-- Finds what a transaction touched: the relations, the objects below views, and the claims that these can affect.
 
 CREATE OR REPLACE FUNCTION integratedb.rewritten_relations()
 RETURNS oid[]
@@ -6,11 +6,12 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- All is read: by an index that would take longer. The callers look things up.
+-- The function reads the whole catalog, which an index would slow down. Its callers look rows up, with other planner
+-- settings.
 SET enable_seqscan = on
 AS $$
 DECLARE
-  -- Every row that this transaction, or a subtransaction of it, wrote is at most that old.
+  -- No row that this transaction or one of its subtransactions wrote is older.
   oldest CONSTANT integer := age(pg_current_xact_id()::xid);
 BEGIN
   RETURN ARRAY(
@@ -23,7 +24,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.rewritten_relations() IS
-'The relations whose catalog rows this transaction wrote: what no event names is found by that. Reads all of pg_class.';
+'The relations whose catalog rows this transaction wrote. This finds relations that no event names. Reads all of '
+'pg_class.';
 
 CREATE OR REPLACE FUNCTION integratedb.rewritten_and_locked_relations()
 RETURNS oid[]
@@ -50,8 +52,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.rewritten_and_locked_relations() IS
-'As rewritten_relations(), of the relations that this transaction has locked: what ALTER TABLE changed is among them. '
-'However large the catalog is.';
+'The relations that this transaction has locked and whose catalog rows it wrote. The relations that ALTER TABLE '
+'changed are among them. The cost does not depend on the size of the catalog.';
 
 CREATE OR REPLACE FUNCTION integratedb.rewritten_privileges(OUT relations oid[], OUT schemas name[])
 LANGUAGE plpgsql
@@ -66,25 +68,25 @@ BEGIN
   relations := integratedb.rewritten_relations() || ARRAY(
     SELECT a.attrelid FROM pg_attribute AS a WHERE age(a.xmin) <= oldest AND integratedb.is_own_xid(a.xmin)
     UNION
-    -- DROP OWNED takes a role out of the policies that are for others too.
+    -- DROP OWNED also removes a role from policies that apply to other roles too.
     SELECT y.polrelid FROM pg_policy AS y WHERE age(y.xmin) <= oldest AND integratedb.is_own_xid(y.xmin));
   schemas := ARRAY(SELECT n.nspname FROM pg_namespace AS n WHERE age(n.xmin) <= oldest AND integratedb.is_own_xid(n.xmin));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.rewritten_privileges() IS
-'The relations and schemas whose privileges or policies this transaction may have changed, likewise. Reads all of '
-'pg_class and pg_attribute.';
+'The relations and schemas whose privileges or policies this transaction may have changed, by their catalog rows. '
+'Reads all of pg_class and pg_attribute.';
 
 CREATE OR REPLACE FUNCTION integratedb.may_have_detached(of_xid xid8)
 RETURNS boolean
-LANGUAGE plpgsql -- which keeps its plan: planning takes ten times as long as running
+LANGUAGE plpgsql -- PL/pgSQL keeps the plan: planning takes ten times as long as running
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Detaching is done to the partitioned table, which may be dropped by now.
+  -- The event of a detached partition names the partitioned table, which may have been dropped since.
   RETURN EXISTS (
     SELECT FROM integratedb.ddl_event AS e
      WHERE e.xid = of_xid
@@ -104,7 +106,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: the planner would rather read whole catalogs than look them up.
+-- Only a few objects are needed, but the planner would read whole catalogs in place of looking them up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -125,7 +127,8 @@ BEGIN
      AND CASE WHEN since_event IS NULL THEN e.checked ELSE e.id >= since_event END
      AND e.objid IS NOT NULL;
 
-  -- By what depends on the schema: neither catalog has an index by schema. Row types and arrays are found below.
+  -- The relations are found by their dependency on the schema, because neither catalog has an index on the schema. Row
+  -- types and arrays are found below.
   IF schemas IS NOT NULL THEN
     relations := relations || ARRAY(
       SELECT d.objid FROM pg_depend AS d
@@ -135,7 +138,7 @@ BEGIN
        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ANY (schemas) AND d.classid = 'pg_type'::regclass);
   END IF;
 
-  -- ALTER EXTENSION names nothing of what it moves or changes.
+  -- The event of ALTER EXTENSION names no object that it moves or changes.
   IF extensions IS NOT NULL THEN
     relations := relations || ARRAY(
       SELECT d.objid FROM pg_depend AS d
@@ -145,8 +148,9 @@ BEGIN
        WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = ANY (extensions) AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass);
   END IF;
 
-  -- A partition that was detached after the whole was changed, and a member that left its extension after it was moved, are
-  -- named by no event, and nothing leads to them any more. Their catalog rows are written by this transaction.
+  -- Two kinds of relations are named by no event and cannot be reached from one: a partition that was detached after
+  -- its partitioned table was changed, and a member that left its extension after it was moved. This transaction wrote
+  -- their catalog rows.
   IF extensions IS NULL AND integratedb.may_have_detached(of_xid) THEN
     relations := relations || integratedb.rewritten_and_locked_relations();
   END IF;
@@ -156,13 +160,13 @@ BEGIN
       SELECT t.oid FROM pg_type AS t WHERE age(t.xmin) <= age(pg_current_xact_id()::xid) AND integratedb.is_own_xid(t.xmin));
   END IF;
 
-  -- Composite types are relations too, and tables are types of columns too.
+  -- Composite types are also relations, and tables are also types of columns.
   types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
 
-  -- OFFSET 0: each is looked up, where the planner would compare all with all.
+  -- OFFSET 0 makes the planner look up each row. Otherwise it would compare all with all.
   RETURN ARRAY(
     WITH RECURSIVE type AS (
-      -- A type reaches columns through its array, the domains over it, and theirs.
+      -- A type reaches columns through its array type, the domains over it, and their array types.
       SELECT t.oid FROM unnest(types) AS t (oid)
       UNION
       SELECT d.objid
@@ -181,7 +185,7 @@ BEGIN
           WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
          OFFSET 0) AS d
       UNION
-      -- ALTER TABLE goes on to children and partitions, which no event names.
+      -- ALTER TABLE also changes children and partitions, which no event names.
       SELECT i.inhrelid
         FROM relation AS r
        CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = r.oid OFFSET 0) AS i
@@ -191,8 +195,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.touched_relations(xid8, bigint) IS
-'The relations that a transaction''s schema changes can affect, by identifier: named, inherited, or through types and '
-'schemas. since_event: all changes from this one on; null: those that are checked.';
+'The relations that a transaction''s schema changes can affect, by identifier: named in events, inherited, or reached '
+'through types and schemas. since_event: all changes from this one on; null: those that are checked.';
 
 CREATE OR REPLACE FUNCTION integratedb.changed_objects(of_xid xid8)
 RETURNS boolean
@@ -212,8 +216,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.changed_objects(xid8) IS
-'Whether a transaction created, altered or dropped something that is checked. False for GRANT, REVOKE and DROP OWNED '
-'alone: they name no object, and anybody may say them where they change nothing, or something temporary.';
+'Whether a transaction created, altered or dropped an object that is checked. False for GRANT, REVOKE and DROP OWNED '
+'alone. Every role may run these where they change nothing or only temporary objects, and they name no object.';
 
 CREATE OR REPLACE FUNCTION integratedb.revokes_are_found()
 RETURNS boolean
@@ -223,14 +227,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Looking at a column costs a hundredth of what validating a claimed one costs.
+  -- Reading a column costs a hundredth of the validation of a claimed column.
   RETURN pg_relation_size('pg_attribute') <= 100 * pg_relation_size('integratedb.claim_column');
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.revokes_are_found() IS
-'Whether reading the catalog for what this transaction wrote is worth its while: false for a few claims beside a huge '
-'catalog, whose rows are looked up instead.';
+'Whether it is cheaper to read the catalog for rows that this transaction wrote. False for a few claims beside a huge '
+'catalog; then the rows of the claims are looked up.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims_among_few()
 RETURNS bigint[]
@@ -238,7 +242,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few claims: the planner would rather read whole catalogs than look them up.
+-- Only a few claims exist, but the planner would read whole catalogs in place of looking them up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -264,7 +268,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.revoked_claims_among_few() IS
-'What revoked_claims() returns, found by the claims in place of the catalogs.';
+'The result of revoked_claims(), found from the claims and not from the catalogs.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_above(classids oid[], objids oid[])
 RETURNS bigint[]
@@ -284,7 +288,7 @@ BEGIN
     RETURN ARRAY[]::bigint[];
   END IF;
 
-  -- What Postgres itself is made of has no dependencies: views that use it are all looked at.
+  -- Postgres records no dependency on built-in objects, so all views, and all relations with row security, count.
   IF EXISTS (SELECT FROM unnest(objids) AS o (oid) WHERE o.oid < first_recorded) THEN
     RETURN ARRAY(
       SELECT DISTINCT cr.claim_id
@@ -297,8 +301,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.claims_above(oid[], oid[]) IS
-'The claims on relations that read or call any of these objects (relations and functions) by views and policies, and '
-'on these relations.';
+'The claims on relations that read or call any of these objects (relations and functions) through views and policies, '
+'and the claims on these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_above_changes(of_xid xid8)
 RETURNS bigint[]
@@ -313,7 +317,8 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   relations CONSTANT oid[] := ARRAY(
-    -- Neither a new table nor another column takes from a view above what it reads. Owners, options, rules and policies may.
+    -- A new table or column takes no privilege from a view above it. Changes of owners, options, rules and policies
+    -- may.
     SELECT e.objid
       FROM integratedb.ddl_event AS e
      WHERE e.xid = of_xid
@@ -323,7 +328,7 @@ DECLARE
        AND e.command_tag NOT IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW', 'CREATE FOREIGN TABLE')
        AND (e.command_tag <> 'ALTER TABLE' OR e.may_secure_rows)
     UNION
-    -- The sequences of its columns get the owner of the table.
+    -- The sequences of a table's columns get the owner of the table.
     SELECT d.objid
       FROM integratedb.ddl_event AS e
      CROSS JOIN LATERAL (
@@ -347,7 +352,7 @@ DECLARE
         WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.objid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
        OFFSET 0) AS d
      WHERE e.xid = of_xid AND e.checked AND NOT e.dropped AND e.classid = 'pg_extension'::regclass);
-  -- Logged where they may have got another owner.
+  -- Functions are logged if their owner may have changed.
   functions CONSTANT oid[] := ARRAY(
     SELECT e.objid
       FROM integratedb.ddl_event AS e
@@ -364,8 +369,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.claims_above_changes(xid8) IS
-'The claims on views and tables with policies that a transaction''s schema changes, GRANT and REVOKE aside, may have '
-'left without a right to what they read.';
+'The claims on views and tables with policies that may have lost a privilege on what they read, by the schema changes '
+'of a transaction. GRANT and REVOKE are excluded.';
 
 CREATE OR REPLACE FUNCTION integratedb.revoked_claims()
 RETURNS bigint[]
@@ -403,8 +408,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.revoked_claims() IS
-'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event says what it was about, but '
-'its catalog rows are written by this transaction.';
+'The claims that a GRANT, REVOKE or DROP OWNED of this transaction can affect. No event names their objects, but this '
+'transaction wrote the catalog rows of the objects.';
 
 CREATE OR REPLACE FUNCTION integratedb.checked_tags(of_xid xid8, since_event bigint DEFAULT NULL)
 RETURNS text[]
@@ -433,7 +438,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: the planner would rather read all claims than look them up.
+-- Only a few objects are needed, but the planner would read all claims in place of looking them up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -469,7 +474,7 @@ BEGIN
             JOIN integratedb.claim AS c ON c.wildcard_schema = e.schema_name
            WHERE e.relation_name IS NOT NULL OR e.object_type = 'schema') AS t;
 
-  -- The event of a renamed schema knows the new name only.
+  -- The event of a renamed schema has only the new name.
   IF EXISTS (
     SELECT FROM integratedb.ddl_event AS e
      WHERE e.xid = of_xid
@@ -487,7 +492,7 @@ BEGIN
     touched := touched || integratedb.revoked_claims();
   END IF;
 
-  -- A GRANT breaks no claim, and may mend one.
+  -- A GRANT breaks no claim, but may repair one.
   IF 'GRANT' = ANY (tags) THEN
     touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
   END IF;

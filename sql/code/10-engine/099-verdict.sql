@@ -1,4 +1,4 @@
--- The verdict on a transaction that leaves claims unmet: refused, or passed with a WARNING.
+-- Decides about a transaction that leaves claims unmet: refused, or accepted with a WARNING.
 
 CREATE OR REPLACE FUNCTION integratedb.unmet_refusal(claims bigint[], max_results integer)
 RETURNS integratedb.refusal
@@ -27,7 +27,7 @@ AS $$
                             E'\n' ORDER BY u.position)
             FROM unmet AS u
            WHERE u.position <= max_results + 1),
-         -- The first few claims are enough to see the way; DETAIL has them all.
+         -- The first few claims are enough for the hint; DETAIL has all of them.
          concat_ws(E'\n',
            (SELECT string_agg(DISTINCT format('Author of the migration: %s.', u.author_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
            (SELECT string_agg(DISTINCT format('Stakeholder %s: %s.', u.stakeholder, u.stakeholder_hint), E'\n') FROM unmet AS u WHERE u.position <= 3),
@@ -36,7 +36,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS
-'IDB01 for these unmet claims; at most max_results of them are listed. A WARNING in its place takes its words.';
+'The refusal IDB01 for these unmet claims. max_results: how many claims are listed. A WARNING uses the same texts.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text)
 RETURNS void
@@ -65,8 +65,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS
-'Lets these unmet claims pass with a WARNING that names who is hurt, and notes since when they are unmet. occasion: '
-'why they pass.';
+'Accepts these unmet claims with a WARNING that names the affected stakeholders, and records since when they are '
+'unmet. occasion: the reason, for the message.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_restored(first_event bigint)
 RETURNS void
@@ -74,14 +74,14 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Code that made the session look like a restore may have silenced it too.
+-- Code that made the session look like a restore may also have silenced it.
 SET client_min_messages = 'warning'
 AS $$
 DECLARE
   touched bigint[];
   unmet bigint[];
 BEGIN
-  -- In a new database, and after pg_upgrade, the first sync or check looks at everything.
+  -- In a new database, and after pg_upgrade, the first sync or check examines every claim.
   IF NOT integratedb.is_armed() THEN
     RETURN;
   END IF;
@@ -93,8 +93,9 @@ BEGIN
   END IF;
   unmet := integratedb.unmet_among(touched);
 
-  -- Without the lock between claims and migrations, which a dump in one transaction would hold from here on. What somebody else
-  -- is writing is left to that transaction. And not at COMMIT: the dump may drop the extension before.
+  -- This runs without the lock between claims and migrations, because a dump in one transaction would hold the lock
+  -- from here on. Rows that another transaction is writing are left to that transaction. The warning cannot wait for
+  -- COMMIT, because the dump may drop the extension before.
   PERFORM integratedb.warn_unmet(
     ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL FOR UPDATE SKIP LOCKED),
     'a dump is being restored');
@@ -113,9 +114,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_restored(bigint) IS
-'After a command of a dump that is being restored, in a database whose claims are enforced: a WARNING for the claims '
-'that it left unmet, and the others that it touched are synced by the next check. first_event: its first row in the '
-'audit log.';
+'Runs after a command of a dump that is being restored, in a database whose claims are enforced. Warns about the '
+'claims that the command broke; the next check syncs the other claims that it touched. first_event: the first row of '
+'the command in the audit log.';
 
 CREATE OR REPLACE FUNCTION integratedb.override_reason()
 RETURNS text
@@ -137,7 +138,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.override_reason() IS
-'The reason by which an admin overrides the check in this transaction; null when nobody does.';
+'The reason that an admin gave for overriding the check in this transaction; null without an override.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_idle_override()
 RETURNS void
@@ -157,7 +158,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_of_idle_override() IS
-'Says that integratedb_override() has nothing to override: its transaction changed nothing.';
+'Warns that integratedb_override() has nothing to override, because its transaction changed nothing.';
 
 CREATE OR REPLACE FUNCTION integratedb.judge(unmet bigint[], untellable boolean)
 RETURNS integratedb.refusal
@@ -200,5 +201,6 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.judge(bigint[], boolean) IS
-'What happens to a transaction that commits with these claims unmet, or (untellable) with these notifications that '
-'cannot be told: the refusal (IDB01) of what it broke itself, unless overridden or explicit; else a WARNING, and null.';
+'The verdict on a transaction that commits with these claims unmet, or (untellable) with these notification claims '
+'that cannot be notified. Returns the refusal (IDB01) if the transaction itself broke claims, unless it is overridden '
+'or enforcement is explicit. Otherwise raises a WARNING, and returns null.';

@@ -1,4 +1,4 @@
--- The check at COMMIT: what was touched, is it met, and what follows.
+-- The check at COMMIT: validates the touched claims, then syncs the baseline and the grants.
 
 CREATE OR REPLACE FUNCTION integratedb.follow(claims bigint[], touched oid[])
 RETURNS void
@@ -10,7 +10,7 @@ AS $$
 BEGIN
   PERFORM integratedb.sync_claims(claims, touched);
 EXCEPTION
-  -- Python, its library, or the package is missing: met claims must not wait for that.
+  -- Python, its library, or the package is missing. Met claims must not fail because of that.
   WHEN external_routine_exception OR undefined_file OR io_error OR system_error THEN
     UPDATE integratedb.claim AS c SET sync_pending_since = now() WHERE c.id = ANY (claims) AND c.sync_pending_since IS NULL;
     RAISE WARNING 'no claim is broken, but the claims could not be expanded anew: %', SQLERRM
@@ -21,15 +21,15 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.follow(bigint[], oid[]) IS
-'Syncs these met claims, of which only the touched relations changed (null: any may have); without Python it warns and '
-'notes them as pending.';
+'Syncs these met claims, of which only the touched relations changed (null: any may have changed). Without Python, '
+'warns and records the claims as pending.';
 
 CREATE OR REPLACE FUNCTION integratedb.noted_claims(OUT unmet bigint[], OUT pending bigint[])
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- There are hardly ever any, and indexes of these alone.
+-- Such claims are rare, and partial indexes contain only these.
 SET enable_seqscan = off
 AS $$
 BEGIN
@@ -38,7 +38,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.noted_claims() IS 'Claims that an earlier transaction left unmet, or whose expansion it put off.';
+COMMENT ON FUNCTION integratedb.noted_claims() IS
+'The claims that an earlier transaction left unmet, and those whose expansion it postponed.';
 
 CREATE OR REPLACE FUNCTION integratedb.follow_mended(stakeholders bigint[])
 RETURNS void
@@ -46,7 +47,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- There are hardly ever any, and an index of these alone.
+-- Such claims are rare, and a partial index contains only these.
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -63,7 +64,7 @@ BEGIN
 
   mended := ARRAY(SELECT unnest(noted) EXCEPT SELECT unnest(integratedb.unmet_among(noted)));
   IF cardinality(mended) > 0 THEN
-    -- While they were unmet they did not follow: any of their relations may have changed.
+    -- The baseline did not follow while the claims were unmet, so any of their relations may have changed.
     PERFORM integratedb.follow(mended, NULL);
     UPDATE integratedb.claim AS c
        SET unmet_since = NULL
@@ -74,8 +75,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.follow_mended(bigint[]) IS
-'Syncs the claims of these stakeholders that are noted as unmet and are met again, by this transaction or by what it '
-'granted.';
+'Syncs the claims of these stakeholders that are recorded as unmet and are met again, by this transaction or by a '
+'grant that it caused.';
 
 CREATE OR REPLACE FUNCTION integratedb.owns_something(role_name name)
 RETURNS boolean
@@ -96,7 +97,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.owns_something(name) IS
-'Whether the role, or one that it is a member of, owns a schema or a relation of this database that is not temporary.';
+'Whether the role, or a role that it is a member of, owns a schema or a relation of this database that is not '
+'temporary.';
 
 CREATE OR REPLACE FUNCTION integratedb.privileges_matter()
 RETURNS boolean
@@ -119,7 +121,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.privileges_matter() IS
-'Whether a GRANT, REVOKE or DROP OWNED of this transaction made a claim unmet, or mended one that is noted as unmet.';
+'Whether a GRANT, REVOKE or DROP OWNED of this transaction made a claim unmet, or repaired a claim that is recorded '
+'as unmet.';
 
 CREATE OR REPLACE FUNCTION integratedb.take_lock_to_check()
 RETURNS boolean
@@ -129,8 +132,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Whoever owns something could take the lock by altering that. And a privilege that its owner revoked, and a claim made
-  -- until COMMIT still sees, must not be lost unseen.
+  -- An owner can cause the lock by any ALTER, so the lock gives an owner no new power. A privilege that an owner
+  -- revoked must not be missed: a claim that another session submits before COMMIT still sees the privilege.
   IF integratedb.changed_objects(pg_current_xact_id())
      OR NOT integratedb.is_armed()
      OR integratedb.is_admin(SESSION_USER)
@@ -139,7 +142,7 @@ BEGIN
     RETURN true;
   END IF;
 
-  -- The others mostly changed nothing: it is looked at under the lock, which is given back.
+  -- Other roles usually changed nothing. This is checked under the lock, which is then released.
   BEGIN
     PERFORM integratedb.take_lock();
     IF integratedb.privileges_matter() THEN
@@ -154,8 +157,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.take_lock_to_check() IS
-'Takes the lock for the check at COMMIT. Returns false, without the lock, where there is nothing to check: GRANT, '
-'REVOKE or DROP OWNED of a role that owns nothing here, by which no claim was made unmet or mended. Errors: those of '
+'Takes the lock for the check at COMMIT. Returns false, without the lock, if there is nothing to check: a GRANT, '
+'REVOKE or DROP OWNED of a role that owns nothing here, and that neither broke nor repaired a claim. Errors: those of '
 'take_lock().';
 
 CREATE OR REPLACE FUNCTION integratedb.check_transaction(touched bigint[], relations oid[])
@@ -165,12 +168,12 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
--- It may have to read all claims.
+-- The function may have to read all claims.
 SET enable_seqscan = on
 AS $$
 DECLARE
   everything CONSTANT boolean := relations IS NULL OR 'INTEGRATEDB SYNC' = ANY (integratedb.checked_tags(pg_current_xact_id()));
-  -- What they claim is as it was, and is not expanded anew.
+  -- The claimed relations of these claims did not change, so the claims are not expanded again.
   above CONSTANT bigint[] := CASE WHEN everything THEN '{}' ELSE integratedb.claims_above_changes(pg_current_xact_id()) END;
   unmet bigint[];
   met bigint[];
@@ -193,7 +196,8 @@ BEGIN
 
   met := ARRAY(SELECT unnest(touched) EXCEPT SELECT unnest(unmet));
   IF cardinality(met) > 0 THEN
-    -- What was noted as unmet did not follow since: not only what this transaction touched may have changed.
+    -- Claims that were recorded as unmet did not follow the catalog since. So relations that this transaction did not
+    -- touch may have changed too.
     steady := ARRAY(SELECT unnest(met) EXCEPT SELECT unnest(n.unmet) FROM integratedb.noted_claims() AS n);
     IF cardinality(steady) > 0 THEN
       PERFORM integratedb.follow(steady, relations);
@@ -201,7 +205,7 @@ BEGIN
     PERFORM integratedb.follow_mended(ARRAY(
       SELECT DISTINCT s.stakeholder_id
         FROM unnest(met) AS m (id)
-       -- OFFSET 0: looked up, not found out of all.
+       -- OFFSET 0 makes the planner look up each claim, not search all.
        CROSS JOIN LATERAL (SELECT c.specification_id FROM integratedb.claim AS c WHERE c.id = m.id OFFSET 0) AS c
         JOIN integratedb.specification AS s ON s.id = c.specification_id));
 
@@ -214,7 +218,8 @@ BEGIN
       END IF;
     END IF;
 
-    -- A relation recreated may be somebody's now who was not to be read: what could not be granted is unmet.
+    -- A recreated relation may belong to an owner whose tables the submitter cannot grant. Claims whose grants are
+    -- missing are unmet.
     refusal := integratedb.judge(integratedb.unmet_among(met), untellable => false);
     IF refusal.code IS NOT NULL THEN
       RETURN refusal;
@@ -237,8 +242,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.check_transaction(bigint[], oid[]) IS
-'Validates the claims that this transaction touched against the baseline; when they hold, the baseline and the grants '
-'follow. relations: its touched_relations(); null: any may have changed. Returns the refusal (IDB01), or null. The '
+'Validates the claims that this transaction touched against the baseline. If they are met, syncs the baseline and the '
+'grants. relations: its touched_relations(); null: any may have changed. Returns the refusal (IDB01), or null. The '
 'caller holds the lock.';
 
 CREATE OR REPLACE FUNCTION integratedb.prune_ddl_events()
@@ -249,7 +254,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- Asked for once: in the condition it would be asked for at every row.
+  -- The setting is read once; in the condition it would be read for every row.
   oldest CONSTANT timestamptz := now() - integratedb.setting_value('ddl_event_retention')::interval;
 BEGIN
   DELETE FROM integratedb.ddl_event AS e
@@ -262,8 +267,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.prune_ddl_events() IS
-'Deletes what is older than ddl_event_retention, a thousand rows at a time, and this transaction''s rows that served '
-'the check only. The caller holds the lock, so no two meet.';
+'Deletes rows that are older than ddl_event_retention, a thousand at a time, and the rows of this transaction that '
+'served only the check. The caller holds the lock, so two calls never run at once.';
 
 CREATE OR REPLACE FUNCTION integratedb.prepared_refusal()
 RETURNS integratedb.refusal
@@ -273,8 +278,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Nothing but the statement tells PREPARE TRANSACTION from COMMIT. Between its words only white space and comments may stand.
-  -- Where the client sends its statements in parts (extended protocol), there is none at COMMIT.
+  -- Only the statement separates PREPARE TRANSACTION from COMMIT. Between its words only white space and comments may
+  -- stand. If the client sends its statements in parts (extended protocol), no statement is known at COMMIT.
   IF current_query() IS NULL
      OR current_query() !~* '\mprepare([[:space:]]|--[^\n\r]*[\n\r]|/[*].*[*]/)+transaction\M'
      OR integratedb.is_admin(SESSION_USER) THEN
@@ -290,7 +295,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.prepared_refusal() IS
-'The refusal (55000) of PREPARE TRANSACTION, at the check of a transaction; null for COMMIT, and for admins.';
+'The refusal (55000) of PREPARE TRANSACTION, in the check of a transaction; null for COMMIT, and for admins.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbid_prepare()
 RETURNS void
@@ -300,16 +305,17 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- Postgres itself refuses PREPARE TRANSACTION after LISTEN. Taken back at once, it has no other effect.
+  -- Postgres refuses PREPARE TRANSACTION after LISTEN. UNLISTEN follows at once, so LISTEN has no other effect.
   LISTEN "integratedb: never prepared";
   UNLISTEN "integratedb: never prepared";
 EXCEPTION
   WHEN feature_not_supported THEN
-    NULL; -- a background process, to which no client says PREPARE TRANSACTION
+    NULL; -- a background process, where no client can run PREPARE TRANSACTION
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.forbid_prepare() IS 'From here on Postgres refuses PREPARE TRANSACTION (0A000) in this transaction.';
+COMMENT ON FUNCTION integratedb.forbid_prepare() IS
+'Makes Postgres refuse PREPARE TRANSACTION (0A000) in the rest of this transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_commit()
 RETURNS trigger
@@ -317,9 +323,10 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- whoever migrates has no rights on schema integratedb, nor the right to grant
 SET search_path = pg_catalog, integratedb, pg_temp
--- Planning anew for each set of claims would take longer than running.
+-- Planning again for each set of claims would take longer than running.
 SET plan_cache_mode = force_generic_plan
--- The plans are made once a session. With few rows in the audit log they would read all of it, however long it gets.
+-- The plans are made once in a session. With few rows in the audit log, the plan would read the whole log, even after
+-- the log has grown.
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -331,9 +338,13 @@ DECLARE
   context text;
   refused boolean;
 BEGIN
-  -- Too early? SET CONSTRAINTS ALL IMMEDIATE fires this in the middle of a transaction. Nothing tells that from COMMIT,
-  -- but what is put back in the queue then fires at COMMIT, and what is put back at COMMIT fires at once. Once a client
-  -- statement is enough, and bounds it. Deferred first: what is put back while it is immediate fires at once.
+  -- SET CONSTRAINTS ALL IMMEDIATE fires this trigger in the middle of a transaction, which looks like COMMIT. So the
+  -- event is put back in the queue.
+  --
+  -- In the middle of a transaction, the event then fires again at COMMIT; at COMMIT, it fires again at once. Once for
+  -- each statement of the client is enough, and ends the repetition.
+  --
+  -- The constraint is deferred first, because otherwise the event would fire again at once in both cases.
   SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
   UPDATE integratedb.ddl_event AS e
      SET requeued_at = statement_timestamp()
@@ -367,15 +378,15 @@ BEGIN
     PERFORM integratedb.warn_of_idle_override();
     PERFORM integratedb.prune_ddl_events();
 
-    -- Two SET CONSTRAINTS in one text, or in a function, come here before COMMIT. Nothing is left then that could refuse
-    -- PREPARE TRANSACTION in another text.
+    -- Two SET CONSTRAINTS in one text, or in a function, reach this place before COMMIT. After that, no check is left
+    -- that could refuse PREPARE TRANSACTION in another text.
     GET DIAGNOSTICS context = PG_CONTEXT;
     IF (context ~ E'\n' OR current_query() ~* 'constraints') AND NOT integratedb.is_admin(SESSION_USER) THEN
       PERFORM integratedb.forbid_prepare();
     END IF;
   END IF;
 
-  -- From here on a further change queues the check anew.
+  -- From here on, a further change queues the check again.
   UPDATE integratedb.ddl_event AS e SET check_queued = false WHERE e.id = NEW.id;
   DELETE FROM integratedb.queued_check AS q WHERE q.xid = pg_current_xact_id();
   RETURN NULL;
@@ -383,4 +394,4 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.on_commit() IS
-'Deferred constraint trigger on integratedb.ddl_event: the check at COMMIT, once a transaction.';
+'Deferred constraint trigger on integratedb.ddl_event: runs the check at COMMIT, once in a transaction.';

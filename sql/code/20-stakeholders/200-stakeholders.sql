@@ -1,4 +1,4 @@
--- Stakeholders: a name, a login role and a private schema that come and go together.
+-- Creates, renames and re-keys stakeholders. A stakeholder has a name, a login role and a private schema.
 
 CREATE OR REPLACE FUNCTION integratedb.stakeholder_name(given text)
 RETURNS text
@@ -8,7 +8,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- COLLATE "C": other collations' lower() turns some letters of other alphabets, such as the Kelvin sign, into ASCII ones.
+  -- COLLATE "C" is needed because lower() of other collations turns some letters, such as the Kelvin sign, into ASCII
+  -- letters.
   normalised CONSTANT text := lower(btrim(given, E' \t\r\n') COLLATE "C");
   refused boolean;
 BEGIN
@@ -27,7 +28,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.stakeholder_name(text) IS 'A stakeholder''s name as it is stored. Error: IDB06.';
+COMMENT ON FUNCTION integratedb.stakeholder_name(text) IS 'The name of a stakeholder in its stored form. Error: IDB06.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_stakeholder(given text)
 RETURNS integratedb.stakeholder
@@ -53,7 +54,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.find_stakeholder(text) IS 'The stakeholder of that name, trimmed and lower-cased. Error: IDB04.';
+COMMENT ON FUNCTION integratedb.find_stakeholder(text) IS
+'The stakeholder with this name, trimmed and lower-cased. Error: IDB04.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_on_schema(wanted name, but_of bigint)
 RETURNS TABLE (stakeholder text, kind text)
@@ -75,8 +77,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.claims_on_schema(name, bigint) IS
-'Whose specifications name this schema, existing or not, in alternatives and optional matches too; but_of: not this '
-'stakeholder''s.';
+'The stakeholders whose specifications name this schema, existing or not, also in alternatives and optional matches. '
+'but_of: excludes this stakeholder.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_free_name(wanted text, for_stakeholder bigint)
 RETURNS void
@@ -102,12 +104,13 @@ BEGIN
       hint => 'A stakeholder needs its name for itself, for a role of the cluster and for a schema of this database. Choose another one.');
   END IF;
 
-  -- Claims that were submitted before the schema is there would read what is private, and whoever it becomes never agreed.
+  -- A claim submitted before the schema exists would read the private schema of a stakeholder that never agreed.
   SELECT string_agg(format('%s (%s)', c.stakeholder, c.kind), E'\n' ORDER BY c.stakeholder, c.kind)
     INTO claimed_by
     FROM integratedb.claims_on_schema(wanted, but_of => for_stakeholder) AS c;
   IF claimed_by IS NOT NULL THEN
-    -- The message names nobody: whoever manages some stakeholders only, by the management API, is shown it.
+    -- The message names no stakeholder, because the management API shows the message to users who manage only some
+    -- stakeholders.
     refused := integratedb.refuse(
       code => 'IDB05',
       message => format('a schema of the name %s is claimed already, so it would not be private', quote_literal(wanted)),
@@ -118,8 +121,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.require_free_name(text, bigint) IS
-'Refuses a name that a stakeholder, role or schema has, or a schema of which others claim. for_stakeholder: whom it is '
-'for; null: a new one. Error: IDB05.';
+'Refuses a name that a stakeholder, role or schema has, and the name of a schema that other stakeholders claim. '
+'for_stakeholder: the stakeholder that gets the name; null: a new one. Error: IDB05.';
 
 CREATE OR REPLACE FUNCTION integratedb.set_new_password(of_role oid, valid_until timestamptz)
 RETURNS text
@@ -134,7 +137,7 @@ BEGIN
   PERFORM integratedb.require_writable();
   SELECT * INTO secret FROM integratedb.new_password();
 
-  -- Not ALTER ROLE, which needs the verifier in its text, where pg_stat_statements and messages about a lock wait show it.
+  -- ALTER ROLE would need the verifier in its text, which pg_stat_statements and messages about a lock wait show.
   UPDATE pg_authid AS u
      SET rolpassword = secret.verifier,
          rolvaliduntil = coalesce(set_new_password.valid_until, 'infinity')
@@ -144,8 +147,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.set_new_password(oid, timestamptz) IS
-'Gives a role a new password, of which Postgres sees the verifier only, and no statement holds that. valid_until: '
-'null: for ever. Returns the password.';
+'Gives a role a new password. Postgres sees only the verifier, and no statement contains the verifier. valid_until: '
+'when the password expires; null: never. Returns the password.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_create_stakeholder(stakeholder text, valid_until timestamptz DEFAULT NULL)
 RETURNS TABLE (id bigint, name text, username text, password text)
@@ -158,7 +161,7 @@ DECLARE
   new_name CONSTANT text := integratedb.stakeholder_name(stakeholder);
   new_role oid;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.require_free_name(new_name, NULL);
 
@@ -184,8 +187,10 @@ COMMENT ON FUNCTION @extschema@.integratedb_create_stakeholder(text, timestamptz
 'Creates a stakeholder: a login role and a private schema of its name.
 stakeholder: the name, trimmed and lower-cased; 1 to 32 of a-z, 0-9, _.
 valid_until: when the password expires; null: never.
-Returns id, name, username and password, this once: Postgres keeps a SCRAM-SHA-256 verifier (RFC 7677) only.
-Errors: IDB05 the name is taken by a stakeholder, role or schema, or others claim a schema of that name; IDB06 it is no valid name.
+Returns id, name, username and password. The password is shown only once: Postgres keeps only a SCRAM-SHA-256 verifier
+(RFC 7677).
+Errors: IDB05 the name is taken by a stakeholder, role or schema, or others claim a schema of that name; IDB06 the name
+is not valid.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rename_stakeholder(stakeholder text, new_name text)
@@ -202,7 +207,7 @@ DECLARE
   expires timestamptz;
   misnamed text;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   present := integratedb.find_stakeholder(stakeholder);
@@ -236,11 +241,12 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_rename_stakeholder(text, text) IS
-'Renames a stakeholder, its role and its schema together, and gives it a new password; claims and grants stay.
+'Renames a stakeholder, its role and its schema together, and gives it a new password. Claims and grants stay.
 stakeholder: present name. new_name: as for integratedb_create_stakeholder().
-Returns id, name, username and password, this once.
-Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role is gone, or another one has its name;
-IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown; IDB05 the new name is taken, or others claim a schema of that name; IDB06 it is no valid name.
+Returns id, name, username and password. The password is shown only once.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist, or another role has
+its name; IDB01 at COMMIT, when others claim tables of the schema; IDB04 unknown stakeholder; IDB05 the new name is
+taken, or others claim a schema of that name; IDB06 the new name is not valid.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rotate_password(stakeholder text, valid_until timestamptz DEFAULT NULL)
@@ -253,7 +259,7 @@ AS $$
 DECLARE
   present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.ensure_armed();
   present := integratedb.find_stakeholder(stakeholder);
   id := present.id;
@@ -265,10 +271,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_rotate_password(text, timestamptz) IS
-'Gives a stakeholder a new password; open sessions stay.
+'Gives a stakeholder a new password. Open sessions continue.
 stakeholder: its name. valid_until: when the password expires; null: never.
-Returns id, name, username and password, this once.
-Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role is gone, or another one has its name; IDB04 unknown.
+Returns id, name, username and password. The password is shown only once.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist, or another role has
+its name; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_adopt_role(stakeholder text)
@@ -283,7 +290,7 @@ DECLARE
   candidate oid;
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.take_lock();
 
   SELECT u.oid INTO candidate FROM pg_authid AS u WHERE u.rolname = present.name FOR UPDATE;
@@ -306,9 +313,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_role(text) IS
-'Makes the role of the stakeholder''s name its role, and grants it what the stakeholder claims: where the role was dropped and created again, or restored after the database.
+'Makes the role with the stakeholder''s name the stakeholder''s role, and grants it what the stakeholder claims. Use it
+when the role was dropped and recreated, or restored after the database.
 stakeholder: its name.
-Errors: 42501 the role has powers that a stakeholder must not have; 42704 there is no such role; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
+Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist; IDB04 unknown
+stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_stakeholders()
@@ -319,7 +328,7 @@ SECURITY DEFINER -- reads tables that admins cannot
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else is not told what an admin is
+  PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
     SELECT st.id,
            st.name,

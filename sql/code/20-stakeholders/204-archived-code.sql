@@ -1,5 +1,5 @@
--- The code of dropped stakeholders, which integratedb_archive owns: functions cannot be run by anybody, and what else would
--- run as whoever uses it is named.
+-- Makes the code of dropped stakeholders, which integratedb_archive owns, harmless. No role can run its functions.
+-- Other code, which would run with the rights of the role that uses it, is reported.
 
 CREATE OR REPLACE FUNCTION integratedb.archived_functions()
 RETURNS TABLE (oid oid, prokind "char", is_barred boolean)
@@ -28,7 +28,7 @@ DECLARE
   archive CONSTANT oid := 'integratedb_archive'::regrole::oid;
   found record;
 BEGIN
-  -- A trigger on somebody else's table would run the code in the midst of that one's work.
+  -- A trigger on another owner's table would run the code in the middle of that owner's statements.
   FOR found IN
     SELECT t.tgname, n.nspname, k.relname
       FROM pg_trigger AS t
@@ -43,8 +43,8 @@ BEGIN
     RAISE NOTICE 'trigger % on % is dropped: it ran a function of the stakeholder', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname);
   END LOOP;
 
-  -- One by one: "USER" on a partitioned table leaves out what is on a partition alone. What a partition has from the table of
-  -- somebody else is that one's.
+  -- Each trigger is disabled by name, because "USER" on a partitioned table omits triggers that are on a partition
+  -- alone. A partition's trigger that comes from another owner's table belongs to that owner.
   FOR found IN
     SELECT t.tgname, n.nspname, k.relname, k.relkind, pg_get_triggerdef(t.oid) AS definition
       FROM pg_trigger AS t
@@ -58,7 +58,7 @@ BEGIN
      ORDER BY t.tgparentid <> 0, n.nspname, k.relname, t.tgname
   LOOP
     IF found.relkind = 'v' THEN
-      -- Postgres cannot disable those of a view.
+      -- Postgres cannot disable triggers of a view.
       EXECUTE format('DROP TRIGGER %I ON %I.%I', found.tgname, found.nspname, found.relname);
       RAISE NOTICE 'trigger % on % is dropped: a trigger of a view cannot be disabled', quote_ident(found.tgname), integratedb.path_of(found.nspname, found.relname)
         USING HINT = format('It was: %s.', found.definition);
@@ -70,8 +70,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.disarm_triggers() IS
-'Disables the triggers of tables of integratedb_archive, and drops those of its views, and those that run its '
-'functions on tables of others.';
+'Disables the triggers on tables of integratedb_archive. Drops the triggers on its views, and the triggers that run '
+'its functions on tables of other owners.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_computed_indexes()
 RETURNS void
@@ -84,7 +84,7 @@ DECLARE
   archive CONSTANT oid := 'integratedb_archive'::regrole::oid;
   found record;
 BEGIN
-  -- Autovacuum computes them, and would fail at each attempt once the functions cannot be run.
+  -- Autovacuum computes them, and would fail each time when the functions cannot be run.
   FOR found IN
     SELECT DISTINCT coalesce(n.nspname, m.nspname) AS schema_name, coalesce(k.relname, s.stxname) AS name, c.conname, r.relname AS table_name, s.oid IS NOT NULL AS is_statistics
       FROM pg_depend AS d
@@ -142,9 +142,11 @@ BEGIN
       EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s CASCADE', found.signature, array_to_string(found.grantees, ', '));
     END IF;
 
-    -- A superuser needs no EXECUTE. Rights of the owner alone are not enough: what runs in somebody's session can leave it a
-    -- search_path, a temporary table with a trigger, or a cursor that is run at COMMIT. So the function gets its owner's
-    -- rights, and a setting that its owner may not set: Postgres refuses the call before the first line of it.
+    -- A superuser needs no EXECUTE, so a REVOKE is not enough. The rights of the owner alone are not enough either:
+    -- code in a session can leave a search_path, a temporary table with a trigger, or a cursor that runs at COMMIT.
+    --
+    -- So the function gets the rights of its owner, and a setting that the owner may not set. Postgres then refuses the
+    -- call before the first line of the function.
     IF found.prokind IN ('f', 'p') AND NOT found.is_barred THEN
       EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER SET allow_system_table_mods = off', found.signature);
     END IF;
@@ -153,8 +155,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.disarm_archive() IS
-'Makes the code that integratedb_archive owns harmless: nobody, not even a superuser, can run its functions, its '
-'triggers are disabled, and what called its functions by itself is dropped.';
+'Makes the code that integratedb_archive owns harmless. No role, not even a superuser, can run its functions. Its '
+'triggers are disabled, and objects that called its functions automatically are dropped.';
 
 CREATE OR REPLACE FUNCTION integratedb.domain_checks(type_oid oid)
 RETURNS text
@@ -163,7 +165,7 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Through arrays, rows and ranges: each value of them is checked.
+  -- Arrays, rows and ranges are followed, because Postgres checks each value in them.
   WITH RECURSIVE type AS (
     SELECT type_oid AS oid
     UNION
@@ -186,7 +188,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.domain_checks(oid) IS
-'The stored expressions of the constraints that Postgres checks of values of a type; null where there are none.';
+'The stored expressions of the constraints that Postgres checks for values of a type; null when the type has none.';
 
 CREATE OR REPLACE FUNCTION integratedb.effects_of(expression text)
 RETURNS text
@@ -195,9 +197,11 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- A stored expression names functions and operators by their identifiers; a literal is written as bytes, and fakes none. What
-  -- it names brings more along: the defaults of arguments, which are computed before the function is run or refused, and the
-  -- constraints of domains that are cast to.
+  -- A stored expression names functions and operators by their identifiers. A literal is written as bytes, so it cannot
+  -- imitate one.
+  --
+  -- These names lead to further code: the defaults of arguments, which are computed before the function is run or
+  -- refused, and the constraints of domains in casts.
   WITH RECURSIVE part AS (
     SELECT expression COLLATE "C" AS tree
     UNION
@@ -216,15 +220,15 @@ AS $$
     LEFT JOIN pg_operator AS o ON found.parts[1] = 'opno' AND o.oid = found.parts[2]::oid
     JOIN pg_proc AS p ON p.oid = CASE WHEN found.parts[1] = 'opno' THEN o.oprcode::oid ELSE found.parts[2]::oid END
    WHERE (p.provolatile = 'v' OR NOT (SELECT u.rolsuper FROM pg_authid AS u WHERE u.oid = p.proowner))
-     -- What only yields a value, and is usual in defaults.
+     -- These functions only return a value, and are usual in defaults.
      AND NOT (p.oid < 16384 AND p.proname IN ('clock_timestamp', 'currval', 'gen_random_uuid', 'lastval', 'nextval', 'random', 'random_normal', 'timeofday', 'uuidv4', 'uuidv7'))
      AND NOT EXISTS (SELECT FROM integratedb.archived_functions() AS a WHERE a.oid = p.oid AND a.is_barred)
 $$;
 
 COMMENT ON FUNCTION integratedb.effects_of(text) IS
-'The functions that a stored expression calls, also by defaults of arguments and constraints of domains, and that may '
-'do more than compute: volatile ones, and those of owners who are no superusers; as text for a message, null where '
-'there are none. Functions that cannot be run are none.';
+'The functions that a stored expression calls and that may do more than compute, as text for a message; null when no '
+'such function is called. Calls by defaults of arguments and by constraints of domains are included. Such functions '
+'are the volatile ones, and those of owners who are not superusers. Functions that cannot be run are excluded.';
 
 CREATE OR REPLACE FUNCTION integratedb.expressions_of(of_role oid)
 RETURNS TABLE (classid oid, objid oid, place text, expression text)
@@ -233,7 +237,7 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Postgres refreshes a materialised view with the rights of its owner, and reads its rows without running anything.
+  -- Postgres refreshes a materialised view with the rights of its owner, and reads its rows without running code.
   SELECT 'pg_class'::regclass::oid, k.oid,
          CASE WHEN k.relkind = 'v' AND r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, k.oid, 0)
               ELSE pg_describe_object('pg_rewrite'::regclass, r.oid, 0) END,
@@ -268,13 +272,13 @@ AS $$
     JOIN pg_partitioned_table AS p ON p.partrelid = k.oid
    WHERE k.relowner = of_role
   UNION ALL
-  -- The planner computes what is constant in them.
+  -- The planner computes the constant parts of these expressions.
   SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_statistic_ext'::regclass, x.oid, 0), x.stxexprs::text
     FROM pg_class AS k
     JOIN pg_statistic_ext AS x ON x.stxrelid = k.oid
    WHERE k.relowner = of_role
   UNION ALL
-  -- Whoever writes to a column of a domain has its constraints checked, also those of somebody else's domain.
+  -- A write to a column of a domain checks the constraints of the domain, even of another owner's domain.
   SELECT 'pg_class'::regclass, k.oid, pg_describe_object('pg_class'::regclass, k.oid, a.attnum), integratedb.domain_checks(a.atttypid)
     FROM pg_class AS k
     JOIN pg_attribute AS a ON a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -293,8 +297,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.expressions_of(oid) IS
-'The stored expressions of what a role owns that run as whoever uses it: of views, rules, defaults, policies, '
-'constraints, indexes, partition keys, statistics and domains; each with the object that it belongs to.';
+'The stored expressions in objects of a role that run with the rights of the role that uses them, each with its '
+'object. They belong to views, rules, defaults, policies, constraints, indexes, partition keys, statistics and '
+'domains.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_live_expressions(archived text[])
 RETURNS void
@@ -312,7 +317,7 @@ DECLARE
      ORDER BY x.place);
 BEGIN
   IF cardinality(live) > 0 THEN
-    -- They are kept as they are: another definition would take from other stakeholders what they claim.
+    -- The expressions are kept unchanged, because another definition could break claims of other stakeholders.
     RAISE WARNING 'what is kept calls functions as whoever uses it: % of its views and other expressions', cardinality(live)
       USING DETAIL = array_to_string(live, E'\n'),
             HINT = 'Let no superuser or admin read or write these. Look at the definitions, which runs nothing: SELECT pg_get_viewdef(...), or \d+ in psql. DROP what is not needed.';
@@ -321,8 +326,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_of_live_expressions(text[]) IS
-'Says in a WARNING which views and other expressions of integratedb_archive run functions as whoever uses them, except '
-'of the objects given: class and object identifier, with a space between.';
+'Warns about the views and other expressions of integratedb_archive that run functions with the rights of the role '
+'that uses them. The given objects are excluded: class and object identifier, with a space between.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_failing_callers(archived text[])
 RETURNS void
@@ -336,7 +341,7 @@ DECLARE
   callers CONSTANT text[] := ARRAY(
     SELECT DISTINCT format('%s calls %s', pg_describe_object(d.classid, d.objid, 0), a.oid::regprocedure)
       FROM integratedb.archived_functions() AS a
-      -- What calls an operator of the stakeholder calls the function of that.
+      -- A call of an operator of the stakeholder calls the operator's function.
      CROSS JOIN LATERAL (
        SELECT 'pg_proc'::regclass::oid AS classid, a.oid AS objid
        UNION ALL
@@ -361,5 +366,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.warn_of_failing_callers(text[]) IS
-'Says in a WARNING which indexes, expressions, views and policies of others call functions of integratedb_archive, '
-'which nobody can run; except functions given: class and object identifier, with a space between.';
+'Warns about the indexes, expressions, views and policies of other owners that call functions of integratedb_archive, '
+'which nobody can run. The given functions are excluded: class and object identifier, with a space between.';

@@ -1,4 +1,5 @@
--- Dropping a stakeholder. What it leaves behind is kept, owned by a role without any right, and its code is made harmless.
+-- Drops stakeholders. A role without any right gets the objects that a stakeholder leaves behind, and their code is
+-- made harmless.
 
 CREATE OR REPLACE FUNCTION integratedb.end_sessions(of_role oid)
 RETURNS void
@@ -11,13 +12,13 @@ DECLARE
   longest CONSTANT timestamptz := clock_timestamp() + interval '10 s';
   found bigint;
 BEGIN
-  -- Until COMMIT Postgres lets the role in: who logs in while the others are ended is ended too.
+  -- Until COMMIT, Postgres accepts logins of the role. A session that logs in while the others are ended is ended too.
   LOOP
     PERFORM pg_stat_clear_snapshot();
     SELECT count(pg_terminate_backend(a.pid))
       INTO found
       FROM pg_stat_activity AS a
-     -- By identifier: the name may be another role's already, or nobody's.
+     -- The sessions are found by identifier, because the name may already belong to another role or to none.
      WHERE a.usesysid = of_role
        AND a.pid <> pg_backend_pid();
     EXIT WHEN found = 0 OR clock_timestamp() > longest;
@@ -26,7 +27,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_sessions(oid) IS 'Ends the sessions of a role until it has none, for about 10 s at most.';
+COMMENT ON FUNCTION integratedb.end_sessions(oid) IS
+'Ends the sessions of a role until it has none, for about 10 s at most.';
 
 CREATE OR REPLACE FUNCTION integratedb.end_sessions_without_role()
 RETURNS void
@@ -46,8 +48,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.end_sessions_without_role() IS
-'Ends sessions of this database whose role is gone: of a dropped stakeholder that logged in within the instant of '
-'COMMIT.';
+'Ends the sessions of this database whose role does not exist: a dropped stakeholder may have logged in at the moment '
+'of COMMIT.';
 
 CREATE OR REPLACE FUNCTION integratedb.end_dropped_sessions()
 RETURNS trigger
@@ -82,7 +84,7 @@ DECLARE
        AND d.refobjid = of_role
        AND d.deptype = 'o'
        AND (d.classid IN ('pg_database'::regclass, 'pg_tablespace'::regclass, 'pg_subscription'::regclass)
-            -- Nor can a role without power own these.
+            -- A role without power cannot own these either.
             OR (d.classid IN ('pg_event_trigger'::regclass, 'pg_foreign_data_wrapper'::regclass)
                 AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))));
   refused boolean;
@@ -98,8 +100,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_owner_of_shared(oid, name) IS
-'Refuses to drop the role that owns a database, a tablespace or a subscription, or what only a superuser may own. '
-'Error: 2BP01.';
+'Refuses to drop a role that owns a database, a tablespace, a subscription, or an object that only a superuser may '
+'own. Error: 2BP01.';
 
 CREATE OR REPLACE FUNCTION integratedb.owned_by(of_role oid)
 RETURNS TABLE (classid oid, objid oid, description text)
@@ -117,7 +119,7 @@ AS $$
      AND d.deptype = 'o'
 $$;
 
-COMMENT ON FUNCTION integratedb.owned_by(oid) IS 'What a role owns in this database.';
+COMMENT ON FUNCTION integratedb.owned_by(oid) IS 'The objects that a role owns in this database.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_handed_over(of_role oid)
 RETURNS boolean
@@ -126,12 +128,13 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- The two that REASSIGN leaves to DROP OWNED mean nothing without the role.
+  -- REASSIGN leaves these two kinds to DROP OWNED. They mean nothing without the role.
   SELECT NOT EXISTS (
     SELECT FROM integratedb.owned_by(of_role) AS o WHERE o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass))
 $$;
 
-COMMENT ON FUNCTION integratedb.is_handed_over(oid) IS 'Whether a role owns nothing in this database that could be kept.';
+COMMENT ON FUNCTION integratedb.is_handed_over(oid) IS
+'Whether a role owns no object in this database that could be kept.';
 
 CREATE OR REPLACE FUNCTION integratedb.hand_over(of_role oid, role_name name)
 RETURNS boolean
@@ -145,8 +148,8 @@ DECLARE
 BEGIN
   PERFORM integratedb.refuse_owner_of_shared(of_role, role_name);
 
-  -- REASSIGN does not see what is made while it waits for a lock, and DROP OWNED would drop that. So it is said once more
-  -- at least: a REPEATABLE READ transaction does not see it afterwards either.
+  -- REASSIGN does not see objects that are created while it waits for a lock, and DROP OWNED would drop them. So
+  -- REASSIGN runs at least twice. A REPEATABLE READ transaction does not see such objects afterwards either.
   FOR round IN 1 .. 10 LOOP
     EXIT WHEN is_done AND round <> 2;
     EXECUTE format('REASSIGN OWNED BY %I TO integratedb_archive', role_name);
@@ -154,7 +157,8 @@ BEGIN
   END LOOP;
 
   IF is_done THEN
-    -- After the change of the owner: so it is all code that has come to the archive, whenever it was made.
+    -- This runs after the change of the owner, so that it covers all code that the archive got, including code created
+    -- meanwhile.
     PERFORM integratedb.disarm_archive();
     EXECUTE format('DROP OWNED BY %I', role_name);
   END IF;
@@ -163,8 +167,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.hand_over(oid, name) IS
-'Hands what a role owns in this database to integratedb_archive, makes the code among it harmless, and takes the '
-'role''s grants away. Returns false where others go on making objects of the role. Error: 2BP01 the role owns a '
+'Gives integratedb_archive the objects that a role owns in this database, makes their code harmless, and revokes the '
+'role''s grants. Returns false if other sessions continue to create objects of the role. Error: 2BP01 the role owns a '
 'database or a tablespace.';
 
 CREATE OR REPLACE FUNCTION integratedb.used_elsewhere(of_role oid)
@@ -183,7 +187,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.used_elsewhere(oid) IS
-'The other databases in which a role owns something or was granted something, as text; null where there is none.';
+'The other databases in which a role owns something or was granted something, as text; null when no other database is '
+'affected.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_role(of_role oid, role_name name)
 RETURNS void
@@ -196,8 +201,8 @@ DECLARE
   elsewhere text;
   refused boolean;
 BEGIN
-  -- Somebody who may SET ROLE makes objects meanwhile, in another transaction: DROP ROLE waits for that one, finds them,
-  -- and they are handed over in the next round.
+  -- A role that may SET ROLE can create objects meanwhile, in another transaction. DROP ROLE waits for that transaction
+  -- and finds the objects. The next round hands them over.
   FOR round IN 1 .. 20 LOOP
     PERFORM integratedb.end_sessions(of_role);
     CONTINUE WHEN NOT integratedb.hand_over(of_role, role_name);
@@ -229,8 +234,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.drop_role(oid, name) IS
-'Ends the sessions of a stakeholder''s role, hands what it owns over and drops it, unless another database uses it. '
-'Errors: those of hand_over(); 55006 others go on using it.';
+'Ends the sessions of a stakeholder''s role, hands its objects over, and drops the role, unless another database uses '
+'it. Errors: those of hand_over(); 55006 other sessions continue to use the role.';
 
 CREATE OR REPLACE FUNCTION integratedb.remove_role(of_role oid, role_name name)
 RETURNS boolean
@@ -240,7 +245,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- A prepared transaction may hold locks on what the role owns, and everybody would wait for this one.
+  -- A prepared transaction may hold locks on objects of the role, and every other session would then wait for this one.
+  -- So the wait is bounded.
   before CONSTANT text := integratedb.bound_waiting();
   archive CONSTANT oid := integratedb.hold_archive();
   archived CONSTANT text[] := ARRAY(SELECT o.classid || ' ' || o.objid FROM integratedb.owned_by(archive) AS o);
@@ -288,9 +294,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.remove_role(oid, name) IS
-'Drops the role of a stakeholder, and its private schema where that is empty; says in a NOTICE with a line an object '
-'what is kept. Returns whether the schema was dropped. Errors: those of drop_role(); 42501 somebody can use '
-'integratedb_archive; 40P01, 55P03 another transaction locks what it owns.';
+'Drops the role of a stakeholder, and its private schema if that is empty. A NOTICE lists the objects that are kept, '
+'one a line. Returns whether the schema was dropped. Errors: those of drop_role(); 42501 somebody can use '
+'integratedb_archive; 40P01, 55P03 another transaction locks objects of the role.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_drop_stakeholder(stakeholder text)
 RETURNS boolean
@@ -303,12 +309,12 @@ DECLARE
   present integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   of_role oid;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
-  -- Again, now that nothing moves: another session may have renamed or dropped it.
+  -- The stakeholder is read again under the lock, because another session may have renamed or dropped it.
   present := integratedb.find_stakeholder(stakeholder);
-  -- The channels in the order of their ids, as the daemon takes them.
+  -- The channels are locked in the order of their ids, as the daemon locks them.
   PERFORM FROM integratedb.channel AS ch WHERE ch.stakeholder_id = present.id ORDER BY ch.id FOR UPDATE;
 
   IF EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = present.id) THEN
@@ -329,10 +335,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_drop_stakeholder(text) IS
 'Drops a stakeholder with its claims, grants and role, and ends its sessions.
 stakeholder: its name.
-Returns whether the private schema was dropped: it is when it is empty. Else the schema and whatever the role owns stay, owned by
-integratedb_archive, a role without rights; a NOTICE lists them. Functions among them cannot be executed, and triggers are disabled;
-a WARNING names views and other expressions that call functions of Postgres or of others as whoever uses them.
-A role that another database uses is kept, with a WARNING; so is one that is not the stakeholder''s own any more.
-Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; 55006 others go on using the role; IDB01 at COMMIT, when others claim the schema; IDB04 unknown;
-40001, 40P01, 55P03: retry.
+Returns whether the private schema was dropped, which is so if it is empty.
+Otherwise the schema and the other objects of the role stay, owned by integratedb_archive, a role without rights.
+A NOTICE lists them. Functions among them cannot be executed, and triggers are disabled.
+A WARNING names views and other expressions that call functions of Postgres or of other owners with the rights of the
+role that uses them.
+A role that another database uses is kept, with a WARNING. A role that no longer is the stakeholder''s own is kept too.
+Errors: 2BP01 the role owns a database; 42501 the role has powers that a stakeholder must not have; 55006 other
+sessions continue to use the role; IDB01 at COMMIT, when others claim the schema; IDB04 unknown stakeholder; 40001,
+40P01, 55P03: retry.
 For members of integratedb_admin.';

@@ -1,4 +1,5 @@
--- Submitting a specification: is it well formed, may the caller, does it hold here, and what follows from it.
+-- Submits a specification: checks its form, the right of the caller, and the catalog, and then stores, expands and
+-- grants.
 
 CREATE OR REPLACE FUNCTION integratedb.excess_of(spec jsonb)
 RETURNS text
@@ -11,14 +12,14 @@ DECLARE
   limit_in_bytes CONSTANT integer := 1000000;
   size_in_bytes integer;
 BEGIN
-  -- The number 1e131071 is small in jsonb, and has 131,072 digits where it is written out. So nothing writes the document before.
-  -- The depth bounds the way to the numbers.
+  -- The number 1e131071 is small in jsonb, and has 131,072 digits as text. So the document must not be written as text
+  -- before this check. The limit of the depth bounds the search for numbers.
   IF jsonb_path_exists(spec, 'strict $.**{100}') THEN
     RETURN 'it is nested deeper than any specification';
   END IF;
 
   IF EXISTS (
-    -- Also 0 may have thousands of digits. jsonb_path_query() would take a time that is quadratic.
+    -- Even 0 may have thousands of digits. jsonb_path_query() would take quadratic time.
     SELECT FROM jsonb_array_elements(jsonb_path_query_array(
              spec, 'strict $.** ? (@.type() == "number" && (@ >= 1e100 || @ <= -1e100 || (@ > -1e-50 && @ < 1e-50)))')) AS n (value)
      WHERE abs(n.value::numeric) >= 1e100 OR scale(n.value::numeric) > 100)
@@ -32,8 +33,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.excess_of(jsonb) IS
-'Why a specification is not read at all: more than 1,000,000 bytes as text, a number of more than 100 digits, 100 '
-'levels. Null when it can be.';
+'Why a specification is too large to be read: more than 1,000,000 bytes as text, a number of more than 100 digits, or '
+'100 levels. Null when it can be read.';
 
 CREATE OR REPLACE FUNCTION integratedb.parsed(spec jsonb, kind text)
 RETURNS jsonb
@@ -63,7 +64,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.parsed(jsonb, text) IS
-'parse_specification() of what has no excess_of(). Error: 22023 for an unknown kind.';
+'parse_specification() of a document without excess_of(). Error: 22023 for an unknown kind.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbidden_path(caller name, schemas jsonb, relations jsonb)
 RETURNS text
@@ -81,8 +82,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.forbidden_path(name, jsonb, jsonb) IS
-'The first of these that the caller could not GRANT SELECT on, with a word where it does not exist; schema.* and '
-'relations that do not exist need an admin. Null when there is none.';
+'The first of these relations that the caller could not GRANT SELECT on, with a remark if it does not exist. Only an '
+'admin may name schema.* and relations that do not exist. Null when the caller may name all.';
 
 CREATE OR REPLACE FUNCTION integratedb.forbidden_schema(caller name, of_stakeholder bigint, relations jsonb)
 RETURNS name
@@ -103,7 +104,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.forbidden_schema(name, bigint, jsonb) IS
 'The first schema of these relations that the stakeholder may not use and on which the caller could not GRANT USAGE; '
-'null when there is none.';
+'null when no such schema exists.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_right_to_submit(caller name, owner integratedb.stakeholder, kind text, old_document jsonb, new_parsed jsonb)
 RETURNS boolean
@@ -135,7 +136,7 @@ BEGIN
     RETURN false;
   END IF;
 
-  -- Or an owner could give up what stands in the way of a migration.
+  -- Without this check, an owner could give up another role's claims that stand in the way of a migration.
   SELECT integratedb.submitter(s.handed_in_by_oid, s.handed_in_by)
     INTO submitted_by
     FROM integratedb.specification AS s
@@ -159,7 +160,7 @@ BEGIN
     coalesce(old_parsed -> 'schemas', '[]') || (new_parsed -> 'schemas'),
     coalesce(old_parsed -> 'relations', '[]') || (new_parsed -> 'relations'));
 
-  -- Where neither names a relation, nobody but an admin or the stakeholder has a say.
+  -- If neither document names a relation, only an admin or the stakeholder may submit.
   IF forbidden IS NULL THEN
     forbidden_schema := integratedb.forbidden_schema(caller, owner.id, new_parsed -> 'relations');
   END IF;
@@ -180,8 +181,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.require_right_to_submit(name, integratedb.stakeholder, text, jsonb, jsonb) IS
-'Refuses a caller who may not replace the old document (null: none) by the new one. Returns false when the stakeholder '
-'weakens its own, so that whoever submitted it stays responsible. Error: 42501.';
+'Refuses a caller who may not replace the old document (null: none) with the new one. Returns false when the '
+'stakeholder weakens its own specification; the earlier submitter then stays responsible. Error: 42501.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_relations(relations jsonb)
 RETURNS void
@@ -194,7 +195,7 @@ DECLARE
   relation record;
   refused boolean;
 BEGIN
-  -- In name order, so that two claims cannot deadlock each other.
+  -- The locks are taken in the order of names, so that two claims cannot deadlock each other.
   FOR relation IN
     SELECT DISTINCT k.schema_name, k.relation_name, k.relkind, k.oid
       FROM integratedb.relations_at(relations) AS k
@@ -205,20 +206,22 @@ BEGIN
       IF relation.relkind IN ('r', 'p') THEN
         EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', relation.schema_name, relation.relation_name);
       ELSE
-        -- LOCK TABLE takes neither materialised views nor foreign tables, and with a view it locks the tables that the view
-        -- reads, which the caller may have no right to. A query would do so too, and run functions of the owner. This reads
-        -- the columns, and keeps the lock on what it reads until the end of the transaction.
+        -- LOCK TABLE accepts neither materialised views nor foreign tables. For a view, it also locks the tables behind
+        -- the view, on which the caller may have no right. A query would do the same, and would run functions of the
+        -- owner.
+        --
+        -- table_to_xmlschema() only reads the columns, and keeps its lock until the end of the transaction.
         PERFORM table_to_xmlschema(relation.oid, true, true, '');
       END IF;
     EXCEPTION
       WHEN undefined_table OR invalid_schema_name THEN
-        NULL; -- dropped or renamed since: the expansion sees what there is
+        NULL; -- dropped or renamed since: the expansion uses the present catalog
       WHEN feature_not_supported THEN
-        NULL; -- Postgres was built without libxml: a migration of the view that is under way makes this 40P01 later on
+        NULL; -- Postgres was built without libxml: a concurrent migration of the view causes 40P01 later
       WHEN internal_error THEN
         IF EXISTS (SELECT FROM pg_class AS k WHERE k.oid = relation.oid) THEN
           RAISE;
-        END IF; -- dropped since
+        END IF; -- the relation was dropped since
       WHEN deadlock_detected OR lock_not_available THEN
         refused := integratedb.refuse(
           code => SQLSTATE,
@@ -231,8 +234,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.lock_relations(jsonb) IS
-'Locks those of these relations ([schema, relation]) that exist, in name order, against migrations until the end of '
-'the transaction. Errors: 40P01, 55P03, each with a HINT to retry.';
+'Locks the existing ones of these relations ([schema, relation]), in the order of names, against migrations until the '
+'end of the transaction. Errors: 40P01, 55P03, each with a HINT to retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_specification(refusals jsonb)
 RETURNS void
@@ -242,12 +245,12 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- MAX_REFUSALS of shape.py: nobody knows whether there are more.
+  -- MAX_REFUSALS of shape.py: the reader stops there, so the number of further refusals is unknown.
   most CONSTANT integer := 100;
   number CONSTANT integer := jsonb_array_length(refusals);
   refused boolean;
 BEGIN
-  -- The words are in DETAIL only: most clients print both.
+  -- Only DETAIL has the texts, because most clients print both.
   refused := integratedb.refuse(
     code => 'IDB02',
     message => format('invalid specification: %s at %s',
@@ -262,8 +265,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_specification(jsonb) IS
-'Raises IDB02 for these refusals, an array of [message, pointer]. The message says how many there are and where the '
-'first is; DETAIL has the words.';
+'Raises IDB02 for these refusals, an array of [message, pointer]. The message gives their number and the place of the '
+'first; DETAIL has the texts.';
 
 CREATE OR REPLACE FUNCTION integratedb.too_many_columns(parsed jsonb)
 RETURNS text
@@ -304,8 +307,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.too_many_columns(jsonb) IS
-'Why a specification, as parse_specification() returns it, cannot be expanded in one go: "*" and schema.* stand for '
-'too many columns. Null when it can. Dropped columns count, as the catalog goes on counting them.';
+'Why a specification, as parse_specification() returns it, cannot be expanded at once: "*" and schema.* stand for too '
+'many columns. Null when it can be expanded. Dropped columns count, because the catalog still has them.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_bounded(parsed jsonb)
 RETURNS void
@@ -392,7 +395,8 @@ BEGIN
     PERFORM integratedb.sync_all();
   END IF;
 
-  -- Again, now that nothing moves: the stakeholder may be gone, the tables in other hands, the document replaced.
+  -- This is checked again under the lock: the stakeholder may be dropped, the tables may have other owners, the
+  -- document may be replaced.
   PERFORM integratedb.find_stakeholder(stakeholder);
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind;
   is_responsible := integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
@@ -432,7 +436,7 @@ BEGIN
   END IF;
   PERFORM integratedb.refuse_temporary(stored_id);
 
-  -- What it was granted may have mended claims of the other kind.
+  -- The new grants may have repaired claims of the other kind.
   PERFORM integratedb.follow_mended(ARRAY[owner.id]);
 
   PERFORM integratedb.log_own_event(format('INTEGRATEDB %s', upper(kind)), format('specification of %s', owner.name), true);
@@ -441,8 +445,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.submit(text, text, jsonb) IS
-'Replaces a stakeholder''s specification of this kind by what parsed() gave for the new one. Returns it as expanded. '
-'Errors: those of integratedb_claim().';
+'Replaces a stakeholder''s specification of this kind with the new one, in the form that parsed() returns. Returns '
+'the specification as expanded. Errors: those of integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -459,12 +463,16 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_claim(text, jsonb) IS
-'Replaces a stakeholder''s claims: what it depends on, and may SELECT.
-stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up.
-Returns the claims as expanded against the catalog, every property filled in; min_length "unlimited" where the column has no limit.
-Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
-IDB03 not met, DETAIL the problems; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
-For members of integratedb_admin; for whoever could GRANT SELECT on every relation that the old and the new one name; for the stakeholder when it weakens or gives up its own.';
+'Replaces a stakeholder''s claims: the tables and columns that it depends on, and may SELECT.
+stakeholder: its name. spec: a specification of kind claims (docs/specification.md), at most 1,000,000 bytes; {"match":
+[]} gives everything up.
+Returns the claims as expanded against the catalog, every property filled in; min_length is "unlimited" where the
+column has no limit.
+Errors: 42501 the caller may not submit this; 54000 an access list is full, or "*" stands for too many columns; IDB02
+not well formed, DETAIL a JSON array of [message, pointer]; IDB03 not met, DETAIL the problems; IDB04 unknown
+stakeholder; 40001, 40P01, 55P03 a concurrent migration interfered: retry.
+For members of integratedb_admin; for a role that could GRANT SELECT on every relation that the old and the new one
+name; for the stakeholder when it weakens or gives up its own.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_specification(stakeholder text, kind text DEFAULT 'claims')
 RETURNS jsonb
@@ -496,9 +504,9 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_specification(text, text) IS
-'A stakeholder''s specification in its short form; {"match": []} when it has none.
+'A stakeholder''s specification in its short form; {"match": []} when the stakeholder has none.
 stakeholder: its name. kind: claims or notifications.
-Errors: 22023 unknown kind; 42501 the caller may not; IDB04 unknown stakeholder.
+Errors: 22023 unknown kind; 42501 the caller may not read it; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_adopt_claim(stakeholder text, kind text)
@@ -510,7 +518,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
-  adopter CONSTANT name := integratedb.caller(); -- code of somebody else does not act for an admin
+  adopter CONSTANT name := integratedb.caller(); -- refuses code of another role that would act for an admin
   owner CONSTANT integratedb.stakeholder := integratedb.find_stakeholder(stakeholder);
   claims bigint[];
   unmet bigint[];
@@ -524,7 +532,8 @@ BEGIN
       hint => 'The kinds are claims and notifications.');
   END IF;
 
-  -- A function of an admin, SECURITY DEFINER, may call this for others: what an admin answers for is not handed to them.
+  -- A SECURITY DEFINER function of an admin may call this for other roles. The responsibility of an admin must not be
+  -- passed to them.
   IF NOT integratedb.is_admin(adopter) THEN
     refused := integratedb.refuse(
       code => '42501',
@@ -550,7 +559,7 @@ BEGIN
       hint => format('SELECT integratedb_specification(%L, %L) shows what it has.', owner.name, kind));
   END IF;
 
-  -- What somebody revoked comes back for this specification, and for no other.
+  -- Revoked grants come back for this specification only.
   claims := ARRAY(
     SELECT c.id FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id
      WHERE s.stakeholder_id = owner.id AND s.kind = integratedb_adopt_claim.kind);
@@ -575,9 +584,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_claim(text, text) IS
-'Makes the caller the one who submitted a stakeholder''s specification, and grants what it claims: where that role was dropped, or may not grant any more.
+'Makes the caller the submitter of a stakeholder''s specification, and grants what it claims. Use it when the earlier
+submitter was dropped, or may not grant any more.
 stakeholder: its name. kind: claims or notifications.
-Errors: 22023 unknown kind, or the stakeholder has none of it; 42501 the session acts as no admin; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
+Errors: 22023 unknown kind, or the stakeholder has no specification of this kind; 42501 the session does not act as an
+admin; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_admin_or_self(stakeholder text)
@@ -611,7 +622,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.require_admin_or_self(text) IS
-'The stakeholder of that name; refuses a caller who is neither an admin nor this stakeholder. Errors: 42501; IDB04, '
+'The stakeholder with this name. Refuses a caller who is neither an admin nor this stakeholder. Errors: 42501; IDB04, '
 'for an admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.dry_run(document jsonb, kind text)
@@ -625,10 +636,10 @@ DECLARE
   stored_id bigint;
   problems jsonb;
 BEGIN
-  -- It writes, and takes everything back.
+  -- The dry run writes, and rolls everything back.
   PERFORM integratedb.require_writable();
 
-  -- A stakeholder that can have no role: nothing is granted to it, and no privilege is asked for.
+  -- This stakeholder cannot have a role, so nothing is granted to it, and no privilege is checked.
   WITH nobody AS (
     INSERT INTO integratedb.stakeholder AS st (name, role_oid)
     VALUES (left('integratedb_' || md5(pg_current_xact_id()::text), 32), 0)
@@ -647,7 +658,7 @@ BEGIN
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
   problems := problems || integratedb.unnotifiable(stored_id);
 
-  -- Rolls everything above back; the variable stays.
+  -- The error rolls back everything above; the variable keeps its value.
   RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';
 EXCEPTION
   WHEN SQLSTATE 'IDB00' THEN
@@ -656,7 +667,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.dry_run(jsonb, text) IS
-'The problems of a short document against the present catalog, by the very rules that store it, and nothing stored.';
+'The problems of a short document with the present catalog, found by the same code that stores a document. Stores '
+'nothing.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_check_spec(spec jsonb, kind text DEFAULT 'claims')
 RETURNS TABLE (code text, pointer text, path text, field text, property text, expected jsonb, actual jsonb, message text)
@@ -690,8 +702,10 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_check_spec(jsonb, text) IS
-'What submitting a specification would be refused for, privileges aside; stores nothing.
+'Why submitting a specification would be refused, apart from privileges. Stores nothing.
 spec: a specification. kind: claims or notifications.
-Returns a row a problem, none when it is fine: code IDB02 (not well formed) or 54000 (it stands for too many columns) with pointer and message, or IDB03 (not met) with path, field, property, expected, actual and message.
+Returns one row for each problem, and no row for a valid specification.
+code IDB02 (not well formed) or 54000 (it stands for too many columns) comes with pointer and message.
+code IDB03 (not met) comes with path, field, property, expected, actual and message.
 Error: 22023 unknown kind.
 For everybody.';

@@ -1,4 +1,4 @@
--- What a migration, or its author, may ask: does it hold, let the baseline follow, what would happen, let it pass.
+-- What a migration, or its author, may call: validate, sync, preview and override.
 
 CREATE OR REPLACE FUNCTION integratedb.has_stake()
 RETURNS boolean
@@ -8,12 +8,13 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- A migration calls sync and validate in functions of its own, too, whoever runs it.
+  -- acting_role() and not caller(), because migrations also call sync and validate in functions of their own, run by
+  -- any role.
   caller CONSTANT name := integratedb.acting_role();
   caller_oid CONSTANT oid := (SELECT u.oid FROM pg_roles AS u WHERE u.rolname = caller);
 BEGIN
   RETURN integratedb.is_admin(caller)
-      -- After a restore nothing is known by its identifier yet.
+      -- After a restore, the recorded identifiers are not valid yet.
       OR NOT integratedb.is_armed()
       OR integratedb.changed_objects(pg_current_xact_id_if_assigned())
       OR EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.role_oid = caller_oid)
@@ -25,8 +26,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.has_stake() IS
-'Whether the caller may take the lock: it is an admin or a stakeholder, submitted a specification, owns something that '
-'is claimed, or this transaction changed the schema; or a restore is to be made whole.';
+'Whether the caller may take the lock. It may if it is an admin or a stakeholder, submitted a specification, or owns '
+'a claimed relation. It may also if this transaction changed the schema, or if enforcement must be restored after a '
+'restore.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_sync()
 RETURNS void
@@ -48,8 +50,8 @@ BEGIN
   PERFORM integratedb.arm();
   PERFORM integratedb.end_sessions_without_role();
 
-  -- What is unmet behind the event triggers' back is noted now: the grants below write catalog rows, and would be taken
-  -- at COMMIT for this transaction's evidence.
+  -- Claims that became unmet unnoticed by the event triggers are recorded now. The grants below write catalog rows,
+  -- which the check at COMMIT would take as evidence against this transaction.
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
@@ -60,17 +62,21 @@ BEGIN
 
   PERFORM integratedb.sync_all();
 
-  -- A named claim is never excused: what stays unmet is judged at COMMIT, where it is known who broke it.
+  -- A sync never excuses a named claim. Claims that stay unmet are judged at COMMIT, which finds the transaction that
+  -- broke them.
   PERFORM integratedb.log_own_event('INTEGRATEDB SYNC', NULL, true);
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_sync() IS
-'Accepts the present catalog as the new truth where the specifications allow it: wildcard claims shrink and grow, properties that were left out follow. A privilege that was revoked comes back where the caller could grant it.
-A migration that must drop a column somebody claims by "*" calls it in its transaction. A named claim that the transaction made unmet is still refused at COMMIT (IDB01); one that was unmet before stays so, with a WARNING.
+'Accepts the present catalog as the new baseline where the specifications allow it: wildcard claims shrink and grow,
+omitted properties follow the catalog. A privilege that was revoked comes back if the caller could grant it.
+A migration that must drop a column claimed by "*" calls it in its transaction.
+A named claim that the transaction made unmet is still refused at COMMIT (IDB01); one that was unmet before stays so,
+with a WARNING.
 Errors: 40001, 40P01, 55P03: retry; 54000 an access list is full.
-For everybody; it leaves a row in the audit log. With a NOTICE it does nothing where nothing is at stake for the caller: no schema
-change in this transaction, no claim on the caller''s relations or by the caller.';
+For everybody; it adds a row to the audit log. It does nothing, with a NOTICE, where the caller has no stake: no schema
+change in this transaction, and no claim by the caller or on the caller''s relations.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_unmet_claims(max_results integer DEFAULT 100)
 RETURNS TABLE (claim_id bigint, stakeholder text, kind text, path text, problems jsonb, hint text)
@@ -81,10 +87,11 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
 AS $$
 DECLARE
-  -- All of them, and cut afterwards: a statement without parameters is planned once a session.
+  -- All claims are read and the array is cut later, because a statement without parameters is planned once in a
+  -- session.
   unmet bigint[] := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u ORDER BY u.claim_id);
 BEGIN
-  -- GREATEST passes over nulls, so the null that stands for all is taken out first.
+  -- GREATEST ignores nulls, so the null that stands for all is replaced first.
   unmet := unmet[:greatest(coalesce(max_results, cardinality(unmet)), 0)];
 
   IF cardinality(unmet) > 0 THEN
@@ -97,9 +104,12 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_unmet_claims(integer) IS
-'Which claims the present catalog, with this transaction''s changes, does not satisfy.
-max_results: at most so many; null: all.
-Returns a row a claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative, problems (array of {path, field, property, expected, actual, message}; property is table, column, type, min_length, is_nullable, privilege, row_security or replica_identity), hint.
+'The claims that the present catalog, with this transaction''s changes, does not satisfy.
+max_results: the greatest number of rows; null: all.
+Returns one row for each claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative,
+problems, hint.
+problems: an array of {path, field, property, expected, actual, message}; property is table, column, type, min_length,
+is_nullable, privilege, row_security or replica_identity.
 For everybody; reads only.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_validate_migration(max_results integer DEFAULT 100)
@@ -141,11 +151,13 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_validate_migration(integer) IS
-'Does at once, inside the migration, what COMMIT does, and for every claim of the database: validates, then syncs. What holds here is the baseline from here on.
+'Does at once, inside the migration, what COMMIT does, for every claim of the database: validates, then syncs. The
+result is the baseline from here on.
 max_results: how many unmet claims the error lists.
-Where nothing is at stake for the caller (see integratedb_sync()) it only looks, and syncs nothing.
+Where the caller has no stake (see integratedb_sync()), it only validates, and syncs nothing.
 Returns 0; under integratedb_override() the number of unmet claims, with a WARNING.
-Errors: IDB01 a claim is unmet, whoever made it so and whatever the setting enforcement; 40001, 40P01, 55P03: retry.
+Errors: IDB01 a claim is unmet, regardless of who made it so and of the setting enforcement; 40001, 40P01, 55P03:
+retry.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_preview_migration(ddl text)
@@ -170,11 +182,11 @@ BEGIN
     SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(u)) INTO unmet FROM @extschema@.integratedb_unmet_claims(max_results => NULL::pg_catalog.int4) AS u;
     looked := true;
 
-    -- Rolls the block back; the variable stays.
+    -- The error rolls the block back; the variable keeps its value.
     RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'preview';
   EXCEPTION
     WHEN SQLSTATE 'IDB00' THEN
-      -- Anybody's trigger can raise it too.
+      -- A trigger of any role can raise the same SQLSTATE.
       IF NOT looked THEN
         RAISE;
       END IF;
@@ -185,7 +197,7 @@ BEGIN
             AS p (claim_id bigint, stakeholder pg_catalog.text, kind pg_catalog.text, path pg_catalog.text,
                   problems pg_catalog.jsonb, hint pg_catalog.text);
     WHEN active_sql_transaction OR no_active_sql_transaction OR invalid_transaction_termination OR feature_not_supported THEN
-      -- 0A000 is also what Postgres says of statements that it will never do (ALTER TYPE of a column that a view reads).
+      -- Postgres also uses 0A000 for statements that it never supports (ALTER TYPE of a column that a view reads).
       IF SQLSTATE OPERATOR(pg_catalog.=) '0A000' AND NOT pg_catalog.starts_with(SQLERRM, 'EXECUTE of ') THEN
         RAISE;
       END IF;
@@ -199,10 +211,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_preview_migration(text) IS
-'Who would be hurt: runs statements, looks, and rolls them back. Locks are taken and held until the end of the calling transaction.
+'The claims that a migration would break: runs the statements, reads the unmet claims, and rolls the statements back.
+Locks are taken and held until the end of the calling transaction.
 ddl: one or more SQL statements, run as the caller.
-Returns the rows of integratedb_unmet_claims() as they would be after them.
-Errors: 0A000 what cannot run in a transaction; those of the statements themselves.
+Returns the rows of integratedb_unmet_claims() as they would be after the statements.
+Errors: 0A000 a statement cannot run in a transaction; those of the statements themselves.
 For everybody, with the caller''s own rights.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_override(reason text)
@@ -215,7 +228,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   IF btrim(coalesce(reason, '')) = '' THEN
     refused := integratedb.refuse(
       code => '22023',
@@ -229,7 +242,8 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_override(text) IS
-'Lets this transaction commit although it breaks claims: they become a WARNING that names who is hurt, and stay listed by integratedb_unmet_claims() until they are met.
+'Lets this transaction commit although it breaks claims. A WARNING names the affected stakeholders, and
+integratedb_unmet_claims() lists the claims until they are met.
 reason: for the audit log.
 Error: 22023 no reason.
 For members of integratedb_admin.';

@@ -1,4 +1,4 @@
--- Who depends on what, and who can read what.
+-- Shows which stakeholders depend on a table or column, and what a stakeholder can read.
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_unknown(path text, field text)
 RETURNS void
@@ -59,7 +59,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS
-'Refuses names that the database does not have and nobody claims, lest a slip of the pen be answered by "nobody". '
+'Refuses names that neither the database nor a claim has, so that a misspelled name does not return an empty answer. '
 'Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_dependents(path text, field text DEFAULT NULL)
@@ -100,10 +100,14 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_dependents(text, text) IS
-'Who depends on a table or column.
+'The stakeholders that depend on a table or column.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
-Returns a row a stakeholder and kind of specification: stakeholder, kind (claims or notifications), dependency: required, alternative (another one would do) or optional; the strictest where there are several. No rows: nobody.
-Errors: 22023 path is none; 42P01, 42703, 3F000 there is no such table, column or schema (for schema.*), and nobody claims it.
+Returns one row for each stakeholder and kind of specification: stakeholder, kind (claims or notifications),
+dependency.
+dependency: required, alternative (another alternative would do) or optional; the strictest of several. No rows: no
+stakeholder depends on it.
+Errors: 22023 path is not a path; 42P01, 42703, 3F000 the table, column or schema (for schema.*) does not exist, and no
+stakeholder claims it.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_access(stakeholder text)
@@ -132,7 +136,7 @@ BEGIN
       FROM integratedb.readable_relation AS r
       JOIN pg_class AS k ON k.oid = r.oid
      CROSS JOIN LATERAL (
-       -- Once a relation, and only where something of it could be read.
+       -- This runs once for each relation, and only if the role could read some of it.
        SELECT CASE WHEN (k.relkind = 'v' OR k.relrowsecurity) AND has_any_column_privilege(role_oid, k.oid, 'SELECT')
                    THEN integratedb.blocked_columns(role_oid, k.oid)
                      || CASE WHEN integratedb.is_secured_from(role_oid, k.oid)
@@ -162,8 +166,10 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_access(text) IS
-'What a stakeholder''s role can really read, grants to PUBLIC and inherited ones included, system schemas aside. Views are followed to what they read.
+'What a stakeholder''s role can read, including grants to PUBLIC and inherited grants, without system schemas. Views are
+followed to the relations that they read.
 stakeholder: its name.
-Returns a row a column: path, field, reason (claim, own schema, public, other grant; the first that applies), excess: readable though neither claimed nor its own.
-Errors: 42501 the caller may not; IDB04 unknown stakeholder.
+Returns one row for each column: path, field, reason (claim, own schema, public, other grant; the first that applies),
+excess: readable, but neither claimed nor the stakeholder''s own.
+Errors: 42501 the caller may not read it; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';

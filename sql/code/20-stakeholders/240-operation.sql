@@ -1,4 +1,4 @@
--- Settings, status and the audit log, for whoever operates the database.
+-- Settings, status and the audit log, for operators of the database.
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_configure(setting text, value text)
 RETURNS void
@@ -10,7 +10,7 @@ AS $$
 DECLARE
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.require_writable();
 
   IF integratedb.setting_value(setting) IS NULL THEN
@@ -54,9 +54,13 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_configure(text, text) IS
 'Changes a setting.
-setting, value: enforcement: commit (default; a migration that breaks a claim is refused at COMMIT) or explicit (it commits with a WARNING); ddl_event_retention: how long the audit log is kept, an interval (default 90 days);
-lock_timeout: how long a claim or a COMMIT with schema changes waits for another one, an interval from 100 ms to 1 hour (default 30 s).
-Error: IDB07 no such setting, or not its value.
+setting, value: one of these.
+enforcement: commit (default; a migration that breaks a claim is refused at COMMIT) or explicit (it commits with a
+WARNING).
+ddl_event_retention: how long the audit log is kept, an interval (default 90 days).
+lock_timeout: how long a claim or a COMMIT with schema changes waits for another one, an interval from 100 ms to 1 hour
+(default 30 s).
+Error: IDB07 unknown setting, or a value that the setting does not accept.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_positive_interval(value text)
@@ -83,8 +87,9 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- The lock on the table tells the holder, who keeps it to the end, from those who wait, who have one on the row besides.
-  -- (xmax of the row does not: it is of a subtransaction, and those are in no view once they are over.)
+  -- The lock on the table identifies the holder, who keeps it until the end. Waiting sessions also have a lock on the
+  -- row. (xmax of the row does not identify the holder: it belongs to a subtransaction, and no view shows ended
+  -- subtransactions.)
   WITH lock AS MATERIALIZED (
     SELECT l.locktype, l.mode, l.granted, l.pid, l.virtualtransaction
       FROM pg_locks AS l
@@ -113,8 +118,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.find_lock_holder() IS
-'Who holds the lock between claims and migrations: the process (pid) or the prepared transaction (gid), and words for '
-'a message. No row, or nulls, when nobody does.';
+'The holder of the lock between claims and migrations: the process (pid) or the prepared transaction (gid), and a '
+'text for a message. No row, or nulls, when the lock is free.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_holder()
 RETURNS text
@@ -127,7 +132,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.lock_holder() IS
-'Which session, or prepared transaction, holds the lock between claims and migrations, in words; null when nobody does.';
+'The session, or prepared transaction, that holds the lock between claims and migrations, as text; null when the lock '
+'is free.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_end_lock_holder()
 RETURNS text
@@ -140,7 +146,7 @@ DECLARE
   holder record;
   refused boolean;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   SELECT h.pid, h.gid, h.words INTO holder FROM integratedb.find_lock_holder() AS h;
   IF holder.words IS NULL OR holder.pid = pg_backend_pid() THEN
     RETURN NULL;
@@ -160,9 +166,10 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_end_lock_holder() IS
-'Ends the session that holds the lock between claims and migrations, so that those who wait go on; its transaction is rolled back.
-Returns who it was: process, role and since when; null: nobody holds it.
-Error: 55000 a prepared transaction holds it; the hint has the statement that ends it.
+'Ends the session that holds the lock between claims and migrations, so that waiting sessions continue. Its transaction
+is rolled back.
+Returns the ended session: process, role and since when; null: the lock was free.
+Error: 55000 a prepared transaction holds the lock; the hint has the statement that ends it.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.who_may_create_in(of_schema name)
@@ -182,8 +189,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.who_may_create_in(name) IS
-'Who may create objects in a schema, its owner and superusers aside; null: nobody. Whoever may can put a function '
-'there that calls meant for ours reach.';
+'The roles that may create objects in a schema, except its owner and superusers; null: no role. Such a role can '
+'create a function there that captures calls meant for IntegrateDB.';
 
 CREATE OR REPLACE FUNCTION integratedb.captors()
 RETURNS text
@@ -201,7 +208,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.captors() IS
-'Functions of others beside ours, with names like ours, which could capture calls; null: none.';
+'Functions of other owners with names like those of IntegrateDB, which could capture calls; null: none.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_status()
 RETURNS TABLE (fact text, value text)
@@ -239,7 +246,7 @@ AS $$
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
       (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
       (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
-      -- Only where there are any.
+      -- This row is shown only if such relations exist.
       (10, 'not granted', (
         SELECT string_agg(format('%s to %s', o.path, o.name), ', ' ORDER BY o.name, o.path) || '; SELECT integratedb_adopt_claim(stakeholder, kind)'
           FROM (SELECT DISTINCT mine.name, cr.path
@@ -278,10 +285,16 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
-'How things stand, one row a fact: version, enforcement, ddl_event_retention, armed (no: after a restore, until the first migration or sync), event triggers, stakeholders, claims, notifications, unmet, pending sync (claims whose expansion was put off: Python could not be loaded, or a dump was restored), not granted (what nobody who submitted a claim could grant) and submitter lost (where there are any), lock_timeout, lock holder,
-schema (where these functions are; OPEN: somebody may create others there that capture calls; CAPTURED: somebody did), slots and channels.
+'The state of IntegrateDB, one row for each fact.
+version, enforcement, ddl_event_retention, lock_timeout, lock holder, stakeholders, claims, notifications, unmet, event
+triggers, slots, channels.
+armed: no: after a restore, until the first migration or sync.
+pending sync: claims whose expansion was postponed, because Python could not be loaded, or a dump was restored.
+not granted: relations that no submitter of a claim could grant, and submitter lost; both only if there are any.
+schema: where these functions are; OPEN: a role may create other functions there that capture calls; CAPTURED: a role
+did so.
 Returns fact and value, both text.
-For members of integratedb_admin; a stakeholder is told of itself only.';
+For members of integratedb_admin; a stakeholder sees only its own facts.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_ddl_events(since timestamptz DEFAULT NULL, max_results integer DEFAULT 100)
 RETURNS TABLE (
@@ -301,7 +314,7 @@ SECURITY DEFINER -- reads a table that nobody else can: it holds other people's 
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else is not told what an admin is
+  PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
     SELECT e.id, e.occurred_at, e.xid, e.session_user_name, e.command_tag, e.object_type, e.object_identity, e.query, e.reason
       FROM integratedb.ddl_event AS e
@@ -314,6 +327,9 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_ddl_events(timestamptz, integer) IS
 'The audit log of schema changes, newest first.
-since: from this time on; null: all that is kept. max_results: at most so many; null: all.
-Returns id, occurred_at, xid (transaction), session_user_name (login), command_tag, object_type, object_identity, query (on the first row of a transaction; cut at 8 kB, comments left out, literals masked that may hold a secret; a remark in its place where it calls functions of ours), reason (of an override).
+since: changes from this time on; null: all that are kept. max_results: the greatest number of rows; null: all.
+Returns id, occurred_at, xid (transaction), session_user_name (login), command_tag, object_type, object_identity,
+query, reason (of an override).
+query: on the first row of a transaction, cut at 8 kB; comments are left out, and literals that may hold a secret are
+masked. A remark replaces a query that calls functions of IntegrateDB.
 For members of integratedb_admin.';

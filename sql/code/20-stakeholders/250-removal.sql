@@ -1,5 +1,5 @@
--- What DROP EXTENSION leaves behind, and the statements that take it away: roles are the cluster's, schemas may hold
--- tables, and Postgres knows neither publications nor slots that belong to an extension.
+-- Lists what DROP EXTENSION leaves behind, and the statements that remove it. Roles belong to the cluster, schemas may
+-- hold tables, and publications and slots cannot belong to an extension.
 
 CREATE OR REPLACE FUNCTION integratedb.leftovers()
 RETURNS TABLE (object text, statement text)
@@ -10,7 +10,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   WITH stakeholder AS (
     SELECT st.name,
-           -- What else is in a schema (a sequence, a function) comes with it.
+           -- Only tables and views are counted. DROP SCHEMA removes other objects (a sequence, a function) with them.
            (SELECT count(*) FROM pg_class AS k WHERE k.relnamespace = n.oid AND k.relkind IN ('r', 'p', 'v', 'm', 'f')) AS relations,
            EXISTS (SELECT FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid) AS is_filled,
            n.oid IS NOT NULL AS has_schema
@@ -38,10 +38,10 @@ AS $$
         FROM stakeholder AS s
        WHERE s.has_schema
       UNION ALL
-      -- What else it owns is kept; its grants go.
+      -- Other objects of the role are kept; its grants are revoked.
       SELECT 4, s.name,
              format('role %s, and what it was granted', quote_ident(s.name)),
-             -- Not to the owner of the database: its sessions would run what code is among it.
+             -- The owner of the database must not get the objects, because its sessions would run their code.
              format('REASSIGN OWNED BY %1$I TO integratedb_archive; DROP OWNED BY %1$I; DROP ROLE %1$I;', s.name)
         FROM stakeholder AS s
       UNION ALL
@@ -57,8 +57,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.leftovers() IS
-'What DROP EXTENSION leaves behind: each object, and the statement that takes it away afterwards. For superusers, who '
-'may drop the extension; DROP EXTENSION itself says it in a NOTICE.';
+'What DROP EXTENSION leaves behind: each object, and the statement that removes it afterwards. For superusers, who '
+'may drop the extension; DROP EXTENSION itself lists the objects in a NOTICE.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_extension()
 RETURNS event_trigger
@@ -70,8 +70,8 @@ AS $$
 DECLARE
   acting CONSTANT name := CASE current_setting('role') WHEN 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
 BEGIN
-  -- Afterwards there is nobody left to say it: the event triggers go with the extension. Which extension is dropped is
-  -- known from the words of the statement only.
+  -- The list must come before the drop, because the event triggers are dropped with the extension. Only the words of
+  -- the statement show which extension is dropped.
   IF current_query() !~* '\mextension\M.*(\mintegratedb\M|\mplpython3u\M.*\mcascade\M)'
      OR NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = acting AND r.rolsuper) THEN
     RETURN;
@@ -84,7 +84,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.on_drop_extension() IS
-'Event trigger: before the extension is dropped, says what stays and how to take that away.';
+'Event trigger: before the extension is dropped, reports what stays and how to remove it.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_schema()
 RETURNS event_trigger
@@ -106,8 +106,9 @@ BEGIN
     JOIN pg_roles AS u ON u.rolname = acting AND NOT u.rolsuper AND pg_has_role(u.oid, n.nspowner, 'USAGE')
    WHERE x.extname = 'integratedb';
 
-  -- Which schema it is, no event trigger is told before it is gone, and ours with it. The words of a client's own statement
-  -- tell it; context has a second line when the statement runs inside a function.
+  -- No event trigger receives the name of the schema before the schema is dropped, and our triggers are dropped with
+  -- it. The words of a client's own statement show the name. The context has a second line if the statement runs inside
+  -- a function.
   GET DIAGNOSTICS context = PG_CONTEXT;
   IF lives_in IS NULL
      OR (context !~ E'\n'
@@ -124,5 +125,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.on_drop_schema() IS
-'Event trigger: keeps the owner of the schema that the extension lives in, who is no superuser, from dropping the '
-'extension with the schema. Error: 2BP01.';
+'Event trigger: keeps the owner of the extension''s schema, who is not a superuser, from dropping the extension with '
+'the schema. Error: 2BP01.';

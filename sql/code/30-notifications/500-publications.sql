@@ -1,4 +1,4 @@
--- The publications: what stakeholders are notified of, without column lists, kept equal to the matches.
+-- Keeps the publications equal to the matches of the specifications. The publications have no column lists.
 
 CREATE OR REPLACE VIEW integratedb.wanted_publication AS
   SELECT n.relid,
@@ -11,8 +11,8 @@ CREATE OR REPLACE VIEW integratedb.wanted_publication AS
    GROUP BY n.relid;
 
 COMMENT ON VIEW integratedb.wanted_publication IS
-'In which publication each notified table belongs: integratedb when UPDATE or DELETE is asked for and can be told, '
-'integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
+'The publication that each notified table belongs in: integratedb when UPDATE or DELETE is asked for and can be '
+'notified, integratedb_append for INSERT and TRUNCATE. wants_all: whether UPDATE or DELETE is asked for.';
 
 CREATE OR REPLACE FUNCTION integratedb.published_unidentified()
 RETURNS oid[]
@@ -21,7 +21,7 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
--- All that is published is read, and that is all that is read.
+-- The query reads all published relations and nothing else, so one plan fits.
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -46,8 +46,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.published_unidentified() IS
-'What is published with UPDATE and DELETE and has lost its replica identity, so that these fail: by this transaction, '
-'or before, behind the event triggers'' back.';
+'The relations that are published with UPDATE and DELETE and have lost their replica identity, so that these '
+'statements fail. The cause is this transaction, or an earlier change that the event triggers did not see.';
 
 CREATE OR REPLACE VIEW integratedb.publication_fault AS
   SELECT w.name,
@@ -57,7 +57,7 @@ CREATE OR REPLACE VIEW integratedb.publication_fault AS
          (p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot)
            IS DISTINCT FROM (w.pubinsert, w.pubupdate, w.pubdelete, w.pubtruncate, true) AS publishes_otherwise,
          w.publish,
-         -- What no ALTER of ours would take away, or what only a later version of Postgres has.
+         -- Properties that no ALTER of ours removes, or that only a later version of Postgres has.
          p.puballtables
            OR coalesce(pg_catalog.to_jsonb(p) ->> 'puballsequences', 'false') <> 'false'
            OR coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols', 'n') <> 'n'
@@ -72,9 +72,9 @@ CREATE OR REPLACE VIEW integratedb.publication_fault AS
     LEFT JOIN pg_catalog.pg_publication AS p ON p.pubname = w.name;
 
 COMMENT ON VIEW integratedb.publication_fault IS
-'How each of the three publications differs from what it must be. is_foreign: it has row filters, column lists, whole '
-'schemas, all tables or generated columns, so rows could be missing or be published unasked. is_owned_by_others: its '
-'owner is no superuser.';
+'How each of the three publications differs from its intended form. is_foreign: the publication has row filters, '
+'column lists, whole schemas, all tables or generated columns, so rows could be missing, or be published without a '
+'request. is_owned_by_others: its owner is not a superuser.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_foreign_publications()
 RETURNS void
@@ -87,7 +87,7 @@ DECLARE
   names text;
   refused boolean;
 BEGIN
-  -- Those that an extension left behind that was dropped are taken over. A superuser owns them.
+  -- Publications that a dropped extension left behind are reused. Their owner is a superuser.
   SELECT string_agg(quote_ident(f.name), ', ' ORDER BY f.name)
     INTO names
     FROM integratedb.publication_fault AS f
@@ -104,7 +104,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_foreign_publications() IS
-'Raises 55000 where publications of our names are somebody else''s: asked before the first stakeholder is there.';
+'Raises 55000 if publications with our names belong to another role. Called before the first stakeholder exists.';
 
 CREATE OR REPLACE FUNCTION integratedb.ensure_publications()
 RETURNS void
@@ -124,7 +124,7 @@ BEGIN
       FROM integratedb.publication_fault AS f
      WHERE f.is_missing OR f.is_owned_otherwise OR f.publishes_otherwise OR f.is_foreign
   LOOP
-    -- Somebody changed it behind the event triggers' back, or a restore brought it.
+    -- The publication was changed unnoticed by the event triggers, or a restore created it.
     IF wanted.is_foreign THEN
       EXECUTE format('DROP PUBLICATION %I', wanted.name);
       RAISE WARNING 'publication % was changed by somebody else, and is recreated', wanted.name
@@ -132,7 +132,7 @@ BEGIN
     END IF;
 
     IF wanted.is_missing OR wanted.is_foreign THEN
-      -- Postgres warns that wal_level is too low: integratedb_notify() says it, to those whom it concerns.
+      -- Postgres warns if wal_level is too low. integratedb_notify() reports this to the users whom it concerns.
       PERFORM set_config('client_min_messages', 'error', true);
       EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', wanted.name, wanted.publish);
       PERFORM set_config('client_min_messages', told, true);
@@ -153,8 +153,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.ensure_publications() IS
-'Makes sure of the three publications: they are there, owned by the owner of the extension, and publish what they '
-'should. Their tables are reconcile_publications()''s.';
+'Ensures that the three publications exist, belong to the owner of the extension, and publish what they should. '
+'reconcile_publications() handles their tables.';
 
 CREATE OR REPLACE FUNCTION integratedb.misplaced_relations(among oid[])
 RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
@@ -162,7 +162,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few relations: each is looked up.
+-- Only a few relations are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -182,7 +182,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.misplaced_relations(oid[]) IS
-'Which of these relations are in another publication (old) than they should be in (new); null: in none.';
+'These relations, if they are in another publication (old) than they should be in (new); null: in none.';
 
 CREATE OR REPLACE FUNCTION integratedb.misplaced_relations()
 RETURNS TABLE (schema_name name, relation_name name, relid oid, old name, new name, wants_all boolean)
@@ -198,7 +198,8 @@ AS $$
    WHERE had.publication IS DISTINCT FROM want.publication
 $$;
 
-COMMENT ON FUNCTION integratedb.misplaced_relations() IS 'Likewise, of all relations.';
+COMMENT ON FUNCTION integratedb.misplaced_relations() IS
+'All relations that are in another publication (old) than they should be in (new); null: in none.';
 
 CREATE OR REPLACE FUNCTION integratedb.reconcile_publications(among oid[] DEFAULT NULL)
 RETURNS oid[]
@@ -214,16 +215,18 @@ DECLARE
   added oid[] := ARRAY[]::oid[];
   before text;
 BEGIN
-  -- The lock between claims and migrations is held: whoever locks a table of its own must not make everybody wait.
+  -- This transaction holds the lock between claims and migrations. A session that locks one of its tables must not
+  -- block everybody, so the wait is bounded.
   before := integratedb.bound_waiting();
   PERFORM integratedb.ensure_publications();
-  -- One that was recreated is empty.
+  -- A recreated publication is empty.
   IF publications <> ARRAY(SELECT p.oid FROM pg_publication AS p WHERE p.pubname = ANY (own) ORDER BY p.oid) THEN
     among := NULL;
   END IF;
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
 
-  -- A loop, because each is a statement of its own; in name order, so that two cannot deadlock each other.
+  -- A loop, because each change is a statement of its own. The changes are in the order of names, so that two
+  -- transactions cannot deadlock each other.
   FOR change IN
     SELECT * FROM integratedb.misplaced_relations() AS m WHERE among IS NULL
     UNION ALL
@@ -261,5 +264,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.reconcile_publications(oid[]) IS
-'Makes the tables of the publications what the matches want. among: of these relations; null: of all. Returns those '
-'that were in none before. Errors: 40P01, 55P03, each with a HINT to retry.';
+'Makes the tables of the publications match the specifications. among: of these relations; null: of all. Returns the '
+'relations that were in no publication before. Errors: 40P01, 55P03, each with a HINT to retry.';

@@ -1,4 +1,4 @@
--- What is in force for a stakeholder, as the daemon reads it, and what changed about it.
+-- Writes control rows, from which the daemon reads the current state of each stakeholder and the changes to that state.
 
 CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[], OUT structures jsonb, OUT left_out boolean)
 RETURNS record
@@ -120,7 +120,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Each is looked up, however many there are.
+-- Each relation is looked up, regardless of their number.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -134,7 +134,7 @@ BEGIN
                    coalesce(jsonb_object_agg(rc.column_name, jsonb_build_object('type', rc.type, 'nullable', rc.is_nullable))
                               FILTER (WHERE rc.column_name IS NOT NULL), '{}') AS columns
               FROM unnest(relation_ids) AS t (relation_id)
-             -- OFFSET 0: one by one, by their identifiers.
+             -- OFFSET 0 makes the planner look up each row by its identifier.
              CROSS JOIN LATERAL (SELECT cr.* FROM integratedb.claim_relation AS cr WHERE cr.id = t.relation_id OFFSET 0) AS cr
              CROSS JOIN LATERAL (
                SELECT r.oid, r.schema_name, r.relation_name FROM integratedb.readable_relation AS r WHERE r.oid = cr.relid OFFSET 0) AS r
@@ -151,8 +151,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.claimed_schema(bigint[]) IS
-'What is claimed, or notified, by these rows of claim_relation, as it is now: {path: {relid, columns: {name: {type, '
-'nullable}}}}.';
+'The claimed or notified relations and columns of these rows of claim_relation, in their present form: {path: {relid, '
+'columns: {name: {type, nullable}}}}.';
 
 CREATE OR REPLACE FUNCTION integratedb.leaf_identities(root oid)
 RETURNS jsonb
@@ -161,7 +161,7 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Rows of foreign tables and of unlogged ones are in no stream.
+  -- Rows of foreign tables and of unlogged tables are not in the stream.
   WITH leaf AS MATERIALIZED (
     SELECT k.oid, k.relreplident
       FROM pg_partition_tree(root) AS t
@@ -189,8 +189,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.leaf_identities(oid) IS
-'The replica identities of the partitions that rows of a partitioned table are in: {full: whether one is FULL, common: '
-'the columns of each of the others, null without others, any: the columns of any of them}. Null for other tables.';
+'The replica identities of the partitions that hold the rows of a partitioned table: {full: whether one is FULL, '
+'common: the columns that all others share, null without others, any: the columns of any of them}. Null for other '
+'tables.';
 
 CREATE OR REPLACE FUNCTION integratedb.control_channels(of_stakeholder bigint)
 RETURNS jsonb
@@ -208,7 +209,8 @@ AS $$
    WHERE ch.stakeholder_id = of_stakeholder
 $$;
 
-COMMENT ON FUNCTION integratedb.control_channels(bigint) IS 'The channels of a stakeholder, as control_state() has them.';
+COMMENT ON FUNCTION integratedb.control_channels(bigint) IS
+'The channels of a stakeholder, in the form of control_state().';
 
 CREATE OR REPLACE FUNCTION integratedb.control_routes(of_stakeholder bigint, relation_ids bigint[])
 RETURNS TABLE (relid oid, fields text[], claim_id bigint, path text, route jsonb)
@@ -216,7 +218,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- Each is looked up, however many there are.
+-- Each relation is looked up, regardless of their number.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -227,7 +229,8 @@ BEGIN
     SELECT r.relid, r.fields, r.claim_id, r.path,
            jsonb_build_object(
              'relid', r.relid::bigint, 'path', r.path, 'events', r.events, 'fields', r.fields, 'channels', r.channels,
-             -- The stream gives a row of a partition as one of its root, and does not say by which identity it was written.
+             -- The stream shows a row of a partition as a row of its root, and does not show the replica identity that
+             -- was used.
              'leaves', CASE WHEN k.relkind = 'p' THEN integratedb.leaf_identities(r.relid) END)
       FROM (SELECT n.claim_id, n.relid, n.path, n.events,
                    ARRAY(SELECT DISTINCT a.attname::text
@@ -241,7 +244,7 @@ BEGIN
                             AND (n.channels IS NULL OR n.channels ?| ARRAY['*', ch.name, ch.type])
                           ORDER BY ch.id) AS channels
               FROM unnest(relation_ids) AS t (relation_id)
-             -- OFFSET 0: one by one, not out of all of the stakeholder.
+             -- OFFSET 0 makes the planner look up each relation, not search all relations of the stakeholder.
              CROSS JOIN LATERAL (
                SELECT n.*
                  FROM integratedb.notification AS n
@@ -254,8 +257,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.control_routes(bigint, bigint[]) IS
-'What is told of these rows of claim_relation, as control_state() has it: a route each for those that are notified of '
-'and can be published.';
+'The notifications of these rows of claim_relation, in the form of control_state(): one route for each relation that '
+'is notified and can be published.';
 
 CREATE OR REPLACE FUNCTION integratedb.control_state(of_stakeholder bigint)
 RETURNS jsonb
@@ -279,7 +282,7 @@ AS $$
   SELECT jsonb_build_object(
     'id', st.id,
     'stakeholder', st.name,
-    -- Whoever logs in by the name must be this role: the daemon reads this row later than Postgres takes a new password.
+    -- A login by this name must be this role: the daemon reads this row later than Postgres accepts a new password.
     'role', st.role_oid::bigint,
     'channels', ch.channels,
     'routes', coalesce((SELECT jsonb_agg(r.route ORDER BY r.claim_id, r.path) FROM route AS r), '[]'),
@@ -299,7 +302,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.control_state(bigint) IS
-'All that the daemon must know of a stakeholder: the body of a control row of kind state.';
+'Everything that the daemon must know of a stakeholder: the body of a control row of kind state.';
 
 CREATE OR REPLACE FUNCTION integratedb.told_state(of_stakeholder bigint)
 RETURNS jsonb
@@ -314,7 +317,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.told_state(bigint) IS 'The control_state() that the daemon was told last; null when it was told of none.';
+COMMENT ON FUNCTION integratedb.told_state(bigint) IS
+'The last control_state() of a stakeholder that was sent to the daemon; null when none was sent.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_told(of_stakeholder bigint, relations oid[])
 RETURNS boolean
@@ -322,7 +326,7 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few relations: each is looked up.
+-- Only a few relations are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -335,7 +339,8 @@ DECLARE
   relation_ids CONSTANT bigint[] := ARRAY(
     SELECT cr.id
       FROM unnest(relations) AS o (relid)
-     -- OFFSET 0: from the relations to whose they are, not out of all of the stakeholder.
+     -- OFFSET 0 makes the planner go from the relations to their stakeholders. Otherwise it would read all relations of
+     -- the stakeholder.
      CROSS JOIN LATERAL (SELECT cr.id, cr.claim_id FROM integratedb.claim_relation AS cr WHERE cr.relid = o.relid OFFSET 0) AS cr
      CROSS JOIN LATERAL (
        SELECT s.stakeholder_id
@@ -357,8 +362,8 @@ BEGIN
     RETURN false;
   END IF;
 
-  -- The structure of types stands for all columns together. It is as it was where no type changed and the columns have the
-  -- types that they had at the last expansion, which is not of this transaction.
+  -- The state has the types of all columns together. They are unchanged if no type changed and the columns have the
+  -- types of their last expansion, which an earlier transaction made.
   IF EXISTS (
     SELECT
       FROM unnest(relation_ids) AS t (relation_id)
@@ -385,8 +390,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.is_told(bigint, oid[]) IS
-'Whether the state that the daemon was told last says of these relations, and of the channels, what is so now, where '
-'nothing else can have changed. In doubt it does not.';
+'Whether the last state that was sent to the daemon still holds for these relations and for the channels, if nothing '
+'else can have changed. In doubt, false.';
 
 CREATE OR REPLACE FUNCTION integratedb.untold_stakeholders(claims bigint[], relations oid[])
 RETURNS bigint[]
@@ -412,8 +417,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.untold_stakeholders(bigint[], oid[]) IS
-'Those of whom the daemon may have to be told anew, after a transaction that affected no claims but these and what is '
-'claimed of these relations.';
+'The stakeholders whose state the daemon may need again after a transaction that affected only these claims and the '
+'claims on these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.schema_changes(old_schema jsonb, new_schema jsonb)
 RETURNS TABLE (path text, changes jsonb)
@@ -448,7 +453,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.schema_changes(jsonb, jsonb) IS
-'What is different between two outcomes of claimed_schema(), one row a path.';
+'The differences between two results of claimed_schema(), one row for each path.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_of_left_out_types(after_id bigint)
 RETURNS void
@@ -527,7 +532,8 @@ BEGIN
      CROSS JOIN LATERAL integratedb.schema_changes(d.old -> 'schema', d.new -> 'schema') AS s
      WHERE d.new -> 'channels' <> '[]'
        AND d.old -> 'channels' <> '[]'
-       -- What a stakeholder itself asked for anew is no news to it; what it had all along is.
+       -- A stakeholder does not need an event about what it has just asked for. It does need events about what it had
+       -- before.
        AND (d.stakeholder_id <> ALL (submitted) OR (d.old -> 'schema' ? s.path AND d.new -> 'schema' ? s.path AND s.changes @> '[{"change": "column_changed"}]'))
      ORDER BY d.stakeholder_id, s.path
   )
@@ -540,7 +546,7 @@ BEGIN
   PERFORM integratedb.note_notified_types();
   PERFORM integratedb.warn_of_left_out_types(coalesce(last_id, 0));
 
-  -- Without a daemon there is nobody who has to pass the older ones.
+  -- Without a daemon, no reader needs the older rows.
   DELETE FROM integratedb.control AS c
    WHERE NOT EXISTS (SELECT FROM integratedb.slot)
      AND (c.kind <> 'state'
@@ -549,5 +555,5 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.publish_control(bigint[], oid[], bigint[]) IS
-'Writes control rows for what has changed since the last ones. submitted: stakeholders whose own specification this '
+'Writes control rows for all changes since the last ones. submitted: stakeholders whose own specification this '
 'transaction replaced. added: tables that it added to the publications. among: of these stakeholders; null: of all.';

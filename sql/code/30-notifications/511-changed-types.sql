@@ -1,4 +1,5 @@
--- A transaction that changes a type and writes rows of it: the daemon must know the new form before these rows.
+-- Reports changed types to the daemon. A transaction may change a type and then write rows of it, so the daemon must
+-- know the new form before these rows.
 
 CREATE OR REPLACE FUNCTION integratedb.tell_changed_types(relids oid[])
 RETURNS void
@@ -6,13 +7,13 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: each is looked up.
+-- Only a few objects are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-  -- What a transaction may tell of types. Of more, the rows are told as text until COMMIT.
+  -- The limit for the type structures of one transaction. Beyond it, the daemon sends rows as text until COMMIT.
   most_bytes CONSTANT integer := 4000000;
   -- The daemon must not read new rows by the old form: it may have as many attributes.
   as_text CONSTANT jsonb := jsonb_build_object('kind', 'text');
@@ -24,7 +25,7 @@ BEGIN
     RETURN;
   END IF;
 
-  -- Children and typed tables follow, which no event names.
+  -- Children and typed tables change too, and no event names them.
   altered := ARRAY(
     WITH RECURSIVE relation AS (
       SELECT r.oid FROM unnest(relids) AS r (oid)
@@ -105,8 +106,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.tell_changed_types(oid[]) IS
-'In the event triggers: tells the daemon which types that it knows look otherwise now, of those that these relations '
-'are the rows of, and the types of their columns where they are published.';
+'In the event triggers: reports to the daemon the changed types that it knows. These are the row types of these '
+'relations, and the types of their columns if they are published.';
 
 CREATE OR REPLACE FUNCTION integratedb.note_notified_types()
 RETURNS void
@@ -132,4 +133,5 @@ AS $$
    WHERE n.structure <> EXCLUDED.structure
 $$;
 
-COMMENT ON FUNCTION integratedb.note_notified_types() IS 'Notes which types the states in force describe. The caller holds the lock.';
+COMMENT ON FUNCTION integratedb.note_notified_types() IS
+'Records the types that the current states describe. The caller holds the lock.';

@@ -1,5 +1,5 @@
--- An index that is a replica identity is not dropped CONCURRENTLY. Postgres does that in several transactions, so a refusal
--- at COMMIT would come when the index is invalid already, and the UPDATE and DELETE of its table would fail.
+-- Refuses to drop an index CONCURRENTLY that is a replica identity. Postgres does this in several transactions. A
+-- refusal at COMMIT would leave an invalid index, and UPDATE and DELETE of its table would fail.
 
 CREATE OR REPLACE FUNCTION integratedb.may_drop(statement text, of_schema name, index_name name)
 RETURNS boolean
@@ -9,7 +9,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- White space is what Postgres takes for it: other spaces are parts of names.
+  -- The pattern has the white space of Postgres. Other spaces are parts of names.
   parts CONSTANT text[] := regexp_match(
     statement,
     '^[ \t\r\n\f]*drop[ \t\r\n\f]+index[ \t\r\n\f]+concurrently[ \t\r\n\f]+(?:if[ \t\r\n\f]+exists[ \t\r\n\f]+)?'
@@ -26,14 +26,14 @@ BEGIN
       FROM unnest(parts) WITH ORDINALITY AS p (part, position)
      ORDER BY p.position);
 
-  -- The casts cut what is too long for a name, as Postgres does.
+  -- The casts cut names that are too long, as Postgres does.
   RETURN names[2]::name = index_name AND coalesce(names[1]::name = of_schema, true);
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.may_drop(text, name, name) IS
-'Whether a DROP INDEX CONCURRENTLY may mean this index: in doubt it does. Without a schema it means an index of that '
-'name in any.';
+'Whether a DROP INDEX CONCURRENTLY may mean this index; in doubt, true. Without a schema, the statement means an '
+'index of that name in any schema.';
 
 CREATE OR REPLACE FUNCTION integratedb.on_drop_index()
 RETURNS event_trigger

@@ -1,4 +1,4 @@
--- Submitting what a stakeholder is notified of, and what follows at COMMIT.
+-- Submits notifications specifications, and updates publications and control rows at COMMIT.
 
 CREATE OR REPLACE FUNCTION integratedb.parse_notifications(document jsonb, stored_channels jsonb, stakeholder text)
 RETURNS jsonb
@@ -12,9 +12,9 @@ return entry.parse_notifications(plpy, document, stored_channels, stakeholder)
 $python$;
 
 COMMENT ON FUNCTION integratedb.parse_notifications(jsonb, jsonb, text) IS
-'Reads a document with channels: {"refusals": [[message, pointer], ...]}; or what parse_specification() returns for '
-'the document without its channels, and {"channels": filled in, redacted secrets restored from stored_channels; null '
-'when it leaves them out}.';
+'Reads a document with channels. Returns {"refusals": [[message, pointer], ...]}, or the result of '
+'parse_specification() for the document without its channels, and {"channels": filled in}. Redacted secrets are '
+'restored from stored_channels. channels is null when the document omits them.';
 
 CREATE OR REPLACE FUNCTION integratedb.show_channels(channels jsonb)
 RETURNS jsonb
@@ -27,7 +27,8 @@ AS $python$
 return notifications.show_channels(channels)
 $python$;
 
-COMMENT ON FUNCTION integratedb.show_channels(jsonb) IS 'Channels as they may be shown: in their short form, secrets redacted.';
+COMMENT ON FUNCTION integratedb.show_channels(jsonb) IS
+'Channels as they may be shown: in their short form, with redacted secrets.';
 
 CREATE OR REPLACE FUNCTION integratedb.channels_of(of_stakeholder bigint)
 RETURNS jsonb
@@ -65,8 +66,8 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Those that go, in the order of their ids, as the daemon takes them. For the others, which stay or change, it need not wait,
-  -- however long this transaction stays open.
+  -- Locks the channels that are deleted, in the order of their ids, as the daemon locks them. The daemon need not wait
+  -- for the other channels, even if this transaction stays open for long.
   SELECT FROM integratedb.channel AS ch
    WHERE ch.stakeholder_id = of_stakeholder
      AND NOT EXISTS (
@@ -74,7 +75,7 @@ AS $$
    ORDER BY ch.id
      FOR UPDATE OF ch;
 
-  -- A channel of another type is another channel: what waits for the old one is of no use to it.
+  -- A channel of another type is another channel, which has no use for the waiting events of the old one.
   DELETE FROM integratedb.channel AS ch
    WHERE ch.stakeholder_id = of_stakeholder
      AND NOT EXISTS (
@@ -90,7 +91,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.store_channels(bigint, jsonb) IS
-'Replaces a stakeholder''s channels; those of the same name and type go on, with what waits for them.';
+'Replaces a stakeholder''s channels. A channel with the same name and type continues, with its waiting events.';
 
 CREATE OR REPLACE FUNCTION integratedb.lock_to_publish(relations jsonb)
 RETURNS void
@@ -112,7 +113,7 @@ BEGIN
       EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE UPDATE EXCLUSIVE MODE', relation.schema_name, relation.relation_name);
     EXCEPTION
       WHEN undefined_table OR invalid_schema_name THEN
-        NULL; -- dropped or renamed since: the expansion sees what there is
+        NULL; -- dropped or renamed since: the expansion uses the present catalog
       WHEN deadlock_detected OR lock_not_available THEN
         PERFORM integratedb.refuse(
           code => SQLSTATE,
@@ -125,8 +126,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.lock_to_publish(jsonb) IS
-'Locks these tables ([schema, relation]) as adding them to a publication will, in name order. Errors: 40P01, 55P03, '
-'each with a HINT to retry.';
+'Locks these tables ([schema, relation]) as adding them to a publication does, in the order of names. Errors: 40P01, '
+'55P03, each with a HINT to retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnotifiable(of_specification bigint)
 RETURNS jsonb
@@ -144,7 +145,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.unnotifiable(bigint) IS
-'What a specification asks for that cannot be notified, as an array of problems; empty for claims.';
+'The requests of a specification that cannot be notified, as an array of problems; empty for claims.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_unnotifiable(of_stakeholder bigint)
 RETURNS void
@@ -169,7 +170,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unnotifiable(bigint) IS
-'Raises IDB03 when what a stakeholder asks for cannot be notified, with the cure in the hint.';
+'Raises IDB03 when a request of a stakeholder cannot be notified, with the cure in the hint.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_notify(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -189,7 +190,8 @@ DECLARE
 BEGIN
   PERFORM integratedb.require_writable();
 
-  -- Before they are compared with those that are stored: what a redacted secret is refused for tells whether the URL was right.
+  -- This comes before the comparison with stored channels, because the refusal of a redacted secret shows whether the
+  -- URL was right.
   IF jsonb_typeof(spec) = 'object' AND spec ? 'channels' AND NOT integratedb.is_admin(caller) THEN
     PERFORM integratedb.refuse(
       code => '42501',
@@ -224,11 +226,15 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_notify(text, jsonb) IS
-'Replaces what a stakeholder is notified of, and its channels.
-stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes; {"match": []} gives everything up. Left out, "channels" stay as they are; a redacted secret put back keeps the stored one.
+'Replaces a stakeholder''s notifications and its channels.
+stakeholder: its name. spec: a specification of kind notifications (docs/specification.md), at most 1,000,000 bytes;
+{"match": []} gives everything up.
+If "channels" is omitted, the channels stay. A redacted secret in spec keeps the stored secret.
 Returns the notifications as expanded against the catalog, with the channels, secrets redacted.
-Errors: 42501 the caller may not; 54000 an access list is full, or "*" stands for too many columns; IDB02 not well formed, DETAIL a JSON array of [message, pointer];
-IDB03 not met, or not to be notified (no replica identity, no table), DETAIL the problems, HINT the cure; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a migration came in between: retry.
+Errors: 42501 the caller may not submit this; 54000 an access list is full, or "*" stands for too many columns; IDB02
+not well formed, DETAIL a JSON array of [message, pointer]; IDB03 not met, or cannot be notified (no replica identity,
+not a table), DETAIL the problems, HINT the cure; IDB04 unknown stakeholder; 40001, 40P01, 55P03 a concurrent migration
+interfered: retry.
 For those who may integratedb_claim(); channels for members of integratedb_admin only.';
 
 CREATE OR REPLACE FUNCTION integratedb.publication_event()
@@ -248,7 +254,7 @@ BEGIN
        AND (e.object_type LIKE 'publication%' OR e.command_tag = 'ALTER PUBLICATION')
        AND (e.object_identity IN ('integratedb', 'integratedb_append', 'integratedb_control')
             OR e.object_identity ~ ' in publication (integratedb|integratedb_append|integratedb_control)$'
-            -- A rename tells the new name only.
+            -- The event of a rename has only the new name.
             OR (e.object_type = 'publication'
                 AND (SELECT count(*) FROM pg_publication AS p WHERE p.pubname IN ('integratedb', 'integratedb_append', 'integratedb_control')) < 3))
      LIMIT 1);
@@ -256,7 +262,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.publication_event() IS
-'The command by which somebody else changed our publications in this transaction; null when nobody did.';
+'The command by which another role changed our publications in this transaction; null when none did.';
 
 CREATE OR REPLACE FUNCTION integratedb.concerns_notifications(touched bigint[], relations oid[])
 RETURNS boolean
@@ -269,12 +275,12 @@ AS $$
   SELECT EXISTS (SELECT FROM integratedb.ddl_event AS e
                   WHERE e.xid = pg_current_xact_id()
                     AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%'
-                         -- With a stakeholder, its schema is renamed or dropped.
+                         -- The schema of a stakeholder is renamed or dropped with the stakeholder.
                          OR e.object_type = 'schema'
                          OR (e.dropped AND e.object_type IN ('index', 'table constraint'))))
-      -- A type that rows are told by, which no claim has to name.
+      -- A changed type may be in notified rows without being named in a claim.
       OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
-      -- Claims concern those stakeholders only of whom the daemon knows, or will.
+      -- Claims concern only stakeholders that have a notifications specification, a channel or a control row.
       OR EXISTS (
         SELECT FROM integratedb.claim AS c
           JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -282,15 +288,15 @@ AS $$
            AND (s.kind = 'notifications'
                 OR EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = s.stakeholder_id)
                 OR EXISTS (SELECT FROM integratedb.control AS o WHERE o.stakeholder_id = s.stakeholder_id)))
-      -- A partition made or attached concerns whoever is notified of the whole.
+      -- A partition that was created or attached concerns the notifications of its partitioned table.
       OR EXISTS (SELECT FROM unnest(relations) AS t (relid)
                   CROSS JOIN LATERAL pg_partition_ancestors(t.relid) AS a
                   JOIN integratedb.published AS p ON p.relid = a.relid)
 $$;
 
 COMMENT ON FUNCTION integratedb.concerns_notifications(bigint[], oid[]) IS
-'Whether this transaction, which touched these claims and relations, may have changed anything about notifications: '
-'what is asked for, what is there, or the publications.';
+'Whether this transaction, which touched these claims and relations, may have changed notifications: the requests, '
+'the relations, or the publications.';
 
 CREATE OR REPLACE FUNCTION integratedb.unnotifiable_refusal(claims bigint[])
 RETURNS integratedb.refusal
@@ -310,7 +316,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.unnotifiable_refusal(bigint[]) IS
-'IDB01 for these notifications, which this transaction leaves without a way to tell them.';
+'The refusal IDB01 for these notification claims, which this transaction made impossible to notify.';
 
 CREATE OR REPLACE FUNCTION integratedb.affected_relations(touched bigint[], relations oid[])
 RETURNS oid[]
@@ -318,14 +324,14 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
--- A few objects: each is looked up.
+-- Only a few objects are needed, so each is looked up.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  -- To look at more one by one takes longer than to make all anew.
+  -- Beyond this number, recomputing everything is faster than single lookups.
   at_most CONSTANT integer := 100;
   affected oid[];
 BEGIN
@@ -333,7 +339,7 @@ BEGIN
        SELECT FROM integratedb.ddl_event AS e
         WHERE e.xid = pg_current_xact_id()
           AND (e.command_tag LIKE 'INTEGRATEDB %' OR e.object_type LIKE 'publication%' OR e.object_type IN ('schema', 'extension')))
-     -- A type may be in columns of tables that nobody touched, inside of others.
+     -- A changed type may be in columns of untouched tables, inside other types.
      OR EXISTS (SELECT FROM integratedb.type_change AS y WHERE y.xid = pg_current_xact_id())
   THEN
     RETURN NULL;
@@ -350,13 +356,13 @@ BEGIN
       UNION
       SELECT e.objid FROM event AS e WHERE e.classid = 'pg_class'::regclass AND e.objid IS NOT NULL
       UNION
-      -- What lost a column or a constraint by CASCADE.
+      -- Relations that lost a column or a constraint by CASCADE.
       SELECT k.oid
         FROM event AS e
         JOIN pg_namespace AS n ON n.nspname = e.schema_name
        CROSS JOIN LATERAL (SELECT k.oid FROM pg_class AS k WHERE k.relnamespace = n.oid AND k.relname = e.relation_name OFFSET 0) AS k
       UNION
-      -- The event of an index does not say of which table it was, but that was in the same schema.
+      -- The event of an index does not name the table, but the table was in the same schema.
       SELECT d.objid
         FROM (SELECT DISTINCT e.schema_name FROM event AS e WHERE e.dropped AND e.object_type = 'index') AS e
         JOIN pg_namespace AS n ON n.nspname = e.schema_name
@@ -365,13 +371,13 @@ BEGIN
           WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
          OFFSET 0) AS d
       UNION
-      -- Nothing says of which table a partition was.
+      -- No event names the partitioned table of a dropped partition.
       SELECT k.oid
         FROM integratedb.published AS p
         JOIN pg_class AS k ON k.oid = p.relid AND k.relkind = 'p'
        WHERE EXISTS (SELECT FROM event AS e WHERE e.dropped AND e.object_type IN ('table', 'foreign table'))
       UNION
-      -- Claims are expanded as a whole; of schema.* what was touched, and what is new.
+      -- A claim is expanded as a whole. A claim on schema.* is expanded for touched and new relations only.
       SELECT cr.relid
         FROM unnest(touched) AS t (claim_id)
        CROSS JOIN LATERAL (SELECT c.wildcard_schema FROM integratedb.claim AS c WHERE c.id = t.claim_id OFFSET 0) AS c
@@ -389,8 +395,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.affected_relations(bigint[], oid[]) IS
-'The relations, with dropped ones and the partitioned tables that they are in, of which this transaction may have '
-'changed anything that is notified, published or told to the daemon; null: of any. touched, relations: what it touched.';
+'The relations of which this transaction may have changed what is notified, published or sent to the daemon. Dropped '
+'relations, and the partitioned tables of these, are included. Null: any relation. touched, relations: the claims and '
+'relations that it touched.';
 
 CREATE OR REPLACE FUNCTION integratedb.claims_on(touched bigint[], relations oid[])
 RETURNS bigint[]
@@ -408,7 +415,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.claims_on(bigint[], oid[]) IS 'These claims, and those on these relations.';
+COMMENT ON FUNCTION integratedb.claims_on(bigint[], oid[]) IS 'These claims, and the claims on these relations.';
 
 CREATE OR REPLACE FUNCTION integratedb.follow_notifications(touched bigint[], relations oid[], everything boolean)
 RETURNS integratedb.refusal
@@ -417,7 +424,7 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
--- It may have to read all notifications.
+-- The function may have to read all notifications.
 SET enable_seqscan = on
 AS $$
 DECLARE
@@ -447,10 +454,11 @@ BEGIN
 
   affected := CASE WHEN NOT everything THEN integratedb.affected_relations(touched, relations) END;
   IF affected IS NOT NULL THEN
-    -- What lost its replica identity is found whoever did that: until it is published otherwise, its UPDATE and DELETE fail.
+    -- A relation without its replica identity is included even if another transaction removed it: its UPDATE and DELETE
+    -- fail until its publication is changed.
     affected := affected || integratedb.published_unidentified();
   END IF;
-  -- Apart: a plan for both would be made for the longer way.
+  -- Two statements, because one plan for both would fit only the slower case.
   IF affected IS NULL THEN
     broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
   ELSE
@@ -458,7 +466,7 @@ BEGIN
     broken := integratedb.untellable_among(claims);
   END IF;
   IF cardinality(broken) > 0 THEN
-    -- What is noted already is news to nobody but to who migrates the same tables.
+    -- A problem that is already recorded is reported only to a migration of the same tables.
     broken := ARRAY(
       SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (broken) AND c.unmet_since IS NULL
       UNION
@@ -487,14 +495,16 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.follow_notifications(bigint[], oid[], boolean) IS
-'At COMMIT of a transaction that touched these claims and relations (everything: it may have touched any), after the '
-'claims were found met: the publications follow, and the daemon is told. Returns the refusal (IDB01) of a transaction '
-'after which something could not be told any more, or that meddled with the publications; else null.';
+'Runs at COMMIT of a transaction that touched these claims and relations (everything: it may have touched any), after '
+'the claims were found met. Updates the publications, and writes control rows for the daemon. Returns the refusal '
+'(IDB01) of a transaction that made a notification impossible or changed our publications; else null.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
-  -- A dump brings its own; pg_dump cannot bring the membership of our control table, which the first check adds.
-  -- By the settings alone: from PostgreSQL 18 on, the context says that this runs in a script.
+  -- A dump contains its own publications. pg_dump cannot dump the membership of our control table, which the first
+  -- check adds.
+  --
+  -- Only the settings decide here: from PostgreSQL 18 on, the context has a line of the script.
   IF NOT integratedb.is_restore_session() THEN
     IF NOT EXISTS (SELECT FROM integratedb.stakeholder) THEN
       PERFORM integratedb.refuse_foreign_publications();

@@ -1,4 +1,4 @@
--- What an operator does with channels and with the events that wait for them.
+-- The operator's functions for channels and for the events that wait for them.
 
 CREATE OR REPLACE FUNCTION integratedb.find_channel(stakeholder text, channel text)
 RETURNS integratedb.channel
@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.find_channel(text, text) IS 'The channel of that name. Errors: IDB04, 42704.';
+COMMENT ON FUNCTION integratedb.find_channel(text, text) IS 'The channel with this name. Errors: IDB04, 42704.';
 
 CREATE OR REPLACE FUNCTION integratedb.set_paused(channel_id bigint, reason text)
 RETURNS boolean
@@ -52,7 +52,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.set_paused(bigint, text) IS
-'Pauses a channel for a reason, or resumes it (null); the daemon follows. Returns whether that changed anything.';
+'Pauses a channel for a reason, or resumes it (null), and notifies the daemon. Returns whether the state changed.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_pause_channel(stakeholder text, channel text)
 RETURNS boolean
@@ -67,10 +67,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_pause_channel(text, text) IS
-'Stops delivery on a channel: its events are kept, within its limits, until integratedb_resume_channel(). A broadcast SOCKET keeps none.
+'Stops delivery on a channel. Its events are kept, within its limits, until integratedb_resume_channel(). A broadcast
+SOCKET keeps no events.
 stakeholder, channel: their names.
 Returns whether it was running before.
-Errors: 42704 no such channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
+Errors: 42704 unknown channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_resume_channel(stakeholder text, channel text)
@@ -81,16 +82,16 @@ SECURITY DEFINER -- writes tables that nobody else can
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   RETURN integratedb.set_paused((integratedb.find_channel(stakeholder, channel)).id, NULL);
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_resume_channel(text, text) IS
-'Goes on with delivery on a paused channel, also one that paused because its receiver answered 410, from where it stopped.
+'Continues delivery on a paused channel from where it stopped, also if it paused because its receiver answered 410.
 stakeholder, channel: their names.
 Returns whether it was paused before.
-Errors: 42704 no such channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
+Errors: 42704 unknown channel; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_redeliver(stakeholder text, channel text)
@@ -104,16 +105,17 @@ DECLARE
   target CONSTANT integratedb.channel := integratedb.find_channel(stakeholder, channel);
   again bigint;
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else does not act for an admin
+  PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.require_writable();
 
   UPDATE integratedb.delivery AS d SET dead_at = NULL, error = NULL WHERE d.channel_id = target.id AND d.dead_at IS NOT NULL;
   GET DIAGNOSTICS again = ROW_COUNT;
 
-  -- What is the oldest now has not failed yet, should a daemon start here and go on counting.
+  -- The event that is now the oldest has not failed yet. A daemon that starts here continues with this count.
   UPDATE integratedb.channel_health AS h SET attempts = 0 WHERE h.channel_id = target.id;
 
-  -- Also when there are none: it tries a channel that is waiting for its next attempt at once.
+  -- The row is written even without such events: it makes the daemon try a channel that waits for its next attempt at
+  -- once.
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
   VALUES (target.stakeholder_id, 'redeliver', jsonb_build_object('channel', target.id));
   RETURN again;
@@ -121,10 +123,10 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_redeliver(text, text) IS
-'Puts the events that a channel has given up (dead-lettered) back in the queue, in their old order, and tries the channel at once.
+'Puts the dead-lettered events of a channel back in the queue, in their old order, and tries the channel at once.
 stakeholder, channel: their names.
-Returns how many events.
-Errors: 42704 no such channel; IDB04 unknown stakeholder.
+Returns the number of events.
+Errors: 42704 unknown channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.event_as_jsonb(event text)
@@ -137,15 +139,15 @@ AS $$
 BEGIN
   RETURN event::jsonb;
 EXCEPTION
-  -- Text that json takes and jsonb does not: "\u0000", 1e1000000, nested too deep, too long.
+  -- Some text is valid json but not valid jsonb: "\u0000", 1e1000000, nested too deep, too long.
   WHEN data_exception OR program_limit_exceeded OR out_of_memory THEN
     RETURN to_jsonb(left(event, 1000000));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.event_as_jsonb(text) IS
-'An event to look at: what jsonb cannot hold is a JSON string of its first million characters, as they are sent. Never '
-'fails.';
+'An event for display. If jsonb cannot hold it, the result is a JSON string of the first million characters that are '
+'sent. Never fails.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_deliveries(stakeholder text, channel text, max_results integer DEFAULT 100)
 RETURNS TABLE (id text, state text, committed_at timestamptz, spilled_at timestamptz, dead_at timestamptz, error text, event jsonb)
@@ -157,7 +159,7 @@ AS $$
 DECLARE
   target CONSTANT integratedb.channel := integratedb.find_channel(stakeholder, channel);
 BEGIN
-  PERFORM integratedb.caller(); -- code of somebody else is not told what an admin is
+  PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
     SELECT integratedb.event_id(d.commit_lsn, d.position),
            CASE WHEN d.dead_at IS NULL THEN 'queued' ELSE 'dead' END,
@@ -170,10 +172,11 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_deliveries(text, text, integer) IS
-'The events that a channel has not taken and that are therefore kept in the database, oldest first.
-stakeholder, channel: their names. max_results: at most so many; null: all.
-Returns id, state (queued, or dead: given up after max_attempts), committed_at, spilled_at, dead_at, error, event (as jsonb; a JSON string of its text where jsonb cannot hold it).
-Errors: 42704 no such channel; IDB04 unknown stakeholder.
+'The events that wait in the database because a channel has not accepted them, oldest first.
+stakeholder, channel: their names. max_results: the greatest number of rows; null: all.
+Returns id, state (queued, or dead: given up after max_attempts), committed_at, spilled_at, dead_at, error, event.
+event is jsonb; where jsonb cannot hold it, a JSON string of its text.
+Errors: 42704 unknown channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.event_id(commit_lsn pg_lsn, "position" bigint)
@@ -249,4 +252,4 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.notification_facts(bigint[], boolean) IS
-'What integratedb_status() says of the channels of these stakeholders, and of slots.';
+'The rows of integratedb_status() for the channels of these stakeholders, and for slots.';

@@ -1,4 +1,4 @@
--- What the daemon may do: these functions, and nothing else in this database.
+-- The functions of the daemon. It has no other rights in this database.
 
 CREATE OR REPLACE FUNCTION integratedb.system_identifier()
 RETURNS bigint
@@ -10,7 +10,7 @@ AS $$
   SELECT c.system_identifier FROM pg_control_system() AS c
 $$;
 
-COMMENT ON FUNCTION integratedb.system_identifier() IS 'Which cluster this is.';
+COMMENT ON FUNCTION integratedb.system_identifier() IS 'The identifier of this cluster.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_check()
 RETURNS void
@@ -20,7 +20,7 @@ SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
-  -- A slot of a standby is another slot, and nothing can be noted here.
+  -- A slot on a standby is a different slot, and this server cannot record anything.
   IF pg_is_in_recovery() THEN
     PERFORM integratedb.refuse(
       code => '55000',
@@ -44,14 +44,15 @@ COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream
 CREATE OR REPLACE FUNCTION integratedb.noted_of_slot(slot text, confirmed_lsn pg_lsn)
 RETURNS SETOF integratedb.slot
 LANGUAGE sql
-VOLATILE PARALLEL UNSAFE -- it sees what is committed by then
+VOLATILE PARALLEL UNSAFE -- sees what was committed before the call
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT s.* FROM integratedb.slot AS s WHERE s.name = slot
 $$;
 
 COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS
-'What is noted of a slot after it was seen to stand at confirmed_lsn: a daemon that moves it notes that before.';
+'The record of a slot, read after the slot was seen at confirmed_lsn. A daemon records a position before it moves the '
+'slot there.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
 RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
@@ -72,7 +73,8 @@ AS $$
     LEFT JOIN LATERAL integratedb.noted_of_slot(wanted.name, p.confirmed_flush_lsn) AS s ON true
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_slot(text) IS 'What the server and we know of a slot: known is announced, created, or null.';
+COMMENT ON FUNCTION integratedb.daemon_slot(text) IS
+'The state of a slot on the server, and our record of it. known is announced, created, or null.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot_announced(slot text)
 RETURNS void
@@ -97,7 +99,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot_announced(text) IS
-'Notes that a slot is about to be created, and makes everything ready for it.';
+'Records that a slot is about to be created, and prepares the publications and control rows for it.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_control_ids()
 RETURNS SETOF bigint
@@ -110,7 +112,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_control_ids() IS
-'The control rows that there are: in the snapshot of a new slot, those that will not come in its stream.';
+'The existing control rows. In the snapshot of a new slot, these are the rows that its stream does not contain.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot_created(slot text, lsn pg_lsn, control_ids bigint[])
 RETURNS void
@@ -127,7 +129,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot_created(text, pg_lsn, bigint[]) IS
-'Notes that a slot begins at lsn, where these control rows were in force.';
+'Records that a slot begins at lsn, where these control rows are in force.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_control(lsn pg_lsn)
 RETURNS SETOF jsonb
@@ -143,7 +145,8 @@ AS $$
    ORDER BY c.stakeholder_id, c.id DESC
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_control(pg_lsn) IS 'The states in force at a position of the stream, one a stakeholder.';
+COMMENT ON FUNCTION integratedb.daemon_control(pg_lsn) IS
+'The states in force at a position of the stream, one for each stakeholder.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_control_passed(control_ids bigint[], lsn pg_lsn)
 RETURNS void
@@ -154,7 +157,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   UPDATE integratedb.control AS c SET effective_lsn = lsn WHERE c.id = ANY (control_ids);
 
-  -- What no slot can go back to. After a crash a slot stands at restart_lsn or later.
+  -- No slot can go back further. After a crash, a slot stands at restart_lsn or later.
   WITH passed AS (
     SELECT min(p.restart_lsn) AS lsn FROM integratedb.slot AS s JOIN pg_replication_slots AS p ON p.slot_name = s.name
   )
@@ -168,7 +171,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_control_passed(bigint[], pg_lsn) IS
-'Notes that control rows are in force from lsn on, and forgets what is behind every slot.';
+'Records that control rows are in force from lsn on, and deletes rows that no slot needs any more.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_reserve(slot text, lsn pg_lsn)
 RETURNS void
@@ -177,11 +180,12 @@ VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Never back: another daemon that has taken over may have noted and confirmed more.
+  -- The position never goes back, because a daemon that took over may have recorded and confirmed a later one.
   UPDATE integratedb.slot AS s SET ceiling_lsn = greatest(s.ceiling_lsn, lsn), noted_at = now() WHERE s.name = slot
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS 'Notes how far the daemon will confirm a slot at most.';
+COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS
+'Records the last position that the daemon may confirm on a slot.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_backlog()
 RETURNS TABLE (channel_id bigint, waiting boolean, bytes bigint, last_lsn pg_lsn, last_position bigint)
@@ -203,8 +207,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_backlog() IS
-'The channels of which events are kept in the database: whether any of them waits, how many bytes they are, and the '
-'last one in the stream.';
+'The channels whose events are kept in the database: whether any event waits, the size of the events in bytes, and '
+'the position of the last one in the stream.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_failures()
 RETURNS TABLE (channel_id bigint, attempts integer)
@@ -217,8 +221,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_failures() IS
-'The channels that fail, as last reported, and how many attempts at its oldest event each has behind it: a daemon that '
-'starts goes on counting there.';
+'The failing channels, as last reported, with the number of attempts at the oldest event of each. A daemon that '
+'starts continues with these numbers.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_pause(channel_id bigint, reason text)
 RETURNS void
@@ -232,7 +236,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_pause(bigint, text) IS 'Pauses a channel whose receiver wants no more.';
+COMMENT ON FUNCTION integratedb.daemon_pause(bigint, text) IS 'Pauses a channel whose receiver accepts no more events.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_report(channel_id bigint, state text, error text, attempts integer, retry_in_s double precision)
 RETURNS void
@@ -245,7 +249,7 @@ AS $$
   SELECT ch.id, daemon_report.state, daemon_report.attempts, now() + make_interval(secs => retry_in_s), error, CASE WHEN error IS NOT NULL THEN now() END
     FROM integratedb.channel AS ch
    WHERE ch.id = daemon_report.channel_id
-     -- One that is being given up is waited for, and gone then.
+     -- This waits for a transaction that deletes the channel; then the channel does not exist.
      FOR KEY SHARE
   ON CONFLICT ON CONSTRAINT channel_health_pkey DO UPDATE
      SET state = EXCLUDED.state,
@@ -256,7 +260,8 @@ AS $$
          changed_at = now()
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_report(bigint, text, text, integer, double precision) IS 'Notes how a channel fares.';
+COMMENT ON FUNCTION integratedb.daemon_report(bigint, text, text, integer, double precision) IS
+'Records the state of a channel.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_save(channel_ids bigint[], lsns pg_lsn[], positions bigint[], keys bytea[], events text[], times double precision[])
 RETURNS void
@@ -264,12 +269,12 @@ LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
--- The statement makes sure itself that the channels are there, and keeps them. The foreign key would ask again for each row,
+-- The statement itself checks that the channels exist, and locks them. The foreign key would check each row again,
 -- which takes a third of the time.
 SET session_replication_role = replica
 AS $$
-  -- A channel that is being given up is waited for, and gone then. In the order of their ids, as whoever gives several up
-  -- takes them.
+  -- This waits for a transaction that deletes a channel; then the channel does not exist. The channels are locked in
+  -- the order of their ids, as store_channels() locks them.
   WITH kept AS MATERIALIZED (
     SELECT ch.id
       FROM integratedb.channel AS ch
@@ -281,15 +286,15 @@ AS $$
   SELECT e.channel_id, e.lsn, e.position, e.key, e.event, to_timestamp(e.committed_at)
     FROM unnest(channel_ids, lsns, positions, keys, events, times) AS e (channel_id, lsn, position, key, event, committed_at)
    WHERE e.channel_id IN (SELECT k.id FROM kept AS k)
-     -- For the events of one daemon this is enough, and costs half of what ON CONFLICT does.
+     -- This is sufficient for the events of one daemon, and costs half as much as ON CONFLICT.
      AND NOT EXISTS (
        SELECT FROM integratedb.delivery AS d
         WHERE d.channel_id = e.channel_id AND d.commit_lsn = e.lsn AND d.position = e.position)
 $$;
 
 COMMENT ON FUNCTION integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[]) IS
-'Keeps events that channels cannot take now, one element each in every array. Events that are there already stay as '
-'they are; a channel that is gone keeps none.';
+'Keeps events that channels cannot accept now. Each array has one element for each event. Events that are kept '
+'already stay unchanged; events of a deleted channel are dropped.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_load(channel_id bigint, after_lsn pg_lsn, after_position bigint, max_results integer)
 RETURNS TABLE (commit_lsn pg_lsn, "position" bigint, key bytea, event text, committed_at double precision)
@@ -312,7 +317,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.delivery_load(bigint, pg_lsn, bigint, integer) IS
-'The next events of a channel after a place in the stream: at most max_results, and about a megabyte.';
+'The next events of a channel after a position in the stream: at most max_results, and about a megabyte.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_settle(channel_id bigint, lsns pg_lsn[], positions bigint[])
 RETURNS void
@@ -328,7 +333,7 @@ AS $$
      AND d.position = e.position
 $$;
 
-COMMENT ON FUNCTION integratedb.delivery_settle(bigint, pg_lsn[], bigint[]) IS 'Forgets delivered events.';
+COMMENT ON FUNCTION integratedb.delivery_settle(bigint, pg_lsn[], bigint[]) IS 'Deletes delivered events.';
 
 CREATE OR REPLACE FUNCTION integratedb.delivery_dead(channel_id bigint, lsns pg_lsn[], positions bigint[], error text)
 RETURNS void
@@ -346,7 +351,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.delivery_dead(bigint, pg_lsn[], bigint[], text) IS
-'Gives events up, for the reason told: they stay, visible and redeliverable.';
+'Gives up events for the given reason (dead-lettered). They stay visible and can be redelivered.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_enforce_limits(channel_id bigint, after_lsn pg_lsn, after_position bigint, kept_bytes bigint)
 RETURNS TABLE (lost bigint, freed_bytes bigint, told_behind boolean)
@@ -361,7 +366,7 @@ DECLARE
   loss text;
 BEGIN
   SELECT st.name AS stakeholder, ch.name,
-         -- A little more than that, so that the event that tells it has room.
+         -- A little more is dropped, so that the event that reports the loss has room.
          CASE WHEN kept_bytes > (ch.settings ->> 'max_queue_bytes')::bigint THEN kept_bytes - (ch.settings ->> 'max_queue_bytes')::bigint + 1000 ELSE 0 END
            AS excess_bytes,
          now() - make_interval(secs => (ch.settings ->> 'max_queue_age')::double precision) AS oldest
@@ -371,7 +376,7 @@ BEGIN
    WHERE ch.id = daemon_enforce_limits.channel_id
      FOR KEY SHARE OF ch;
 
-  -- What is being delivered right now is left alone. A queue may be long, so only its end is looked at.
+  -- Events that are being delivered now are excluded. A queue may be long, so only its end is read.
   WITH candidate AS (
     SELECT d.commit_lsn, d.position, d.committed_at, octet_length(d.event) AS bytes
       FROM integratedb.delivery AS d
@@ -388,7 +393,7 @@ BEGIN
      WHERE d.channel_id = daemon_enforce_limits.channel_id
        AND (d.commit_lsn, d.position) = (r.commit_lsn, r.position)
        AND (r.bytes_before < limits.excess_bytes OR r.committed_at < limits.oldest)
-    -- Not the text: what users wrote may be JSON that jsonb does not take.
+    -- The text of the event is not read, because users' values may be JSON that jsonb does not accept.
     RETURNING d.commit_lsn, d.position, octet_length(d.event) AS bytes, d.lost
   )
   SELECT coalesce(sum(coalesce(g.lost, 1)), 0)::bigint AS number,
@@ -402,7 +407,8 @@ BEGIN
     FROM gone AS g;
 
   IF dropped.last_id IS NOT NULL THEN
-    -- One event tells it, where the last of them stood; later ones take it up.
+    -- One event, at the position of the last dropped one, reports the loss. A later report includes the numbers of this
+    -- one.
     loss := jsonb_build_object(
       'specversion', '1.0', 'id', dropped.last_id, 'source', '/integratedb/' || current_database(), 'type', 'integratedb.events.lost', 'subject', limits.name,
       'time', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'datacontenttype', 'application/json',
@@ -424,7 +430,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint) IS
-'Drops a channel''s oldest events, at most 5000 at once, beyond max_queue_age, and beyond max_queue_bytes where '
-'kept_bytes says what they are together; except those before a place in the stream, which are on their way. An event '
-'tells it. Returns how many were dropped, how many bytes less there are, and whether the event that tells it stands '
-'before that place too.';
+'Drops a channel''s oldest events, at most 5000 at once: beyond max_queue_age, and beyond max_queue_bytes. '
+'kept_bytes: the size of all kept events. Events before a position in the stream (after_lsn, after_position) are '
+'being delivered, and stay. An event reports the loss. Returns the number of dropped events, the number of freed '
+'bytes, and whether the event that reports the loss stands before that position too.';

@@ -1,8 +1,8 @@
--- The users of the management API and their sessions: what the service may do in the database beside what an admin may.
+-- The users of the management API and their sessions. The service may use these functions beside those of an admin.
 
 COMMENT ON ROLE integratedb_management IS
-'The management API of IntegrateDB logs in as a member, and as one of integratedb_admin: it reads and writes the users '
-'of the API, through functions only.';
+'The management API of IntegrateDB logs in as a member of this role and of integratedb_admin. Members read and write '
+'the users of the API, through functions only.';
 
 CREATE OR REPLACE FUNCTION integratedb.new_token_secret()
 RETURNS bytea
@@ -11,11 +11,11 @@ VOLATILE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Each has 122 random bits.
+  -- Each UUID has 122 random bits.
   SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 $$;
 
-COMMENT ON FUNCTION integratedb.new_token_secret() IS '32 bytes that nobody can guess.';
+COMMENT ON FUNCTION integratedb.new_token_secret() IS '32 random bytes that cannot be guessed.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_management_user(id bigint)
 RETURNS boolean
@@ -37,7 +37,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.require_management_user(bigint) IS 'Refuses an id that no API user has. Error: 42704.';
+COMMENT ON FUNCTION integratedb.require_management_user(bigint) IS
+'Refuses the id of a user that does not exist. Error: 42704.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_has_users()
 RETURNS boolean
@@ -49,7 +50,7 @@ AS $$
   SELECT EXISTS (SELECT FROM integratedb.management_user)
 $$;
 
-COMMENT ON FUNCTION integratedb.management_has_users() IS 'Whether there is a user, so that another one is created by root only.';
+COMMENT ON FUNCTION integratedb.management_has_users() IS 'Whether a user exists. Only root may create further users.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_create_first_user(username text, password_hash text)
 RETURNS bigint
@@ -62,7 +63,7 @@ DECLARE
   new_id bigint;
   refused boolean;
 BEGIN
-  -- Of two that come at once, the second waits here, and then finds the first.
+  -- If two sessions call this at once, the second waits here, and then finds the first user.
   LOCK TABLE integratedb.management_user IN SHARE ROW EXCLUSIVE MODE;
   IF EXISTS (SELECT FROM integratedb.management_user) THEN
     refused := integratedb.refuse(
@@ -80,7 +81,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_create_first_user(text, text) IS
-'Creates root, the user who manages the others. Returns its id. Error: 42501 there is a user already.';
+'Creates root, the user who manages the others. Returns its id. Error: 42501 a user exists already.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_create_user(username text, password_hash text, scopes jsonb)
 RETURNS bigint
@@ -112,7 +113,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_users(bigint, integer) IS
-'The users, by id. after_id: those after this one; null: from the first. max_results: at most so many; null: all.';
+'The users, by id. after_id: users with a greater id; null: from the first. max_results: the greatest number of rows; '
+'null: all.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_user_by_id(id bigint)
 RETURNS TABLE (username text, token_secret bytea, root boolean, scopes jsonb, created_at timestamptz)
@@ -126,7 +128,8 @@ AS $$
    WHERE u.id = management_user_by_id.id
 $$;
 
-COMMENT ON FUNCTION integratedb.management_user_by_id(bigint) IS 'A user, with what its tokens are signed with; no row: there is none.';
+COMMENT ON FUNCTION integratedb.management_user_by_id(bigint) IS
+'A user, with the secret that signs its tokens; no row: the user does not exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_user_by_name(username text)
 RETURNS TABLE (id bigint, password_hash text, token_secret bytea)
@@ -139,7 +142,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_user_by_name(text) IS
-'What a password is checked against, and what the tokens of that user are signed with; no row: there is no such user.';
+'The hash that a password is checked against, and the secret that signs the user''s tokens; no row: the user does not '
+'exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_change_user(id bigint, username text, password_hash text, new_scopes boolean, scopes jsonb)
 RETURNS void
@@ -175,8 +179,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_change_user(bigint, text, text, boolean, jsonb) IS
-'Changes a user. username, password_hash: null: as it was; a new password ends all its sessions. new_scopes: whether '
-'scopes replaces what there was. Errors: 23505 the name is taken; 42501 scopes for root; 42704 no such user.';
+'Changes a user. username, password_hash: null: unchanged; a new password ends all sessions of the user. new_scopes: '
+'whether scopes replaces the present scopes. Errors: 23505 the name is taken; 42501 scopes for root; 42704 unknown '
+'user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_delete_user(id bigint)
 RETURNS void
@@ -202,4 +207,4 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_delete_user(bigint) IS
-'Deletes a user and ends all its sessions. Errors: 42501 it is root; 42704 no such user.';
+'Deletes a user and ends all its sessions. Errors: 42501 the user is root; 42704 unknown user.';

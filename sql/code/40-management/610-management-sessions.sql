@@ -1,4 +1,4 @@
--- Logins of the management API: refresh tokens that are good once, and how often a password may be guessed.
+-- Logins of the management API: refresh tokens, each valid once, and limits for guesses at passwords.
 
 CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_issued(user_id bigint, lifetime interval)
 RETURNS uuid
@@ -21,7 +21,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_refresh_token_issued(bigint, interval) IS
-'Notes a refresh token of a user, and forgets expired ones. Returns its jti. Error: 23503 no such user.';
+'Records a refresh token of a user, and deletes expired ones. Returns its jti. Error: 23503 unknown user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_used(id uuid, user_id bigint)
 RETURNS boolean
@@ -40,7 +40,7 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_refresh_token_used(uuid, bigint) IS
-'Uses a refresh token up. Returns whether it was good: of two that come at once, one is.';
+'Uses up a refresh token. Returns whether it was valid. If two calls use it at once, only one gets true.';
 
 CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
 RETURNS integer
@@ -52,7 +52,7 @@ AS $$
 DECLARE
   recent timestamptz[];
 BEGIN
-  -- The row is the lock: guesses that come at once are counted one after the other.
+  -- The row serves as a lock, so that concurrent guesses are counted one after the other.
   INSERT INTO integratedb.management_login_attempt AS a (username, address, attempted_at, last_at)
   VALUES (count_login_attempt.username, count_login_attempt.address, '{}', present)
   ON CONFLICT ON CONSTRAINT management_login_attempt_pkey DO UPDATE SET last_at = EXCLUDED.last_at
@@ -70,8 +70,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.count_login_attempt(text, text, integer, timestamptz) IS
-'Counts a guess for a name and an address; name empty: for the address. Returns null; or, where at_most were made '
-'within a minute, in how many seconds another one may be, and counts nothing.';
+'Counts a guess for a name and an address; name empty: for the address. Returns null. If at_most guesses were made '
+'within a minute, counts nothing and returns the seconds until the next guess is allowed.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_login_attempted(username text, address text, OUT attempt timestamptz, OUT retry_after_s integer)
 LANGUAGE plpgsql
@@ -89,14 +89,14 @@ BEGIN
      SELECT x.username, x.address FROM integratedb.management_login_attempt AS x
       WHERE x.last_at < present - interval '1 minute' ORDER BY x.last_at LIMIT 100 FOR UPDATE SKIP LOCKED);
 
-  -- First the address: names that somebody makes up then leave no more rows than this.
+  -- The address is counted first, so that invented names leave no more rows than at_most_for_address.
   retry_after_s := integratedb.count_login_attempt('', address, at_most_for_address, present);
   IF retry_after_s IS NULL THEN
     retry_after_s := integratedb.count_login_attempt(username, address, at_most, present);
     IF retry_after_s IS NULL THEN
       attempt := present;
     ELSE
-      -- It is not made, so others of this address are not held up by it.
+      -- The guess is refused, so it must not count against other users of this address.
       UPDATE integratedb.management_login_attempt AS a
          SET attempted_at = array_remove(a.attempted_at, present)
        WHERE a.username = ''
@@ -107,9 +107,9 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_login_attempted(text, text) IS
-'Counts a guess before it is looked at: at most 10 in a minute for a name and an address, and 30 for an address. '
-'Returns attempt, to be handed to management_login_succeeded() when it was right; or retry_after_s, in how many '
-'seconds another one may be made.';
+'Counts a guess before it is checked: at most 10 in a minute for a name and an address, and 30 for an address. '
+'Returns attempt, an argument for management_login_succeeded() if the password was right; or retry_after_s, the '
+'seconds until the next guess is allowed.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_login_succeeded(username text, address text, attempt timestamptz)
 RETURNS void
@@ -125,4 +125,4 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_login_succeeded(text, text, timestamptz) IS
-'Takes back a guess that was right: only wrong ones count.';
+'Removes a right guess from the count: only wrong guesses count.';

@@ -1,4 +1,5 @@
--- What the management API asks in another form than an admin does: by id, page by page, and what scopes are compared with.
+-- Lookups for the management API in another form than an admin's: by id, page by page, and the names to compare with
+-- scopes.
 
 CREATE OR REPLACE FUNCTION integratedb.management_stakeholder(id bigint)
 RETURNS text
@@ -10,7 +11,8 @@ AS $$
   SELECT st.name FROM integratedb.stakeholder AS st WHERE st.id = management_stakeholder.id
 $$;
 
-COMMENT ON FUNCTION integratedb.management_stakeholder(bigint) IS 'The name of a stakeholder; null: there is none of this id.';
+COMMENT ON FUNCTION integratedb.management_stakeholder(bigint) IS
+'The name of the stakeholder with this id; null: the stakeholder does not exist.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_stakeholder_name(given text)
 RETURNS text
@@ -23,7 +25,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_stakeholder_name(text) IS
-'The name that a stakeholder would get, to be compared with scopes. Error: IDB06.';
+'The name that a stakeholder would get, for comparison with scopes. Error: IDB06.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_schemas(spec jsonb, kind text)
 RETURNS text[]
@@ -33,7 +35,7 @@ SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  -- Channels name no schema.
+  -- Channels name no schema, so they are removed.
   parsed CONSTANT jsonb := integratedb.parsed(CASE jsonb_typeof(spec) WHEN 'object' THEN spec - 'channels' ELSE spec END, kind);
 BEGIN
   IF parsed ? 'refusals' THEN
@@ -49,7 +51,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_schemas(jsonb, text) IS
-'The schemas that a specification names, to be compared with scopes. Errors: 22023 unknown kind; IDB02 not well formed.';
+'The schemas that a specification names, for comparison with scopes. Errors: 22023 unknown kind; IDB02 not well '
+'formed.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_private_schemas(names text[])
 RETURNS text[]
@@ -58,7 +61,8 @@ STABLE PARALLEL SAFE
 SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- One that does not exist may become anybody's. What a dropped stakeholder left behind is nobody's to give.
+  -- A schema that does not exist may become the schema of any stakeholder. No user may give away what a dropped
+  -- stakeholder left behind.
   SELECT ARRAY(
     SELECT given.name
       FROM unnest(names) AS given (name)
@@ -70,8 +74,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_private_schemas(text[]) IS
-'Those of these schemas that are, were or may become private ones: of a stakeholder, of one that was dropped, or not '
-'there yet.';
+'The private schemas among these: of a stakeholder, of a dropped stakeholder, or a schema that does not exist yet and '
+'may become one.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_ddl_events(before_id bigint, max_results integer)
 RETURNS TABLE (

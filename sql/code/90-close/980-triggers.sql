@@ -1,6 +1,6 @@
--- The triggers themselves, after everything that they call. An update leaves those that are there: a trigger cannot be
--- dropped while a check of the same transaction waits, and an event trigger may have been disabled by somebody. One whose
--- definition changes is dropped by sql/upgrades/, and comes back here.
+-- Creates the triggers, after every function that they call. An update keeps existing triggers: a trigger cannot be
+-- dropped while a check of the same transaction waits, and an operator may have disabled an event trigger.
+-- sql/upgrades/ drops a trigger whose definition changes, and this file creates it again.
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -32,11 +32,12 @@ BEGIN
 END
 $$;
 
-COMMENT ON TRIGGER stakeholder_dropped ON integratedb.stakeholder IS 'Ends what sessions a dropped stakeholder still has at COMMIT.';
+COMMENT ON TRIGGER stakeholder_dropped ON integratedb.stakeholder IS
+'Ends the sessions that a dropped stakeholder still has at COMMIT.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
-  -- For every command: which of them are harmless is_harmless() says.
+  -- The trigger fires for every command; is_harmless() decides which commands are harmless.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
     CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end EXECUTE FUNCTION integratedb.on_ddl_command_end();
   END IF;
@@ -44,7 +45,7 @@ END
 $$;
 
 COMMENT ON EVENT TRIGGER integratedb_ddl_command_end IS
-'Logs what commands create and alter, and queues the check of the claims at COMMIT.';
+'Logs the objects that commands create and alter, and queues the check of the claims at COMMIT.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -54,7 +55,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON EVENT TRIGGER integratedb_sql_drop IS 'Logs what commands drop, and queues the check of the claims at COMMIT.';
+COMMENT ON EVENT TRIGGER integratedb_sql_drop IS
+'Logs the objects that commands drop, and queues the check of the claims at COMMIT.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -65,7 +67,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON EVENT TRIGGER integratedb_drop_extension IS 'Says what DROP EXTENSION leaves behind.';
+COMMENT ON EVENT TRIGGER integratedb_drop_extension IS 'Reports what DROP EXTENSION leaves behind.';
 
 DO LANGUAGE plpgsql $$
 BEGIN
@@ -76,7 +78,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON EVENT TRIGGER integratedb_drop_schema IS 'Keeps the extension from going with the schema that it lives in.';
+COMMENT ON EVENT TRIGGER integratedb_drop_schema IS
+'Keeps the extension from being dropped with the schema that it lives in.';
 
 DO LANGUAGE plpgsql $$
 BEGIN

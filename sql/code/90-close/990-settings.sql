@@ -1,13 +1,13 @@
--- Settings of a session that any user may change, and that the extension must not follow: each function that runs with the
--- rights of its owner, and what it calls, has them as the extension was written for. This file is the one home of them, and
--- walks the members, so that a new function cannot be forgotten.
+-- Pins settings that any user may change in a session. Functions that run with the rights of their owner, and the
+-- functions that they call, need the values that the extension was written for. Only this file sets them. It walks the
+-- members, so that a new function cannot be forgotten.
 --
--- pg_upgrade takes them along by name. A name that a later major version does not have would stop it, and a name that only a
--- later one has would be missing there: a setting belongs here when every supported version has it (the minor versions of
--- August 2024 brought restrict_nonsystem_relation_kind to all of them).
+-- pg_upgrade copies these settings by name. A name that a later major version does not have would stop pg_upgrade. A
+-- name that only a later version has would be missing there. So a setting belongs here only if every supported version
+-- has it. (The minor versions of August 2024 added restrict_nonsystem_relation_kind to all of them.)
 --
--- Left to the session on purpose: check_function_bodies and row_security (they mark a restore), TimeZone and
--- client_min_messages (for people), the limits of time, and what changes the speed of plans only.
+-- These settings stay those of the session on purpose: check_function_bodies and row_security (they mark a restore),
+-- TimeZone and client_min_messages (for people), the timeouts, and settings that change only the speed of plans.
 
 DO LANGUAGE plpgsql $$
 DECLARE
@@ -16,28 +16,29 @@ BEGIN
   FOR change IN
     WITH pinned (name, value) AS (
       VALUES
-        -- How literals and names in our own bodies are read, and NULL in an array.
+        -- How Postgres reads literals and names in our bodies, and NULL in an array.
         ('standard_conforming_strings', 'on'),
         ('transform_null_equals', 'off'),
         ('array_nulls', 'on'),
         ('plpgsql.extra_errors', 'none'),
         ('plpgsql.extra_warnings', 'none'),
-        -- How values turn into text and back: types and objects are compared, stored and shown by name.
+        -- How values become text and text becomes values. Types and objects are compared, stored and shown by name.
         ('quote_all_identifiers', 'off'),
         ('DateStyle', 'ISO, MDY'),
         ('IntervalStyle', 'postgres'),
         ('bytea_output', 'hex'),
         ('extra_float_digits', '1'),
-        -- What would end the session, forbid our own views, or let an index forget rows.
+        -- These would end the session, forbid our own views, or let an index miss rows.
         ('exit_on_error', 'off'),
         ('restrict_nonsystem_relation_kind', ''),
-        -- What would start workers or a compiler for every small question. Without workers, what forces parallel plans has
-        -- no effect; its own name is force_parallel_mode before PostgreSQL 16, and debug_parallel_query from then on.
+        -- These would start workers or a compiler for every small query. Without workers, the setting that forces
+        -- parallel plans has no effect. (Its name is force_parallel_mode before PostgreSQL 16, and debug_parallel_query
+        -- from then on.)
         ('max_parallel_workers_per_gather', '0'),
         ('jit', 'off')
     ), planner (name, value) AS (
       -- At a cost of 1e308 all plans cost the same, and a claim takes minutes. The event triggers, which fire at each
-      -- statement, ask in a way that has one plan only.
+      -- statement, use queries that have one plan only.
       VALUES
         ('seq_page_cost', '1'),
         ('random_page_cost', '4'),
@@ -47,7 +48,7 @@ BEGIN
         ('from_collapse_limit', '8'),
         ('join_collapse_limit', '8')
     ), known AS (
-      -- Which of them this server has; plpgsql's are there, because this is PL/pgSQL.
+      -- The settings that this server has. Those of plpgsql exist, because this block is PL/pgSQL.
       SELECT p.name, p.value, p.is_planner
         FROM (SELECT a.name, a.value, false FROM pinned AS a
               UNION ALL

@@ -1,8 +1,9 @@
--- Who may execute what: nobody anything, then the few. This file is the one home of EXECUTE grants, and comes last, so that
--- a new function cannot be forgotten.
+-- Revokes EXECUTE on every function from everybody, then grants it to the few roles that need it. Only this file grants
+-- EXECUTE. It comes last, so that a new function cannot be forgotten.
 --
--- It changes only what is not so yet. A GRANT or REVOKE in an extension's script makes all that the function's ACL holds
--- then part of the extension, which pg_dump leaves out: in an update that would swallow what stakeholders were granted.
+-- It changes only privileges that differ. After a GRANT or REVOKE in an extension's script, the whole ACL of the
+-- function counts as part of the extension, which pg_dump omits. In an update, this would drop the privileges that
+-- stakeholders were granted.
 
 DO LANGUAGE plpgsql $$
 DECLARE
