@@ -210,6 +210,7 @@ def test_a_secret_is_not_kept_in_any_statement(superuser, statement):
         "CREATE INDEX i ON a (lower(b)) WHERE c = 'x'",
         "CREATE POLICY p ON a USING (b = current_setting('app.tenant'))",
         "GRANT SELECT ON a TO integratedb_admin",
+        "GRANT integratedb_management TO a; GRANT integratedb_daemon TO b; GRANT c TO integratedb_archive",
         "CREATE EXTENSION IF NOT EXISTS integratedb; ALTER EXTENSION integratedb UPDATE",
         "SET search_path TO 'shop', public; SET LOCAL lock_timeout = '5s'; DROP TABLE a",
         "BEGIN; DROP SCHEMA a CASCADE; COMMIT",
