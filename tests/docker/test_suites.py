@@ -1,12 +1,14 @@
-"""The tests pass on every version of Postgres, each in the image that users get.
+"""What a version of Postgres changes is tested on every version, in the image that users get.
 
-`make test` runs all of them on the version of this machine, so that version is left out where others are asked for. The
-newest version runs all of them here. A version between the two has each behaviour of Postgres in a form that one of the
-two has, so it runs what depends on the version itself: CHANGES.
+`make test` runs all tests, on the version of this machine. That version is left out here where others are asked for.
+The newest version runs what a version can change: CHANGES and SYSTEM_CHANGES. A version between these two has each
+change in a form that one of them has. It runs only what reads its own catalogs and files: IN_BETWEEN. Before a release,
+all tests run on all versions: `INTEGRATEDB_WHOLE_SUITES=1 make test-docker`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -40,39 +42,54 @@ CHANGES = {
         "test_breaking_ddl",
     ),
     "catalogs, and the text of parse trees that readability follows": ("test_readability", "test_temporary"),
-    "what plpgsql_check knows, privileges, predefined roles": ("test_privileges", "test_access", "test_escalation"),
+    "what plpgsql_check knows, privileges, predefined roles": ("test_privileges", "test_access"),
     "settings that sessions have, and their names": ("test_session_settings", "test_set_constraints"),
     "pg_dump and its restore, updates of the extension": ("test_restore", "test_upgrade", "test_packaging"),
-    "when triggers fire and locks are taken at COMMIT": ("test_enforcement", "test_races", "test_lock"),
-    "publications, replica identity, generated columns": ("test_notify",),
+    "when triggers fire and locks are taken at COMMIT": ("test_enforcement", "test_races"),
+    "publications, replica identity, generated columns": ("test_notify", "test_hints"),
 }
 SYSTEM_CHANGES = {
     "the replication protocol, and slots": ("test_stream", "test_faults", "test_standby"),
-    "what clients, dumps and poolers see": ("test_command", "command_line/test_check", "command_line/test_pooler"),
+    "what dumps and poolers see": ("command_line/test_check", "command_line/test_pooler"),
 }
+IN_BETWEEN = (
+    *("sql/test_command_tags", "sql/test_privileges", "sql/test_readability", "sql/test_session_settings"),
+    *("sql/test_restore", "sql/test_upgrade", "system/test_stream"),
+)
 
 
-def chosen(folder: str, changes: Mapping[str, tuple[str, ...]]) -> str:
-    return " ".join(f"{folder}/{name}.py" for names in changes.values() for name in names)
+def files(folder: str, changes: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The files of some changes."""
+    return [f"{folder}/{name}" for names in changes.values() for name in names]
+
+
+def command(*chosen: str) -> str:
+    """Runs these files."""
+    return " ".join([RUN, *(f"tests/{file}.py" for file in chosen)])
 
 
 WHOLE = {"sql": f"{RUN} tests/unit tests/sql", "system": f"{RUN} tests/system {ELSEWHERE}"}
-BETWEEN = {"both": f"{RUN} {chosen('tests/sql', CHANGES)} {chosen('tests/system', SYSTEM_CHANGES)}"}
+CHANGED = {
+    "sql": command(*files("sql", CHANGES)),
+    "system": f"{command(*files('system', SYSTEM_CHANGES))} tests/unit/core",
+}
 
 
 def suites() -> list[tuple[str, str, str]]:
     """What runs on which major version, the longest first."""
     here = of_this_machine()
     majors = [major for major in MAJORS if major != here] or MAJORS
+    if os.environ.get("INTEGRATEDB_WHOLE_SUITES"):
+        return [(major, name, WHOLE[name]) for major in majors for name in WHOLE]
     newest = max(majors, key=int)
     is_between = [major for major in majors if here and int(here) < int(major) < int(newest)]
-    whole = [(major, name, WHOLE[name]) for major in majors if major not in is_between for name in WHOLE]
-    return whole + [(major, name, BETWEEN[name]) for major in is_between for name in BETWEEN]
+    rest = [(major, name, CHANGED[name]) for major in majors if major not in is_between for name in CHANGED]
+    return rest + [(major, "catalogs", command(*IN_BETWEEN)) for major in is_between]
 
 
 def test_what_a_version_changes_is_there() -> None:
-    files = f"{BETWEEN['both'].removeprefix(RUN)}".split()
-    assert [file for file in files if not (ROOT / file).exists()] == []
+    chosen = [*files("sql", CHANGES), *files("system", SYSTEM_CHANGES), *IN_BETWEEN]
+    assert [file for file in chosen if not (ROOT / f"tests/{file}.py").exists()] == []
 
 
 @pytest.mark.parametrize(("major", "suite", "command"), suites(), ids=lambda value: value if len(value) < 10 else "")
