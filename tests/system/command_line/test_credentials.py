@@ -352,6 +352,7 @@ def test_a_password_that_vault_repeats_is_not_shown(place: Place, vault: Vault) 
     directory = place.contract(MAILER)
     said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
     [credentials] = vault.secrets["shop/mailer"]
+    assert credentials is not None
     assert credentials["password"] not in said
     assert "Vault refused (InternalServerError)" in said
 
