@@ -607,7 +607,7 @@ def test_columns_of_types_that_users_made_are_compared_at_the_cost_of_others(own
         superuser.value("SELECT integratedb.unmet_among(%s)", claims)
         started = superuser.processor_s()
         assert superuser.value("SELECT integratedb.unmet_among(%s)", claims) == []
-        return superuser.processor_s() - started
+        return float(superuser.processor_s() - started)
 
     plain = processor_s("plain")
     assert processor_s("made") < 8 * plain + 0.02
