@@ -552,6 +552,46 @@ def test_the_types_of_one_owner_keep_out_nobody_elses(superuser: Session, owner:
     assert str(superuser.value("SELECT 'shop.anothers'::regtype::oid")) in types
 
 
+# What the owner of shop.large puts into its types and columns, to take what other tables of the stakeholder need.
+TAKING = {
+    "types of the other owner": "; ".join(f"CREATE TABLE other.t{n} ({attributes(1000)})" for n in range(8)),
+    "lookups of domains": """
+        DO $$ DECLARE parts text; BEGIN
+        FOR k IN 0..7 LOOP
+          parts := '';
+          FOR n IN 0..499 LOOP
+            EXECUTE format('CREATE DOMAIN other.d%1$s_%2$s AS int; CREATE DOMAIN other.e%1$s_%2$s AS other.d%1$s_%2$s;'
+                           'CREATE DOMAIN other.f%1$s_%2$s AS other.e%1$s_%2$s', k, n);
+            parts := parts || format(', a%2$s other.f%1$s_%2$s', k, n);
+          END LOOP;
+          EXECUTE format('CREATE TYPE other.t%s AS (%s)', k, ltrim(parts, ','));
+        END LOOP; END $$""",
+}
+
+
+@pytest.mark.parametrize("owned_by_attacker", [True, False])
+@pytest.mark.parametrize("kind", TAKING)
+def test_the_tables_of_one_owner_keep_out_nobody_elses_types(
+    superuser: Session, owner: Session, notify: Notify, kind: str, owned_by_attacker: bool
+) -> None:
+    superuser.run("CREATE ROLE victim; CREATE SCHEMA other AUTHORIZATION victim; GRANT ALL ON SCHEMA other TO PUBLIC")
+    superuser.run(f"SET ROLE {'shop_owner' if owned_by_attacker else 'victim'}; {TAKING[kind]}; SET ROLE victim")
+    superuser.run(f"CREATE TYPE other.v4 AS ({attributes(1100)})")
+    superuser.run("CREATE TYPE other.v3 AS (a other.v4); CREATE DOMAIN other.v2 AS other.v3")
+    superuser.run("CREATE TYPE other.v1 AS (a other.v2[]); CREATE TABLE other.whole (id int PRIMARY KEY, v other.v1)")
+    superuser.run("RESET ROLE")
+    # The other owner's own type is reached by both, and first by the wrong one.
+    given = ", ".join(f"c{number} other.t{number}" for number in range(8))
+    owner.run(f"CREATE TABLE shop.large (id int PRIMARY KEY, {given}, v other.v3)")
+    every = [{"path": path, "fields": ["*"], "events": ["INSERT"]} for path in ("shop.large", "other.whole")]
+    notify(*every, channels=[BUS])
+    state = latest_state(superuser)
+    assert state["types_left_out"] is True
+    needed = ["_v2", "v1", "v2", "v3", "v4"]
+    oids = superuser.rows("SELECT oid::text, typname FROM pg_type WHERE typname = ANY (%s)", needed)
+    assert {name for oid, name in oids if oid not in state["types"]} == set()
+
+
 def test_who_passes_the_bound_of_types_is_warned_once(
     superuser: Session, admin: Session, owner: Session, notify: Notify
 ) -> None:

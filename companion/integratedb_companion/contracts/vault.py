@@ -9,6 +9,8 @@ import hvac
 import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, UnsupportedOperation, VaultError
 
+from integratedb_companion.common.outside_text import LIMIT, one_line
+
 from .credentials import Credentials, CredentialsError
 
 TIMEOUT_S = 15
@@ -67,22 +69,24 @@ class VaultTarget:
         """Check that Vault answers and accepts the token."""
         try:
             known = self.client.is_authenticated()
-        except (VaultError, requests.RequestException) as problem:
-            raise CredentialsError(f"{self}: {_described(problem)}") from None
+        except Exception as problem:
+            raise CredentialsError(f"{self}: {_described(problem, [self.client.token])}") from None
         if not known:
             raise CredentialsError(f"{self}: permission denied: the token is not known, or has expired")
 
     def write(self, credentials: list[Credentials]) -> None:
         """Write a new version of each secret; if one fails, destroy those written before it."""
+        # hvac raises anything for an answer that is not Vault's.
         for entry in credentials:
             path = f"{self.path}/{entry.stakeholder}"
             try:
                 answer = self.client.secrets.kv.v2.create_or_update_secret(
                     path=path, secret=entry.fields(), mount_point=self.mount
                 )
-            except (VaultError, requests.RequestException) as problem:
+            except Exception as problem:
                 self.undo()
-                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_described(problem)}")
+                secrets = [self.client.token, entry.password]
+                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_described(problem, secrets)}")
                 if not isinstance(problem, REFUSALS):
                     failed.hint = self._unknown(path)
                 raise failed from None
@@ -106,8 +110,9 @@ class VaultTarget:
         for path, version in self.written:
             try:
                 self.client.secrets.kv.v2.destroy_secret_versions(path=path, versions=[version], mount_point=self.mount)
-            except (VaultError, requests.RequestException) as problem:
-                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {_described(problem)}"
+            except Exception as problem:
+                described = _described(problem, [self.client.token])
+                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {described}"
         self.written.clear()
         if failed:
             raise CredentialsError(failed)
@@ -117,18 +122,23 @@ def _version(answer: object) -> int | None:
     """Return the written version from the answer; None when the answer is not Vault's."""
     data = answer.get("data") if isinstance(answer, dict) else None
     version = data.get("version") if isinstance(data, dict) else None
-    return version if isinstance(version, int) else None
+    return version if type(version) is int and version > 0 else None
 
 
-def _described(problem: Exception) -> str:
-    """Describe an error in one line, without the request, which holds the secret."""
+def _described(problem: Exception, secrets: list[str]) -> str:
+    """Describe an error in one line, without the request, which holds the secret, also where the answer repeats it."""
     if isinstance(problem, VaultError):
-        errors = ", ".join(str(error) for error in problem.errors or ())
-        return errors or f"Vault refused ({type(problem).__name__})"
+        errors = problem.errors if isinstance(problem.errors, list) else [problem.errors or ""]
+        words = ", ".join(str(error) for error in errors)
+        if not words or any(secret in words for secret in secrets):
+            return f"Vault refused ({type(problem).__name__})"
+        return one_line(words[:LIMIT])
     if isinstance(problem, RedirectedError):
         return (
             "Vault answers with a redirect, which is not followed: the token would go there. "
             "VAULT_ADDR must name the active node"
         )
+    if not isinstance(problem, requests.RequestException):
+        return f"the answer is not Vault's ({type(problem).__name__})"
     reason = getattr(problem.args[0], "reason", None) if problem.args else None
-    return f"Vault cannot be reached ({type(problem).__name__}{f': {reason}' if reason else ''})"
+    return one_line(f"Vault cannot be reached ({type(problem).__name__}{f': {reason}' if reason else ''})"[:LIMIT])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from integratedb_companion.common.refusals import structured
 from integratedb_companion.http.refusals import RETRY_AFTER_S, RefusalError, answer, forbidden, invalid
 
 from .scopes import EVERYTHING, Scopes
@@ -52,9 +52,10 @@ def refusal_of(problem: psycopg.Error, scopes: Scopes = EVERYTHING) -> RefusalEr
         lines = (diagnostic.message_detail or message).splitlines()
         return RefusalError(422, {"detail": [[line, "#"] for line in _in_scope(lines, scopes)]})
     if code == "IDB02":
-        return RefusalError(422, {"detail": json.loads(diagnostic.message_detail or "[]")})
+        faults = [[fault["message"], fault.get("pointer", "#")] for fault in structured(diagnostic.message_detail)]
+        return RefusalError(422, {"detail": faults or [[message, "#"]]})
     if code == "IDB03":
-        problems = json.loads(diagnostic.message_detail or "[]")
+        problems = structured(diagnostic.message_detail)
         return RefusalError(422, {"claims": [{key: problem.get(key) for key in PROBLEM} for problem in problems]})
     if code in UNPROCESSABLE:
         said = "it is taken" if code == "23505" else message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from psycopg.rows import DictRow
 
 from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.previews import AGAIN_S, DEALLOCATE, END, GRACE_S, PREPARED, SESSION, UNLOCK, WATCHED
+from integratedb_companion.common.refusals import structured
 from integratedb_companion.common.sql_text import TransactionError, without_transaction
 from integratedb_companion.http.refusals import RefusalError, invalid
 
@@ -128,8 +128,10 @@ async def _undo_remaining(connection: Connection) -> None:
 def _refusal(problem: psycopg.Error) -> RefusalError:
     diagnostic = problem.diag
     if problem.sqlstate == "IDB02":
-        # The DETAIL is JSON, whose pointers refer to a specification in the statements, not to the request.
-        faults = json.loads(diagnostic.message_detail or "[]")
-        return invalid("invalid specification: " + "; ".join(f"{words} (at {place})" for words, place in faults), "#")
+        # The pointers in the DETAIL refer to a specification in the statements, not to the request.
+        faults = structured(diagnostic.message_detail)
+        if faults and all("pointer" in fault for fault in faults):
+            said = "; ".join(f"{fault['message']} (at {fault['pointer']})" for fault in faults)
+            return invalid("invalid specification: " + shortened(said), "#")
     parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
     return invalid(". ".join(shortened(part).rstrip(".") for part in parts if part), "#")

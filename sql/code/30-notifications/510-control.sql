@@ -1,6 +1,6 @@
 -- Writes control rows, from which the daemon reads the current state of each stakeholder and the changes to that state.
 
-CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[], OUT structures jsonb, OUT left_out boolean)
+CREATE OR REPLACE FUNCTION integratedb.type_structures(type_oids oid[], owners oid[], OUT structures jsonb, OUT left_out boolean)
 RETURNS record
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
@@ -14,85 +14,138 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   -- Everybody's migrations wait for this walk. In attributes, dropped ones too: these are read as well.
-  most CONSTANT integer := 10000;
-  -- So that no owner takes the place of another's types.
-  most_of_owner CONSTANT integer := 6000;
+  most CONSTANT integer := 12000;
+  -- No owner of tables takes the place of another's, by whoever's types.
+  most_of_tables CONSTANT integer := 8000;
+  -- Nor do the types of one owner take the place of another's in the same tables.
+  most_of_types CONSTANT integer := 6000;
+  -- Others than the owner of the tables may enlarge their types later. A superuser does not do it to harm.
+  most_of_others_types CONSTANT integer := 2000;
   -- A type takes as long as three attributes.
   cost_of_type CONSTANT integer := 3;
   -- Scalars, and types that were reached before, are looked up too.
   most_looked_up CONSTANT integer := 12000;
+  most_looked_up_for_tables CONSTANT integer := 8000;
   -- The daemon sends what is deeper as its text.
   most_levels CONSTANT integer := 33;
-  frontier oid[] := ARRAY(SELECT DISTINCT o.type_oid FROM unnest(type_oids) AS o (type_oid) ORDER BY o.type_oid);
-  known oid[] := ARRAY[]::oid[];
+  -- What is reached, each type with the owner of the tables that lead to it.
+  frontier oid[] := type_oids;
+  frontier_owners oid[] := owners;
+  seen text[] := ARRAY[]::text[];
   described oid[] := ARRAY[]::oid[];
   used integer := 0;
   used_by jsonb := jsonb_build_object();
   looked_up integer := 0;
-  reached oid[];
+  looked_up_for jsonb := jsonb_build_object();
   chosen oid[];
+  chosen_owners oid[];
+  was_cut boolean;
   refused boolean;
 BEGIN
   left_out := false;
   FOR level IN 1..most_levels LOOP
     EXIT WHEN frontier = '{}';
 
-    -- Domains over domains are one level. Only as many rows are made as LIMIT lets through.
-    frontier := ARRAY(
-      WITH RECURSIVE below AS (
-        SELECT f.type_oid FROM unnest(frontier) AS f (type_oid)
-        UNION
-        SELECT t.typbasetype
-          FROM below AS b
-         CROSS JOIN LATERAL (SELECT p.typbasetype FROM pg_type AS p WHERE p.oid = b.type_oid AND p.typtype = 'd' OFFSET 0) AS t
-      )
-      SELECT b.type_oid FROM below AS b LIMIT most_looked_up - looked_up + 1);
-    IF cardinality(frontier) > most_looked_up - looked_up THEN
-      left_out := true;
-      frontier := frontier[:most_looked_up - looked_up];
-    END IF;
+    -- Domains over domains are one level. Only as many rows are made as LIMIT lets through. The owners take turns.
+    WITH given AS MATERIALIZED (
+      SELECT DISTINCT f.type_oid, f.owner FROM unnest(frontier, frontier_owners) AS f (type_oid, owner)
+    ), owner AS MATERIALIZED (
+      SELECT g.owner,
+             least(most_looked_up_for_tables - coalesce((looked_up_for ->> g.owner::text)::integer, 0),
+                   2 * (most_looked_up - looked_up) / count(*) OVER ()) AS most_rows
+        FROM given AS g
+       GROUP BY g.owner
+    ), reached AS (
+      SELECT o.owner, o.most_rows, b.type_oid, row_number() OVER (PARTITION BY o.owner) AS place
+        FROM owner AS o
+       CROSS JOIN LATERAL (
+         WITH RECURSIVE below AS (
+           (SELECT g.type_oid FROM given AS g WHERE g.owner = o.owner ORDER BY g.type_oid)
+           UNION
+           SELECT t.typbasetype
+             FROM below AS x
+            CROSS JOIN LATERAL (SELECT p.typbasetype FROM pg_type AS p WHERE p.oid = x.type_oid AND p.typtype = 'd' OFFSET 0) AS t
+         )
+         SELECT x.type_oid FROM below AS x LIMIT o.most_rows + 1) AS b
+    ), turn AS MATERIALIZED (
+      SELECT r.*, r.place <= r.most_rows AND row_number() OVER (ORDER BY r.place, r.owner) <= most_looked_up - looked_up AS is_looked_up FROM reached AS r
+    )
+    SELECT coalesce(array_agg(t.type_oid) FILTER (WHERE t.is_looked_up), '{}'),
+           coalesce(array_agg(t.owner) FILTER (WHERE t.is_looked_up), '{}'),
+           coalesce(bool_or(NOT t.is_looked_up), false),
+           looked_up_for || coalesce((SELECT jsonb_object_agg(n.owner, n.rows + coalesce((looked_up_for ->> n.owner::text)::integer, 0))
+                                        FROM (SELECT x.owner, count(*) AS rows FROM turn AS x WHERE x.is_looked_up GROUP BY x.owner) AS n), '{}')
+      INTO frontier, frontier_owners, was_cut, looked_up_for
+      FROM turn AS t;
+    left_out := left_out OR was_cut;
     looked_up := looked_up + cardinality(frontier);
 
-    -- The smallest first: what does not fit keeps nothing out that does.
-    WITH candidate AS (
-      SELECT t.oid, t.typowner, cost_of_type + coalesce(k.relnatts, 0) AS cost
-        FROM (SELECT unnest(frontier) EXCEPT SELECT unnest(known)) AS o (type_oid)
+    -- The smallest first: what does not fit keeps nothing out that does. What was reached for one owner of tables and left out may fit
+    -- for another one.
+    WITH fresh AS MATERIALIZED (
+      SELECT f.type_oid, f.owner
+        FROM unnest(frontier, frontier_owners) AS f (type_oid, owner)
+       WHERE concat(f.type_oid, ' ', f.owner) NOT IN (SELECT unnest(seen))
+    ), typed AS MATERIALIZED (
+      SELECT f.owner, t.oid, t.typowner, cost_of_type + coalesce(k.relnatts, 0) AS cost, t.oid IN (SELECT unnest(described)) AS is_described
+        FROM fresh AS f
        CROSS JOIN LATERAL (
-         SELECT p.oid, p.typowner, p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = o.type_oid OFFSET 0) AS t
+         SELECT p.oid, p.typowner, p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = f.type_oid OFFSET 0) AS t
         LEFT JOIN LATERAL (SELECT k.relnatts FROM pg_class AS k WHERE t.typtype = 'c' AND k.oid = t.typrelid OFFSET 0) AS k ON true
        WHERE t.typtype IN ('d', 'c') OR (t.typlen = -1 AND t.typelem <> 0)
-    ), of_owner AS (
+    ), candidate AS (
+      -- Of several owners of tables, each is charged for what fits for nobody before.
       SELECT c.*,
-             coalesce((used_by ->> c.typowner::text)::bigint, 0) + sum(c.cost) OVER (PARTITION BY c.typowner ORDER BY c.cost, c.oid)
-               <= most_of_owner AS is_owners
+             concat(c.owner, ' ', c.typowner) AS bucket,
+             CASE WHEN c.owner = c.typowner OR (SELECT u.rolsuper FROM pg_authid AS u WHERE u.oid = c.typowner) THEN most_of_types
+                  ELSE most_of_others_types END AS most_of_bucket
+        FROM typed AS c
+       WHERE NOT c.is_described
+    ), of_types AS (
+      SELECT c.*,
+             coalesce((used_by ->> c.bucket)::bigint, 0) + sum(c.cost) OVER (PARTITION BY c.bucket ORDER BY c.cost, c.oid) <= c.most_of_bucket AS is_types
         FROM candidate AS c
-    ), fitting AS (
-      SELECT o.*, o.is_owners AND used + sum(o.cost) FILTER (WHERE o.is_owners) OVER (ORDER BY o.cost, o.oid) <= most AS fits FROM of_owner AS o
+    ), of_tables AS (
+      SELECT o.*,
+             o.is_types
+             AND coalesce((used_by ->> o.owner::text)::bigint, 0)
+                 + sum(o.cost) FILTER (WHERE o.is_types) OVER (PARTITION BY o.owner ORDER BY o.cost, o.oid) <= most_of_tables AS is_tables
+        FROM of_types AS o
+    ), payer AS (
+      SELECT DISTINCT ON (o.oid) o.* FROM of_tables AS o WHERE o.is_tables ORDER BY o.oid, o.owner <> o.typowner, o.owner
+    ), fitting AS MATERIALIZED (
+      SELECT p.oid, p.owner, p.bucket, p.cost, used + sum(p.cost) OVER (ORDER BY p.cost, p.oid) <= most AS fits FROM payer AS p
     ), spent AS (
-      SELECT f.typowner, sum(f.cost) AS cost FROM fitting AS f WHERE f.fits GROUP BY f.typowner
+      SELECT s.name, sum(f.cost) AS cost
+        FROM fitting AS f
+       CROSS JOIN LATERAL unnest(ARRAY[f.bucket, f.owner::text]) AS s (name)
+       WHERE f.fits
+       GROUP BY s.name
+    ), known AS MATERIALIZED (
+      SELECT t.oid, t.owner, t.is_described OR t.oid IN (SELECT f.oid FROM fitting AS f WHERE f.fits) AS is_described FROM typed AS t
     )
-    SELECT array_agg(f.oid),
-           array_agg(f.oid) FILTER (WHERE f.fits),
-           bool_or(NOT f.fits),
-           used + coalesce((SELECT sum(p.cost) FROM spent AS p), 0)::integer,
-           used_by || coalesce((SELECT jsonb_object_agg(p.typowner, p.cost + coalesce((used_by ->> p.typowner::text)::bigint, 0)) FROM spent AS p), '{}')
-      INTO reached, chosen, refused, used, used_by
-      FROM fitting AS f;
-    known := known || reached;
-    described := described || chosen;
-    left_out := left_out OR coalesce(refused, false);
+    SELECT seen || coalesce(array_agg(concat(k.oid, ' ', k.owner)), '{}'),
+           described || coalesce((SELECT array_agg(f.oid) FROM fitting AS f WHERE f.fits), '{}'),
+           coalesce(array_agg(k.oid) FILTER (WHERE k.is_described), '{}'),
+           coalesce(array_agg(k.owner) FILTER (WHERE k.is_described), '{}'),
+           coalesce(bool_or(NOT k.is_described), false),
+           used + coalesce((SELECT sum(f.cost) FROM fitting AS f WHERE f.fits), 0)::integer,
+           used_by || coalesce((SELECT jsonb_object_agg(s.name, s.cost + coalesce((used_by ->> s.name)::bigint, 0)) FROM spent AS s), '{}')
+      INTO seen, described, chosen, chosen_owners, refused, used, used_by
+      FROM known AS k;
+    left_out := left_out OR refused;
 
-    frontier := ARRAY(
-      SELECT DISTINCT part.type_oid
-        FROM unnest(chosen) AS c (type_oid)
-       CROSS JOIN LATERAL (
-         SELECT p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = c.type_oid AND p.typtype <> 'd' OFFSET 0) AS t
-       CROSS JOIN LATERAL (
-         SELECT t.typelem AS type_oid WHERE t.typlen = -1 AND t.typelem <> 0
-         UNION ALL
-         SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
-         OFFSET 0) AS part
-       ORDER BY part.type_oid);
+    SELECT coalesce(array_agg(p.type_oid), '{}'), coalesce(array_agg(p.owner), '{}')
+      INTO frontier, frontier_owners
+      FROM (SELECT DISTINCT part.type_oid, c.owner
+              FROM unnest(chosen, chosen_owners) AS c (type_oid, owner)
+             CROSS JOIN LATERAL (
+               SELECT p.typtype, p.typlen, p.typelem, p.typrelid FROM pg_type AS p WHERE p.oid = c.type_oid AND p.typtype <> 'd' OFFSET 0) AS t
+             CROSS JOIN LATERAL (
+               SELECT t.typelem AS type_oid WHERE t.typlen = -1 AND t.typelem <> 0
+               UNION ALL
+               SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+               OFFSET 0) AS part) AS p;
   END LOOP;
 
   structures := (
@@ -109,10 +162,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.type_structures(oid[]) IS
+COMMENT ON FUNCTION integratedb.type_structures(oid[], oid[]) IS
 'The arrays, composites and domains among these types, and among their parts, by identifier: the stream names types '
-'only. The column''s own types come before their parts, smaller ones before larger ones, up to a bound. left_out: whether '
-'it left any out.';
+'only. owners: the owner of the tables that have each type. The column''s own types come before their parts, smaller '
+'ones before larger ones, up to a bound for each owner of tables. left_out: whether it left any out.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_schema(relation_ids bigint[])
 RETURNS jsonb
@@ -292,12 +345,16 @@ AS $$
     || CASE WHEN ty.left_out THEN '{"types_left_out": true}' ELSE '{}' END::jsonb
     FROM integratedb.stakeholder AS st
    CROSS JOIN LATERAL (SELECT integratedb.control_channels(st.id) AS channels OFFSET 0) AS ch
-   CROSS JOIN LATERAL integratedb.type_structures(ARRAY(
-     SELECT DISTINCT a.atttypid
-       FROM route AS r
-      -- OFFSET 0: by their table, not out of all columns that there are.
-      CROSS JOIN LATERAL (SELECT a.atttypid, a.attname FROM pg_attribute AS a WHERE a.attrelid = r.relid AND a.attnum > 0 OFFSET 0) AS a
-      WHERE a.attname = ANY (r.fields))) AS ty
+   CROSS JOIN LATERAL (
+     SELECT coalesce(array_agg(u.type_oid), '{}') AS types, coalesce(array_agg(u.owner), '{}') AS owners
+       FROM (SELECT DISTINCT a.atttypid AS type_oid, k.relowner AS owner
+               FROM route AS r
+              CROSS JOIN LATERAL (SELECT k.relowner FROM pg_class AS k WHERE k.oid = r.relid OFFSET 0) AS k
+              -- OFFSET 0: by their table, not out of all columns that there are.
+              CROSS JOIN LATERAL (SELECT a.atttypid, a.attname FROM pg_attribute AS a WHERE a.attrelid = r.relid AND a.attnum > 0 OFFSET 0) AS a
+              WHERE a.attname = ANY (r.fields)) AS u
+     OFFSET 0) AS o
+   CROSS JOIN LATERAL integratedb.type_structures(o.types, o.owners) AS ty
    WHERE st.id = of_stakeholder
 $$;
 
@@ -482,7 +539,7 @@ BEGIN
   IF names <> '{}' THEN
     RAISE WARNING 'the types of the columns that % is notified of are too large: values of some are sent as text',
         array_to_string(names[:10], ', ') || CASE WHEN cardinality(names) > 10 THEN format(' and %s more', cardinality(names) - 10) ELSE '' END
-      USING DETAIL = 'The daemon is told of up to 10000 attributes for a stakeholder, and of up to 6000 in the types of one owner; a type counts as 3 more.',
+      USING DETAIL = 'The daemon is told of up to 12000 attributes for a stakeholder: 8000 for the tables of one owner, 6000 of these in types of its own, 2000 in those of any other owner. A type counts as 3 more.',
             HINT = 'Notify of fewer columns of composite types, or of smaller types.';
   END IF;
 END

@@ -65,7 +65,9 @@ BEGIN
   END IF;
 
   WITH described AS MATERIALIZED (
-    SELECT d.structures FROM integratedb.type_structures(types) AS d
+    SELECT d.structures
+      FROM (SELECT array_agg(t.oid) AS oids, array_agg(t.typowner) AS owners FROM pg_type AS t WHERE t.oid = ANY (types)) AS o
+     CROSS JOIN LATERAL integratedb.type_structures(o.oids, o.owners) AS d
   ), form AS (
     SELECT f.key::oid AS type_oid, f.value AS structure FROM described AS d CROSS JOIN LATERAL jsonb_each(d.structures) AS f
     UNION ALL

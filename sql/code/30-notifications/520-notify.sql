@@ -200,6 +200,15 @@ BEGIN
       hint => 'Leave "channels" out: those that an admin defined stay. Or ask a member of integratedb_admin.');
   END IF;
 
+  -- The check of the channels' names shows which names there are, so the rights come first.
+  IF NOT integratedb.is_admin(caller) THEN
+    parsed := integratedb.parsed(spec, 'notifications');
+    IF parsed ? 'refusals' THEN
+      PERFORM integratedb.refuse_specification(parsed -> 'refusals');
+    END IF;
+    PERFORM integratedb.require_right_to_submit(caller, owner, 'notifications', old_document, parsed);
+  END IF;
+
   parsed := CASE WHEN excess IS NULL
                  THEN integratedb.parse_notifications(coalesce(spec, 'null'), integratedb.channels_of(owner.id), owner.name)
                  ELSE jsonb_build_object('refusals', jsonb_build_array(jsonb_build_array(excess, '#'))) END;

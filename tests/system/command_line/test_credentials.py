@@ -41,7 +41,10 @@ class Vault:
     elsewhere_from: int = 1
     asked: int = 0
     #: What it answers to a write, in place of the version.
-    write_answer: tuple[int, dict[str, Any] | None] | None = None
+    write_answer: tuple[int, Any] | None = None
+    write_answer_from: int = 1
+    #: Whether it refuses each write with the words that it got.
+    repeats: bool = False
 
     @contextlib.contextmanager
     def run(self) -> Iterator[Vault]:
@@ -51,7 +54,7 @@ class Vault:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def answer(self, status: int, body: dict[str, Any] | None = None) -> None:
+            def answer(self, status: int, body: Any = None) -> None:
                 content = b"" if body is None else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -93,7 +96,10 @@ class Vault:
                         return
                     versions = vault.secrets.setdefault(path, [])
                     versions.append(body["data"])
-                    if vault.write_answer is not None:
+                    if vault.repeats:
+                        self.answer(500, {"errors": [json.dumps(body)]})
+                        return
+                    if vault.write_answer is not None and vault.writes >= vault.write_answer_from:
                         self.answer(*vault.write_answer)
                         return
                     self.answer(200, {"data": {"version": len(versions), "destroyed": False}})
@@ -308,6 +314,47 @@ def test_an_answer_that_tells_no_version_is_told_as_unknown(place: Place, vault:
     assert "tells no version" in said
     assert "secret/shop/mailer has a new version, its password is void" in said
     assert names(place) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (400, ["no object"]),
+        (400, 0),
+        (400, {"errors": 5}),
+        (400, {"errors": "a text"}),
+        (200, {"data": {"version": True}}),
+        (200, {"data": {"version": 0}}),
+        (500, {"errors": ["\x1b[31mred\nERROR: forged"]}),
+        (500, {"errors": [TOKEN]}),
+        (500, {"errors": ["x" * 100_000]}),
+    ],
+)
+def test_no_answer_of_vault_leaves_a_part_of_the_passwords_or_says_what_it_likes(
+    place: Place, vault: Vault, status: int, answer: Any
+) -> None:
+    vault.write_answer, vault.write_answer_from = (status, answer), 2
+    directory = place.contract(MAILER)
+    place.contract("stakeholder: parcel\n", "parcel.yaml")
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert vault.secrets["shop/mailer"] == [None]  # the one that was written is destroyed
+    assert "Vault, secret/shop/parcel: " in said
+    assert "Traceback" not in said
+    assert "\x1b" not in said
+    assert "\nERROR: forged" not in said
+    assert TOKEN not in said
+    assert len(said) < 2000
+    assert names(place) == []
+
+
+def test_a_password_that_vault_repeats_is_not_shown(place: Place, vault: Vault) -> None:
+    vault.repeats = True
+    directory = place.contract(MAILER)
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    [credentials] = vault.secrets["shop/mailer"]
+    assert credentials is not None
+    assert credentials["password"] not in said
+    assert "Vault refused (InternalServerError)" in said
 
 
 def test_a_manifest_for_kubernetes(place: Place) -> None:

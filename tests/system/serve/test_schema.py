@@ -68,6 +68,15 @@ def test_a_preview_tells_once_and_in_words_what_is_wrong_with_a_specification(ro
     assert place == "#"
 
 
+@pytest.mark.parametrize("code", ["IDB01", "IDB02", "IDB03"])
+@pytest.mark.parametrize("detail", ["no JSON", "5", "[5]", "[[1, 2]]", "[{}]", '[["a", {"b": 1}]]', "[" * 10_000, None])
+def test_statements_that_raise_our_errors_get_an_answer(root: Client, code: str, detail: str | None) -> None:
+    more = "" if detail is None else f", DETAIL = '{detail}'"
+    ddl = f"DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '{code}'{more}; END $$"
+    ((said, _),) = root.refused(422, "POST", "/preview", {"data": ddl})["detail"]
+    assert "made up" in said
+
+
 def test_a_preview_waits_for_locks_only_briefly(root: Client, place: Place) -> None:
     with place.owner.transaction():
         place.owner.run("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")

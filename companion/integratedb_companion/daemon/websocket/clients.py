@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any, ClassVar, Literal
 
 from websockets.asyncio.server import ServerConnection
@@ -19,17 +20,41 @@ UNREAD_PINGS = 1_000
 READS_WITHIN_S = 30.0
 #: How much is read of a client at once. It may hold hundreds of frames, and processing them blocks all other tasks.
 READ_BYTES = 1 << 10
-#: The pause in reading for each second of processing, times the clients that pause. Shorter processing causes none.
+#: The pause in reading for each second of processing, times the roles that pause, times the pausing clients of the same
+#: role. So a role with many clients slows down only these. Shorter processing causes no pause.
 PAUSE_FACTOR = 2.0
 PAUSE_AFTER_S = 0.002
 
 Reason = Literal["the library has enough", "it rests"]
 
 
+class Pauses:
+    """Counts the clients that pause, by their roles."""
+
+    def __init__(self) -> None:
+        self._of_role: Counter[int | None] = Counter()
+
+    def __len__(self) -> int:
+        return self._of_role.total()
+
+    def begin(self, role: int | None) -> int:
+        """Count a client; returns how many times it has to pause as long as a client that is alone."""
+        self._of_role[role] += 1
+        return len(self._of_role) * self._of_role[role]
+
+    def end(self, role: int | None) -> None:
+        """Forget a client."""
+        self._of_role[role] -= 1
+        if not self._of_role[role]:
+            del self._of_role[role]
+
+
 class Client(ServerConnection):
     """A connection that is closed when its client does not read, and that is read slowly when it uses too much time."""
 
-    _pausing: ClassVar[set[Client]] = set()
+    _pausing: ClassVar[Pauses] = Pauses()
+    #: The role that the client logged in as; None before its login.
+    role: int | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -44,6 +69,8 @@ class Client(ServerConnection):
         self._pause_reasons: set[Reason] = set()
         self._processing_s = 0.0
         self._pause_timer: asyncio.TimerHandle | None = None
+        #: The role when the pause began.
+        self._pausing_role: int | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Set up a new connection."""
@@ -53,19 +80,18 @@ class Client(ServerConnection):
         self.recv_messages.resume = lambda: self._resume_reading("the library has enough")
 
     def data_received(self, data: bytes) -> None:
-        """Process frames, then pause in proportion to the processing time and to the number of clients that pause."""
+        """Process frames, then pause in proportion to the processing time and to the clients that pause."""
         began_s = time.perf_counter()
         super().data_received(data)
         self._processing_s += time.perf_counter() - began_s
         if self._processing_s >= PAUSE_AFTER_S and self._pause_timer is None and not self.transport.is_closing():
-            self._pausing.add(self)
-            self._pause_timer = self.loop.call_later(
-                PAUSE_FACTOR * self._processing_s * len(self._pausing), self._end_pause
-            )
+            self._pausing_role = self.role
+            pause_s = PAUSE_FACTOR * self._processing_s * self._pausing.begin(self._pausing_role)
+            self._pause_timer = self.loop.call_later(pause_s, self._end_pause)
             self._stop_reading("it rests")
 
     def _end_pause(self) -> None:
-        self._pausing.discard(self)
+        self._pausing.end(self._pausing_role)
         self._pause_timer, self._processing_s = None, 0.0
         self._resume_reading("it rests")
 
@@ -112,9 +138,10 @@ class Client(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers of a closed connection."""
         self._cancel_read_check()
-        self._pausing.discard(self)
         if self._pause_timer is not None:
             self._pause_timer.cancel()
+            self._pause_timer = None
+            self._pausing.end(self._pausing_role)
         super().connection_lost(exc)
 
     def _abort_unless_reading(self) -> None:

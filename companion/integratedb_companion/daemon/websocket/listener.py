@@ -73,8 +73,6 @@ class Listener:
         class Connection(Client):
             """A connection that counts as a handshake until its handshake is done."""
 
-            role: int | None = None
-
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
                 peer = transport.get_extra_info("peername")

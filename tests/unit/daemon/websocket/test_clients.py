@@ -160,6 +160,18 @@ def test_who_sends_many_frames_leaves_time_for_others(frame: bytes, monkeypatch:
     assert not Client._pausing
 
 
+def test_a_role_with_many_clients_slows_down_its_own() -> None:
+    pauses = clients.Pauses()
+    many = [pauses.begin(1) for _ in range(500)]
+    assert many[-1] == 500
+    assert pauses.begin(2) == 2
+    # All together are processed as long as one client alone.
+    assert sum(1 / times for times in [2 * 500] * 500 + [2]) == pytest.approx(1)
+    for role in [1] * 500 + [2]:
+        pauses.end(role)
+    assert not pauses
+
+
 def test_who_rests_is_not_read_while_the_library_has_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "PAUSE_AFTER_S", 0)
     enough = asyncio.Event()
