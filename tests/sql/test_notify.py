@@ -404,6 +404,20 @@ def test_nobody_but_admins_finds_out_whether_a_url_is_a_channels(
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("by", ["another", "somebody"])
+def test_nobody_finds_out_the_names_of_channels_without_a_right(
+    superuser: Session, notify: Notify, stakeholder: Callable[[str], Session], connect: Connect, by: str
+) -> None:
+    stakeholder("fulfilment")
+    notify({"path": "shop.keyed", "fields": ["id"]}, channels=[HOOK])
+    superuser.run("CREATE ROLE somebody LOGIN")
+    session = stakeholder("another") if by == "another" else connect("somebody")
+    for name in (HOOK["name"], "WEBHOOK", "made_up", "REDIS"):
+        match = {"path": "shop.keyed", "fields": ["id"], "channels": [name]}
+        with refused("42501"):
+            session.run("SELECT integratedb_notify('fulfilment', %s)", Jsonb({"match": match}))
+
+
 def test_channels_name_the_variables_of_their_own_stakeholder_only(admin: Session, notify: Notify) -> None:
     own, others = "env:INTEGRATEDB_SECRET_FULFILMENT__HOOK", "env:INTEGRATEDB_SECRET_FULFILMENT_2__HOOK"
     notify(channels=[{**HOOK, "secret": own, "url": own}, {**BUS, "url": own}])
