@@ -481,6 +481,33 @@ def test_what_is_only_in_memory_when_the_daemon_is_killed_comes_again(shop: Shop
     eventually(lambda: set(order_ids(receiver.delivered())) == set(range(1, 21)))
 
 
+def test_a_commit_that_is_streamed_before_it_is_visible_is_in_force_after_a_restart(
+    shop: Shop, receiver: Receiver
+) -> None:
+    """As with every commit, for a moment; a standby that does not answer makes the moment long."""
+    daemon = shop.daemon()
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+    hook = {"name": "hook", "type": "WEBHOOK", "url": receiver.url(), "secret": SECRET}
+    with shop.cluster.session("postgres") as superuser:
+        superuser.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        superuser.run("SELECT pg_reload_conf()")
+        submission = threading.Thread(target=shop.notify, args=(hook,))
+        try:
+            submission.start()
+            eventually(lambda: superuser.value(waits, shop.admin.info.backend_pid) == 1)
+            time.sleep(1)  # in which the daemon has it from the stream
+        finally:
+            superuser.run("ALTER SYSTEM RESET synchronous_standby_names")
+            superuser.run("SELECT pg_reload_conf()")
+            submission.join()
+    passed = "SELECT count(*) FROM integratedb.control WHERE effective_lsn IS NULL"
+    eventually(lambda: shop.admin.value(passed) == 0)
+    daemon.stop()
+    shop.daemon()
+    shop.insert(1, 1)
+    eventually(lambda: order_ids(receiver.delivered()) == [1])
+
+
 def test_what_is_written_while_the_daemon_stops_does_not_make_its_slot_look_moved(
     shop: Shop, receiver: Receiver
 ) -> None:

@@ -57,7 +57,7 @@ def test_the_wheel_of_the_source_archive_is_that_of_the_source_tree(wheel: Path,
     for directory, package in PACKAGES.items():
         sources = (ROOT / directory / package).rglob("*.py")
         assert {str(path.relative_to(ROOT / directory)) for path in sources} <= names
-    assert {"integratedb_companion/py.typed", "integratedb/claims.schema.json"} <= names
+    assert {"integratedb_companion/py.typed", "integratedb/specification/claims.schema.json"} <= names
 
 
 def test_pip_installs_the_directory_and_the_wheel_where_nothing_is_installed_yet(wheel: Path, tmp_path: Path) -> None:

@@ -215,6 +215,7 @@ class Daemon:
     async def _control(self, received: ControlCommit) -> None:
         """Apply what a transaction changed, after recording durably that it has been applied."""
         commit = received.commit
+        await self._database.until_visible(received.xid)
         await self._database.control_passed([row.id for row in received.rows], commit.end_lsn)
         for row in received.rows:
             if row.kind == "types":

@@ -202,6 +202,17 @@ class Database:
         )
         return [row[0] for row in rows]
 
+    async def until_visible(self, xid: int) -> None:
+        """Wait until the rows of a transaction of the stream are visible.
+
+        The stream sends a commit before the transaction ends. An update of its rows changes nothing until then.
+        """
+        pause_s = 0.001
+        query = "SELECT integratedb.daemon_transaction_is_over(%(xid)s::pg_catalog.int8)"
+        while not (await self._rows(query, {"xid": xid}))[0][0]:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.25)
+
     async def control_passed(self, ids: Sequence[int], lsn: int) -> None:
         """Record durably that control rows take effect at `lsn`."""
         await self._rows(

@@ -148,6 +148,23 @@ $$;
 COMMENT ON FUNCTION integratedb.daemon_control(pg_lsn) IS
 'The states in force at a position of the stream, one for each stakeholder.';
 
+CREATE OR REPLACE FUNCTION integratedb.daemon_transaction_is_over(xid bigint)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- The stream has the 32 bits that a row has. The transaction is the one of that number nearest to the next one.
+  SELECT pg_xact_status((n.next + (((xid - n.next) % 4294967296 + 6442450944) % 4294967296 - 2147483648))::text::xid8)
+           IS DISTINCT FROM 'in progress'
+    FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS n
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_transaction_is_over(bigint) IS
+'Whether the rows of a transaction that the stream has sent are visible. The stream sends a commit as soon as its record '
+'is written. The transaction ends after that, with synchronous replication much later.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_control_passed(control_ids bigint[], lsn pg_lsn)
 RETURNS void
 LANGUAGE sql

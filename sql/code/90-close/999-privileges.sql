@@ -47,6 +47,7 @@ DECLARE
     'integratedb.daemon_control_ids()',
     'integratedb.daemon_control(pg_lsn)',
     'integratedb.daemon_control_passed(bigint[], pg_lsn)',
+    'integratedb.daemon_transaction_is_over(bigint)',
     'integratedb.daemon_reserve(text, pg_lsn)',
     'integratedb.daemon_backlog()',
     'integratedb.daemon_failures()',

@@ -60,6 +60,7 @@ class ControlCommit:
 
     rows: tuple[ControlRow, ...]
     commit: Commit
+    xid: int
 
 
 class StreamReader:
@@ -146,7 +147,7 @@ class StreamReader:
         if self._control:
             # Until that has been done the transaction may come again, but its rows have been routed.
             self._partial = max(self._partial, (message.commit_lsn, transaction.position))
-            return ControlCommit(tuple(self._control), message)
+            return ControlCommit(tuple(self._control), message, transaction.xid)
         self._progress.routed(message.commit_lsn, message.end_lsn)
         return None
 

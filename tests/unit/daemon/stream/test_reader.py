@@ -151,7 +151,8 @@ def test_a_connection_lost_while_the_server_repeats_itself_brings_nothing_twice(
 def test_what_changes_what_is_in_force_is_given_to_the_caller_and_not_yet_done() -> None:
     stream = Stream()
     messages = (begin(10), insert("a"), control(4, "state", {"x": "ü"}), control(5, "ended", {}), commit(10))
-    expected = ControlCommit((ControlRow(4, "state", {"x": "ü"}), ControlRow(5, "ended", {})), Commit(10, 11, 0))
+    rows = (ControlRow(4, "state", {"x": "ü"}), ControlRow(5, "ended", {}))
+    expected = ControlCommit(rows, Commit(10, 11, 0), xid=5)
     assert stream.take(*messages) == [expected]
     assert stream.told() == [("insert", "a")]
     assert stream.progress.routed_lsn == 0
