@@ -76,6 +76,7 @@ STABLE_ALL_THE_SAME = {
     "find_channel": "it raises, or does nothing VOLATILE",
     "integratedb_unmet_claims": "the view asks functions that read the catalog",
     "is_concurrent": "the client's statement stays the same while it runs",
+    "is_owner_of_read_changed": "the client's statement stays the same while it runs",
     "is_own_xid": "pg_xact_status() of a transaction that is ours stays what it is",
     "masked_query": "the client's statement stays the same while it runs",
     "misplaced_relations": "as affected_relations",

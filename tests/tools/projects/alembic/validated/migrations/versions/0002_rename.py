@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-
 from integratedb_companion.migrations import validate
 
 revision = "0002"

@@ -1,7 +1,6 @@
 """The tables that are there already, and orders have a VAT rate."""
 
 from django.db import migrations, models
-
 from integratedb_companion.migrations.django import ValidateContracts
 
 

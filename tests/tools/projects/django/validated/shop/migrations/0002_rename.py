@@ -1,7 +1,6 @@
 """An email is an email address."""
 
 from django.db import migrations, models
-
 from integratedb_companion.migrations.django import ValidateContracts
 
 
