@@ -10,11 +10,11 @@ from ..interrupts import steps
 from .channels import Channel, restore
 from .document import TOO_DEEP, unreadable
 from .model import KINDS, Refusal, Specification
-from .reader import read, read_checked
+from .reader import read_checked
 from .shape import MAX_REFUSALS, check_shape
 from .short_form import shorten
 
-__all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_short", "parse_text", "shorten"]
+__all__ = ["MAX_CHANNELS", "MAX_MATCHES", "parse", "parse_text", "shorten"]
 
 #: The most matches of a specification; each alternative of a match counts as one.
 MAX_MATCHES = 10_000
@@ -87,8 +87,3 @@ def _too_large(document: object) -> Refusal | None:
 def _integer(digits: str) -> int | float:
     """Read a number that Python refuses as an integer (over 4,300 digits) as a float, which is refused at its place."""
     return int(digits) if len(digits) < 100 else float(digits)
-
-
-def parse_short(document: dict[str, Any], kind: str) -> Specification:
-    """Return the specification of a stored short document, which was checked when it was stored."""
-    return read(document, kind)

@@ -32,8 +32,8 @@ def test_no_module_imports_jsonschema_when_it_is_imported() -> None:
 
 def test_reading_a_stored_document_does_not_import_jsonschema() -> None:
     imported = _imported_after(
-        "from integratedb.specification.intake import parse_short, shorten\n"
-        "shorten(parse_short({'match': [{'path': 'a.b', 'fields': [{'name': 'x', 'type': 'text'}]}],"
+        "from integratedb.specification.intake import shorten\nfrom integratedb.specification.reader import read\n"
+        "shorten(read({'match': [{'path': 'a.b', 'fields': [{'name': 'x', 'type': 'text'}]}],"
         " 'channels': [{'type': 'SOCKET'}]}, 'notifications'))"
     )
     assert "jsonschema" not in imported

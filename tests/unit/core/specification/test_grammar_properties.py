@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integratedb.specification.intake import parse, parse_short, shorten
+from integratedb.specification.intake import parse, shorten
 from integratedb.specification.model import Refusal, Specification
+from integratedb.specification.reader import read
 from integratedb.specification.shape import MAX_REFUSALS, schema
 from tests.unit.core import documents
 from tests.unit.core.documents import Document
@@ -48,7 +49,7 @@ def test_the_short_form_of_a_short_form_is_itself(case: tuple[Document, str]) ->
 def test_a_stored_short_document_is_read_as_it_was_checked(case: tuple[Document, str]) -> None:
     specification = accepted(*case)
     stored = json.loads(json.dumps(shorten(specification)))
-    assert parse_short(stored, case[1]) == specification
+    assert read(stored, case[1]) == specification
 
 
 @given(written)

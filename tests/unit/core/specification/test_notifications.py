@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from integratedb.specification.channel_rules import REDACTED, environment_problem, variables_of
 from integratedb.specification.channels import Channel, redact
-from integratedb.specification.intake import MAX_CHANNELS, parse, parse_short, shorten
+from integratedb.specification.intake import MAX_CHANNELS, parse, shorten
 from integratedb.specification.model import Match, Specification
+from integratedb.specification.reader import read
 from tests.unit.core.documents import read_without_escapes
 
 SECRET = "whsec_" + "A" * 32
@@ -169,7 +170,7 @@ def test_a_whole_document_read_back_from_its_short_form_is_the_same() -> None:
     specification = accepted(
         {"match": {"path": "a.b", "fields": ["id"], "events": ["UPDATE"]}, "channels": [HOOK, BUS, LIVE]}
     )
-    assert parse_short(shorten(specification), "notifications") == specification
+    assert read(shorten(specification), "notifications") == specification
 
 
 @pytest.mark.parametrize("channel", [{}, {"name": "shop"}])
