@@ -171,7 +171,19 @@ _Dumper.add_representer(
 
 #: The order in which people write keys; jsonb uses another order.
 _ORDER = ["stakeholder", "claims", "notifications", "match", "path", "name", "type", "fields", "alternatives"]
-_ORDER += ["min_length", "is_nullable", "optional", "events", "url", "secret", "channels"]
+_ORDER += [
+    "unique",
+    "references",
+    "to",
+    "to_fields",
+    "min_length",
+    "is_nullable",
+    "optional",
+    "events",
+    "url",
+    "secret",
+    "channels",
+]
 
 
 def write(value: Any) -> str:

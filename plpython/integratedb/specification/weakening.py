@@ -35,8 +35,17 @@ def is_weaker(old: Specification, new: Specification, relations: Collection[Path
     """
     if old.kind != new.kind or new.channels not in (None, old.channels):
         return False
+    if not _targets_stay(old, new):
+        return False
     known = _OldMatches(old, frozenset(relations))
     return all(known.implies(match) for match in new.match)
+
+
+def _targets_stay(old: Specification, new: Specification) -> bool:
+    """Whether a reference of the new specification still means the tables that it meant in the old one."""
+    targets = {reference.to for match in new.match for one in match.alternatives for reference in steps(one.references)}
+    kept = set(steps(new.match)) if targets else set()
+    return all(match in kept for match in steps(old.match) if targets and match.alternatives[0].path in targets)
 
 
 class _OldMatches:
@@ -127,6 +136,10 @@ def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: frozenset[st
 
 
 def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alternative) -> bool:
+    if not set(map(frozenset, new.unique)) <= set(map(frozenset, old.unique)):
+        return False
+    if not set(new.references) <= set(old.references):
+        return False
     if new.wildcard:
         return old.wildcard
     if old.wildcard:

@@ -56,7 +56,7 @@ SET enable_mergejoin = off
 AS $$
   WITH doomed AS MATERIALIZED (
     SELECT o.* FROM integratedb.doomed_objects(namespaces) AS o
-     WHERE o.classid IN ('pg_class'::regclass, 'pg_policy'::regclass)
+     WHERE o.classid IN ('pg_class'::regclass, 'pg_policy'::regclass, 'pg_constraint'::regclass)
   ), relation AS (
     SELECT cr.claim_id, cr.alternative, cr.path, o.root_classid, o.root_objid
       FROM doomed AS o
@@ -85,6 +85,24 @@ AS $$
      WHERE o.classid = 'pg_class'::regclass
        AND o.objsubid = 0
     UNION ALL
+    -- A collation or an operator class of a unique index may be temporary.
+    SELECT p.claim_id, p.alternative, p.path, o.root_classid, o.root_objid
+      FROM doomed AS o
+      JOIN integratedb.key_index AS i ON i.indexrelid = o.objid
+      JOIN integratedb.claim_relation AS cr ON cr.relid = i.relid
+      JOIN integratedb.present_key AS p
+        ON p.relation_id = cr.id AND p.kind = 'unique' AND NOT p.optional AND p.attnums <@ i.attnums AND i.attnums <@ p.attnums
+     WHERE o.classid = 'pg_class'::regclass
+       AND o.objsubid = 0
+    UNION ALL
+    SELECT p.claim_id, p.alternative, p.path, o.root_classid, o.root_objid
+      FROM doomed AS o
+      JOIN integratedb.key_reference AS f ON f.oid = o.objid
+      JOIN integratedb.claim_relation AS cr ON cr.relid = f.relid
+      JOIN integratedb.present_key AS p
+        ON p.relation_id = cr.id AND p.kind = 'references' AND NOT p.optional AND p.attnums <@ f.conkey AND f.conkey <@ p.attnums
+     WHERE o.classid = 'pg_constraint'::regclass
+    UNION ALL
     SELECT cr.claim_id, cr.alternative, min(integratedb.path_of(cr.schema_name, cr.relation_name) || '.' || cc.column_name),
            (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[1]::oid, (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[2]::oid
       FROM doomed AS o
@@ -112,7 +130,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.doomed_claims(oid[]) IS
 'The non-optional claims that become unmet when Postgres drops the objects in these temporary schemas. path: the '
-'relation or column that is dropped, or loses its policy or replica identity. with_what: the temporary object that '
+'relation or column that is dropped, or loses its policy, its key or its replica identity. with_what: the temporary object that '
 'causes it.';
 
 CREATE OR REPLACE FUNCTION integratedb.rests_on_temporary(classids oid[], objids oid[])

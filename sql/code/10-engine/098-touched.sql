@@ -497,6 +497,8 @@ BEGIN
     touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
   END IF;
 
+  touched := touched || integratedb.claims_by_keys(of_xid, relations, since_event, touched);
+
   RETURN ARRAY(SELECT DISTINCT t.claim_id FROM unnest(touched) AS t (claim_id));
 END
 $$;
