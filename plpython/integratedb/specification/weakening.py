@@ -42,10 +42,23 @@ def is_weaker(old: Specification, new: Specification, relations: Collection[Path
 
 
 def _targets_stay(old: Specification, new: Specification) -> bool:
-    """Whether a reference of the new specification still means the tables that it meant in the old one."""
+    """Whether the references of the new specification may still go to each table and column of the old one.
+
+    A reference follows a match whose first alternative is the table, through its alternatives and those of its fields.
+    """
     targets = {reference.to for match in new.match for one in match.alternatives for reference in steps(one.references)}
-    kept = set(steps(new.match)) if targets else set()
-    return all(match in kept for match in steps(old.match) if targets and match.alternatives[0].path in targets)
+    if not targets:
+        return True
+    kept = set(map(_choices, steps(new.match)))
+    followed = (_choices(match) for match in steps(old.match) if match.alternatives[0].path in targets)
+    return all(choices in kept for choices in followed if len(choices) > 1 or choices[0][1])
+
+
+def _choices(match: Match) -> tuple[tuple[Path, frozenset[Field]], ...]:
+    """Return the tables of a match, each with those of its fields that have alternatives."""
+    return tuple(
+        (one.path, frozenset(field for field in one.fields if len(field.alternatives) > 1)) for one in match.alternatives
+    )
 
 
 class _OldMatches:

@@ -141,6 +141,12 @@ def test_a_reference_may_not_lose_the_match_that_it_follows() -> None:
     assert is_weaker(claims(reference, match), claims(reference, match))
     assert is_weaker(claims(reference, match), claims(match))
     assert not is_weaker(claims(reference, match), claims(reference))
+    plain = {"path": "shop.items", "fields": ["id", "name"]}
+    assert is_weaker(claims(reference, plain), claims(reference))
+    assert is_weaker(claims(reference, plain), claims(reference, ITEMS))
+    split = {"path": "shop.items", "fields": ["name", {"alternatives": ["id", "key"]}]}
+    assert is_weaker(claims(reference, split), claims(reference, {**split, "fields": split["fields"][1:]}))
+    assert not is_weaker(claims(reference, split), claims(reference, {**split, "fields": ["name"]}))
 
 
 def test_the_fields_of_two_old_matches_do_not_make_one_new_match() -> None:
