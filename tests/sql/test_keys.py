@@ -487,6 +487,19 @@ def test_unmet_claims_preview_and_status_tell_of_keys(claims, owner, admin):
     assert dict(admin.rows("SELECT * FROM integratedb_status()"))["unmet"] == "0"
 
 
+@pytest.mark.parametrize("index", ["CREATE UNIQUE INDEX again", "CREATE UNIQUE INDEX CONCURRENTLY again"])
+def test_a_new_index_mends_a_claim(claims, owner, admin, index):
+    admin.run("SELECT integratedb_configure('enforcement', 'explicit')")
+    owner.run(DROP_UNIQUE)
+    admin.run("SELECT integratedb_configure('enforcement', 'commit')")
+    owner.run(f"{index} ON shop.customers (email)")
+    assert admin.rows(UNMET) == []
+    if "CONCURRENTLY" in index:
+        owner.run("ALTER TABLE shop.customers ADD COLUMN more integer")
+    with refused("IDB01"):
+        owner.run("DROP INDEX shop.again")
+
+
 def test_a_key_that_was_lost_unnoticed_is_a_warning_to_others(claims, owner, superuser):
     superuser.run(f"SET session_replication_role = replica; {DROP_UNIQUE}; RESET session_replication_role")
     owner.run("ALTER TABLE shop.customers ADD COLUMN more integer")
@@ -557,7 +570,9 @@ def test_a_stakeholder_may_give_keys_up_and_not_ask_for_more(admin, stakeholder)
 # The baseline
 
 
-BASELINE = "SELECT kind, fields, to_path, to_fields, to_relid::regclass::text FROM integratedb.claim_key ORDER BY relation_id, key"
+BASELINE = """
+    SELECT kind, fields, to_path, to_fields, to_relid::regclass::text FROM integratedb.claim_key ORDER BY relation_id, key
+"""
 
 
 def test_the_baseline_follows_the_document_and_the_catalog(claim, owner, superuser):
@@ -568,7 +583,8 @@ def test_the_baseline_follows_the_document_and_the_catalog(claim, owner, superus
     ]
     with owner.transaction():
         owner.run(
-            f"{DROP_FOREIGN_KEY}; ALTER TABLE shop.customers RENAME TO old; CREATE VIEW shop.customers AS SELECT * FROM shop.old"
+            f"{DROP_FOREIGN_KEY}; ALTER TABLE shop.customers RENAME TO old;"
+            "CREATE VIEW shop.customers AS SELECT * FROM shop.old"
         )
         with refused("IDB01"), owner.transaction():
             owner.run("SELECT integratedb_validate_migration()")

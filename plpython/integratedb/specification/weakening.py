@@ -57,7 +57,8 @@ def _targets_stay(old: Specification, new: Specification) -> bool:
 def _choices(match: Match) -> tuple[tuple[Path, frozenset[Field]], ...]:
     """Return the tables of a match, each with those of its fields that have alternatives."""
     return tuple(
-        (one.path, frozenset(field for field in one.fields if len(field.alternatives) > 1)) for one in match.alternatives
+        (one.path, frozenset(field for field in one.fields if len(field.alternatives) > 1))
+        for one in match.alternatives
     )
 
 

@@ -230,6 +230,26 @@ COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS
 'Whether pg_upgrade is creating the extension. pg_upgrade copies the files of our tables later, so nothing must be '
 'written to them before.';
 
+CREATE OR REPLACE FUNCTION integratedb.may_mend_key(tg_tag text, context text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- The check would wait for the lock. If it failed, CONCURRENTLY would leave an invalid index.
+  IF tg_tag NOT IN ('CREATE INDEX', 'ALTER INDEX') OR integratedb.is_concurrent(context) THEN
+    RETURN false;
+  END IF;
+  RETURN EXISTS (SELECT FROM integratedb.claim_key) AND (SELECT cardinality(n.unmet) > 0 FROM integratedb.noted_claims() AS n);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.may_mend_key(text, text) IS
+'In the event trigger: whether the command may have made a unique key that an unmet claim lacks. Otherwise, a new index '
+'is not checked. tg_tag, context: as for log_commands().';
+
 CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
 RETURNS void
 LANGUAGE plpgsql
@@ -241,6 +261,7 @@ DECLARE
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
   is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
+  may_mend_key CONSTANT boolean := integratedb.may_mend_key(tg_tag, context);
   restores boolean;
   state record;
   first bigint;
@@ -294,7 +315,7 @@ BEGIN
            CASE WHEN d.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass)
                 THEN to_regclass(format('%I.%I', a.object_names[1], a.object_names[2])) ELSE d.objid END AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA', 'SEQUENCE', 'FUNCTION', 'ROUTINE')
-                ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
+                ELSE may_mend_key OR (d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index') END AS checked,
            -- The script counts, not the membership, because an owner can make tables, types and schemas members of an
            -- extension.
            d.in_extension

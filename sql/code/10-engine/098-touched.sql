@@ -492,8 +492,8 @@ BEGIN
     touched := touched || integratedb.revoked_claims();
   END IF;
 
-  -- A GRANT breaks no claim, but may repair one.
-  IF 'GRANT' = ANY (tags) THEN
+  -- A GRANT breaks no claim, but may repair one, and so may a new index.
+  IF tags && ARRAY['GRANT', 'CREATE INDEX', 'ALTER INDEX'] THEN
     touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
   END IF;
 

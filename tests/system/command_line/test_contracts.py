@@ -186,6 +186,38 @@ def test_what_changes_is_shown_by_table_and_channel(place: Place) -> None:
     assert "          - fields: [name, email]\n          + fields: [name, phone]\n" in text
 
 
+KEYS = """\
+stakeholder: mailer
+claims:
+  match:
+    - path: shop.orders
+      fields: [id, customer_id]
+      unique: [[id]]
+      references:
+        - {fields: [customer_id], to: shop.customers, to_fields: [id]}
+"""
+
+
+def test_keys_are_planned_applied_and_exported(place: Place) -> None:
+    directory = place.contract(KEYS)
+    place.run("apply", directory)
+    assert "No changes" in place.run("plan", directory).stdout
+    text = place.run("export", place.directory / "exported").stdout
+    assert "mailer" in text
+    exported = (place.directory / "exported/mailer.yaml").read_text()
+    assert "unique:" in exported
+    assert "to: shop.customers" in exported
+    assert "No changes" in place.run("plan", place.directory / "exported").stdout
+    place.contract(KEYS.replace("unique: [[id]]", "unique: [[customer_id]]"))
+    assert "unique" in place.run("plan", directory, "--no-color", status=3).stdout
+    refused = place.run("apply", directory, status=2).stderr
+    assert "mailer.yaml:4: shop.orders: expected a unique key of (customer_id), found none" in refused
+    place.contract(KEYS.replace("unique: [[id]]", "unique: [[total]]"))
+    assert "mailer.yaml:6: 'total' is not among the fields" in place.run("lint", directory, status=2).stderr
+    place.contract(KEYS.split("      unique")[0])
+    place.run("apply", directory)
+
+
 def test_the_order_of_files_does_not_matter_to_who_claims_whose_schema(place: Place) -> None:
     """A stakeholder is not created once somebody claims its schema, and here both come at once."""
     place.contract("stakeholder: analyst\nclaims:\n  match: {path: zebra.totals, optional: true}\n", "a.yaml")
