@@ -198,6 +198,9 @@ def test_a_referenced_table_is_not_granted(claims, superuser):
 
 # What takes a key away
 
+OTHER_CUSTOMERS = (
+    "CREATE TABLE shop.customers (id bigint PRIMARY KEY, email shop.email NOT NULL UNIQUE, phone varchar(20))"
+)
 LOSSES = {
     "a unique constraint is dropped": DROP_UNIQUE,
     "a primary key is dropped": "ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_pkey",
@@ -212,11 +215,9 @@ LOSSES = {
     "a foreign key goes to another table": f"{DROP_FOREIGN_KEY}; CREATE TABLE shop.people (id bigint PRIMARY KEY); "
     "INSERT INTO shop.people SELECT id FROM shop.customers; "
     "ALTER TABLE shop.orders ADD FOREIGN KEY (customer_id) REFERENCES shop.people",
-    "the primary key that is referenced is dropped": "ALTER TABLE shop.customers DROP CONSTRAINT customers_pkey CASCADE",
-    "the table that is referenced is dropped": "DROP TABLE shop.customers CASCADE; "
-    "CREATE TABLE shop.customers (id bigint PRIMARY KEY, name varchar(80), email shop.email NOT NULL UNIQUE, phone varchar(20))",
-    "the table that is referenced is renamed": "ALTER TABLE shop.customers RENAME TO people; "
-    "CREATE TABLE shop.customers (id bigint PRIMARY KEY, name varchar(80), email shop.email NOT NULL UNIQUE, phone varchar(20))",
+    "the referenced primary key is dropped": "ALTER TABLE shop.customers DROP CONSTRAINT customers_pkey CASCADE",
+    "the table that is referenced is dropped": "DROP TABLE shop.customers CASCADE; " + OTHER_CUSTOMERS,
+    "the table that is referenced is renamed": "ALTER TABLE shop.customers RENAME TO people; " + OTHER_CUSTOMERS,
     "the claimed table is recreated without it": "ALTER TABLE shop.orders RENAME TO old_orders; "
     "CREATE TABLE shop.orders AS SELECT * FROM shop.old_orders; ALTER TABLE shop.orders ALTER id SET NOT NULL, "
     "ALTER customer_id SET NOT NULL",
@@ -224,14 +225,9 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("migration", LOSSES.values(), ids=LOSSES)
-@pytest.mark.parametrize("inside", ["one statement", "a transaction"])
-def test_a_migration_that_takes_a_key_away_is_refused(claims, owner, admin, migration, inside):
-    with refused("IDB01", match="of reporter") as caught:
-        if inside == "a transaction":
-            with owner.transaction():
-                owner.run(migration)
-        else:
-            owner.run(migration)
+def test_a_migration_that_takes_a_key_away_is_refused(claims, owner, admin, migration):
+    with refused("IDB01", match="of reporter") as caught, owner.transaction():
+        owner.run(migration)
     assert "expected a unique key" in detail(caught) or "expected a foreign key" in detail(caught)
     assert admin.rows(UNMET) == []
 
@@ -323,7 +319,8 @@ def test_a_migration_that_keeps_the_keys_passes(claim, owner, admin, migration):
 
 def test_partitions_come_and_go(claim, owner, admin):
     owner.run("""
-        CREATE TABLE shop.logs (id bigint, customer_id bigint REFERENCES shop.customers, PRIMARY KEY (id)) PARTITION BY HASH (id);
+        CREATE TABLE shop.logs (id bigint PRIMARY KEY, customer_id bigint REFERENCES shop.customers)
+          PARTITION BY HASH (id);
         CREATE TABLE shop.logs_0 PARTITION OF shop.logs FOR VALUES WITH (MODULUS 2, REMAINDER 0);
         CREATE TABLE shop.logs_1 (id bigint NOT NULL, customer_id bigint);
     """)
@@ -571,7 +568,9 @@ def test_a_stakeholder_may_give_keys_up_and_not_ask_for_more(admin, stakeholder)
 
 
 BASELINE = """
-    SELECT kind, fields, to_path, to_fields, to_relid::regclass::text FROM integratedb.claim_key ORDER BY relation_id, key
+    SELECT kind, fields, to_path, to_fields, to_relid::regclass::text
+      FROM integratedb.claim_key
+     ORDER BY relation_id, key
 """
 
 

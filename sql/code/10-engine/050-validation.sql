@@ -361,7 +361,7 @@ AS $$
     FROM integratedb.notification_problem AS n
    WHERE n.claim_id = ANY (claims)
   UNION ALL
-  SELECT k.claim_id, k.alternative, k.path, NULL, k.property, k.expected, NULL, k.found, k.relation_name, k.relid, k.present_relid,
+  SELECT k.claim_id, k.alternative, k.path, NULL, k.property, k.expected, NULL, k.said, k.relation_name, k.relid, k.present_relid,
          NULL, NULL, k.renamed_relation, NULL, k.cure, NULL, false, k.relation_id, k.key
     FROM integratedb.key_problems(claims) AS k
 $$;

@@ -86,22 +86,10 @@ AS $$
        AND o.objsubid = 0
     UNION ALL
     -- A collation or an operator class of a unique index may be temporary.
-    SELECT p.claim_id, p.alternative, p.path, o.root_classid, o.root_objid
+    SELECT k.claim_id, k.alternative, k.path, o.root_classid, o.root_objid
       FROM doomed AS o
-      JOIN integratedb.key_index AS i ON i.indexrelid = o.objid
-      JOIN integratedb.claim_relation AS cr ON cr.relid = i.relid
-      JOIN integratedb.present_key AS p
-        ON p.relation_id = cr.id AND p.kind = 'unique' AND NOT p.optional AND p.attnums <@ i.attnums AND i.attnums <@ p.attnums
-     WHERE o.classid = 'pg_class'::regclass
-       AND o.objsubid = 0
-    UNION ALL
-    SELECT p.claim_id, p.alternative, p.path, o.root_classid, o.root_objid
-      FROM doomed AS o
-      JOIN integratedb.key_reference AS f ON f.oid = o.objid
-      JOIN integratedb.claim_relation AS cr ON cr.relid = f.relid
-      JOIN integratedb.present_key AS p
-        ON p.relation_id = cr.id AND p.kind = 'references' AND NOT p.optional AND p.attnums <@ f.conkey AND f.conkey <@ p.attnums
-     WHERE o.classid = 'pg_constraint'::regclass
+     CROSS JOIN LATERAL integratedb.keys_resting_on(o.classid, o.objid) AS k
+     WHERE o.objsubid = 0
     UNION ALL
     SELECT cr.claim_id, cr.alternative, min(integratedb.path_of(cr.schema_name, cr.relation_name) || '.' || cc.column_name),
            (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[1]::oid, (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[2]::oid

@@ -49,8 +49,8 @@ class Relation:
     """A table, view, materialised view, foreign table or partitioned table.
 
     `reads`: of a view, the columns (object identifier and number, 0 for none) that its query names. `invoker`: whether
-    these are read with the rights of who asks. `unique`, `primary` and `references` are its keys, by the numbers of columns:
-    a reference has the object identifier of the other relation, and pairs.
+    these are read with the rights of who asks. `unique`, `primary` and `references` are its keys, by the numbers of
+    columns: a reference has the object identifier of the other relation, and pairs.
     """
 
     oid: int
