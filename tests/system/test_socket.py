@@ -259,8 +259,8 @@ def test_a_role_whose_sessions_wait_for_others_does_not_hold_up_logins(shop: Sho
     shop.notify({"type": "SOCKET"})
     daemon = shop.daemon()
     with ExitStack() as stack:
-        own = psycopg.connect(make_conninfo(shop.cluster.dsn(shop.database), user=shop.stakeholder, password=shop.password))
-        stack.enter_context(own)
+        dsn = make_conninfo(shop.cluster.dsn(shop.database), user=shop.stakeholder, password=shop.password)
+        own = stack.enter_context(psycopg.connect(dsn))
         for setting, value in (("deferrable", "on"), ("isolation", "serializable"), ("read_only", "on")):
             own.execute(f"ALTER ROLE {shop.stakeholder} SET default_transaction_{setting} = '{value}'")
         own.commit()

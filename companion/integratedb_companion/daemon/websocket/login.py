@@ -42,8 +42,8 @@ CONNECT_TIMEOUT_S = 5
 REFUSED_AFTER_S = 0.5
 #: Postgres truncates longer names.
 NAME_BYTES = 63
-#: A role may set these for its own sessions. The first query of a session that is serializable, read-only and deferrable
-#: waits for transactions that are serializable, as long as the role keeps one open.
+#: A role may set these for its own sessions. The first query of a session that is serializable, read-only and
+#: deferrable waits for other serializable transactions, and the role may keep one open.
 OPTIONS = "-c default_transaction_deferrable=off -c default_transaction_isolation=read\\ committed -c jit=off"
 
 Subject = tuple[str, str]
