@@ -134,7 +134,7 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
 
 
 def _require_small(text: str, file: str) -> None:
-    """Refuse a document that is nested too deeply, without recursion, or has too many values, before they take memory."""
+    """Refuse too deep nesting, without recursion, and too many values, before they take memory."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
         problem = None
