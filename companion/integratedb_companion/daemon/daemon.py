@@ -252,8 +252,8 @@ class Daemon:
         for channel in (channel for state in self._states.values() for channel in state.channels):
             if channel.id in enqueue:
                 self._metrics.of(channel).lost.inc()
-                data = {"reason": "cannot_be_sent", "channel": channel.name, "count": None}
-                enqueue[channel.id](unsendable.event(AFTER_ALL, EVENTS_LOST, channel.name, data))
+                loss = {"reason": "cannot_be_sent", "channel": channel.name, "count": None}
+                enqueue[channel.id](unsendable.event(AFTER_ALL, EVENTS_LOST, channel.name, loss))
         log.error("events lost: a row is too long for the server to send", extra={"lsn": format_lsn(lsn)})
 
     async def _control(self, received: ControlCommit) -> None:
