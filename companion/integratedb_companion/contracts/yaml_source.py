@@ -212,4 +212,4 @@ def _arranged(value: Any) -> Any:
 
 
 def _is_flow(key: str, value: Any) -> bool:
-    return isinstance(value, list) and (key == "fields" or all(isinstance(entry, str) for entry in value))
+    return isinstance(value, list) and (key in ("fields", "unique") or all(isinstance(entry, str) for entry in value))

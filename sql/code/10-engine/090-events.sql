@@ -230,7 +230,7 @@ COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS
 'Whether pg_upgrade is creating the extension. pg_upgrade copies the files of our tables later, so nothing must be '
 'written to them before.';
 
-CREATE OR REPLACE FUNCTION integratedb.may_mend_key(tg_tag text, context text)
+CREATE OR REPLACE FUNCTION integratedb.may_mend_key(context text)
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -239,16 +239,15 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   -- The check would wait for the lock. If it failed, CONCURRENTLY would leave an invalid index.
-  IF tg_tag NOT IN ('CREATE INDEX', 'ALTER INDEX') OR integratedb.is_concurrent(context) THEN
-    RETURN false;
-  END IF;
-  RETURN EXISTS (SELECT FROM integratedb.claim_key) AND (SELECT cardinality(n.unmet) > 0 FROM integratedb.noted_claims() AS n);
+  RETURN NOT integratedb.is_concurrent(context)
+     AND EXISTS (SELECT FROM integratedb.claim_key)
+     AND (SELECT cardinality(n.unmet) > 0 FROM integratedb.noted_claims() AS n);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.may_mend_key(text, text) IS
-'In the event trigger: whether the command may have made a unique key that an unmet claim lacks. Otherwise, a new index '
-'is not checked. tg_tag, context: as for log_commands().';
+COMMENT ON FUNCTION integratedb.may_mend_key(text) IS
+'In the event trigger of CREATE INDEX and ALTER INDEX: whether the command may have made a unique key that an unmet claim '
+'lacks. Otherwise, a new index is not checked. context: as for log_commands().';
 
 CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
 RETURNS void
@@ -261,7 +260,7 @@ DECLARE
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
   is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
-  may_mend_key CONSTANT boolean := integratedb.may_mend_key(tg_tag, context);
+  may_mend_key CONSTANT boolean := tg_tag IN ('CREATE INDEX', 'ALTER INDEX') AND integratedb.may_mend_key(context);
   restores boolean;
   state record;
   first bigint;
