@@ -17,7 +17,7 @@ from .specification.short_form import shorten
 
 def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
     """Parse a document for SQL: returns the refusals, or the short document with the names in it, as JSON."""
-    from .specification.intake import parse_text  # the only way to jsonschema, whose import is slow
+    from .specification.intake import parse_text  # the only way to jsonschema, which wrong documents import
 
     if document is None:
         return None

@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.system.command_line.conftest import COMMAND, Place, run
+from tests.system.command_line.conftest import Place, run
 from tests.system.command_line.test_contracts import FULFILMENT, MAILER
 from tests.system.harness import ROOT, eventually
+from tests.system.processes import COMMAND, Process
 
 BREAKING = "ALTER TABLE shop.customers DROP COLUMN email;\n"
 
@@ -254,7 +255,7 @@ def runs(pid: int) -> bool:
 
 def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> None:
     migrations = f"echo $$ > {project}/pid; exec sleep 600"
-    process = subprocess.Popen(
+    process: subprocess.Popen[str] = Process(
         [*COMMAND, "check", "--base", f"{project}/base.sql", "--migrations", migrations],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
