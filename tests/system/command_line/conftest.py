@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.support import Session
+from tests.support import Session, clone
 from tests.system import processes
 from tests.system.conftest import TEMPLATE
 from tests.system.harness import ROOT, Cluster
@@ -146,7 +146,7 @@ def place(cluster: Cluster, tmp_path: Path) -> Iterator[Place]:
     with cluster.session("postgres") as superuser:
         roles = set(superuser.rows(ROLES))
         superuser.run("CREATE ROLE shop_admin LOGIN IN ROLE integratedb_admin")
-        superuser.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        clone(superuser, name, TEMPLATE)
     with cluster.session(name) as superuser, cluster.session(name, "shop_owner") as owner:
         superuser.run("CREATE SCHEMA shop AUTHORIZATION shop_owner")
         superuser.run("REVOKE CREATE ON SCHEMA public FROM shop_owner")
