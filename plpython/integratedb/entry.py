@@ -81,13 +81,13 @@ def expand(
 def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
     return json.dumps(
         {
-            "claims": [{**vars(claim), "document": documents[claim.match]} for claim in batch.claims],
+            "claims": [{**claim._asdict(), "document": documents[claim.match]} for claim in batch.claims],
             "relations": [
-                {key: value for key, value in vars(relation).items() if key != "columns"}
+                {key: value for key, value in relation._asdict().items() if key != "columns"}
                 for relation in batch.relations
             ],
             "columns": [
-                {"relation": place, **vars(column)}
+                {"relation": place, **column._asdict()}
                 for place, relation in enumerate(batch.relations)
                 for column in steps(relation.columns)
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..interrupts import steps
 from ..specification.identifiers import format_path
@@ -14,8 +14,7 @@ from ..specification.type_spellings import written_type
 from .catalog import Catalog, Column, Member
 
 
-@dataclass(frozen=True)
-class ColumnRow:
+class ColumnRow(NamedTuple):
     """A row of integratedb.claim_column; ``type_oid`` only where the column has the claimed type and length."""
 
     field: int
@@ -31,8 +30,7 @@ class ColumnRow:
     type_modifier: int | None = None
 
 
-@dataclass(frozen=True)
-class RelationRow:
+class RelationRow(NamedTuple):
     """A row of integratedb.claim_relation with its columns."""
 
     match: int
@@ -44,8 +42,7 @@ class RelationRow:
     columns: tuple[ColumnRow, ...]
 
 
-@dataclass(frozen=True)
-class ClaimRow:
+class ClaimRow(NamedTuple):
     """A row of integratedb.claim."""
 
     match: int
@@ -55,8 +52,7 @@ class ClaimRow:
     wildcard_schema: str | None
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A part of an expansion: its new claims, and relations of these and of earlier claims, in order."""
 
     claims: list[ClaimRow]
@@ -85,8 +81,7 @@ def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
         yield _fill(batch, catalog, context)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """An alternative of a match, with the relation that it names, or with one relation of its schema."""
 
     match: int
