@@ -45,6 +45,7 @@ class ForkServer:
             program = [sys.executable, str(Path(__file__).with_name("fork_server.py")), str(theirs.fileno())]
             self._process = subprocess.Popen(program, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self.pid = self._process.pid
         atexit.register(self.stop)
 
     def serves(self, environment: dict[str, str]) -> bool:
