@@ -6,7 +6,6 @@ After a run with --durations, the slowest files and the time of each folder are 
 from __future__ import annotations
 
 import signal
-from collections import Counter
 from pathlib import PurePosixPath
 
 import pytest
@@ -27,15 +26,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     most = terminalreporter.config.getoption("durations")
     if most is None:
         return
-    files: Counter[str] = Counter()
-    folders: Counter[str] = Counter()
+    files: dict[str, float] = {}
+    folders: dict[str, float] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 file = report.nodeid.partition("::")[0]
-                files[file] += report.duration
-                folders[str(PurePosixPath(file).parent)] += report.duration
-    for what, seconds in (("files", files.most_common(most or None)), ("folders", folders.most_common())):
-        terminalreporter.section(f"slowest {what}, {files.total():.0f} s in all", sep="=")
-        for name, duration in seconds:
+                files[file] = files.get(file, 0) + report.duration
+                folder = str(PurePosixPath(file).parent)
+                folders[folder] = folders.get(folder, 0) + report.duration
+    for what, seconds in (("files", files), ("folders", folders)):
+        terminalreporter.section(f"slowest {what}, of {sum(seconds.values()):.0f} s in all workers", sep="=")
+        for name, duration in sorted(seconds.items(), key=lambda entry: -entry[1])[: most or None]:
             terminalreporter.write_line(f"{duration:.0f}s {name}")
