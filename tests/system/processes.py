@@ -21,7 +21,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, AnyStr
+from typing import Any, AnyStr, ClassVar
 
 COMMAND = [sys.executable, "-m", "integratedb_companion.cli"]
 #: Variables that Python and its libraries read when they start or are imported.
@@ -84,13 +84,16 @@ def fork_server() -> ForkServer:
 class Process(subprocess.Popen[AnyStr]):
     """A process of the companion by the arguments of Popen; any other command is started as Popen does it."""
 
+    #: Benchmarks measure processes that are started as users start them.
+    forks: ClassVar[bool] = True
+
     def _execute_child(self, *arguments: Any) -> None:
         start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
         given = inspect.signature(start).bind(self, *arguments).arguments
         environment = dict(os.environ) if given["env"] is None else given["env"]
         command = given["args"]
         usual = not (given["preexec_fn"] or given["pass_fds"] or given["shell"] or given["executable"])
-        if not usual or command[: len(COMMAND)] != COMMAND or not fork_server().serves(environment):
+        if not (self.forks and usual) or command[: len(COMMAND)] != COMMAND or not fork_server().serves(environment):
             start(self, *arguments)
             return
         umask = os.umask(0)
