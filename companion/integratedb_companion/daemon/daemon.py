@@ -35,7 +35,7 @@ from .state import Channel, StakeholderState, parse_state, parse_types, with_typ
 from .stream import slot as slots
 from .stream.confirmation import Confirmation
 from .stream.encodings import UTF8
-from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
+from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, format_lsn
 from .stream.progress import Progress
 from .stream.reader import ControlCommit, StreamReader
 from .stream.replication import (
@@ -200,11 +200,10 @@ class Daemon:
         while True:
             messages = await connection.read()
             self._working_since_s = time.monotonic()
-            for data in messages:
-                received = self._reader.take(data)
+            for received in self._reader.take_all(messages):
                 if isinstance(received, ControlCommit):
                     await self._control(received)
-                elif isinstance(received, Keepalive):
+                else:
                     self._confirmation.progressed()
                     if received.reply_requested:
                         self._confirmation.reply_requested()
