@@ -81,9 +81,13 @@ def _number(values: Sequence[bytes]) -> JsonColumn:
 
 def _timestamp(values: Sequence[bytes]) -> JsonColumn:
     together = b"\n".join((*values, b""))
-    if together.count(b"+00\n") == len(values):  # all have a time zone and are neither infinite nor before Christ
-        return JsonColumn(b'"', together.replace(b" ", b"T").split(b"\n")[:-1], b':00"')
-    return JsonColumn(b"", [timestamp(value) for value in values], b"")
+    if together.count(b"+00\n") == len(values):  # no infinity, and none before Christ
+        after = b':00"'
+    elif any(mark in together for mark in (b"+", b"y", b"B")):  # a time zone, infinity, BC
+        return JsonColumn(b"", [timestamp(value) for value in values], b"")
+    else:
+        after = b'"'
+    return JsonColumn(b'"', together.replace(b" ", b"T").split(b"\n")[:-1], after)
 
 
 _COLUMNS: Final[dict[Converter, ColumnConverter]] = {

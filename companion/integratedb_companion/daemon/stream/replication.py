@@ -191,19 +191,18 @@ class ReplicationConnection:
         """Wait for messages and return those that have arrived."""
         pgconn = self._pgconn
         messages: list[bytes] = []
-        before, total_bytes, looked = 0, 0, False
+        get_copy_data, append = pgconn.get_copy_data, messages.append
+        before, looked = 0, False
         try:
             while True:
                 while len(messages) < BATCH_MESSAGES:
-                    length, data = pgconn.get_copy_data(1)
-                    if length > 0:
-                        messages.append(bytes(data))
-                        total_bytes += length
-                    elif length == 0:
+                    length, data = get_copy_data(1)
+                    if length <= 0:
                         break
-                    else:
-                        raise StreamEndedError(self._servers_error() or "the server ended the stream")
-                enough = len(messages) == BATCH_MESSAGES or total_bytes > BATCH_BYTES
+                    append(bytes(data))
+                if length < 0:
+                    raise StreamEndedError(self._servers_error() or "the server ended the stream")
+                enough = len(messages) == BATCH_MESSAGES or sum(map(len, messages)) > BATCH_BYTES
                 # libpq reads a few kB at a time. While many messages arrive, more of them share the cost of a batch.
                 if enough or 0 < len(messages) < before + FEW_MESSAGES:
                     return messages
