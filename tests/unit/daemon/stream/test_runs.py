@@ -97,6 +97,9 @@ class Stream:
         return [received for received in map(self.reader.take, messages) if received is not None]
 
 
+KEEPALIVE = b"k" + struct.pack(">QqB", 50, 0, 1)
+
+
 def rows(relid: int) -> st.SearchStrategy[bytes]:
     columns = [st.sampled_from(values) for values in ROWS[relid]]
     key = row(b"5", *[None] * (len(columns) - 1))
@@ -111,19 +114,26 @@ def rows(relid: int) -> st.SearchStrategy[bytes]:
     )
 
 
-#: Mostly inserts of one table, since that makes runs.
-CHANGES = st.one_of(
-    st.tuples(*[st.sampled_from(values) for values in ROWS[ORDERS]]).map(lambda values: insert(ORDERS, *values)),
-    st.tuples(*[st.sampled_from(values) for values in ROWS[ORDERS]]).map(lambda values: update(ORDERS, *values)),
-    rows(ORDERS),
-    rows(LINES),
-    st.just(insert(CONTROL, b"4", b"state", json.dumps({"x": 1}).encode())),
-    st.just(relation(ORDERS)),
-    st.just(b"k" + struct.pack(">QqB", 50, 0, 1)),
+def new_rows(relid: int) -> st.SearchStrategy[bytes]:
+    new = st.tuples(*[st.sampled_from(values) for values in ROWS[relid]])
+    return st.builds(lambda make, values: make(relid, *values), st.sampled_from([insert, update]), new)
+
+
+CONTROL_ROW = insert(CONTROL, b"4", b"state", json.dumps({"x": 1}).encode())
+OTHERS = st.one_of(rows(ORDERS), rows(LINES), st.sampled_from([CONTROL_ROW, relation(ORDERS), KEEPALIVE]))
+#: A part of a transaction: mostly runs.
+PARTS = st.one_of(
+    st.lists(new_rows(ORDERS), min_size=SHORTEST, max_size=12),
+    st.lists(new_rows(LINES), min_size=SHORTEST, max_size=12),
+    st.lists(OTHERS, max_size=5),
+    st.just([CONTROL_ROW] * SHORTEST),
+)
+TRANSACTIONS = st.lists(
+    st.lists(PARTS, max_size=4).map(lambda parts: [one for part in parts for one in part]), max_size=3
 )
 
 
-@given(st.lists(st.lists(CHANGES, max_size=40), max_size=3), st.integers(1, 50), st.integers(1, 2), st.booleans())
+@given(TRANSACTIONS, st.integers(1, 50), st.integers(1, 2), st.booleans())
 def test_runs_make_the_same_events_as_single_messages(
     transactions: list[list[bytes]], batch: int, concurrency: int, is_lost: bool
 ) -> None:
