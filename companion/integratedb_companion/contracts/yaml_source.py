@@ -118,7 +118,7 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
     reader = _Reader(file)
     loader = _Loader(text)
     try:
-        _require_shallow(text, file)
+        _require_small(text, file)
         node = loader.get_single_node()
         return (None if node is None else reader.value(node, ())), reader.lines
     except yaml.MarkedYAMLError as problem:
@@ -133,17 +133,24 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
         loader.dispose()
 
 
-def _require_shallow(text: str, file: str) -> None:
-    """Refuse a document that is nested too deeply, without recursion."""
-    depth = 0
+def _require_small(text: str, file: str) -> None:
+    """Refuse too deep nesting, without recursion, and too many values, before they take memory."""
+    depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
+        problem = None
+        if isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            if nodes > 2 * MAX_VALUES:  # each may have a key
+                problem = f"there are more than {MAX_VALUES} values in it"
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise UnusableContractsError([Finding("it is nested too deeply", file, line)])
+                problem = "it is nested too deeply"
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        if problem is not None:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise UnusableContractsError([Finding(problem, file, line)])
 
 
 class _Flow(list[Any]):
@@ -171,7 +178,19 @@ _Dumper.add_representer(
 
 #: The order in which people write keys; jsonb uses another order.
 _ORDER = ["stakeholder", "claims", "notifications", "match", "path", "name", "type", "fields", "alternatives"]
-_ORDER += ["min_length", "is_nullable", "optional", "events", "url", "secret", "channels"]
+_ORDER += [
+    "unique",
+    "references",
+    "to",
+    "to_fields",
+    "min_length",
+    "is_nullable",
+    "optional",
+    "events",
+    "url",
+    "secret",
+    "channels",
+]
 
 
 def write(value: Any) -> str:
@@ -193,4 +212,4 @@ def _arranged(value: Any) -> Any:
 
 
 def _is_flow(key: str, value: Any) -> bool:
-    return isinstance(value, list) and (key == "fields" or all(isinstance(entry, str) for entry in value))
+    return isinstance(value, list) and (key in ("fields", "unique") or all(isinstance(entry, str) for entry in value))
