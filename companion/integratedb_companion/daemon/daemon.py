@@ -216,10 +216,8 @@ class Daemon:
         while True:
             messages = await connection.read()
             self._working_since_s = time.monotonic()
-            for data in messages:
-                received = self._reader.take(data)
-                if received is not None:
-                    await self._act_on(received)
+            for received in self._reader.take_all(messages):
+                await self._act_on(received)
             await self._channels.make_room()
             self._working_since_s = None
             await asyncio.sleep(0)
@@ -253,7 +251,7 @@ class Daemon:
             if channel.id in enqueue:
                 self._metrics.of(channel).lost.inc()
                 loss = {"reason": "cannot_be_sent", "channel": channel.name, "count": None}
-                enqueue[channel.id](unsendable.event(AFTER_ALL, EVENTS_LOST, channel.name, loss))
+                enqueue[channel.id]([unsendable.event(AFTER_ALL, EVENTS_LOST, channel.name, loss)])
         log.error("events lost: a row is too long for the server to send", extra={"lsn": format_lsn(lsn)})
 
     async def _control(self, received: ControlCommit) -> None:

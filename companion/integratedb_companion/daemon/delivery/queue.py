@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, repeat
 
 from integratedb_companion.daemon.model import NO_BACKLOG, Backlog, Key, Report, key_of
 from integratedb_companion.daemon.routing.events import Event
@@ -80,18 +80,19 @@ class ChannelQueue:
         """The last event that was loaded from the table."""
         return self._cursor
 
-    def enqueue(self, event: Event) -> None:
-        """Add an event at the end."""
+    def enqueue(self, events: Sequence[Event]) -> None:
+        """Add events at the end."""
         if self._may_repeat:
-            if key_of(event) <= self._saved:
-                return
-            self._may_repeat = False
+            events = [event for event in events if key_of(event) > self._saved]
+            self._may_repeat = not events
         if self.spilled:
-            self._save(event)
+            for event in events:
+                self._save(event)
         else:
-            self._events.append(event)
-            self._bytes += len(event.payload)
-        self._arrived.set()
+            self._events.extend(events)
+            self._bytes += _bytes_of(events)
+        if events:
+            self._arrived.set()
 
     def spill(self) -> None:
         """Switch to the delivery table, and store all events that are not there yet."""
@@ -152,7 +153,7 @@ class ChannelQueue:
         events = await self._spill.load(self.channel_id, self._cursor, LOAD_EVENTS)
         if events:
             self._events.extend(events)
-            self._bytes += sum(len(event.payload) for event in events)
+            self._bytes += _bytes_of(events)
             self._cursor = key_of(events[-1])
             self._saved = max(self._saved, self._cursor)
             return
@@ -164,7 +165,7 @@ class ChannelQueue:
             self.spilled = False
             self._tail_at_tick = None
             self._events.extend(unwritten)
-            withdrawn_bytes = sum(len(event.payload) for event in unwritten)
+            withdrawn_bytes = _bytes_of(unwritten)
             self._bytes += withdrawn_bytes
             self.kept_bytes -= withdrawn_bytes
 
@@ -195,7 +196,7 @@ class ChannelQueue:
         if events and key_of(events[0]) <= self._saved:
             kept = [event for event in events if key_of(event) <= self._saved]
             self._spill.settle(self.channel_id, [key_of(event) for event in kept])
-            self.kept_bytes -= sum(len(event.payload) for event in kept)
+            self.kept_bytes -= _bytes_of(kept)
         if len(self._events) <= self._max_events // 2 and self._bytes <= self._max_bytes // 2:
             self._room_made.set()
 
@@ -204,8 +205,8 @@ class ChannelQueue:
         queued = self._events
         if events and len(events) <= len(queued) and queued[0] is events[0] and queued[len(events) - 1] is events[-1]:
             # Nearly always the events are at the head.
-            for event in events:
-                self._bytes -= len(event.payload)
+            self._bytes -= _bytes_of(events)
+            for _ in repeat(None, len(events)):
                 queued.popleft()
             self.head += len(events)
             return
@@ -226,3 +227,7 @@ class ChannelQueue:
                 if key_of(event) > self._saved:
                     return event.commit_lsn
         return None
+
+
+def _bytes_of(events: Sequence[Event]) -> int:
+    return sum([len(event.payload) for event in events])

@@ -25,6 +25,8 @@ from .receiver_sockets import ReceiverSocket
 HAPPY_EYEBALLS_S: Final = 0.25
 #: The longest line or text of a reply: ids, checksums, error texts.
 REPLY_BYTES: Final = 4096
+#: How much is written at once.
+WRITE_BYTES: Final = 128 << 10
 
 _NUMBER: Final = re.compile(rb"-?[0-9]{1,18}")
 _CODES: Final = frozenset(
@@ -128,7 +130,7 @@ class RedisConnection:
         """Send commands together; when one is refused, raise after all were answered."""
         # hiredis packs much faster than Python code.
         packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # bytes too
-        self._writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
+        await self._write(packed[0] if len(packed) == 1 else b"".join(packed))
         replies: list[bytes] = []
         refusal: ReplyError | None = None
         for _ in commands:
@@ -139,6 +141,13 @@ class RedisConnection:
         if refusal is not None:
             raise refusal
         return replies
+
+    async def _write(self, data: bytes) -> None:
+        # asyncio copies what the socket does not take at once, so it gets a part of a large command at a time.
+        view = memoryview(data)
+        for at in range(0, len(view), WRITE_BYTES):
+            self._writer.write(view[at : at + WRITE_BYTES])
+            await self._writer.drain()
 
     async def _reply(self) -> bytes:
         line = await self._line()

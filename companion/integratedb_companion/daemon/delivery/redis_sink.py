@@ -30,7 +30,7 @@ return #ARGV - 1
 """
 
 
-EVENTS_AT_ONCE = 2000
+EVENTS_AT_ONCE = 1000
 #: The arguments of a script before the events: the number of keys, the key, the limit.
 NOT_PAYLOADS = 3
 

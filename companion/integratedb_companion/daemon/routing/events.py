@@ -24,6 +24,7 @@ from integratedb_companion.daemon.stream.pgoutput import (
     format_lsn,
 )
 
+from .event_runs import EventRuns
 from .identities import Identities, OldRows
 from .json_values import Converter, Converters, TypeStructure, as_is
 
@@ -141,6 +142,11 @@ class Projection:
         self._insert_columns = [
             (index, name, None if convert is as_is else convert) for index, name, convert in self._columns
         ]
+        #: Build the events of many rows at once.
+        self.runs = {
+            "INSERT": EventRuns(self._head["INSERT"], self._columns),
+            "UPDATE": EventRuns(self._head["UPDATE"], self._columns, self._key_columns),
+        }
 
     def insert(self, transaction: Transaction, position: int, new: Row) -> bytes:
         """Build the event of a new row."""

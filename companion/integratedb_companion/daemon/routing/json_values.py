@@ -48,6 +48,7 @@ TypeStructure = ArrayType | CompositeType | DomainType | TextType
 BOOL: Final = 16
 INT8, INT2, INT4, FLOAT4, FLOAT8, NUMERIC = 20, 21, 23, 700, 701, 1700
 TIMESTAMP, TIMESTAMPTZ = 1114, 1184
+DATE, TIME, TIMETZ, INTERVAL, UUID = 1082, 1083, 1266, 1186, 2950
 JSON, JSONB = 114, 3802
 
 
@@ -72,16 +73,24 @@ def as_is(value: bytes) -> bytes:
     return value
 
 
-def _boolean(value: bytes) -> bytes:
+def quoted(value: bytes) -> bytes:
+    """Convert a value whose text has no character that JSON escapes."""
+    return b'"' + value + b'"'
+
+
+def boolean(value: bytes) -> bytes:
+    """Convert a boolean."""
     return b"true" if value == b"t" else b"false"
 
 
-def _number(value: bytes) -> bytes:
+def number(value: bytes) -> bytes:
+    """Convert a number."""
     # NaN and the infinities are not JSON numbers; like to_jsonb(), send them as strings.
     return value if value[-1:].isdigit() else text(value)
 
 
-def _timestamp(value: bytes) -> bytes:
+def timestamp(value: bytes) -> bytes:
+    """Convert a timestamp, with or without time zone, to ISO 8601."""
     if value[-3:] == b"+00" and value[10:11] == b" ":  # the common case
         return b'"%bT%b:00"' % (value[:10], value[11:])
     if not value[:1].isdigit():  # infinity, -infinity
@@ -93,17 +102,22 @@ def _timestamp(value: bytes) -> bytes:
 
 
 _SCALARS: Final[dict[int, Converter]] = {
-    BOOL: _boolean,
+    BOOL: boolean,
     INT2: as_is,
     INT4: as_is,
     INT8: as_is,
-    FLOAT4: _number,
-    FLOAT8: _number,
-    NUMERIC: _number,
+    FLOAT4: number,
+    FLOAT8: number,
+    NUMERIC: number,
     JSON: as_is,
     JSONB: as_is,
-    TIMESTAMP: _timestamp,
-    TIMESTAMPTZ: _timestamp,
+    TIMESTAMP: timestamp,
+    TIMESTAMPTZ: timestamp,
+    DATE: quoted,
+    TIME: quoted,
+    TIMETZ: quoted,
+    INTERVAL: quoted,
+    UUID: quoted,
 }
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from operator import attrgetter
+from typing import Final
 
 from integratedb_companion.daemon.state import EVENTS, Route, StakeholderState, with_types
 from integratedb_companion.daemon.stream.pgoutput import Delete, Insert, Relation, Row, Truncate, Update
+from integratedb_companion.daemon.stream.runs import RowRun
 
+from .event_runs import position_digits
 from .events import Event, Projection, Transaction
 from .identities import Identities, identity_of, one_of
 from .json_values import TypeStructure
 from .ordering import BARRIER, RowKeys
 
-Enqueue = Callable[[Event], None]
+#: Enqueues events of one channel, in order.
+Enqueue = Callable[[Sequence[Event]], None]
+
+#: The same as Event(*values), without a call of Python code for each event.
+_event: Final[Callable[[Iterable[object]], Event]] = partial(tuple.__new__, Event)
+_position: Final = attrgetter("position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Router:
         state = self._states.get(stakeholder_id)
         for channel in state.channels if state else ():
             if channel.id in self._enqueue:
-                self._enqueue[channel.id](event)
+                self._enqueue[channel.id]((event,))
 
     def has_route(self, stakeholder_id: int, path: str, relids: Collection[int]) -> bool:
         """Whether a stakeholder receives rows of one of these tables under this path."""
@@ -104,9 +115,49 @@ class Router:
             payload = output.projection.insert(transaction, position, new)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
             for enqueue in output.enqueue:
-                enqueue(event)
+                enqueue((event,))
                 count += 1
         return count
+
+    def column_count(self, relid: int) -> int | None:
+        """Return the number of columns of a table; None when rows of the table must be routed one by one."""
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        return None if plan is not None and plan.keys is not None else len(self._relations[relid].columns)
+
+    def route_runs(self, transaction: Transaction, relid: int, runs: Sequence[RowRun]) -> bool:
+        """Route many rows of one table; returns False when they must be routed one by one."""
+        plan = self._plans[relid] if relid in self._plans else self._compile(relid)
+        first, count = transaction.position, sum(len(run.positions) for run in runs)
+        if plan is not None:
+            events_of = self._events_of(plan, transaction, runs, position_digits(first, count))
+            if events_of is None:
+                return False
+            for enqueue, events in events_of.items():
+                enqueue(events)
+        transaction.position = first + count
+        return True
+
+    def _events_of(
+        self, plan: Plan, transaction: Transaction, runs: Sequence[RowRun], digits: Sequence[bytes]
+    ) -> dict[Enqueue, list[Event]] | None:
+        """Build the events of many rows by channel, in order; None when the rows must be routed one by one."""
+        events_of: dict[Enqueue, list[Event]] = {}
+        first = transaction.position
+        lsn, committed_at_s = repeat(transaction.commit_lsn), repeat(transaction.committed_at_s)
+        for run in runs:
+            own_digits = digits if len(runs) == 1 else [digits[position - first] for position in run.positions]
+            for output in plan.outputs[run.kind]:
+                payloads = output.projection.runs[run.kind].payloads(transaction, own_digits, run.columns)
+                if payloads is None:
+                    return None
+                fields = zip(lsn, run.positions, repeat(BARRIER), payloads, committed_at_s, strict=False)
+                events = list(map(_event, fields))
+                for enqueue in output.enqueue:
+                    events_of.setdefault(enqueue, []).extend(events)
+        if len(runs) > 1:
+            for events in events_of.values():
+                events.sort(key=_position)
+        return events_of
 
     def insert_in_part(self, transaction: Transaction, message: Insert) -> int:
         """Route a new row that is too long."""
@@ -159,7 +210,7 @@ class Router:
             payload = build(output.projection, position)
             event = Event(transaction.commit_lsn, position, key, payload, transaction.committed_at_s)
             for enqueue in output.enqueue:
-                enqueue(event)
+                enqueue((event,))
                 count += 1
         return count
 

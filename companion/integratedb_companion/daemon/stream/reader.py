@@ -7,7 +7,7 @@ position in the stream, which is the same every time, and skips it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from .pgoutput import (
     shortened,
 )
 from .progress import Progress
+from .runs import SHORTEST, decode_run, successive_runs, table_of
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
@@ -104,6 +105,30 @@ class StreamReader:
         if self._transaction is not None:
             self._partial = max(self._partial, (self._transaction.commit_lsn, self._transaction.position))
             self._transaction = None
+
+    def take_all(self, messages: Sequence[bytes]) -> Iterator[Keepalive | ControlCommit]:
+        """Process messages; yields what the caller must act on before the next message is processed."""
+        for run in successive_runs(messages):
+            if len(run) >= SHORTEST and self._take_run(run):
+                continue
+            for data in run:
+                received = self.take(data)
+                if received is not None:
+                    yield received
+
+    def _take_run(self, run: Sequence[bytes]) -> bool:
+        """Process a run as a whole; returns False, and does nothing, when its messages must be processed one by one."""
+        transaction = self._transaction
+        if transaction is None or transaction.position < self._skip_to or self._encoding.codec is not None:
+            return False
+        relid, count = table_of(run)
+        if relid == self._control_relid or self._router.column_count(relid) != count:
+            return False
+        rows = decode_run(run, transaction.position, count)
+        if rows is None or not self._router.route_runs(transaction, relid, rows):
+            return False
+        self._described_before = None
+        return True
 
     @property
     def transaction(self) -> Transaction | None:

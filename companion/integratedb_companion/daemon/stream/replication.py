@@ -26,6 +26,9 @@ CONTROL_PUBLICATION = "integratedb_control"
 PUBLICATIONS = f"integratedb,integratedb_append,{CONTROL_PUBLICATION}"
 #: How many messages are read from the connection before other tasks run.
 BATCH_MESSAGES = 250
+BATCH_BYTES = 256 << 10
+#: Reading goes on for the same batch after at least this many messages.
+FEW_MESSAGES = 20
 #: The time limit for cancelling a command.
 CANCEL_TIMEOUT_S = 3.0
 
@@ -189,26 +192,28 @@ class ReplicationConnection:
                 raise SlotUnusableError(message)
             raise StreamEndedError(message)
 
-    async def read(self) -> list[memoryview]:
+    async def read(self) -> list[bytes]:
         """Wait for messages and return those that have arrived."""
         pgconn = self._pgconn
-        messages: list[memoryview] = []
-        looked = False
+        messages: list[bytes] = []
+        get_copy_data, append = pgconn.get_copy_data, messages.append
+        before, looked = 0, False
         try:
             while True:
                 while len(messages) < BATCH_MESSAGES:
-                    length, data = pgconn.get_copy_data(1)
-                    if length > 0:
-                        messages.append(data)
-                    elif length == 0:
+                    length, data = get_copy_data(1)
+                    if length <= 0:
                         break
-                    else:
-                        raise self._servers_error()
-                if messages:
+                    append(bytes(data))
+                if length < 0:
+                    raise self._servers_error()
+                enough = len(messages) == BATCH_MESSAGES or sum(map(len, messages)) > BATCH_BYTES
+                # libpq reads a few kB at a time. While many messages arrive, more of them share the cost of a batch.
+                if enough or 0 < len(messages) < before + FEW_MESSAGES:
                     return messages
-                if looked:
+                if looked and not messages:
                     await self._readable()
-                looked = True  # the first attempt to read is cheaper than waiting for the socket
+                before, looked = len(messages), True  # the first attempt to read is cheaper than waiting for the socket
                 pgconn.consume_input()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None

@@ -65,7 +65,7 @@ def test_whatever_happens_events_leave_once_and_in_order(actions: list[str]) -> 
             if action == "put":
                 event = Event(10 * len(put) + 10, 0, b"", b"x" * 10, 0.0)
                 put.append(event)
-                queue.enqueue(event)
+                queue.enqueue([event])
             elif action.startswith("take") and len(taken) < len(put):
                 await take(1 if action == "take one" else 5)
             elif action == "spill":
@@ -103,7 +103,7 @@ def test_what_an_earlier_daemon_took_care_of_is_not_taken_again() -> None:
         writing = asyncio.create_task(spill.run())
         taken: list[int] = []
         for event in events:
-            queue.enqueue(event)
+            queue.enqueue([event])
         while len(taken) < 4:
             some = await asyncio.wait_for(queue.peek(5), 5)
             taken += [event.commit_lsn for event in some]
@@ -126,9 +126,9 @@ def test_a_channel_that_recovers_waits_for_no_write() -> None:
         writing = asyncio.create_task(spill.run())
         queue.spill()
         for number in (1, 2):
-            queue.enqueue(Event(number, 0, b"", b"x", 0.0))
+            queue.enqueue([Event(number, 0, b"", b"x", 0.0)])
         await spill.flush()
-        queue.enqueue(Event(3, 0, b"", b"x", 0.0))  # as they do all the time, and writes are gathered for long
+        queue.enqueue([Event(3, 0, b"", b"x", 0.0)])  # as they do all the time, and writes are gathered for long
         queue.settle(await asyncio.wait_for(queue.peek(5), 5))
         events = await asyncio.wait_for(queue.peek(5), 5)
         assert [event.commit_lsn for event in events] == [3]
@@ -186,7 +186,7 @@ def test_a_receiver_that_did_not_keep_up_is_not_waited_for_again_soon() -> None:
         for number in range(0, 10, 2):
             queue.spilled = False  # it has caught up in between
             for lsn in (number + 1, number + 2):
-                queue.enqueue(Event(lsn, 0, b"", b"x", 0.0))
+                queue.enqueue([Event(lsn, 0, b"", b"x", 0.0)])
             assert queue.full
             began_s = time.monotonic()
             await queue.make_room()

@@ -55,7 +55,7 @@ class Sent:
         self.transaction = Transaction(Begin(0x16B3748, 86_400_000_001, 731), "/integratedb/shop")
 
     def _put(self, channel: int) -> Any:
-        return lambda event: self.events.append((channel, event))
+        return lambda events: self.events.extend((channel, event) for event in events)
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(event.payload) for _, event in self.events]

@@ -88,7 +88,7 @@ class Stream:
         self.events: list[Event] = []
         self.progress = Progress(0)
         router = Router("/db")
-        router.apply([parse_state(STATE)], {1: self.events.append})
+        router.apply([parse_state(STATE)], {1: self.events.extend})
         self.reader = StreamReader(router, self.progress, "/db", Metrics())
         self.describe()
 
