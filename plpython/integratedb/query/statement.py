@@ -18,7 +18,6 @@ from .request import (
     Query,
     Routine,
     Select,
-    Star,
     Table,
     Update,
     Value,
@@ -109,16 +108,13 @@ class _Compilation:
             "more": self._more(level, query) if not unique else "false",
         }
         if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
-            alias = self._alias_of(level)
+            alias = "t_1"  # the first alias of a statement
             facts["etag"] = f"(SELECT pg_catalog.string_agg({alias}.xmin::pg_catalog.text, ',') {level.body()})"
         text, keys = self._answer(level, facts)
         reads = function is None or function.volatility != "volatile"
         return self._statement(
             prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
         )
-
-    def _alias_of(self, level: Level) -> str:
-        return level.source.rpartition(" AS t_1")[1].removeprefix(" AS ") or "t_1"
 
     def _only_relation(self, query: Select) -> Relation | None:
         if len(query.source) == 1 and isinstance(query.source[0], Table) and not query.joins:
@@ -158,8 +154,8 @@ class _Compilation:
                 write = write_sql.delete(query, returned)
         prefix = _with([*self._reads.with_queries, (writes.WRITTEN, write.text)])
         facts = {}
-        if write.tells_new:
-            new = f"SELECT pg_catalog.count(*) FROM {writes.WRITTEN} AS n WHERE n.{writes.IS_NEW}"
+        if write.is_new is not None:
+            new = f"SELECT pg_catalog.count(*) FROM {writes.WRITTEN} AS n WHERE n.{write.is_new}"
             facts["new_count"] = f"({new})"
         if options.location and located:
             pairs = ", ".join(
@@ -174,17 +170,14 @@ class _Compilation:
             text = f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM {writes.WRITTEN} AS {alias}"
             return self._statement(prefix + text, (), False, [relation], None)
         alias = self._writer.alias("t")
-        has_row = bool(relation.computed) or relation.has_computed_relationships
-        source = Source(
-            alias,
-            relation.name,
-            relation.columns,
-            relation,
-            f"{alias}.{writes.ROW}" if has_row else None,
-            relation.schema,
-        )
-        returning = wanted if wanted.items else Select()
-        level = self._reads.level(returning, Scope([source]), f"{writes.WRITTEN} AS {alias}", [], depth=1)
+        row = f"{alias}.{write.row}" if write.row is not None else None
+        source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        number = writes.unused_name(relation, "n")
+        rows = f"(SELECT w.*, pg_catalog.row_number() OVER () AS {number} FROM {writes.WRITTEN}) AS {alias}"
+        level = self._reads.level(wanted, Scope([source]), rows, [], depth=1)
+        if not level.order and level.group_by is None:
+            # Joins may change the order in which the rows were written.
+            level.order = [f"{alias}.{number}"]
         text, keys = self._answer(level, facts)
         return self._statement(prefix + text, keys, False, [relation], None)
 
@@ -285,8 +278,3 @@ def _pinned(where: Expression | None) -> Iterator[str]:
 def _relations(query: Select, surface: Surface, schema: str) -> list[Relation]:
     found = [surface.relations.get((s.schema or schema, s.name)) for s in query.source if isinstance(s, Table)]
     return [relation for relation in found if relation is not None]
-
-
-def select_all() -> Select:
-    """Return what a write answers if the request does not say it."""
-    return Select(items=(Star(),))
