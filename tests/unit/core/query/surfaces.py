@@ -39,7 +39,9 @@ RELATIONS = {
     for relation in (
         _relation(CLIENTS, "clients", _columns(id=INTEGER, name=TEXT, email=EMAIL)),
         _relation(
-            PROJECTS, "projects", _columns(id=INTEGER, name=TEXT, client_id=INTEGER, data=JSONB, tags=TEXTS, done=BOOLEAN)
+            PROJECTS,
+            "projects",
+            _columns(id=INTEGER, name=TEXT, client_id=INTEGER, data=JSONB, tags=TEXTS, done=BOOLEAN),
         ),
         _relation(TASKS, "tasks", _columns(id=INTEGER, title=TEXT, project_id=INTEGER, hours=BIGINT)),
         _relation(USERS, "users", _columns(id=INTEGER, name=TEXT)),
