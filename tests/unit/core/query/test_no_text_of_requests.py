@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import (
     Call,
@@ -35,7 +36,6 @@ from integratedb.query.request import (
     Value,
 )
 from integratedb.query.statement import Options, compile_query
-
 from tests.unit.core.query.surfaces import SHOP
 
 TOKEN = re.compile(
@@ -153,7 +153,7 @@ options = st.builds(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=600)
 @given(queries, options)
 def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Query, wanted: Options) -> None:
     try:
