@@ -45,27 +45,54 @@ TOKEN = re.compile(
 ALIAS = re.compile(r"(?:[a-z]_[0-9]+|c[0-9]+|[a-z]|r_*|n_*|found|is_new_*)")
 SOURCES = File(__file__).parents[4] / "plpython" / "integratedb" / "query"
 #: The words and literals of the compiler's own text.
-GRAMMAR = "\n".join(file.read_text() for file in [SOURCES / "statement.py", *(SOURCES / "sql").glob("*.py"), *(SOURCES / "plan").glob("*.py")])  # fmt: skip
+GRAMMAR = "\n".join(
+    file.read_text()
+    for file in [SOURCES / "statement.py", *(SOURCES / "sql").glob("*.py"), *(SOURCES / "plan").glob("*.py")]
+)
 WORDS = {*re.findall(r"[A-Za-z_][A-Za-z_0-9]*", GRAMMAR)}
 SURFACE_SQL = " ".join(
     [
         *(relation.sql for relation in SHOP.relations.values()),
         *(column.sql for relation in SHOP.relations.values() for column in relation.columns.values()),
-        *(f"{column.type.sql} {column.type.base} {column.declared}" for r in SHOP.relations.values() for column in r.columns.values()),
-        *(f"{column.type.to_json} {column.type.from_json} {column.type.from_text}" for r in SHOP.relations.values() for column in r.columns.values()),
-        *(argument.sql for functions in SHOP.functions.values() for function in functions for argument in function.arguments),
+        *(
+            f"{column.type.sql} {column.type.base} {column.declared}"
+            for r in SHOP.relations.values()
+            for column in r.columns.values()
+        ),
+        *(
+            f"{column.type.to_json} {column.type.from_json} {column.type.from_text}"
+            for r in SHOP.relations.values()
+            for column in r.columns.values()
+        ),
+        *(
+            argument.sql
+            for functions in SHOP.functions.values()
+            for function in functions
+            for argument in function.arguments
+        ),
         *(function.sql for functions in SHOP.functions.values() for function in functions),
         *(computed.sql for relation in SHOP.relations.values() for computed in relation.computed.values()),
         *(of.sql for of in SHOP.types.values()),
     ]
-)  # fmt: skip
+)
 SURFACE_WORDS = {*re.findall(r"[A-Za-z_][A-Za-z_0-9]*", SURFACE_SQL)}
 
 #: Every hostile text has this mark, which neither the surface nor the compiler has.
 MARK = "zq9"
 hostile = st.sampled_from(
-    [MARK, f'{MARK}"; DROP TABLE x; --', f"{MARK}' OR '1'='1", f"{MARK}\0", f"{MARK}$1", f"{MARK})", f"a.{MARK}", f"{MARK}\\'", f"/*{MARK}", f"{MARK}\ud800"]
-)  # fmt: skip
+    [
+        MARK,
+        f'{MARK}"; DROP TABLE x; --',
+        f"{MARK}' OR '1'='1",
+        f"{MARK}\0",
+        f"{MARK}$1",
+        f"{MARK})",
+        f"a.{MARK}",
+        f"{MARK}\\'",
+        f"/*{MARK}",
+        f"{MARK}\ud800",
+    ]
+)
 
 
 def either(*names: str) -> st.SearchStrategy[str]:
@@ -119,8 +146,14 @@ def selects(embeds: st.SearchStrategy[Any], source: st.SearchStrategy[Any]) -> s
 
 def embeds(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Embed]:
     return st.builds(
-        Embed, relations, selects(inner, st.just(())), aliases, st.none() | either("client_id", "members"), st.booleans(), st.booleans()
-    )  # fmt: skip
+        Embed,
+        relations,
+        selects(inner, st.just(())),
+        aliases,
+        st.none() | either("client_id", "members"),
+        st.booleans(),
+        st.booleans(),
+    )
 
 
 nested = embeds(embeds(st.nothing()))
@@ -128,18 +161,36 @@ tables = st.builds(Table, relations)
 routines = st.builds(
     Routine, either("add_up", "find_projects"), arguments=st.dictionaries(either("a", "b", "term"), values, max_size=2)
 ) | st.builds(
-    Routine, either("add_up", "find_projects"), body=st.builds(Value, hostile), keys=st.lists(either("a", "b", "term"), max_size=2).map(tuple)
-)  # fmt: skip
+    Routine,
+    either("add_up", "find_projects"),
+    body=st.builds(Value, hostile),
+    keys=st.lists(either("a", "b", "term"), max_size=2).map(tuple),
+)
 rows = st.builds(
-    Rows, st.builds(Value, hostile), st.lists(columns, max_size=3, unique=True).map(tuple), st.booleans(), st.booleans(), st.booleans()
-)  # fmt: skip
+    Rows,
+    st.builds(Value, hostile),
+    st.lists(columns, max_size=3, unique=True).map(tuple),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 returning = st.none() | selects(nested, st.just(()))
 queries: st.SearchStrategy[Query] = (
     selects(nested, st.tuples(tables | routines))
-    | st.builds(Insert, tables, rows, st.none() | st.builds(Conflict, st.sampled_from(["merge", "ignore"]), st.none() | st.lists(columns, max_size=2).map(tuple)), returning, st.none() | operations)
+    | st.builds(
+        Insert,
+        tables,
+        rows,
+        st.none()
+        | st.builds(
+            Conflict, st.sampled_from(["merge", "ignore"]), st.none() | st.lists(columns, max_size=2).map(tuple)
+        ),
+        returning,
+        st.none() | operations,
+    )
     | st.builds(Update, tables, rows, st.none() | conditions, returning, st.booleans())
     | st.builds(Delete, tables, st.none() | conditions, returning)
-)  # fmt: skip
+)
 options = st.builds(
     Options,
     schema=st.just("shop"),
