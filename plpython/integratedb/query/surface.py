@@ -152,3 +152,5 @@ class Surface:
     configurations: Mapping[str, str] = field(default_factory=dict)
     #: The comments of the schemas.
     comments: Mapping[str, str] = field(default_factory=dict)
+    #: Other schemas that it depends on (of tables below views, of types), by oid: surface_version(role, schemas, further).
+    further: tuple[int, ...] = ()
