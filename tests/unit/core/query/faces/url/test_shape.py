@@ -138,7 +138,7 @@ def test_other_requests_have_no_shape(method: str, path: str) -> None:
     assert shape(method, path, "a=eq.1") is None
 
 
-@pytest.mark.parametrize("query", ["a=eq.%ff", "a=eq.%00", "a=eq.\0"])
+@pytest.mark.parametrize("query", ["a=eq.%ff", "a=eq.%00", "a=eq.\0", "limit=\0"])
 def test_what_cannot_be_read_has_no_shape(query: str) -> None:
     assert shape("GET", "/t", query) is None
 
