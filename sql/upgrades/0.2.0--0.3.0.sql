@@ -81,5 +81,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- Relations that no submitter could grant any more.
 #include sql/state/100-ungranted.sql
 
+-- The data API.
+#include sql/state/110-surface.sql
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

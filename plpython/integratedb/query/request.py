@@ -27,7 +27,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What is at a path inside a JSON value, a composite or an array (from 0); ``as_text``: the last step is ``->>``."""
+    """What is at a path in a JSON value, a composite or an array (from 0); ``as_text``: the last step is ``->>``."""
 
     base: Expression
     steps: tuple[str | int, ...]
@@ -38,8 +38,8 @@ class Path:
 class Value:
     """A value; it becomes a parameter, of the type that its place asks for.
 
-    ``value`` is what JSON can express, or a text in the input syntax of that type. ``hole`` is the position of the value
-    in requests of the same shape: the statement of one serves the others, with other values in the holes.
+    ``value`` is what JSON can express, or a text in the input syntax of that type. ``hole`` is the position of the
+    value in requests of the same shape: the statement of one serves the others, with other values in the holes.
     """
 
     value: Any
@@ -153,7 +153,7 @@ class Star:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An expression of the select list; without an alias, its key is the column's name, the last step or the function's."""
+    """An expression of the select list; without an alias, its key is the name of the column, step or function."""
 
     expression: Expression
     alias: str | None = None
@@ -255,7 +255,9 @@ class Select:
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
-    group_by: tuple[Expression, ...] | None = None  #: None: by all items that are no aggregates, if there is an aggregate
+    group_by: tuple[Expression, ...] | None = (
+        None  #: None: by all items that are no aggregates, if there is an aggregate
+    )
     having: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: Value | None = None
@@ -279,6 +281,8 @@ class Rows:
     keys: tuple[str, ...]
     is_array: bool
     missing_default: bool = False
+    #: Whether all rows have all keys. Otherwise an update by key keeps the value of a column whose key a row lacks.
+    uniform: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,10 @@ class Type:
     is_array: bool = False
     is_domain: bool = False
     element: str | None = None  #: of an array, its elements' type, like ``sql``
+    #: The schema of the operators and aggregates of the type: pg_catalog, or that of the extension that has the type.
+    operators: str = "pg_catalog"
     labels: tuple[str, ...] = ()  #: of an enum
-    #: Functions (in SQL) of casts that are made for a domain: to json for output, from json for input, from text for filters.
+    #: Functions (in SQL) of the casts of a domain: to json for output, from json for input, from text for filters.
     to_json: str | None = None
     from_json: str | None = None
     from_text: str | None = None
@@ -81,7 +83,7 @@ class Function:
     columns: Mapping[str, Column] = field(default_factory=dict)
     volatility: Literal["immutable", "stable", "volatile"] = "volatile"
     comment: str | None = None
-    #: Settings of the function (ALTER FUNCTION ... SET) that are hoisted to the transaction: statement_timeout and its like.
+    #: Settings of the function (ALTER FUNCTION ... SET) for the whole transaction: statement_timeout and such.
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +108,7 @@ class Relation:
     #: Functions with the row as their only argument, that return a value, by name.
     computed: Mapping[str, Function] = field(default_factory=dict)
     has_row_version: bool = False  #: whether there is a system column xmin
+    has_computed_relationships: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +155,19 @@ class Surface:
     configurations: Mapping[str, str] = field(default_factory=dict)
     #: The comments of the schemas.
     comments: Mapping[str, str] = field(default_factory=dict)
+    #: All names above, by themselves: the keys of JSON that may also be names in SQL.
+    names: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = {name: name for name in ("avg", "count", "max", "min", "sum")}
+        for relation in self.relations.values():
+            names[relation.name] = relation.name
+            names.update((name, name) for name in relation.columns)
+            names.update((name, name) for name in relation.computed)
+        for functions in self.functions.values():
+            for function in functions:
+                names[function.name] = function.name
+                names.update((name, name) for name in function.columns)
+        for relationships in self.relationships.values():
+            names.update((relationship.name, relationship.name) for relationship in relationships)
+        object.__setattr__(self, "names", names)
