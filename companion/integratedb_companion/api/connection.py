@@ -142,9 +142,7 @@ class Connection:
     @property
     def is_clean(self) -> bool:
         """Whether another request may use the connection: nothing is under way, and no transaction is open."""
-        return (
-            not self.is_broken and self._run is None and self._pgconn.transaction_status == pq.TransactionStatus.IDLE
-        )
+        return not self.is_broken and self._run is None and self._pgconn.transaction_status == pq.TransactionStatus.IDLE
 
     @property
     def is_in_transaction(self) -> bool:

@@ -39,6 +39,8 @@ class Key:
     algorithms: tuple[str, ...]
     material: Any
     kid: str | None = None
+    #: Whether it is the key of this service, whose tokens always name the role in the claim role.
+    is_own: bool = False
 
 
 def read(text: str, *, is_base64: bool = False) -> tuple[Key, ...]:
@@ -60,6 +62,11 @@ def read(text: str, *, is_base64: bool = False) -> tuple[Key, ...]:
     else:
         secret = text.encode()
     return (_secret(secret, HMAC, None),)
+
+
+def read_all(texts: Iterable[str], *, is_base64: bool = False) -> list[Key]:
+    """Read several. Error: UnusableKeyError."""
+    return [key for text in texts for key in read(text, is_base64=is_base64)]
 
 
 def read_document(document: Any) -> tuple[Key, ...]:

@@ -69,6 +69,8 @@ class Entry:
     role: Role
     surface: Surface
     version: bytes
+    #: The arguments of surface_version(): the role, the schemas, and other schemas that the surface depends on.
+    subjects: tuple[bytes, ...]
     #: Statements by the shape of their requests.
     statements: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     read_at_s: float = field(default_factory=time.monotonic)
@@ -109,10 +111,9 @@ class Surfaces:
 
     async def has_changed(self, entry: Entry) -> bool:
         """Whether the version in the database is another one."""
-        query = Query(
-            b"SELECT integratedb.surface_version($1::pg_catalog.oid, $2::pg_catalog.text[])",
-            (str(entry.role.oid).encode(), self.schemas_value),
-        )
+        kinds = ("oid", "text[]", "oid[]")[: len(entry.subjects)]
+        given = ", ".join(f"${n}::pg_catalog.{kind}" for n, kind in enumerate(kinds, 1))
+        query = Query(f"SELECT integratedb.surface_version({given})".encode(), entry.subjects)
         async with self._pool.lend() as connection:
             result = (await connection.run([query]))[0]
         return result.get_value(0, 0) != entry.version
@@ -140,8 +141,13 @@ class Surfaces:
                 raise RoleError
             role = _role(name, found)
             rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
-        surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
-        entry = self._entries[name] = Entry(role, surface, surface.version.encode())
+        read = [orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)]
+        surface = self._read(read)
+        subjects = [str(role.oid).encode(), self.schemas_value]
+        further = next((row["surface"]["further"] for row in read if "further" in row.get("surface", ())), None)
+        if further:
+            subjects.append(("{" + ",".join(str(int(oid)) for oid in further) + "}").encode())
+        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects))
         self._entries.move_to_end(name)
         while len(self._entries) > MOST_SURFACES:
             self._entries.popitem(last=False)
@@ -153,5 +159,3 @@ def _role(name: str, found: Any) -> Role:
     isolation = given.pop("default_transaction_isolation", "read committed")
     settings = tuple((setting.encode(), value.encode()) for setting, value in given.items())
     return Role(name, int(found.get_value(0, 0)), settings, isolation)
-
-

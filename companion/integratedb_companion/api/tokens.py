@@ -21,6 +21,9 @@ MAX_TOKEN_BYTES: Final = 16 << 10
 #: More claims than this are in request.jwt.claims only.
 MAX_CLAIM_SETTINGS: Final = 64
 
+#: The claims are checked here, because the library also takes numbers in texts.
+SIGNATURE_ONLY: Final[Any] = {"verify_signature": True}
+
 _SETTING: Final = re.compile("[a-z_][a-z0-9_$]*")
 
 
@@ -127,7 +130,7 @@ class Tokens:
             raise TokenError("PGRST301", f"Expected 3 parts in JWT; got {token.count(b'.') + 1}")
         if not self.has_keys:
             raise TokenError("PGRST300", "Server lacks JWT secret")
-        payload = self._payload(token)
+        payload, key = self._payload(token)
         try:
             claims = json.loads(payload, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
@@ -136,8 +139,12 @@ class Tokens:
             raise TokenError("PGRST303", "The JWT's claims are not a JSON object")
         if b"\\u0000" in payload or not _is_text(payload):
             raise TokenError("PGRST303", "The JWT's claims contain a character that Postgres cannot store")
-        expires_at_s = self._check_claims(claims, now_s)
-        role = self._rules.role_claim.of(claims) or self._rules.anonymous
+        expires_at_s = self._check_times(claims, now_s)
+        if key.is_own:
+            role = str(claims["role"])
+        else:
+            self._check_origin(claims)
+            role = self._rules.role_claim.of(claims) or self._rules.anonymous
         if role is None:
             raise TokenError("PGRST302", "Anonymous access is disabled", "The JWT names no role")
         if "\0" in role:
@@ -145,8 +152,8 @@ class Tokens:
         text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
         return Caller(role, is_anonymous=False, settings=claim_settings(claims, text), expires_at_s=expires_at_s)
 
-    def _payload(self, token: bytes) -> bytes:
-        """Return the payload of a token whose signature is right."""
+    def _payload(self, token: bytes) -> tuple[bytes, Key]:
+        """Return the payload of a token whose signature is right, and the key that says so."""
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, UnicodeError, ValueError, RecursionError):
@@ -165,18 +172,18 @@ class Tokens:
                 "PGRST301",
                 "Wrong or unsupported encoding algorithm" if named else "No suitable key was found to decode the JWT",
             )
-        signature_options = {"verify_signature": True, "verify_exp": False, "verify_aud": False, "verify_iss": False}
         for key in fitting:
             try:
-                return jwt.api_jws.decode(token, key.material, algorithms=[str(algorithm)], options=signature_options)
+                payload = jwt.api_jws.decode(token, key.material, algorithms=[str(algorithm)], options=SIGNATURE_ONLY)
+                return payload, key
             except (jwt.PyJWTError, ValueError, TypeError):
                 continue
         if kid is not None and not any(key.kid == kid for key in keys):
             raise UnknownKeyError
         raise TokenError("PGRST301", "JWT cryptographic operation failed", "The signature does not fit the JWT")
 
-    def _check_claims(self, claims: Mapping[str, Any], now_s: float) -> float:
-        """Check the times, the audience and the issuer; return when the token is no longer valid."""
+    def _check_times(self, claims: Mapping[str, Any], now_s: float) -> float:
+        """Check the times; return when the token is no longer valid."""
         times = {}
         for name in ("exp", "nbf", "iat"):
             value = claims.get(name)
@@ -193,12 +200,12 @@ class Tokens:
             raise TokenError("PGRST303", "JWT not yet valid")
         if "iat" in times and now_s < times["iat"] - LEEWAY_S:
             raise TokenError("PGRST303", "JWT issued at future")
-        self._check_audience(claims)
-        if self._rules.issuer is not None and claims.get("iss") != self._rules.issuer:
-            raise TokenError("PGRST303", "JWT not of the issuer")
         return times["exp"] + LEEWAY_S if "exp" in times else float("inf")
 
-    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+    def _check_origin(self, claims: Mapping[str, Any]) -> None:
+        """Check the issuer and the audience."""
+        if self._rules.issuer is not None and claims.get("iss") != self._rules.issuer:
+            raise TokenError("PGRST303", "JWT not of the issuer")
         audience = claims.get("aud")
         listed = audience if isinstance(audience, list) else [] if audience is None else [audience]
         if not all(isinstance(one, str) for one in listed):

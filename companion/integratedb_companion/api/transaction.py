@@ -1,8 +1,8 @@
-"""Builds the first statement of a request: the role, the settings that policies read, and the check of the surface. Pure."""
+"""Builds the first statement of a request: its role, its settings, and the comparison of the surface. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from .connection import Query
+from .settings import Settings
 from .tokens import Caller
 
 #: Sessions may have other values from ALTER ROLE of the login, or from another client of a pooler.
@@ -46,17 +47,18 @@ class Role:
 
 
 @cache
-def _text(settings: int, *, reads: bool, checks: bool) -> bytes:
+def _text(settings: int, *, reads: bool, subjects: int) -> bytes:
     """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
     calls = ["pg_catalog.set_config('role', $1, true)"]
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
-    if checks:
-        last = 2 * settings + 1
+    if subjects:
+        at = 2 * settings + 2
+        given = ", ".join(f"${at + n}::pg_catalog.{kind}" for n, kind in enumerate(("oid", "text[]", "oid[]")[:subjects]))
         calls.append(
-            f"CASE WHEN integratedb.surface_version(${last + 1}::pg_catalog.oid, ${last + 2}::pg_catalog.text[])"
-            f" OPERATOR(pg_catalog.=) ${last + 3}::pg_catalog.text THEN NULL ELSE integratedb.surface_changed() END"
+            f"CASE WHEN integratedb.surface_version({given}) OPERATOR(pg_catalog.=) ${at + subjects}::pg_catalog.text"
+            " THEN NULL ELSE integratedb.surface_changed() END"
         )
     return f"SELECT {', '.join(calls)}".encode()
 
@@ -66,17 +68,20 @@ def opening(
     settings: Sequence[tuple[bytes, bytes]],
     *,
     reads: bool,
-    schemas: bytes = b"{}",
-    version: bytes | None = None,
+    subjects: Sequence[bytes] = (),
+    version: bytes = b"",
 ) -> Query:
-    """Return the statement that opens the transaction of a request; without a version, nothing is compared."""
+    """Return the statement that opens the transaction of a request.
+
+    ``subjects`` are the arguments of surface_version(), whose value must be ``version``; without them nothing is compared.
+    """
     values: list[bytes | None] = [role.name.encode()]
     for name, value in settings:
         values.append(name)
         values.append(value)
-    if version is not None:
-        values += (str(role.oid).encode(), schemas, version)
-    return Query(_text(len(settings), reads=reads, checks=version is not None), values)
+    if subjects:
+        values += (*subjects, version)
+    return Query(_text(len(settings), reads=reads, subjects=len(subjects)), values)
 
 
 def request_settings(
@@ -114,6 +119,30 @@ def search_path(schemas: Sequence[str]) -> bytes:
     return ", ".join('"' + schema.replace('"', '""') + '"' for schema in dict.fromkeys(schemas)).encode()
 
 
-def chosen_settings(given: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Encode settings."""
-    return [(name.encode(), value.encode()) for name, value in given.items()]
+def service_settings(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Return the settings of every transaction; those of the role may replace them."""
+    path = search_path((settings.schemas[0], *settings.extra_search_path))
+    return [
+        *(() if settings.prepare else PINNED),
+        (b"search_path", path),
+        *((name.encode(), value.encode()) for name, value in settings.app_settings),
+        *(() if settings.statement_timeout_s is None else ((b"statement_timeout", _ms(settings.statement_timeout_s)),)),
+    ]
+
+
+def session_settings(prepares: bool) -> str:
+    """Return the statement that prepares a session; sessions of a pooler are shared, so there it is none."""
+    calls = [f"pg_catalog.set_config('{name.decode()}', '{value.decode()}', false)" for name, value in PINNED]
+    return f"SELECT {', '.join(calls)}" if prepares else "SELECT 1"
+
+
+def _ms(seconds: float) -> bytes:
+    return f"{round(seconds * 1000)}ms".encode()
+
+
+def pre_request(function: str | None) -> Query | None:
+    """Return the call of the function that runs before each request: its name, with a schema or without one."""
+    if function is None:
+        return None
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in function.split("."))
+    return Query(f"SELECT {name}()".encode())
