@@ -200,7 +200,8 @@ class Routine:
     """A function as a source.
 
     ``arguments`` are named; ``body`` is one JSON object with named arguments, of which ``keys`` are known, or, with
-    ``raw``, the value of the function's only unnamed parameter.
+    ``raw``, the value of the function's only unnamed parameter, whose type is ``raw_type`` (json stands for jsonb too).
+    Where no function has these arguments, a body of JSON that is not ``raw`` is the value of an unnamed json parameter.
     """
 
     name: str
@@ -209,6 +210,7 @@ class Routine:
     body: Value | None = None
     keys: tuple[str, ...] = ()
     raw: bool = False
+    raw_type: Literal["json", "text", "xml", "bytea"] = "json"
     alias: str | None = None
     place: Place = ()
 
@@ -303,6 +305,8 @@ class Insert:
     returning: Select | None = None
     #: A condition that each written row must satisfy (PUT: its key is the one in the URL).
     must: Expression | None = None
+    #: Whether the primary key of the row is answered beside the rows, for a Location header.
+    location: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+"""Reads the body of a request: JSON, NDJSON, CSV, a form, or a raw value. Of JSON, only the keys are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from . import errors
+from .comma_separated import parse_csv
+from .media import Form
+from .parameters import split
+from .settings import Body, Keys
+
+
+@dataclass(frozen=True, slots=True)
+class RowsBody:
+    """Rows to write, as one JSON text."""
+
+    json: str
+    keys: tuple[str, ...]
+    is_array: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallBody:
+    """What a function is called with: one JSON text with its keys, named texts, or a raw value."""
+
+    json: str | None = None
+    keys: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    raw: str | bytes | None = None
+    raw_type: Literal["json", "text", "xml", "bytea"] = "json"
+
+
+def read_rows(body: Body | None, form: Form, columns: tuple[str, ...] | None) -> RowsBody:
+    """The rows of a write. ``columns`` says which keys count; without it, all rows must have the same keys."""
+    content = body.content if body else b""
+    if form.kind == "json":
+        is_array, keys, count = _scan(body, content)
+        return RowsBody(_decode(content), _common_keys(keys, columns), is_array, count)
+    if form.kind == "ndjson":
+        text = "[" + ",".join(line for line in _decode(content).split("\n") if line.strip()) + "]"
+        _, keys, count = _scan(body, text.encode())
+        return RowsBody(text, _common_keys(keys, columns), True, count)
+    if form.kind == "csv":
+        header, rows = parse_csv(_decode(content))
+        return RowsBody(json.dumps(rows, ensure_ascii=False), columns or header, True, len(rows))
+    if form.kind == "form":
+        row = dict(_form(content))
+        return RowsBody(json.dumps(row, ensure_ascii=False), columns or tuple(row), False, 1)
+    raise errors.invalid_body(f"Content-Type not acceptable: {form.name}")
+
+
+def read_arguments(body: Body | None, form: Form) -> CallBody:
+    """The body of a call. A call without a body has no arguments."""
+    content = body.content if body else b""
+    if form.kind == "json":
+        if not content:
+            return CallBody(json="{}")
+        is_array, keys, _ = _scan(body, content)
+        return CallBody(json=_decode(content), keys=() if is_array or not keys else keys[0] or ())
+    if form.kind == "form":
+        return CallBody(pairs=tuple(_form(content)))
+    if form.kind == "text":
+        return CallBody(raw=_decode(content), raw_type="text")
+    if form.kind == "xml":
+        return CallBody(raw=_decode(content), raw_type="xml")
+    if form.kind == "binary":
+        return CallBody(raw=content, raw_type="bytea")
+    raise errors.invalid_body(f"Content-Type not acceptable: {form.name}")
+
+
+def _scan(body: Body | None, content: bytes) -> tuple[bool, list[Keys], int]:
+    try:
+        if body is None:
+            raise ValueError("no body")
+        return body.scan(content)
+    except ValueError:
+        raise errors.invalid_body("Empty or invalid json") from None
+
+
+def _common_keys(keys: list[Keys], columns: tuple[str, ...] | None) -> tuple[str, ...]:
+    first = keys[0] if keys else ()
+    if first is None or any(each is None for each in keys):
+        raise errors.invalid_body("All object keys must match")
+    if columns is not None:
+        return columns
+    if len({frozenset(each or ()) for each in keys}) > 1:
+        raise errors.invalid_body("All object keys must match")
+    return first
+
+
+def _form(content: bytes) -> list[tuple[str, str]]:
+    return [(pair.name, pair.value) for pair in split(_decode(content), holes=False)]
+
+
+def _decode(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise errors.invalid_body("The body is not UTF-8") from None
+    if "\0" in text:
+        raise errors.invalid_body("The body has the character NUL, which no text in Postgres has")
+    return text
