@@ -87,9 +87,7 @@ class Application:
         except Exception as problem:
             # The status is sent already. Without the end of the body, the client learns that it is not complete.
             status = 499 if isinstance(problem, bodies.GoneError) else 500
-            log.log(
-                logging.INFO if status == 499 else logging.ERROR, "answer not completed", extra=fault(problem)
-            )
+            log.log(logging.INFO if status == 499 else logging.ERROR, "answer not completed", extra=fault(problem))
             raise
         finally:
             self._note(request, response.route, status, began_s, role)

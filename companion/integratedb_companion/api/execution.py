@@ -48,6 +48,8 @@ class Plan:
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
     is_stream: bool = False
+    #: Whether the lines of a stream still need their ends.
+    ends_lines: bool = False
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
     decides: bool = False
     rolls_back: bool = False
@@ -169,7 +171,8 @@ class Executor:
         async def lines() -> AsyncIterator[bytes]:
             try:
                 async for portion in portions:
-                    yield b"".join([portion.get_value(row, 0) or b"" for row in range(portion.ntuples)])
+                    rows = [portion.get_value(row, 0) or b"" for row in range(portion.ntuples)]
+                    yield b"\n".join([*rows, b""]) if plan.ends_lines else b"".join(rows)
             finally:
                 watch.connection = None
                 if not connection.is_clean:

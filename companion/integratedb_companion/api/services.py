@@ -40,7 +40,11 @@ class Services:
             needs_expiry=not settings.allow_no_expiry,
             anonymous=settings.anonymous,
         )
-        self.tokens = Tokens(rules, [*read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64), own_key(secret)], settings.token_cache)
+        self.tokens = Tokens(
+            rules,
+            [*read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64), own_key(secret)],
+            settings.token_cache,
+        )
         self.key_set = None
         if settings.jwks_url is not None or settings.issuer is not None:
             self.key_set = KeySet(settings.jwks_url, settings.issuer, self.tokens.replace_fetched)

@@ -55,7 +55,9 @@ def _text(settings: int, *, reads: bool, subjects: int) -> bytes:
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
     if subjects:
         at = 2 * settings + 2
-        given = ", ".join(f"${at + n}::pg_catalog.{kind}" for n, kind in enumerate(("oid", "text[]", "oid[]")[:subjects]))
+        given = ", ".join(
+            f"${at + n}::pg_catalog.{kind}" for n, kind in enumerate(("oid", "text[]", "oid[]")[:subjects])
+        )
         calls.append(
             f"CASE WHEN integratedb.surface_version({given}) OPERATOR(pg_catalog.=) ${at + subjects}::pg_catalog.text"
             " THEN NULL ELSE integratedb.surface_changed() END"

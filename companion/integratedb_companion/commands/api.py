@@ -131,5 +131,3 @@ def _options(config: str | None, postgrest_config: str | None, flags: dict[str, 
     theirs = postgrest.read(postgrest_config or environment.get("INTEGRATEDB_API_POSTGREST_CONFIG"), environment)
     defaults = DEFAULTS | postgrest.DEFAULTS if theirs and not ours else DEFAULTS
     return defaults | theirs | ours
-
-
