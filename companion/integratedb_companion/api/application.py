@@ -30,7 +30,7 @@ Send = Callable[[Message], Awaitable[None]]
 MAX_URL_BYTES: Final = 32 << 10
 MAX_HEADERS_BYTES: Final = 32 << 10
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: A request that takes longer than this is watched for a client that hangs up.
 WATCH_AFTER_S: Final = 0.03
 #: How long a client may read nothing of an answer.
@@ -174,7 +174,8 @@ class Application:
         headers += [header for header in _SAFE if header[0] not in given]
         if scope.get("scheme") == "https":
             headers += _OVER_TLS
-        if response.stream is None and response.status not in (204, 304) and b"content-length" not in given:
+        has_length = response.stream is None and response.status not in (204, 304) and request.method != "HEAD"
+        if has_length and b"content-length" not in given:
             headers.append((b"content-length", str(len(response.body)).encode()))
         headers += self._services.cross_origin.headers(request)
         if self._trace is not None:
@@ -208,11 +209,17 @@ class Application:
     def _note(self, request: Request, route: str, status: int, began_s: float, role: list[str]) -> None:
         took_s = time.perf_counter() - began_s
         method = request.method if request.method in METHODS else "other"
+        route = route or _route(request.path)
         self._services.metrics.answered(method, route, status, took_s)
         level = logging.INFO if status >= 500 else logging.DEBUG
         if log.isEnabledFor(level):
             entry = {"method": method, "route": route, "status": status, "duration_s": round(took_s, 4)}
             log.log(level, "request", extra={**entry, "role": role[0] if role else None, "address": request.address})
+
+
+def _route(path: str) -> str:
+    """Return the kind of resource that a path names: a name would make as many figures as there are relations."""
+    return "/rpc" if path.startswith("/rpc/") else "/" if path == "/" else "/relation"
 
 
 def _request(scope: Message) -> Request:

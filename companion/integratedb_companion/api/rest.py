@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
+from integratedb.query.request import Insert, Routine, Select, Update, Value
 from integratedb.query.request import Query as CoreQuery
-from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
 
@@ -76,22 +77,21 @@ class Rest:
             return self._plan(entry, request, caller)
 
         try:
-            response = await self._executor.execute(caller.role, make, watch)
+            return await self._executor.execute(caller.role, make, watch)
         except UrlError as error:
-            response = answers.of_error(error)
+            return answers.of_error(error)
         except ProblemError as problem:
-            response = answers.of_error(url.word(problem, caller.is_anonymous))
-        response.route = _route(request.path)
-        return response
+            return answers.of_error(url.word(_nearest(problem), caller.is_anonymous))
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         shape = None
         holes: tuple[Any, ...] = ()
-        if "range" not in headers and request.method != "PATCH":
-            shaped = url.shape(request.method, request.path, request.query)
-            if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
-                holes = shaped[1]
+        shaped = url.shape(request.method, request.path, request.query)
+        if shaped is not None:
+            holes = shaped[1]
+            # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
+            if request.method != "PATCH" and "range" not in headers and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
                 shape = (shaped[0], *map(headers.get, SHAPING))
         compiled: Compiled | None = None if shape is None else entry.statements.get(shape)
         if compiled is None:
@@ -145,8 +145,8 @@ class Rest:
             relation = entry.surface.relations.get((schema, parsed.name))
             if parsed.kind == "upsert one" and relation is not None:
                 url.check_key(parsed.key_columns, relation.primary_key)
-        query = parsed.query
-        assert query is not None
+        assert parsed.query is not None
+        query = _with_json(parsed.query)
         form = parsed.form()
         if form.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")
@@ -227,6 +227,15 @@ class Rest:
         return answers.root(entry.surface, schema)
 
 
+def _nearest(problem: ProblemError) -> ProblemError:
+    """Return a problem with the one name that is nearest to the unknown one, of all that the role may see."""
+    near = problem.facts.get("near")
+    if isinstance(near, str) or near is None:
+        return problem
+    found = difflib.get_close_matches(str(problem.facts.get("name")), [str(one) for one in near], 1)
+    return ProblemError(problem.kind, problem.place, **{**problem.facts, "near": found[0] if found else None})
+
+
 def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:
     """Return what Allow says of a resource."""
     relation = entry.surface.relations.get((schema, parsed.name))
@@ -250,6 +259,21 @@ def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:
     return methods
 
 
+def _with_json(query: CoreQuery) -> CoreQuery:
+    """Return a query whose JSON of the body is passed on as it is: a text would become a JSON string."""
+    if isinstance(query, Insert | Update) and isinstance(query.rows.json.value, str):
+        return replace(query, rows=replace(query.rows, json=_as_bytes(query.rows.json)))
+    if isinstance(query, Select) and len(query.source) == 1 and isinstance(source := query.source[0], Routine):
+        is_json = not source.raw or source.raw_type == "json"
+        if source.body is not None and is_json and isinstance(source.body.value, str):
+            return replace(query, source=(replace(source, body=_as_bytes(source.body)),))
+    return query
+
+
+def _as_bytes(value: Value) -> Value:
+    return replace(value, value=value.value.encode())
+
+
 def _number(value: Value | None, holes: tuple[Any, ...]) -> int:
     if value is None:
         return 0
@@ -262,7 +286,3 @@ def _location(request: Request, prefix: str) -> str:
     if not query:
         return prefix + request.path
     return f"{prefix}{request.path}?{query}" if "&" not in query else f"{prefix}{request.path}?{url.canonical(query)}"
-
-
-def _route(path: str) -> str:
-    return "/rpc" if path.startswith("/rpc/") else "/" if path == "/" else "/relation"
