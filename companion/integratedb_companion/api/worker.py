@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from jwt.warnings import InsecureKeyLengthWarning
 
 from integratedb_companion.common import logs
 
@@ -42,6 +44,8 @@ class Load:
         """Make the application."""
         logs.configure(self.settings.log_level)
         logs.silence_texts(LIBRARIES)
+        # Secrets shorter than RFC 7518 asks for are accepted from 32 bytes on, as PostgREST does.
+        warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
         from .application import Application
         from .services import Services
 
