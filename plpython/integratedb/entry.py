@@ -113,9 +113,7 @@ def new_password() -> tuple[str, str]:
     return password, scram.scram_sha_256_verifier(password)
 
 
-def compile_query(
-    plpy: Plpy, role: int, schemas: Sequence[str], query: str, params: str | None, in_array: bool
-) -> str:
+def compile_query(plpy: Plpy, role: int, schemas: Sequence[str], query: str, params: str | None, in_array: bool) -> str:
     """Compile a query as data for a role, as session.compile_data() says."""
     # Imported here, because claims and migrations need none of it.
     from .query import session

@@ -13,7 +13,7 @@ from .openapi.document import describe
 from .openapi.swagger import convert
 from .problems import ProblemError
 from .reading import read
-from .request import Select
+from .request import Select, named_schemas
 from .statement import Options, compile_query
 from .surface import Surface
 
@@ -59,13 +59,17 @@ def compile_data(
     """
     try:
         query = read_query(json.loads(document), json.loads(params) if params is not None else None)
+        # A name with a schema is found also where that schema is not in the list.
+        schemas = [*schemas, *sorted(named_schemas(query) - {*schemas})]
         surface = surface_of(reader, role, schemas)
         first, *further = schemas or ("",)
         options = Options(first, further_schemas=tuple(further), parameters_in_array=in_array)
         statement = compile_query(query, surface, options)
     except (DocumentError, ProblemError) as problem:
         return json.dumps({"problem": word(problem)})
-    texts = [value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in statement.bind()]
+    texts = [
+        value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in statement.bind()
+    ]
     returns_rows = isinstance(query, Select) or query.returning is not None
     return json.dumps(
         {"statement": statement.text, "params": texts, "reads": statement.reads, "returns_rows": returns_rows}

@@ -14,7 +14,10 @@ Facts = Mapping[str, Any]
 _MESSAGES: dict[Kind, tuple[str, Callable[[Facts], str]]] = {
     "syntax": ("22023", lambda f: f"expected {f.get('expected')} at {f.get('text')}"),
     "unknown relation": ("42P01", lambda f: f"no table or view {f['name']} is visible to this role"),
-    "unknown column": ("42703", lambda f: f"{f.get('relation')} has no column {f['name']} that is visible to this role"),
+    "unknown column": (
+        "42703",
+        lambda f: f"{f.get('relation')} has no column {f['name']} that is visible to this role",
+    ),
     "unknown function": ("42883", lambda f: f"no function {f['name']} with these arguments is visible to this role"),
     "unknown type": ("42704", lambda f: f"{f['name']} is no type that a query may cast to"),
     "unknown configuration": ("42704", lambda f: f"there is no text search configuration {f['name']}"),
@@ -48,5 +51,4 @@ def word(problem: ProblemError | DocumentError) -> dict[str, str | None]:
     hint = f"Perhaps you meant {near}." if near else _HINTS.get(problem.kind)
     if problem.kind == "ambiguous relationship":
         hint = f"Name one of them: {', '.join(problem.facts['hints'])}."
-    place = pointer(problem.place) if problem.place else None
-    return {"code": code, "message": message(problem.facts), "hint": hint, "pointer": place}
+    return {"code": code, "message": message(problem.facts), "hint": hint, "pointer": pointer(problem.place)}
