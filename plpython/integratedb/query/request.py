@@ -303,8 +303,6 @@ class Insert:
     returning: Select | None = None
     #: A condition that each written row must satisfy (PUT: its key is the one in the URL).
     must: Expression | None = None
-    #: Whether the primary key of the row is answered beside the rows, for a Location header.
-    location: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ def insert(
         _rows(read_rows(body, form, columns), preferences.missing == "default"),
         conflict,
         _returning(reading, preferences),
-        location=preferences.returned == "headers-only",
     )
 
 
@@ -73,7 +72,7 @@ def update(
     table: Table, pairs: Sequence[Pair], reading: Reading, body: Body | None, form: Form, preferences: Preferences
 ) -> Update:
     """PATCH. An array gives each row its own values, by the primary key in them."""
-    rows = read_rows(body, form, parse_columns(pairs, "columns"))
+    rows = read_rows(body, form, parse_columns(pairs, "columns"), by_key=True)
     return Update(
         table,
         _rows(rows, preferences.missing == "default"),
@@ -88,7 +87,7 @@ def delete(table: Table, reading: Reading, preferences: Preferences) -> Delete:
 
 
 def _rows(body: RowsBody, missing_default: bool) -> Rows:
-    return Rows(Value(body.json), body.keys, body.is_array, missing_default)
+    return Rows(Value(body.json), body.keys, body.is_array, missing_default, body.uniform)
 
 
 def _returning(reading: Reading, preferences: Preferences) -> Select | None:
