@@ -257,7 +257,8 @@ class Select:
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
-    group_by: tuple[Expression, ...] | None = None  #: None: by all items that are no aggregates, if there is an aggregate
+    #: None: by all items that are no aggregates, if there is an aggregate.
+    group_by: tuple[Expression, ...] | None = None
     having: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: Value | None = None
