@@ -75,9 +75,9 @@ def operation(scanner: Scanner, operand: Expression, in_logic: bool = False, hol
             text = text.replace("*", "%")
         value: str | list[str | None] = array_elements(text, name) if quantifier else text
         condition = Operation(
-            cast(Operator, name),
+            cast("Operator", name),
             (operand, Value(value, hole)),
-            cast(Literal["any", "all"] | None, quantifier),
+            cast("Literal['any', 'all'] | None", quantifier),
             language.strip() if language else None,
         )
     if not in_logic:
