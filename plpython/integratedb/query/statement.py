@@ -50,6 +50,10 @@ class Options:
     allow_unfiltered: bool = False
     etag: bool = False
     location: bool = False
+    #: Other schemas that a name without a schema is looked up in, in this order.
+    further_schemas: tuple[str, ...] = ()
+    #: Whether the statement gets its parameters as one array of texts.
+    parameters_in_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class _Compilation:
     def __init__(self, surface: Surface, options: Options) -> None:
         self._surface = surface
         self._options = options
-        self._writer = Writer()
+        self._writer = Writer(in_array=options.parameters_in_array)
 
     def run(self, query: Query) -> Statement:
         options = self._options
@@ -94,6 +98,7 @@ class _Compilation:
             max_rows=options.max_rows if is_read and options.form not in ("lines", "csv lines") else None,
             max_depth=options.max_depth,
             aggregates=options.aggregates,
+            further_schemas=options.further_schemas,
         )
         return self._read(query) if isinstance(query, Select) else self._write(query)
 

@@ -1,0 +1,105 @@
+"""Reads the bodies of requests completely, with limits on size, time and depth."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import orjson
+
+from .messages import Request, Response, failure
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+MAX_DEPTH: Final = 64
+#: A body comes at this rate at least, after a time for everybody.
+TIMEOUT_S: Final = 10.0
+LEAST_BYTES_PER_S: Final = 64 << 10
+_BRACKETS: Final = b"[]{}"
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+
+Keys = tuple[str, ...] | None
+
+
+class BodyError(Exception):
+    """The body is refused."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class GoneError(Exception):
+    """The client has gone."""
+
+
+def too_large(limit: int) -> BodyError:
+    """The body has too many bytes."""
+    headers = {"Connection": "close"}
+    return BodyError(failure(413, "PGRST129", f"The body is longer than {limit} bytes", None, None, headers))
+
+
+async def read(request: Request, receive: Receive, limit: int) -> bytes:
+    """Read a body. Errors: BodyError, GoneError."""
+    announced = request.header(b"content-length")
+    if announced is not None and announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+    if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
+        raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(TIMEOUT_S + limit / LEAST_BYTES_PER_S):
+            while True:
+                received = await receive()
+                if received["type"] == "http.disconnect":
+                    raise GoneError
+                chunk = received.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                chunks.append(chunk)
+                if not received.get("more_body", False):
+                    break
+    except TimeoutError:
+        message = "The body did not come in time"
+        raise BodyError(failure(408, "PGRST130", message, None, None, {"Connection": "close"})) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
+    """Return whether a JSON text is an array, the distinct keys of its rows, and their number. Error: ValueError."""
+    check_depth(text)
+    document = orjson.loads(text)
+    rows = document if isinstance(document, list) else [document]
+    keys = dict.fromkeys(tuple(row) if isinstance(row, dict) else None for row in rows)
+    return isinstance(document, list), list(keys), len(rows)
+
+
+def check_depth(text: bytes) -> None:
+    """Refuse JSON that is nested too deeply. Error: ValueError.
+
+    Brackets inside of texts make the first look say too much or too little. It says too little only to a sender who means
+    it to, and then the parser's own limit holds.
+    """
+    brackets = text.translate(None, _OTHERS)
+    if len(brackets) > 2 * MAX_DEPTH and not (
+        _are_shallow(brackets) or _are_shallow(_TEXT.sub(b"", text).translate(None, _OTHERS))
+    ):
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+
+
+def _are_shallow(brackets: bytes) -> bool:
+    """Whether nothing is left when the innermost pairs are removed as often as is allowed."""
+    for _ in range(MAX_DEPTH):
+        before = len(brackets)
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return True
+        if len(brackets) == before:
+            # Unbalanced: inside of texts, or no JSON at all, which the parser will say.
+            return False
+    return False

@@ -1,0 +1,184 @@
+"""Runs the statement of a request in its transaction, and again only where it certainly did nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg import pq
+
+from .connection import Connection, DatabaseError, Query
+from .messages import Response
+from .pool import Pool
+from .surfaces import Entry, Surfaces
+from .transaction import BEGIN, COMMIT, ROLLBACK, opening
+
+#: What integratedb.surface_changed() raises.
+CHANGED: Final = "IDB08"
+#: Errors that a changed schema may cause before the version is compared: at the preparation of the statement.
+DOUBTFUL: Final = frozenset({"42P01", "42703", "42883", "0A000", "26000"})
+ATTEMPTS: Final = 4
+
+Row = Sequence[bytes | None]
+
+
+class SurfaceUnstableError(Exception):
+    """The surface changed at each attempt."""
+
+
+class RefusedError(Exception):
+    """The answer is an error; what the transaction did is undone."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a request becomes: a statement, and what to make of its row."""
+
+    query: Query
+    reads: bool
+    settings: list[tuple[bytes, bytes]]
+    #: Makes the response of the row. Raises RefusedError.
+    respond: Callable[[Row], Response]
+    #: Whether the rows are passed on one by one, each as a line.
+    is_stream: bool = False
+    #: Whether the lines of a stream still need their ends.
+    ends_lines: bool = False
+    #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
+    decides: bool = False
+    rolls_back: bool = False
+
+
+@dataclass(slots=True)
+class Watch:
+    """The connection that a request uses at the moment, so that a client that hangs up can cancel it."""
+
+    connection: Connection | None = None
+    is_gone: bool = False
+
+    async def cancel(self) -> None:
+        """Stop what the request does."""
+        self.is_gone = True
+        if self.connection is not None:
+            await self.connection.cancel()
+
+
+@dataclass(slots=True)
+class Executor:
+    """Runs plans on connections of a pool."""
+
+    pool: Pool
+    surfaces: Surfaces
+    #: Settings of each transaction, which those of the role may replace.
+    before_role: Sequence[tuple[bytes, bytes]] = ()
+    pre_request: Query | None = None
+
+    async def execute(self, role: str, make: Callable[[Entry], Awaitable[Plan | Response]], watch: Watch) -> Response:
+        """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
+        entry = await self.surfaces.of(role)
+        for _ in range(ATTEMPTS):
+            plan = await make(entry)
+            if isinstance(plan, Response):
+                return plan
+            try:
+                return await self._run(entry, plan, watch)
+            except RefusedError as refused:
+                return refused.response
+            except DatabaseError as error:
+                if error.sqlstate == CHANGED or (error.sqlstate in DOUBTFUL and await self.surfaces.has_changed(entry)):
+                    entry = await self.surfaces.renewed(entry)
+                    continue
+                if error.sqlstate in ("22023", "42501"):
+                    # The role may be another one by now, or may no longer be acted for.
+                    self.surfaces.forget(role)
+                raise
+        raise SurfaceUnstableError
+
+    def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
+        first = opening(
+            entry.role,
+            [*self.before_role, *entry.role.settings, *plan.settings],
+            reads=plan.reads,
+            subjects=entry.subjects,
+            version=entry.version,
+        )
+        return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
+
+    async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
+        if plan.is_stream:
+            return await self._stream(entry, plan, watch)
+        queries = self._queries(entry, plan)
+        begin = entry.role.begin or BEGIN
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            try:
+                if plan.decides:
+                    return await self._run_deciding(connection, [begin, *queries], plan)
+                if plan.rolls_back:
+                    results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
+                    row = results[-2]
+                elif entry.role.begin is not None:
+                    results = await self._run_explicit(connection, [begin, *queries, COMMIT])
+                    row = results[-2]
+                else:
+                    row = (await connection.run(queries))[-1]
+            finally:
+                watch.connection = None
+        return plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+
+    async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:
+        try:
+            return await connection.run(queries)
+        except DatabaseError:
+            await self._roll_back(connection)
+            raise
+
+    async def _run_deciding(self, connection: Connection, queries: list[Query], plan: Plan) -> Response:
+        results = await self._run_explicit(connection, queries)
+        row = results[-1]
+        try:
+            response = plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+        except BaseException:
+            await self._roll_back(connection)
+            raise
+        await connection.run([ROLLBACK if plan.rolls_back else COMMIT])
+        return response
+
+    async def _roll_back(self, connection: Connection) -> None:
+        """Roll back; where that fails, the pool closes the connection."""
+        if connection.is_in_transaction:
+            with contextlib.suppress(DatabaseError):
+                await connection.run([ROLLBACK])
+
+    async def _stream(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
+        """Begin a stream; the connection is occupied until it ends."""
+        lending = self.pool.lend()
+        connection = await lending.__aenter__()
+        watch.connection = connection
+        try:
+            portions = await connection.stream(self._queries(entry, plan))
+        except BaseException:
+            watch.connection = None
+            await lending.__aexit__(None, None, None)
+            raise
+
+        async def lines() -> AsyncIterator[bytes]:
+            try:
+                async for portion in portions:
+                    rows = [portion.get_value(row, 0) or b"" for row in range(portion.ntuples)]
+                    yield b"\n".join([*rows, b""]) if plan.ends_lines else b"".join(rows)
+            finally:
+                watch.connection = None
+                if not connection.is_clean:
+                    connection.is_broken = True
+                await asyncio.shield(lending.__aexit__(None, None, None))
+
+        response = plan.respond(())
+        response.stream = lines()
+        return response

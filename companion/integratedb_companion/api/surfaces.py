@@ -1,0 +1,161 @@
+"""Remembers the surface of each role, and reads one anew, beside the old one, when it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from integratedb.query.surface import Surface
+
+from .connection import Query
+from .pool import Pool
+from .transaction import Role, array
+
+#: Surfaces of so many roles are remembered; the least recently used one is dropped.
+MOST_SURFACES: Final = 1000
+#: Statements of one surface.
+MOST_STATEMENTS: Final = 2000
+
+#: What the login may become, and the settings of ALTER ROLE that SET ROLE does not apply. A role that does not exist, a
+#: powerful one, and one that the login may not become give no row.
+ROLE: Final = b"""
+SELECT r.oid::text,
+       coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(s.name, s.value))::text
+          FROM (SELECT DISTINCT ON (c.name) c.name, c.value
+                  FROM pg_catalog.pg_db_role_setting AS d
+                 CROSS JOIN pg_catalog.unnest(d.setconfig) AS e (entry)
+                 CROSS JOIN LATERAL (SELECT pg_catalog.lower(pg_catalog.split_part(e.entry, '=', 1)),
+                   pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') OPERATOR(pg_catalog.+) 1)) AS c (name, value)
+                  LEFT JOIN pg_catalog.pg_settings AS g ON pg_catalog.lower(g.name) OPERATOR(pg_catalog.=) c.name
+                 WHERE d.setrole OPERATOR(pg_catalog.=) r.oid
+                   AND (d.setdatabase OPERATOR(pg_catalog.=) 0
+                        OR d.setdatabase OPERATOR(pg_catalog.=) (SELECT b.oid FROM pg_catalog.pg_database AS b
+                             WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
+                   AND (g.context IS NULL OR g.context OPERATOR(pg_catalog.=) 'user'
+                        OR pg_catalog.has_parameter_privilege(r.oid, g.name, 'SET'))
+                 ORDER BY c.name, d.setdatabase DESC) AS s (name, value)), '[]')
+  FROM pg_catalog.pg_roles AS r
+ WHERE r.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name
+   AND NOT r.rolsuper
+   AND NOT r.rolbypassrls
+   AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
+"""
+SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
+
+#: These are the request's own, or protect it.
+OWN_SETTINGS: Final = frozenset(
+    {
+        "role", "session_authorization", "search_path", "client_encoding", "row_security", "standard_conforming_strings",
+        "transform_null_equals", "array_nulls", "transaction_read_only", "default_transaction_read_only",
+        "transaction_isolation", "transaction_deferrable", "client_min_messages", "session_replication_role",
+    }
+)  # fmt: skip
+
+
+class RoleError(Exception):
+    """The service may not act for the role, or the role does not exist."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one role may do, at one version."""
+
+    role: Role
+    surface: Surface
+    version: bytes
+    #: The arguments of surface_version(): the role, the schemas, and other schemas that the surface depends on.
+    subjects: tuple[bytes, ...]
+    #: Statements by the shape of their requests.
+    statements: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    read_at_s: float = field(default_factory=time.monotonic)
+
+    def remember(self, shape: Any, statement: Any) -> None:
+        """Remember a statement."""
+        self.statements[shape] = statement
+        while len(self.statements) > MOST_STATEMENTS:
+            self.statements.popitem(last=False)
+
+
+class Surfaces:
+    """The surfaces of one process, all of the same schemas."""
+
+    def __init__(self, pool: Pool, schemas: tuple[str, ...], read: Callable[[Any], Surface]) -> None:
+        """``read`` makes a surface of the rows that the database gives."""
+        self._pool = pool
+        self._read = read
+        self.schemas = schemas
+        self.schemas_value = array(schemas)
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._reading: dict[str, asyncio.Task[Entry]] = {}
+
+    async def of(self, role: str) -> Entry:
+        """Return the surface of a role. Error: RoleError, and those of the pool."""
+        entry = self._entries.get(role)
+        if entry is not None:
+            self._entries.move_to_end(role)
+            return entry
+        return await self._fetch(role)
+
+    async def renewed(self, old: Entry) -> Entry:
+        """Return a surface that is newer than this one."""
+        current = self._entries.get(old.role.name)
+        if current is not None and current is not old:
+            return current
+        return await self._fetch(old.role.name)
+
+    async def has_changed(self, entry: Entry) -> bool:
+        """Whether the version in the database is another one."""
+        kinds = ("oid", "text[]", "oid[]")[: len(entry.subjects)]
+        given = ", ".join(f"${n}::pg_catalog.{kind}" for n, kind in enumerate(kinds, 1))
+        query = Query(f"SELECT integratedb.surface_version({given})".encode(), entry.subjects)
+        async with self._pool.lend() as connection:
+            result = (await connection.run([query]))[0]
+        return result.get_value(0, 0) != entry.version
+
+    def forget(self, role: str) -> None:
+        """Forget a surface, because the role is not what it was."""
+        self._entries.pop(role, None)
+
+    async def _fetch(self, role: str) -> Entry:
+        """Read a surface; requests that need the same one meanwhile share it."""
+        task = self._reading.get(role)
+        if task is None:
+            task = self._reading[role] = asyncio.create_task(self._read_one(role))
+            task.add_done_callback(lambda _: self._reading.pop(role, None))
+        return await asyncio.shield(task)
+
+    async def _read_one(self, name: str) -> Entry:
+        if name == "none":  # SET ROLE none is the login itself
+            self.forget(name)
+            raise RoleError
+        async with self._pool.lend() as connection:
+            found = (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+            if found.ntuples != 1:
+                self.forget(name)
+                raise RoleError
+            role = _role(name, found)
+            rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
+        read = [orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)]
+        surface = self._read(read)
+        subjects = [str(role.oid).encode(), self.schemas_value]
+        further = next((row["surface"]["further"] for row in read if "further" in row.get("surface", ())), None)
+        if further:
+            subjects.append(("{" + ",".join(str(int(oid)) for oid in further) + "}").encode())
+        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects))
+        self._entries.move_to_end(name)
+        while len(self._entries) > MOST_SURFACES:
+            self._entries.popitem(last=False)
+        return entry
+
+
+def _role(name: str, found: Any) -> Role:
+    given = {setting: value for setting, value in orjson.loads(found.get_value(0, 1)) if setting not in OWN_SETTINGS}
+    isolation = given.pop("default_transaction_isolation", "read committed")
+    settings = tuple((setting.encode(), value.encode()) for setting, value in given.items())
+    return Role(name, int(found.get_value(0, 0)), settings, isolation)

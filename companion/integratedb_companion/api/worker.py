@@ -1,0 +1,89 @@
+"""Makes the application in each worker process, and starts the workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from jwt.warnings import InsecureKeyLengthWarning
+
+from integratedb_companion.common import logs
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .application import Application
+
+log = logging.getLogger(__name__)
+
+#: The directory of the workers' figures; prometheus_client reads it when it is imported.
+FIGURES: Final = "PROMETHEUS_MULTIPROC_DIR"
+STOP_TIMEOUT_S: Final = 15
+HEAD_TIMEOUT_MS: Final = 10_000
+#: Of the head of a request and of what is read ahead; the service's own limit is lower.
+BUFFER_BYTES: Final = 128 << 10
+#: These libraries log texts from outside.
+LIBRARIES: Final = ("asyncio", "psycopg")
+
+
+class Load:
+    """Makes the application; an object, because it is sent to the processes of the workers."""
+
+    def __init__(self, settings: Settings, secret: bytes) -> None:
+        self.settings = settings
+        self.secret = secret
+
+    def __call__(self, *_: Any) -> Application:
+        """Make the application."""
+        logs.configure(self.settings.log_level)
+        logs.silence_texts(LIBRARIES)
+        # Secrets shorter than RFC 7518 asks for are accepted from 32 bytes on, as PostgREST does.
+        warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
+        from .application import Application
+        from .services import Services
+
+        return Application(Services(self.settings, self.secret))
+
+
+def server(settings: Settings) -> Granian:
+    """Return the server, which starts the workers and stops them at SIGTERM."""
+    return Granian(
+        "integratedb api",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        backpressure=max(1, settings.clients // settings.workers),
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+        log_enabled=True,
+        log_level=LogLevels.warning,
+        log_dictconfig=_log_configuration(),
+        ssl_cert=settings.tls_certificate,
+        ssl_key=settings.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
+        respawn_failed_workers=True,
+        respawn_interval=1.0,
+        workers_kill_timeout=STOP_TIMEOUT_S,
+    )
+
+
+def _log_configuration() -> dict[str, Any]:
+    """Return a configuration by which the server's logs go through the handlers of the process."""
+    loggers = {name: {"handlers": [], "propagate": True, "level": "WARNING"} for name in ("_granian", "granian.access")}
+    return {"version": 1, "disable_existing_loggers": False, "loggers": loggers}
+
+
+def use_figures(directory: Path) -> None:
+    """Let workers write their figures into a directory."""
+    os.environ[FIGURES] = str(directory)
