@@ -257,9 +257,8 @@ class Select:
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
-    group_by: tuple[Expression, ...] | None = (
-        None  #: None: by all items that are no aggregates, if there is an aggregate
-    )
+    #: None: by all items that are no aggregates, if there is an aggregate.
+    group_by: tuple[Expression, ...] | None = None
     having: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: Value | None = None
@@ -305,8 +304,6 @@ class Insert:
     returning: Select | None = None
     #: A condition that each written row must satisfy (PUT: its key is the one in the URL).
     must: Expression | None = None
-    #: Whether the primary key of the row is answered beside the rows, for a Location header.
-    location: bool = False
 
 
 @dataclass(frozen=True, slots=True)

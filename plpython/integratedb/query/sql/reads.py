@@ -18,7 +18,6 @@ from .levels import Level, Objects, Output, objects, positions
 from .operators import AGGREGATES
 from .writer import Writer
 
-
 _NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
 
 
