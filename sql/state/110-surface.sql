@@ -5,7 +5,8 @@ DECLARE
   members text;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) 'integratedb_authenticator') THEN
-    CREATE ROLE integratedb_authenticator NOLOGIN;
+    -- NOINHERIT: no member has the rights of the roles that it may become.
+    CREATE ROLE integratedb_authenticator NOLOGIN NOINHERIT;
     RETURN;
   END IF;
 

@@ -63,6 +63,7 @@ def read(rows: Iterable[Row]) -> Surface:
         types=_castable(by_key.get("type", ()), types),
         configurations=_configurations(by_key.get("configuration", ())),
         comments=head["comments"],
+        further=tuple(head["further"]),
     )
 
 
@@ -227,7 +228,8 @@ def _by_junctions(keys: Iterable[_ForeignKey], found: Mapping[int, _Found]) -> I
         unique = [set(columns) for columns in found[through].relation.keys]
         for first, second in permutations(those, 2):
             both = {*first.columns, *second.columns}
-            if any(both <= columns for columns in unique):
+            # A foreign key has one name for a table and the views of it.
+            if first.name != second.name and any(both <= columns for columns in unique):
                 junction = Junction(
                     through,
                     first.name,

@@ -257,9 +257,7 @@ class Select:
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
-    group_by: tuple[Expression, ...] | None = (
-        None  #: None: by all items that are no aggregates, if there is an aggregate
-    )
+    group_by: tuple[Expression, ...] | None = None  #: None: by all items that are no aggregates, if there is an aggregate
     having: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: Value | None = None

@@ -129,6 +129,11 @@ DECLARE
   numbers smallint[];
   names text[];
   functions oid[];
+  views oid[];
+  view_numbers smallint[];
+  bases oid[];
+  base_numbers smallint[];
+  further oid[];
 BEGIN
   -- Identifiers of objects come first, by the dependency on their schema: the catalogs have no index on the schema.
   WITH claim AS MATERIALIZED (
@@ -176,17 +181,36 @@ BEGIN
        AND has_function_privilege(for_role, p.oid, 'EXECUTE')
        AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'));
 
+  SELECT array_agg(v.relid), array_agg(v.number), array_agg(v.base), array_agg(v.base_number)
+    INTO views, view_numbers, bases, base_numbers
+    FROM integratedb.view_columns(ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.relkind IN ('v', 'm'))) AS v;
+
+  further := ARRAY(
+    SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = ANY (relations || bases)
+    UNION
+    SELECT t.typnamespace
+      FROM pg_attribute AS a
+      JOIN pg_type AS t ON t.oid = a.atttypid
+     WHERE a.attrelid = ANY (relations)
+       AND a.attnum > 0
+    EXCEPT
+    SELECT unnest(spaces)
+    EXCEPT
+    SELECT 'pg_catalog'::regnamespace::oid);
+
   RETURN NEXT json_build_object('surface', json_build_object(
     'role', (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = for_role),
     'schemas', schemas,
-    'version', integratedb.surface_version(for_role, schemas),
+    'further', further::bigint[],
+    'version', integratedb.surface_version(for_role, schemas, further),
     'comments', (SELECT coalesce(json_object_agg(n.nspname, obj_description(n.oid, 'pg_namespace')), '{}')
                    FROM pg_namespace AS n
                   WHERE n.oid = ANY (spaces) AND obj_description(n.oid, 'pg_namespace') IS NOT NULL)));
 
   RETURN QUERY SELECT * FROM integratedb.surface_types(for_role, spaces, relations, functions);
-  RETURN QUERY SELECT * FROM integratedb.surface_relations(for_role, relations, relation_schemas, relation_names, claimed, numbers, names);
-  RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations);
+  RETURN QUERY SELECT * FROM integratedb.surface_relations(
+    for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers);
+  RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations, views, view_numbers, bases, base_numbers);
   RETURN QUERY SELECT * FROM integratedb.surface_functions(functions);
   RETURN QUERY SELECT * FROM integratedb.surface_configurations(spaces);
 END
@@ -197,7 +221,8 @@ COMMENT ON FUNCTION integratedb.surface(oid, text[]) IS
 'foreign_key, function or configuration. The privileges are those of for_role, not of the session.';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
-  for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[])
+  for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],
+  views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -265,17 +290,31 @@ BEGIN
         JOIN pg_type AS t ON t.oid = a.atttypid
        WHERE a.can_select OR a.can_insert OR a.can_update
        GROUP BY a.oid
+    ), view_column AS MATERIALIZED (
+      SELECT v.relid, v.base, v.base_number, min(v.number) AS number
+        FROM unnest(views, view_numbers, bases, base_numbers) AS v (relid, number, base, base_number)
+       GROUP BY v.relid, v.base, v.base_number
     ), key AS (
-      SELECT i.indrelid,
-             json_agg(json_build_object('primary', i.indisprimary, 'columns', (i.indkey::smallint[])[0:i.indnkeyatts - 1]) ORDER BY NOT i.indisprimary, i.indexrelid) AS keys
+      SELECT i.indrelid AS relid, i.indexrelid, i.indisprimary, (i.indkey::smallint[])[0:i.indnkeyatts - 1] AS numbers
         FROM pg_index AS i
-       WHERE i.indrelid = ANY (relations)
+       WHERE i.indrelid = ANY (relations || bases)
          AND i.indisunique
          AND i.indisvalid
          AND i.indimmediate
          AND i.indpred IS NULL
          AND i.indexprs IS NULL
-       GROUP BY i.indrelid
+    ), keys AS (
+      SELECT u.relid, json_agg(json_build_object('primary', u.indisprimary, 'columns', u.numbers) ORDER BY NOT u.indisprimary, u.indexrelid) AS keys
+        FROM (SELECT y.* FROM key AS y
+              UNION ALL
+              -- The keys of tables, where a view has all of their columns.
+              SELECT v.relid, y.indexrelid, y.indisprimary, array_agg(v.number ORDER BY c.place)
+                FROM key AS y
+               CROSS JOIN LATERAL unnest(y.numbers) WITH ORDINALITY AS c (number, place)
+                JOIN view_column AS v ON v.base = y.relid AND v.base_number = c.number
+               GROUP BY v.relid, y.indexrelid, y.indisprimary, y.numbers
+              HAVING count(*) = cardinality(y.numbers)) AS u
+       GROUP BY u.relid
     )
     SELECT json_build_object('relation', json_build_object(
              'oid', r.oid::bigint,
@@ -295,16 +334,18 @@ BEGIN
              'has_row_version', r.relkind IN ('r', 'p', 'm')))
       FROM relation AS r
       LEFT JOIN listed AS l ON l.oid = r.oid
-      LEFT JOIN key AS y ON y.indrelid = r.oid
+      LEFT JOIN keys AS y ON y.relid = r.oid
      ORDER BY r.schema_name, r.relation_name;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[]) IS
+COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[]) IS
 'The relations of a surface, as rows of surface(). schema_names, relation_names: what the API calls them. claimed, numbers, '
-'names: the columns that claims name, by relation and number.';
+'names: the columns that claims name, by relation and number. views, view_numbers, bases, base_numbers: the rows of '
+'view_columns().';
 
-CREATE OR REPLACE FUNCTION integratedb.surface_foreign_keys(relations oid[])
+CREATE OR REPLACE FUNCTION integratedb.surface_foreign_keys(
+  relations oid[], views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
@@ -314,20 +355,51 @@ SET jit = off
 AS $$
 BEGIN
   RETURN QUERY
+    WITH view_column AS MATERIALIZED (
+      SELECT v.relid, v.base, v.base_number, min(v.number) AS number
+        FROM unnest(views, view_numbers, bases, base_numbers) AS v (relid, number, base, base_number)
+       GROUP BY v.relid, v.base, v.base_number
+    ), shown AS MATERIALIZED (
+      -- Each table is shown by itself, and by views.
+      SELECT r.oid AS relid, r.oid AS base, false AS is_view FROM unnest(relations) AS r (oid)
+      UNION
+      SELECT v.relid, v.base, true FROM view_column AS v
+    ), foreign_key AS MATERIALIZED (
+      SELECT c.oid, c.conname, c.conrelid, c.conkey, c.confrelid, c.confkey
+        FROM pg_constraint AS c
+       WHERE c.conrelid = ANY (relations || bases)
+         AND c.confrelid = ANY (relations || bases)
+         AND c.contype = 'f'
+         -- The foreign keys of partitions belong to the partitioned table.
+         AND c.conparentid = 0
+    ), related AS (
+      SELECT f.conname, source.relid AS source, target.relid AS target, cardinality(f.conkey) AS columns,
+             CASE WHEN source.is_view THEN ARRAY(
+                    SELECT v.number FROM unnest(f.conkey) WITH ORDINALITY AS c (number, place)
+                      JOIN view_column AS v ON v.relid = source.relid AND v.base = f.conrelid AND v.base_number = c.number
+                     ORDER BY c.place)
+                  ELSE f.conkey END AS source_numbers,
+             CASE WHEN target.is_view THEN ARRAY(
+                    SELECT v.number FROM unnest(f.confkey) WITH ORDINALITY AS c (number, place)
+                      JOIN view_column AS v ON v.relid = target.relid AND v.base = f.confrelid AND v.base_number = c.number
+                     ORDER BY c.place)
+                  ELSE f.confkey END AS target_numbers
+        FROM foreign_key AS f
+        JOIN shown AS source ON source.base = f.conrelid
+        JOIN shown AS target ON target.base = f.confrelid
+    )
     SELECT json_build_object('foreign_key', json_build_object(
-             'name', c.conname, 'source', c.conrelid::bigint, 'columns', c.conkey, 'target', c.confrelid::bigint, 'target_columns', c.confkey))
-      FROM pg_constraint AS c
-     WHERE c.conrelid = ANY (relations)
-       AND c.confrelid = ANY (relations)
-       AND c.contype = 'f'
-       -- The foreign keys of partitions belong to the partitioned table.
-       AND c.conparentid = 0
-     ORDER BY c.conrelid, c.conname;
+             'name', r.conname, 'source', r.source::bigint, 'columns', r.source_numbers, 'target', r.target::bigint, 'target_columns', r.target_numbers))
+      FROM related AS r
+     WHERE cardinality(r.source_numbers) = r.columns
+       AND cardinality(r.target_numbers) = r.columns
+     ORDER BY r.source, r.conname, r.target;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface_foreign_keys(oid[]) IS
-'The foreign keys between relations of a surface, as rows of surface(). Columns are given by their numbers.';
+COMMENT ON FUNCTION integratedb.surface_foreign_keys(oid[], oid[], smallint[], oid[], smallint[]) IS
+'The foreign keys between relations of a surface, also those of tables that its views show, as rows of surface(). '
+'Columns are given by their numbers. The other arguments: the rows of view_columns().';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_functions(functions oid[])
 RETURNS SETOF json

@@ -20,10 +20,13 @@ DECLARE
     'integratedb.surface_changed()',
     'integratedb.refuse(text, text, text, text)',
     'integratedb.surface(oid, text[])',
+    'integratedb.why_not_visible(oid, text, text, text)',
     'integratedb.claimed_names(oid)',
     'integratedb.exposed_schemas(oid, text[])',
-    'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[])',
-    'integratedb.surface_foreign_keys(oid[])',
+    'integratedb.view_origins(oid)',
+    'integratedb.view_columns(oid[])',
+    'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[])',
+    'integratedb.surface_foreign_keys(oid[], oid[], smallint[], oid[], smallint[])',
     'integratedb.surface_functions(oid[])',
     'integratedb.surface_types(oid, oid[], oid[], oid[])',
     'integratedb.surface_configurations(oid[])'
@@ -47,7 +50,8 @@ DECLARE
     '@extschema@.integratedb_pause_channel(text, text)',
     '@extschema@.integratedb_resume_channel(text, text)',
     '@extschema@.integratedb_redeliver(text, text)',
-    '@extschema@.integratedb_deliveries(text, text, integer)'
+    '@extschema@.integratedb_deliveries(text, text, integer)',
+    '@extschema@.integratedb_allow_api(text, boolean)'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[

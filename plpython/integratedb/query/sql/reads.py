@@ -19,6 +19,9 @@ from .operators import AGGREGATES
 from .writer import Writer
 
 
+_NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
+
+
 class Reads:
     """Writes the levels of one statement."""
 
@@ -182,7 +185,7 @@ class Reads:
             text = f"({found.sql})::pg_catalog.jsonb" if found.type.oid == 114 else found.sql
         else:
             text = self._order_by_embed(term, term.embed, select, scope)
-        nulls = "" if term.nulls is None else f" NULLS {term.nulls.upper()}"
+        nulls = "" if term.nulls is None else _NULLS[term.nulls]
         return f"{text}{' DESC' if term.descending else ''}{nulls}"
 
     def _order_by_embed(self, term: Order, name: str, select: Select, scope: Scope) -> str:

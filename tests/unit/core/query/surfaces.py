@@ -8,9 +8,17 @@ from integratedb.query.surface import Argument, Column, Function, Junction, Rela
 TEXTS = Type(1009, "text[]", "pg_catalog.text[]", "pg_catalog.text[]", "A", "base", is_array=True, element=TEXT.sql)
 INTEGER = Type(23, "integer", "pg_catalog.int4", "pg_catalog.int4", "N", "base")
 EMAIL = Type(
-    20001, "shop.email", "shop.email", "pg_catalog.text", "S", "base", is_domain=True,
-    to_json="shop.email_to_json", from_json="shop.json_to_email", from_text="shop.text_to_email",
-)  # fmt: skip
+    20001,
+    "shop.email",
+    "shop.email",
+    "pg_catalog.text",
+    "S",
+    "base",
+    is_domain=True,
+    to_json="shop.email_to_json",
+    from_json="shop.json_to_email",
+    from_text="shop.text_to_email",
+)
 
 
 def _columns(**types: Type) -> dict[str, Column]:
@@ -28,9 +36,20 @@ def _relation(oid: int, name: str, columns: dict[str, Column], key: tuple[str, .
             40000, "shop", "label", "shop.label", (Argument("", "", row),), TEXT, volatility="stable"
         )
     return Relation(
-        oid, "shop", name, f'"shop"."{name}"', "table", columns, key, (key,), can_insert=True, can_update=True,
-        can_delete=True, has_row_version=True, computed=computed,
-    )  # fmt: skip
+        oid,
+        "shop",
+        name,
+        f'"shop"."{name}"',
+        "table",
+        columns,
+        key,
+        (key,),
+        can_insert=True,
+        can_update=True,
+        can_delete=True,
+        has_row_version=True,
+        computed=computed,
+    )
 
 
 CLIENTS, PROJECTS, TASKS, USERS, MEMBERS, PEOPLE = range(1, 7)
@@ -39,7 +58,9 @@ RELATIONS = {
     for relation in (
         _relation(CLIENTS, "clients", _columns(id=INTEGER, name=TEXT, email=EMAIL)),
         _relation(
-            PROJECTS, "projects", _columns(id=INTEGER, name=TEXT, client_id=INTEGER, data=JSONB, tags=TEXTS, done=BOOLEAN)
+            PROJECTS,
+            "projects",
+            _columns(id=INTEGER, name=TEXT, client_id=INTEGER, data=JSONB, tags=TEXTS, done=BOOLEAN),
         ),
         _relation(TASKS, "tasks", _columns(id=INTEGER, title=TEXT, project_id=INTEGER, hours=BIGINT)),
         _relation(USERS, "users", _columns(id=INTEGER, name=TEXT)),
@@ -63,19 +84,37 @@ _ALL = [
     *_key("members_project_id_fkey", MEMBERS, "project_id", PROJECTS),
     *_key("people_boss_id_fkey", PEOPLE, "boss_id", PEOPLE),
     Relationship(
-        "members", PROJECTS, USERS, False, (), "m2m",
-        junction=Junction(MEMBERS, "members_project_id_fkey", "members_user_id_fkey", (("id", "project_id"),), (("user_id", "id"),)),
+        "members",
+        PROJECTS,
+        USERS,
+        False,
+        (),
+        "m2m",
+        junction=Junction(
+            MEMBERS, "members_project_id_fkey", "members_user_id_fkey", (("id", "project_id"),), (("user_id", "id"),)
+        ),
     ),
-]  # fmt: skip
+]
 
 _ADD = Function(
-    50000, "shop", "add_up", "shop.add_up",
-    (Argument("a", '"a"', INTEGER), Argument("b", '"b"', INTEGER, has_default=True)), INTEGER,
-)  # fmt: skip
+    50000,
+    "shop",
+    "add_up",
+    "shop.add_up",
+    (Argument("a", '"a"', INTEGER), Argument("b", '"b"', INTEGER, has_default=True)),
+    INTEGER,
+)
 _FIND = Function(
-    50001, "shop", "find_projects", "shop.find_projects", (Argument("term", '"term"', TEXT),), TEXT,
-    returns_set=True, relation=PROJECTS, volatility="stable",
-)  # fmt: skip
+    50001,
+    "shop",
+    "find_projects",
+    "shop.find_projects",
+    (Argument("term", '"term"', TEXT),),
+    TEXT,
+    returns_set=True,
+    relation=PROJECTS,
+    volatility="stable",
+)
 
 SHOP = Surface(
     role="reader",

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import (
     Call,
@@ -35,7 +36,6 @@ from integratedb.query.request import (
     Value,
 )
 from integratedb.query.statement import Options, compile_query
-
 from tests.unit.core.query.surfaces import SHOP
 
 TOKEN = re.compile(
@@ -45,38 +45,70 @@ TOKEN = re.compile(
 ALIAS = re.compile(r"(?:[a-z]_[0-9]+|c[0-9]+|[a-z]|r_*|n_*|found|is_new_*)")
 SOURCES = File(__file__).parents[4] / "plpython" / "integratedb" / "query"
 #: The words and literals of the compiler's own text.
-GRAMMAR = "\n".join(file.read_text() for file in [SOURCES / "statement.py", *(SOURCES / "sql").glob("*.py"), *(SOURCES / "plan").glob("*.py")])  # fmt: skip
+GRAMMAR = "\n".join(
+    file.read_text()
+    for file in [SOURCES / "statement.py", *(SOURCES / "sql").glob("*.py"), *(SOURCES / "plan").glob("*.py")]
+)
 WORDS = {*re.findall(r"[A-Za-z_][A-Za-z_0-9]*", GRAMMAR)}
 SURFACE_SQL = " ".join(
     [
         *(relation.sql for relation in SHOP.relations.values()),
         *(column.sql for relation in SHOP.relations.values() for column in relation.columns.values()),
-        *(f"{column.type.sql} {column.type.base} {column.declared}" for r in SHOP.relations.values() for column in r.columns.values()),
-        *(f"{column.type.to_json} {column.type.from_json} {column.type.from_text}" for r in SHOP.relations.values() for column in r.columns.values()),
+        *(
+            f"{column.type.sql} {column.type.base} {column.declared}"
+            for r in SHOP.relations.values()
+            for column in r.columns.values()
+        ),
+        *(
+            f"{column.type.to_json} {column.type.from_json} {column.type.from_text}"
+            for r in SHOP.relations.values()
+            for column in r.columns.values()
+        ),
+        *(
+            argument.sql
+            for functions in SHOP.functions.values()
+            for function in functions
+            for argument in function.arguments
+        ),
         *(function.sql for functions in SHOP.functions.values() for function in functions),
         *(computed.sql for relation in SHOP.relations.values() for computed in relation.computed.values()),
         *(of.sql for of in SHOP.types.values()),
     ]
-)  # fmt: skip
+)
 SURFACE_WORDS = {*re.findall(r"[A-Za-z_][A-Za-z_0-9]*", SURFACE_SQL)}
 
 #: Every hostile text has this mark, which neither the surface nor the compiler has.
 MARK = "zq9"
 hostile = st.sampled_from(
-    [MARK, f'{MARK}"; DROP TABLE x; --', f"{MARK}' OR '1'='1", f"{MARK}\0", f"{MARK}$1", f"{MARK})", f"a.{MARK}", f"{MARK}\\'", f"/*{MARK}", f"{MARK}\ud800"]
-)  # fmt: skip
+    [
+        MARK,
+        f'{MARK}"; DROP TABLE x; --',
+        f"{MARK}' OR '1'='1",
+        f"{MARK}\0",
+        f"{MARK}$1",
+        f"{MARK})",
+        f"a.{MARK}",
+        f"{MARK}\\'",
+        f"/*{MARK}",
+        f"{MARK}\ud800",
+    ]
+)
 
 
 def either(*names: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(names) | hostile
+    """Most names must be right, else nearly every request is refused."""
+    return st.integers(0, 30).flatmap(lambda n: hostile if n == 30 else st.sampled_from(names))
 
 
-columns = either("id", "name", "client_id", "data", "tags", "title", "hours", "label", "email", "boss_id")
+columns = either("id", "id", "id", "name", "name", "name", "client_id", "data", "tags", "title", "label", "email")
 relations = either("clients", "projects", "tasks", "users", "members", "people")
 values = st.builds(Value, hostile | st.integers() | st.none() | st.booleans() | st.lists(hostile, max_size=3))
 aliases = st.none() | hostile | st.sampled_from(["name", "id"])
 simple = st.builds(Column, columns) | st.builds(
-    Path, st.builds(Column, columns), st.lists(hostile | st.integers(-3, 3), min_size=1, max_size=3).map(tuple), st.booleans()
+    Path,
+    st.builds(Column, columns),
+    st.lists(hostile | st.integers(-3, 3), min_size=1, max_size=3).map(tuple),
+    st.booleans(),
 )
 operators = either("eq", "like", "in", "is", "isdistinct", "fts", "cs", "ov", "match", "adj", "concat")
 
@@ -85,19 +117,16 @@ def operation(operator: str, left: Expression, right: Expression, quantifier: An
     return Operation(operator, (left, right), quantifier, language)  # type: ignore[arg-type]
 
 
-operations = st.builds(
-    operation, operators, simple, values, st.sampled_from([None, "any", "all"]), st.none() | hostile
-)
+operations = st.builds(operation, operators, simple, values, st.sampled_from([None, "any", "all"]), st.none() | hostile)
 conditions = st.recursive(
-    operations | st.builds(Embedded, either("clients", "tasks", "users")),
-    lambda inner: st.builds(Not, inner)
-    | st.builds(Logic, st.sampled_from(["and", "or"]), st.lists(inner, max_size=3).map(tuple)),
+    operations | operations | operations | st.builds(Embedded, either("clients", "tasks", "users")),
+    lambda inner: (
+        st.builds(Not, inner) | st.builds(Logic, st.sampled_from(["and", "or"]), st.lists(inner, max_size=3).map(tuple))
+    ),
     max_leaves=4,
 )
 aggregates = st.builds(Call, either("count", "sum", "max"), st.lists(simple, max_size=1).map(tuple))
-items = st.builds(
-    Item, simple | aggregates | st.builds(Cast, simple | aggregates, either("text", "integer")), aliases
-)
+items = st.builds(Item, simple | aggregates | st.builds(Cast, simple | aggregates, either("text", "integer")), aliases)
 orders = st.builds(
     Order, simple, st.booleans(), st.sampled_from([None, "first", "last"]), st.none() | either("clients", "users")
 )
@@ -117,8 +146,14 @@ def selects(embeds: st.SearchStrategy[Any], source: st.SearchStrategy[Any]) -> s
 
 def embeds(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Embed]:
     return st.builds(
-        Embed, relations, selects(inner, st.just(())), aliases, st.none() | either("client_id", "members"), st.booleans(), st.booleans()
-    )  # fmt: skip
+        Embed,
+        relations,
+        selects(inner, st.just(())),
+        aliases,
+        st.none() | either("client_id", "members"),
+        st.booleans(),
+        st.booleans(),
+    )
 
 
 nested = embeds(embeds(st.nothing()))
@@ -126,18 +161,36 @@ tables = st.builds(Table, relations)
 routines = st.builds(
     Routine, either("add_up", "find_projects"), arguments=st.dictionaries(either("a", "b", "term"), values, max_size=2)
 ) | st.builds(
-    Routine, either("add_up", "find_projects"), body=st.builds(Value, hostile), keys=st.lists(either("a", "b", "term"), max_size=2).map(tuple)
-)  # fmt: skip
+    Routine,
+    either("add_up", "find_projects"),
+    body=st.builds(Value, hostile),
+    keys=st.lists(either("a", "b", "term"), max_size=2).map(tuple),
+)
 rows = st.builds(
-    Rows, st.builds(Value, hostile), st.lists(columns, max_size=3, unique=True).map(tuple), st.booleans(), st.booleans(), st.booleans()
-)  # fmt: skip
+    Rows,
+    st.builds(Value, hostile),
+    st.lists(columns, max_size=3, unique=True).map(tuple),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 returning = st.none() | selects(nested, st.just(()))
 queries: st.SearchStrategy[Query] = (
     selects(nested, st.tuples(tables | routines))
-    | st.builds(Insert, tables, rows, st.none() | st.builds(Conflict, st.sampled_from(["merge", "ignore"]), st.none() | st.lists(columns, max_size=2).map(tuple)), returning, st.none() | operations)
+    | st.builds(
+        Insert,
+        tables,
+        rows,
+        st.none()
+        | st.builds(
+            Conflict, st.sampled_from(["merge", "ignore"]), st.none() | st.lists(columns, max_size=2).map(tuple)
+        ),
+        returning,
+        st.none() | operations,
+    )
     | st.builds(Update, tables, rows, st.none() | conditions, returning, st.booleans())
     | st.builds(Delete, tables, st.none() | conditions, returning)
-)  # fmt: skip
+)
 options = st.builds(
     Options,
     schema=st.just("shop"),
@@ -151,7 +204,7 @@ options = st.builds(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(queries, options)
 def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Query, wanted: Options) -> None:
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
+from typing import Literal, NoReturn, cast
 
 from ...problems import ProblemError
 from ...request import Expression, Not, Operation, Operator, Value
@@ -15,6 +15,9 @@ _OPERATOR = re.compile(
     r"|((?:pl|ph|w)?fts)(?:\(([\w $]+)\))?"
     r"|(eq|gte|gt|lte|lt|ilike|like|imatch|match)(?:\((any|all)\))?"
     r")\."
+)
+_WORD = re.compile(
+    r"(isdistinct|is|in|neq|cs|cd|ov|sl|sr|nxr|nxl|adj)|(?:pl|ph|w)?fts|eq|gte|gt|lte|lt|ilike|like|imatch|match"
 )
 _IS = re.compile(r"(?:not_null|null|true|false|unknown)(?=[,) \t]|\Z)", re.IGNORECASE)
 _LIST_ELEMENT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(?=[,)]|\Z)|([^,)]*)', re.DOTALL)
@@ -51,7 +54,7 @@ def operation(scanner: Scanner, operand: Expression, in_logic: bool = False, hol
     """Reads ``not.operator.value``; in a list of conditions, the value ends at a comma or a closing parenthesis."""
     found = scanner.match(_OPERATOR)
     if not found:
-        scanner.fail(_EXPECTED if scanner.take("not.") else f'"not" or {_EXPECTED}')
+        _fail(scanner)
     negated, plain, search, language, quantifiable, quantifier = found.groups()
     condition: Expression
     if plain == "in":
@@ -73,6 +76,23 @@ def operation(scanner: Scanner, operand: Expression, in_logic: bool = False, hol
     if not in_logic:
         scanner.finish("end of input")
     return Not(condition) if negated else condition
+
+
+def _fail(scanner: Scanner) -> NoReturn:
+    """What stands here is no operator, or one that is not followed by what it must be."""
+    negated = scanner.take("not.")
+    word = _WORD.match(scanner.text, scanner.pos)
+    if word:
+        after = word.end()
+        if word[1] is None and scanner.text[after : after + 1] == "(":
+            after += 1
+        scanner.fail(_EXPECTED, at=after)
+    if negated:
+        scanner.fail(_EXPECTED)
+    common = 0
+    while scanner.text[scanner.pos + common : scanner.pos + common + 1] == "not"[common : common + 1] and common < 3:
+        common += 1
+    scanner.fail(f'"not" or {_EXPECTED}', found_at=scanner.pos + common)
 
 
 def _is(scanner: Scanner, operand: Expression) -> Expression:

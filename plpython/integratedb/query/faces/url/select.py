@@ -51,6 +51,8 @@ def _item(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
         _end(scanner, '"::"')
         return
     name = scanner.name()
+    if name == "count" and not spread and scanner.peek() in {"(", "{"}:
+        scanner.fail('"count()"', quote="'")  # a call with arguments, which is nothing that can be selected
     if spread or scanner.peek() in {"!", "(", "{"}:
         _embed(scanner, node, Node(name, alias, spread=spread), limit, depth)
         return
