@@ -141,12 +141,10 @@ class Surfaces:
                 raise RoleError
             role = _role(name, found)
             rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
-        read = [orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)]
-        surface = self._read(read)
+        surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
-        further = next((row["surface"]["further"] for row in read if "further" in row.get("surface", ())), None)
-        if further:
-            subjects.append(("{" + ",".join(str(int(oid)) for oid in further) + "}").encode())
+        if surface.further:
+            subjects.append(("{" + ",".join(map(str, surface.further)) + "}").encode())
         entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects))
         self._entries.move_to_end(name)
         while len(self._entries) > MOST_SURFACES:
