@@ -1,4 +1,7 @@
 -- What one role may see and do through the data API, read from the catalog for plpython/integratedb/query/reading.py.
+--
+-- The objects of the surface are looked up, and no catalog is read as a whole. So scans of whole tables are off: the
+-- planner does not know how few objects there are.
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
 RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
@@ -6,6 +9,8 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role') END;
@@ -97,6 +102,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN ARRAY(
@@ -119,6 +126,8 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   spaces CONSTANT oid[] := integratedb.exposed_schemas(for_role, schemas);
@@ -229,6 +238,8 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -352,6 +363,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -408,6 +421,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -462,6 +477,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -568,6 +585,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
