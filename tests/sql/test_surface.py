@@ -351,14 +351,18 @@ def test_it_works_in_a_read_only_transaction(owner):
     assert surface(owner, OWNER).relations != {}
 
 
+CATALOGS = "{pg_class,pg_attribute,pg_type,pg_proc,pg_depend,pg_index,pg_constraint,pg_rewrite,pg_attrdef,pg_description,pg_namespace}"
+READ = """SELECT pg_stat_clear_snapshot(), sum(pg_stat_get_tuples_returned(c) + pg_stat_get_tuples_fetched(c))
+            FROM unnest(%s::regclass[]) AS c"""
+
+
 def rows_read(session: Session, role: str) -> int:
-    """How many rows of catalogs one call fetches."""
+    """How many rows of catalogs one call reads."""
     session.run("SELECT pg_stat_force_next_flush()")
-    total = """SELECT pg_stat_clear_snapshot(), (SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_sys_tables)"""
-    before = session.row(total)[1]
+    before = session.row(READ, CATALOGS)[1]
     surface(session, role)
     session.run("SELECT pg_stat_force_next_flush()")
-    return int(session.row(total)[1] - before)
+    return int(session.row(READ, CATALOGS)[1] - before)
 
 
 def test_tables_of_other_schemas_cost_nothing(superuser):
@@ -371,7 +375,8 @@ def test_tables_of_other_schemas_cost_nothing(superuser):
     superuser.run("ANALYZE")
     rows_read(superuser, OWNER)
     after = rows_read(superuser, OWNER)
-    assert after < before * 1.5, (before, after)
+    assert 0 < before
+    assert after < before * 1.1, (before, after)
 
 
 # Why a name is not visible.
