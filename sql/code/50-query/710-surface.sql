@@ -13,7 +13,7 @@ SET enable_seqscan = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-  acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role') END;
+  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
   of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
 BEGIN
   IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
