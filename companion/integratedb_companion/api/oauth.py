@@ -38,6 +38,7 @@ SELECT r.oid::text
    AND r.rolcanlogin
    AND NOT r.rolsuper
    AND NOT r.rolbypassrls
+   AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
 

@@ -19,7 +19,7 @@ from . import answers
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, Row, Watch
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
 from .messages import Request, Response
 from .settings import Settings
 from .surfaces import Entry
@@ -73,15 +73,20 @@ class Rest:
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
 
-        async def make(entry: Entry) -> Plan | Response:
-            return self._plan(entry, request, caller)
+        def make(entry: Entry) -> Plan | Response:
+            try:
+                return self._plan(entry, request, caller)
+            except (UrlError, ProblemError) as problem:
+                raise RequestError from problem
 
         try:
             return await self._executor.execute(caller.role, make, watch)
-        except UrlError as error:
-            return answers.of_error(error)
-        except ProblemError as problem:
-            return answers.of_error(url.word(_nearest(problem), caller.is_anonymous))
+        except RequestError as wrapped:
+            problem = wrapped.__cause__
+            if isinstance(problem, ProblemError):
+                problem = url.word(_nearest(problem), caller.is_anonymous)
+            assert isinstance(problem, UrlError)
+            return answers.of_error(problem)
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}

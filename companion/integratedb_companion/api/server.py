@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import secrets
 import socket
@@ -39,6 +40,8 @@ def run(settings: Settings) -> None:
         worker.use_figures(Path(directory))
         from .metrics import page_of
 
+        # A fork would inherit the locks of the threads of the admin listener.
+        multiprocessing.set_start_method("spawn", force=True)
         serving = worker.server(settings)
         listening = None
         if settings.admin_host is not None:

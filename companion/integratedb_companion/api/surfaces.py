@@ -44,6 +44,7 @@ SELECT r.oid::text,
  WHERE r.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name
    AND NOT r.rolsuper
    AND NOT r.rolbypassrls
+   AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"

@@ -8,7 +8,6 @@ from typing import Any
 
 from integratedb_companion.api.key_sets import REFRESH_AT_MOST_EVERY_S, KeySet
 from integratedb_companion.api.keys import Key
-
 from tests.unit.api.test_tokens import jwk
 
 SET = {"keys": [jwk("ES256", kid="e")]}

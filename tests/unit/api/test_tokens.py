@@ -120,7 +120,13 @@ def test_a_jwk_that_names_an_algorithm_verifies_no_other() -> None:
 
 
 def test_a_set_has_keys_by_their_names_and_leaves_out_what_cannot_verify() -> None:
-    members = [jwk("RS256", kid="r"), jwk("ES256", kid="e"), jwk("HS256", kid="h"), {"kty": "new"}, jwk("ES384", use="enc")]
+    members = [
+        jwk("RS256", kid="r"),
+        jwk("ES256", kid="e"),
+        jwk("HS256", kid="h"),
+        {"kty": "new"},
+        jwk("ES384", use="enc"),
+    ]
     tokens = verifying(*keys.read(json.dumps({"keys": members})))
     for algorithm, kid in (("RS256", "r"), ("ES256", "e"), ("HS256", "h")):
         assert tokens.verify(token(algorithm, headers={"kid": kid})).role == "app_user"
@@ -170,7 +176,10 @@ def test_claims_that_do_not_hold_are_pgrst303(claims: dict[str, Any], message: s
 
 def test_clocks_may_differ_by_thirty_seconds() -> None:
     tokens = verifying(*keys.read(SECRET), audience="me", issuer="us")
-    assert tokens.verify(token(exp=NOW_S - 29, nbf=NOW_S + 29, iat=NOW_S + 29, aud=["x", "me"], iss="us")).role == "app_user"
+    assert (
+        tokens.verify(token(exp=NOW_S - 29, nbf=NOW_S + 29, iat=NOW_S + 29, aud=["x", "me"], iss="us")).role
+        == "app_user"
+    )
 
 
 @pytest.mark.parametrize(
