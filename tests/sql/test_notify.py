@@ -606,6 +606,32 @@ def test_the_tables_of_one_owner_keep_out_nobody_elses_types(
     assert {name for oid, name in oids if oid not in state["types"]} == set()
 
 
+@pytest.mark.parametrize("kind", TAKING)
+def test_the_tables_of_several_owners_keep_out_nobody_elses_types(
+    superuser: Session, notify: Notify, kind: str
+) -> None:
+    paths = []
+    for number in range(2):
+        name = f"taker{number}"
+        superuser.run(f"CREATE ROLE {name}; CREATE SCHEMA {name} AUTHORIZATION {name}; SET ROLE {name}")
+        superuser.run(TAKING[kind].replace("other.", f"{name}."))
+        given = ", ".join(f"c{n} {name}.t{n}" for n in range(8))
+        superuser.run(f"CREATE TABLE {name}.large (id int PRIMARY KEY, {given}); RESET ROLE")
+        paths.append(f"{name}.large")
+    superuser.run("CREATE ROLE victim; CREATE SCHEMA other AUTHORIZATION victim; SET ROLE victim")
+    superuser.run(f"CREATE TYPE other.v4 AS ({attributes(700)}); CREATE TYPE other.v3 AS (a other.v4)")
+    superuser.run("CREATE DOMAIN other.v2 AS other.v3; CREATE TYPE other.v1 AS (a other.v2[])")
+    superuser.run("CREATE TABLE other.whole (id int PRIMARY KEY, v other.v1); RESET ROLE")
+    every = [{"path": path, "fields": ["*"], "events": ["INSERT"]} for path in (*paths, "other.whole")]
+    notify(*every, channels=[BUS])
+    state = latest_state(superuser)
+    assert state["types_left_out"] is True
+    assert cost_of(state["types"]) <= 13_000
+    needed = ["_v2", "v1", "v2", "v3", "v4"]
+    oids = superuser.rows("SELECT oid::text, typname FROM pg_type WHERE typname = ANY (%s)", needed)
+    assert {name for oid, name in oids if oid not in state["types"]} == set()
+
+
 def test_who_passes_the_bound_of_types_is_warned_once(
     superuser: Session, admin: Session, owner: Session, notify: Notify
 ) -> None:

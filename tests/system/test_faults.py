@@ -40,6 +40,10 @@ def stream(client: Any, key: str = "orders") -> list[dict[str, Any]]:
     return [orjson.loads(fields[b"event"]) for _, fields in client.xrange(key)]
 
 
+def rows(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["type"].startswith("integratedb.row.")]
+
+
 @contextmanager
 def load(shop: Shop) -> Iterator[list[int]]:
     """Somebody inserts orders all the time, and notes those that were committed."""
@@ -172,6 +176,43 @@ def test_a_rolled_back_transaction_sends_nothing(shop: Shop, redis_server: Redis
         shop.insert(8, 8)
     eventually(lambda: len(stream(redis_client)) >= 2)
     assert order_ids(stream(redis_client)) == [6, 8]
+
+
+def test_a_row_that_the_server_cannot_send_stops_nobody(
+    shop: Shop, redis_server: RedisServer, redis_client: Any
+) -> None:
+    # As text it has more than 1 GB.
+    too_long = "SELECT {}, convert_to(repeat('x', 540000000), 'UTF8')"
+    shop.owner.run("ALTER TABLE orders ADD COLUMN b bytea")
+    shop.notify({"name": "bus", "type": "REDIS", "url": redis_server.url, "stream": "orders"})
+    daemon = shop.daemon()
+    shop.insert(1, 1)
+    with shop.owner.transaction():
+        shop.insert(2, 2)
+        shop.owner.run(f"INSERT INTO orders (id, b) {too_long.format(3)}")
+        shop.owner.run("ALTER TABLE orders ADD COLUMN note text")
+    shop.insert(4, 5)
+
+    def lost() -> bool:
+        return any(event["type"] == "integratedb.events.lost" for event in stream(redis_client))
+
+    eventually(lambda: lost() and order_ids(rows(stream(redis_client)))[-1:] == [5])
+    events = stream(redis_client)
+    assert order_ids(without_repeats(rows(events))) == [1, 2, 4, 5]
+    [report] = [event for event in events if event["type"] == "integratedb.events.lost"]
+    assert report["data"]["reason"] == "cannot_be_sent"
+    # What the transaction changed otherwise is in force.
+    assert rows(events)[-1]["data"]["record"] == {"id": 5, "status": "new", "b": None, "note": None}
+    eventually(lambda: int(shop.status()[f"slot {shop.slot} lag, bytes"]) < 1_000_000)
+    assert daemon.stop() == 0
+
+    daemon = shop.daemon()
+    shop.insert(6, 6)
+    shop.owner.run(f"INSERT INTO orders (id, b) {too_long.format(7)}")
+    eventually(lambda: daemon.metric("integratedb_events_lost_total") == 1)
+    shop.insert(8, 8)
+    eventually(lambda: order_ids(rows(stream(redis_client)))[-1:] == [8])
+    assert order_ids(rows(stream(redis_client)))[-3:] == [5, 6, 8]
 
 
 def test_a_slot_dropped_behind_the_daemons_back_is_said_loudly(

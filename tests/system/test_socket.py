@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -252,6 +253,22 @@ def test_one_stakeholders_clients_leave_room_for_the_others(shop: Shop) -> None:
     eventually(lambda: daemon.metric("integratedb_websocket_connections") == 0)
     with listen(shop, daemon):
         pass
+
+
+def test_a_role_whose_sessions_wait_for_others_does_not_hold_up_logins(shop: Shop) -> None:
+    shop.notify({"type": "SOCKET"})
+    daemon = shop.daemon()
+    with ExitStack() as stack:
+        dsn = make_conninfo(shop.cluster.dsn(shop.database), user=shop.stakeholder, password=shop.password)
+        own = stack.enter_context(psycopg.connect(dsn))
+        for setting, value in (("deferrable", "on"), ("isolation", "serializable"), ("read_only", "on")):
+            own.execute(f"ALTER ROLE {shop.stakeholder} SET default_transaction_{setting} = '{value}'")
+        own.commit()
+        # As long as this transaction is open, a deferrable one waits for it.
+        own.execute("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT FROM pg_class; SELECT pg_current_xact_id()")
+        began_s = time.monotonic()
+        with listen(shop, daemon):
+            assert time.monotonic() - began_s < 2
 
 
 def test_a_login_that_needs_no_password_proves_nothing(shop: Shop) -> None:

@@ -115,13 +115,8 @@ class Executor:
         raise SurfaceUnstableError
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
-        first = opening(
-            entry.role,
-            [*self.before_role, *entry.role.settings, *plan.settings],
-            reads=plan.reads,
-            subjects=entry.subjects,
-            version=entry.version,
-        )
+        settings = [*self.before_role, *entry.role.settings, *plan.settings]
+        first = opening(entry.role, settings, reads=plan.reads)
         return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
 
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:

@@ -1,4 +1,4 @@
-"""Gives tokens to stakeholders for their database user and password (OAuth 2, client_credentials), and describes itself."""
+"""Gives tokens to stakeholders for their database user and password: OAuth 2, client_credentials."""
 
 from __future__ import annotations
 

@@ -179,6 +179,7 @@ class Rest:
                 allow_unfiltered=self._settings.allow_unfiltered_writes,
                 etag=pinned and not is_stream,
                 location=preferences.returned == "headers-only",
+                subjects=tuple(subject.decode() for subject in entry.subjects),
             ),
         )
         shown = Shown(

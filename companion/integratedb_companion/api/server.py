@@ -1,4 +1,4 @@
-"""Runs the service: checks the login, starts the workers and the admin listener, and stops them at SIGTERM or SIGINT."""
+"""Runs the service: checks the login, starts the workers and the admin listener, and stops them at a signal."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
     reader = _Reader(file)
     loader = _Loader(text)
     try:
-        _require_shallow(text, file)
+        _require_small(text, file)
         node = loader.get_single_node()
         return (None if node is None else reader.value(node, ())), reader.lines
     except yaml.MarkedYAMLError as problem:
@@ -133,17 +133,24 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Steps, int]]:
         loader.dispose()
 
 
-def _require_shallow(text: str, file: str) -> None:
-    """Refuse a document that is nested too deeply, without recursion."""
-    depth = 0
+def _require_small(text: str, file: str) -> None:
+    """Refuse too deep nesting, without recursion, and too many values, before they take memory."""
+    depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
+        problem = None
+        if isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            if nodes > 2 * MAX_VALUES:  # each may have a key
+                problem = f"there are more than {MAX_VALUES} values in it"
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise UnusableContractsError([Finding("it is nested too deeply", file, line)])
+                problem = "it is nested too deeply"
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        if problem is not None:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise UnusableContractsError([Finding(problem, file, line)])
 
 
 class _Flow(list[Any]):

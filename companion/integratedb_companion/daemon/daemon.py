@@ -40,11 +40,13 @@ from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .stream.progress import Progress
 from .stream.reader import ControlCommit, StreamReader
 from .stream.replication import (
+    CONTROL_PUBLICATION,
     ReplicationConnection,
     SlotInUseError,
     SlotUnusableError,
     StreamEndedError,
     System,
+    UnsendableError,
     check_login,
     conninfo,
 )
@@ -58,6 +60,8 @@ HOUSEKEEPING_EVERY_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
 #: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
+#: The position of an event after all changes of its transaction.
+AFTER_ALL: Final = (1 << 31) - 1
 
 
 class ServerChangedError(Exception):
@@ -169,13 +173,23 @@ class Daemon:
     async def _follow(self) -> None:
         """Read the stream, and reconnect after every lost connection."""
         busy = 0
+        passed_lsn = 0
+        unsendable: Transaction | None = None
         while True:
             try:
                 connection = await ReplicationConnection.open(self._settings.dsn, self._encoding.name)
                 try:
                     await self._same_server(connection)
                     self._reader.restart()
-                    await connection.start(self._settings.slot, self._progress.confirmed_lsn)
+                    first_lsn = max(self._progress.confirmed_lsn, passed_lsn)
+                    if unsendable is not None:
+                        await connection.start(self._settings.slot, first_lsn, CONTROL_PUBLICATION)
+                        await self._pass_over(connection, unsendable)
+                        # It may not be confirmed yet, and the server must not try it again.
+                        passed_lsn = unsendable.commit_lsn + 1
+                        unsendable = None
+                        continue
+                    await connection.start(self._settings.slot, first_lsn)
                     busy = 0
                     await self._read(connection)
                 finally:
@@ -189,6 +203,8 @@ class Daemon:
             except SlotUnusableError as problem:
                 raise slots.SlotLostError(f"{problem}. {slots.CURE}") from None
             except (StreamEndedError, psycopg.OperationalError) as problem:
+                if isinstance(problem, UnsendableError):
+                    unsendable = self._reader.transaction
                 log.warning("stream lost", extra={"error": plain(str(problem).strip())})
             await asyncio.sleep(RECONNECT_S)
             await slots.check(self._settings.slot, self._database)
@@ -202,15 +218,43 @@ class Daemon:
             self._working_since_s = time.monotonic()
             for data in messages:
                 received = self._reader.take(data)
-                if isinstance(received, ControlCommit):
-                    await self._control(received)
-                elif isinstance(received, Keepalive):
-                    self._confirmation.progressed()
-                    if received.reply_requested:
-                        self._confirmation.reply_requested()
+                if received is not None:
+                    await self._act_on(received)
             await self._channels.make_room()
             self._working_since_s = None
             await asyncio.sleep(0)
+
+    async def _act_on(self, received: ControlCommit | Keepalive) -> None:
+        """Do what a message of the stream asks for, besides routing."""
+        if isinstance(received, ControlCommit):
+            await self._control(received)
+        else:
+            self._confirmation.progressed()
+            if received.reply_requested:
+                self._confirmation.reply_requested()
+
+    async def _pass_over(self, connection: ReplicationConnection, unsendable: Transaction) -> None:
+        """Take only the control rows of a transaction that the server cannot send, and report the loss."""
+        self._confirmation.stream = connection
+        lsn = unsendable.commit_lsn
+        while self._progress.routed_lsn < lsn:
+            for data in await connection.read():
+                if self._reader.is_beyond(data, lsn):
+                    self._progress.routed(lsn, lsn + 1)
+                    break
+                received = self._reader.take(data)
+                if received is not None:
+                    await self._act_on(received)
+                if self._progress.routed_lsn >= lsn:
+                    break
+        # Nothing may be awaited since the transaction counts as routed: it may be confirmed once these are safe.
+        enqueue = self._channels.enqueue()
+        for channel in (channel for state in self._states.values() for channel in state.channels):
+            if channel.id in enqueue:
+                self._metrics.of(channel).lost.inc()
+                loss = {"reason": "cannot_be_sent", "channel": channel.name, "count": None}
+                enqueue[channel.id](unsendable.event(AFTER_ALL, EVENTS_LOST, channel.name, loss))
+        log.error("events lost: a row is too long for the server to send", extra={"lsn": format_lsn(lsn)})
 
     async def _control(self, received: ControlCommit) -> None:
         """Apply what a transaction changed, after recording durably that it has been applied."""

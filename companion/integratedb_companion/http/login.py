@@ -14,7 +14,8 @@ import math
 import secrets
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import LiteralString
 
 import psycopg
@@ -28,6 +29,8 @@ from .own_server import Parameters
 log = logging.getLogger(__name__)
 
 LOGINS_AT_ONCE = 4
+#: So that a name whose logins take long leaves some for the others.
+LOGINS_OF_NAME_AT_ONCE = 2
 #: Failures in FORGET_AFTER_S: of one name from one address, of one address, of one name from all addresses.
 FAILURES_ALLOWED = 5
 FAILURES_OF_ADDRESS = 20
@@ -39,6 +42,9 @@ CONNECT_TIMEOUT_S = 5
 REFUSED_AFTER_S = 0.5
 #: Postgres truncates longer names.
 NAME_BYTES = 63
+#: A role may set these for its own sessions. The first query of a session that is serializable, read-only and
+#: deferrable waits for other serializable transactions, and the role may keep one open.
+OPTIONS = "-c default_transaction_deferrable=off -c default_transaction_isolation=read\\ committed -c jit=off"
 
 Subject = tuple[str, str]
 
@@ -82,6 +88,8 @@ class Logins:
         self._server = server
         self._role_of = role_of
         self._concurrent_logins = asyncio.Semaphore(LOGINS_AT_ONCE)
+        #: For each name that logs in now: how many attempts there are, and which of them may be tried.
+        self._names: dict[str, tuple[int, asyncio.Semaphore]] = {}
         #: The times of failed attempts, and the number of attempts under way.
         self._failures: OrderedDict[Subject, list[float]] = OrderedDict()
         self._pending: Counter[Subject] = Counter()
@@ -98,7 +106,7 @@ class Logins:
         await self._begin(limits)
         admitted = None
         try:
-            async with self._concurrent_logins:
+            async with self._turn(_cut(user)):
                 wanted = self._role_of(user)
                 # A role that may not log in here is tried with a random password: as slow, but nothing can be learnt.
                 role = await self._log_in(user, secrets.token_urlsafe() if wanted is None else password)
@@ -112,6 +120,19 @@ class Logins:
             waited_s = time.monotonic() - started_s
             await asyncio.sleep(math.ceil(waited_s / REFUSED_AFTER_S) * REFUSED_AFTER_S - waited_s)
         return admitted
+
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        """Wait until one more login is possible, by this name and in total."""
+        attempts, of_name = self._names.get(name, (0, asyncio.Semaphore(LOGINS_OF_NAME_AT_ONCE)))
+        self._names[name] = attempts + 1, of_name
+        try:
+            async with of_name, self._concurrent_logins:
+                yield
+        finally:
+            attempts, _ = self._names.pop(name)
+            if attempts > 1:
+                self._names[name] = attempts - 1, of_name
 
     async def _begin(self, limits: dict[Subject, int]) -> None:
         """Count an attempt; an attempt that may exceed a limit waits for those under way."""
@@ -146,7 +167,7 @@ class Logins:
 
     def _limits(self, network: str, user: str) -> dict[Subject, int]:
         """Return the subjects that an attempt counts for, and how many failures each may have."""
-        name = user.encode()[:NAME_BYTES].decode(errors="replace")
+        name = _cut(user)
         limits = {(network, name): FAILURES_ALLOWED, (network, ""): FAILURES_OF_ADDRESS}
         known = self._last_role.get((network, name))
         if known is None or known != self._role_of(user):
@@ -161,7 +182,13 @@ class Logins:
         if server is None:  # the connection was lost while this login waited
             return None
         try:
-            target = make_conninfo("", **server, user=user, password=password, connect_timeout=CONNECT_TIMEOUT_S)
+            target = make_conninfo(
+                "",
+                **{**server, "options": OPTIONS},
+                user=user,
+                password=password,
+                connect_timeout=CONNECT_TIMEOUT_S,
+            )
             connection = await psycopg.AsyncConnection.connect(target, autocommit=True)
         except (psycopg.Error, ValueError):
             return None
@@ -180,3 +207,8 @@ class Logins:
                 await connection.close()
             except psycopg.Error as problem:
                 log.warning("login not closed", extra=fault(problem))
+
+
+def _cut(user: str) -> str:
+    """Return the name as Postgres cuts it."""
+    return user.encode()[:NAME_BYTES].decode(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, Literal, TypeAlias
 
 from .request import Place
@@ -38,3 +39,12 @@ class ProblemError(Exception):
         self.kind: Kind = kind
         self.place = place
         self.facts = facts
+
+
+def nearest(problem: ProblemError) -> str | None:
+    """Return the name that is nearest to an unknown one, of those that the role may see."""
+    near = problem.facts.get("near")
+    if isinstance(near, str) or near is None:
+        return near
+    found = difflib.get_close_matches(str(problem.facts.get("name")), [str(one) for one in near], 1)
+    return found[0] if found else None

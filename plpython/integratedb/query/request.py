@@ -7,7 +7,7 @@ value only ever becomes a parameter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
 #: Where something stands in the request, for errors of faces whose requests are documents: ("where", 1) is #/where/1.
@@ -257,7 +257,8 @@ class Select:
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
-    group_by: tuple[Expression, ...] | None = None  #: None: by all items that are no aggregates, if there is an aggregate
+    #: None: by all items that are no aggregates, if there is an aggregate.
+    group_by: tuple[Expression, ...] | None = None
     having: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: Value | None = None
@@ -303,8 +304,6 @@ class Insert:
     returning: Select | None = None
     #: A condition that each written row must satisfy (PUT: its key is the one in the URL).
     must: Expression | None = None
-    #: Whether the primary key of the row is answered beside the rows, for a Location header.
-    location: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,3 +327,13 @@ class Delete:
 
 
 Query: TypeAlias = Select | Insert | Update | Delete
+
+
+def named_schemas(part: Any) -> set[str]:
+    """Return the schemas that a query, or a part of one, names."""
+    if isinstance(part, tuple):
+        return {schema for each in part for schema in named_schemas(each)}
+    if not is_dataclass(part) or isinstance(part, type | Value):
+        return set()
+    own = {part.schema} if isinstance(part, Table | Routine | Call) and part.schema is not None else set()
+    return own.union(*(named_schemas(getattr(part, each.name)) for each in fields(part)))

@@ -50,6 +50,13 @@ class Options:
     allow_unfiltered: bool = False
     etag: bool = False
     location: bool = False
+    #: Other schemas that a name without a schema is looked up in, in this order.
+    further_schemas: tuple[str, ...] = ()
+    #: The arguments of integratedb.surface_version(): the statement itself compares the version of the surface, and
+    #: raises before it reads or returns anything. Its locks come first, so no change can come between.
+    subjects: tuple[str, ...] = ()
+    #: Whether the statement gets its parameters as one array of texts.
+    parameters_in_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class _Compilation:
     def __init__(self, surface: Surface, options: Options) -> None:
         self._surface = surface
         self._options = options
-        self._writer = Writer()
+        self._writer = Writer(in_array=options.parameters_in_array)
 
     def run(self, query: Query) -> Statement:
         options = self._options
@@ -94,6 +101,7 @@ class _Compilation:
             max_rows=options.max_rows if is_read and options.form not in ("lines", "csv lines") else None,
             max_depth=options.max_depth,
             aggregates=options.aggregates,
+            further_schemas=options.further_schemas,
         )
         return self._read(query) if isinstance(query, Select) else self._write(query)
 
@@ -167,7 +175,9 @@ class _Compilation:
             )
         if wanted is None:
             alias = self._writer.alias("t")
-            text = f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM {writes.WRITTEN} AS {alias}"
+            text = (
+                f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM {writes.WRITTEN} AS {alias}{self._checked()}"
+            )
             return self._statement(prefix + text, (), False, [relation], None)
         alias = self._writer.alias("t")
         row = f"{alias}.{write.row}" if write.row is not None else None
@@ -181,8 +191,18 @@ class _Compilation:
         text, keys = self._answer(level, facts)
         return self._statement(prefix + text, keys, False, [relation], None)
 
+    def _checked(self) -> str:
+        """Return a condition that holds if the surface is still the one that the statement was made for."""
+        if not self._options.subjects:
+            return ""
+        kinds = ("pg_catalog.oid", "pg_catalog.text[]", "pg_catalog.oid[]")
+        given = ", ".join(map(self._writer.constant, self._options.subjects, kinds))
+        version = self._writer.constant(self._surface.version)
+        same = f"integratedb.surface_version({given}) OPERATOR(pg_catalog.=) {version}"
+        return f" WHERE (SELECT CASE WHEN {same} THEN true ELSE integratedb.surface_changed() END)"
+
     def _answer(self, level: Level, facts: dict[str, str]) -> tuple[str, tuple[str, ...]]:
-        form = self._options.form
+        form, checked = self._options.form, self._checked()
         keys = tuple(output.key for output in level.outputs)
         alias = self._writer.alias("s")
         if form in ("csv", "csv lines", "text", "bytes"):
@@ -191,7 +211,7 @@ class _Compilation:
             if form in ("csv", "csv lines"):
                 row = _csv(alias, names)
                 if form == "csv lines":
-                    return f"SELECT {row} FROM ({select}) AS {alias}", keys
+                    return f"SELECT {row} FROM ({select}) AS {alias}{checked}", keys
                 body = f"COALESCE(pg_catalog.string_agg({row}, ''), '')"
             else:
                 if len(names) != 1:
@@ -199,21 +219,21 @@ class _Compilation:
                 glue = "''::pg_catalog.bytea" if form == "bytes" else "''"
                 of = "pg_catalog.bytea" if form == "bytes" else "pg_catalog.text"
                 body = f"pg_catalog.string_agg(({alias}.c1)::{of}, {glue})"
-            return f"SELECT {_columns(body, facts)} FROM ({select}) AS {alias}", keys
+            return f"SELECT {_columns(body, facts)} FROM ({select}) AS {alias}{checked}", keys
         rows = objects(level, self._writer, self._surface, alias)
         if form == "lines":
             line = rows.single()
             line = f"pg_catalog.json_strip_nulls({line})" if self._options.strip_nulls else line
-            return f"SELECT ({line})::pg_catalog.text FROM ({rows.select}) AS {alias}", keys
+            return f"SELECT ({line})::pg_catalog.text FROM ({rows.select}) AS {alias}{checked}", keys
         if form == "nothing":
-            return f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM ({rows.select}) AS {alias}", keys
+            return f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM ({rows.select}) AS {alias}{checked}", keys
         array = rows.array()
         array = f"pg_catalog.json_strip_nulls({array})" if self._options.strip_nulls else array
         if form == "object":
             body = f"({array} OPERATOR(pg_catalog.->) 0)::pg_catalog.text"
         else:
             body = f"COALESCE({array}::pg_catalog.text, '[]')"
-        return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}", keys
+        return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
 
     def _statement(
         self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None

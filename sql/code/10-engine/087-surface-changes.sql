@@ -37,8 +37,6 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 AS $$
-DECLARE
-  added bigint;
 BEGIN
   INSERT INTO integratedb.surface_change (subject)
   SELECT DISTINCT s.oid

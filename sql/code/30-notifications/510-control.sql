@@ -26,6 +26,9 @@ DECLARE
   -- Scalars, and types that were reached before, are looked up too.
   most_looked_up CONSTANT integer := 12000;
   most_looked_up_for_tables CONSTANT integer := 8000;
+  -- The owners of tables share this part of both limits, so that several of them together do not take the place of another one.
+  reserved CONSTANT integer := 3000;
+  share CONSTANT integer := reserved / greatest(1, (SELECT count(DISTINCT o.owner) FROM unnest(owners) AS o (owner)));
   -- The daemon sends what is deeper as its text.
   most_levels CONSTANT integer := 33;
   -- What is reached, each type with the owner of the tables that lead to it.
@@ -50,13 +53,14 @@ BEGIN
     WITH given AS MATERIALIZED (
       SELECT DISTINCT f.type_oid, f.owner FROM unnest(frontier, frontier_owners) AS f (type_oid, owner)
     ), owner AS MATERIALIZED (
-      SELECT g.owner,
-             least(most_looked_up_for_tables - coalesce((looked_up_for ->> g.owner::text)::integer, 0),
-                   2 * (most_looked_up - looked_up) / count(*) OVER ()) AS most_rows
-        FROM given AS g
-       GROUP BY g.owner
+      SELECT u.owner,
+             u.rows AS rows_before,
+             greatest(0, least(most_looked_up_for_tables - u.rows,
+                               greatest(2 * (most_looked_up - looked_up) / count(*) OVER (), share - u.rows))) AS most_rows,
+             sum(greatest(0, share - u.rows)) OVER () - greatest(0, share - u.rows) AS reserved_for_others
+        FROM (SELECT g.owner, coalesce((looked_up_for ->> g.owner::text)::integer, 0) AS rows FROM given AS g GROUP BY g.owner) AS u
     ), reached AS (
-      SELECT o.owner, o.most_rows, b.type_oid, row_number() OVER (PARTITION BY o.owner) AS place
+      SELECT o.owner, o.rows_before, o.most_rows, o.reserved_for_others, b.type_oid, row_number() OVER (PARTITION BY o.owner) AS place
         FROM owner AS o
        CROSS JOIN LATERAL (
          WITH RECURSIVE below AS (
@@ -68,7 +72,11 @@ BEGIN
          )
          SELECT x.type_oid FROM below AS x LIMIT o.most_rows + 1) AS b
     ), turn AS MATERIALIZED (
-      SELECT r.*, r.place <= r.most_rows AND row_number() OVER (ORDER BY r.place, r.owner) <= most_looked_up - looked_up AS is_looked_up FROM reached AS r
+      SELECT r.*,
+             r.place <= r.most_rows
+             AND (row_number() OVER (ORDER BY r.place, r.owner) + r.reserved_for_others <= most_looked_up - looked_up
+                  OR r.rows_before + r.place <= share) AS is_looked_up
+        FROM reached AS r
     )
     SELECT coalesce(array_agg(t.type_oid) FILTER (WHERE t.is_looked_up), '{}'),
            coalesce(array_agg(t.owner) FILTER (WHERE t.is_looked_up), '{}'),
@@ -114,7 +122,14 @@ BEGIN
     ), payer AS (
       SELECT DISTINCT ON (o.oid) o.* FROM of_tables AS o WHERE o.is_tables ORDER BY o.oid, o.owner <> o.typowner, o.owner
     ), fitting AS MATERIALIZED (
-      SELECT p.oid, p.owner, p.bucket, p.cost, used + sum(p.cost) OVER (ORDER BY p.cost, p.oid) <= most AS fits FROM payer AS p
+      SELECT p.oid, p.owner, p.bucket, p.cost,
+             used + sum(p.cost) OVER (ORDER BY p.cost, p.oid) + r.unspent - greatest(0, share - b.spent) <= most
+             OR b.spent + sum(p.cost) OVER (PARTITION BY p.owner ORDER BY p.cost, p.oid) <= share AS fits
+        FROM payer AS p
+       CROSS JOIN LATERAL (SELECT coalesce((used_by ->> p.owner::text)::bigint, 0) AS spent) AS b
+       CROSS JOIN (
+         SELECT sum(greatest(0, share - coalesce((used_by ->> f.owner::text)::bigint, 0))) AS unspent
+           FROM (SELECT DISTINCT x.owner FROM fresh AS x) AS f) AS r
     ), spent AS (
       SELECT s.name, sum(f.cost) AS cost
         FROM fitting AS f
@@ -539,7 +554,7 @@ BEGIN
   IF names <> '{}' THEN
     RAISE WARNING 'the types of the columns that % is notified of are too large: values of some are sent as text',
         array_to_string(names[:10], ', ') || CASE WHEN cardinality(names) > 10 THEN format(' and %s more', cardinality(names) - 10) ELSE '' END
-      USING DETAIL = 'The daemon is told of up to 12000 attributes for a stakeholder: 8000 for the tables of one owner, 6000 of these in types of its own, 2000 in those of any other owner. A type counts as 3 more.',
+      USING DETAIL = 'The daemon is told of up to 12000 attributes for a stakeholder: 8000 for the tables of one owner, 6000 of these in types of its own, 2000 in those of any other owner. The owners of tables have 3000 of them in equal shares. A type counts as 3 more.',
             HINT = 'Notify of fewer columns of composite types, or of smaller types.';
   END IF;
 END

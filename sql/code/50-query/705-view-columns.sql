@@ -47,6 +47,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY

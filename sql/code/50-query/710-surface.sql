@@ -1,4 +1,7 @@
 -- What one role may see and do through the data API, read from the catalog for plpython/integratedb/query/reading.py.
+--
+-- The objects of the surface are looked up, and no catalog is read as a whole. So scans of whole tables are off: the
+-- planner does not know how few objects there are.
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
 RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
@@ -6,9 +9,11 @@ LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
 SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
-  acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role') END;
+  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
   of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
 BEGIN
   IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
@@ -36,11 +41,11 @@ BEGIN
          OFFSET 0) AS k
     ), field AS MATERIALIZED (
       SELECT r.id AS relation_id, cc.field, cc.field_alternative, cc.optional, a.attnum,
-             a.attnum IS NOT NULL
-             AND ((a.atttypid = cc.type_oid AND a.atttypmod = cc.type_modifier)
-                  OR integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
-             AND (cc.is_nullable IS DISTINCT FROM false OR a.attnotnull OR integratedb.is_domain_not_null(a.atttypid))
-             AND has_column_privilege(for_role, r.oid, a.attnum, 'SELECT') AS is_met,
+             coalesce(
+               ((a.atttypid = cc.type_oid AND a.atttypmod = cc.type_modifier)
+                OR integratedb.type_fits(a.atttypid, a.atttypmod, cc.type, cc.min_length))
+               AND (cc.is_nullable IS DISTINCT FROM false OR a.attnotnull OR integratedb.is_domain_not_null(a.atttypid))
+               AND has_column_privilege(for_role, r.oid, a.attnum, 'SELECT'), false) AS is_met,
              first_value(cc.column_name) OVER (PARTITION BY cc.relation_id, cc.field ORDER BY cc.field_alternative) AS api_name
         FROM relation AS r
         JOIN integratedb.claim_column AS cc ON cc.relation_id = r.id
@@ -97,6 +102,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN ARRAY(
@@ -119,6 +126,8 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   spaces CONSTANT oid[] := integratedb.exposed_schemas(for_role, schemas);
@@ -229,6 +238,8 @@ STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -352,6 +363,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -408,6 +421,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -462,6 +477,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY
@@ -496,22 +513,31 @@ BEGIN
       UNION
       SELECT c.oid
         FROM used AS u
-        JOIN pg_type AS t ON t.oid = u.oid
+       CROSS JOIN LATERAL (SELECT * FROM pg_type AS t WHERE t.oid = u.oid OFFSET 0) AS t
        CROSS JOIN LATERAL (
          VALUES (CASE WHEN t.typtype = 'd' THEN t.typbasetype END), (nullif(t.typelem, 0)), (nullif(t.typarray, 0))) AS c (oid)
        WHERE c.oid IS NOT NULL
     ), based AS (
       SELECT u.oid, u.oid AS base, -1 AS modifier FROM used AS u
       UNION ALL
-      SELECT b.oid, t.typbasetype, t.typtypmod FROM based AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype = 'd'
-    ), named AS (
+      SELECT b.oid, t.typbasetype, t.typtypmod
+        FROM based AS b
+       CROSS JOIN LATERAL (SELECT * FROM pg_type AS t WHERE t.oid = b.base OFFSET 0) AS t
+       WHERE t.typtype = 'd'
+    ), looked_up AS (
+      -- OFFSET 0 makes the planner look up each type.
+      SELECT b.oid, b.base, b.modifier, t.typelem
+        FROM based AS b
+       CROSS JOIN LATERAL (SELECT t.typtype, t.typelem FROM pg_type AS t WHERE t.oid = b.base OFFSET 0) AS t
+       WHERE t.typtype <> 'd'
+    ), named AS MATERIALIZED (
       SELECT t.oid,
              CASE WHEN e.oid IS NULL THEN format('%I.%I', n.nspname, t.typname) ELSE format('%I.%I[]', en.nspname, e.typname) END AS sql_name,
              CASE WHEN e.oid IS NULL THEN t.typname::text ELSE e.typname || '[]' END AS short_name
-        FROM (SELECT base AS oid FROM based UNION SELECT t.typelem FROM based AS b JOIN pg_type AS t ON t.oid = b.base) AS o
-        JOIN pg_type AS t ON t.oid = o.oid
+        FROM (SELECT b.base AS oid FROM based AS b UNION SELECT l.typelem FROM looked_up AS l) AS o
+       CROSS JOIN LATERAL (SELECT * FROM pg_type AS t WHERE t.oid = o.oid OFFSET 0) AS t
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
-        LEFT JOIN pg_type AS e ON e.oid = t.typelem AND e.typarray = t.oid
+        LEFT JOIN LATERAL (SELECT * FROM pg_type AS e WHERE e.oid = t.typelem AND e.typarray = t.oid OFFSET 0) AS e ON true
         LEFT JOIN pg_namespace AS en ON en.oid = e.typnamespace
     )
     SELECT json_build_object('type', json_strip_nulls(json_build_object(
@@ -547,9 +573,9 @@ BEGIN
                 SELECT c.castfunc::regproc FROM pg_cast AS c
                  WHERE c.casttarget = t.oid AND c.castsource = 'text'::regtype AND c.castfunc <> 0
                    AND c.castcontext = 'i' AND has_function_privilege(for_role, c.castfunc, 'EXECUTE')) END)))
-      FROM (SELECT b.oid, b.base, b.modifier FROM based AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype <> 'd') AS b
-      JOIN pg_type AS t ON t.oid = b.oid
-      JOIN pg_type AS base ON base.oid = b.base
+      FROM looked_up AS b
+     CROSS JOIN LATERAL (SELECT * FROM pg_type AS t WHERE t.oid = b.oid OFFSET 0) AS t
+     CROSS JOIN LATERAL (SELECT * FROM pg_type AS base WHERE base.oid = b.base OFFSET 0) AS base
       JOIN named AS own ON own.oid = t.oid
       JOIN named AS base_name ON base_name.oid = base.oid
       LEFT JOIN named AS element_name ON element_name.oid = base.typelem
@@ -568,6 +594,8 @@ STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
   RETURN QUERY

@@ -23,12 +23,11 @@ BEGIN
   of_role := integratedb.hold_role(present);
 
   IF coalesce(allowed, true) THEN
-    IF is_new THEN
-      EXECUTE format('GRANT %I TO integratedb_authenticator WITH INHERIT FALSE, SET TRUE', present.name);
-    ELSIF NOT EXISTS (
-      SELECT FROM pg_auth_members AS m WHERE m.roleid = of_role AND m.member = 'integratedb_authenticator'::regrole)
+    IF is_new
+       OR NOT EXISTS (SELECT FROM pg_auth_members AS m WHERE m.roleid = of_role AND m.member = 'integratedb_authenticator'::regrole)
     THEN
-      EXECUTE format('GRANT %I TO integratedb_authenticator', present.name);
+      EXECUTE format('GRANT %I TO integratedb_authenticator', present.name)
+              || CASE WHEN is_new THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END;
     END IF;
   ELSE
     -- Since PostgreSQL 16, each grantor has a grant of its own.

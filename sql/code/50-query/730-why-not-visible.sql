@@ -8,7 +8,7 @@ SECURITY DEFINER -- claims are private: they are shown to admins, and to roles t
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role') END;
+  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
   of_stakeholder CONSTANT integratedb.stakeholder := (
     SELECT st FROM integratedb.stakeholder AS st JOIN integratedb.stakeholder_role AS r ON r.stakeholder_id = st.id WHERE r.role_oid = for_role);
   path text;

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from integratedb_companion.contracts import yaml_source
 from integratedb_companion.contracts.model import UnusableContractsError
 from integratedb_companion.contracts.yaml_source import read, write
 
@@ -94,3 +96,21 @@ def test_what_is_not_understood_is_refused_with_its_line(text: str, line: int | 
     assert word in finding.message
     assert finding.file == "file"
     assert line in (None, finding.line)
+
+
+def test_too_many_values_are_refused_before_they_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_VALUES", 1000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnusableContractsError) as refusal:
+            read("[" + "a," * 100_000 + "a]", "file")
+        assert "more than 1000 values" in refusal.value.findings[0].message
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_as_many_values_as_are_allowed_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_VALUES", 1000)
+    value, _ = read("".join(f"a{number}: b\n" for number in range(999)), "file")
+    assert len(value) == 999

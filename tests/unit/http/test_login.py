@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from integratedb_companion.http import login
 from integratedb_companion.daemon.websocket.handshakes import Handshakes
+from integratedb_companion.http import login
 from integratedb_companion.http.login import Logins, TooManyFailuresError
 
 ROLE = 16400
@@ -98,6 +98,28 @@ def test_clients_that_come_all_at_once_are_all_let_in() -> None:
     assert run(logins, *[("10.0.0.1", "shop", "right")] * 60) == [True] * 60
     assert not logins._pending
     assert not logins._failures
+
+
+def test_slow_logins_of_one_name_leave_room_for_others() -> None:
+    logins = Postgres()
+
+    async def log_in(user: str, password: str) -> int:
+        await asyncio.sleep(10 if user == "slow" else 0)
+        return ROLE
+
+    logins._log_in = log_in  # type: ignore[method-assign]
+
+    async def story() -> None:
+        slow = [asyncio.create_task(answer(logins, "10.0.0.1", "slow", "right")) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(1):
+            assert await answer(logins, "10.0.0.2", "shop", "right") is True
+        for attempt in slow:
+            attempt.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    asyncio.run(story())
+    assert not logins._names
 
 
 def test_the_password_of_a_role_that_may_not_log_in_is_never_tried() -> None:

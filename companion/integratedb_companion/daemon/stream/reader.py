@@ -105,6 +105,19 @@ class StreamReader:
             self._partial = max(self._partial, (self._transaction.commit_lsn, self._transaction.position))
             self._transaction = None
 
+    @property
+    def transaction(self) -> Transaction | None:
+        """The transaction that has begun and not ended."""
+        return self._transaction
+
+    def is_beyond(self, data: bytes | memoryview, commit_lsn: int) -> bool:
+        """Whether a message shows that the server has nothing more to send of a transaction."""
+        payload = frame(data)
+        if type(payload) is Keepalive:
+            return self._transaction is None and payload.wal_end > commit_lsn
+        message = decode(payload)  # type: ignore[arg-type]  # Keepalive was returned above
+        return type(message) is Begin and message.commit_lsn > commit_lsn
+
     def take(self, data: bytes | memoryview) -> Keepalive | ControlCommit | None:
         """Process one message; returns what the caller must act on."""
         payload = frame(data)

@@ -22,7 +22,8 @@ from .pgoutput import format_lsn, parse_lsn, status_update
 
 log = logging.getLogger(__name__)
 
-PUBLICATIONS = "integratedb,integratedb_append,integratedb_control"
+CONTROL_PUBLICATION = "integratedb_control"
+PUBLICATIONS = f"integratedb,integratedb_append,{CONTROL_PUBLICATION}"
 #: How many messages are read from the connection before other tasks run.
 BATCH_MESSAGES = 250
 #: The time limit for cancelling a command.
@@ -72,6 +73,10 @@ SELECT pg_catalog.quote_ident(r.rolname),
 
 class StreamEndedError(Exception):
     """The server closed the stream, or the connection was lost."""
+
+
+class UnsendableError(StreamEndedError):
+    """The server cannot send a change, and never will: as text it has more than 1 GB."""
 
 
 class SlotInUseError(Exception):
@@ -166,11 +171,11 @@ class ReplicationConnection:
         """Drop the slot."""
         await self._rows(b'DROP_REPLICATION_SLOT "%b"' % slot.encode())
 
-    async def start(self, slot: str, lsn: int) -> None:
+    async def start(self, slot: str, lsn: int, publications: str = PUBLICATIONS) -> None:
         """Start streaming."""
         command = (
             f'START_REPLICATION SLOT "{slot}" LOGICAL {format_lsn(lsn)} '
-            f"(proto_version '1', publication_names '{PUBLICATIONS}')"
+            f"(proto_version '1', publication_names '{publications}')"
         )
         result = await asyncio.to_thread(self._pgconn.exec_, command.encode())
         if result.status != pq.ExecStatus.COPY_BOTH:
@@ -198,7 +203,7 @@ class ReplicationConnection:
                     elif length == 0:
                         break
                     else:
-                        raise StreamEndedError(self._servers_error() or "the server ended the stream")
+                        raise self._servers_error()
                 if messages:
                     return messages
                 if looked:
@@ -208,10 +213,14 @@ class ReplicationConnection:
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
 
-    def _servers_error(self) -> str:
+    def _servers_error(self) -> StreamEndedError:
         """Return the error that ended the stream, as the server reported it."""
         result = None if self._pgconn.is_busy() else self._pgconn.get_result()
-        return "" if result is None else result.error_message.decode(errors="replace").strip()
+        said = "" if result is None else result.error_message.decode(errors="replace").strip()
+        state = b"" if result is None else result.error_field(pq.DiagnosticField.SQLSTATE)
+        if state == b"54000" or (state == b"XX000" and "invalid memory alloc request size" in said):
+            return UnsendableError(said)
+        return StreamEndedError(said or "the server ended the stream")
 
     async def _readable(self) -> None:
         # The socket is watched only while waiting: otherwise unread data would wake the event loop again and again.

@@ -17,7 +17,7 @@ def find_function(surface: Surface, schema: str, routine: Routine) -> Function:
     named = overloads(surface, routine.schema or schema, routine.name)
     given = set(routine.keys if routine.body is not None and not routine.raw else routine.arguments)
     if routine.raw:
-        fitting = [function for function in named if takes_whole_body(function)]
+        fitting = [function for function in named if takes_whole_body(function) and _is_raw(function, routine.raw_type)]
     else:
         fitting = [function for function in named if _accepts(function, given)]
         # Without a fitting list of arguments, a function of one unnamed json argument takes the whole body.
@@ -40,6 +40,11 @@ def _accepts(function: Function, given: set[str]) -> bool:
     names = {argument.name for argument in function.arguments}
     required = {a.name for a in function.arguments if not a.has_default and not a.variadic}
     return "" not in names and given <= names and required <= given
+
+
+def _is_raw(function: Function, raw_type: str) -> bool:
+    of = function.arguments[0].type
+    return of.is_json if raw_type == "json" else of.base == f"pg_catalog.{raw_type}"
 
 
 def takes_whole_body(function: Function) -> bool:

@@ -18,7 +18,6 @@ from .levels import Level, Objects, Output, objects, positions
 from .operators import AGGREGATES
 from .writer import Writer
 
-
 _NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
 
 
@@ -26,11 +25,20 @@ class Reads:
     """Writes the levels of one statement."""
 
     def __init__(
-        self, writer: Writer, surface: Surface, schema: str, *, max_rows: int | None, max_depth: int, aggregates: bool
+        self,
+        writer: Writer,
+        surface: Surface,
+        schema: str,
+        *,
+        max_rows: int | None,
+        max_depth: int,
+        aggregates: bool,
+        further_schemas: tuple[str, ...] = (),
     ) -> None:
         self._writer = writer
         self._surface = surface
         self._schema = schema
+        self._further_schemas = further_schemas
         self._max_rows = max_rows
         self._max_depth = max_depth
         self.expressions = Expressions(writer, surface, schema, self._subquery, aggregates)
@@ -39,12 +47,13 @@ class Reads:
 
     def relation(self, table: Table) -> Relation:
         """Resolve the name of a relation. Error: ProblemError."""
-        schema = table.schema or self._schema
-        relation = self._surface.relations.get((schema, table.name))
-        if relation is None:
-            near = [name for its_schema, name in self._surface.relations if its_schema == schema]
-            raise ProblemError("unknown relation", table.place, name=table.name, schema=schema, near=near)
-        return relation
+        schemas = (table.schema,) if table.schema else (self._schema, *self._further_schemas)
+        for schema in schemas:
+            relation = self._surface.relations.get((schema, table.name))
+            if relation is not None:
+                return relation
+        near = [name for its_schema, name in self._surface.relations if its_schema in schemas]
+        raise ProblemError("unknown relation", table.place, name=table.name, schema=schemas[0], near=near)
 
     def top(self, select: Select) -> Level:
         """Write a query with its sources."""

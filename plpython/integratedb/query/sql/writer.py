@@ -72,16 +72,21 @@ def quoted(name: str) -> str:
 
 
 class Writer:
-    """The state of one statement while it is written."""
+    """The state of one statement while it is written.
 
-    def __init__(self) -> None:
+    ``in_array``: the statement gets its parameters as one array of texts, because PL/pgSQL cannot pass any number.
+    """
+
+    def __init__(self, *, in_array: bool = False) -> None:
         self.parameters: list[Parameter] = []
+        self._in_array = in_array
         self._aliases = 0
 
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
         self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole))
-        return f"${len(self.parameters)}::{type_sql}"
+        number = len(self.parameters)
+        return f"($1)[{number}]::{type_sql}" if self._in_array else f"${number}::{type_sql}"
 
     def constant(self, value: Any, type_sql: str = "pg_catalog.text") -> str:
         """Add a parameter whose value is part of the request's shape: a key of JSON, a step of a path."""

@@ -216,7 +216,7 @@ def _writable(relation: Relation, keys: Iterable[str], but: Iterable[str] = ()) 
                 relation=relation.name,
                 schema=relation.schema,
                 near=list(relation.columns),
-                in_body=True,
+                written=True,
             )
         if key not in but:
             columns.append(column)

@@ -71,10 +71,10 @@ def divide(parts: CallParts, names: AbstractSet[str] | None, variadic: str | Non
 
 def _by_body(parts: CallParts, body: CallBody, variadic: str | None) -> Routine:
     if body.raw is not None:
-        return Routine(parts.name, parts.schema, body=Value(body.raw), raw=True, raw_type=body.raw_type)
+        return Routine(parts.name, parts.schema, body=Value(body.raw, 0), raw=True, raw_type=body.raw_type)
     if body.json is not None:
         columns = parse_columns(parts.pairs, "columns")
-        return Routine(parts.name, parts.schema, body=Value(body.json), keys=columns or body.keys)
+        return Routine(parts.name, parts.schema, body=Value(body.json, 0), keys=columns or body.keys)
     arguments = {key: Value(value) for key, value in body.pairs}
     if variadic is not None and variadic in arguments:
         arguments[variadic] = Value([value for key, value in body.pairs if key == variadic])

@@ -13,6 +13,8 @@ from .operators import is_null_test, is_operation, operation
 from .select import steps_of
 from .tree import Node
 
+#: Names that need no closer look, which most are.
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GROUP = re.compile(r"[ \t]*(not\.)?(and|or)[ \t]*\(")
 _TREE = re.compile(r"[ \t]*(?:(?:not\.)?(?:and|or))?[ \t]*\(")
 _OPERATOR_WORD = re.compile(r"[ \t]*(?:not\.)?(?:and|or)")
@@ -25,6 +27,8 @@ Resolve = Callable[[str, Steps], Expression]
 
 def path_of(name: str) -> tuple[list[str], str, Steps]:
     """The embeds that a parameter's name goes through, the column, and its JSON path."""
+    if _PLAIN.fullmatch(name):
+        return [], name, ()
     scanner = Scanner("tree path", name)
     names = [scanner.name()]
     while scanner.take("."):
@@ -105,7 +109,7 @@ def _tree(scanner: Scanner, resolve: Resolve, limit: int) -> Expression:
             scanner.expect(")", '"," or ")"')
             scanner.blanks()
             stack.pop()
-            logic = parts[0] if len(parts) == 1 else Logic(cast(Literal["and", "or"], operator), tuple(parts))
+            logic = parts[0] if len(parts) == 1 else Logic(cast("Literal['and', 'or']", operator), tuple(parts))
             condition = Not(logic) if negated else logic
         else:
             return condition

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from . import errors
@@ -84,6 +85,7 @@ OPENAPI = Form("openapi", "application/openapi+json")
 ANY = Form("any", "*/*")
 
 
+@lru_cache(maxsize=128)
 def parse_media_type(text: str) -> Form:
     """What a media type with its parameters means here; ``other`` is what only the database could have."""
     text = text.strip()
@@ -119,6 +121,7 @@ def _plan(name: str, given: dict[str, str], parameters: tuple[tuple[str, str], .
     return Form("plan", written, plan_of=of, plan_format=form, plan_options=options, parameters=parameters)
 
 
+@lru_cache(maxsize=128)
 def parse_accept(header: str | None) -> tuple[Form, ...]:
     """The media types of an Accept header: better quality first, then the more specific, then as they stand."""
     ranked: list[tuple[float, int, Form]] = []

@@ -31,7 +31,13 @@ _EMPTY_ARRAY = re.compile(r"\s*\{\s*\}\s*")
 
 _EXPECTED = "operator (eq, gt, ...)"
 _IS_EXPECTED = "isVal: (null, not_null, true, false, unknown)"
-_TRUTHS: dict[str, bool | str | None] = {"null": None, "true": True, "false": False, "unknown": "unknown"}
+_TRUTHS: dict[str, bool | str | None] = {
+    "null": None,
+    "not_null": "not_null",
+    "true": True,
+    "false": False,
+    "unknown": "unknown",
+}
 
 
 def is_operation(text: str) -> bool:
@@ -46,7 +52,8 @@ def is_null_test(condition: Expression) -> bool | None:
         return None if inner is None else not inner
     if isinstance(condition, Operation) and condition.operator == "is":
         operand = condition.operands[1]
-        return True if isinstance(operand, Value) and operand.value is None else None
+        if isinstance(operand, Value) and operand.value in (None, "not_null"):
+            return operand.value is None
     return None
 
 
@@ -68,9 +75,9 @@ def operation(scanner: Scanner, operand: Expression, in_logic: bool = False, hol
             text = text.replace("*", "%")
         value: str | list[str | None] = array_elements(text, name) if quantifier else text
         condition = Operation(
-            cast(Operator, name),
+            cast("Operator", name),
             (operand, Value(value, hole)),
-            cast(Literal["any", "all"] | None, quantifier),
+            cast("Literal['any', 'all'] | None", quantifier),
             language.strip() if language else None,
         )
     if not in_logic:
@@ -100,8 +107,6 @@ def _is(scanner: Scanner, operand: Expression) -> Expression:
     if not found:
         scanner.fail(_IS_EXPECTED)
     word = found[0].lower()
-    if word == "not_null":
-        return Not(Operation("is", (operand, Value(None))))
     return Operation("is", (operand, Value(_TRUTHS[word])))
 
 

@@ -50,7 +50,7 @@ def _term(scanner: Scanner, node: Node, limit: int) -> Order:
     return Order(
         aggregate if aggregate is not None else field(name, steps, limit),
         descending=direction is not None and direction[1] == "desc",
-        nulls=cast(Literal["first", "last"] | None, nulls[1] if nulls else None),
+        nulls=cast("Literal['first', 'last'] | None", nulls[1] if nulls else None),
         embed=embed,
     )
 

@@ -17,30 +17,43 @@ RESERVED = frozenset({"select", "columns", "on_conflict"})
 RESERVED_WORDS = frozenset({"order", "limit", "offset", "and", "or"})
 
 #: A filter whose value is one scalar: its name and operator, and the value.
-HOLE = re.compile(
+_HOLE = re.compile(
     r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*([A-Za-z_][A-Za-z0-9_]*)"
     r"=(?:not\.)?(?:eq|neq|gte?|lte?|i?like|i?match|isdistinct|cs|cd|ov|sl|sr|nxr|nxl|adj|(?:pl|ph|w)?fts)\.)(.*)",
     re.DOTALL,
 )
+#: Beginnings of what has no hole, to save a look.
+_NEVER = ("select=", "order=")
 #: A limit or offset that is a number of Postgres, and certainly a valid one.
-RANGE_HOLE = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*(?:limit|offset)=)([0-9]{1,18})")
+_RANGE_HOLE = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*(?:limit|offset)=)([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A parameter; ``hole`` is the number of its value, if that is a hole."""
+    """A parameter; ``hole`` is the number of its value, if that is a hole, and ``hole_value`` what is in it."""
 
     name: str
     value: str
     hole: int | None = None
+    hole_value: str | int = ""
 
     @property
     def last_word(self) -> str:
         return self.name.rpartition(".")[2]
 
 
-def is_filter_hole(found: re.Match[str]) -> bool:
-    return found[2] not in RESERVED and found[2] not in RESERVED_WORDS
+def hole_of(piece: str) -> tuple[str, str | int] | None:
+    """What stands before the hole of a parameter, and the value in it; None: it has no hole."""
+    if piece.startswith(_NEVER):
+        return None
+    found = _HOLE.fullmatch(piece)
+    if found:
+        prefix, word, text = found.groups()
+        if word not in RESERVED and word not in RESERVED_WORDS:
+            value = decode(text)
+            return prefix, value.replace("*", "%") if prefix.endswith("like.") else value
+    number = _RANGE_HOLE.fullmatch(piece)
+    return (number[1], int(number[2])) if number else None
 
 
 def decode(text: str) -> str:
@@ -68,13 +81,12 @@ def split(query: str, holes: bool) -> Iterator[Pair]:
         name, equals, value = piece.partition("=")
         if not equals:
             continue
-        hole = None
-        if holes:
-            found = HOLE.fullmatch(piece)
-            if (found and is_filter_hole(found)) or RANGE_HOLE.fullmatch(piece):
-                hole = number
-                number += 1
-        yield Pair(decode(name), decode(value), hole)
+        hole = hole_of(piece) if holes else None
+        if hole is None:
+            yield Pair(decode(name), decode(value))
+        else:
+            yield Pair(decode(name), decode(value), number, hole[1])
+            number += 1
 
 
 def canonical(query: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from ...request import Query, Table
+from ...request import Insert, Query, Table, Update
 from . import errors, writing
 from .bodies import read_arguments
 from .calls import CallParts, divide
@@ -31,7 +31,7 @@ class UrlRequest:
     ``query`` is None for the root and for OPTIONS. ``name`` is the relation or the function. ``schema`` is None where
     no profile header names one. ``accepts`` are the media types of Accept, the preferred one first. ``key_columns`` are
     the columns that a PUT filters by. ``range`` is the one of this URL: for another request of the same shape, the
-    numbers are in its holes.
+    numbers are in its holes. ``holes`` are the values in them: those of the URL, then the body.
     """
 
     kind: Kind
@@ -43,6 +43,7 @@ class UrlRequest:
     preferences: Preferences
     range: Range
     head: bool
+    holes: tuple[str | int | bytes, ...] = ()
     plan: bool = False
     on_conflict: tuple[str, ...] | None = None
     key_columns: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ def parse(
         preferences,
         Range(),
         head=method == "HEAD",
+        holes=tuple(pair.hole_value for pair in pairs if pair.hole is not None),
         plan=settings.plan,
     )
     header = headers.get("range") if method == "GET" else None
@@ -140,7 +142,10 @@ def _call(
     arguments = read_arguments(body, request.content) if method == "POST" else None
     parts = CallParts(request.name, request.schema, pairs, header, settings.max_depth, arguments)
     query, window = divide(parts, None, None)
-    return replace(request, query=query, range=window.range, call=parts)
+    holes: tuple[str | bytes, ...] = ()
+    if arguments is not None and (arguments.json is not None or arguments.raw is not None):
+        holes = (arguments.json if arguments.json is not None else arguments.raw or "",)
+    return replace(request, query=query, range=window.range, call=parts, holes=holes)
 
 
 def _of_relation(
@@ -162,4 +167,14 @@ def _of_relation(
         query = writing.update(table, pairs, reading, body, request.content, request.preferences)
     else:
         query = writing.delete(table, reading, request.preferences)
-    return replace(request, query=query, range=reading.window.range, on_conflict=on_conflict, key_columns=key_columns)
+    holes = request.holes
+    if isinstance(query, Insert | Update):
+        holes = (*holes, query.rows.json.value)
+    return replace(
+        request,
+        query=query,
+        range=reading.window.range,
+        on_conflict=on_conflict,
+        key_columns=key_columns,
+        holes=holes,
+    )

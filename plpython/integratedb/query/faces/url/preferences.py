@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CHOICES = {
     "resolution": ("merge-duplicates", "ignore-duplicates"),
@@ -60,6 +61,7 @@ class Preferences:
         return ", ".join(found) or None
 
 
+@lru_cache(maxsize=128)
 def parse_preferences(header: str, transaction_override: bool) -> Preferences:
     """The preferences of a header; where one is given several times, the first counts."""
     chosen: dict[str, str] = {}

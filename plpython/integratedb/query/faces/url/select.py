@@ -9,6 +9,8 @@ from ...request import Call, Cast, Column, Expression, Item, Star
 from .lexer import Scanner, Steps, expression
 from .tree import Node
 
+#: Columns that need no closer look, which most are.
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?=[,)}]|\Z)")
 _TYPE = re.compile(r"[\w $]+")
 _STAR = re.compile(r"\*[ \t]*(?=[,)}]|\Z)")
 _COUNT = re.compile(r"count\(\)")
@@ -40,6 +42,10 @@ def _items(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
 
 
 def _item(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
+    plain = scanner.match(_PLAIN)
+    if plain:
+        node.add_item(Item(Column(plain[0])))
+        return
     scanner.blanks()
     if scanner.match(_STAR):
         node.items.append(Star())

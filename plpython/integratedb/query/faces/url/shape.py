@@ -2,7 +2,8 @@
 
 Requests with the same key become the same statement with other values in its holes. The key is the URL's: where the
 service reads headers (Accept, Prefer, profiles), these belong into its key too. A request with a Range header must be
-parsed, because that header changes the numbers.
+parsed, because that header changes the numbers. The body of PATCH is one more hole, after these; whether it is an array
+and which keys it has belongs into the service's key.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from .errors import UrlError
-from .parameters import HOLE, RANGE_HOLE, decode, is_filter_hole
+from .parameters import hole_of
 
 #: Method, path, and the query string without the values of its holes.
 Key: TypeAlias = tuple[str, str, str]
 
-#: Beginnings of what has no hole, to save a look.
-_NEVER = ("select=", "order=")
 _METHODS = frozenset({"GET", "HEAD", "PATCH", "DELETE"})
 
 
@@ -28,22 +27,12 @@ def shape(method: str, path: str, query: str) -> tuple[Key, tuple[str | int, ...
     values: list[str | int] = []
     try:
         for piece in query.split("&"):
-            if piece.startswith(_NEVER):
+            hole = hole_of(piece)
+            if hole is None:
                 key.append(piece)
-                continue
-            found = HOLE.fullmatch(piece)
-            if found and is_filter_hole(found):
-                prefix, _, text = found.groups()
-                value = decode(text)
-                values.append(value.replace("*", "%") if prefix.endswith("like.") else value)
-                key.append(prefix)
-                continue
-            number = RANGE_HOLE.fullmatch(piece)
-            if number:
-                key.append(number[1] + "\0")  # what is no number stays as it is: limit=
-                values.append(int(number[2]))
             else:
-                key.append(piece)
+                key.append(hole[0] + "\0")  # "limit=" without a number is another key
+                values.append(hole[1])
     except UrlError:
         return None
     return (method, path, "&".join(key)), tuple(values)

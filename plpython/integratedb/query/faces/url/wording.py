@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any, TypeAlias
 
 from ...problems import Kind, ProblemError
 from . import errors
+from .bodies import CallBody
 from .errors import UrlError
+from .parsing import UrlRequest
 from .sqlstates import word_database
 
 Facts: TypeAlias = Mapping[str, Any]
 
-#: Media types of bodies that are the value of an unnamed parameter, and that parameter's type.
-_RAW_TYPES = {"text": "text", "xml": "xml", "bytea": "bytea"}
+#: The names of arguments in what the compiler calls a function: ``api.f(a => integer)``.
+_ARGUMENT = re.compile(r"[(,] ?([^(),]+) => ")
 
 
-def word(problem: ProblemError, anonymous: bool = False) -> UrlError:
-    """The answer to a problem; ``anonymous``: the request has no token."""
+def word(problem: ProblemError, anonymous: bool = False, request: UrlRequest | None = None) -> UrlError:
+    """The answer to a problem; ``anonymous``: the request has no token. ``request`` makes it more exact."""
+    if problem.kind == "unknown function":
+        return _unknown_function(problem.facts, request.call.body if request and request.call else None)
     if problem.kind == "not writable":
         return _not_writable(problem.facts, anonymous)
     return _WORDS[problem.kind](problem.facts)
+
+
+def nearest(name: str, names: Iterable[str] | None) -> str | None:
+    """The name that is most like another one; None: none is like it. Of very many names, not all are looked at."""
+    length = len(name)
+    candidates = (other for other in names or () if abs(len(other) - length) <= 3 and other != name)
+    found = get_close_matches(name, islice(candidates, 1000), 1, 0.75)
+    return found[0] if found else None
 
 
 def _syntax(facts: Facts) -> UrlError:
@@ -33,27 +48,28 @@ def _syntax(facts: Facts) -> UrlError:
 def _unknown_relation(facts: Facts) -> UrlError:
     schema, name = facts.get("schema"), facts["name"]
     message = f"Could not find the table '{_qualified(schema, name)}' in the schema cache"
-    near = facts.get("near")
+    near = nearest(name, facts.get("near"))
     hint = f"Perhaps you meant the table '{_qualified(schema, near)}'" if near else None
     return UrlError(404, "PGRST205", message, None, hint)
 
 
 def _unknown_column(facts: Facts) -> UrlError:
-    """``written``: the column is one of those that the request writes; else the words are Postgres's."""
-    name, relation, near = facts["name"], facts.get("relation"), facts.get("near")
-    if facts.get("written"):
+    """``in_body``: the column is one of those that the request writes; else the words are Postgres's."""
+    name, relation = facts["name"], facts.get("relation")
+    near = nearest(name, facts.get("near"))
+    if facts.get("in_body"):
         message = f"Could not find the '{name}' column of '{relation}' in the schema cache"
         return UrlError(400, "PGRST204", message, None, f"Perhaps you meant '{near}'." if near else None)
     hint = f'Perhaps you meant to reference the column "{_qualified(relation, near)}".' if near else None
     return UrlError(400, "42703", f"column {_qualified(relation, name)} does not exist", None, hint)
 
 
-def _unknown_function(facts: Facts) -> UrlError:
-    """``raw_type``: text, xml or bytea, if the body was a raw value; ``json``: if it was JSON."""
-    schema, name, near = facts.get("schema"), facts["name"], facts.get("near")
+def _unknown_function(facts: Facts, body: CallBody | None) -> UrlError:
+    """``overloads`` are functions of this name, such as ``api.f(a => integer)``; ``near`` are names of functions."""
+    schema, name = facts.get("schema"), facts["name"]
     arguments = list(facts.get("arguments") or ())
     function = _qualified(schema, name)
-    raw_type = _RAW_TYPES.get(str(facts.get("raw_type")))
+    raw_type = body.raw_type if body and body.raw is not None else None
     if raw_type:
         message = f"Could not find the function {function} in the schema cache"
         searched = f" with a single unnamed {raw_type} parameter"
@@ -64,11 +80,22 @@ def _unknown_function(facts: Facts) -> UrlError:
         message += " in the schema cache"
         plural = "s" if len(arguments) > 1 else ""
         searched = f" with parameter{plural} {listed}" if arguments else " without parameters"
-        if facts.get("json"):
+        if body and body.json is not None:
             searched += " or with a single unnamed json/jsonb parameter"
     details = f"Searched for the function {function}{searched}, but no matches were found in the schema cache."
-    hint = f"Perhaps you meant to call the function {_qualified(schema, near)}" if near and not raw_type else None
+    near = _near_function(schema, name, arguments, facts)
+    hint = f"Perhaps you meant to call the function {near}" if near and not raw_type else None
     return UrlError(404, "PGRST202", message, details, hint)
+
+
+def _near_function(schema: str | None, name: str, arguments: list[str], facts: Facts) -> str | None:
+    """A function of this name with other arguments, else one with a name like this."""
+    lists = ["(" + ", ".join(sorted(_ARGUMENT.findall(text))) + ")" for text in facts.get("overloads") or ()]
+    if lists:
+        found = get_close_matches("(" + ", ".join(sorted(arguments)) + ")", lists[:100], 1, 0.33)
+        return _qualified(schema, name) + found[0] if found else None
+    near = nearest(name, facts.get("near"))
+    return _qualified(schema, near) if near else None
 
 
 def _unknown_type(facts: Facts) -> UrlError:
@@ -80,7 +107,8 @@ def _unknown_configuration(facts: Facts) -> UrlError:
 
 
 def _no_relationship(facts: Facts) -> UrlError:
-    source, target, hint, near = facts["source"], facts["target"], facts.get("hint"), facts.get("near")
+    source, target, hint = facts["source"], facts["target"], facts.get("hint")
+    near = nearest(target, facts.get("near"))
     message = f"Could not find a relationship between '{source}' and '{target}' in the schema cache"
     details = f"Searched for a foreign key relationship between '{source}' and '{target}'"
     details += f" using the hint '{hint}'" if hint else ""
@@ -93,12 +121,11 @@ def _no_relationship(facts: Facts) -> UrlError:
 
 
 def _ambiguous_relationship(facts: Facts) -> UrlError:
-    """A candidate has ``embedding``, ``cardinality``, ``relationship``, and ``hint``, by which a request names it."""
+    """A candidate has ``embedding``, ``cardinality`` and ``relationship``; ``hints`` are how a request names them."""
     source, target = facts["source"], facts["target"]
-    candidates: list[Mapping[str, str]] = list(facts.get("candidates") or ())
     message = f"Could not embed because more than one relationship was found for '{source}' and '{target}'"
-    details = [{key: value for key, value in candidate.items() if key != "hint"} for candidate in candidates]
-    hints = ", ".join(f"'{target}!{candidate['hint']}'" for candidate in candidates if "hint" in candidate)
+    details = list(facts.get("candidates") or ())
+    hints = ", ".join(f"'{hint}'" for hint in facts.get("hints") or ())
     hint = (
         f"Try changing '{target}' to one of the following: {hints}. Find the desired relationship in the 'details' key."
     )
@@ -154,10 +181,11 @@ def _no_aggregates(facts: Facts) -> UrlError:
 
 
 def _no_key(facts: Facts) -> UrlError:
+    missing = facts.get("missing")
     return UrlError(
         400,
         "42P10",
-        f"'{facts['relation']}' has no primary key",
+        f"Rows lack '{missing}' of the primary key" if missing else f"'{facts['relation']}' has no primary key",
         "Rows are found by the primary key.",
         "Name a unique key in on_conflict, or use filters.",
     )
@@ -198,7 +226,6 @@ _WORDS: dict[Kind, Callable[[Facts], UrlError]] = {
     "syntax": _syntax,
     "unknown relation": _unknown_relation,
     "unknown column": _unknown_column,
-    "unknown function": _unknown_function,
     "unknown type": _unknown_type,
     "unknown configuration": _unknown_configuration,
     "no relationship": _no_relationship,

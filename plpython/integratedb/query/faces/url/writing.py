@@ -38,10 +38,9 @@ def insert(
         conflict = Conflict("merge" if preferences.resolution == "merge-duplicates" else "ignore", target)
     return Insert(
         table,
-        _rows(read_rows(body, form, columns), preferences.missing == "default"),
+        _rows(read_rows(body, form, columns), preferences.missing == "default", 0),
         conflict,
         _returning(reading, preferences),
-        location=preferences.returned == "headers-only",
     )
 
 
@@ -58,7 +57,11 @@ def upsert_one(
     if rows.count != 1:
         raise errors.key_mismatch()
     query = Insert(
-        table, _rows(rows, False), Conflict("merge"), _returning(reading, preferences), must=conjunction(reading.where)
+        table,
+        _rows(rows, False, 0),
+        Conflict("merge"),
+        _returning(reading, preferences),
+        must=conjunction(reading.where),
     )
     return query, tuple(names)
 
@@ -73,10 +76,10 @@ def update(
     table: Table, pairs: Sequence[Pair], reading: Reading, body: Body | None, form: Form, preferences: Preferences
 ) -> Update:
     """PATCH. An array gives each row its own values, by the primary key in them."""
-    rows = read_rows(body, form, parse_columns(pairs, "columns"))
+    rows = read_rows(body, form, parse_columns(pairs, "columns"), by_key=True)
     return Update(
         table,
-        _rows(rows, preferences.missing == "default"),
+        _rows(rows, preferences.missing == "default", sum(pair.hole is not None for pair in pairs)),
         conjunction(reading.where),
         _returning(reading, preferences),
         by_key=rows.is_array,
@@ -87,8 +90,8 @@ def delete(table: Table, reading: Reading, preferences: Preferences) -> Delete:
     return Delete(table, conjunction(reading.where), _returning(reading, preferences))
 
 
-def _rows(body: RowsBody, missing_default: bool) -> Rows:
-    return Rows(Value(body.json), body.keys, body.is_array, missing_default)
+def _rows(body: RowsBody, missing_default: bool, hole: int) -> Rows:
+    return Rows(Value(body.json, hole), body.keys, body.is_array, missing_default, body.uniform)
 
 
 def _returning(reading: Reading, preferences: Preferences) -> Select | None:

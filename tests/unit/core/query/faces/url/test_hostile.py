@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -118,7 +119,12 @@ def test_time_is_linear(make: Callable[[int], str]) -> None:
         return best
 
     # Eight times the text takes 64 times the time where that is quadratic.
-    assert seconds(16_000) < max(0.25, 24 * seconds(2_000))
+    gc.collect()
+    gc.disable()  # its pauses depend on what other tests left behind
+    try:
+        assert seconds(16_000) < max(0.5, 24 * seconds(2_000))
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, get_args
 
 import pytest
 
-from integratedb.query.faces.url import UrlError, status_of, word, word_database
+from integratedb.query.faces.url import Body, UrlError, UrlSettings, parse, status_of, word, word_database
 from integratedb.query.faces.url.errors import not_a_single_row, offset_out_of_bounds, too_many_affected
+from integratedb.query.faces.url.wording import nearest
 from integratedb.query.problems import Kind, ProblemError
 
 FACTS: dict[str, Any] = {
@@ -35,7 +37,7 @@ def test_every_kind_of_problem_has_words(kind: Kind) -> None:
     [
         (
             "unknown relation",
-            {"name": "projectx", "schema": "test", "near": "projects"},
+            {"name": "projectx", "schema": "test", "near": ["articles", "projects"]},
             404,
             (
                 "PGRST205",
@@ -46,7 +48,7 @@ def test_every_kind_of_problem_has_words(kind: Kind) -> None:
         ),
         (
             "unknown column",
-            {"name": "nam", "relation": "projects", "near": "name"},
+            {"name": "nam", "relation": "projects", "near": ["id", "name"]},
             400,
             (
                 "42703",
@@ -57,13 +59,13 @@ def test_every_kind_of_problem_has_words(kind: Kind) -> None:
         ),
         (
             "unknown column",
-            {"name": "helicopter", "relation": "articles", "written": True},
+            {"name": "helicopter", "relation": "articles", "in_body": True},
             400,
             ("PGRST204", "Could not find the 'helicopter' column of 'articles' in the schema cache", None, None),
         ),
         (
             "unknown function",
-            {"name": "sayhell", "schema": "test", "arguments": [], "near": "sayhello"},
+            {"name": "sayhell", "schema": "test", "arguments": [], "near": ["say", "sayhello"]},
             404,
             (
                 "PGRST202",
@@ -74,32 +76,8 @@ def test_every_kind_of_problem_has_words(kind: Kind) -> None:
             ),
         ),
         (
-            "unknown function",
-            {"name": "f", "schema": "test", "arguments": ["a", "b"], "json": True},
-            404,
-            (
-                "PGRST202",
-                "Could not find the function test.f(a, b) in the schema cache",
-                "Searched for the function test.f with parameters a, b or with a single unnamed json/jsonb parameter, "
-                "but no matches were found in the schema cache.",
-                None,
-            ),
-        ),
-        (
-            "unknown function",
-            {"name": "f", "schema": "test", "arguments": [], "raw_type": "bytea"},
-            404,
-            (
-                "PGRST202",
-                "Could not find the function test.f in the schema cache",
-                "Searched for the function test.f with a single unnamed bytea parameter, "
-                "but no matches were found in the schema cache.",
-                None,
-            ),
-        ),
-        (
             "no relationship",
-            {"source": "films", "target": "role", "schema": "api", "hint": "fk", "near": "roles"},
+            {"source": "films", "target": "role", "schema": "api", "hint": "fk", "near": ["actors", "roles"]},
             400,
             (
                 "PGRST200",
@@ -119,15 +97,14 @@ def test_every_kind_of_problem_has_words(kind: Kind) -> None:
                         "cardinality": "many-to-one",
                         "embedding": "orders with addresses",
                         "relationship": "billing using orders(billing_id) and addresses(id)",
-                        "hint": "billing",
                     },
                     {
                         "cardinality": "many-to-one",
                         "embedding": "orders with addresses",
                         "relationship": "shipping using orders(shipping_id) and addresses(id)",
-                        "hint": "shipping",
                     },
                 ],
+                "hints": ["addresses!billing", "addresses!shipping"],
             },
             300,
             (
@@ -191,6 +168,43 @@ def test_a_problem_is_worded_as_in_postgrest(
 ) -> None:
     answer = word(ProblemError(kind, **facts))
     assert (answer.status, *answer.body.values()) == (status, *body)
+
+
+@pytest.mark.parametrize(
+    ("media", "facts", "message", "details", "hint"),
+    [
+        (
+            "application/json",
+            {"arguments": ["a", "b"], "overloads": ["test.f(x => integer, a => text)", "test.f(y => integer)"]},
+            "Could not find the function test.f(a, b) in the schema cache",
+            "Searched for the function test.f with parameters a, b or with a single unnamed json/jsonb parameter, "
+            "but no matches were found in the schema cache.",
+            "Perhaps you meant to call the function test.f(a, x)",
+        ),
+        (
+            "application/octet-stream",
+            {"arguments": [], "near": ["g"]},
+            "Could not find the function test.f in the schema cache",
+            "Searched for the function test.f with a single unnamed bytea parameter, "
+            "but no matches were found in the schema cache.",
+            None,
+        ),
+    ],
+)
+def test_a_function_that_is_called_by_post(
+    media: str, facts: dict[str, Any], message: str, details: str, hint: str | None
+) -> None:
+    request = parse("POST", "/rpc/f", "", {"content-type": media}, Body(b"{}"), UrlSettings())
+    answer = word(ProblemError("unknown function", name="f", schema="test", **facts), request=request)
+    assert (answer.status, *answer.body.values()) == (404, "PGRST202", message, details, hint)
+
+
+def test_the_nearest_of_very_many_names_is_found_in_time() -> None:
+    begun = time.process_time()
+    assert nearest("orders_00", (f"order_{number}" for number in range(200_000))) is not None
+    assert nearest("orders", ["order", "olders"]) in {"order", "olders"}
+    assert nearest("orders", ["zzz"]) is None
+    assert time.process_time() - begun < 1
 
 
 def test_an_unfiltered_write_is_that_of_pg_safeupdate() -> None:
