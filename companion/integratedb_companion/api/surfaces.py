@@ -55,7 +55,8 @@ SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $
 OWN_SETTINGS: Final = frozenset(
     {
         "role", "session_authorization", "search_path", "client_encoding", "row_security",
-        "standard_conforming_strings", "transform_null_equals", "array_nulls", "transaction_read_only", "default_transaction_read_only",
+        "standard_conforming_strings", "transform_null_equals", "array_nulls", "transaction_read_only",
+        "default_transaction_read_only",
         "transaction_isolation", "transaction_deferrable", "client_min_messages", "session_replication_role",
     }
 )  # fmt: skip

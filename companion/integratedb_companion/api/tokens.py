@@ -140,6 +140,7 @@ class Tokens:
         if b"\\u0000" in payload or not _is_text(payload):
             raise TokenError("PGRST303", "The JWT's claims contain a character that Postgres cannot store")
         expires_at_s = self._check_times(claims, now_s)
+        role: str | None
         if key.is_own:
             role = str(claims["role"])
         else:

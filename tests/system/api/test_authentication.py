@@ -179,7 +179,8 @@ def test_keys_of_an_issuer_are_found_and_new_ones_are_fetched(place: Place, star
 
         def status(kid: str) -> int:
             bearer = {"Authorization": f"Bearer {issuer.token(kid, place.user)}"}
-            return api.send("GET", "/people?limit=1", headers=bearer).status_code
+            answer: httpx.Response = api.send("GET", "/people?limit=1", headers=bearer)
+            return answer.status_code
 
         eventually(lambda: status("one") == 200, timeout_s=10)
         issuer.keys["two"] = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""What goes wrong while requests are made: clients that hang up, connections that die, servers that restart, SIGTERM."""
+"""What goes wrong while requests are made: clients hang up, connections die, servers restart or are stopped."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_limits(place: Place, start_api) -> None:
     slow.connection.close()
 
 
-def only_line(result) -> str:
+def only_line(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 2, result.stderr
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("integratedb: ")]
     return line

@@ -149,10 +149,8 @@ def test_errors(api: Api, user: dict[str, Any], method: str, path: str, body: An
 
 def test_a_get_writes_nothing(api: Api, place: Place, user: dict[str, Any]) -> None:
     place.superuser.run(
-        "CREATE OR REPLACE FUNCTION sneaky() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1 FROM set_config(''x.y'', ''z'', false)'"
-    )
-    place.superuser.run(
-        "CREATE OR REPLACE FUNCTION writes() RETURNS int LANGUAGE sql VOLATILE AS 'INSERT INTO notes DEFAULT VALUES RETURNING id'"
+        "CREATE OR REPLACE FUNCTION writes() RETURNS int LANGUAGE sql VOLATILE AS "
+        "'INSERT INTO notes DEFAULT VALUES RETURNING id'"
     )
     answer = api.send("GET", "/rpc/writes", **user)
     assert (answer.status_code, answer.json()["code"]) == (405, "25006")

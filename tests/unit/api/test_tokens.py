@@ -33,7 +33,8 @@ PRIVATE: dict[str, Any] = {
 
 def pem(private: Any) -> str:
     """Write the public key of a private one."""
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    written: bytes = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return written.decode()
 
 
 def jwk(algorithm: str, **more: Any) -> dict[str, Any]:
@@ -204,7 +205,8 @@ def test_without_a_role_the_token_is_anonymous_or_refused() -> None:
 
 
 def test_each_claim_in_lower_case_is_a_setting() -> None:
-    sent = token(sub="ann", Sub="eve", level=3, tags=["a"], deep={"b": 1}, nothing=None, **{"https://x/y": 1, "q.r": 1})
+    odd: dict[str, Any] = {"https://x/y": 1, "q.r": 1}
+    sent = token(sub="ann", Sub="eve", level=3, tags=["a"], deep={"b": 1}, nothing=None, **odd)
     settings = dict(verifying(*keys.read(SECRET)).verify(sent).settings)
     assert json.loads(settings.pop(b"request.jwt.claims"))["Sub"] == "eve"
     assert settings == {
