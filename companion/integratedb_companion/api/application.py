@@ -40,6 +40,10 @@ _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
 
 
+class IncompleteError(Exception):
+    """Ends the connection in the middle of an answer; the server logs it, so it has no text and no cause."""
+
+
 class Application:
     """The ASGI application of one worker."""
 
@@ -83,12 +87,12 @@ class Application:
             response = failure(500, "PGRSTX00", "Something went wrong in the service")
         status = response.status
         try:
-            await self._send(scope, request, response, send)
+            await self._send(scope, request, response, receive, send)
         except Exception as problem:
             # The status is sent already. Without the end of the body, the client learns that it is not complete.
             status = 499 if isinstance(problem, bodies.GoneError) else 500
             log.log(logging.INFO if status == 499 else logging.ERROR, "answer not completed", extra=fault(problem))
-            raise
+            raise IncompleteError from None
         finally:
             self._note(request, response.route, status, began_s, role)
 
@@ -168,7 +172,7 @@ class Application:
             if watcher is not None and not watcher.done():
                 watcher.cancel()
 
-    async def _send(self, scope: Message, request: Request, response: Response, send: Send) -> None:
+    async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers
         given = {name for name, _ in headers}
         headers += [header for header in _SAFE if header[0] not in given]
@@ -177,7 +181,8 @@ class Application:
         has_length = response.stream is None and response.status not in (204, 304) and request.method != "HEAD"
         if has_length and b"content-length" not in given:
             headers.append((b"content-length", str(len(response.body)).encode()))
-        headers += self._services.cross_origin.headers(request)
+        if b"access-control-allow-origin" not in given:
+            headers += self._services.cross_origin.headers(request)
         if self._trace is not None:
             traced = request.header(self._trace)
             if traced is not None:
@@ -190,20 +195,40 @@ class Application:
         if response.stream is None:
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
-        await self._send_stream(request, response.stream, body, send)
+        is_gone = asyncio.Event()
 
-    async def _send_stream(self, request: Request, stream: AsyncIterator[bytes], first: bytes, send: Send) -> None:
+        async def look() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            is_gone.set()
+            if response.cancel is not None:
+                await response.cancel()
+
+        watcher = asyncio.create_task(look())
+        try:
+            await self._send_stream(response.stream, body, is_gone, send)
+        except (DatabaseError, LostError):
+            if is_gone.is_set():
+                raise bodies.GoneError from None
+            raise
+        finally:
+            watcher.cancel()
+
+    async def _send_stream(
+        self, stream: AsyncIterator[bytes], first: bytes, is_gone: asyncio.Event, send: Send
+    ) -> None:
         """Pass a stream on, as fast as the client reads it."""
         async with contextlib.aclosing(stream) as portions:  # type: ignore[type-var]  # streams are generators
             if first:
                 await send({"type": "http.response.body", "body": first, "more_body": True})
-            if request.method != "HEAD":
-                async for portion in portions:
-                    try:
-                        async with asyncio.timeout(UNREAD_TIMEOUT_S):
-                            await send({"type": "http.response.body", "body": portion, "more_body": True})
-                    except (TimeoutError, OSError, RuntimeError):
-                        raise bodies.GoneError from None
+            async for portion in portions:
+                if is_gone.is_set():
+                    raise bodies.GoneError
+                try:
+                    async with asyncio.timeout(UNREAD_TIMEOUT_S):
+                        await send({"type": "http.response.body", "body": portion, "more_body": True})
+                except (TimeoutError, OSError, RuntimeError):
+                    raise bodies.GoneError from None
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _note(self, request: Request, route: str, status: int, began_s: float, role: list[str]) -> None:

@@ -82,8 +82,8 @@ def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
 def check_depth(text: bytes) -> None:
     """Refuse JSON that is nested too deeply. Error: ValueError.
 
-    Brackets inside of texts make the first look say too much or too little. It says too little only to a sender who means
-    it to, and then the parser's own limit holds.
+    Brackets inside of texts make the first look say too much or too little. It says too little only where a sender
+    means it to, and then the parser's own limit holds.
     """
     brackets = text.translate(None, _OTHERS)
     if len(brackets) > 2 * MAX_DEPTH and not (

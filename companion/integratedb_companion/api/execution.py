@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,10 @@ Row = Sequence[bytes | None]
 
 class SurfaceUnstableError(Exception):
     """The surface changed at each attempt."""
+
+
+class RequestError(Exception):
+    """The request cannot become a plan of this surface."""
 
 
 class RefusedError(Exception):
@@ -79,13 +83,23 @@ class Executor:
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
 
-    async def execute(self, role: str, make: Callable[[Entry], Awaitable[Plan | Response]], watch: Watch) -> Response:
+    async def execute(self, role: str, make: Callable[[Entry], Plan | Response], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
         entry = await self.surfaces.of(role)
         for _ in range(ATTEMPTS):
-            plan = await make(entry)
+            try:
+                plan = make(entry)
+            except RequestError:
+                # What this surface does not have, a newer one may.
+                if not await self.surfaces.has_changed(entry):
+                    raise
+                entry = await self.surfaces.renewed(entry)
+                continue
             if isinstance(plan, Response):
-                return plan
+                if not await self.surfaces.has_changed(entry):
+                    return plan
+                entry = await self.surfaces.renewed(entry)
+                continue
             try:
                 return await self._run(entry, plan, watch)
             except RefusedError as refused:
@@ -101,13 +115,8 @@ class Executor:
         raise SurfaceUnstableError
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
-        first = opening(
-            entry.role,
-            [*self.before_role, *entry.role.settings, *plan.settings],
-            reads=plan.reads,
-            subjects=entry.subjects,
-            version=entry.version,
-        )
+        settings = [*self.before_role, *entry.role.settings, *plan.settings]
+        first = opening(entry.role, settings, reads=plan.reads)
         return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
 
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
@@ -176,9 +185,10 @@ class Executor:
             finally:
                 watch.connection = None
                 if not connection.is_clean:
-                    connection.is_broken = True
+                    await asyncio.shield(connection.cancel())
                 await asyncio.shield(lending.__aexit__(None, None, None))
 
         response = plan.respond(())
         response.stream = lines()
+        response.cancel = watch.cancel
         return response

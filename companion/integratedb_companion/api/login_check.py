@@ -52,7 +52,7 @@ SELECT s.name
 
 
 async def check(dsn: str, schemas: tuple[str, ...], anonymous: str | None) -> None:
-    """Refuse to serve with this login, or for what does not exist. Error: ConfigurationError, whose text says the cure."""
+    """Refuse to serve with this login, or for what does not exist. Error: ConfigurationError, which says the cure."""
     try:
         connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
     except psycopg.OperationalError as problem:

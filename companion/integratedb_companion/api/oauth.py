@@ -1,4 +1,4 @@
-"""Gives tokens to stakeholders for their database user and password (OAuth 2, client_credentials), and describes itself."""
+"""Gives tokens to stakeholders for their database user and password: OAuth 2, client_credentials."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ SELECT r.oid::text
    AND r.rolcanlogin
    AND NOT r.rolsuper
    AND NOT r.rolbypassrls
+   AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
-from integratedb.query.request import Insert, Routine, Select, Update, Value
 from integratedb.query.request import Query as CoreQuery
+from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
 
@@ -19,7 +19,7 @@ from . import answers
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, Row, Watch
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
 from .messages import Request, Response
 from .settings import Settings
 from .surfaces import Entry
@@ -73,25 +73,30 @@ class Rest:
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
 
-        async def make(entry: Entry) -> Plan | Response:
-            return self._plan(entry, request, caller)
+        def make(entry: Entry) -> Plan | Response:
+            try:
+                return self._plan(entry, request, caller)
+            except (UrlError, ProblemError) as problem:
+                raise RequestError from problem
 
         try:
             return await self._executor.execute(caller.role, make, watch)
-        except UrlError as error:
-            return answers.of_error(error)
-        except ProblemError as problem:
-            return answers.of_error(url.word(_nearest(problem), caller.is_anonymous))
+        except RequestError as wrapped:
+            problem = wrapped.__cause__
+            if isinstance(problem, ProblemError):
+                problem = url.word(_nearest(problem), caller.is_anonymous)
+            assert isinstance(problem, UrlError)
+            return answers.of_error(problem)
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         shape = None
         holes: tuple[Any, ...] = ()
-        shaped = url.shape(request.method, request.path, request.query)
-        if shaped is not None:
-            holes = shaped[1]
-            # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
-            if request.method != "PATCH" and "range" not in headers and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
+        # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
+        if request.method != "PATCH" and "range" not in headers:
+            shaped = url.shape(request.method, request.path, request.query)
+            if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
+                holes = shaped[1]
                 shape = (shaped[0], *map(headers.get, SHAPING))
         compiled: Compiled | None = None if shape is None else entry.statements.get(shape)
         if compiled is None:
@@ -99,6 +104,7 @@ class Rest:
             parsed = url.parse(request.method, request.path, request.query, headers, body, self._url)
             if parsed.query is None:
                 return self._without_query(entry, parsed)
+            holes = parsed.holes
             compiled = self._compile(entry, parsed)
             if shape is not None:
                 entry.remember(shape, compiled)
@@ -146,7 +152,7 @@ class Rest:
             if parsed.kind == "upsert one" and relation is not None:
                 url.check_key(parsed.key_columns, relation.primary_key)
         assert parsed.query is not None
-        query = _with_json(parsed.query)
+        query = parsed.query
         form = parsed.form()
         if form.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")
@@ -174,6 +180,7 @@ class Rest:
                 allow_unfiltered=self._settings.allow_unfiltered_writes,
                 etag=pinned and not is_stream,
                 location=preferences.returned == "headers-only",
+                subjects=tuple(subject.decode() for subject in entry.subjects),
             ),
         )
         shown = Shown(
@@ -257,21 +264,6 @@ def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:
     if relation.can_delete:
         methods.append("DELETE")
     return methods
-
-
-def _with_json(query: CoreQuery) -> CoreQuery:
-    """Return a query whose JSON of the body is passed on as it is: a text would become a JSON string."""
-    if isinstance(query, Insert | Update) and isinstance(query.rows.json.value, str):
-        return replace(query, rows=replace(query.rows, json=_as_bytes(query.rows.json)))
-    if isinstance(query, Select) and len(query.source) == 1 and isinstance(source := query.source[0], Routine):
-        is_json = not source.raw or source.raw_type == "json"
-        if source.body is not None and is_json and isinstance(source.body.value, str):
-            return replace(query, source=(replace(source, body=_as_bytes(source.body)),))
-    return query
-
-
-def _as_bytes(value: Value) -> Value:
-    return replace(value, value=value.value.encode())
 
 
 def _number(value: Value | None, holes: tuple[Any, ...]) -> int:

@@ -1,9 +1,10 @@
-"""Runs the service: checks the login, starts the workers and the admin listener, and stops them at SIGTERM or SIGINT."""
+"""Runs the service: checks the login, starts the workers and the admin listener, and stops them at a signal."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import secrets
 import socket
@@ -39,11 +40,15 @@ def run(settings: Settings) -> None:
         worker.use_figures(Path(directory))
         from .metrics import page_of
 
+        # A fork would inherit the locks of the threads of the admin listener.
+        multiprocessing.set_start_method("spawn", force=True)
         serving = worker.server(settings)
         listening = None
         if settings.admin_host is not None:
             readiness = admin.Readiness(
-                dsn, lambda: sum(one.is_alive() for one in list(serving.wrks)), settings.workers
+                dsn,
+                lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # the library's
+                settings.workers,
             )
             page = page_of(Path(directory))
             listening = admin.start(settings.admin_host, settings.admin_port, readiness, page.render)

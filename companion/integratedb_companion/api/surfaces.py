@@ -30,8 +30,10 @@ SELECT r.oid::text,
           FROM (SELECT DISTINCT ON (c.name) c.name, c.value
                   FROM pg_catalog.pg_db_role_setting AS d
                  CROSS JOIN pg_catalog.unnest(d.setconfig) AS e (entry)
-                 CROSS JOIN LATERAL (SELECT pg_catalog.lower(pg_catalog.split_part(e.entry, '=', 1)),
-                   pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') OPERATOR(pg_catalog.+) 1)) AS c (name, value)
+                 CROSS JOIN LATERAL (
+                   SELECT pg_catalog.lower(pg_catalog.split_part(e.entry, '=', 1)),
+                          pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') OPERATOR(pg_catalog.+) 1)
+                 ) AS c (name, value)
                   LEFT JOIN pg_catalog.pg_settings AS g ON pg_catalog.lower(g.name) OPERATOR(pg_catalog.=) c.name
                  WHERE d.setrole OPERATOR(pg_catalog.=) r.oid
                    AND (d.setdatabase OPERATOR(pg_catalog.=) 0
@@ -44,6 +46,7 @@ SELECT r.oid::text,
  WHERE r.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name
    AND NOT r.rolsuper
    AND NOT r.rolbypassrls
+   AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
@@ -51,8 +54,9 @@ SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $
 #: These are the request's own, or protect it.
 OWN_SETTINGS: Final = frozenset(
     {
-        "role", "session_authorization", "search_path", "client_encoding", "row_security", "standard_conforming_strings",
-        "transform_null_equals", "array_nulls", "transaction_read_only", "default_transaction_read_only",
+        "role", "session_authorization", "search_path", "client_encoding", "row_security",
+        "standard_conforming_strings", "transform_null_equals", "array_nulls", "transaction_read_only",
+        "default_transaction_read_only",
         "transaction_isolation", "transaction_deferrable", "client_min_messages", "session_replication_role",
     }
 )  # fmt: skip

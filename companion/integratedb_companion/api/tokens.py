@@ -69,8 +69,8 @@ class Rules:
 def claim_settings(claims: Mapping[str, Any], text: str) -> tuple[tuple[bytes, bytes], ...]:
     """Return the settings request.jwt.claims and request.jwt.claim.<name>, one for each top-level claim.
 
-    Postgres does not distinguish upper and lower case in names of settings. So only names in lower case become settings:
-    a claim Sub never replaces the claim sub.
+    Postgres does not distinguish upper and lower case in names of settings. So only names in lower case become
+    settings: a claim Sub never replaces the claim sub.
     """
     settings = [(b"request.jwt.claims", text.encode())]
     for name, value in claims.items():
@@ -140,6 +140,7 @@ class Tokens:
         if b"\\u0000" in payload or not _is_text(payload):
             raise TokenError("PGRST303", "The JWT's claims contain a character that Postgres cannot store")
         expires_at_s = self._check_times(claims, now_s)
+        role: str | None
         if key.is_own:
             role = str(claims["role"])
         else:

@@ -1,4 +1,4 @@
-"""Builds the first statement of a request: its role, its settings, and the comparison of the surface. Pure."""
+"""Builds the first statement of a request: its role and its settings. Pure."""
 
 from __future__ import annotations
 
@@ -47,43 +47,22 @@ class Role:
 
 
 @cache
-def _text(settings: int, *, reads: bool, subjects: int) -> bytes:
+def _text(settings: int, *, reads: bool) -> bytes:
     """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
     calls = ["pg_catalog.set_config('role', $1, true)"]
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
-    if subjects:
-        at = 2 * settings + 2
-        given = ", ".join(
-            f"${at + n}::pg_catalog.{kind}" for n, kind in enumerate(("oid", "text[]", "oid[]")[:subjects])
-        )
-        calls.append(
-            f"CASE WHEN integratedb.surface_version({given}) OPERATOR(pg_catalog.=) ${at + subjects}::pg_catalog.text"
-            " THEN NULL ELSE integratedb.surface_changed() END"
-        )
     return f"SELECT {', '.join(calls)}".encode()
 
 
-def opening(
-    role: Role,
-    settings: Sequence[tuple[bytes, bytes]],
-    *,
-    reads: bool,
-    subjects: Sequence[bytes] = (),
-    version: bytes = b"",
-) -> Query:
-    """Return the statement that opens the transaction of a request.
-
-    ``subjects`` are the arguments of surface_version(), whose value must be ``version``; without them nothing is compared.
-    """
+def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:
+    """Return the statement that opens the transaction of a request; the next one compares the surface."""
     values: list[bytes | None] = [role.name.encode()]
     for name, value in settings:
         values.append(name)
         values.append(value)
-    if subjects:
-        values += (*subjects, version)
-    return Query(_text(len(settings), reads=reads, subjects=len(subjects)), values)
+    return Query(_text(len(settings), reads=reads), values)
 
 
 def request_settings(

@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 from jwt.warnings import InsecureKeyLengthWarning
 
 from integratedb_companion.common import logs
@@ -30,7 +30,7 @@ HEAD_TIMEOUT_MS: Final = 10_000
 #: Of the head of a request and of what is read ahead; the service's own limit is lower.
 BUFFER_BYTES: Final = 128 << 10
 #: These libraries log texts from outside.
-LIBRARIES: Final = ("asyncio", "psycopg")
+LIBRARIES: Final = ("_granian", "asyncio", "psycopg")
 
 
 class Load:
@@ -52,9 +52,9 @@ class Load:
         return Application(Services(self.settings, self.secret))
 
 
-def server(settings: Settings) -> Granian:
+def server(settings: Settings) -> MPServer:
     """Return the server, which starts the workers and stops them at SIGTERM."""
-    return Granian(
+    return MPServer(
         "integratedb api",
         address=settings.host,
         port=settings.port,

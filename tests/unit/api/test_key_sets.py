@@ -8,7 +8,6 @@ from typing import Any
 
 from integratedb_companion.api.key_sets import REFRESH_AT_MOST_EVERY_S, KeySet
 from integratedb_companion.api.keys import Key
-
 from tests.unit.api.test_tokens import jwk
 
 SET = {"keys": [jwk("ES256", kid="e")]}
@@ -53,14 +52,16 @@ def test_an_issuer_is_asked_where_its_keys_are_and_must_name_itself() -> None:
     web = Web(**{place: {"issuer": "https://x/", "jwks_uri": "https://x/jwks"}, "https://x/jwks": SET})
     assert asyncio.run(web.key_set(issuer="https://x/").refresh())
     assert web.fetched == [place, "https://x/jwks"]
-    for document in ({"issuer": "https://evil/", "jwks_uri": "https://x/jwks"}, {"issuer": "https://x/"}, []):
+    documents: list[Any] = [{"issuer": "https://evil/", "jwks_uri": "https://x/jwks"}, {"issuer": "https://x/"}, []]
+    for document in documents:
         web = Web(**{place: document, "https://x/jwks": SET})
         assert not asyncio.run(web.key_set(issuer="https://x/").refresh())
         assert not web.taken
 
 
 def test_known_keys_stay_when_new_ones_cannot_be_fetched() -> None:
-    for document in ({"keys": []}, {}, [], None, {"keys": [{"kty": "new"}]}):
+    documents: list[Any] = [{"keys": []}, {}, [], None, {"keys": [{"kty": "new"}]}]
+    for document in documents:
         web = Web(**{"https://x/jwks": document})
         assert not asyncio.run(web.key_set("https://x/jwks").refresh())
         assert not web.taken

@@ -33,7 +33,8 @@ PRIVATE: dict[str, Any] = {
 
 def pem(private: Any) -> str:
     """Write the public key of a private one."""
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    written: bytes = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return written.decode()
 
 
 def jwk(algorithm: str, **more: Any) -> dict[str, Any]:
@@ -120,7 +121,13 @@ def test_a_jwk_that_names_an_algorithm_verifies_no_other() -> None:
 
 
 def test_a_set_has_keys_by_their_names_and_leaves_out_what_cannot_verify() -> None:
-    members = [jwk("RS256", kid="r"), jwk("ES256", kid="e"), jwk("HS256", kid="h"), {"kty": "new"}, jwk("ES384", use="enc")]
+    members = [
+        jwk("RS256", kid="r"),
+        jwk("ES256", kid="e"),
+        jwk("HS256", kid="h"),
+        {"kty": "new"},
+        jwk("ES384", use="enc"),
+    ]
     tokens = verifying(*keys.read(json.dumps({"keys": members})))
     for algorithm, kid in (("RS256", "r"), ("ES256", "e"), ("HS256", "h")):
         assert tokens.verify(token(algorithm, headers={"kid": kid})).role == "app_user"
@@ -170,7 +177,10 @@ def test_claims_that_do_not_hold_are_pgrst303(claims: dict[str, Any], message: s
 
 def test_clocks_may_differ_by_thirty_seconds() -> None:
     tokens = verifying(*keys.read(SECRET), audience="me", issuer="us")
-    assert tokens.verify(token(exp=NOW_S - 29, nbf=NOW_S + 29, iat=NOW_S + 29, aud=["x", "me"], iss="us")).role == "app_user"
+    assert (
+        tokens.verify(token(exp=NOW_S - 29, nbf=NOW_S + 29, iat=NOW_S + 29, aud=["x", "me"], iss="us")).role
+        == "app_user"
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +205,8 @@ def test_without_a_role_the_token_is_anonymous_or_refused() -> None:
 
 
 def test_each_claim_in_lower_case_is_a_setting() -> None:
-    sent = token(sub="ann", Sub="eve", level=3, tags=["a"], deep={"b": 1}, nothing=None, **{"https://x/y": 1, "q.r": 1})
+    odd: dict[str, Any] = {"https://x/y": 1, "q.r": 1}
+    sent = token(sub="ann", Sub="eve", level=3, tags=["a"], deep={"b": 1}, nothing=None, **odd)
     settings = dict(verifying(*keys.read(SECRET)).verify(sent).settings)
     assert json.loads(settings.pop(b"request.jwt.claims"))["Sub"] == "eve"
     assert settings == {

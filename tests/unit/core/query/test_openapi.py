@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from openapi_spec_validator import openapi_v2_spec_validator, openapi_v31_spec_validator
+
 from integratedb.query.openapi.document import describe
 from integratedb.query.openapi.swagger import convert
 from integratedb.query.surface import Surface
-from openapi_spec_validator import openapi_v2_spec_validator, openapi_v31_spec_validator
-
 from tests.unit.core.query.surfaces import SHOP
 
 

@@ -27,8 +27,8 @@ from .problems import DocumentError, shown
 
 #: The operators of conditions by the names that people write, and what the core calls them.
 OPERATORS: dict[str, Operator] = {
-    "=": "eq", "<>": "neq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "like": "like", "ilike": "ilike",
-    "~": "match", "~*": "imatch", "is-distinct-from": "isdistinct", "@>": "cs", "<@": "cd", "&&": "ov", "<<": "sl",
+    "=": "eq", "<>": "neq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "like": "like",
+    "ilike": "ilike", "~": "match", "~*": "imatch", "is-distinct-from": "isdistinct", "@>": "cs", "<@": "cd", "&&": "ov", "<<": "sl",
     ">>": "sr", "&<": "nxr", "&>": "nxl", "-|-": "adj", "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod",
     "||": "concat",
 }  # fmt: skip
@@ -85,8 +85,8 @@ class Expressions:
         for number, operand in enumerate(operands, 1):
             if isinstance(operand, Value) and operand.value is None and OPERATORS[word] != "isdistinct":
                 raise DocumentError(
-                    (*place, number), "null is no operand of a comparison", f'Write ["is", {{"field": ...}}, null].'
-                )  # noqa: F541
+                    (*place, number), "null is no operand of a comparison", 'Write ["is", {"field": ...}, null].'
+                )
         return Operation(OPERATORS[word], operands, place=place)
 
     def _operands(self, given: list[Any], place: Place) -> tuple[Expression, ...]:

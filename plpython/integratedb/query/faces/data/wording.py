@@ -1,4 +1,4 @@
-"""Words the problems of a query as data: a SQLSTATE, a message of our own, what to do, and the place in the document."""
+"""Words the problems of queries as data: SQLSTATE, message, hint, and the place in the document."""
 
 from __future__ import annotations
 
