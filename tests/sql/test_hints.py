@@ -1265,6 +1265,8 @@ def test_the_tests_elsewhere_are_there() -> None:
 def test_python_gives_no_hints_of_its_own() -> None:
     """Python returns refusals as rows; SQL, which raises them, has the HINTs."""
     for file in (ROOT / "plpython/integratedb").rglob("*.py"):
+        if "query" in file.parts:
+            continue  # requests of the data API are refused by the face that words them
         assert not re.search(r"\bhint\b", file.read_text(), re.IGNORECASE), file
 
 
