@@ -40,6 +40,10 @@ _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
 
 
+class IncompleteError(Exception):
+    """Ends the connection in the middle of an answer; the server logs it, so it has no text and no cause."""
+
+
 class Application:
     """The ASGI application of one worker."""
 
@@ -88,7 +92,7 @@ class Application:
             # The status is sent already. Without the end of the body, the client learns that it is not complete.
             status = 499 if isinstance(problem, bodies.GoneError) else 500
             log.log(logging.INFO if status == 499 else logging.ERROR, "answer not completed", extra=fault(problem))
-            raise
+            raise IncompleteError from None
         finally:
             self._note(request, response.route, status, began_s, role)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
-from integratedb.query.request import Insert, Routine, Select, Update, Value
 from integratedb.query.request import Query as CoreQuery
+from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
 
@@ -92,11 +92,11 @@ class Rest:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         shape = None
         holes: tuple[Any, ...] = ()
-        shaped = url.shape(request.method, request.path, request.query)
-        if shaped is not None:
-            holes = shaped[1]
-            # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
-            if request.method != "PATCH" and "range" not in headers and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
+        # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
+        if request.method != "PATCH" and "range" not in headers:
+            shaped = url.shape(request.method, request.path, request.query)
+            if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
+                holes = shaped[1]
                 shape = (shaped[0], *map(headers.get, SHAPING))
         compiled: Compiled | None = None if shape is None else entry.statements.get(shape)
         if compiled is None:
@@ -104,6 +104,7 @@ class Rest:
             parsed = url.parse(request.method, request.path, request.query, headers, body, self._url)
             if parsed.query is None:
                 return self._without_query(entry, parsed)
+            holes = parsed.holes
             compiled = self._compile(entry, parsed)
             if shape is not None:
                 entry.remember(shape, compiled)
@@ -151,7 +152,7 @@ class Rest:
             if parsed.kind == "upsert one" and relation is not None:
                 url.check_key(parsed.key_columns, relation.primary_key)
         assert parsed.query is not None
-        query = _with_json(parsed.query)
+        query = parsed.query
         form = parsed.form()
         if form.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")
@@ -208,7 +209,8 @@ class Rest:
             query,
             shown,
             statement.text.encode(),
-            reads=statement.reads or parsed.head,
+            # A call by GET has no body; it may not write, whatever the function is.
+            reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
             decides=(not is_read and (form.kind == "object" or preferences.affected_limit is not None))
             or (function is not None and not statement.reads and form.kind == "object"),
@@ -263,21 +265,6 @@ def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:
     if relation.can_delete:
         methods.append("DELETE")
     return methods
-
-
-def _with_json(query: CoreQuery) -> CoreQuery:
-    """Return a query whose JSON of the body is passed on as it is: a text would become a JSON string."""
-    if isinstance(query, Insert | Update) and isinstance(query.rows.json.value, str):
-        return replace(query, rows=replace(query.rows, json=_as_bytes(query.rows.json)))
-    if isinstance(query, Select) and len(query.source) == 1 and isinstance(source := query.source[0], Routine):
-        is_json = not source.raw or source.raw_type == "json"
-        if source.body is not None and is_json and isinstance(source.body.value, str):
-            return replace(query, source=(replace(source, body=_as_bytes(source.body)),))
-    return query
-
-
-def _as_bytes(value: Value) -> Value:
-    return replace(value, value=value.value.encode())
 
 
 def _number(value: Value | None, holes: tuple[Any, ...]) -> int:

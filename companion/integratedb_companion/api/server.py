@@ -46,7 +46,9 @@ def run(settings: Settings) -> None:
         listening = None
         if settings.admin_host is not None:
             readiness = admin.Readiness(
-                dsn, lambda: sum(one.is_alive() for one in list(serving.wrks)), settings.workers
+                dsn,
+                lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # the library's
+                settings.workers,
             )
             page = page_of(Path(directory))
             listening = admin.start(settings.admin_host, settings.admin_port, readiness, page.render)

@@ -30,7 +30,7 @@ HEAD_TIMEOUT_MS: Final = 10_000
 #: Of the head of a request and of what is read ahead; the service's own limit is lower.
 BUFFER_BYTES: Final = 128 << 10
 #: These libraries log texts from outside.
-LIBRARIES: Final = ("asyncio", "psycopg")
+LIBRARIES: Final = ("_granian", "asyncio", "psycopg")
 
 
 class Load:
