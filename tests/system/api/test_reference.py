@@ -5,12 +5,6 @@ The service rolls back what a request writes, so that no case depends on another
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from types import EllipsisType
-from typing import Any
-
 import pytest
 
 from tests.system.api.harness import Api
@@ -18,8 +12,11 @@ from tests.system.api.reference import SECTIONS, Case
 
 JSON = "application/json; charset=utf-8"
 
-CASES = [pytest.param(case, id=f"{page}-{case.method}-{case.path}-{number}") for page, cases in SECTIONS.items()
-         for number, case in enumerate(cases)]
+CASES = [
+    pytest.param(case, id=f"{page}-{case.method}-{case.path}-{number}")
+    for page, cases in SECTIONS.items()
+    for number, case in enumerate(cases)
+]
 
 
 @pytest.mark.parametrize("case", CASES)
