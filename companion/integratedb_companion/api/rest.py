@@ -28,6 +28,9 @@ from .transaction import request_settings, search_path
 #: These headers are part of what a statement depends on.
 SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: The domain of functions that answer every media type, and what their answer is if they do not say it themselves.
+ANY: Final = "*/*"
+RAW: Final = url.Form("binary", "application/octet-stream")
 
 _FORMS: Final[dict[str, Form]] = {
     "json": "array",
@@ -153,8 +156,8 @@ class Rest:
         assert parsed.query is not None
         query = parsed.query
         handled = _media_type(function)
-        form = parsed.form(frozenset([handled] if handled is not None else ()))
-        if handled == form.name and function is not None:
+        form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
+        if function is not None and handled in (form.name, ANY):
             form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
         if form.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")

@@ -972,7 +972,7 @@ REPRESENTATION = [
 MEDIA_TYPES = [
     get("/rpc/page", b"<b>hi</b>", send={"Accept": "text/html"}, shown={"Content-Type": "text/html"}),
     get("/rpc/picture", b"\x89PNG", send={"Accept": "image/png"}, shown={"Content-Type": "image/png"}),
-    get("/rpc/picture", b"\x89PNG", shown={"Content-Type": "image/png"}),
+    get("/rpc/picture", ..., shown={"Content-Type": "application/json; charset=utf-8"}),
     get(
         "/films?id=lt.3&order=id",
         b"Arrival Hall;Brass;",
