@@ -133,6 +133,7 @@ class Rest:
             ],
             respond=respond,
             is_stream=compiled.is_stream,
+            is_text=shown.form.kind == "plan",
             ends_lines=compiled.shown.form.kind == "ndjson",
             decides=compiled.decides,
             rolls_back=self._rolls_back(compiled.request),
@@ -159,14 +160,15 @@ class Rest:
         form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
         if function is not None and handled in (form.name, ANY):
             form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
-        if form.kind not in _FORMS:
-            raise errors.not_implemented(f"The media type {form.name} is not answered yet")
+        answered = form.plan_of or form
+        if answered.kind not in _FORMS:
+            raise errors.not_implemented(f"The media type {answered.name} is not answered yet")
         is_read = isinstance(query, Select)
         preferences = parsed.preferences
         if function is not None and not function.returns_set and preferences.affected_limit is not None:
             raise errors.not_a_set()
         is_stream = is_read and not parsed.head and form.kind in ("ndjson", "csv") and preferences.count is None
-        wanted: Form = _FORMS[form.kind]
+        wanted: Form = _FORMS[answered.kind]
         if parsed.head:
             wanted = "nothing"
         elif is_stream:
@@ -181,7 +183,7 @@ class Rest:
                 schema=schema,
                 form=wanted,
                 unwraps=function is not None,
-                strip_nulls=form.nulls_stripped,
+                strip_nulls=answered.nulls_stripped,
                 exact_count=preferences.count is not None and is_read,
                 max_rows=self._settings.max_rows,
                 aggregates=self._settings.aggregates,
@@ -216,7 +218,7 @@ class Rest:
             statement,
             query,
             shown,
-            statement.text.encode(),
+            (_explain(form) + statement.text).encode(),
             # A call by GET has no body; it may not write, whatever the function is.
             reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
@@ -241,6 +243,13 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(_methods(entry, parsed, schema))
         return answers.root(entry.surface, schema)
+
+
+def _explain(form: url.Form) -> str:
+    """Return what makes a statement one that answers its plan, where that is asked for."""
+    if form.plan_of is None:
+        return ""
+    return f"EXPLAIN ({', '.join((f'FORMAT {form.plan_format}', *form.plan_options)).upper()}) "
 
 
 def _media_type(function: Function | None) -> str | None:
