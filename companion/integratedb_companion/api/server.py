@@ -47,6 +47,7 @@ def run(settings: Settings) -> None:
         if settings.admin_host is not None:
             readiness = admin.Readiness(
                 dsn,
+                (settings.host.strip("[]"), settings.port),
                 lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # the library's
                 settings.workers,
             )
