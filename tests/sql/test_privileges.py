@@ -200,7 +200,8 @@ def test_everything_has_a_comment(superuser):
             WHERE (d.classoid, d.objoid, d.objsubid) = (p.classid, p.objid, p.objsubid) AND d.description <> '')
         UNION ALL
         SELECT 'role ' || rolname FROM pg_roles
-         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon', 'integratedb_management')
+         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon',
+                           'integratedb_management')
            AND shobj_description(oid, 'pg_authid') IS NULL
         UNION ALL
         SELECT 'extension' FROM pg_extension AS x
@@ -286,7 +287,8 @@ def test_nobody_can_use_the_group_roles_to_log_in(superuser):
     roles = superuser.rows("""
         SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
           FROM pg_roles
-         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon', 'integratedb_management')""")
+         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon',
+                           'integratedb_management')""")
     assert roles == [(False,) * 6] * 4
 
 

@@ -245,7 +245,8 @@ def test_row_security_is_told_where_it_applies_to_the_role(superuser, owner, app
 def test_functions_have_arguments_and_results(owner):
     owner.run("""
         CREATE TYPE shop.pair AS (a integer, b text);
-        CREATE FUNCTION shop.f(a integer, b text DEFAULT 'x', VARIADIC c integer[] DEFAULT '{}') RETURNS TABLE (x integer, y text)
+        CREATE FUNCTION shop.f(a integer, b text DEFAULT 'x', VARIADIC c integer[] DEFAULT '{}')
+          RETURNS TABLE (x integer, y text)
           LANGUAGE sql STABLE SET statement_timeout = '5s' AS 'SELECT 1, $x$$x$';
         CREATE FUNCTION shop.f(integer) RETURNS SETOF shop.orders LANGUAGE sql AS 'SELECT * FROM shop.orders';
         CREATE FUNCTION shop.pair(INOUT n text, OUT m integer) LANGUAGE sql IMMUTABLE AS 'SELECT $1, 1';
@@ -289,8 +290,10 @@ def test_functions_without_the_right_to_execute_and_those_of_extensions_are_left
 def test_functions_of_a_row_are_computed(owner):
     owner.run("""
         CREATE FUNCTION shop.shout(shop.customers) RETURNS text LANGUAGE sql AS 'SELECT upper($1.name)';
-        CREATE FUNCTION shop.bought(shop.customers) RETURNS SETOF shop.products LANGUAGE sql AS 'SELECT * FROM shop.products';
-        CREATE FUNCTION shop.newest(shop.customers) RETURNS SETOF shop.orders ROWS 1 LANGUAGE sql AS 'SELECT * FROM shop.orders'
+        CREATE FUNCTION shop.bought(shop.customers) RETURNS SETOF shop.products LANGUAGE sql
+          AS 'SELECT * FROM shop.products';
+        CREATE FUNCTION shop.newest(shop.customers) RETURNS SETOF shop.orders ROWS 1 LANGUAGE sql
+          AS 'SELECT * FROM shop.orders'
     """)
     seen = surface(owner, OWNER)
     assert list(seen.relations["shop", "customers"].computed) == ["shout"]
@@ -358,7 +361,10 @@ def test_it_works_in_a_read_only_transaction(owner):
     assert surface(owner, OWNER).relations != {}
 
 
-CATALOGS = "{pg_class,pg_attribute,pg_type,pg_proc,pg_depend,pg_index,pg_constraint,pg_rewrite,pg_attrdef,pg_description,pg_namespace}"
+CATALOGS = (
+    "{pg_class,pg_attribute,pg_type,pg_proc,pg_depend,pg_index,pg_constraint,pg_rewrite,pg_attrdef,pg_description,"
+    "pg_namespace}"
+)
 READ = """SELECT pg_stat_clear_snapshot(), sum(pg_stat_get_tuples_returned(c) + pg_stat_get_tuples_fetched(c))
             FROM unnest(%s::regclass[]) AS c"""
 

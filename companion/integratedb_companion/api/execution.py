@@ -18,8 +18,9 @@ from .transaction import BEGIN, COMMIT, ROLLBACK, opening
 
 #: What integratedb.surface_changed() raises.
 CHANGED: Final = "IDB08"
-#: Errors that a changed schema may cause before the version is compared: at the preparation of the statement.
-DOUBTFUL: Final = frozenset({"42P01", "42703", "42883", "0A000", "26000"})
+#: Errors that a changed schema may cause before the version is compared: Postgres prepares the statement and checks
+#: privileges first.
+DOUBTFUL: Final = frozenset({"42P01", "42501", "42703", "42704", "42804", "42809", "42883", "0A000", "26000"})
 ATTEMPTS: Final = 4
 
 Row = Sequence[bytes | None]

@@ -209,7 +209,8 @@ class Rest:
             query,
             shown,
             statement.text.encode(),
-            reads=statement.reads or parsed.head,
+            # A call by GET has no body; it may not write, whatever the function is.
+            reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
             decides=(not is_read and (form.kind == "object" or preferences.affected_limit is not None))
             or (function is not None and not statement.reads and form.kind == "object"),

@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "bad operator",  # operator
     "no aggregates",  # aggregates are switched off
     "no key",  # relation: it has no primary key
+    "no row version",  # relation: its rows have no version (a view, a foreign table)
     "unfiltered write",  # method, relation
     "not writable",  # name, relation
     "too deep",  # limit

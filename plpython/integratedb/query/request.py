@@ -315,6 +315,8 @@ class Update:
     where: Expression | None = None
     returning: Select | None = None
     by_key: bool = False
+    #: The versions (xmin, as texts) of which a row must have one to be changed.
+    versions: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,7 @@ class Delete:
     table: Table
     where: Expression | None = None
     returning: Select | None = None
+    versions: Value | None = None
 
 
 Query: TypeAlias = Select | Insert | Update | Delete

@@ -1,4 +1,4 @@
-"""Compiles requests inside Postgres: for a role, from the surface that the session keeps while its version is the same."""
+"""Compiles requests inside Postgres; the session keeps a surface while its version is the same."""
 
 from __future__ import annotations
 

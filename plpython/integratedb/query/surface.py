@@ -155,7 +155,7 @@ class Surface:
     configurations: Mapping[str, str] = field(default_factory=dict)
     #: The comments of the schemas.
     comments: Mapping[str, str] = field(default_factory=dict)
-    #: Other schemas that it depends on (of tables below views, of types), by oid: surface_version(role, schemas, further).
+    #: Other schemas that it depends on (of tables below views, of types), by oid, for surface_version().
     further: tuple[int, ...] = ()
     #: All names above, by themselves: the keys of JSON that may also be names in SQL.
     names: Mapping[str, str] = field(init=False)

@@ -207,7 +207,7 @@ BEGIN
     EXCEPT
     SELECT 'pg_catalog'::regnamespace::oid);
 
-  RETURN NEXT json_build_object('surface', json_build_object(
+  RETURN QUERY SELECT json_build_object('surface', json_build_object(
     'role', (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = for_role),
     'schemas', schemas,
     'further', further::bigint[],

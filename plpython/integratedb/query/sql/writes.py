@@ -67,6 +67,7 @@ class Writes:
         columns = _writable(relation, wanted.rows.keys, but=keys)
         scope = Scope([self._reads.source_of(relation, alias)])
         condition = self._condition(wanted.where, scope, "PATCH", relation, filtered=wanted.by_key)
+        condition += self._versions(wanted, relation, alias)
         if not columns:
             # Nothing changes, so no row is written, and none is returned.
             names = ", ".join(f"{alias}.{relation.columns[name].sql}" for name in returned) or "1"
@@ -91,6 +92,7 @@ class Writes:
         alias = self._writer.alias("t")
         scope = Scope([self._reads.source_of(relation, alias)])
         condition = self._condition(wanted.where, scope, "DELETE", relation)
+        condition += self._versions(wanted, relation, alias)
         text = f"DELETE FROM {relation.sql} AS {alias} WHERE {condition}"
         return self._returning(text, relation, alias, returned)
 
@@ -102,6 +104,14 @@ class Writes:
                 raise ProblemError("unfiltered write", (), method=method, relation=relation.name)
             return "true"
         return self._reads.expressions.condition(where, scope)
+
+    def _versions(self, wanted: Update | Delete, relation: Relation, alias: str) -> str:
+        if wanted.versions is None:
+            return ""
+        if not relation.has_row_version:
+            raise ProblemError("no row version", wanted.table.place, relation=relation.name)
+        versions = self._writer.value(wanted.versions, "pg_catalog.text[]", "array")
+        return f" AND {alias}.xmin::pg_catalog.text OPERATOR(pg_catalog.=) ANY ({versions})"
 
     def _rows(self, rows: Rows, columns: Sequence[Column], relation: Relation) -> tuple[_Body, list[str]]:
         """Return the body as a source, and the values of the columns in it."""

@@ -27,10 +27,10 @@ from .problems import DocumentError, shown
 
 #: The operators of conditions by the names that people write, and what the core calls them.
 OPERATORS: dict[str, Operator] = {
-    "=": "eq", "<>": "neq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "like": "like", "ilike": "ilike",
-    "~": "match", "~*": "imatch", "is-distinct-from": "isdistinct", "@>": "cs", "<@": "cd", "&&": "ov", "<<": "sl",
-    ">>": "sr", "&<": "nxr", "&>": "nxl", "-|-": "adj", "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod",
-    "||": "concat",
+    "=": "eq", "<>": "neq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte",
+    "like": "like", "ilike": "ilike", "~": "match", "~*": "imatch", "is-distinct-from": "isdistinct",
+    "@>": "cs", "<@": "cd", "&&": "ov", "<<": "sl", ">>": "sr", "&<": "nxr", "&>": "nxl", "-|-": "adj",
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "||": "concat",
 }  # fmt: skip
 _SEARCHES: dict[str, Operator] = {"fts": "fts", "plfts": "plfts", "phfts": "phfts", "wfts": "wfts"}
 _TRUTHS = {None: "null", True: "true", False: "false"}

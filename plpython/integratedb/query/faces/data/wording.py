@@ -1,4 +1,4 @@
-"""Words the problems of a query as data: a SQLSTATE, a message of our own, what to do, and the place in the document."""
+"""Words the problems of queries as data: SQLSTATE, message, hint, and the place in the document."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _MESSAGES: dict[Kind, tuple[str, Callable[[Facts], str]]] = {
     "bad operator": ("22023", lambda f: f"{f['operator']} is no operator for these operands"),
     "no aggregates": ("42501", lambda f: "aggregates are switched off"),
     "no key": ("42P10", lambda f: f"{f['relation']} has no primary key in these rows"),
+    "no row version": ("42P10", lambda f: f"rows of {f['relation']} have no version"),
     "unfiltered write": ("21000", lambda f: f"the query would write all rows of {f['relation']}"),
     "not writable": ("42501", lambda f: f"{f.get('name') or f.get('relation')} cannot be written"),
     "too deep": ("54001", lambda f: f"the query is nested deeper than {f['limit']} levels"),

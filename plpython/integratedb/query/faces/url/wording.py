@@ -191,6 +191,11 @@ def _no_key(facts: Facts) -> UrlError:
     )
 
 
+def _no_row_version(facts: Facts) -> UrlError:
+    message = f"Rows of '{facts['relation']}' have no version, so If-Match cannot be checked"
+    return UrlError(400, "42P10", message, None, "Send the request without If-Match, or to the table below the view.")
+
+
 def _unfiltered_write(facts: Facts) -> UrlError:
     verb = {"PATCH": "UPDATE", "UPDATE": "UPDATE", "DELETE": "DELETE"}.get(str(facts.get("method")).upper(), "Write")
     return UrlError(
@@ -238,6 +243,7 @@ _WORDS: dict[Kind, Callable[[Facts], UrlError]] = {
     "bad operator": _bad_operator,
     "no aggregates": _no_aggregates,
     "no key": _no_key,
+    "no row version": _no_row_version,
     "unfiltered write": _unfiltered_write,
     "too deep": _too_deep,
     "too large": _too_large,
