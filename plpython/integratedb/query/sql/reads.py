@@ -149,7 +149,8 @@ class Reads:
         return level
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
-        most = None if self._max_rows is None or not capped else self._writer.constant(self._max_rows, "pg_catalog.int8")
+        is_capped = capped and self._max_rows is not None
+        most = self._writer.constant(self._max_rows, "pg_catalog.int8") if is_capped else None
         limit = None if select.limit is None else self._writer.value(select.limit, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
@@ -219,7 +220,7 @@ class Reads:
         relationship = find_relationship(self._surface, _relation(parent), embed)
         source, text, conditions = self._related(relationship, parent, embed)
         lifts = embed.spread and relationship.to_one
-        # Of a relationship to one at most one row exists: a limit of rows would only hide the foreign key from the planner.
+        # At most one row exists to one, so the limit of rows would only hide the foreign key from the planner.
         capped = not relationship.to_one
         inner = self.level(embed.query, Scope([source], scope), text, conditions, depth + 1, lifts, capped)
         alias = self._writer.alias("e")
