@@ -6,14 +6,19 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
+from integratedb.query.openapi.document import describe
+from integratedb.query.openapi.swagger import convert
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import Query as CoreQuery
 from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
+from integratedb_companion import __version__
 
 from . import answers
 from .answers import Shown
@@ -232,7 +237,23 @@ class Rest:
         schema = parsed.schema or self._settings.schemas[0]
         if parsed.kind == "options":
             return answers.options(_methods(entry, parsed, schema))
-        return answers.root(entry.surface, schema)
+        is_swagger = ("version", "2.0") in parsed.form().parameters
+        key = ("description", schema, is_swagger)
+        document: bytes | None = entry.statements.get(key)
+        if document is None:
+            document = orjson.dumps(self._described(entry, schema, is_swagger))
+            entry.remember(key, document)
+        return answers.described(document)
+
+    def _described(self, entry: Entry, schema: str, is_swagger: bool) -> Any:
+        document = describe(
+            entry.surface,
+            schema,
+            version=__version__,
+            server=self._settings.openapi_server or self._settings.prefix or "/",
+            secured=self._settings.openapi_security,
+        )
+        return convert(document) if is_swagger else document
 
 
 def _nearest(problem: ProblemError) -> ProblemError:

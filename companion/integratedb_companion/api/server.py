@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import secrets
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -53,6 +54,9 @@ def run(settings: Settings) -> None:
             )
             page = page_of(Path(directory))
             listening = admin.start(settings.admin_host, settings.admin_port, readiness, page.render)
+        for reload in (signal.SIGUSR1, signal.SIGUSR2):
+            # Scripts send these to PostgREST, to let it read the schema or its file again. They would end the process.
+            signal.signal(reload, signal.SIG_IGN)
         try:
             log.info(
                 "starting",
