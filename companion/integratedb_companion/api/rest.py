@@ -89,9 +89,22 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                problem = url.word(_nearest(problem), caller.is_anonymous)
+                worded = url.word(_nearest(problem), caller.is_anonymous)
+                if problem.kind in ("unknown relation", "unknown column") and worded.hint is None:
+                    await self._explain(worded, problem, caller)
+                problem = worded
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
+
+    async def _explain(self, error: UrlError, problem: ProblemError, caller: Caller) -> None:
+        """Tell a stakeholder why a name is not part of its surface, and which claim would cure that."""
+        if self._settings.error_verbosity != "verbose":
+            return
+        name, schema = str(problem.facts["name"]), str(problem.facts.get("schema") or self._settings.schemas[0])
+        names = (schema, name) if problem.kind == "unknown relation" else (schema, str(problem.facts["relation"]), name)
+        why = await self._executor.surfaces.why_not_visible(caller.role, *names)
+        if why is not None:
+            error.details, error.hint = why
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
