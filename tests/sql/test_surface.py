@@ -79,6 +79,13 @@ def test_a_role_sees_only_what_it_was_granted(owner, app):
     assert set(seen.relations) == {("shop", "orders"), ("shop", "products")}
 
 
+def test_a_right_on_columns_includes_no_row_version(owner, app):
+    owner.run("GRANT SELECT (id, total) ON shop.orders TO app; GRANT SELECT ON shop.products TO app")
+    relations = surface(app, "app").relations
+    assert not relations["shop", "orders"].has_row_version
+    assert relations["shop", "products"].has_row_version
+
+
 def test_the_privileges_are_those_of_the_given_role(superuser, app):
     assert surface(superuser, "app").relations == {}
     assert surface(app, OWNER).relations != {}

@@ -390,7 +390,10 @@ BEGIN
              'can_delete', r.can_delete AND r.writes & 16 <> 0,
              'row_security', r.row_security,
              'comment', r.comment,
-             'has_row_version', r.relkind IN ('r', 'p', 'm')))
+             -- A right on columns, such as that of a claim, includes no system columns: xmin and xmax.
+             'has_row_version', r.relkind IN ('r', 'p', 'm')
+                                AND has_column_privilege(for_role, r.oid, -2::smallint, 'SELECT')
+                                AND has_column_privilege(for_role, r.oid, -4::smallint, 'SELECT')))
       FROM relation AS r
       LEFT JOIN listed AS l ON l.oid = r.oid
       LEFT JOIN keys AS y ON y.relid = r.oid
