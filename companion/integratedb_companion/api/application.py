@@ -114,6 +114,9 @@ class Application:
             if request.path != self._prefix and not request.path.startswith(f"{self._prefix}/"):
                 return failure(404, "PGRST125", "Invalid path specified in request URL")
             request.path = request.path[len(self._prefix) :] or "/"
+        page = services.page.answer(request)
+        if page is not None:
+            return page
         step_s = time.perf_counter()
         try:
             caller = await services.authentication.caller(request)

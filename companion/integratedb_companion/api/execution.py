@@ -60,6 +60,13 @@ class Plan:
     rolls_back: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """An answer that needs no statement, but time: it is made in a thread of its own."""
+
+    make: Callable[[], Response]
+
+
 @dataclass(slots=True)
 class Watch:
     """The connection that a request uses at the moment, so that a client that hangs up can cancel it."""
@@ -84,7 +91,7 @@ class Executor:
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
 
-    async def execute(self, role: str, make: Callable[[Entry], Plan | Response], watch: Watch) -> Response:
+    async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
         entry = await self.surfaces.of(role)
         for _ in range(ATTEMPTS):
@@ -96,6 +103,8 @@ class Executor:
                     raise
                 entry = await self.surfaces.renewed(entry)
                 continue
+            if isinstance(plan, Slow):
+                plan = await asyncio.to_thread(plan.make)
             if isinstance(plan, Response):
                 if not await self.surfaces.has_changed(entry):
                     return plan

@@ -19,7 +19,8 @@ from . import answers
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
+from .description import Description
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
 from .messages import Request, Response
 from .settings import Settings
 from .surfaces import Entry
@@ -62,6 +63,7 @@ class Rest:
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._settings = settings
         self._executor = executor
+        self._description = Description(settings)
         self._url = UrlSettings(
             schemas=settings.schemas,
             transaction_override=settings.may_override_tx_end,
@@ -73,7 +75,7 @@ class Rest:
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
 
-        def make(entry: Entry) -> Plan | Response:
+        def make(entry: Entry) -> Plan | Response | Slow:
             try:
                 return self._plan(entry, request, caller)
             except (UrlError, ProblemError) as problem:
@@ -88,7 +90,7 @@ class Rest:
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
 
-    def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
+    def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response | Slow:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         shape = None
         holes: tuple[Any, ...] = ()
@@ -103,7 +105,7 @@ class Rest:
             body = Body(request.body, scan_json)
             parsed = url.parse(request.method, request.path, request.query, headers, body, self._url)
             if parsed.query is None:
-                return self._without_query(entry, parsed)
+                return self._without_query(entry, parsed, request)
             holes = parsed.holes
             compiled = self._compile(entry, parsed)
             if shape is not None:
@@ -228,11 +230,10 @@ class Rest:
         source = parsed.query.source[0] if isinstance(parsed.query, Select) and parsed.query.source else None
         return parsed, find_function(entry.surface, schema, source) if isinstance(source, Routine) else None
 
-    def _without_query(self, entry: Entry, parsed: UrlRequest) -> Response:
-        schema = parsed.schema or self._settings.schemas[0]
+    def _without_query(self, entry: Entry, parsed: UrlRequest, request: Request) -> Response | Slow:
         if parsed.kind == "options":
-            return answers.options(_methods(entry, parsed, schema))
-        return answers.root(entry.surface, schema)
+            return answers.options(_methods(entry, parsed, parsed.schema or self._settings.schemas[0]))
+        return self._description.answer(entry, parsed, request)
 
 
 def _nearest(problem: ProblemError) -> ProblemError:

@@ -13,9 +13,9 @@ import orjson
 
 from integratedb.query.surface import Surface
 
-from .connection import Query
+from .connection import DatabaseError, Query
 from .pool import Pool
-from .transaction import Role, array
+from .transaction import Role, array, opening
 
 #: Surfaces of so many roles are remembered; the least recently used one is dropped.
 MOST_SURFACES: Final = 1000
@@ -50,6 +50,9 @@ SELECT r.oid::text,
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
+
+#: What SET ROLE raises: the role does not exist, or the login is no member of it.
+ROLE_ERRORS: Final = ("22023", "42501")
 
 #: These are the request's own, or protect it.
 OWN_SETTINGS: Final = frozenset(
@@ -114,12 +117,18 @@ class Surfaces:
         return await self._fetch(old.role.name)
 
     async def has_changed(self, entry: Entry) -> bool:
-        """Whether the version in the database is another one."""
+        """Whether the version in the database is another one. Error: RoleError: the role may not be acted for now."""
         kinds = ("oid", "text[]", "oid[]")[: len(entry.subjects)]
         given = ", ".join(f"${n}::pg_catalog.{kind}" for n, kind in enumerate(kinds, 1))
         query = Query(f"SELECT integratedb.surface_version({given})".encode(), entry.subjects)
         async with self._pool.lend() as connection:
-            result = (await connection.run([query]))[0]
+            try:
+                result = (await connection.run([opening(entry.role, (), reads=True), query]))[-1]
+            except DatabaseError as error:
+                if error.sqlstate not in ROLE_ERRORS:
+                    raise
+                self.forget(entry.role.name)
+                raise RoleError from None
         return result.get_value(0, 0) != entry.version
 
     def forget(self, role: str) -> None:

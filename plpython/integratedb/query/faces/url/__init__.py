@@ -5,7 +5,7 @@
 """
 
 from .errors import UrlError
-from .media import Form
+from .media import Form, wants_page
 from .parameters import canonical
 from .parsing import UrlRequest, parse
 from .preferences import Preferences
@@ -31,6 +31,7 @@ __all__ = [
     "scan_json",
     "shape",
     "status_of",
+    "wants_page",
     "word",
     "word_database",
 ]
