@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from integratedb.query.faces import url
@@ -86,7 +85,7 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                problem = url.word(_nearest(problem), caller.is_anonymous)
+                problem = url.word(problem, caller.is_anonymous)
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
 
@@ -155,11 +154,16 @@ class Rest:
                 url.check_key(parsed.key_columns, relation.primary_key)
         assert parsed.query is not None
         query = parsed.query
-        form = parsed.form()
+        handled = _media_type(function)
+        form = parsed.form(frozenset([handled] if handled is not None else ()))
+        if handled == form.name and function is not None:
+            form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
         if form.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")
         is_read = isinstance(query, Select)
         preferences = parsed.preferences
+        if function is not None and not function.returns_set and preferences.affected_limit is not None:
+            raise errors.not_a_set()
         is_stream = is_read and not parsed.head and form.kind in ("ndjson", "csv") and preferences.count is None
         wanted: Form = _FORMS[form.kind]
         if parsed.head:
@@ -175,6 +179,7 @@ class Rest:
             Options(
                 schema=schema,
                 form=wanted,
+                unwraps=function is not None,
                 strip_nulls=form.nulls_stripped,
                 exact_count=preferences.count is not None and is_read,
                 max_rows=self._settings.max_rows,
@@ -196,7 +201,7 @@ class Rest:
             ),
             row_security=statement.row_security,
             keys=statement.keys if form.kind == "csv" else (),
-            profile=parsed.schema if len(self._settings.schemas) > 1 else None,
+            profile=schema if len(self._settings.schemas) > 1 else None,
         )
         settings: list[tuple[bytes, bytes]] = []
         if preferences.timezone is not None:
@@ -236,13 +241,12 @@ class Rest:
         return self._description.answer(entry, parsed, request)
 
 
-def _nearest(problem: ProblemError) -> ProblemError:
-    """Return a problem with the one name that is nearest to the unknown one, of all that the role may see."""
-    near = problem.facts.get("near")
-    if isinstance(near, str) or near is None:
-        return problem
-    found = difflib.get_close_matches(str(problem.facts.get("name")), [str(one) for one in near], 1)
-    return ProblemError(problem.kind, problem.place, **{**problem.facts, "near": found[0] if found else None})
+def _media_type(function: Function | None) -> str | None:
+    """Return the media type that a function answers itself: it returns a domain of that name."""
+    if function is None or not function.returns.is_domain:
+        return None
+    name = function.returns.sql.rpartition('."')[2].removesuffix('"')
+    return name if "/" in name else None
 
 
 def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:
