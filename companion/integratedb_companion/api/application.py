@@ -106,7 +106,8 @@ class Application:
         if preflight is not None:
             return preflight
         if request.method not in METHODS:
-            return failure(405, "PGRST117", f"Unsupported HTTP method: {request.method[:20]}")
+            message = f"Unsupported HTTP method: {request.method[:20]}"
+            return failure(405, "PGRST117", message, None, None, {"Allow": ",".join(sorted(METHODS))})
         open_answer = await services.oauth.answer(request, receive)
         if open_answer is not None:
             return open_answer

@@ -24,7 +24,7 @@ def test_each_role_is_told_what_it_may_do(api: Api, place: Place) -> None:
         assert list(openapi_v31_spec_validator.iter_errors(document)) == []
     assert "/notes" not in anonymous["paths"]
     assert {*anonymous["paths"]["/people"]} == {"get"}
-    assert {*user["paths"]["/notes"]} == {"get", "post", "patch", "delete"}
+    assert {*user["paths"]["/notes"]} == {"get", "post", "put", "patch", "delete"}
 
 
 def test_a_document_follows_the_surface(api: Api, place: Place) -> None:

@@ -84,6 +84,8 @@ def _schema(schema: Any) -> Any:
         return schema
     if "$ref" in schema:
         return _reference(schema)
+    if "anyOf" in schema:
+        return _schema(schema["anyOf"][0])  # the other is null
     if "oneOf" in schema:
         return {"description": "One object, or an array of such objects."}
     converted: Document = {}

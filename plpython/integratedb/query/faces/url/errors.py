@@ -43,7 +43,8 @@ def not_a_set() -> UrlError:
 
 
 def invalid_method_of_function(method: str) -> UrlError:
-    return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC")
+    allowed = {"Allow": "OPTIONS,GET,HEAD,POST"}
+    return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC", headers=allowed)
 
 
 def invalid_body(message: str) -> UrlError:
@@ -105,7 +106,8 @@ def not_a_single_row(count: int) -> UrlError:
 
 
 def unsupported_method(method: str) -> UrlError:
-    return UrlError(405, "PGRST117", f"Unsupported HTTP method: {method}")
+    allowed = {"Allow": "OPTIONS,GET,HEAD"}
+    return UrlError(405, "PGRST117", f"Unsupported HTTP method: {method}", headers=allowed)
 
 
 def invalid_preferences(names: Iterable[str]) -> UrlError:
