@@ -74,10 +74,13 @@ class Rest:
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
 
+        seen: list[Entry] = []
+
         def make(entry: Entry) -> Plan | Response | Slow:
             try:
                 return self._plan(entry, request, caller)
             except (UrlError, ProblemError) as problem:
+                seen.append(entry)
                 raise RequestError from problem
 
         try:
@@ -85,9 +88,22 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                problem = url.word(problem, caller.is_anonymous)
+                problem = await self._word(problem, seen[-1], request, caller)
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
+
+    async def _word(self, problem: ProblemError, entry: Entry, request: Request, caller: Caller) -> UrlError:
+        """Word a problem; where it is a name that the role does not see, with the reason for that."""
+        error = url.word(problem, caller.is_anonymous)
+        is_write = request.method in ("POST", "PUT", "PATCH", "DELETE")
+        profile = request.header(b"content-profile" if is_write else b"accept-profile")
+        doubtful = url.name_in_doubt(problem, entry.surface, profile or self._settings.schemas[0])
+        if doubtful is None:
+            return error
+        reason = await self._executor.surfaces.why_not_visible(entry, *doubtful)
+        if reason is None:
+            return error
+        return url.because(error, reason.answer, reason.message, reason.claim, anonymous=caller.is_anonymous)
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response | Slow:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}

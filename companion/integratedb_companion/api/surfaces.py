@@ -64,9 +64,24 @@ OWN_SETTINGS: Final = frozenset(
     }
 )  # fmt: skip
 
+WHY: Final = b"""
+SELECT w.answer, w.message, w.claim::text
+  FROM integratedb.why_not_visible(
+         $1::pg_catalog.oid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text) AS w
+"""
+
 
 class RoleError(Exception):
     """The service may not act for the role, or the role does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a name is not part of a surface, and the match that would cure it."""
+
+    answer: str
+    message: str
+    claim: dict[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -131,6 +146,16 @@ class Surfaces:
                 raise RoleError from None
         return result.get_value(0, 0) != entry.version
 
+    async def why_not_visible(self, entry: Entry, schema: str, relation: str, column: str | None) -> Reason | None:
+        """Return why a name is not part of a surface, as its role may know; None: it does not exist."""
+        values = [str(entry.role.oid).encode(), *(_bytes(one) for one in (schema, relation, column))]
+        async with self._pool.lend() as connection:
+            found = (await connection.run([opening(entry.role, (), reads=True), Query(WHY, values)]))[-1]
+        if found.ntuples == 0:
+            return None
+        answer, message, claim = (found.get_value(0, column) for column in range(3))
+        return Reason((answer or b"").decode(), (message or b"").decode(), orjson.loads(claim or b"null"))
+
     def forget(self, role: str) -> None:
         """Forget a surface, because the role is not what it was."""
         self._entries.pop(role, None)
@@ -170,3 +195,7 @@ def _role(name: str, found: Any) -> Role:
     isolation = given.pop("default_transaction_isolation", "read committed")
     settings = tuple((setting.encode(), value.encode()) for setting, value in given.items())
     return Role(name, int(found.get_value(0, 0)), settings, isolation)
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "replace").replace(b"\0", b"?")
