@@ -14,10 +14,13 @@ import orjson
 from integratedb.query.faces.url import Form, Preferences, UrlError, errors
 from integratedb.query.statement import COLUMNS
 
+from . import conditions
 from .execution import Row
 from .messages import Headers, Response, failure
 
 VARY: Final = (b"vary", b"Accept, Prefer, Range")
+#: Headers that an answer without a body does not have.
+OF_BODY: Final = (b"content-type", b"content-range")
 _AT: Final = {name: position for position, name in enumerate(COLUMNS)}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -36,6 +39,10 @@ class Shown:
     #: The header of CSV, where it is a stream.
     keys: tuple[str, ...] = ()
     profile: str | None = None
+    #: The condition of the request, which the statement has applied, or that this row is asked about.
+    if_match: str | None = None
+    #: Whether the answer depends on nothing but its row.
+    has_row_only: bool = False
 
 
 def of_error(error: UrlError) -> Response:
@@ -43,7 +50,9 @@ def of_error(error: UrlError) -> Response:
     return failure(error.status, error.code, error.message, error.details, error.hint, error.headers)
 
 
-def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool) -> Response:
+def respond(
+    shown: Shown, row: Row, offset: int, location: str, none_match: str | None = None, *, is_head: bool
+) -> Response:
     """Return the response to a row; a stream has none. Error: UrlError, and what was done must be undone."""
     headers: Headers = []
     if shown.applied is not None:
@@ -55,6 +64,11 @@ def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool
     if not row:
         return _stream(shown, headers, offset)
     count = int(_text(row, "row_count") or 0)
+    etag = _text(row, "etag") if count == 1 else None
+    if shown.if_match is not None:
+        is_met = conditions.matches(shown.if_match, etag) if shown.kind == "read" else count > 0
+        if not is_met:
+            raise errors.version_differs()
     limit = shown.preferences.affected_limit
     if limit is not None and shown.kind in ("update", "delete", "call") and count > limit:
         raise errors.too_many_affected(count)
@@ -73,6 +87,8 @@ def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool
         elif shown.form.kind == "csv":
             body = _csv_header(row, shown) + body
     status = _chosen(row, status, headers)
+    if status == 200 and etag is not None and shown.has_row_only and conditions.is_known(none_match, etag):
+        return Response(304, [header for header in headers if header[0] not in OF_BODY])
     if status in (204, 304):
         body = b""
     return Response(status, headers, b"" if is_head else body)

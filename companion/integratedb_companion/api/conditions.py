@@ -26,6 +26,12 @@ def tags(header: str | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+def matches(header: str, tag: str | None) -> bool:
+    """Whether If-Match names this tag; ``None``: there is no row."""
+    named = tags(header)
+    return tag is not None and (named == (ANY,) or tag in named)
+
+
 def is_known(header: str | None, tag: str) -> bool:
     """Whether If-None-Match names this tag, so that the client has the answer already."""
     named = tags(header)

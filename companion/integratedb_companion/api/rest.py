@@ -9,12 +9,12 @@ from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
+from integratedb.query.request import Column, Insert, Item, Routine, Select, Star, Value
 from integratedb.query.request import Query as CoreQuery
-from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
 
-from . import answers
+from . import answers, conditions
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
@@ -110,7 +110,8 @@ class Rest:
         shape = None
         holes: tuple[Any, ...] = ()
         # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
-        if request.method != "PATCH" and "range" not in headers:
+        if_match = request.header(b"if-match")
+        if request.method != "PATCH" and "range" not in headers and if_match is None:
             shaped = url.shape(request.method, request.path, request.query)
             if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
                 holes = shaped[1]
@@ -122,7 +123,7 @@ class Rest:
             if parsed.query is None:
                 return self._without_query(entry, parsed, request)
             holes = parsed.holes
-            compiled = self._compile(entry, parsed)
+            compiled = self._compile(entry, parsed, if_match)
             if shape is not None:
                 entry.remember(shape, compiled)
         values = [
@@ -133,9 +134,11 @@ class Rest:
         offset = _number(getattr(compiled.query, "offset", None), holes)
         location = _location(request, self._settings.prefix)
 
+        none_match = request.header(b"if-none-match")
+
         def respond(row: Row) -> Response:
             try:
-                return answers.respond(shown, row, offset, location, is_head=is_head)
+                return answers.respond(shown, row, offset, location, none_match, is_head=is_head)
             except UrlError as error:
                 raise RefusedError(answers.of_error(error)) from None
 
@@ -158,7 +161,7 @@ class Rest:
             return parsed.preferences.transaction == "rollback"
         return self._settings.tx_end.startswith("rollback")
 
-    def _compile(self, entry: Entry, parsed: UrlRequest) -> Compiled:
+    def _compile(self, entry: Entry, parsed: UrlRequest, if_match: str | None) -> Compiled:
         schema = parsed.schema or self._settings.schemas[0]
         function: Function | None = None
         relation: Relation | None = None
@@ -188,7 +191,11 @@ class Rest:
             wanted = "lines" if form.kind == "ndjson" else "csv lines"
         elif wanted == "lines":
             wanted = "array"
-        pinned = is_read and relation is not None and pins_a_key(query.where, relation)  # type: ignore[union-attr]
+        pinned = not isinstance(query, Insert) and relation is not None and pins_a_key(query.where, relation)
+        if if_match is not None and relation is not None:
+            query = _conditional(query, if_match, is_pinned=pinned and not is_stream)
+        else:
+            if_match = None
         statement = compile_query(
             query,
             entry.surface,
@@ -201,7 +208,7 @@ class Rest:
                 max_rows=self._settings.max_rows,
                 aggregates=self._settings.aggregates,
                 allow_unfiltered=self._settings.allow_unfiltered_writes,
-                etag=pinned and not is_stream,
+                etag=pinned and is_read and not is_stream,
                 location=preferences.returned == "headers-only",
                 subjects=tuple(subject.decode() for subject in entry.subjects),
             ),
@@ -216,6 +223,8 @@ class Rest:
                 parsed.kind, bool(relation and relation.primary_key) or parsed.on_conflict is not None
             ),
             row_security=statement.row_security,
+            if_match=if_match,
+            has_row_only=pinned and is_read and _has_row_only(query, relation),
             keys=statement.keys if form.kind == "csv" else (),
             profile=schema if len(self._settings.schemas) > 1 else None,
         )
@@ -235,7 +244,10 @@ class Rest:
             # A call by GET has no body; it may not write, whatever the function is.
             reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
-            decides=(not is_read and (form.kind == "object" or preferences.affected_limit is not None))
+            decides=(
+                not is_read
+                and (if_match is not None or form.kind == "object" or preferences.affected_limit is not None)
+            )
             or (function is not None and not statement.reads and form.kind == "object"),
             settings=tuple(settings),
         )
@@ -255,6 +267,29 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(_methods(entry, parsed, parsed.schema or self._settings.schemas[0]))
         return self._description.answer(entry, parsed, request)
+
+
+def _conditional(query: CoreQuery, if_match: str, *, is_pinned: bool) -> CoreQuery:
+    """Return a query that changes a row only if it has one of these versions. Error: UrlError."""
+    if isinstance(query, Insert):
+        raise errors.condition_without_key("POST and PUT take none")
+    if not is_pinned:
+        raise errors.condition_without_key("the filters allow several")
+    named = conditions.tags(if_match)
+    if isinstance(query, Select) or named == (conditions.ANY,):
+        return query
+    return replace(query, versions=Value(list(named)))
+
+
+def _has_row_only(query: CoreQuery, relation: Relation | None) -> bool:
+    """Whether an answer depends on nothing but its row, so that the row's version is the answer's."""
+    assert relation is not None
+    assert isinstance(query, Select)
+    return all(
+        isinstance(item, Star)
+        or (isinstance(item, Item) and isinstance(item.expression, Column) and item.expression.name in relation.columns)
+        for item in query.items
+    )
 
 
 def _media_type(function: Function | None) -> str | None:

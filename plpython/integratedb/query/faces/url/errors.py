@@ -135,3 +135,13 @@ def not_implemented(details: str) -> UrlError:
 def max_affected_of_single() -> UrlError:
     message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
     return UrlError(400, "PGRST128", message)
+
+
+def version_differs() -> UrlError:
+    message = "No row of the request has a version that If-Match names"
+    return UrlError(412, "PGRST133", message, None, "Read the row again; its ETag is the version that it has now.")
+
+
+def condition_without_key(what: str) -> UrlError:
+    message = f"If-Match is for one row: {what}"
+    return UrlError(400, "PGRST134", message, None, "Filter by all columns of a unique key with eq, and use PATCH.")
