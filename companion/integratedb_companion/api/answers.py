@@ -94,6 +94,18 @@ def respond(
     return Response(status, headers, b"" if is_head else body)
 
 
+def with_estimate(row: Row, rows: int, offset: int) -> Row:
+    """Return a row whose total is an estimate; rows that were seen exist."""
+    given = list(row)
+    given[_AT["total"]] = str(max(rows, offset + int(_text(row, "row_count") or 0))).encode()
+    return given
+
+
+def of_plan(form: Form, text: bytes) -> Response:
+    """Return a plan of Postgres."""
+    return Response(200, [(b"content-type", form.content_type.encode()), VARY], text)
+
+
 def _text(row: Row, name: str) -> str | None:
     value = row[_AT[name]]
     return None if value is None else value.decode()

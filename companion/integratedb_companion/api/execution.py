@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from psycopg import pq
@@ -58,6 +58,11 @@ class Plan:
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
     decides: bool = False
     rolls_back: bool = False
+    #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
+    examine: Query | None = None
+    examined: Callable[[bytes], Plan] | None = None
+    #: Whether the rows are the lines of a plan of Postgres.
+    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ class Executor:
                 entry = await self.surfaces.renewed(entry)
                 continue
             try:
+                if plan.examine is not None and plan.examined is not None:
+                    plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
                 return await self._run(entry, plan, watch)
             except RefusedError as refused:
                 return refused.response
@@ -123,6 +130,17 @@ class Executor:
                     self.surfaces.forget(role)
                 raise
         raise SurfaceUnstableError
+
+    async def _examine(self, entry: Entry, plan: Plan, query: Query, watch: Watch) -> bytes:
+        """Return the answer to a statement that changes nothing, as the request would get it."""
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            try:
+                queries = [BEGIN, *self._queries(entry, replace(plan, query=query)), ROLLBACK]
+                row = (await self._run_explicit(connection, queries))[-2]
+            finally:
+                watch.connection = None
+        return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
         settings = [*self.before_role, *entry.role.settings, *plan.settings]
@@ -149,6 +167,8 @@ class Executor:
                     row = (await connection.run(queries))[-1]
             finally:
                 watch.connection = None
+        if plan.is_explained:
+            return plan.respond([b"\n".join(row.get_value(line, 0) or b"" for line in range(row.ntuples))])
         return plan.respond([row.get_value(0, column) for column in range(row.nfields)])
 
     async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
-from integratedb.query.request import Column, Insert, Item, Routine, Select, Star, Value
+from integratedb.query.request import Column, Embed, Insert, Item, Routine, Select, Star, Value
 from integratedb.query.request import Query as CoreQuery
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
 
-from . import answers, conditions
+from . import answers, conditions, estimates
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
@@ -54,6 +54,10 @@ class Compiled:
     is_stream: bool
     decides: bool
     settings: tuple[tuple[bytes, bytes], ...]
+    #: Whether the planner's number of rows is asked first.
+    is_estimated: bool = False
+    #: The cost that --max-cost has allowed, at the first use.
+    accepted: list[float] = field(default_factory=list)
 
 
 class Rest:
@@ -126,6 +130,56 @@ class Rest:
             compiled = self._compile(entry, parsed, if_match)
             if shape is not None:
                 entry.remember(shape, compiled)
+        plan = self._run_of(compiled, request, caller, holes)
+        form, wanted = compiled.shown.form, compiled.request.preferences.count
+        if form.kind == "plan":
+            return self._explained(plan, form)
+        is_costly = self._settings.max_cost is not None and not compiled.accepted
+        if not (is_costly or compiled.is_estimated):
+            return plan
+
+        def examined(answer: bytes) -> Plan:
+            limit = self._settings.max_cost
+            if is_costly and limit is not None:
+                cost = estimates.cost_of(answer)
+                if cost > limit:
+                    raise RefusedError(answers.of_error(errors.too_costly(cost, limit)))
+                compiled.accepted.append(cost)
+            if not compiled.is_estimated:
+                return plan
+            rows, most = estimates.rows_of(answer), self._settings.max_rows
+            if wanted == "planned" or (most is not None and rows > most):
+                return self._run_of(compiled, request, caller, holes, rows)
+            exact = self._compile(entry, compiled.request, compiled.shown.if_match, is_exact=True)
+            return self._run_of(exact, request, caller, holes)
+
+        return replace(
+            plan,
+            examine=Query(estimates.ESTIMATE + compiled.text, plan.query.values, prepared=False),
+            examined=examined,
+        )
+
+    def _explained(self, plan: Plan, form: url.Form) -> Plan:
+        """Return what answers the plan of a request; what EXPLAIN ANALYZE does is undone."""
+        text = estimates.explain(plan.query.text, form.plan_format, form.plan_options)
+        return replace(
+            plan,
+            query=Query(text, plan.query.values, prepared=False),
+            respond=lambda row: answers.of_plan(form, row[0] or b""),
+            is_stream=False,
+            is_explained=True,
+            decides=False,
+            rolls_back=True,
+        )
+
+    def _run_of(
+        self,
+        compiled: Compiled,
+        request: Request,
+        caller: Caller,
+        holes: tuple[Any, ...],
+        estimate: int | None = None,
+    ) -> Plan:
         values = [
             value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
             for value in compiled.statement.bind(holes)
@@ -133,10 +187,11 @@ class Rest:
         shown, is_head = compiled.shown, compiled.request.head
         offset = _number(getattr(compiled.query, "offset", None), holes)
         location = _location(request, self._settings.prefix)
-
         none_match = request.header(b"if-none-match")
 
         def respond(row: Row) -> Response:
+            if estimate is not None:
+                row = answers.with_estimate(row, estimate, offset)
             try:
                 return answers.respond(shown, row, offset, location, none_match, is_head=is_head)
             except UrlError as error:
@@ -161,7 +216,7 @@ class Rest:
             return parsed.preferences.transaction == "rollback"
         return self._settings.tx_end.startswith("rollback")
 
-    def _compile(self, entry: Entry, parsed: UrlRequest, if_match: str | None) -> Compiled:
+    def _compile(self, entry: Entry, parsed: UrlRequest, if_match: str | None, *, is_exact: bool = False) -> Compiled:
         schema = parsed.schema or self._settings.schemas[0]
         function: Function | None = None
         relation: Relation | None = None
@@ -177,14 +232,15 @@ class Rest:
         form = parsed.form(frozenset([handled] if handled is not None else ()))
         if handled == form.name and function is not None:
             form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
-        if form.kind not in _FORMS:
+        answered = form.plan_of if form.kind == "plan" and form.plan_of is not None else form
+        if answered.kind not in _FORMS:
             raise errors.not_implemented(f"The media type {form.name} is not answered yet")
         is_read = isinstance(query, Select)
         preferences = parsed.preferences
         if function is not None and not function.returns_set and preferences.affected_limit is not None:
             raise errors.not_a_set()
         is_stream = is_read and not parsed.head and form.kind in ("ndjson", "csv") and preferences.count is None
-        wanted: Form = _FORMS[form.kind]
+        wanted: Form = _FORMS[answered.kind]
         if parsed.head:
             wanted = "nothing"
         elif is_stream:
@@ -196,6 +252,12 @@ class Rest:
             query = _conditional(query, if_match, is_pinned=pinned and not is_stream)
         else:
             if_match = None
+        is_estimated = (
+            not is_exact
+            and isinstance(query, Select)
+            and preferences.count in ("planned", "estimated")
+            and _may_be_estimated(query, relation)
+        )
         statement = compile_query(
             query,
             entry.surface,
@@ -203,8 +265,8 @@ class Rest:
                 schema=schema,
                 form=wanted,
                 unwraps=function is not None,
-                strip_nulls=form.nulls_stripped,
-                exact_count=preferences.count is not None and is_read,
+                strip_nulls=answered.nulls_stripped,
+                exact_count=preferences.count is not None and is_read and not is_estimated,
                 max_rows=self._settings.max_rows,
                 aggregates=self._settings.aggregates,
                 allow_unfiltered=self._settings.allow_unfiltered_writes,
@@ -250,6 +312,7 @@ class Rest:
             )
             or (function is not None and not statement.reads and form.kind == "object"),
             settings=tuple(settings),
+            is_estimated=is_estimated,
         )
 
     def _called(self, entry: Entry, parsed: UrlRequest, schema: str) -> tuple[UrlRequest, Function | None]:
@@ -279,6 +342,19 @@ def _conditional(query: CoreQuery, if_match: str, *, is_pinned: bool) -> CoreQue
     if isinstance(query, Select) or named == (conditions.ANY,):
         return query
     return replace(query, versions=Value(list(named)))
+
+
+def _may_be_estimated(query: Select, relation: Relation | None) -> bool:
+    """Whether the planner's estimate tells no more than the role may see.
+
+    The planner's figures are those of whole tables: with row security or behind a view, they would tell of hidden rows.
+    """
+    return (
+        relation is not None
+        and relation.kind in ("table", "partitioned table", "materialized view")
+        and not relation.row_security
+        and not any(isinstance(item, Embed) for item in query.items)
+    )
 
 
 def _has_row_only(query: CoreQuery, relation: Relation | None) -> bool:

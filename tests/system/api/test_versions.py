@@ -14,7 +14,7 @@ ONE = "/notes?id=eq.7001"
 @pytest.fixture
 def user(api: Api, place: Place) -> dict[str, Any]:
     """Who has a note."""
-    user = {"role": place.user, "sub": "versions"}
+    user: dict[str, Any] = {"role": place.user, "sub": "versions"}
     place.superuser.run("DELETE FROM notes WHERE owner = 'versions'")
     assert api.send("POST", "/notes", {"id": 7001, "body": "first"}, **user).status_code == 201
     return user

@@ -145,3 +145,8 @@ def version_differs() -> UrlError:
 def condition_without_key(what: str) -> UrlError:
     message = f"If-Match is for one row: {what}"
     return UrlError(400, "PGRST134", message, None, "Filter by all columns of a unique key with eq, and use PATCH.")
+
+
+def too_costly(cost: float, limit: int) -> UrlError:
+    message = f"The estimated cost of the request, {cost:.0f}, is more than {limit}"
+    return UrlError(400, "PGRST135", message, None, "Filter by columns with an index, or ask for fewer embedded rows.")
