@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,14 +14,17 @@ import orjson
 
 from integratedb.query.surface import Surface
 
-from .connection import DatabaseError, Query
-from .pool import Pool
+from .connection import DatabaseError, LostError, Query
+from .pool import BusyError, Pool, UnreachableError
 from .transaction import Role, array, opening
 
 #: Surfaces of so many roles are remembered; the least recently used one is dropped.
 MOST_SURFACES: Final = 1000
 #: Statements of one surface.
 MOST_STATEMENTS: Final = 2000
+
+#: The version does not count memberships and attributes of roles: after this age, they are compared beside requests.
+MAX_AGE_S: Final = 30.0
 
 #: What the login may become, and the settings of ALTER ROLE that SET ROLE does not apply. A role that does not exist, a
 #: powerful one, and one that the login may not become give no row.
@@ -48,6 +52,12 @@ SELECT r.oid::text,
    AND NOT r.rolbypassrls
    AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
+"""
+#: The roles whose privileges a role has.
+GROUPS: Final = b"""
+SELECT pg_catalog.array_agg(r.oid ORDER BY r.oid)::text
+  FROM pg_catalog.pg_roles AS r
+ WHERE pg_catalog.pg_has_role($1::pg_catalog.oid, r.oid, 'USAGE')
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
 
@@ -93,6 +103,8 @@ class Entry:
     version: bytes
     #: The arguments of surface_version(): the role, the schemas, and other schemas that the surface depends on.
     subjects: tuple[bytes, ...]
+    #: The roles whose privileges the role has.
+    groups: bytes
     #: Statements by the shape of their requests.
     statements: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     read_at_s: float = field(default_factory=time.monotonic)
@@ -115,14 +127,30 @@ class Surfaces:
         self.schemas_value = array(schemas)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._reading: dict[str, asyncio.Task[Entry]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def of(self, role: str) -> Entry:
         """Return the surface of a role. Error: RoleError, and those of the pool."""
         entry = self._entries.get(role)
         if entry is not None:
             self._entries.move_to_end(role)
+            if time.monotonic() - entry.read_at_s > MAX_AGE_S:
+                self._look_again(entry)
             return entry
         return await self._fetch(role)
+
+    def _look_again(self, entry: Entry) -> None:
+        entry.read_at_s = time.monotonic()
+        task = asyncio.create_task(self._compare(entry))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _compare(self, entry: Entry) -> None:
+        """Read a surface anew if its role, or what that is a member of, has changed."""
+        # Where the database cannot be asked now, the requests say so themselves.
+        with contextlib.suppress(RoleError, DatabaseError, LostError, UnreachableError, BusyError):
+            if await self._read_role(entry.role.name) != (entry.role, entry.groups):
+                await self.renewed(entry)
 
     async def renewed(self, old: Entry) -> Entry:
         """Return a surface that is newer than this one."""
@@ -168,22 +196,27 @@ class Surfaces:
             task.add_done_callback(lambda _: self._reading.pop(role, None))
         return await asyncio.shield(task)
 
-    async def _read_one(self, name: str) -> Entry:
-        if name == "none":  # SET ROLE none is the login itself
-            self.forget(name)
-            raise RoleError
+    async def _read_role(self, name: str) -> tuple[Role, bytes]:
+        """Read a role and its groups. Error: RoleError: it may not be acted for."""
         async with self._pool.lend() as connection:
-            found = (await connection.run([Query(ROLE, (name.encode(),))]))[0]
-            if found.ntuples != 1:
+            # SET ROLE none is the login itself.
+            found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+            if found is None or found.ntuples != 1:
                 self.forget(name)
                 raise RoleError
             role = _role(name, found)
+            groups = (await connection.run([Query(GROUPS, (str(role.oid).encode(),))]))[0]
+        return role, groups.get_value(0, 0) or b""
+
+    async def _read_one(self, name: str) -> Entry:
+        role, groups = await self._read_role(name)
+        async with self._pool.lend() as connection:
             rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
         surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:
             subjects.append(("{" + ",".join(map(str, surface.further)) + "}").encode())
-        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects))
+        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects), groups)
         self._entries.move_to_end(name)
         while len(self._entries) > MOST_SURFACES:
             self._entries.popitem(last=False)
