@@ -53,6 +53,8 @@ class Plan:
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
     is_stream: bool = False
+    #: Whether the rows are lines of one text, which is the answer.
+    is_text: bool = False
     #: Whether the lines of a stream still need their ends.
     ends_lines: bool = False
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
@@ -61,8 +63,6 @@ class Plan:
     #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
     examine: Query | None = None
     examined: Callable[[bytes], Plan] | None = None
-    #: Whether the rows are the lines of a plan of Postgres.
-    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +167,7 @@ class Executor:
                     row = (await connection.run(queries))[-1]
             finally:
                 watch.connection = None
-        if plan.is_explained:
-            return plan.respond([b"\n".join(row.get_value(line, 0) or b"" for line in range(row.ntuples))])
-        return plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+        return plan.respond(_row(row, plan))
 
     async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:
         try:
@@ -182,7 +180,7 @@ class Executor:
         results = await self._run_explicit(connection, queries)
         row = results[-1]
         try:
-            response = plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+            response = plan.respond(_row(row, plan))
         except BaseException:
             await self._roll_back(connection)
             raise
@@ -222,3 +220,9 @@ class Executor:
         response.stream = lines()
         response.cancel = watch.cancel
         return response
+
+
+def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
+    if plan.is_text:
+        return [b"\n".join(result.get_value(row, 0) or b"" for row in range(result.ntuples))]
+    return [result.get_value(0, column) for column in range(result.nfields)]

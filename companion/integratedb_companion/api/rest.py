@@ -29,6 +29,9 @@ from .transaction import request_settings, search_path
 #: These headers are part of what a statement depends on.
 SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: The domain of functions that answer every media type, and what their answer is if they do not say it themselves.
+ANY: Final = "*/*"
+RAW: Final = url.Form("binary", "application/octet-stream")
 
 _FORMS: Final[dict[str, Form]] = {
     "json": "array",
@@ -167,7 +170,7 @@ class Rest:
             query=Query(text, plan.query.values, prepared=False),
             respond=lambda row: answers.of_plan(form, row[0] or b""),
             is_stream=False,
-            is_explained=True,
+            is_text=True,
             decides=False,
             rolls_back=True,
         )
@@ -229,12 +232,12 @@ class Rest:
         assert parsed.query is not None
         query = parsed.query
         handled = _media_type(function)
-        form = parsed.form(frozenset([handled] if handled is not None else ()))
-        if handled == form.name and function is not None:
+        form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
+        if function is not None and handled in (form.name, ANY):
             form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
-        answered = form.plan_of if form.kind == "plan" and form.plan_of is not None else form
+        answered = form.plan_of or form
         if answered.kind not in _FORMS:
-            raise errors.not_implemented(f"The media type {form.name} is not answered yet")
+            raise errors.not_implemented(f"The media type {answered.name} is not answered yet")
         is_read = isinstance(query, Select)
         preferences = parsed.preferences
         if function is not None and not function.returns_set and preferences.affected_limit is not None:

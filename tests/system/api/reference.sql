@@ -110,8 +110,11 @@ CREATE TABLE todos (
 CREATE TABLE keyless (a int, b text);
 CREATE TABLE "Weird Name" ("id" int PRIMARY KEY, "a.b" text, "c,d" text, "select" text);
 INSERT INTO "Weird Name" VALUES (1, 'x', 'y,z', 'q"r');
-CREATE VIEW uppercase AS SELECT id, upper(task) AS task FROM todos;
-CREATE TABLE secrets (id int PRIMARY KEY, shown text, concealed text);
+CREATE VIEW todo_list AS SELECT id, task, done FROM todos;
+ALTER VIEW todo_list ALTER done SET DEFAULT true;
+CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, word char(3), bits bit(3));
+INSERT INTO numbered (word, bits) VALUES ('abc', '101');
+CREATE TABLE documents (id int PRIMARY KEY, data jsonb);
 CREATE TABLE forbidden (id int PRIMARY KEY);
 
 -- Domain representations
@@ -173,6 +176,26 @@ CREATE FUNCTION bad_custom_error() RETURNS int LANGUAGE plpgsql STABLE AS $$
   BEGIN RAISE sqlstate 'PGRST' USING message = 'no JSON', detail = '{"status": 402, "headers": {}}'; END $$;
 CREATE FUNCTION plain_error() RETURNS int LANGUAGE plpgsql STABLE AS $$
   BEGIN RAISE EXCEPTION 'I refuse!' USING detail = 'Pretty simple', hint = 'There is nothing you can do.'; END $$;
+
+CREATE TYPE mood AS ENUM ('glad', 'sad');
+CREATE FUNCTION one_out(num int, OUT next int) LANGUAGE sql IMMUTABLE AS 'SELECT num + 1';
+CREATE FUNCTION in_out(INOUT num int, INOUT word text) LANGUAGE sql IMMUTABLE AS 'SELECT num, word';
+CREATE FUNCTION one_column() RETURNS TABLE (a text) LANGUAGE sql STABLE AS $$ SELECT 'A'::text $$;
+CREATE FUNCTION mooded(val text) RETURNS mood LANGUAGE sql STABLE AS 'SELECT val::mood';
+CREATE FUNCTION ranged(low int, up int) RETURNS int4range LANGUAGE sql STABLE AS 'SELECT int4range(low, up)';
+CREATE FUNCTION three_defaults(a int DEFAULT 1, b int DEFAULT 2, c int DEFAULT 3) RETURNS int
+  LANGUAGE sql IMMUTABLE AS 'SELECT a + b + c';
+CREATE FUNCTION words(VARIADIC v text[] DEFAULT '{}') RETURNS text[] LANGUAGE sql IMMUTABLE AS 'SELECT v';
+CREATE FUNCTION no_films() RETURNS SETOF films LANGUAGE sql STABLE AS 'SELECT * FROM films WHERE false';
+CREATE FUNCTION echo(arg json) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT json_typeof(arg)';
+CREATE FUNCTION "Quoted Function"("user" text, "fullName" text) RETURNS text LANGUAGE sql IMMUTABLE AS
+  $$ SELECT format('%s is %s', "user", "fullName") $$;
+CREATE FUNCTION untyped() RETURNS SETOF record LANGUAGE sql STABLE AS 'SELECT id, name FROM clients ORDER BY id';
+CREATE FUNCTION film_of(id int) RETURNS SETOF films LANGUAGE sql STABLE AS 'SELECT * FROM films WHERE id = film_of.id';
+CREATE FUNCTION test() RETURNS TABLE (test text, value int) LANGUAGE sql STABLE AS $$ VALUES ('hello', 1) $$;
+CREATE FUNCTION asserted() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN ASSERT false, 'bad thing'; END $$;
+CREATE FUNCTION bad_status() RETURNS int LANGUAGE plpgsql STABLE AS $$
+  BEGIN RAISE sqlstate 'PT40A' USING message = 'Wrong'; END $$;
 
 -- Media type handlers
 CREATE DOMAIN "text/html" AS text;

@@ -149,9 +149,8 @@ class Reads:
         return level
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
-        most = (
-            None if self._max_rows is None or not capped else self._writer.constant(self._max_rows, "pg_catalog.int8")
-        )
+        applies = capped and self._max_rows is not None
+        most = self._writer.constant(self._max_rows, "pg_catalog.int8") if applies else None
         limit = None if select.limit is None else self._writer.value(select.limit, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")

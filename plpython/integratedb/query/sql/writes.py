@@ -127,7 +127,8 @@ class Writes:
         text = f"pg_catalog.jsonb_array_elements({body})" if rows.is_array else f"(SELECT {body})"
         merged = f"{element}.v"
         if rows.missing_default:
-            merged = f"pg_catalog.jsonb_build_object({self._defaults(columns, relation)}) OPERATOR(pg_catalog.||) {element}.v"
+            defaults = f"pg_catalog.jsonb_build_object({self._defaults(columns, relation)})"
+            merged = f"{defaults} OPERATOR(pg_catalog.||) {element}.v"
         text += f" AS {element} (v), LATERAL pg_catalog.jsonb_to_record({merged}) AS {alias} ({record})"
         return _Body(alias, text, f"{element}.v"), [_converted(column, alias) for column in columns]
 

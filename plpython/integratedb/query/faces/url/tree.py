@@ -59,7 +59,7 @@ class Node:
                 continue
             call = aggregate(item.expression)
             if call is None or call.unless_column:
-                columns.add(item.alias or _column_name(item.expression))
+                columns.add(item.alias or (call.function if call is not None else _column_name(item.expression)))
             elif item.alias:
                 self.aggregates.setdefault(item.alias, item.expression)
             else:
