@@ -105,7 +105,7 @@ class Rest:
         is_write = request.method in ("POST", "PUT", "PATCH", "DELETE")
         profile = request.header(b"content-profile" if is_write else b"accept-profile")
         doubtful = url.name_in_doubt(problem, entry.surface, profile or self._settings.schemas[0])
-        if doubtful is None:
+        if doubtful is None or self._settings.error_verbosity != "verbose":
             return error
         reason = await self._executor.surfaces.why_not_visible(entry, *doubtful)
         if reason is None:

@@ -42,7 +42,7 @@ def because(
         headers = {"WWW-Authenticate": "Bearer"} if anonymous else {}
         return UrlError(401 if anonymous else 403, "42501", message, None, error.hint, headers)
     if answer == "not claimed" and claim is not None:
-        cure = f"To read it, add this match to the claims: {json.dumps(claim, ensure_ascii=False)}"
+        cure = f"The claim that cures it: {json.dumps(claim, ensure_ascii=False)}"
         hint = f"{error.hint} {cure}" if error.hint else cure
         return UrlError(error.status, error.code, error.message, message, hint, error.headers)
     return error
