@@ -60,7 +60,7 @@ def test_a_known_document_is_not_sent_again(api: Api, place: Place) -> None:
 def test_a_part_of_a_document(api: Api) -> None:
     assert [*api.get("/?path=/people")["paths"]] == ["/people"]
     assert [*api.get("/?path=/rpc/slow")["paths"]] == ["/rpc/slow"]
-    assert api.send("GET", "/?path=/notes").status_code == 404
+    assert api.send("GET", "/?path=/nothing").status_code == 404
 
 
 def test_a_role_that_may_no_longer_be_acted_for_is_told_nothing(fresh: Place, start_api: StartApi) -> None:
