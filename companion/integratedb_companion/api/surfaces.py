@@ -149,7 +149,8 @@ class Surfaces:
         """Read a surface anew if its role, or what that is a member of, has changed."""
         # Where the database cannot be asked now, the requests say so themselves.
         with contextlib.suppress(RoleError, DatabaseError, LostError, UnreachableError, BusyError):
-            if await self._read_role(entry.role.name) != (entry.role, entry.groups):
+            role, groups, _ = await self._read_role(entry.role.name)
+            if (role, groups) != (entry.role, entry.groups):
                 await self.renewed(entry)
 
     async def renewed(self, old: Entry) -> Entry:
@@ -196,8 +197,8 @@ class Surfaces:
             task.add_done_callback(lambda _: self._reading.pop(role, None))
         return await asyncio.shield(task)
 
-    async def _read_role(self, name: str) -> tuple[Role, bytes]:
-        """Read a role and its groups. Error: RoleError: it may not be acted for."""
+    async def _read_role(self, name: str, *more: Query) -> tuple[Role, bytes, Any]:
+        """Read a role, its groups, and more by its oid. Error: RoleError: it may not be acted for."""
         async with self._pool.lend() as connection:
             # SET ROLE none is the login itself.
             found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
@@ -205,13 +206,13 @@ class Surfaces:
                 self.forget(name)
                 raise RoleError
             role = _role(name, found)
-            groups = (await connection.run([Query(GROUPS, (str(role.oid).encode(),))]))[0]
-        return role, groups.get_value(0, 0) or b""
+            oid = str(role.oid).encode()
+            further = [Query(each.text, (oid, *each.values)) for each in more]
+            groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
+        return role, groups.get_value(0, 0) or b"", results
 
     async def _read_one(self, name: str) -> Entry:
-        role, groups = await self._read_role(name)
-        async with self._pool.lend() as connection:
-            rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
+        role, groups, [rows] = await self._read_role(name, Query(SURFACE, (self.schemas_value,)))
         surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:
