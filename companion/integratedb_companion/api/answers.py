@@ -14,11 +14,13 @@ import orjson
 from integratedb.query.faces.url import Form, Preferences, UrlError, errors
 from integratedb.query.statement import COLUMNS
 
+from . import conditions
 from .execution import Row
 from .messages import Headers, Response, failure
 
-OPENAPI: Final = b"application/openapi+json; charset=utf-8"
 VARY: Final = (b"vary", b"Accept, Prefer, Range")
+#: Headers that an answer without a body does not have.
+OF_BODY: Final = (b"content-type", b"content-range")
 _AT: Final = {name: position for position, name in enumerate(COLUMNS)}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -37,6 +39,10 @@ class Shown:
     #: The header of CSV, where it is a stream.
     keys: tuple[str, ...] = ()
     profile: str | None = None
+    #: The condition of the request, which the statement has applied, or that this row is asked about.
+    if_match: str | None = None
+    #: Whether the answer depends on nothing but its row.
+    has_row_only: bool = False
 
 
 def of_error(error: UrlError) -> Response:
@@ -44,7 +50,9 @@ def of_error(error: UrlError) -> Response:
     return failure(error.status, error.code, error.message, error.details, error.hint, error.headers)
 
 
-def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool) -> Response:
+def respond(
+    shown: Shown, row: Row, offset: int, location: str, none_match: str | None = None, *, is_head: bool
+) -> Response:
     """Return the response to a row; a stream has none. Error: UrlError, and what was done must be undone."""
     headers: Headers = []
     if shown.applied is not None:
@@ -55,10 +63,12 @@ def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool
         headers.append((b"content-profile", shown.profile.encode("latin-1", "replace")))
     if not row:
         return _stream(shown, headers, offset)
-    if shown.form.kind == "plan":
-        headers.append((b"content-type", shown.form.content_type.encode()))
-        return Response(200, headers, b"" if is_head else row[0] or b"")
     count = int(_text(row, "row_count") or 0)
+    etag = _text(row, "etag") if count == 1 else None
+    if shown.if_match is not None:
+        is_met = conditions.matches(shown.if_match, etag) if shown.kind == "read" else count > 0
+        if not is_met:
+            raise errors.version_differs()
     limit = shown.preferences.affected_limit
     if limit is not None and shown.kind in ("update", "delete", "call") and count > limit:
         raise errors.too_many_affected(count)
@@ -77,9 +87,23 @@ def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool
         elif shown.form.kind == "csv":
             body = _csv_header(row, shown) + body
     status = _chosen(row, status, headers)
+    if status == 200 and etag is not None and shown.has_row_only and conditions.is_known(none_match, etag):
+        return Response(304, [header for header in headers if header[0] not in OF_BODY])
     if status in (204, 304):
         body = b""
     return Response(status, headers, b"" if is_head else body)
+
+
+def with_estimate(row: Row, rows: int, offset: int) -> Row:
+    """Return a row whose total is an estimate; rows that were seen exist."""
+    given = list(row)
+    given[_AT["total"]] = str(max(rows, offset + int(_text(row, "row_count") or 0))).encode()
+    return given
+
+
+def of_plan(form: Form, text: bytes) -> Response:
+    """Return a plan of Postgres."""
+    return Response(200, [(b"content-type", form.content_type.encode()), VARY], text)
 
 
 def _text(row: Row, name: str) -> str | None:
@@ -184,8 +208,3 @@ def _headers(text: str) -> Headers:
 def options(methods: list[str]) -> Response:
     """Return the answer to OPTIONS."""
     return Response(200, [(b"allow", ",".join(methods).encode())])
-
-
-def described(document: bytes) -> Response:
-    """Return the description of the surface, an OpenAPI document."""
-    return Response(200, [(b"content-type", OPENAPI), VARY], document)

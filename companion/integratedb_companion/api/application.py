@@ -106,7 +106,8 @@ class Application:
         if preflight is not None:
             return preflight
         if request.method not in METHODS:
-            return failure(405, "PGRST117", f"Unsupported HTTP method: {request.method[:20]}")
+            message = f"Unsupported HTTP method: {request.method[:20]}"
+            return failure(405, "PGRST117", message, None, None, {"Allow": ",".join(sorted(METHODS))})
         open_answer = await services.oauth.answer(request, receive)
         if open_answer is not None:
             return open_answer
@@ -114,6 +115,9 @@ class Application:
             if request.path != self._prefix and not request.path.startswith(f"{self._prefix}/"):
                 return failure(404, "PGRST125", "Invalid path specified in request URL")
             request.path = request.path[len(self._prefix) :] or "/"
+        page = services.page.answer(request)
+        if page is not None:
+            return page
         step_s = time.perf_counter()
         try:
             caller = await services.authentication.caller(request)

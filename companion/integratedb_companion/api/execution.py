@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from psycopg import pq
@@ -60,6 +60,16 @@ class Plan:
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
     decides: bool = False
     rolls_back: bool = False
+    #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
+    examine: Query | None = None
+    examined: Callable[[bytes], Plan] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """An answer that needs no statement, but time: it is made in a thread of its own."""
+
+    make: Callable[[], Response]
 
 
 @dataclass(slots=True)
@@ -86,7 +96,7 @@ class Executor:
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
 
-    async def execute(self, role: str, make: Callable[[Entry], Plan | Response], watch: Watch) -> Response:
+    async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
         entry = await self.surfaces.of(role)
         for _ in range(ATTEMPTS):
@@ -98,12 +108,16 @@ class Executor:
                     raise
                 entry = await self.surfaces.renewed(entry)
                 continue
+            if isinstance(plan, Slow):
+                plan = await asyncio.to_thread(plan.make)
             if isinstance(plan, Response):
                 if not await self.surfaces.has_changed(entry):
                     return plan
                 entry = await self.surfaces.renewed(entry)
                 continue
             try:
+                if plan.examine is not None and plan.examined is not None:
+                    plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
                 return await self._run(entry, plan, watch)
             except RefusedError as refused:
                 return refused.response
@@ -116,6 +130,17 @@ class Executor:
                     self.surfaces.forget(role)
                 raise
         raise SurfaceUnstableError
+
+    async def _examine(self, entry: Entry, plan: Plan, query: Query, watch: Watch) -> bytes:
+        """Return the answer to a statement that changes nothing, as the request would get it."""
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            try:
+                queries = [BEGIN, *self._queries(entry, replace(plan, query=query)), ROLLBACK]
+                row = (await self._run_explicit(connection, queries))[-2]
+            finally:
+                watch.connection = None
+        return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
         settings = [*self.before_role, *entry.role.settings, *plan.settings]

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-
-import orjson
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
-from integratedb.query.openapi.document import describe
-from integratedb.query.openapi.swagger import convert
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
+from integratedb.query.request import Column, Embed, Insert, Item, Routine, Select, Star, Value
 from integratedb.query.request import Query as CoreQuery
-from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
-from integratedb_companion import __version__
 
-from . import answers
+from . import answers, conditions, estimates
 from .answers import Shown
 from .bodies import scan_json
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
+from .description import Description
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
 from .messages import Request, Response
 from .settings import Settings
 from .surfaces import Entry
@@ -61,6 +57,10 @@ class Compiled:
     is_stream: bool
     decides: bool
     settings: tuple[tuple[bytes, bytes], ...]
+    #: Whether the planner's number of rows is asked first.
+    is_estimated: bool = False
+    #: The cost that --max-cost has allowed, at the first use.
+    accepted: list[float] = field(default_factory=list)
 
 
 class Rest:
@@ -69,6 +69,7 @@ class Rest:
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._settings = settings
         self._executor = executor
+        self._description = Description(settings)
         self._url = UrlSettings(
             schemas=settings.schemas,
             transaction_override=settings.may_override_tx_end,
@@ -80,10 +81,13 @@ class Rest:
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
 
-        def make(entry: Entry) -> Plan | Response:
+        seen: list[Entry] = []
+
+        def make(entry: Entry) -> Plan | Response | Slow:
             try:
                 return self._plan(entry, request, caller)
             except (UrlError, ProblemError) as problem:
+                seen.append(entry)
                 raise RequestError from problem
 
         try:
@@ -91,29 +95,30 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                worded = url.word(problem, caller.is_anonymous)
-                if problem.kind in ("unknown relation", "unknown column") and worded.hint is None:
-                    await self._reason(worded, problem, caller)
-                problem = worded
+                problem = await self._word(problem, seen[-1], request, caller)
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
 
-    async def _reason(self, error: UrlError, problem: ProblemError, caller: Caller) -> None:
-        """Tell a stakeholder why a name is not part of its surface, and which claim would cure that."""
-        if self._settings.error_verbosity != "verbose":
-            return
-        name, schema = str(problem.facts["name"]), str(problem.facts.get("schema") or self._settings.schemas[0])
-        names = (schema, name) if problem.kind == "unknown relation" else (schema, str(problem.facts["relation"]), name)
-        why = await self._executor.surfaces.why_not_visible(caller.role, *names)
-        if why is not None:
-            error.details, error.hint = why
+    async def _word(self, problem: ProblemError, entry: Entry, request: Request, caller: Caller) -> UrlError:
+        """Word a problem; where it is a name that the role does not see, with the reason for that."""
+        error = url.word(problem, caller.is_anonymous)
+        is_write = request.method in ("POST", "PUT", "PATCH", "DELETE")
+        profile = request.header(b"content-profile" if is_write else b"accept-profile")
+        doubtful = url.name_in_doubt(problem, entry.surface, profile or self._settings.schemas[0])
+        if doubtful is None or self._settings.error_verbosity != "verbose":
+            return error
+        reason = await self._executor.surfaces.why_not_visible(entry, *doubtful)
+        if reason is None:
+            return error
+        return url.because(error, reason.answer, reason.message, reason.claim, anonymous=caller.is_anonymous)
 
-    def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
+    def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response | Slow:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         shape = None
         holes: tuple[Any, ...] = ()
         # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
-        if request.method != "PATCH" and "range" not in headers:
+        if_match = request.header(b"if-match")
+        if request.method != "PATCH" and "range" not in headers and if_match is None:
             shaped = url.shape(request.method, request.path, request.query)
             if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
                 holes = shaped[1]
@@ -123,11 +128,61 @@ class Rest:
             body = Body(request.body, scan_json)
             parsed = url.parse(request.method, request.path, request.query, headers, body, self._url)
             if parsed.query is None:
-                return self._without_query(entry, parsed)
+                return self._without_query(entry, parsed, request)
             holes = parsed.holes
-            compiled = self._compile(entry, parsed)
+            compiled = self._compile(entry, parsed, if_match)
             if shape is not None:
                 entry.remember(shape, compiled)
+        plan = self._run_of(compiled, request, caller, holes)
+        form, wanted = compiled.shown.form, compiled.request.preferences.count
+        if form.kind == "plan":
+            return self._explained(plan, form)
+        is_costly = self._settings.max_cost is not None and not compiled.accepted
+        if not (is_costly or compiled.is_estimated):
+            return plan
+
+        def examined(answer: bytes) -> Plan:
+            limit = self._settings.max_cost
+            if is_costly and limit is not None:
+                cost = estimates.cost_of(answer)
+                if cost > limit:
+                    raise RefusedError(answers.of_error(errors.too_costly(cost, limit)))
+                compiled.accepted.append(cost)
+            if not compiled.is_estimated:
+                return plan
+            rows, most = estimates.rows_of(answer), self._settings.max_rows
+            if wanted == "planned" or (most is not None and rows > most):
+                return self._run_of(compiled, request, caller, holes, rows)
+            exact = self._compile(entry, compiled.request, compiled.shown.if_match, is_exact=True)
+            return self._run_of(exact, request, caller, holes)
+
+        return replace(
+            plan,
+            examine=Query(estimates.ESTIMATE + compiled.text, plan.query.values, prepared=False),
+            examined=examined,
+        )
+
+    def _explained(self, plan: Plan, form: url.Form) -> Plan:
+        """Return what answers the plan of a request; what EXPLAIN ANALYZE does is undone."""
+        text = estimates.explain(plan.query.text, form.plan_format, form.plan_options)
+        return replace(
+            plan,
+            query=Query(text, plan.query.values, prepared=False),
+            respond=lambda row: answers.of_plan(form, row[0] or b""),
+            is_stream=False,
+            is_text=True,
+            decides=False,
+            rolls_back=True,
+        )
+
+    def _run_of(
+        self,
+        compiled: Compiled,
+        request: Request,
+        caller: Caller,
+        holes: tuple[Any, ...],
+        estimate: int | None = None,
+    ) -> Plan:
         values = [
             value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
             for value in compiled.statement.bind(holes)
@@ -135,10 +190,13 @@ class Rest:
         shown, is_head = compiled.shown, compiled.request.head
         offset = _number(getattr(compiled.query, "offset", None), holes)
         location = _location(request, self._settings.prefix)
+        none_match = request.header(b"if-none-match")
 
         def respond(row: Row) -> Response:
+            if estimate is not None:
+                row = answers.with_estimate(row, estimate, offset)
             try:
-                return answers.respond(shown, row, offset, location, is_head=is_head)
+                return answers.respond(shown, row, offset, location, none_match, is_head=is_head)
             except UrlError as error:
                 raise RefusedError(answers.of_error(error)) from None
 
@@ -151,7 +209,6 @@ class Rest:
             ],
             respond=respond,
             is_stream=compiled.is_stream,
-            is_text=shown.form.kind == "plan",
             ends_lines=compiled.shown.form.kind == "ndjson",
             decides=compiled.decides,
             rolls_back=self._rolls_back(compiled.request),
@@ -162,7 +219,7 @@ class Rest:
             return parsed.preferences.transaction == "rollback"
         return self._settings.tx_end.startswith("rollback")
 
-    def _compile(self, entry: Entry, parsed: UrlRequest) -> Compiled:
+    def _compile(self, entry: Entry, parsed: UrlRequest, if_match: str | None, *, is_exact: bool = False) -> Compiled:
         schema = parsed.schema or self._settings.schemas[0]
         function: Function | None = None
         relation: Relation | None = None
@@ -193,7 +250,17 @@ class Rest:
             wanted = "lines" if form.kind == "ndjson" else "csv lines"
         elif wanted == "lines":
             wanted = "array"
-        pinned = is_read and relation is not None and pins_a_key(query.where, relation)  # type: ignore[union-attr]
+        pinned = not isinstance(query, Insert) and relation is not None and pins_a_key(query.where, relation)
+        if if_match is not None and relation is not None:
+            query = _conditional(query, if_match, is_pinned=pinned and not is_stream)
+        else:
+            if_match = None
+        is_estimated = (
+            not is_exact
+            and isinstance(query, Select)
+            and preferences.count in ("planned", "estimated")
+            and _may_be_estimated(query, relation)
+        )
         statement = compile_query(
             query,
             entry.surface,
@@ -202,11 +269,11 @@ class Rest:
                 form=wanted,
                 unwraps=function is not None,
                 strip_nulls=answered.nulls_stripped,
-                exact_count=preferences.count is not None and is_read,
+                exact_count=preferences.count is not None and is_read and not is_estimated,
                 max_rows=self._settings.max_rows,
                 aggregates=self._settings.aggregates,
                 allow_unfiltered=self._settings.allow_unfiltered_writes,
-                etag=pinned and not is_stream,
+                etag=pinned and is_read and not is_stream,
                 location=preferences.returned == "headers-only",
                 subjects=tuple(subject.decode() for subject in entry.subjects),
             ),
@@ -221,6 +288,8 @@ class Rest:
                 parsed.kind, bool(relation and relation.primary_key) or parsed.on_conflict is not None
             ),
             row_security=statement.row_security,
+            if_match=if_match,
+            has_row_only=pinned and is_read and _has_row_only(query, relation),
             keys=statement.keys if form.kind == "csv" else (),
             profile=schema if len(self._settings.schemas) > 1 else None,
         )
@@ -236,13 +305,17 @@ class Rest:
             statement,
             query,
             shown,
-            (_explain(form) + statement.text).encode(),
+            statement.text.encode(),
             # A call by GET has no body; it may not write, whatever the function is.
             reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
-            decides=(not is_read and (form.kind == "object" or preferences.affected_limit is not None))
+            decides=(
+                not is_read
+                and (if_match is not None or form.kind == "object" or preferences.affected_limit is not None)
+            )
             or (function is not None and not statement.reads and form.kind == "object"),
             settings=tuple(settings),
+            is_estimated=is_estimated,
         )
 
     def _called(self, entry: Entry, parsed: UrlRequest, schema: str) -> tuple[UrlRequest, Function | None]:
@@ -256,34 +329,46 @@ class Rest:
         source = parsed.query.source[0] if isinstance(parsed.query, Select) and parsed.query.source else None
         return parsed, find_function(entry.surface, schema, source) if isinstance(source, Routine) else None
 
-    def _without_query(self, entry: Entry, parsed: UrlRequest) -> Response:
-        schema = parsed.schema or self._settings.schemas[0]
+    def _without_query(self, entry: Entry, parsed: UrlRequest, request: Request) -> Response | Slow:
         if parsed.kind == "options":
-            return answers.options(_methods(entry, parsed, schema))
-        is_swagger = ("version", "2.0") in parsed.form().parameters
-        key = ("description", schema, is_swagger)
-        document: bytes | None = entry.statements.get(key)
-        if document is None:
-            document = orjson.dumps(self._described(entry, schema, is_swagger))
-            entry.remember(key, document)
-        return answers.described(document)
-
-    def _described(self, entry: Entry, schema: str, is_swagger: bool) -> Any:
-        document = describe(
-            entry.surface,
-            schema,
-            version=__version__,
-            server=self._settings.openapi_server or self._settings.prefix or "/",
-            secured=self._settings.openapi_security,
-        )
-        return convert(document) if is_swagger else document
+            return answers.options(_methods(entry, parsed, parsed.schema or self._settings.schemas[0]))
+        return self._description.answer(entry, parsed, request)
 
 
-def _explain(form: url.Form) -> str:
-    """Return what makes a statement one that answers its plan, where that is asked for."""
-    if form.plan_of is None:
-        return ""
-    return f"EXPLAIN ({', '.join((f'FORMAT {form.plan_format}', *form.plan_options)).upper()}) "
+def _conditional(query: CoreQuery, if_match: str, *, is_pinned: bool) -> CoreQuery:
+    """Return a query that changes a row only if it has one of these versions. Error: UrlError."""
+    if isinstance(query, Insert):
+        raise errors.condition_without_key("POST and PUT take none")
+    if not is_pinned:
+        raise errors.condition_without_key("the filters allow several")
+    named = conditions.tags(if_match)
+    if isinstance(query, Select) or named == (conditions.ANY,):
+        return query
+    return replace(query, versions=Value(list(named)))
+
+
+def _may_be_estimated(query: Select, relation: Relation | None) -> bool:
+    """Whether the planner's estimate tells no more than the role may see.
+
+    The planner's figures are those of whole tables: with row security or behind a view, they would tell of hidden rows.
+    """
+    return (
+        relation is not None
+        and relation.kind in ("table", "partitioned table", "materialized view")
+        and not relation.row_security
+        and not any(isinstance(item, Embed) for item in query.items)
+    )
+
+
+def _has_row_only(query: CoreQuery, relation: Relation | None) -> bool:
+    """Whether an answer depends on nothing but its row, so that the row's version is the answer's."""
+    assert relation is not None
+    assert isinstance(query, Select)
+    return all(
+        isinstance(item, Star)
+        or (isinstance(item, Item) and isinstance(item.expression, Column) and item.expression.name in relation.columns)
+        for item in query.items
+    )
 
 
 def _media_type(function: Function | None) -> str | None:

@@ -15,6 +15,7 @@ from .key_sets import KeySet
 from .keys import read_all
 from .metrics import Metrics
 from .oauth import OAuth, own_key
+from .page import Page
 from .pool import Pool
 from .rest import Rest
 from .settings import Settings
@@ -51,6 +52,7 @@ class Services:
         self.authentication = Authentication(self.tokens, self.key_set, settings.anonymous)
         self.cross_origin = CrossOrigin(settings.cors_origins)
         self.metrics = Metrics()
+        self.page = Page(settings)
         self.oauth = OAuth(settings, self.pool, secret)
         self.surfaces = Surfaces(self.pool, settings.schemas, read)
         self.executor = Executor(

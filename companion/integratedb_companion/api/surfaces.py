@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,14 +14,17 @@ import orjson
 
 from integratedb.query.surface import Surface
 
-from .connection import Query
-from .pool import Pool
-from .transaction import Role, array
+from .connection import DatabaseError, LostError, Query
+from .pool import BusyError, Pool, UnreachableError
+from .transaction import Role, array, opening
 
 #: Surfaces of so many roles are remembered; the least recently used one is dropped.
 MOST_SURFACES: Final = 1000
 #: Statements of one surface.
 MOST_STATEMENTS: Final = 2000
+
+#: The version does not count memberships and attributes of roles: after this age, they are compared beside requests.
+MAX_AGE_S: Final = 30.0
 
 #: What the login may become, and the settings of ALTER ROLE that SET ROLE does not apply. A role that does not exist, a
 #: powerful one, and one that the login may not become give no row.
@@ -49,14 +53,16 @@ SELECT r.oid::text,
    AND r.rolname OPERATOR(pg_catalog.<>) SESSION_USER
    AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
 """
+#: The roles whose privileges a role has.
+GROUPS: Final = b"""
+SELECT pg_catalog.array_agg(r.oid ORDER BY r.oid)::text
+  FROM pg_catalog.pg_roles AS r
+ WHERE pg_catalog.pg_has_role($1::pg_catalog.oid, r.oid, 'USAGE')
+"""
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
 
-#: Why a name is not part of a stakeholder's surface. Other roles are not told that something exists.
-WHY: Final = b"""
-SELECT w.message, 'The claim that cures it: ' OPERATOR(pg_catalog.||) w.claim::pg_catalog.text
-  FROM integratedb.why_not_visible($1::pg_catalog.oid, $2, $3, $4) AS w
- WHERE w.answer OPERATOR(pg_catalog.<>) 'no right'
-"""
+#: What SET ROLE raises: the role does not exist, or the login is no member of it.
+ROLE_ERRORS: Final = ("22023", "42501")
 
 #: These are the request's own, or protect it.
 OWN_SETTINGS: Final = frozenset(
@@ -68,9 +74,24 @@ OWN_SETTINGS: Final = frozenset(
     }
 )  # fmt: skip
 
+WHY: Final = b"""
+SELECT w.answer, w.message, w.claim::text
+  FROM integratedb.why_not_visible(
+         $1::pg_catalog.oid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text) AS w
+"""
+
 
 class RoleError(Exception):
     """The service may not act for the role, or the role does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a name is not part of a surface, and the match that would cure it."""
+
+    answer: str
+    message: str
+    claim: dict[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -82,6 +103,8 @@ class Entry:
     version: bytes
     #: The arguments of surface_version(): the role, the schemas, and other schemas that the surface depends on.
     subjects: tuple[bytes, ...]
+    #: The roles whose privileges the role has.
+    groups: bytes
     #: Statements by the shape of their requests.
     statements: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     read_at_s: float = field(default_factory=time.monotonic)
@@ -104,14 +127,31 @@ class Surfaces:
         self.schemas_value = array(schemas)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._reading: dict[str, asyncio.Task[Entry]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def of(self, role: str) -> Entry:
         """Return the surface of a role. Error: RoleError, and those of the pool."""
         entry = self._entries.get(role)
         if entry is not None:
             self._entries.move_to_end(role)
+            if time.monotonic() - entry.read_at_s > MAX_AGE_S:
+                self._look_again(entry)
             return entry
         return await self._fetch(role)
+
+    def _look_again(self, entry: Entry) -> None:
+        entry.read_at_s = time.monotonic()
+        task = asyncio.create_task(self._compare(entry))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _compare(self, entry: Entry) -> None:
+        """Read a surface anew if its role, or what that is a member of, has changed."""
+        # Where the database cannot be asked now, the requests say so themselves.
+        with contextlib.suppress(RoleError, DatabaseError, LostError, UnreachableError, BusyError):
+            role, groups, _ = await self._read_role(entry.role.name)
+            if (role, groups) != (entry.role, entry.groups):
+                await self.renewed(entry)
 
     async def renewed(self, old: Entry) -> Entry:
         """Return a surface that is newer than this one."""
@@ -121,27 +161,29 @@ class Surfaces:
         return await self._fetch(old.role.name)
 
     async def has_changed(self, entry: Entry) -> bool:
-        """Whether the version in the database is another one."""
+        """Whether the version in the database is another one. Error: RoleError: the role may not be acted for now."""
         kinds = ("oid", "text[]", "oid[]")[: len(entry.subjects)]
         given = ", ".join(f"${n}::pg_catalog.{kind}" for n, kind in enumerate(kinds, 1))
         query = Query(f"SELECT integratedb.surface_version({given})".encode(), entry.subjects)
         async with self._pool.lend() as connection:
-            result = (await connection.run([query]))[0]
+            try:
+                result = (await connection.run([opening(entry.role, (), reads=True), query]))[-1]
+            except DatabaseError as error:
+                if error.sqlstate not in ROLE_ERRORS:
+                    raise
+                self.forget(entry.role.name)
+                raise RoleError from None
         return result.get_value(0, 0) != entry.version
 
-    async def why_not_visible(
-        self, role: str, schema: str, relation: str, column: str | None = None
-    ) -> tuple[str, str | None] | None:
-        """Return why a stakeholder does not see a name, and what cures that. Errors: RoleError, those of the pool."""
-        entry = await self.of(role)
-        names = [None if name is None else name.encode() for name in (schema, relation, column)]
-        query = Query(WHY, [str(entry.role.oid).encode(), *names])
+    async def why_not_visible(self, entry: Entry, schema: str, relation: str, column: str | None) -> Reason | None:
+        """Return why a name is not part of a surface, as its role may know; None: it does not exist."""
+        values = [str(entry.role.oid).encode(), *(_bytes(one) for one in (schema, relation, column))]
         async with self._pool.lend() as connection:
-            found = (await connection.run([query]))[0]
+            found = (await connection.run([opening(entry.role, (), reads=True), Query(WHY, values)]))[-1]
         if found.ntuples == 0:
             return None
-        message, cure = found.get_value(0, 0), found.get_value(0, 1)
-        return (message or b"").decode(), None if cure is None else cure.decode()
+        answer, message, claim = (found.get_value(0, column) for column in range(3))
+        return Reason((answer or b"").decode(), (message or b"").decode(), orjson.loads(claim or b"null"))
 
     def forget(self, role: str) -> None:
         """Forget a surface, because the role is not what it was."""
@@ -155,22 +197,27 @@ class Surfaces:
             task.add_done_callback(lambda _: self._reading.pop(role, None))
         return await asyncio.shield(task)
 
-    async def _read_one(self, name: str) -> Entry:
-        if name == "none":  # SET ROLE none is the login itself
-            self.forget(name)
-            raise RoleError
+    async def _read_role(self, name: str, *more: Query) -> tuple[Role, bytes, Any]:
+        """Read a role, its groups, and more by its oid. Error: RoleError: it may not be acted for."""
         async with self._pool.lend() as connection:
-            found = (await connection.run([Query(ROLE, (name.encode(),))]))[0]
-            if found.ntuples != 1:
+            # SET ROLE none is the login itself.
+            found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+            if found is None or found.ntuples != 1:
                 self.forget(name)
                 raise RoleError
             role = _role(name, found)
-            rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
+            oid = str(role.oid).encode()
+            further = [Query(each.text, (oid, *each.values)) for each in more]
+            groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
+        return role, groups.get_value(0, 0) or b"", results
+
+    async def _read_one(self, name: str) -> Entry:
+        role, groups, [rows] = await self._read_role(name, Query(SURFACE, (self.schemas_value,)))
         surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:
             subjects.append(("{" + ",".join(map(str, surface.further)) + "}").encode())
-        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects))
+        entry = self._entries[name] = Entry(role, surface, surface.version.encode(), tuple(subjects), groups)
         self._entries.move_to_end(name)
         while len(self._entries) > MOST_SURFACES:
             self._entries.popitem(last=False)
@@ -182,3 +229,7 @@ def _role(name: str, found: Any) -> Role:
     isolation = given.pop("default_transaction_isolation", "read committed")
     settings = tuple((setting.encode(), value.encode()) for setting, value in given.items())
     return Role(name, int(found.get_value(0, 0)), settings, isolation)
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "replace").replace(b"\0", b"?")

@@ -1529,8 +1529,6 @@ MORE_CALLS = [
 
 #: What is answered otherwise than PostgREST does.
 DIFFERENT = [
-    # A relation that the role has no right to is unknown to it: PostgREST answers 401 or 403, 42501.
-    Case("GET", "/forbidden", 404),
     # Media types by an aggregate of a relation: PostgREST answers what the aggregate makes.
     Case("GET", "/films", 406, send={"Accept": "application/vnd.titles"}),
     # Aggregates in spreads to many are arrays as other columns are: PostgREST answers 400, PGRST127.

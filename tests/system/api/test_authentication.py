@@ -33,7 +33,7 @@ def test_bad_tokens_are_401_before_the_body_is_read(api: Api, place: Place) -> N
 
 def test_the_anonymous_role_may_what_it_may(api: Api) -> None:
     assert api.get("/people?id=eq.1&select=id") == [{"id": 1}]
-    assert api.send("GET", "/notes").status_code == 404
+    assert api.send("GET", "/notes").status_code == 401
     answer = api.send("POST", "/people", {"id": 9999, "name": "x"})
     assert challenge(answer) == "Bearer"
 
@@ -64,7 +64,7 @@ def test_the_token_names_the_role_and_the_database_decides(api: Api, place: Plac
     # Another role that gets the name may not what the old one could.
     place.superuser.run(f"CREATE ROLE {role}")
     place.superuser.run(f"GRANT {role} TO {LOGIN}")
-    assert api.send("GET", "/people?limit=1", role=role).status_code == 404
+    assert api.send("GET", "/people?limit=1", role=role).status_code == 403
     place.superuser.run(f"DROP ROLE {role}")
 
 

@@ -72,7 +72,7 @@ def test_the_root_describes_what_the_role_may_do(api: Api, user: dict[str, Any])
     assert anonymous.headers["content-type"] == "application/openapi+json; charset=utf-8"
     assert (anonymous.json()["openapi"], set(anonymous.json()["paths"]["/people"])) == ("3.1.0", {"get"})
     assert "/notes" not in anonymous.json()["paths"]
-    assert set(more.json()["paths"]["/notes"]) == {"get", "post", "patch", "delete"}
+    assert set(more.json()["paths"]["/notes"]) == {"get", "post", "put", "patch", "delete"}
     old = api.send("GET", "/", headers={"Accept": "application/openapi+json;version=2.0"}, **user)
     assert old.json()["swagger"] == "2.0"
 

@@ -206,7 +206,29 @@ def _operations(relation: Relation, name: str) -> Document:
             "operationId": f"add_{name}",
             "parameters": [_ref(key) for key in ("select", "columns", "on_conflict", "preferInsert")],
             "requestBody": _body({"oneOf": [new, {"type": "array", "items": new}]}),
-            "responses": {"200": written, "201": written, "default": _ERROR},
+            # Rows are in the answer with Prefer: return=representation only.
+            "responses": {
+                "200": {"description": "Written; every row existed already."},
+                "201": {"description": "Written."},
+                "default": _ERROR,
+            },
+        }
+    if relation.can_insert and relation.can_update and relation.primary_key:
+        operations["put"] = {
+            "tags": [relation.name],
+            "summary": f"Add or replace one row of {relation.name}",
+            "operationId": f"put_{name}",
+            "parameters": [
+                *(each for each in filters if each["name"] in relation.primary_key),
+                *(_ref(key) for key in ("select", "preferWrite")),
+            ],
+            "requestBody": _body({"$ref": f"#/components/schemas/{name}.insert"}),
+            "responses": {
+                "200": written,
+                "201": {"description": "Added."},
+                "204": {"description": "Replaced."},
+                "default": _ERROR,
+            },
         }
     if relation.can_update:
         operations["patch"] = {

@@ -52,13 +52,18 @@ def _base_oid(of: Type) -> int:
     return _BY_BASE.get(of.base.replace('"', ""), of.oid) if of.is_domain else of.oid
 
 
+def _or_null(schema: Schema) -> Schema:
+    if "type" not in schema:
+        return schema
+    nullable = schema | {"type": [schema["type"], "null"]}
+    return nullable | ({"enum": [*schema["enum"], None]} if "enum" in schema else {})
+
+
 def of_column(column: Column) -> Schema:
     """Return the schema of a column, with null if it is nullable."""
     schema = of_type(column.type)
-    if column.nullable and "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
+    if column.nullable:
+        schema = _or_null(schema)
     if column.max_length is not None and "string" in str(schema.get("type")):
         schema["maxLength"] = column.max_length
     schema["x-postgres-type"] = column.declared_name or column.type.name
@@ -127,5 +132,7 @@ def of_result(function: Function, references: Mapping[int, str]) -> Schema:
     elif function.columns:
         one = {"type": "object", "properties": {name: of_column(column) for name, column in function.columns.items()}}
     else:
-        one = of_type(function.returns)
-    return {"type": "array", "items": one} if function.returns_set else one
+        one = _or_null(of_type(function.returns))
+    if function.returns_set:
+        return {"type": "array", "items": one}
+    return {"anyOf": [one, {"type": "null"}]} if "$ref" in one else _or_null(one) if function.columns else one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from urllib.parse import urlsplit
 
 Document = dict[str, Any]
 
@@ -17,11 +18,11 @@ _REFERENCES = {
 def convert(document: Document) -> Document:
     """Return a document of version 2.0 with the same paths."""
     components = document["components"]
-    server = document["servers"][0]["url"]
+    server = urlsplit(document["servers"][0]["url"])
     converted: Document = {
         "swagger": "2.0",
         "info": copy.deepcopy(document["info"]),
-        "basePath": server if server.startswith("/") else "/",
+        "basePath": server.path or "/",
         "consumes": ["application/json", "application/vnd.pgrst.object+json", "text/csv"],
         "produces": ["application/json", "application/vnd.pgrst.object+json", "text/csv"],
         "paths": {
@@ -31,6 +32,8 @@ def convert(document: Document) -> Document:
         "parameters": {name: _parameter(parameter) for name, parameter in components["parameters"].items()},
         "responses": {name: _response(response) for name, response in components["responses"].items()},
     }
+    if server.netloc:
+        converted |= {"host": server.netloc, "schemes": [server.scheme]}
     if "securitySchemes" in components:
         converted["securityDefinitions"] = {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}}
         converted["security"] = [{"token": []}]
@@ -81,6 +84,8 @@ def _schema(schema: Any) -> Any:
         return schema
     if "$ref" in schema:
         return _reference(schema)
+    if "anyOf" in schema:
+        return _schema(schema["anyOf"][0])  # the other is null
     if "oneOf" in schema:
         return {"description": "One object, or an array of such objects."}
     converted: Document = {}

@@ -18,7 +18,7 @@ def test_the_document_is_openapi_3_1() -> None:
     assert list(openapi_v31_spec_validator.iter_errors(document)) == []
     assert document["info"]["version"] == "1.2.3"
     assert {"/projects", "/rpc/add_up", "/rpc/find_projects"} <= {*document["paths"]}
-    assert {*document["paths"]["/projects"]} == {"get", "post", "patch", "delete"}
+    assert {*document["paths"]["/projects"]} == {"get", "post", "put", "patch", "delete"}
 
 
 def test_the_converted_document_is_swagger_2_0() -> None:
@@ -27,6 +27,18 @@ def test_the_converted_document_is_swagger_2_0() -> None:
     assert document["basePath"] == "/rest/v1"
     assert "type" not in document["definitions"]["projects"]["properties"]["data"]
     assert document["definitions"]["projects"]["properties"]["tags"]["items"] == {}
+
+
+def test_what_a_function_returns_may_be_null() -> None:
+    paths = describe(SHOP, "shop", version="1")["paths"]
+    answer = paths["/rpc/add_up"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"type": ["integer", "null"], "format": "int32"}
+
+
+def test_swagger_of_another_host() -> None:
+    document = convert(describe(SHOP, "shop", version="1", server="https://api.example.org/v1"))
+    assert (document["host"], document["schemes"], document["basePath"]) == ("api.example.org", ["https"], "/v1")
+    assert list(openapi_v2_spec_validator.iter_errors(document)) == []
 
 
 def without_rights(surface: Surface) -> Surface:

@@ -5,11 +5,12 @@
 """
 
 from .errors import UrlError
-from .media import Form
+from .media import Form, wants_page
 from .parameters import canonical
 from .parsing import UrlRequest, parse
 from .preferences import Preferences
 from .ranges import Range
+from .reasons import because, name_in_doubt
 from .settings import Body, Scan, UrlSettings, scan_json
 from .shape import shape
 from .sqlstates import status_of, word_database
@@ -25,12 +26,15 @@ __all__ = [
     "UrlError",
     "UrlRequest",
     "UrlSettings",
+    "because",
     "canonical",
     "check_key",
+    "name_in_doubt",
     "parse",
     "scan_json",
     "shape",
     "status_of",
+    "wants_page",
     "word",
     "word_database",
 ]

@@ -43,7 +43,8 @@ def not_a_set() -> UrlError:
 
 
 def invalid_method_of_function(method: str) -> UrlError:
-    return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC")
+    allowed = {"Allow": "OPTIONS,GET,HEAD,POST"}
+    return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC", headers=allowed)
 
 
 def invalid_body(message: str) -> UrlError:
@@ -105,7 +106,8 @@ def not_a_single_row(count: int) -> UrlError:
 
 
 def unsupported_method(method: str) -> UrlError:
-    return UrlError(405, "PGRST117", f"Unsupported HTTP method: {method}")
+    allowed = {"Allow": "OPTIONS,GET,HEAD"}
+    return UrlError(405, "PGRST117", f"Unsupported HTTP method: {method}", headers=allowed)
 
 
 def invalid_preferences(names: Iterable[str]) -> UrlError:
@@ -133,3 +135,18 @@ def not_implemented(details: str) -> UrlError:
 def max_affected_of_single() -> UrlError:
     message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
     return UrlError(400, "PGRST128", message)
+
+
+def version_differs() -> UrlError:
+    message = "No row of the request has a version that If-Match names"
+    return UrlError(412, "PGRST133", message, None, "Read the row again; its ETag is the version that it has now.")
+
+
+def condition_without_key(what: str) -> UrlError:
+    message = f"If-Match is for one row: {what}"
+    return UrlError(400, "PGRST134", message, None, "Filter by all columns of a unique key with eq, and use PATCH.")
+
+
+def too_costly(cost: float, limit: int) -> UrlError:
+    message = f"The estimated cost of the request, {cost:.0f}, is more than {limit}"
+    return UrlError(400, "PGRST135", message, None, "Filter by columns with an index, or ask for fewer embedded rows.")

@@ -34,6 +34,7 @@ _KINDS: dict[str, FormKind] = {
     "application/geo+json": "geojson",
     "application/openapi+json": "openapi",
     "application/octet-stream": "binary",
+    "application/vnd.oai.openapi+json": "openapi",
     "application/x-www-form-urlencoded": "form",
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
@@ -159,3 +160,8 @@ def negotiate_root(accepts: tuple[Form, ...]) -> Form:
         if form.kind in {"json", "any"}:
             return OPENAPI
     raise errors.unavailable_media_types(form.name for form in accepts)
+
+
+def wants_page(header: str | None) -> bool:
+    """Whether a request to the root is a browser's. UrlError: no answer is acceptable."""
+    return negotiate_root(parse_accept(header)).kind == "html"

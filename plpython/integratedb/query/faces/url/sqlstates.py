@@ -19,6 +19,8 @@ _STATES = {
     "42P17": 500,
     "53400": 500,
     "57P01": 503,
+    "57P02": 503,
+    "57P03": 503,
     "P0001": 400,
 }
 _CLASSES = {
@@ -75,7 +77,7 @@ def word_database(
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if sqlstate in {"40001", "40P01"}:
+    if sqlstate.startswith("40"):
         headers["Retry-After"] = "1"
     reason = message if sqlstate.startswith("PT") and status != 500 and _is_safe(message) else None
     return UrlError(status, sqlstate, message, detail, hint, headers, reason)
