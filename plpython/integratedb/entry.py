@@ -83,13 +83,18 @@ def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
         {
             "claims": [{**vars(claim), "document": documents[claim.match]} for claim in batch.claims],
             "relations": [
-                {key: value for key, value in vars(relation).items() if key != "columns"}
+                {key: value for key, value in vars(relation).items() if key not in ("columns", "keys")}
                 for relation in batch.relations
             ],
             "columns": [
                 {"relation": place, **vars(column)}
                 for place, relation in enumerate(batch.relations)
                 for column in steps(relation.columns)
+            ],
+            "keys": [
+                {"relation": place, **vars(key)}
+                for place, relation in enumerate(batch.relations)
+                for key in steps(relation.keys)
             ],
         }
     )

@@ -81,6 +81,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- Relations that no submitter could grant any more.
 #include sql/state/100-ungranted.sql
 
+-- Unique keys and references of claims.
+#include sql/state/105-claim-keys.sql
 -- The data API.
 #include sql/state/110-surface.sql
 

@@ -887,6 +887,83 @@ def a_table_that_is_renamed(world: World) -> None:
     world.owner.run(rename)
 
 
+EMAIL = {"path": "shop.customers", "fields": ["email"], "unique": [["email"]]}
+CUSTOMER = {
+    "path": "shop.orders",
+    "fields": ["customer_id"],
+    "references": [{"fields": ["customer_id"], "to": "shop.customers"}],
+}
+DROP_EMAIL_KEY = "ALTER TABLE shop.customers DROP CONSTRAINT customers_email_key"
+DROP_CUSTOMER_KEY = "ALTER TABLE shop.orders DROP CONSTRAINT orders_customer_id_fkey"
+
+
+@gives(
+    "ALTER TABLE %I.%I ADD UNIQUE",
+    "ALTER TABLE %I.%I ADD FOREIGN KEY",
+    "ALTER TABLE %I.%I VALIDATE CONSTRAINT",
+    "keep the unique key %s of %s until",
+    "keep the foreign key %s of %s until",
+)
+def a_key_that_is_given_back(world: World) -> None:
+    world.claim()
+    world.owner.run(f"{DROP_EMAIL_KEY}; {DROP_CUSTOMER_KEY}")
+    for match, add in (
+        (EMAIL, "ALTER TABLE [^;]* ADD UNIQUE [^;]*"),
+        (CUSTOMER, "ALTER TABLE [^;]* ADD FOREIGN KEY [^;]*"),
+    ):
+        world.owner.run(found(add, world.refused(world.admin, CLAIM, claims(match))))
+        world.admin.run(CLAIM, claims(match))
+    world.admin.run(CLAIM, claims(EMAIL, CUSTOMER))
+    hint = world.refused(world.owner, DROP_EMAIL_KEY)
+    world.owner.run(f"BEGIN; {DROP_EMAIL_KEY}; {found('ALTER TABLE .* ADD UNIQUE [^.]*', hint)}; COMMIT")
+    hint = world.refused(world.owner, DROP_CUSTOMER_KEY)
+    again = found(r"ALTER TABLE .* ADD FOREIGN KEY .*\)", hint)
+    world.owner.run(f"BEGIN; {DROP_CUSTOMER_KEY}; {again}; COMMIT")
+    hint = world.refused(world.owner, f"BEGIN; {DROP_CUSTOMER_KEY}; {again} NOT VALID; COMMIT")
+    validate = found(r"ALTER TABLE \S+ VALIDATE CONSTRAINT \w+", hint)
+    world.owner.run(f"BEGIN; {DROP_CUSTOMER_KEY}; {again} NOT VALID; {validate}; COMMIT")
+
+
+@gives('leave %s out of the "%s" of %s if nothing relies on it')
+def a_key_that_nothing_relies_on(world: World) -> None:
+    world.claim(EMAIL)
+    hint = world.refused(world.owner, DROP_EMAIL_KEY)
+    assert found(r'leave \["email"\] out of the "unique" of shop.customers', hint)
+    world.admin.run(CLAIM, claims({**EMAIL, "unique": []}))
+    world.owner.run(DROP_EMAIL_KEY)
+
+
+@gives(
+    'claim {"alternatives": [{"path": %s}, {"path": %s}]} beside it, and references to %s follow',
+    "keep %s, which %s references, as it is until",
+)
+def a_referenced_table_that_is_renamed(world: World) -> None:
+    world.claim(CUSTOMER)
+    rename = "ALTER TABLE shop.customers RENAME TO people"
+    hint = world.refused(world.owner, rename)
+    beside = found(r'\{"alternatives".*\]\}', hint)
+    world.admin.run(
+        "SELECT integratedb_claim('reporter', jsonb_build_object('match', jsonb_build_array(%s::jsonb, %s::jsonb)))",
+        Jsonb(CUSTOMER),
+        beside,
+    )
+    world.owner.run(rename)
+
+
+@gives("Make another unique index of the same columns first; or DROP INDEX")
+def an_index_of_a_claimed_key_that_is_dropped_concurrently(world: World) -> None:
+    world.owner.run(
+        'CREATE UNIQUE INDEX "Phones" ON shop.customers (phone); CREATE INDEX other ON shop.customers (phone)'
+    )
+    world.claim({"path": "shop.customers", "fields": ["phone"], "unique": [["phone"]]})
+    drop = 'DROP INDEX CONCURRENTLY shop."Phones"'
+    hint = world.refused(world.owner, drop)
+    world.refused(world.owner, found(r'DROP INDEX shop\."Phones"', hint))
+    world.owner.run(found("DROP INDEX CONCURRENTLY", hint) + " shop.other")
+    world.owner.run("CREATE UNIQUE INDEX more ON shop.customers (phone)")
+    world.owner.run(drop)
+
+
 @gives(
     'SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*"',
     'claim by name what it reads, instead of by "*"',

@@ -22,6 +22,12 @@ MATCHES = (
     {"path": "shop.products", "fields": ["*"]},
     {"path": "shop.customers", "fields": [{"alternatives": ["phone", "telephone"]}]},
     {"path": "shop.sales", "fields": ["sku"]},
+    {"path": "shop.customers", "fields": ["email"], "unique": [["email"]]},
+    {
+        "path": "shop.orders",
+        "fields": ["customer_id"],
+        "references": [{"fields": ["customer_id"], "to": "shop.customers"}],
+    },
 )
 
 
@@ -175,6 +181,8 @@ def test_a_restored_database_reads_and_refuses_as_before(restored, way):
         "ALTER TABLE shop.products RENAME COLUMN sku TO code",
         "DROP MATERIALIZED VIEW shop.sales",
         "REVOKE SELECT ON shop.orders FROM reporter",
+        "ALTER TABLE shop.customers DROP CONSTRAINT customers_email_key",
+        "ALTER TABLE shop.orders DROP CONSTRAINT orders_customer_id_fkey",
     ):
         with refused("IDB01"):
             owner.run(ddl)

@@ -11,7 +11,11 @@ VIEW = """
     CREATE OR REPLACE VIEW shop.open_orders AS
     SELECT o.id, o.placed_at, c.name AS customer, {total}::numeric(12, 2) AS total
       FROM shop.orders AS o JOIN shop.customers AS c ON c.id = o.customer_id WHERE {condition}"""
-CLAIMS = [{"path": "shop.open_orders"}, {"path": "shop.orders", "fields": ["note", "customer_id"]}]
+CLAIMS = [
+    {"path": "shop.open_orders"},
+    {"path": "shop.orders", "fields": ["note", "customer_id"]},
+    {"path": "shop.customers", "fields": ["email"], "unique": [["email"]]},
+]
 
 
 @pytest.fixture
@@ -39,6 +43,11 @@ CHANGES = {
     "a column has a collation": [
         "CREATE COLLATION pg_temp.plain (locale = 'C')",
         "ALTER TABLE shop.orders ALTER COLUMN note TYPE varchar(200) COLLATE pg_temp.plain",
+    ],
+    "the index of a unique key has a collation": [
+        "CREATE COLLATION pg_temp.plain (locale = 'C')",
+        "ALTER TABLE shop.customers DROP CONSTRAINT customers_email_key",
+        "CREATE UNIQUE INDEX ON shop.customers (email COLLATE pg_temp.plain)",
     ],
     "a function calls a function": [
         "CREATE FUNCTION shop.same(n numeric) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN n",

@@ -178,7 +178,19 @@ _Dumper.add_representer(
 
 #: The order in which people write keys; jsonb uses another order.
 _ORDER = ["stakeholder", "claims", "notifications", "match", "path", "name", "type", "fields", "alternatives"]
-_ORDER += ["min_length", "is_nullable", "optional", "events", "url", "secret", "channels"]
+_ORDER += [
+    "unique",
+    "references",
+    "to",
+    "to_fields",
+    "min_length",
+    "is_nullable",
+    "optional",
+    "events",
+    "url",
+    "secret",
+    "channels",
+]
 
 
 def write(value: Any) -> str:
@@ -200,4 +212,4 @@ def _arranged(value: Any) -> Any:
 
 
 def _is_flow(key: str, value: Any) -> bool:
-    return isinstance(value, list) and (key == "fields" or all(isinstance(entry, str) for entry in value))
+    return isinstance(value, list) and (key in ("fields", "unique") or all(isinstance(entry, str) for entry in value))

@@ -32,8 +32,23 @@ class ColumnRow:
 
 
 @dataclass(frozen=True)
+class KeyRow:
+    """A row of integratedb.claim_key; ``to_fields`` is None where the primary key of the table is referenced."""
+
+    key: int
+    kind: str
+    optional: bool
+    fields: tuple[str, ...]
+    to_schema_name: str | None = None
+    to_relation_name: str | None = None
+    to_path: str | None = None
+    to_fields: tuple[str, ...] | None = None
+    to_relid: int | None = None
+
+
+@dataclass(frozen=True)
 class RelationRow:
-    """A row of integratedb.claim_relation with its columns."""
+    """A row of integratedb.claim_relation with its columns and keys."""
 
     match: int
     alternative: int
@@ -42,6 +57,7 @@ class RelationRow:
     path: str
     relid: int | None
     columns: tuple[ColumnRow, ...]
+    keys: tuple[KeyRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,8 +114,12 @@ class _Place:
     @property
     def width(self) -> int:
         if self.alternative.wildcard:
-            return 1 + (self.present.width if self.present else 0)
-        return 1 + sum(len(field.alternatives) for field in self.alternative.fields)
+            return 1 + (self.present.width if self.present else 0) + self._keys
+        return 1 + sum(len(field.alternatives) for field in self.alternative.fields) + self._keys
+
+    @property
+    def _keys(self) -> int:
+        return len(self.alternative.unique) + len(self.alternative.references)
 
 
 class _Context:
@@ -108,7 +128,8 @@ class _Context:
     def __init__(self, matches: Iterable[Match], catalog: Catalog) -> None:
         alternatives = [alternative for match in matches for alternative in steps(match.alternatives)]
         self.schemas = catalog.members({a.path.schema for a in alternatives if a.path.relation is None})
-        self.relations = catalog.find({a.path for a in alternatives if a.path.relation is not None})
+        targets = {reference.to for a in alternatives for reference in steps(a.references)}
+        self.relations = catalog.find({a.path for a in alternatives if a.path.relation is not None} | targets)
         types = {
             choice.type: parse_type_name(choice.type)
             for alternative in alternatives
@@ -172,7 +193,30 @@ def _relation(
             for choice, spec in enumerate(steps(field.alternatives))
         )
     schema, relation = place.path.schema, place.path.relation
-    return RelationRow(place.match, place.number, schema, relation, format_path(place.path), relid, rows)
+    keys = tuple(_keys(place.alternative, context))
+    return RelationRow(place.match, place.number, schema, relation, format_path(place.path), relid, rows, keys)
+
+
+def _keys(alternative: Alternative, context: _Context) -> Iterator[KeyRow]:
+    """Return the unique keys, then the references. A key is optional when one of its fields is."""
+    if not alternative.unique and not alternative.references:
+        return
+    optional = {field.alternatives[0].name for field in steps(alternative.fields) if field.optional}
+    for number, names in enumerate(steps(alternative.unique)):
+        yield KeyRow(number, "unique", not optional.isdisjoint(names), names)
+    for number, reference in enumerate(steps(alternative.references), len(alternative.unique)):
+        target = context.relations.get(reference.to)
+        yield KeyRow(
+            number,
+            "references",
+            not optional.isdisjoint(reference.fields),
+            reference.fields,
+            reference.to.schema,
+            reference.to.relation,
+            format_path(reference.to),
+            reference.to_fields or None,
+            None if target is None else target.oid,
+        )
 
 
 def _all_columns(columns: Iterable[Column]) -> tuple[ColumnRow, ...]:
@@ -264,7 +308,18 @@ def _alternative_document(relation: RelationRow) -> dict[str, object]:
     fields: dict[int, list[ColumnRow]] = {}
     for column in steps(relation.columns):
         fields.setdefault(column.field, []).append(column)
-    return {"path": relation.path, "fields": [_field_document(columns) for columns in fields.values()]}
+    document: dict[str, object] = {
+        "path": relation.path,
+        "fields": [_field_document(columns) for columns in fields.values()],
+    }
+    unique = [key.fields for key in relation.keys if key.kind == "unique"]
+    references = [_reference_document(key) for key in relation.keys if key.kind == "references"]
+    return document | ({"unique": unique} if unique else {}) | ({"references": references} if references else {})
+
+
+def _reference_document(key: KeyRow) -> dict[str, object]:
+    document: dict[str, object] = {"fields": key.fields, "to": key.to_path}
+    return document | ({"to_fields": key.to_fields} if key.to_fields else {})
 
 
 def _field_document(columns: list[ColumnRow]) -> dict[str, object]:

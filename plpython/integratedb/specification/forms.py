@@ -44,6 +44,16 @@ def field_alternatives(steps: Steps, field: str | Document) -> Iterator[tuple[St
         yield steps, field
 
 
+def unique_keys(steps: Steps, alternative: Document) -> Iterator[tuple[Steps, list[str]]]:
+    for index, names in enumerate(interruptible(alternative.get("unique", ()))):
+        yield (*steps, "unique", index), names
+
+
+def references(steps: Steps, alternative: Document) -> Iterator[tuple[Steps, Document]]:
+    for index, entry in enumerate(interruptible(alternative.get("references", ()))):
+        yield (*steps, "references", index), entry
+
+
 def column_name(entry: str | Document) -> str:
     name: str = entry if isinstance(entry, str) else entry["name"]
     return name

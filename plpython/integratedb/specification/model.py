@@ -41,12 +41,26 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key to a table; ``to_fields`` is empty where it is the primary key of that table."""
+
+    fields: tuple[str, ...]
+    to: Path
+    to_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
-    """One table with its fields; ``wildcard`` stands for ``fields: ["*"]``, and ``fields`` is then empty."""
+    """One table with its fields; ``wildcard`` stands for ``fields: ["*"]``, and ``fields`` is then empty.
+
+    Keys name a field by its first alternative.
+    """
 
     path: Path
     fields: tuple[Field, ...] = ()
     wildcard: bool = False
+    unique: tuple[tuple[str, ...], ...] = ()
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

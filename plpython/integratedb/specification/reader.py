@@ -12,7 +12,20 @@ from .channels import TYPES, Channel, channel_name, check_channels, fill
 from .document import pointer, show
 from .forms import Document, Steps
 from .identifiers import PathError, name_problem, parse_path, schema_problem
-from .model import ALL, EVENTS, UNLIMITED, Alternative, Field, FieldAlternative, Match, Path, Refusal, Specification
+from .keys import KeyFields, check_target_fields
+from .model import (
+    ALL,
+    EVENTS,
+    UNLIMITED,
+    Alternative,
+    Field,
+    FieldAlternative,
+    Match,
+    Path,
+    Reference,
+    Refusal,
+    Specification,
+)
 from .type_names import TypeNameError, parse_type_name
 
 UNLIMITED_TEXT = "unlimited"
@@ -95,7 +108,16 @@ class _Reader:
         if self._refusals is not None:
             # The order of fields, events and channels says nothing.
             meaning = (
-                tuple((one.path, one.wildcard, frozenset(one.fields)) for one in alternatives),
+                tuple(
+                    (
+                        one.path,
+                        one.wildcard,
+                        frozenset(one.fields),
+                        frozenset(map(frozenset, one.unique)),
+                        frozenset(one.references),
+                    )
+                    for one in alternatives
+                ),
                 is_optional,
                 ALL if set(said) == set(EVENTS) else said,
                 frozenset(channels),
@@ -125,10 +147,13 @@ class _Reader:
 
     def _alternative(self, steps: Steps, alternative: Document, *, inside_alternatives: bool) -> Alternative | None:
         path = self._path(steps, alternative, inside_alternatives=inside_alternatives)
-        if forms.is_wildcard(alternative):
-            return None if path is None else Alternative(path, wildcard=True)
-        fields = self._fields(steps, alternative)
-        return None if path is None else Alternative(path, fields)
+        wildcard = forms.is_wildcard(alternative)
+        fields = () if wildcard else self._fields(steps, alternative)
+        if self._refusals is not None:
+            self._check_keys(self._refusals, steps, alternative, path)
+        unique = tuple(tuple(names) for _, names in forms.unique_keys(steps, alternative))
+        references = self._references(steps, alternative)
+        return None if path is None else Alternative(path, fields, wildcard, unique, references)
 
     def _path(self, steps: Steps, alternative: Document, *, inside_alternatives: bool) -> Path | None:
         text = alternative["path"]
@@ -146,6 +171,55 @@ class _Reader:
             self._refusals.add(f"{show(text)} cannot stand inside alternatives: a whole schema has none", place)
         elif path.relation is None and not forms.is_wildcard(alternative):
             self._refusals.add(f"{show(text)} stands for many tables and goes only with 'fields': ['*']", place)
+        return path
+
+    def _check_keys(self, refusals: Refusals, steps: Steps, alternative: Document, path: Path | None) -> None:
+        if path is not None and path.relation is None:
+            for key in ("unique", "references"):
+                if alternative.get(key):
+                    refusals.add(f"{show(alternative['path'])} stands for many tables; a key is of one", (*steps, key))
+            return
+        fields: KeyFields | None = None
+        seen: set[frozenset[str]] = set()
+        for place, names in forms.unique_keys(steps, alternative):
+            fields = fields or KeyFields(steps, alternative)
+            fields.check(names, place, refusals.add)
+            if frozenset(names) in seen:
+                refusals.add("the same key stands before it", place)
+            seen.add(frozenset(names))
+        for place, reference in forms.references(steps, alternative):
+            fields = fields or KeyFields(steps, alternative)
+            fields.check(reference["fields"], (*place, "fields"), refusals.add)
+            check_target_fields(reference, place, refusals.add)
+
+    def _references(self, steps: Steps, alternative: Document) -> tuple[Reference, ...]:
+        references: list[Reference] = []
+        seen: set[Reference] = set()
+        for place, entry in forms.references(steps, alternative):
+            target = self._target(place, entry["to"])
+            if target is None:
+                continue
+            reference = Reference(tuple(entry["fields"]), target, tuple(entry.get("to_fields", ())))
+            if self._refusals is not None:
+                if reference in seen:
+                    self._refusals.add("the same reference stands before it", place)
+                seen.add(reference)
+            references.append(reference)
+        return tuple(references)
+
+    def _target(self, steps: Steps, text: str) -> Path | None:
+        if self._refusals is None:
+            return parse_path(text)
+        place = (*steps, "to")
+        try:
+            path = parse_path(text)
+        except PathError as error:
+            self._refusals.add(f"{show(text)} is not a table path: {error}", place)
+            return None
+        if (problem := schema_problem(path.schema)) is not None:
+            self._refusals.add(f"{show(text)} cannot be referenced: {problem}", place)
+        if path.relation is None:
+            self._refusals.add(f"{show(text)} stands for many tables; a reference is to one", place)
         return path
 
     def _fields(self, steps: Steps, alternative: Document) -> tuple[Field, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from ..interrupts import steps
 from .channels import shorten_channel
 from .identifiers import format_path
-from .model import ALL, UNLIMITED, Alternative, Field, FieldAlternative, Match, Specification
+from .model import ALL, UNLIMITED, Alternative, Field, FieldAlternative, Match, Reference, Specification
 from .reader import UNLIMITED_TEXT
 
 
@@ -37,6 +37,23 @@ def _shorten_alternative(alternative: Alternative) -> dict[str, Any]:
         document["fields"] = ["*"]
     elif alternative.fields:
         document["fields"] = [_shorten_field(field) for field in steps(alternative.fields)]
+    return document | shorten_keys(alternative)
+
+
+def shorten_keys(alternative: Alternative) -> dict[str, Any]:
+    """Return the keys of an alternative as the document has them."""
+    document: dict[str, Any] = {}
+    if alternative.unique:
+        document["unique"] = [list(names) for names in steps(alternative.unique)]
+    if alternative.references:
+        document["references"] = [_shorten_reference(reference) for reference in steps(alternative.references)]
+    return document
+
+
+def _shorten_reference(reference: Reference) -> dict[str, Any]:
+    document: dict[str, Any] = {"fields": list(reference.fields), "to": format_path(reference.to)}
+    if reference.to_fields:
+        document["to_fields"] = list(reference.to_fields)
     return document
 
 

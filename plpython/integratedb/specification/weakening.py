@@ -35,8 +35,31 @@ def is_weaker(old: Specification, new: Specification, relations: Collection[Path
     """
     if old.kind != new.kind or new.channels not in (None, old.channels):
         return False
+    if not _targets_stay(old, new):
+        return False
     known = _OldMatches(old, frozenset(relations))
     return all(known.implies(match) for match in new.match)
+
+
+def _targets_stay(old: Specification, new: Specification) -> bool:
+    """Whether the references of the new specification may still go to each table and column of the old one.
+
+    A reference follows a match whose first alternative is the table, through its alternatives and those of its fields.
+    """
+    targets = {reference.to for match in new.match for one in match.alternatives for reference in steps(one.references)}
+    if not targets:
+        return True
+    kept = set(map(_choices, steps(new.match)))
+    followed = (_choices(match) for match in steps(old.match) if match.alternatives[0].path in targets)
+    return all(choices in kept for choices in followed if len(choices) > 1 or choices[0][1])
+
+
+def _choices(match: Match) -> tuple[tuple[Path, frozenset[Field]], ...]:
+    """Return the tables of a match, each with those of its fields that have alternatives."""
+    return tuple(
+        (one.path, frozenset(field for field in one.fields if len(field.alternatives) > 1))
+        for one in match.alternatives
+    )
 
 
 class _OldMatches:
@@ -127,6 +150,10 @@ def _subset(new: tuple[str, ...], old: tuple[str, ...], everything: frozenset[st
 
 
 def _alternative_implies(old: Alternative, old_fields: _FieldsByNames, new: Alternative) -> bool:
+    if not set(map(frozenset, new.unique)) <= set(map(frozenset, old.unique)):
+        return False
+    if not set(new.references) <= set(old.references):
+        return False
     if new.wildcard:
         return old.wildcard
     if old.wildcard:

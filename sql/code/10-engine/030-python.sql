@@ -45,8 +45,8 @@ $python$;
 
 COMMENT ON FUNCTION integratedb.expand(jsonb, text, integer[], oid[], boolean) IS
 'Expands matches of a stored short document against the present catalog. Returns batches of {"claims", "relations", '
-'"columns"}: rows of the tables claim, claim_relation and claim_column. A column has the place of its relation in the '
-'batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. '
+'"columns", "keys"}: rows of the tables claim, claim_relation, claim_column and claim_key. A column and a key have the '
+'place of their relation in the batch, from 0. document: with these matches only. matches: their positions in the specification, from 0. '
 'schema_relations: schema.* expands only to these relations; null: to all. with_document: a last row is {"document"}, '
 'with every property filled in.';
 

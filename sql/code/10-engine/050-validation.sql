@@ -140,7 +140,10 @@ CREATE OR REPLACE VIEW integratedb.failing_alternative AS
                    AND 0 = ANY (integratedb.blocked_columns(r.role_oid, r.present_relid)) END
   UNION
   SELECT f.claim_id, f.alternative, f.alternatives
-    FROM integratedb.failing_field AS f;
+    FROM integratedb.failing_field AS f
+  UNION
+  SELECT f.claim_id, f.alternative, f.alternatives
+    FROM integratedb.failing_key AS f;
 
 COMMENT ON VIEW integratedb.failing_alternative IS
 'Alternatives of non-optional claims that the present catalog does not satisfy, with the number of the claim''s '
@@ -252,7 +255,9 @@ RETURNS TABLE (
   renamed_column text,
   cure text,
   reader_cure text,
-  lies_behind boolean
+  lies_behind boolean,
+  relation_id bigint,
+  key integer
 )
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -260,7 +265,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
-         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL, false
+         'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL, false,
+         NULL::bigint, NULL::integer
     FROM integratedb.claim AS c
    WHERE c.id = ANY (claims)
      AND c.wildcard_schema IS NOT NULL
@@ -272,7 +278,7 @@ AS $$
          CASE p.property WHEN 'row_security' THEN
            format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
                   r.stakeholder || '_reads', r.schema_name, r.relation_name, r.stakeholder) END,
-         NULL, false
+         NULL, false, NULL, NULL
     FROM integratedb.required_relation AS r
     LEFT JOIN integratedb.readable_relation AS moved
            ON r.present_relid IS NULL
@@ -292,7 +298,7 @@ AS $$
      AND p.fails
   UNION ALL
   SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
-         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false
+         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false, NULL, NULL
     -- The count stands beside each row, in place of a join with failing_field. Without statistics the planner would
     -- join the two by nested loops.
     FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
@@ -332,7 +338,7 @@ AS $$
      AND p.fails
   UNION ALL
   SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
-         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true
+         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true, NULL, NULL
     -- OFFSET 0 reads the failing columns once for each relation, not once for each obstacle.
     FROM (SELECT q.*,
                  ARRAY(SELECT cc.column_name
@@ -351,15 +357,19 @@ AS $$
   SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
          -- The place is written before the message.
          ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
-         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false
+         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL
     FROM integratedb.notification_problem AS n
    WHERE n.claim_id = ANY (claims)
+  UNION ALL
+  SELECT k.claim_id, k.alternative, k.path, NULL, k.property, k.expected, NULL, k.said, k.relation_name, k.relid, k.present_relid,
+         NULL, NULL, k.renamed_relation, NULL, k.cure, NULL, false, k.relation_id, k.key
+    FROM integratedb.key_problems(claims) AS k
 $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS
 'Why each of these unmet claims is unmet: one row for each property of a table or column, with a description (found) '
-'and the new name of a renamed column. Problems with row security, and with objects behind the relation, have their '
-'own cure.';
+'and the new name of a renamed column. Problems with keys (relation_id and key of claim_key), with row security, and '
+'with objects behind the relation have their own cure.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -446,7 +456,14 @@ AS $$
   ), author AS (
     -- The first problem of a claim is enough for the hint.
     SELECT p.claim_id,
-           coalesce(p.cure, CASE p.property
+           coalesce(CASE WHEN p.key IS NULL THEN p.cure END, CASE p.property
+             WHEN 'unique' THEN
+               format('keep the unique key %s of %s until %s has moved on%s', p.expected, p.path, c.stakeholder,
+                      coalesce(', or give it back: ' || p.cure, ''))
+             WHEN 'references' THEN
+               CASE WHEN p.cure IS NULL THEN format('keep %s, which %s references, as it is until %s has moved on', p.expected ->> 'to', p.path, c.stakeholder)
+                    ELSE format('keep the foreign key %s of %s until %s has moved on, or give it back: %s',
+                                p.expected -> 'fields', p.path, c.stakeholder, p.cure) END
              WHEN 'privilege' THEN
                CASE WHEN p.present_relid IS NULL OR integratedb.is_responsible(c.stakeholder_id, p.present_relid)
                       OR EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = c.stakeholder_id AND g.relid = p.present_relid)
@@ -470,6 +487,11 @@ AS $$
            CASE
              WHEN p.renamed_column IS NOT NULL AND NOT c.is_wildcard THEN
                integratedb.rename_hint(c.document, p.path, p.field, p.renamed_column)
+             WHEN p.key IS NOT NULL AND p.renamed_relation IS NOT NULL THEN
+               format('claim {"alternatives": [{"path": %s}, {"path": %s}]} beside it, and references to %s follow the rename',
+                      p.expected -> 'to', to_jsonb(p.renamed_relation), p.expected ->> 'to')
+             WHEN p.key IS NOT NULL THEN
+               format('leave %s out of the "%s" of %s if nothing relies on it, and the migration passes', p.expected, p.property, p.path)
              WHEN p.renamed_relation IS NOT NULL THEN
                format('claim {"alternatives": [{"path": %s, ...}, {"path": %s, ...}]} instead of {"path": %s, ...}, and the rename passes',
                       to_jsonb(p.path), to_jsonb(p.renamed_relation), to_jsonb(p.path))

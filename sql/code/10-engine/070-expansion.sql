@@ -130,6 +130,32 @@ BEGIN
          type_oid = EXCLUDED.type_oid,
          type_modifier = EXCLUDED.type_modifier;
 
+  IF batch -> 'keys' = '[]' AND NOT EXISTS (SELECT FROM integratedb.claim_key AS k WHERE k.specification_id = for_specification) THEN
+    RETURN stored_ids;
+  END IF;
+
+  WITH incoming AS MATERIALIZED (
+    SELECT stored_ids[n.relation + 1] AS relation_id, n.*
+      FROM jsonb_to_recordset(batch -> 'keys')
+        AS n (relation integer, key integer, kind text, optional boolean, fields name[], to_schema_name name, to_relation_name name,
+              to_path text, to_fields name[], to_relid oid)
+  ), gone AS (
+    DELETE FROM integratedb.claim_key AS k
+     WHERE k.relation_id = ANY (stored_ids)
+       AND (k.relation_id, k.key) NOT IN (SELECT n.relation_id, n.key FROM incoming AS n)
+  )
+  INSERT INTO integratedb.claim_key AS k
+         (relation_id, key, specification_id, kind, optional, fields, to_schema_name, to_relation_name, to_path, to_fields, to_relid)
+  SELECT n.relation_id, n.key, for_specification, n.kind, n.optional, n.fields, n.to_schema_name, n.to_relation_name, n.to_path,
+         n.to_fields, n.to_relid
+    FROM incoming AS n
+    LEFT JOIN LATERAL (
+      SELECT k.relation_id, k.to_relid FROM integratedb.claim_key AS k WHERE (k.relation_id, k.key) = (n.relation_id, n.key) OFFSET 0) AS old ON true
+   WHERE old.relation_id IS NULL
+      OR old.to_relid IS DISTINCT FROM n.to_relid
+  ON CONFLICT ON CONSTRAINT claim_key_pkey DO UPDATE
+     SET to_relid = EXCLUDED.to_relid;
+
   RETURN stored_ids;
 END
 $$;

@@ -150,6 +150,11 @@ BEGIN
     FROM integratedb.claim_relation AS cr
    WHERE cr.id = cc.relation_id;
 
+  UPDATE integratedb.claim_key AS k
+     SET to_relid = (SELECT r.oid FROM integratedb.readable_relation AS r
+                      WHERE r.schema_name = k.to_schema_name AND r.relation_name = k.to_relation_name)
+   WHERE k.kind = 'references';
+
   -- Old and new identifiers may overlap, so the rows are deleted and inserted again with the new ones.
   WITH old AS (
     DELETE FROM integratedb.own_grant RETURNING stakeholder_id, schema_name, relation_name, column_name

@@ -10,10 +10,12 @@ AS $$
   SELECT EXISTS (SELECT FROM integratedb.claim_relation AS cr WHERE cr.relid = of_objid AND of_classid = 'pg_class'::regclass)
       OR EXISTS (SELECT FROM integratedb.claim_relation AS cr WHERE cr.relation_name = of_relation AND cr.schema_name = of_schema)
       OR EXISTS (SELECT FROM integratedb.claim AS c WHERE c.wildcard_schema = of_schema)
+      OR EXISTS (SELECT FROM integratedb.claim_key AS k WHERE k.to_relid = of_objid AND of_classid = 'pg_class'::regclass)
+      OR EXISTS (SELECT FROM integratedb.claim_key AS k WHERE k.to_relation_name = of_relation AND k.to_schema_name = of_schema)
 $$;
 
 COMMENT ON FUNCTION integratedb.is_claimed(oid, oid, name, name) IS
-'Whether any claim names the object, by identifier or by name. Changes by the script of an extension are checked only '
+'Whether any claim names or references the object, by identifier or by name. Changes by the script of an extension are checked only '
 'for such objects.';
 
 CREATE OR REPLACE FUNCTION integratedb.log_own_event(command_tag text, reason text, checked boolean)
@@ -228,6 +230,25 @@ COMMENT ON FUNCTION integratedb.is_restored_in_pieces() IS
 'Whether pg_upgrade is creating the extension. pg_upgrade copies the files of our tables later, so nothing must be '
 'written to them before.';
 
+CREATE OR REPLACE FUNCTION integratedb.may_mend_key(context text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- The check would wait for the lock. If it failed, CONCURRENTLY would leave an invalid index.
+  RETURN NOT integratedb.is_concurrent(context)
+     AND EXISTS (SELECT FROM integratedb.claim_key)
+     AND (SELECT cardinality(n.unmet) > 0 FROM integratedb.noted_claims() AS n);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.may_mend_key(text) IS
+'In the event trigger of CREATE INDEX and ALTER INDEX: whether the command may have made a unique key that an unmet claim '
+'lacks. Otherwise, a new index is not checked. context: as for log_commands().';
+
 CREATE OR REPLACE FUNCTION integratedb.log_commands(tg_tag text, context text, session_path text)
 RETURNS void
 LANGUAGE plpgsql
@@ -240,6 +261,7 @@ DECLARE
   may_change_identity boolean := false;
   is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
   restores CONSTANT boolean := integratedb.is_restored(context, session_path);
+  may_mend_key CONSTANT boolean := tg_tag IN ('CREATE INDEX', 'ALTER INDEX') AND integratedb.may_mend_key(context);
   state record;
   first bigint;
   first_checked bigint;
@@ -294,7 +316,7 @@ BEGIN
            CASE WHEN d.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass)
                 THEN to_regclass(format('%I.%I', a.object_names[1], a.object_names[2])) ELSE d.objid END AS objid,
            CASE WHEN d.command_tag IN ('GRANT', 'REVOKE') THEN d.object_type IN ('TABLE', 'SCHEMA', 'SEQUENCE', 'FUNCTION', 'ROUTINE')
-                ELSE d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index' END AS checked,
+                ELSE may_mend_key OR (d.command_tag NOT IN ('CREATE INDEX', 'REINDEX') AND d.object_type <> 'index') END AS checked,
            -- The script counts, not the membership, because an owner can make tables, types and schemas members of an
            -- extension.
            d.in_extension
@@ -374,6 +396,22 @@ $$;
 COMMENT ON FUNCTION integratedb.on_ddl_command_end() IS
 'Event trigger: calls log_commands() with the context and the search_path of the session.';
 
+CREATE OR REPLACE FUNCTION integratedb.indexes_matter()
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')
+      OR EXISTS (SELECT FROM integratedb.claim_key);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.indexes_matter() IS
+'Whether a dropped index or constraint may break a claim: notifications need replica identities, and claims name keys.';
+
 CREATE OR REPLACE FUNCTION integratedb.log_drops(tg_tag text, context text, session_path text)
 RETURNS void
 LANGUAGE plpgsql
@@ -383,9 +421,10 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   is_concurrent CONSTANT boolean := tg_tag = 'DROP INDEX' AND integratedb.is_concurrent(context);
+  may_matter CONSTANT boolean := integratedb.indexes_matter();
   may_take_indexes CONSTANT boolean :=
     tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE', 'DROP INDEX', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SEQUENCE', 'DROP TRIGGER')
-    AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications');
+    AND may_matter;
   restores boolean;
   state record;
   first bigint;
@@ -431,10 +470,10 @@ BEGIN
            -- A dropped part of a table that stays is looked up by the table, which may be renamed before COMMIT.
            CASE d.object_type WHEN 'policy' THEN 'pg_class'::regclass ELSE d.classid END AS classid,
            CASE d.object_type WHEN 'policy' THEN to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])) ELSE d.objid END AS objid,
-           -- An index may be a replica identity. An index that is dropped CONCURRENTLY was checked before the drop,
+           -- An index may be a replica identity or a claimed key. An index that is dropped CONCURRENTLY was checked before the drop,
            -- because a refusal now would leave an invalid index.
            d.object_type NOT IN ('index', 'table constraint')
-           OR (NOT is_concurrent AND EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')) AS checked,
+           OR (NOT is_concurrent AND may_matter) AS checked,
            d.object_type NOT IN ('index', 'table constraint') OR d.original AS audited
       FROM gone AS d
      WHERE (d.is_relation

@@ -189,6 +189,7 @@ AS $$
                  SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.relid = p.relid AND g.attnum = p.attnum
                  UNION ALL
                  SELECT FROM integratedb.own_usage AS g WHERE g.stakeholder_id = s.stakeholder_id AND g.namespace_oid = n.oid AND p.field IS NULL)))
+      OR (p.key IS NOT NULL AND integratedb.lost_key_here(p.relation_id, p.key))
       OR (p.lies_behind
           AND EXISTS (
             SELECT FROM integratedb.stakeholder AS st

@@ -56,7 +56,7 @@ SET enable_mergejoin = off
 AS $$
   WITH doomed AS MATERIALIZED (
     SELECT o.* FROM integratedb.doomed_objects(namespaces) AS o
-     WHERE o.classid IN ('pg_class'::regclass, 'pg_policy'::regclass)
+     WHERE o.classid IN ('pg_class'::regclass, 'pg_policy'::regclass, 'pg_constraint'::regclass)
   ), relation AS (
     SELECT cr.claim_id, cr.alternative, cr.path, o.root_classid, o.root_objid
       FROM doomed AS o
@@ -85,6 +85,12 @@ AS $$
      WHERE o.classid = 'pg_class'::regclass
        AND o.objsubid = 0
     UNION ALL
+    -- A collation or an operator class of a unique index may be temporary.
+    SELECT k.claim_id, k.alternative, k.path, o.root_classid, o.root_objid
+      FROM doomed AS o
+     CROSS JOIN LATERAL integratedb.keys_resting_on(o.classid, o.objid) AS k
+     WHERE o.objsubid = 0
+    UNION ALL
     SELECT cr.claim_id, cr.alternative, min(integratedb.path_of(cr.schema_name, cr.relation_name) || '.' || cc.column_name),
            (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[1]::oid, (min(ARRAY[o.root_classid, o.root_objid]::bigint[]))[2]::oid
       FROM doomed AS o
@@ -112,7 +118,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.doomed_claims(oid[]) IS
 'The non-optional claims that become unmet when Postgres drops the objects in these temporary schemas. path: the '
-'relation or column that is dropped, or loses its policy or replica identity. with_what: the temporary object that '
+'relation or column that is dropped, or loses its policy, its key or its replica identity. with_what: the temporary object that '
 'causes it.';
 
 CREATE OR REPLACE FUNCTION integratedb.rests_on_temporary(classids oid[], objids oid[])

@@ -492,10 +492,12 @@ BEGIN
     touched := touched || integratedb.revoked_claims();
   END IF;
 
-  -- A GRANT breaks no claim, but may repair one.
-  IF 'GRANT' = ANY (tags) THEN
+  -- A GRANT breaks no claim, but may repair one, and so may a new index.
+  IF tags && ARRAY['GRANT', 'CREATE INDEX', 'ALTER INDEX'] THEN
     touched := touched || (SELECT n.unmet FROM integratedb.noted_claims() AS n);
   END IF;
+
+  touched := touched || integratedb.claims_by_keys(of_xid, relations, since_event, touched);
 
   RETURN ARRAY(SELECT DISTINCT t.claim_id FROM unnest(touched) AS t (claim_id));
 END

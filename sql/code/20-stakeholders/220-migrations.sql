@@ -109,7 +109,7 @@ max_results: the greatest number of rows; null: all.
 Returns one row for each claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative,
 problems, hint.
 problems: an array of {path, field, property, expected, actual, message}; property is table, column, type, min_length,
-is_nullable, privilege, row_security or replica_identity.
+is_nullable, unique, references, privilege, row_security or replica_identity.
 For everybody; reads only.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_validate_migration(max_results integer DEFAULT 100)

@@ -62,6 +62,32 @@ COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS
 'Refuses names that neither the database nor a claim has, so that a misspelled name does not return an empty answer. '
 'Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
 
+CREATE OR REPLACE FUNCTION integratedb.referring_key(asked text, field text)
+RETURNS TABLE (claim_id bigint, optional boolean)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT cr.claim_id, k.optional
+    FROM integratedb.claim_key AS k
+    JOIN integratedb.claim_relation AS cr ON cr.id = k.relation_id
+   WHERE k.kind = 'references'
+     AND k.to_relation_name = (integratedb.path_parts(asked))[2]::name
+     AND k.to_schema_name = (integratedb.path_parts(asked))[1]::name
+     AND (field IS NULL
+          OR field = ANY (k.to_fields)
+          OR EXISTS (
+            SELECT FROM integratedb.key_target AS t
+              JOIN pg_attribute AS a ON a.attrelid = t.relid AND a.attnum = ANY (t.attnums)
+             WHERE (t.relation_id, t.key) = (k.relation_id, k.key)
+               AND t.relid = k.to_relid
+               AND a.attname = field))
+$$;
+
+COMMENT ON FUNCTION integratedb.referring_key(text, text) IS
+'The claims that rely on a foreign key to this table (a path), or to this column of it. optional: whether the key is.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_dependents(path text, field text DEFAULT NULL)
 RETURNS TABLE (stakeholder text, kind text, dependency text)
 LANGUAGE plpgsql
@@ -82,14 +108,16 @@ BEGIN
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
       LEFT JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = asked
       LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
+      LEFT JOIN integratedb.referring_key(asked, integratedb_dependents.field) AS k ON k.claim_id = c.id
      CROSS JOIN LATERAL (
        SELECT CASE
-                WHEN c.optional OR coalesce(cc.optional, false) THEN 'optional'
+                WHEN c.optional OR coalesce(cc.optional, false) OR (k.optional AND cr.id IS NULL) THEN 'optional'
                 WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
                 ELSE 'required'
               END AS dependency
      ) AS d
-     WHERE (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
+     WHERE k.claim_id IS NOT NULL
+        OR (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
         OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = asked)
      ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
 
@@ -100,7 +128,7 @@ END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_dependents(text, text) IS
-'The stakeholders that depend on a table or column.
+'The stakeholders that depend on a table or column, because they claim it or rely on a foreign key to it.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
 Returns one row for each stakeholder and kind of specification: stakeholder, kind (claims or notifications),
 dependency.

@@ -28,7 +28,7 @@ DECLARE
   most_looked_up_for_tables CONSTANT integer := 8000;
   -- The owners of tables share this part of both limits, so that several of them together do not take the place of another one.
   reserved CONSTANT integer := 3000;
-  share CONSTANT integer := reserved / greatest(1, (SELECT count(DISTINCT o.owner) FROM unnest(owners) AS o (owner)));
+  share CONSTANT integer := (reserved / greatest(1, (SELECT count(DISTINCT o.owner) FROM unnest(owners) AS o (owner))))::integer;
   -- The daemon sends what is deeper as its text.
   most_levels CONSTANT integer := 33;
   -- What is reached, each type with the owner of the tables that lead to it.

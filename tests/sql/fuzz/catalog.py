@@ -49,7 +49,8 @@ class Relation:
     """A table, view, materialised view, foreign table or partitioned table.
 
     `reads`: of a view, the columns (object identifier and number, 0 for none) that its query names. `invoker`: whether
-    these are read with the rights of who asks.
+    these are read with the rights of who asks. `unique`, `primary` and `references` are its keys, by the numbers of
+    columns: a reference has the object identifier of the other relation, and pairs.
     """
 
     oid: int
@@ -67,6 +68,9 @@ class Relation:
     leaves: frozenset[int]
     granted: frozenset[str]
     publications: frozenset[str]
+    unique: frozenset[frozenset[int]]
+    primary: tuple[int, ...]
+    references: frozenset[tuple[int, frozenset[tuple[int, int]]]]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -131,6 +135,12 @@ def _relation(found: dict[str, Any]) -> Relation:
     policies = tuple(Policy(p["permissive"], p["command"], frozenset(p["roles"])) for p in found.pop("policies"))
     sets: dict[str, Any] = {name: frozenset(found.pop(name)) for name in ("leaves", "granted", "publications")}
     reads = frozenset((oid, number) for oid, number in found.pop("reads"))
+    unique = frozenset(frozenset(key) for key in found.pop("unique"))
+    primary = tuple(found.pop("primary") or ())
+    references = frozenset(
+        (other, frozenset(zip(own, its, strict=True))) for other, own, its in found.pop("references")
+    )
+    sets |= {"unique": unique, "primary": primary, "references": references}
     return Relation(**found, reads=reads, **sets, columns=columns, policies=policies)
 
 

@@ -27,6 +27,12 @@ SELECT pg_catalog.json_build_object(
       'identified', CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false ELSE EXISTS (
           SELECT FROM pg_catalog.pg_index AS i
            WHERE i.indrelid = c.oid AND i.indisvalid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END) END,
+      'unique', (SELECT coalesce(pg_catalog.json_agg((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]), '[]') FROM pg_catalog.pg_index AS i
+                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL),
+      'primary', (SELECT k.conkey FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'p'),
+      'references', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(k.confrelid::bigint, k.conkey, k.confkey)), '[]')
+                       FROM pg_catalog.pg_constraint AS k LEFT JOIN pg_catalog.pg_constraint AS up ON up.oid = k.conparentid
+                      WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.convalidated AND up.conrelid IS DISTINCT FROM c.oid),
       'leaves', ARRAY(SELECT p.relid::oid::bigint FROM pg_catalog.pg_partition_tree(c.oid) AS p WHERE p.isleaf AND c.relkind = 'p'),
       'granted', ARRAY(SELECT rolname FROM role JOIN pg_catalog.aclexplode(c.relacl) AS x ON x.grantee = role.oid AND x.privilege_type = 'SELECT'),
       'publications', ARRAY(SELECT p.pubname FROM pg_catalog.pg_publication_rel AS r JOIN pg_catalog.pg_publication AS p ON p.oid = r.prpubid

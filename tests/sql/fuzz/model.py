@@ -55,12 +55,22 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Key:
+    """A unique key, or a reference `to` a relation; without `to_fields`, to its primary key."""
+
+    fields: tuple[str, ...]
+    to: tuple[str, str] | None = None
+    to_fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """A relation as expanded; `oid` is the one that had the name then."""
 
     key: tuple[str, str]
     oid: int | None
     fields: tuple[Field, ...]
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,9 +149,19 @@ def _table(alternative: dict[str, Any], catalog: Catalog) -> Table:
     key = split_path(alternative["path"])
     relation = catalog.relations.get(key)
     fields = alternative.get("fields") or []
+    oid, keys = relation.oid if relation else None, _keys(alternative)
     if fields == ["*"]:
-        return Table(key, relation.oid if relation else None, tuple(_every_column(relation)) if relation else ())
-    return Table(key, relation.oid if relation else None, tuple(_field(given, relation) for given in fields))
+        return Table(key, oid, tuple(_every_column(relation)) if relation else (), keys)
+    return Table(key, oid, tuple(_field(given, relation) for given in fields), keys)
+
+
+def _keys(alternative: dict[str, Any]) -> tuple[Key, ...]:
+    unique = [Key(tuple(names)) for names in alternative.get("unique", ())]
+    references = [
+        Key(tuple(r["fields"]), split_path(r["to"]), tuple(r["to_fields"]) if "to_fields" in r else None)
+        for r in alternative.get("references", ())
+    ]
+    return (*unique, *references)
 
 
 def _every_column(relation: Relation) -> Iterator[Field]:
@@ -209,7 +229,39 @@ def _is_table_met(table: Table, role: str, catalog: Catalog) -> bool:
         wanted.optional
         or any(_is_column_met(c, relation.columns.get(c.name), role if asked else None) for c in wanted.choices)
         for wanted in table.fields
-    )
+    ) and all(_is_key_met(key, table, relation, catalog) for key in table.keys)
+
+
+def _is_key_met(key: Key, table: Table, relation: Relation, catalog: Catalog) -> bool:
+    """Whether the columns that serve the fields are such a key; what is no table needs none."""
+    fields = {wanted.choices[0].name: wanted for wanted in table.fields}
+    if any(name in fields and fields[name].optional for name in key.fields):
+        return True
+    own = [_serving(fields[name], relation) if name in fields else None for name in key.fields]
+    if None in own:
+        return False
+    if key.to is None:
+        return relation.kind not in "rp" or frozenset(own) in relation.unique
+    other = catalog.relations.get(key.to)
+    if other is None:
+        return False
+    if key.to_fields is None:
+        its = list(other.primary)
+    else:
+        its = [other.columns[name].number for name in key.to_fields if name in other.columns]
+    if len(its) != len(own):
+        return False
+    if relation.kind not in "rp" or other.kind not in "rp":
+        return True
+    return (other.oid, frozenset(zip(own, its, strict=True))) in relation.references
+
+
+def _serving(wanted: Field, relation: Relation) -> int | None:
+    for choice in wanted.choices:
+        column = relation.columns.get(choice.name)
+        if column is not None and (len(wanted.choices) == 1 or _is_column_met(choice, column, None)):
+            return column.number
+    return None
 
 
 def _shows_rows(relation: Relation, role: str) -> bool:
@@ -513,9 +565,9 @@ def may_submit(state: State, stakeholder: str, kind: str, document: dict[str, An
     old = [claim.source for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
     if old and (stakeholder, kind) not in state.by_owner:
         return False
-    keys = [
-        split_path(one["path"]) for match in [*old, *document["match"]] for one in match.get("alternatives", [match])
-    ]
+    tables = [one for match in [*old, *document["match"]] for one in match.get("alternatives", [match])]
+    keys = [split_path(one["path"]) for one in tables]
+    keys += [split_path(reference["to"]) for one in tables for reference in one.get("references", ())]
     return bool(keys) and all(key in catalog.relations for key in keys)
 
 

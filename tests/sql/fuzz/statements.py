@@ -12,6 +12,8 @@ from tests.sql.fuzz.model import split_path
 SCHEMAS = ("fz", "Fz b")
 RELATIONS = ("t", "u", "T t", "v")
 COLUMNS = ("a", "b", "c", "C c")
+#: Of indexes and constraints.
+KEYS = ("k", "l", "m")
 #: Whom foreign tables belong to; nothing answers there.
 SERVER = "fz_server"
 TYPES = (
@@ -103,6 +105,7 @@ class Statements:
             choices += [self.add_column, self.drop_column, self.rename_column, self.retype, self.nullability] * 2
             choices += [self.rename, self.move, self.create_view, self.row_security, self.policy, self.identity]
             choices += [self.primary_key, self.drop_table, self.generated]
+            choices += [self.unique_key, self.unique_index, self.foreign_key, self.drop_key] * 2
         if self.relations:
             choices += [self.revoke, self.grant]
         if self.views:
@@ -280,6 +283,41 @@ class Statements:
             return f"ALTER TABLE {relation_name(table)} DROP CONSTRAINT {ident(table.name + '_pkey')}"
         return f"ALTER TABLE {relation_name(table)} ADD PRIMARY KEY ({self.column(table)})"
 
+    def unique_key(self) -> str:
+        table = self.draw.one(self.tables)
+        columns = ", ".join(map(ident, self.draw.some(list(table.columns) or list(COLUMNS), 1, 2)))
+        return f"ALTER TABLE {relation_name(table)} ADD CONSTRAINT {self.draw.one(KEYS)} UNIQUE ({columns})"
+
+    def unique_index(self) -> str:
+        table = self.draw.one(self.tables)
+        columns = ", ".join(map(ident, self.draw.some(list(table.columns) or list(COLUMNS), 1, 2)))
+        only, where = self.draw.one(["", "", "ONLY "]), self.draw.one(["", "", "", " WHERE true"])
+        return f"CREATE UNIQUE INDEX {self.draw.one(KEYS)} ON {only}{relation_name(table)} ({columns}){where}"
+
+    def foreign_key(self) -> str:
+        table, others = self.draw.one(self.tables), [r for r in self.relations if r.unique]
+        other = self.draw.one(others or self.tables)
+        numbers = set(self.draw.one(sorted(map(sorted, other.unique)))) if other.unique else set()
+        its = [column for column in other.columns.values() if column.number in numbers] or list(other.columns.values())
+        like = [[c.name for c in table.columns.values() if c.type == one.type] or list(table.columns) for one in its]
+        if not all(like) or not its:
+            return self.unique_key()
+        own = ", ".join(ident(self.draw.one(names)) for names in like)
+        to = f"{relation_name(other)} ({', '.join(ident(column.name) for column in its)})"
+        late = self.draw.one(["", "", "", " NOT VALID"])
+        name = self.draw.one(KEYS)
+        return f"ALTER TABLE {relation_name(table)} ADD CONSTRAINT {name} FOREIGN KEY ({own}) REFERENCES {to}{late}"
+
+    def drop_key(self) -> str:
+        table, name, cascade = self.draw.one(self.tables), self.draw.one(KEYS), self.draw.one(["", "", " CASCADE"])
+        shape = self.draw.number(1, 5)
+        if shape == 1:
+            return f"DROP INDEX {place(table.schema, name)}{cascade}"
+        if shape == 2:
+            return f"ALTER TABLE {relation_name(table)} VALIDATE CONSTRAINT {name}"
+        name = self.draw.one([name, ident(table.name + "_pkey")])
+        return f"ALTER TABLE {relation_name(table)} DROP CONSTRAINT {name}{cascade}"
+
     def partition(self) -> str:
         root = self.draw.one(self.partitioned)
         schema = self.draw.one(self.schemas)
@@ -350,11 +388,29 @@ def meaning(match: dict[str, Any]) -> tuple[Any, ...]:
 
     return (
         tuple(
-            (split_path(alternative["path"]), frozenset(map(names, alternative.get("fields") or ())))
+            (
+                split_path(alternative["path"]),
+                frozenset(map(names, alternative.get("fields") or ())),
+                repr(alternative.get("unique")),
+                repr(alternative.get("references")),
+            )
             for alternative in match.get("alternatives", [match])
         ),
         match.get("optional", False),
         frozenset(match.get("events", ["*"])),
+    )
+
+
+def _first_name(field: str | dict[str, Any]) -> str:
+    while not isinstance(field, str):
+        field = field["alternatives"][0] if "alternatives" in field else field["name"]
+    return field
+
+
+def _has_choices(match: dict[str, Any]) -> bool:
+    fields = [field for one in match.get("alternatives", [match]) for field in one.get("fields") or ()]
+    return len(match.get("alternatives", [match])) > 1 or any(
+        isinstance(f, dict) and "alternatives" in f for f in fields
     )
 
 
@@ -369,6 +425,8 @@ class Documents:
     def document(self, kind: str) -> dict[str, Any]:
         """A specification of this kind."""
         matches = [self.match(kind) for _ in range(self.draw.one([0, 1, 1, 2, 3]))]
+        if kind == "claims":
+            self._add_keys(matches)
         # The same match twice is refused.
         return {"match": list({meaning(match): match for match in matches}.values())}
 
@@ -389,6 +447,39 @@ class Documents:
             }
             return {"alternatives": list(alternatives.values()), **more}
         return {**self.alternative(), **more}
+
+    def _add_keys(self, matches: list[dict[str, Any]]) -> None:
+        """Give tables keys, mostly such as they have."""
+        # A reference to the first of several alternatives follows them, which the model does not know.
+        followed = {
+            split_path(match.get("alternatives", [match])[0]["path"]) for match in matches if _has_choices(match)
+        }
+        for one in [one for match in matches for one in match.get("alternatives", [match])]:
+            fields = [_first_name(given) for given in one.get("fields") or ()]
+            relation = self.catalog.relations.get(split_path(one["path"]))
+            columns = relation.columns if relation else {}
+            names = list(columns) if fields == ["*"] else [name for name in fields if fields.count(name) == 1]
+            if not names or one["path"].endswith("*") or self.draw.chance(3):
+                continue
+            by_number = {column.number: name for name, column in columns.items() if name in names}
+            known = [list(map(by_number.get, sorted(key))) for key in (relation.unique if relation else ())]
+            unique = [[str(name) for name in key] for key in known if None not in key]
+            if self.draw.chance(8):
+                unique.append(self.draw.some(names, 1, 2))
+            unique = [list(key) for key in dict.fromkeys(tuple(sorted(key)) for key in unique)]
+            references = []
+            for other, pairs in sorted(relation.references, key=repr) if relation else ():
+                found = self.catalog.by_oid.get(other)
+                if found is None or found.key in followed or not {own for own, _ in pairs} <= set(by_number):
+                    continue
+                to = {column.number: column.name for column in found.columns.values()}
+                reference = {"fields": [by_number[own] for own, _ in sorted(pairs)], "to": self._path(found.key)}
+                its = [number for _, number in sorted(pairs)]
+                if its != list(found.primary) or self.draw.chance(2):
+                    reference["to_fields"] = [to[number] for number in its]
+                references.append(reference)
+            one |= {"unique": self.draw.some(unique, 1, 2)} if unique else {}
+            one |= {"references": references[:1]} if references else {}
 
     def alternative(self) -> dict[str, Any]:
         """A table with fields."""

@@ -81,6 +81,16 @@ def test_a_breaking_one_is_reported_in_every_format(
     assert [case.get("name") for case in suite if case.find("failure") is not None] == ["mailer"]
 
 
+def test_a_key_that_is_lost_is_reported(check: Callable[..., subprocess.CompletedProcess[str]], project: Path) -> None:
+    contract = MAILER + "      unique: [[email]]\n"
+    (project / "contracts/mailer.yaml").write_text(contract)
+    (project / "0042.sql").write_text("ALTER TABLE shop.customers DROP CONSTRAINT customers_email_key;\n")
+    report = json.loads(check(f"{project}/0042.sql", status=1, options=("--format", "json")).stdout)
+    [broken] = report["breaks"]
+    assert broken["message"] == "shop.customers: expected a unique key of (email), found none"
+    assert broken["line"] == 1 + contract[: contract.index("path: shop.customers")].count("\n")
+
+
 def test_a_tool_that_hides_its_failure_hides_nothing(check: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     hiding = f'psql -c "{BREAKING.strip()}" > /dev/null 2>&1; true'
     result = check(hiding, status=1, options=("--format", "github"))

@@ -186,6 +186,37 @@ def test_what_changes_is_shown_by_table_and_channel(place: Place) -> None:
     assert "          - fields: [name, email]\n          + fields: [name, phone]\n" in text
 
 
+KEYS = """\
+stakeholder: mailer
+claims:
+  match:
+    - path: shop.orders
+      fields: [id, customer_id]
+      unique: [[id]]
+      references:
+        - {fields: [customer_id], to: shop.customers, to_fields: [id]}
+"""
+
+
+def test_keys_are_planned_applied_and_exported(place: Place) -> None:
+    directory = place.contract(KEYS)
+    place.run("apply", directory)
+    assert "No changes" in place.run("plan", directory).stdout
+    place.run("export", place.directory / "exported")
+    exported = (place.directory / "exported/mailer.yaml").read_text()
+    assert "unique: [[id]]" in exported
+    assert "to: shop.customers" in exported
+    assert "No changes" in place.run("plan", place.directory / "exported").stdout
+    place.contract(KEYS.replace("unique: [[id]]", "unique: [[customer_id]]"))
+    refused = place.run("plan", directory, status=1).stderr
+    assert "mailer.yaml:4: IDB03 shop.orders: expected a unique key of (customer_id), found none" in refused
+    place.contract(KEYS.replace("unique: [[id]]", "unique: [[total]]"))
+    refused = place.run("plan", directory, status=1).stderr
+    assert "mailer.yaml:6: IDB02 'total' is not among the fields" in refused
+    place.contract(KEYS.split("      unique")[0])
+    assert "- unique: [[id]]" in place.run("plan", directory, status=3).stdout
+
+
 def test_the_order_of_files_does_not_matter_to_who_claims_whose_schema(place: Place) -> None:
     """A stakeholder is not created once somebody claims its schema, and here both come at once."""
     place.contract("stakeholder: analyst\nclaims:\n  match: {path: zebra.totals, optional: true}\n", "a.yaml")

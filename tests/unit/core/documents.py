@@ -83,7 +83,32 @@ _fields = (
     | st.fixed_dictionaries({"alternatives": _distinct(_columns, 3)}, optional=_optional)
 )
 _field_lists: st.SearchStrategy[Any] = st.none() | st.just([]) | st.just(["*"]) | _distinct(_fields, 4)
-_alternatives = st.fixed_dictionaries({"path": table_paths}, optional={"fields": _field_lists})
+
+
+@st.composite
+def _with_keys(draw: st.DrawFn, tables: st.SearchStrategy[Document]) -> Document:
+    """A table with unique keys and references of its fields, or without."""
+    table = draw(tables)
+    fields = table.get("fields") or []
+    known = list(map(_name_or_path, fields))
+    of_fields = st.lists(column_names if known == ["*"] else st.sampled_from(known or ["id"]), min_size=1, unique=True)
+    if not known or draw(st.booleans()):
+        return table
+    unique = st.lists(of_fields.map(lambda names: names[:32]), max_size=2, unique_by=frozenset)
+    if draw(st.booleans()):
+        table = {**table, "unique": draw(unique)}
+    if draw(st.booleans()):
+        reference: Document = {"fields": draw(of_fields), "to": draw(table_paths)}
+        if draw(st.booleans()):
+            count = len(reference["fields"])
+            reference["to_fields"] = draw(st.lists(column_names, min_size=count, max_size=count, unique=True))
+        table = {**table, "references": draw(st.just([reference]) | st.just([]))}
+    return table
+
+
+def _tables(keys: bool, required: Document, optional: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Document]:
+    tables = st.fixed_dictionaries(required, optional=optional)
+    return _with_keys(tables) if keys else tables
 
 
 def _canonical_path(alternative: Document) -> str:
@@ -91,15 +116,16 @@ def _canonical_path(alternative: Document) -> str:
     return str(alternative["path"]).replace('"', "")
 
 
-def _matches(extra: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Document]:
+def _matches(extra: dict[str, st.SearchStrategy[Any]], *, keys: bool = False) -> st.SearchStrategy[Document]:
     more = {**_optional, **extra}
+    alternatives = _tables(keys, {"path": table_paths}, {"fields": _field_lists})
     return st.one_of(
-        st.fixed_dictionaries({"path": table_paths}, optional={"fields": _field_lists, **more}),
+        _tables(keys, {"path": table_paths}, {"fields": _field_lists, **more}),
         st.fixed_dictionaries(
             {"path": st.builds(lambda name: f"{quoted(name)}.*", schemas), "fields": st.just(["*"])}, optional=more
         ),
         st.fixed_dictionaries(
-            {"alternatives": st.lists(_alternatives, min_size=1, max_size=3, unique_by=_canonical_path)}, optional=more
+            {"alternatives": st.lists(alternatives, min_size=1, max_size=3, unique_by=_canonical_path)}, optional=more
         ),
     )
 
@@ -172,7 +198,7 @@ def notifications(draw: st.DrawFn) -> Document:
     return document
 
 
-claims = _documents(_matches({}))
+claims = _documents(_matches({}, keys=True))
 
 
 @st.composite

@@ -16,6 +16,7 @@ from integratedb.expansion.expand import (
     ClaimRow,
     ColumnRow,
     ExpandedDocument,
+    KeyRow,
     RelationRow,
     expand,
 )
@@ -208,6 +209,42 @@ def test_each_alternative_is_a_relation_in_its_order() -> None:
     ]
 
 
+CUSTOMERS = relation(200, "shop.customers", id=INT8)
+REFERENCE = {"fields": ["status"], "to": "shop.customers"}
+
+
+def keys(*match: dict[str, Any]) -> tuple[KeyRow, ...]:
+    """The keys of the only relation."""
+    ((row,),) = [claim.relations for claim in expanded(*match, catalog=WrittenCatalog(ORDERS, CUSTOMERS))]
+    return row.keys
+
+
+def test_keys_are_rows_the_references_after_the_unique_keys() -> None:
+    table = {"path": "shop.orders", "fields": ["id", "status"], "unique": [["id"], ["status", "id"]]}
+    assert keys({**table, "references": [{**REFERENCE, "to_fields": ["id"]}]}) == (
+        KeyRow(0, "unique", False, ("id",)),
+        KeyRow(1, "unique", False, ("status", "id")),
+        KeyRow(2, "references", False, ("status",), "shop", "customers", "shop.customers", ("id",), 200),
+    )
+
+
+def test_a_referenced_table_may_be_missing_and_its_primary_key_be_meant() -> None:
+    (row,) = keys({"path": "shop.orders", "fields": ["id"], "references": [{"fields": ["id"], "to": "shop.later"}]})
+    assert (row.to_path, row.to_fields, row.to_relid) == ("shop.later", None, None)
+
+
+def test_a_key_with_an_optional_field_is_optional() -> None:
+    fields = ["id", {"alternatives": ["status", "state"], "optional": True}]
+    table = {"path": "shop.orders", "fields": fields, "unique": [["id"], ["id", "status"]], "references": [REFERENCE]}
+    assert [row.optional for row in keys(table)] == [False, True, True]
+
+
+def test_a_star_has_keys_too() -> None:
+    assert keys({"path": "shop.orders", "fields": ["*"], "unique": [["note"]]}) == (
+        KeyRow(0, "unique", False, ("note",)),
+    )
+
+
 def test_a_schema_stands_for_its_relations_with_all_their_columns() -> None:
     customers = relation(101, "shop.customers", id=INT8)
     (claim,) = expanded({"path": "shop.*", "fields": ["*"]}, catalog=WrittenCatalog(ORDERS, customers))
@@ -250,7 +287,12 @@ def test_positions_are_those_of_the_whole_specification() -> None:
 
 def test_the_expanded_document_is_a_specification_again() -> None:
     written: list[dict[str, Any]] = [
-        {"path": "shop.orders", "fields": ["id", {"alternatives": ["note", "later"]}]},
+        {
+            "path": "shop.orders",
+            "fields": ["id", {"alternatives": ["note", "later"]}],
+            "unique": [["note", "id"]],
+            "references": [{"fields": ["note"], "to": "shop.later"}],
+        },
         {"alternatives": [{"path": "shop.later"}, {"path": "shop.orders", "fields": ["status"]}], "optional": True},
     ]
     specification = parse({"match": written}, "claims")

@@ -54,6 +54,19 @@ WEAKER = {
     "a name out of the wildcard": (orders("*"), orders("id")),
     "alternatives out of the wildcard": (orders("*"), orders({"alternatives": ["email", "e_mail"]})),
     "no column out of the wildcard": (orders("*"), orders()),
+    "a unique key less": (
+        orders("id", "number", unique=[["id"], ["number", "id"]]),
+        orders("id", "number", unique=[["id", "number"]]),
+    ),
+    "a reference less": (orders("id", references=[{"fields": ["id"], "to": "shop.items"}]), orders("id")),
+    "the same reference": (
+        orders("id", references=[{"fields": ["id"], "to": "shop.items"}]),
+        orders("id", references=[{"fields": ["id"], "to": '"shop".items'}]),
+    ),
+    "a field of a key becomes optional": (
+        orders("id", unique=[["id"]]),
+        orders({"name": "id", "optional": True}, unique=[["id"]]),
+    ),
     "the whole schema": ({"path": "shop.*", "fields": ["*"]}, {"path": "shop.*", "fields": ["*"], "optional": True}),
     "fewer fields in an alternative": (
         {"alternatives": [orders("id", "total"), ITEMS]},
@@ -96,6 +109,16 @@ STRONGER = {
         {"alternatives": [orders("id"), ITEMS]},
         {"alternatives": [ITEMS, orders("id")]},
     ),
+    "a unique key more": (orders("id"), orders("id", unique=[["id"]])),
+    "a unique key of fewer fields": (
+        orders("id", "number", unique=[["id", "number"]]),
+        orders("id", "number", unique=[["id"]]),
+    ),
+    "a reference more": (orders("id"), orders("id", references=[{"fields": ["id"], "to": "shop.items"}])),
+    "a reference to a column where nothing was said": (
+        orders("id", references=[{"fields": ["id"], "to": "shop.items"}]),
+        orders("id", references=[{"fields": ["id"], "to": "shop.items", "to_fields": ["id"]}]),
+    ),
     "fields of two matches in one": (orders("id"), orders("id", "total")),
 }
 
@@ -110,6 +133,20 @@ def test_weaker(case: str) -> None:
 def test_not_weaker(case: str) -> None:
     old, *new = STRONGER[case]
     assert is_weaker(claims(old), claims(*new)) is False
+
+
+def test_a_reference_may_not_lose_the_match_that_it_follows() -> None:
+    reference = orders("id", references=[{"fields": ["id"], "to": "shop.items"}])
+    match = {"alternatives": [ITEMS, {"path": "shop.things", "fields": ["id"]}]}
+    assert is_weaker(claims(reference, match), claims(reference, match))
+    assert is_weaker(claims(reference, match), claims(match))
+    assert not is_weaker(claims(reference, match), claims(reference))
+    plain = {"path": "shop.items", "fields": ["id", "name"]}
+    assert is_weaker(claims(reference, plain), claims(reference))
+    assert is_weaker(claims(reference, plain), claims(reference, ITEMS))
+    split = {"path": "shop.items", "fields": ["name", {"alternatives": ["id", "key"]}]}
+    assert is_weaker(claims(reference, split), claims(reference, {**split, "fields": split["fields"][1:]}))
+    assert not is_weaker(claims(reference, split), claims(reference, {**split, "fields": ["name"]}))
 
 
 def test_the_fields_of_two_old_matches_do_not_make_one_new_match() -> None:
