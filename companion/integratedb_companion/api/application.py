@@ -12,7 +12,7 @@ from typing import Any, Final
 from integratedb_companion.common.logs import fault
 from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
-from . import bodies, errors
+from . import bodies, errors, worker
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError
 from .messages import Headers, Request, Response, failure
@@ -33,8 +33,10 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: A request that takes longer than this is watched for a client that hangs up.
 WATCH_AFTER_S: Final = 0.03
-#: How long a client may read nothing of an answer.
+#: How long a client may read nothing of an answer. The system ends the connection of one that reads nothing at all.
 UNREAD_TIMEOUT_S: Final = 30.0
+#: A longer answer is sent in portions, so that a client that stops reading does not keep it in memory.
+PORTION_BYTES: Final = 512 << 10
 
 _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
@@ -51,6 +53,7 @@ class Application:
         self._services = services
         self._settings = services.settings
         self._prefix = services.settings.prefix
+        self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -67,6 +70,7 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._services.open()
+                self._limiting = asyncio.create_task(_limit_unread())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._services.close()
@@ -144,8 +148,8 @@ class Application:
             return errors.unreachable()
         except BusyError:
             return errors.busy()
-        except SurfaceUnstableError:
-            return errors.unchanging(4)
+        except SurfaceUnstableError as unstable:
+            return errors.unchanging(unstable.attempts)
         return response
 
     @contextlib.asynccontextmanager
@@ -193,8 +197,10 @@ class Application:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         body = b"" if request.method == "HEAD" else response.body
         if response.stream is None:
-            await send({"type": "http.response.body", "body": body, "more_body": False})
-            return
+            if len(body) <= PORTION_BYTES:
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+                return
+            response.body, response.stream, body = b"", _portions(body), b""
         is_gone = asyncio.Event()
 
         async def look() -> None:
@@ -240,6 +246,20 @@ class Application:
         if log.isEnabledFor(level):
             entry = {"method": method, "route": route, "status": status, "duration_s": round(took_s, 4)}
             log.log(level, "request", extra={**entry, "role": role[0] if role else None, "address": request.address})
+
+
+async def _limit_unread() -> None:
+    """Limit how long clients may read nothing, as soon as the server listens."""
+    for _ in range(200):
+        if worker.end_unread(UNREAD_TIMEOUT_S):
+            break
+        await asyncio.sleep(0.05)
+
+
+async def _portions(body: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(body)
+    for start in range(0, len(body), PORTION_BYTES):
+        yield bytes(view[start : start + PORTION_BYTES])
 
 
 def _route(path: str) -> str:

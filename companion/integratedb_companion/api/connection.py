@@ -67,6 +67,8 @@ class Query:
     text: bytes
     values: Values = ()
     prepared: bool = True
+    #: Only parsed, not run: the transaction gets the locks on what the statement names.
+    only_parsed: bool = False
 
 
 class _Kind(Enum):
@@ -74,6 +76,7 @@ class _Kind(Enum):
     STREAM = 2
     PREPARE = 3
     CLOSE = 4
+    PARSE = 5
 
 
 @dataclass(slots=True)
@@ -246,6 +249,10 @@ class Connection:
 
     def _send(self, run: _Run, query: Query, kind: _Kind) -> None:
         command = _Command(kind, query.text)
+        if query.only_parsed:
+            self._pgconn.send_prepare(b"", query.text)
+            run.commands.append(_Command(_Kind.PARSE, query.text))
+            return
         if not (self._prepares and query.prepared):
             self._pgconn.send_query_params(query.text, query.values)
             run.commands.append(command)

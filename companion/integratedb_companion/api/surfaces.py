@@ -13,7 +13,7 @@ import orjson
 
 from integratedb.query.surface import Surface
 
-from .connection import Query
+from .connection import Connection, Query
 from .pool import Pool
 from .transaction import Role, array
 
@@ -139,12 +139,16 @@ class Surfaces:
             self.forget(name)
             raise RoleError
         async with self._pool.lend() as connection:
-            found = (await connection.run([Query(ROLE, (name.encode(),))]))[0]
-            if found.ntuples != 1:
-                self.forget(name)
-                raise RoleError
-            role = _role(name, found)
-            rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
+            return await self.read_by(connection, name)
+
+    async def read_by(self, connection: Connection, name: str) -> Entry:
+        """Read a surface by a connection, perhaps in a transaction that holds locks."""
+        found = (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+        if found.ntuples != 1:
+            self.forget(name)
+            raise RoleError
+        role = _role(name, found)
+        rows = (await connection.run([Query(SURFACE, (str(role.oid).encode(), self.schemas_value))]))[0]
         surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -82,6 +84,21 @@ def _log_configuration() -> dict[str, Any]:
     """Return a configuration by which the server's logs go through the handlers of the process."""
     loggers = {name: {"handlers": [], "propagate": True, "level": "WARNING"} for name in ("_granian", "granian.access")}
     return {"version": 1, "disable_existing_loggers": False, "loggers": loggers}
+
+
+def end_unread(timeout_s: float) -> int:
+    """Let the system end connections whose client reads nothing for so long; return the number of listening sockets.
+
+    The server has no limit of its own for that. Its sockets are the only ones that listen in a worker, and connections
+    inherit their options.
+    """
+    changed = 0
+    for name in os.listdir("/proc/self/fd") if hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.family != socket.AF_UNIX:
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(timeout_s * 1000))
+                changed += 1
+    return changed
 
 
 def use_figures(directory: Path) -> None:
