@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FIGURES: Final = "PROMETHEUS_MULTIPROC_DIR"
 STOP_TIMEOUT_S: Final = 15
 HEAD_TIMEOUT_MS: Final = 10_000
+OTHER_FILES: Final = 200
 #: Of the head of a request and of what is read ahead; the service's own limit is lower.
 BUFFER_BYTES: Final = 128 << 10
 #: These libraries log texts from outside.
@@ -54,8 +55,11 @@ class Load:
         return Application(Services(self.settings, self.secret))
 
 
-def server(settings: Settings) -> MPServer:
-    """Return the server, which starts the workers and stops them at SIGTERM."""
+def server(settings: Settings, files: int) -> MPServer:
+    """Return the server, which starts the workers and stops them at SIGTERM. ``files``: what a process may open.
+
+    An idle client occupies a file and nothing else, so there may be many.
+    """
     return MPServer(
         "integratedb api",
         address=settings.host,
@@ -66,7 +70,7 @@ def server(settings: Settings) -> MPServer:
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        backpressure=max(1, settings.clients // settings.workers),
+        backpressure=max(1, min(settings.clients // settings.workers, files - settings.connections - OTHER_FILES)),
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
         log_enabled=True,
         log_level=LogLevels.warning,
