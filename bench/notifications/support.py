@@ -19,6 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.support import fresh_database
 from tests.support import Session
 from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, RedisServer, Shop
+from tests.system.processes import Process
+
+Process.forks = False  # daemons have no modules in memory but their own
 
 STAKEHOLDER = "bench_app"
 SLOT = "bench_ours"

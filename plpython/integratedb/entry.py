@@ -17,7 +17,7 @@ from .specification.short_form import shorten
 
 def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
     """Parse a document for SQL: returns the refusals, or the short document with the names in it, as JSON."""
-    from .specification.intake import parse_text  # the only way to jsonschema, whose import is slow
+    from .specification.intake import parse_text  # the only way to jsonschema, which wrong documents import
 
     if document is None:
         return None
@@ -81,18 +81,18 @@ def expand(
 def _batch(batch: expansion.Batch, documents: Mapping[int, Any]) -> str:
     return json.dumps(
         {
-            "claims": [{**vars(claim), "document": documents[claim.match]} for claim in batch.claims],
+            "claims": [{**claim._asdict(), "document": documents[claim.match]} for claim in batch.claims],
             "relations": [
-                {key: value for key, value in vars(relation).items() if key not in ("columns", "keys")}
+                {key: value for key, value in relation._asdict().items() if key not in ("columns", "keys")}
                 for relation in batch.relations
             ],
             "columns": [
-                {"relation": place, **vars(column)}
+                {"relation": place, **column._asdict()}
                 for place, relation in enumerate(batch.relations)
                 for column in steps(relation.columns)
             ],
             "keys": [
-                {"relation": place, **vars(key)}
+                {"relation": place, **key._asdict()}
                 for place, relation in enumerate(batch.relations)
                 for key in steps(relation.keys)
             ],

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from tests.support import Server, Session, given_dsns, worker_number
+from tests.support import Server, Session, clone, given_dsns, worker_number
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "shop_template"
@@ -89,8 +89,9 @@ def database(server: Server, template: str) -> Iterator[str]:
     with open_session(server, server.superuser, "postgres") as cluster:
         roles, databases = set(cluster.rows(ROLES)), set(cluster.rows(DATABASES))
         memberships = set(cluster.rows(MEMBERSHIPS))
-        with janitor(server, DATABASE, template_dbname=template):
-            yield DATABASE
+        cluster.run(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        clone(cluster, DATABASE, template)
+        yield DATABASE
         for (name,) in set(cluster.rows(DATABASES)) - databases:
             cluster.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         for (name,) in set(cluster.rows(ROLES)) - roles:

@@ -35,9 +35,12 @@ FUNCTIONS = f"SELECT p.* FROM pg_proc AS p JOIN ({MEMBERS}) AS m ON m.classid = 
 PUBLIC_FUNCTIONS = {
     "integratedb_check_spec",
     "integratedb_claim",
+    "integratedb_compile",
     "integratedb_dependents",
     "integratedb_notify",
+    "integratedb_openapi",
     "integratedb_preview_migration",
+    "integratedb_query",
     "integratedb_sync",
     "integratedb_unmet_claims",
     "integratedb_validate_migration",
@@ -47,8 +50,13 @@ PUBLIC_FUNCTIONS = {
 # and claims only of roles that the caller may become.
 SURFACE_FUNCTIONS = {
     "claimed_names",
+    "compiled_for_caller",
+    "compiled_query",
+    "described_surface",
+    "excess_of",
     "exposed_schemas",
     "refuse",
+    "schemas_of_session",
     "surface",
     "surface_changed",
     "surface_configurations",
@@ -67,10 +75,15 @@ LOOK_AT_THE_SEARCH_PATH = {"on_ddl_command_end", "on_sql_drop"}
 
 # Besides them: what the planner must inline, what runs under the caller's own search_path, and what each request calls.
 WITHOUT_SEARCH_PATH = LOOK_AT_THE_SEARCH_PATH | {
+    "compiled_for_caller",
     "field_key",
+    "integratedb_compile",
+    "integratedb_openapi",
     "integratedb_preview_migration",
+    "integratedb_query",
     "length_limit",
     "quote_part",
+    "schemas_of_session",
     "surface_version",
 }
 
@@ -82,6 +95,10 @@ ACCEPTED = {
     "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
     "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
+    "integratedb_query: cannot determinate a result of dynamic SQL": "its columns are those of each answer",
+    'integratedb_query: record "answer" is not assigned yet': "EXECUTE assigns it",
+    'integratedb_query: never read variable "answer"': "it is read",
+    "integratedb_query: routine is marked as VOLATILE, should be STABLE": "its argument may write",
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
     "masked: routine is marked as IMMUTABLE, but expression is STABLE": "array_to_string() of texts",
     "excess_of: routine is marked as IMMUTABLE, but expression is STABLE": "numbers have one form as text",

@@ -155,14 +155,16 @@ def test_a_table_made_anew_without_python_is_still_enforced(machine, login):
     login("reporter").run("SELECT note FROM shop.orders")
 
 
-def test_without_jsonschema_claims_are_followed_and_only_handing_in_fails(machine, login):
+def test_without_jsonschema_claims_are_followed_and_only_a_wrong_specification_fails_so(machine, login):
     with machine.without("jsonschema"):
         owner = login("shop_owner")
         owner.run(ADD)
         assert owner.warnings() == []
         login("reporter").run("SELECT weight FROM shop.products")
+        admin = login("shop_admin")
+        admin.run("""SELECT integratedb_claim('reporter', '{"match": [{"path": "shop.products"}]}')""")
         with refused("38000", match="jsonschema"):
-            login("shop_admin").run("""SELECT integratedb_claim('reporter', '{"match": []}')""")
+            admin.run("""SELECT integratedb_claim('reporter', '{"match": 1}')""")
 
 
 def test_the_extension_is_not_made_where_jsonschema_is_missing(machine, login):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.support import Session
+from tests.support import Session, clone
 from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, Receiver, RedisServer, Shop, eventually
 
 TEMPLATE = "shop_template"
@@ -62,7 +62,7 @@ def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
     """A database with a table of orders and a stakeholder; its daemons end with the test."""
     name = f"app{next(NUMBERS)}"
     with cluster.session("postgres") as superuser:
-        superuser.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        clone(superuser, name, TEMPLATE)
     with cluster.session(name) as admin, cluster.session(name, "shop_owner") as owner:
         owner.run("CREATE TABLE orders (id bigint PRIMARY KEY, status text)")
         password = admin.value("SELECT password FROM integratedb_create_stakeholder(%s)", name)

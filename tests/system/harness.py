@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -28,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from tests.support import Session, worker_number
+from tests.system.processes import COMMAND, Process
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
@@ -205,10 +205,10 @@ class Daemon:
     ) -> None:
         self.port = free_port()
         self.log_file = log
-        command = [*wrapper, sys.executable, "-m", "integratedb_companion.cli", "daemon"]
+        command = [*wrapper, *COMMAND, "daemon"]
         command += ["--dsn", dsn, "--slot", slot, "--listen", f"127.0.0.1:{self.port}", *options]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] = Process(
                 command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
             )
 

@@ -6,7 +6,6 @@ import base64
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,19 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import Session
+from tests.system import processes
 from tests.system.conftest import new_cluster
 from tests.system.harness import DAEMON_ROLE, SECRET, Daemon, Receiver, Shop, eventually, order_ids, pooler
 
 
 def run(*options: str, command: str = "daemon", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", command, *options],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return processes.run([command, *options], timeout_s=30, env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize(

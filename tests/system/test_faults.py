@@ -154,7 +154,7 @@ def test_a_million_rows_in_one_transaction(shop: Shop, redis_server: RedisServer
         {"type": "SOCKET"},
         match=[{"path": "public.orders", "fields": ["id"], "channels": ["bus"]}],
     )
-    daemon = shop.daemon()
+    daemon = shop.daemon(wrapper=["env"])  # as a shell starts it: with no module but its own in memory
     shop.owner.run("INSERT INTO orders SELECT generate_series(1, 1000000), 'x'")
     eventually(lambda: redis_client.xlen("orders") == 1_000_000, timeout_s=90)
     assert daemon.resident_mb("VmHWM") < 150

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
+from tests.system import processes
 from tests.system.harness import Shop
 from tests.unit.test_version import control_version
 
@@ -13,14 +13,8 @@ PRESENT = control_version()
 
 def run(shop: Shop) -> subprocess.CompletedProcess[str]:
     """A daemon that should end by itself."""
-    command = [sys.executable, "-m", "integratedb_companion.cli", "daemon", "--listen", "127.0.0.1:0"]
-    return subprocess.run(
-        [*command, "--dsn", shop.cluster.dsn(shop.database), "--slot", shop.slot],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    options = ["--listen", "127.0.0.1:0", "--dsn", shop.cluster.dsn(shop.database), "--slot", shop.slot]
+    return processes.run(["daemon", *options], timeout_s=60)
 
 
 def test_a_daemon_refuses_the_extension_of_an_older_release_until_it_is_updated(shop: Shop) -> None:

@@ -55,6 +55,9 @@ def respond(shown: Shown, row: Row, offset: int, location: str, *, is_head: bool
         headers.append((b"content-profile", shown.profile.encode("latin-1", "replace")))
     if not row:
         return _stream(shown, headers, offset)
+    if shown.form.kind == "plan":
+        headers.append((b"content-type", shown.form.content_type.encode()))
+        return Response(200, headers, b"" if is_head else row[0] or b"")
     count = int(_text(row, "row_count") or 0)
     limit = shown.preferences.affected_limit
     if limit is not None and shown.kind in ("update", "delete", "call") and count > limit:

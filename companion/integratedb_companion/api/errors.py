@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import orjson
+from integratedb.query.faces.url import word_database
 
 from .connection import DatabaseError
 from .messages import Response, failure
@@ -77,38 +76,8 @@ def _with_chosen_status(error: DatabaseError) -> Response:
 
 def _raised(error: DatabaseError) -> Response:
     """Return an error that SQL has raised with SQLSTATE PGRST: its message and detail are JSON."""
-    message, detail = _object(error.message), _object(error.detail)
-    if message is None or not isinstance(message.get("code"), str) or not isinstance(message.get("message"), str):
-        return _not_understood("MESSAGE", 'a JSON object with "code" and "message"')
-    status = None if detail is None else detail.get("status")
-    headers = {} if detail is None else detail.get("headers", {})
-    if (
-        detail is None
-        or not isinstance(status, int)
-        or not 200 <= status <= 599
-        or not isinstance(headers, Mapping)
-        or not all(isinstance(value, str) and "\n" not in value and "\r" not in value for value in headers.values())
-    ):
-        return _not_understood("DETAIL", 'a JSON object with "status" and "headers"')
-    code, text = message["code"], message["message"]
-    return failure(status, code, text, message.get("details"), message.get("hint"), headers)
-
-
-def _object(text: str | None) -> Mapping[str, Any] | None:
-    try:
-        value = orjson.loads(text or "")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _not_understood(what: str, expected: str) -> Response:
-    return failure(
-        500,
-        "PGRST121",
-        f"Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error: {what}",
-        f"{what} must be {expected}",
-    )
+    worded = word_database("PGRST", error.message, error.detail)
+    return failure(worded.status, worded.code, worded.message, worded.details, worded.hint, worded.headers)
 
 
 def unreachable() -> Response:

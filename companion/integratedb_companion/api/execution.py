@@ -65,6 +65,8 @@ class Plan:
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
     is_stream: bool = False
+    #: Whether the rows are lines of one text, which is the answer.
+    is_text: bool = False
     #: Whether the lines of a stream still need their ends.
     ends_lines: bool = False
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
@@ -159,7 +161,7 @@ class Executor:
                     row = (await connection.run(queries))[-1]
             finally:
                 watch.connection = None
-        return plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+        return plan.respond(_row(row, plan))
 
     async def _run_held(
         self, entry: Entry, plan: Plan, make: Callable[[Entry], Plan | Response], watch: Watch
@@ -197,7 +199,7 @@ class Executor:
         results = await self._run_explicit(connection, queries)
         row = results[-1]
         try:
-            response = plan.respond([row.get_value(0, column) for column in range(row.nfields)])
+            response = plan.respond(_row(row, plan))
         except BaseException:
             await self._roll_back(connection)
             raise
@@ -237,3 +239,9 @@ class Executor:
         response.stream = lines()
         response.cancel = watch.cancel
         return response
+
+
+def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
+    if plan.is_text:
+        return [b"\n".join(result.get_value(row, 0) or b"" for row in range(result.ntuples))]
+    return [result.get_value(0, column) for column in range(result.nfields)]

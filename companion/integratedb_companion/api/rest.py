@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from integratedb.query.faces import url
@@ -29,6 +28,9 @@ from .transaction import request_settings, search_path
 #: These headers are part of what a statement depends on.
 SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: The domain of functions that answer every media type, and what their answer is if they do not say it themselves.
+ANY: Final = "*/*"
+RAW: Final = url.Form("binary", "application/octet-stream")
 
 _FORMS: Final[dict[str, Form]] = {
     "json": "array",
@@ -84,7 +86,7 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                problem = url.word(_nearest(problem), caller.is_anonymous)
+                problem = url.word(problem, caller.is_anonymous)
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
 
@@ -131,6 +133,7 @@ class Rest:
             ],
             respond=respond,
             is_stream=compiled.is_stream,
+            is_text=shown.form.kind == "plan",
             ends_lines=compiled.shown.form.kind == "ndjson",
             decides=compiled.decides,
             rolls_back=self._rolls_back(compiled.request),
@@ -153,13 +156,19 @@ class Rest:
                 url.check_key(parsed.key_columns, relation.primary_key)
         assert parsed.query is not None
         query = parsed.query
-        form = parsed.form()
-        if form.kind not in _FORMS:
-            raise errors.not_implemented(f"The media type {form.name} is not answered yet")
+        handled = _media_type(function)
+        form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
+        if function is not None and handled in (form.name, ANY):
+            form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
+        answered = form.plan_of or form
+        if answered.kind not in _FORMS:
+            raise errors.not_implemented(f"The media type {answered.name} is not answered yet")
         is_read = isinstance(query, Select)
         preferences = parsed.preferences
+        if function is not None and not function.returns_set and preferences.affected_limit is not None:
+            raise errors.not_a_set()
         is_stream = is_read and not parsed.head and form.kind in ("ndjson", "csv") and preferences.count is None
-        wanted: Form = _FORMS[form.kind]
+        wanted: Form = _FORMS[answered.kind]
         if parsed.head:
             wanted = "nothing"
         elif is_stream:
@@ -173,7 +182,8 @@ class Rest:
             Options(
                 schema=schema,
                 form=wanted,
-                strip_nulls=form.nulls_stripped,
+                unwraps=function is not None,
+                strip_nulls=answered.nulls_stripped,
                 exact_count=preferences.count is not None and is_read,
                 max_rows=self._settings.max_rows,
                 aggregates=self._settings.aggregates,
@@ -194,7 +204,7 @@ class Rest:
             ),
             row_security=statement.row_security,
             keys=statement.keys if form.kind == "csv" else (),
-            profile=parsed.schema if len(self._settings.schemas) > 1 else None,
+            profile=schema if len(self._settings.schemas) > 1 else None,
         )
         settings: list[tuple[bytes, bytes]] = []
         if preferences.timezone is not None:
@@ -208,7 +218,7 @@ class Rest:
             statement,
             query,
             shown,
-            statement.text.encode(),
+            (_explain(form) + statement.text).encode(),
             # A call by GET has no body; it may not write, whatever the function is.
             reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
             is_stream=is_stream,
@@ -235,13 +245,19 @@ class Rest:
         return answers.root(entry.surface, schema)
 
 
-def _nearest(problem: ProblemError) -> ProblemError:
-    """Return a problem with the one name that is nearest to the unknown one, of all that the role may see."""
-    near = problem.facts.get("near")
-    if isinstance(near, str) or near is None:
-        return problem
-    found = difflib.get_close_matches(str(problem.facts.get("name")), [str(one) for one in near], 1)
-    return ProblemError(problem.kind, problem.place, **{**problem.facts, "near": found[0] if found else None})
+def _explain(form: url.Form) -> str:
+    """Return what makes a statement one that answers its plan, where that is asked for."""
+    if form.plan_of is None:
+        return ""
+    return f"EXPLAIN ({', '.join((f'FORMAT {form.plan_format}', *form.plan_options)).upper()}) "
+
+
+def _media_type(function: Function | None) -> str | None:
+    """Return the media type that a function answers itself: it returns a domain of that name."""
+    if function is None or not function.returns.is_domain:
+        return None
+    name = function.returns.sql.rpartition('."')[2].removesuffix('"')
+    return name if "/" in name else None
 
 
 def _methods(entry: Entry, parsed: UrlRequest, schema: str) -> list[str]:

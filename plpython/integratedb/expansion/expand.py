@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..interrupts import steps
 from ..specification.identifiers import format_path
@@ -14,8 +14,7 @@ from ..specification.type_spellings import written_type
 from .catalog import Catalog, Column, Member
 
 
-@dataclass(frozen=True)
-class ColumnRow:
+class ColumnRow(NamedTuple):
     """A row of integratedb.claim_column; ``type_oid`` only where the column has the claimed type and length."""
 
     field: int
@@ -31,8 +30,7 @@ class ColumnRow:
     type_modifier: int | None = None
 
 
-@dataclass(frozen=True)
-class KeyRow:
+class KeyRow(NamedTuple):
     """A row of integratedb.claim_key; ``to_fields`` is None where the primary key of the table is referenced."""
 
     key: int
@@ -46,8 +44,7 @@ class KeyRow:
     to_relid: int | None = None
 
 
-@dataclass(frozen=True)
-class RelationRow:
+class RelationRow(NamedTuple):
     """A row of integratedb.claim_relation with its columns and keys."""
 
     match: int
@@ -60,8 +57,7 @@ class RelationRow:
     keys: tuple[KeyRow, ...] = ()
 
 
-@dataclass(frozen=True)
-class ClaimRow:
+class ClaimRow(NamedTuple):
     """A row of integratedb.claim."""
 
     match: int
@@ -71,8 +67,7 @@ class ClaimRow:
     wildcard_schema: str | None
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A part of an expansion: its new claims, and relations of these and of earlier claims, in order."""
 
     claims: list[ClaimRow]
@@ -101,8 +96,7 @@ def expand(matches: Mapping[int, Match], catalog: Catalog) -> Iterator[Batch]:
         yield _fill(batch, catalog, context)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """An alternative of a match, with the relation that it names, or with one relation of its schema."""
 
     match: int

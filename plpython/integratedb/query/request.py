@@ -57,6 +57,8 @@ class Call:
     distinct: bool = False
     star: bool = False
     where: Expression | None = None
+    #: Whether a column of this name is meant instead, where there is one: ``count`` in the URL face.
+    unless_column: bool = False
     place: Place = ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from .plan.scope import Scope, Source
@@ -18,6 +18,7 @@ from .request import (
     Query,
     Routine,
     Select,
+    Star,
     Table,
     Update,
     Value,
@@ -26,7 +27,7 @@ from .sql import writes
 from .sql.levels import Level, objects, positions
 from .sql.reads import Reads
 from .sql.writer import Parameter, Writer
-from .surface import Relation, Surface
+from .surface import Function, Relation, Surface
 
 #: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes.
 Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text", "bytes", "nothing"]
@@ -48,6 +49,8 @@ class Options:
     max_depth: int = 32
     aggregates: bool = True
     allow_unfiltered: bool = False
+    #: Whether a function that returns one value, or one row, is answered by that alone, without a list around it.
+    unwraps: bool = False
     etag: bool = False
     location: bool = False
     #: Other schemas that a name without a schema is looked up in, in this order.
@@ -106,6 +109,7 @@ class _Compilation:
         return self._read(query) if isinstance(query, Select) else self._write(query)
 
     def _read(self, query: Select) -> Statement:
+        options = self._options
         level = self._reads.top(query)
         prefix = _with(self._reads.with_queries)
         relation = self._only_relation(query)
@@ -118,7 +122,7 @@ class _Compilation:
         if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
             alias = "t_1"  # the first alias of a statement
             facts["etag"] = f"(SELECT pg_catalog.string_agg({alias}.xmin::pg_catalog.text, ',') {level.body()})"
-        text, keys = self._answer(level, facts)
+        text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
         reads = function is None or function.volatility != "volatile"
         return self._statement(
             prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
@@ -201,7 +205,10 @@ class _Compilation:
         same = f"integratedb.surface_version({given}) OPERATOR(pg_catalog.=) {version}"
         return f" WHERE (SELECT CASE WHEN {same} THEN true ELSE integratedb.surface_changed() END)"
 
-    def _answer(self, level: Level, facts: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    def _answer(
+        self, level: Level, facts: dict[str, str], called: Function | None = None, whole: bool = False
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the SELECT of the answer, and its keys; ``whole``: all that the function ``called`` returns."""
         form, checked = self._options.form, self._checked()
         keys = tuple(output.key for output in level.outputs)
         alias = self._writer.alias("s")
@@ -228,8 +235,14 @@ class _Compilation:
         if form == "nothing":
             return f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM ({rows.select}) AS {alias}{checked}", keys
         array = rows.array()
+        if called is not None and whole and called.relation is None and not called.columns:
+            [name] = names = positions(level)
+            rows = replace(rows, select=level.select(names))
+            array = f"pg_catalog.json_agg({alias}.{name})"
         array = f"pg_catalog.json_strip_nulls({array})" if self._options.strip_nulls else array
-        if form == "object":
+        if called is not None and not called.returns_set:
+            body = f"COALESCE(({array} OPERATOR(pg_catalog.->) 0)::pg_catalog.text, 'null')"
+        elif form == "object":
             body = f"({array} OPERATOR(pg_catalog.->) 0)::pg_catalog.text"
         else:
             body = f"COALESCE({array}::pg_catalog.text, '[]')"

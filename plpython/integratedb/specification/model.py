@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: A column without a length or precision limit; larger than Postgres's limits, so that limits compare as numbers.
 UNLIMITED = 2147483647
@@ -14,16 +14,14 @@ EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 ALL = ("*",)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """A table path, unquoted: ``shop.orders``; ``relation`` is None for ``shop.*``."""
 
     schema: str
     relation: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldAlternative:
+class FieldAlternative(NamedTuple):
     """One column that may serve a field; a property that is None was omitted and follows the catalog."""
 
     name: str
@@ -32,16 +30,14 @@ class FieldAlternative:
     is_nullable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One required column: met when one of its alternatives is met."""
 
     alternatives: tuple[FieldAlternative, ...]
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A foreign key to a table; ``to_fields`` is empty where it is the primary key of that table."""
 
     fields: tuple[str, ...]
@@ -49,8 +45,7 @@ class Reference:
     to_fields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(NamedTuple):
     """One table with its fields; ``wildcard`` stands for ``fields: ["*"]``, and ``fields`` is then empty.
 
     Keys name a field by its first alternative.
@@ -63,8 +58,7 @@ class Alternative:
     references: tuple[Reference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One dependency: met when one of its alternatives is met. Events and channels are for notifications only."""
 
     alternatives: tuple[Alternative, ...]
@@ -73,8 +67,7 @@ class Match:
     channels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(NamedTuple):
     """A whole document; ``channels`` is None where a notifications document omits them (the stored ones stay)."""
 
     kind: str
@@ -82,8 +75,7 @@ class Specification:
     channels: tuple[dict[str, object], ...] | None = None
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a document is refused: a message, and the JSON pointer (``#/match/0/path``) of the place."""
 
     message: str

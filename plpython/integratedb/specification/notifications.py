@@ -11,7 +11,7 @@ from .short_form import shorten
 
 def parse_notifications(document: str, stored_channels: str, stakeholder: str) -> str:
     """Parse a document: returns the refusals, or the filled channels (None: omitted) and the relations in it."""
-    from .intake import parse_text  # the only way to jsonschema, whose import is slow
+    from .intake import parse_text  # the only way to jsonschema, which wrong documents import
 
     parsed = parse_text(document, "notifications", json.loads(stored_channels), stakeholder)
     if isinstance(parsed, list):

@@ -1,4 +1,4 @@
-"""Checks the shape of a document against the JSON Schema; the only module that imports jsonschema."""
+"""Checks the shape of a document against the JSON Schema; jsonschema is imported only to word refusals."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..interrupts import steps as interruptible
+from .conformity import conforms
 from .document import key_pointer, pointer, show
 from .model import Refusal
 
@@ -31,6 +32,9 @@ _HARMLESS_CHANNEL_KEYS = frozenset({"name", "type", "mode"})
 
 def check_shape(document: object, kind: str) -> list[Refusal]:
     """Return what the JSON Schema of this kind of specification refuses, at most MAX_REFUSALS refusals."""
+    known = _schema(kind)
+    if conforms(document, known, known):
+        return []
     errors = itertools.islice(_validator(kind).iter_errors(document), MAX_REFUSALS)
     refusals = itertools.chain.from_iterable(map(_refusals, errors))
     return list(itertools.islice(dict.fromkeys(refusals), MAX_REFUSALS))
@@ -46,14 +50,19 @@ def schema(kind: str) -> dict[str, Any]:
 
 
 @functools.cache
+def _schema(kind: str) -> dict[str, Any]:
+    return schema(kind)
+
+
+@functools.cache
 def _validator(kind: str) -> Any:
-    # Imported here, because importing jsonschema takes about 65 ms, which only the intake of a specification may spend.
+    # Imported here, because importing jsonschema takes about 65 ms, which only a document that is refused may cost.
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # jsonschema has no types.
     interruptible_validator: Any = extend(Draft202012Validator, {"items": _items})  # type: ignore[no-untyped-call]
-    return interruptible_validator(schema(kind))
+    return interruptible_validator(_schema(kind))
 
 
 def _items(validator: Any, entries: Any, instance: object, _schema: Any) -> Iterator[Any]:

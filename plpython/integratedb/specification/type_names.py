@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .identifiers import name_problem
 from .type_spellings import LARGEST_LENGTH, folded_type_name, in_quotes, type_key
@@ -38,8 +38,7 @@ class TypeNameError(ValueError):
     """A text is not the name of a type; the message says why, without repeating the text."""
 
 
-@dataclass(frozen=True)
-class TypeName:
+class TypeName(NamedTuple):
     """A parsed type name; ``schema`` and ``name`` are as written, but without quotes.
 
     ``length`` is the number in parentheses: the column's minimum length or precision, like ``min_length``.
@@ -96,7 +95,7 @@ def parse_type_name(text: str) -> TypeName:
     element, array = _without_array(written)
     element, modifier = _without_modifier(element)
     name = _parse_element(element, array)
-    return name if modifier is None else replace(name, length=_length(name, modifier))
+    return name if modifier is None else name._replace(length=_length(name, modifier))
 
 
 def _parse_element(element: str, array: bool) -> TypeName:

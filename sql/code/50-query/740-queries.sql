@@ -124,7 +124,8 @@ COMMENT ON FUNCTION @extschema@.integratedb_query(jsonb, jsonb) IS
 '{"select": ["id", "name"], "from": "people", "where": [">=", {"field": "age"}, 18]}. params: the values of '
 '{"param": "name"} in it. Returns the rows as an array; {"count": n} for a write without "returning". Errors: 22023 for '
 'a query that cannot be read, 42P01, 42703 and others for names that the role cannot see, with the place in the query; '
-'and those of the statement.';
+'and those of the statement.
+For everybody, with the caller''s own rights.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_compile(query jsonb)
 RETURNS TABLE (statement text, params jsonb)
@@ -142,7 +143,8 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_compile(jsonb) IS
 'The statement that a query as data becomes for its caller, and the parameters of the statement as texts. Runs nothing. '
-'Errors: those of integratedb_query() that come before the statement runs.';
+'Errors: those of integratedb_query() that come before the statement runs.
+For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_openapi(version text DEFAULT '3.1')
 RETURNS jsonb
@@ -172,4 +174,5 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_openapi(text) IS
 'The OpenAPI document of what the caller may see in the first schema of its search_path, or of its claims. version: 3.1, '
-'or 2.0 for Swagger. Error 22023: another version.';
+'or 2.0 for Swagger. Error 22023: another version.
+For everybody.';

@@ -37,8 +37,9 @@ CREATE FUNCTION raised(state text, message text, detail text) RETURNS int LANGUA
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what uses the shared service to one worker, so that it is started once."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "api" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("api"))
+        if item.path.is_relative_to(Path(__file__).parent):
+            for name in {"api", "reference"} & {*getattr(item, "fixturenames", ())}:
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +95,37 @@ def api(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]
     )
     yield started
     assert started.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def reference(data_cluster: Cluster) -> Iterator[Place]:
+    """A database with the schema of PostgREST's references, where both roles may do everything."""
+    with new_place(data_cluster) as made:
+        made.superuser.run((Path(__file__).parent / "reference.sql").read_text())
+        both = f"{made.anonymous}, {made.user}"
+        made.superuser.run(f"GRANT USAGE ON SCHEMA cinema, archive TO {both}")
+        made.superuser.run(f"GRANT ALL ON ALL TABLES IN SCHEMA cinema, archive TO {both}")
+        made.superuser.run(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA cinema, archive TO {both}")
+        made.superuser.run(f"REVOKE ALL ON cinema.forbidden FROM {both}")
+        yield made
+
+
+def _reference_api(reference: Place, log: Path, tx_end: str) -> Iterator[Api]:
+    started = Api(reference, log, "--schemas", "cinema,archive", "--plan", "--tx-end", tx_end)
+    yield started
+    assert started.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def reference_api(reference: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A service that rolls back what requests write, so that they do not depend on each other."""
+    yield from _reference_api(reference, tmp_path_factory.mktemp("api") / "log", "rollback-allow-override")
+
+
+@pytest.fixture(scope="module")
+def clients_api(reference: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A service for other people's clients."""
+    yield from _reference_api(reference, tmp_path_factory.mktemp("api") / "log", "commit-allow-override")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.support import Session
+from tests.support import Session, clone
+from tests.system import processes
 from tests.system.conftest import TEMPLATE
 from tests.system.harness import ROOT, Cluster
+from tests.system.processes import COMMAND, Process
 
 NUMBERS = itertools.count(1)
-COMMAND = [sys.executable, "-m", "integratedb_companion.cli"]
 ROLES = "SELECT rolname FROM pg_roles"
 
 #: What a shell of the machine may have, and would change what a test sees.
@@ -33,15 +33,7 @@ ELSEWHERE = re.compile(r"PG[A-Z]+|INTEGRATEDB_.*|VAULT_.*|NO_COLOR|FORCE_COLOR|C
 def run(*arguments: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command without a terminal."""
     kept = {name: value for name, value in os.environ.items() if not ELSEWHERE.fullmatch(name)}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=kept | environment,
-    )
+    return processes.run(list(map(str, arguments)), stdin=stdin, env=kept | environment)
 
 
 @dataclass
@@ -118,7 +110,7 @@ class Place:
         """Run the command on a terminal."""
         ours, theirs = pty.openpty()
         kept = {name: value for name, value in os.environ.items() if not ELSEWHERE.fullmatch(name)}
-        process = subprocess.Popen(
+        process: subprocess.Popen[bytes] = Process(
             [*COMMAND, *map(str, arguments)],
             stdin=theirs,
             stdout=theirs,
@@ -154,7 +146,7 @@ def place(cluster: Cluster, tmp_path: Path) -> Iterator[Place]:
     with cluster.session("postgres") as superuser:
         roles = set(superuser.rows(ROLES))
         superuser.run("CREATE ROLE shop_admin LOGIN IN ROLE integratedb_admin")
-        superuser.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        clone(superuser, name, TEMPLATE)
     with cluster.session(name) as superuser, cluster.session(name, "shop_owner") as owner:
         superuser.run("CREATE SCHEMA shop AUTHORIZATION shop_owner")
         superuser.run("REVOKE CREATE ON SCHEMA public FROM shop_owner")

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.system.command_line.conftest import COMMAND, Place
+from tests.system.command_line.conftest import Place
 from tests.system.harness import eventually
+from tests.system.processes import COMMAND
 
 Stakeholder = Callable[..., str]
 

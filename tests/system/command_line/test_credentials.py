@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.system.command_line.conftest import COMMAND, ELSEWHERE, Place
+from tests.system.command_line.conftest import ELSEWHERE, Place
 from tests.system.command_line.test_contracts import MAILER
 from tests.system.harness import eventually
+from tests.system.processes import COMMAND
 
 Stakeholder = Callable[..., str]
 TOKEN = "hvs.testtesttest"

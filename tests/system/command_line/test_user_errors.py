@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.command_line.conftest import COMMAND, Place, run
+from tests.system.command_line.conftest import Place, run
+from tests.system.processes import COMMAND
 
 MALFORMED = [
     {"PGCONNECT_TIMEOUT": "abc"},

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import clone
 from tests.system.conftest import TEMPLATE, new_cluster
 from tests.system.harness import Cluster
 from tests.system.serve.harness import API_PASSWORD, API_ROLE, Client, Place, Raw, Service, unique
@@ -37,7 +38,7 @@ def api_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def new_place(cluster: Cluster) -> Iterator[Place]:
     name = unique("place")
     with cluster.session("postgres") as superuser:
-        superuser.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        clone(superuser, name, TEMPLATE)
     with cluster.session(name) as superuser, cluster.session(name, "shop_owner") as owner:
         owner.run("CREATE TABLE orders (id bigint PRIMARY KEY, status varchar(20), total numeric)")
         owner.run("CREATE TABLE customers (id bigint PRIMARY KEY, name text)")

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,9 @@ from typing import Any, ClassVar, Self
 import httpx
 
 from tests.support import Session
+from tests.system import processes
 from tests.system.harness import Cluster, eventually, free_port
+from tests.system.processes import COMMAND, Process
 
 API_ROLE, API_PASSWORD = "management", "management-password"
 ROOT_NAME, ROOT_PASSWORD = "root", "correct horse battery"
@@ -33,14 +34,7 @@ def unique(prefix: str) -> str:
 
 def run_command(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `integratedb serve` that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", "serve", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return processes.run(["serve", *options], timeout_s=60, env={**os.environ, **environment})
 
 
 class Client:
@@ -160,12 +154,12 @@ class Service:
         self.port = free_port()
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log_file = log
-        command = [sys.executable, "-m", "integratedb_companion.cli", "serve", "--listen", f"127.0.0.1:{self.port}"]
+        command = [*COMMAND, "serve", "--listen", f"127.0.0.1:{self.port}"]
         command += [*(["--dsn", dsn] if dsn else []), *options]
         if files is not None:
             command = ["prlimit", f"--nofile={files}", *command]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] = Process(
                 command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
             )
         eventually(self._has_started, timeout_s=60, message="serve")

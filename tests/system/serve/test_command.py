@@ -6,12 +6,12 @@ import os
 import signal
 import ssl
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.system import processes
 from tests.system.harness import eventually
 from tests.system.serve.harness import API_PASSWORD, API_ROLE, Place, Service, login_body, run_command, unique
 
@@ -121,14 +121,7 @@ def test_a_login_whose_transactions_only_read_serves_all_the_same(fresh: Place, 
 )
 def test_a_malformed_variable_is_one_line_and_status_2(program: str, variables: dict[str, str]) -> None:
     given = {"PGHOST": "/nonexistent"} | variables
-    result = subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", program, "--listen", "127.0.0.1:0"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **given},
-    )
+    result = processes.run([program, "--listen", "127.0.0.1:0"], timeout_s=60, env={**os.environ, **given})
     only_line(result)
 
 

@@ -65,6 +65,11 @@ class Scope:
             near=list(first.columns) if first else [],
         )
 
+    def column(self, name: str) -> ColumnName | None:
+        """Return the name of a column or a computed field, if a source has it."""
+        wanted = ColumnName(name)
+        return wanted if any(_in(source, wanted) for source in self.sources) else None
+
     def source(self, name: str | None) -> Source:
         """Return the source with a name, or the only one."""
         matching = [source for source in self.sources if name is None or source.name == name]

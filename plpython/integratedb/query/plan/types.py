@@ -18,6 +18,27 @@ INTERVAL = _type(1186, "interval", "pg_catalog.interval", "T")
 JSON = _type(114, "json", "pg_catalog.json", "U", is_json=True)
 JSONB = _type(3802, "jsonb", "pg_catalog.jsonb", "U", is_json=True)
 
+#: Other names that Postgres's grammar has for its types.
+SYNONYMS = {
+    "bool": "boolean",
+    "char": "character",
+    "dec": "numeric",
+    "decimal": "numeric",
+    "float": "double precision",
+    "float4": "real",
+    "float8": "double precision",
+    "int": "integer",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "time": "time without time zone",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
+    "varbit": "bit varying",
+    "varchar": "character varying",
+}
+
 _FLOATS, _INTERVALS = (700, 701), (1186, 1083)
 _SMALL_INTEGERS = (21, 23)
 

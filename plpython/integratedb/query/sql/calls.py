@@ -32,6 +32,10 @@ def called(writer: Writer, routine: Routine, function: Function, columns: Mappin
             if argument.name in routine.arguments
         )
     call = f"{source}{function.sql}({text})"
+    if not columns and function.returns.sql == "pg_catalog.record":
+        # What is in it is only known when it runs, so it cannot be a source.
+        given = f" FROM {source.removesuffix(', LATERAL ')}" if source else ""
+        return f"SELECT {function.sql}({text}) AS v{given}"
     if not columns:
         return f"SELECT {alias}.v AS v FROM {call} AS {alias} (v)"
     names = "".join(f"{alias}.{column.sql}, " for column in columns.values()).removesuffix(", ")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from ..plan.scope import Found, Scope
-from ..plan.types import BOOLEAN, JSON, JSONB, TEXT, of_aggregate
+from ..plan.types import BOOLEAN, JSON, JSONB, SYNONYMS, TEXT, of_aggregate
 from ..problems import ProblemError
 from ..request import (
     Call,
@@ -245,7 +245,7 @@ class Expressions:
 
     def castable(self, wanted: Cast) -> Type:
         """Return the type of a cast. Error: ProblemError."""
-        of = self._surface.types.get(wanted.type)
+        of = self._surface.types.get(wanted.type) or self._surface.types.get(SYNONYMS.get(wanted.type.lower(), ""))
         if of is None:
             raise ProblemError("unknown type", wanted.place, name=wanted.type)
         return of

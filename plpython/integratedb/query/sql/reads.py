@@ -122,8 +122,12 @@ class Reads:
         conditions: list[str],
         depth: int,
         hoisted: bool = False,
+        capped: bool = True,
     ) -> Level:
-        """Write one level over sources that are written; ``hoisted``: its aggregates belong to the level around it."""
+        """Write one level over sources that are written.
+
+        ``hoisted``: its aggregates belong to the level around it. ``capped``: the most rows of an answer apply.
+        """
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
         level = Level(source, distinct=select.distinct)
@@ -141,11 +145,12 @@ class Reads:
         if not hoisted:
             self._group(level, select, scope)
         level.order = [self._order(term, select, scope) for term in select.order]
-        self._limit(level, select)
+        self._limit(level, select, capped)
         return level
 
-    def _limit(self, level: Level, select: Select) -> None:
-        most = None if self._max_rows is None else self._writer.constant(self._max_rows, "pg_catalog.int8")
+    def _limit(self, level: Level, select: Select, capped: bool) -> None:
+        applies = capped and self._max_rows is not None
+        most = self._writer.constant(self._max_rows, "pg_catalog.int8") if applies else None
         limit = None if select.limit is None else self._writer.value(select.limit, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
@@ -153,6 +158,9 @@ class Reads:
     def _item(self, item: Item, scope: Scope, hoisted: bool) -> Output:
         key = item.alias or _key(item.expression)
         call, cast = _aggregate(item.expression)
+        if call is not None and call.unless_column and (column := scope.column(call.function)) is not None:
+            item = replace(item, expression=column if cast is None else replace(cast, of=column))
+            call = None
         if call is None:
             found = self.expressions.expression(item.expression, scope)
             if isinstance(item.expression, Column) and found.type.to_json is not None:
@@ -215,10 +223,11 @@ class Reads:
         relationship = find_relationship(self._surface, _relation(parent), embed)
         source, text, conditions = self._related(relationship, parent, embed)
         lifts = embed.spread and relationship.to_one
-        inner = self.level(embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts)
-        if relationship.to_one:
-            # At most one row exists, so the limit of rows would only hide the foreign key from the planner.
-            inner.limit = None if embed.query.limit is None else inner.limit
+        # At most one row is related to one, so the limit of rows would only hide the foreign key from the planner.
+        capped = not relationship.to_one
+        inner = self.level(
+            embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts, capped=capped
+        )
         alias = self._writer.alias("e")
         if embed.spread:
             body, outputs = self._spread(inner, alias, relationship.to_one)

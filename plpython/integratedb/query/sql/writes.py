@@ -72,7 +72,7 @@ class Writes:
             # Nothing changes, so no row is written, and none is returned.
             names = ", ".join(f"{alias}.{relation.columns[name].sql}" for name in returned) or "1"
             row = _row(relation)
-            text = f"SELECT {names}{_as(alias, row)} FROM {relation.sql} AS {alias} WHERE false"
+            text = f"SELECT {names}{_as(alias, row)} FROM {relation.sql} AS {alias} WHERE false AND {condition}"
             return Write(text, relation, row=row)
         source, values = self._rows(wanted.rows, [*columns, *(relation.columns[key] for key in keys)], relation)
         assignments = ", ".join(
@@ -127,16 +127,25 @@ class Writes:
         text = f"pg_catalog.jsonb_array_elements({body})" if rows.is_array else f"(SELECT {body})"
         merged = f"{element}.v"
         if rows.missing_default:
-            merged = f"pg_catalog.jsonb_build_object({self._defaults(columns)}) OPERATOR(pg_catalog.||) {element}.v"
+            defaults = f"pg_catalog.jsonb_build_object({self._defaults(columns, relation)})"
+            merged = f"{defaults} OPERATOR(pg_catalog.||) {element}.v"
         text += f" AS {element} (v), LATERAL pg_catalog.jsonb_to_record({merged}) AS {alias} ({record})"
         return _Body(alias, text, f"{element}.v"), [_converted(column, alias) for column in columns]
 
-    def _defaults(self, columns: Iterable[Column]) -> str:
+    def _defaults(self, columns: Iterable[Column], relation: Relation) -> str:
         return ", ".join(
-            f"{self._writer.constant(column.name)}, {column.default if column.default is not None else 'NULL'}"
+            f"{self._writer.constant(column.name)}, {self._default(column, relation)}"
             for column in columns
-            if column.default is not None
+            if column.default is not None or column.identity
         )
+
+    def _default(self, column: Column, relation: Relation) -> str:
+        """Return the expression of a column's default; of an identity, the next value of its sequence."""
+        if column.default is not None or not column.identity:
+            return column.default or "NULL"
+        table = self._writer.constant(relation.sql)
+        name = self._writer.constant(column.sql.removeprefix('"').removesuffix('"').replace('""', '"'))
+        return f"pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, {name})::pg_catalog.regclass)"
 
     def _kept(self, value: str, column: Column, alias: str, body: _Body, wanted: Update) -> str:
         """Return the new value of a column; where rows have different keys, a row without the key keeps its value."""
@@ -150,10 +159,7 @@ class Writes:
         if column is None:
             raise ProblemError("not writable", rows.json.place, name="", relation=relation.name)
         body = self._writer.value(rows.json, "pg_catalog.json", "json")
-        return (
-            f" ({column.sql}) SELECT {column.default if column.default is not None else 'NULL'}"
-            f" FROM pg_catalog.json_array_elements({body})"
-        )
+        return f" ({column.sql}) SELECT {self._default(column, relation)} FROM pg_catalog.json_array_elements({body})"
 
     def _on_conflict(self, wanted: Insert, relation: Relation, columns: Sequence[Column]) -> str:
         conflict = wanted.conflict
@@ -226,7 +232,7 @@ def _writable(relation: Relation, keys: Iterable[str], but: Iterable[str] = ()) 
                 relation=relation.name,
                 schema=relation.schema,
                 near=list(relation.columns),
-                written=True,
+                in_body=True,
             )
         if key not in but:
             columns.append(column)

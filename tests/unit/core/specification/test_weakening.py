@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import Any
 
@@ -239,22 +238,21 @@ def test_every_specification_is_weaker_than_itself(specification: Specification)
 @given(specifications, st.data())
 def test_dropping_and_softening_is_weaker(old: Specification, data: st.DataObject) -> None:
     matches = tuple(_softened(match, data) for match in old.match if data.draw(st.booleans()))
-    assert is_weaker(old, dataclasses.replace(old, match=matches))
+    assert is_weaker(old, old._replace(match=matches))
 
 
 def _softened(match: Match, data: st.DataObject) -> Match:
     alternatives = tuple(
-        dataclasses.replace(
-            alternative,
+        alternative._replace(
             fields=tuple(
-                dataclasses.replace(field, optional=field.optional or data.draw(st.booleans()))
+                field._replace(optional=field.optional or data.draw(st.booleans()))
                 for field in alternative.fields
                 if data.draw(st.booleans())
             ),
         )
         for alternative in match.alternatives
     )
-    return dataclasses.replace(match, alternatives=alternatives, optional=match.optional or data.draw(st.booleans()))
+    return match._replace(alternatives=alternatives, optional=match.optional or data.draw(st.booleans()))
 
 
 @given(specifications, documents.column_names)
@@ -263,8 +261,8 @@ def test_a_column_more_is_never_weaker_unless_it_was_read(old: Specification, na
         first, *rest = match.alternatives
         if first.wildcard:
             continue
-        more = dataclasses.replace(first, fields=(*first.fields, *_specification_fields(name)))
-        new = dataclasses.replace(old, match=(dataclasses.replace(match, alternatives=(more, *rest)),))
+        more = first._replace(fields=(*first.fields, *_specification_fields(name)))
+        new = old._replace(match=(match._replace(alternatives=(more, *rest)),))
         assert not is_weaker(old, new) or _reads(old, first.path, name)
 
 

@@ -37,6 +37,11 @@ def parse_error(message: str, details: str) -> UrlError:
     return UrlError(400, "PGRST100", message, details)
 
 
+def not_a_set() -> UrlError:
+    message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
+    return UrlError(400, "PGRST128", message)
+
+
 def invalid_method_of_function(method: str) -> UrlError:
     return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC")
 

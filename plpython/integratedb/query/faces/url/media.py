@@ -73,11 +73,13 @@ class Form:
     plan_format: Literal["text", "json"] = "text"
     plan_options: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    #: Whether a function of the database answers this media type, and so decides about its parameters.
+    is_raw: bool = False
 
     @property
     def content_type(self) -> str:
         """The value of Content-Type of an answer."""
-        return self.name if self.kind in {"binary", "other"} else f"{self.name}; charset=utf-8"
+        return self.name if self.is_raw or self.kind in {"binary", "other"} else f"{self.name}; charset=utf-8"
 
 
 JSON = Form("json", "application/json")

@@ -11,6 +11,8 @@ from .tree import Node
 
 #: Columns that need no closer look, which most are.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?=[,)}]|\Z)")
+#: PostgREST's older form of count(): ``count``, where no column is called so.
+COUNT = Call("count", star=True, unless_column=True)
 _TYPE = re.compile(r"[\w $]+")
 _STAR = re.compile(r"\*[ \t]*(?=[,)}]|\Z)")
 _COUNT = re.compile(r"count\(\)")
@@ -44,7 +46,7 @@ def _items(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
 def _item(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
     plain = scanner.match(_PLAIN)
     if plain:
-        node.add_item(Item(Column(plain[0])))
+        node.add_item(Item(COUNT if plain[0] == "count" else Column(plain[0])))
         return
     scanner.blanks()
     if scanner.match(_STAR):
@@ -63,7 +65,7 @@ def _item(scanner: Scanner, node: Node, limit: int, depth: int) -> None:
         _embed(scanner, node, Node(name, alias, spread=spread), limit, depth)
         return
     steps = scanner.json_path()
-    value = _cast(scanner, expression(Column(name), steps, limit))
+    value = _cast(scanner, COUNT if name == "count" and not steps else expression(Column(name), steps, limit))
     found = scanner.match(_AGGREGATE)
     if found:
         value = _cast(scanner, Call(found[1], (value,)))

@@ -58,8 +58,8 @@ class Node:
             if not isinstance(item, Item):
                 continue
             call = aggregate(item.expression)
-            if call is None:
-                columns.add(item.alias or _column_name(item.expression))
+            if call is None or call.unless_column:
+                columns.add(item.alias or (call.function if call is not None else _column_name(item.expression)))
             elif item.alias:
                 self.aggregates.setdefault(item.alias, item.expression)
             else:
