@@ -49,25 +49,27 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
         raise too_large(limit)
     if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
         raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
-    chunks: list[bytes] = []
-    size = 0
+    # A list of portions would be kept beside what is joined of them, and its memory would stay with the process.
+    whole = bytearray()
     try:
         async with asyncio.timeout(TIMEOUT_S + limit / LEAST_BYTES_PER_S):
             while True:
                 received = await receive()
                 if received["type"] == "http.disconnect":
                     raise GoneError
-                chunk = received.get("body", b"")
-                size += len(chunk)
-                if size > limit:
+                chunk: bytes = received.get("body", b"")
+                if len(whole) + len(chunk) > limit:
                     raise too_large(limit)
-                chunks.append(chunk)
                 if not received.get("more_body", False):
+                    if not whole:
+                        return chunk
+                    whole += chunk
                     break
+                whole += chunk
     except TimeoutError:
         message = "The body did not come in time"
         raise BodyError(failure(408, "PGRST130", message, None, None, {"Connection": "close"})) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return bytes(whole)
 
 
 def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
