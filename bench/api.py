@@ -32,7 +32,7 @@ ROUNDS = 3
 ROWS = 10_000
 TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
 
-PEER = '''
+PEER = """
 import asyncpg, contextlib, os
 from fastapi import FastAPI, HTTPException, Request
 
@@ -59,7 +59,7 @@ async def make(request: Request):
     rows = [(row["id"], row["name"], row["age"]) for row in await request.json()]
     async with app.state.pool.acquire() as connection:
         await connection.executemany("INSERT INTO made (id, name, age) VALUES ($1, $2, $3)", rows)
-'''
+"""
 
 
 @contextmanager
@@ -136,11 +136,34 @@ def pgbench_rate(database: str, statements: list[str]) -> float:
     """Transactions a second of pgbench, which sends the statements of each in one pipeline."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         # Statements are prepared by the first one, which must not be in a pipeline.
-        lines = ["\\if :cold", "SELECT 1;", "\\set cold 0", "\\endif", f"\\set id random(1, {ROWS})", "\\startpipeline", *(f"{one};" for one in statements), "\\endpipeline"]
+        lines = [
+            "\\if :cold",
+            "SELECT 1;",
+            "\\set cold 0",
+            "\\endif",
+            f"\\set id random(1, {ROWS})",
+            "\\startpipeline",
+            *(f"{one};" for one in statements),
+            "\\endpipeline",
+        ]
         script.write("\n".join(lines) + "\n")
         script.flush()
         dsn = make_conninfo(os.environ["INTEGRATEDB_TEST_DSN"], dbname=database, user="bench_api")
-        command = ["pgbench", "-n", "-M", "prepared", "-c10", "-j1", "-D", "cold=1", "-T", str(SECONDS), "-f", script.name, dsn]
+        command = [
+            "pgbench",
+            "-n",
+            "-M",
+            "prepared",
+            "-c10",
+            "-j1",
+            "-D",
+            "cold=1",
+            "-T",
+            str(SECONDS),
+            "-f",
+            script.name,
+            dsn,
+        ]
         ended = subprocess.run(command, check=False, capture_output=True, text=True)
     said = ended.stdout
     if ended.returncode != 0:
@@ -153,7 +176,10 @@ def pgbench_rate(database: str, statements: list[str]) -> float:
 def faster(what: str, ours: float, theirs: float, bar: float) -> bool:
     """Print two rates, their ratio and the bar; false when the bar is missed."""
     good = ours / theirs >= bar
-    print(f"  {what}: {ours:.0f}/s against {theirs:.0f}/s, ratio {ours / theirs:.3g}  bar {bar:g}: {'met' if good else 'MISSED'}", flush=True)
+    print(
+        f"  {what}: {ours:.0f}/s against {theirs:.0f}/s, ratio {ours / theirs:.3g}  bar {bar:g}: {'met' if good else 'MISSED'}",
+        flush=True,
+    )
     return good
 
 
@@ -176,7 +202,9 @@ def prepare(session: Connection) -> None:
     session.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int)")
     session.execute(f"INSERT INTO people SELECT g, 'person ' || g, g % 90 FROM generate_series(1, {ROWS}) AS g")
     session.execute("CREATE TABLE made (id int, name text NOT NULL, age int)")
-    session.execute("CREATE VIEW many AS SELECT g AS id, 'row ' || g AS name, g % 90 AS age FROM generate_series(1, 1000000) AS g")
+    session.execute(
+        "CREATE VIEW many AS SELECT g AS id, 'row ' || g AS name, g % 90 AS age FROM generate_series(1, 1000000) AS g"
+    )
     session.execute("GRANT ALL ON people, made, many TO bench_user")
     session.execute("VACUUM ANALYZE")
 
@@ -186,9 +214,16 @@ def statements(session: Connection, url: str) -> list[str]:
     from integratedb_companion.api.transaction import _text  # the text is the service's own
 
     ask(f"{url}/people?id=eq.1")
-    rows = session.execute("SELECT query FROM pg_stat_activity WHERE usename = 'bench_api' AND query LIKE '%xmin%'").fetchall()
+    rows = session.execute(
+        "SELECT query FROM pg_stat_activity WHERE usename = 'bench_api' AND query LIKE '%xmin%'"
+    ).fetchall()
     assert rows, "no statement"
-    settings = {"search_path": '"public"', "statement_timeout": "30000ms", "request.method": "GET", "request.path": "/people"}
+    settings = {
+        "search_path": '"public"',
+        "statement_timeout": "30000ms",
+        "request.method": "GET",
+        "request.path": "/people",
+    }
     settings["request.headers"] = json.dumps({"host": "127.0.0.1", "authorization": f"Bearer {TOKEN}"})
     settings |= {"request.cookies": "{}", "request.jwt.claims": '{"role": "bench_user", "sub": "ann"}'}
     settings |= {"request.jwt.claim.role": "bench_user", "request.jwt.claim.sub": "ann", "request.jwt.claim.exp": "1"}
@@ -198,7 +233,8 @@ def statements(session: Connection, url: str) -> list[str]:
         # A colon before a letter would be a variable of pgbench.
         first = first.replace(f"${number}", "'" + values[number - 1].replace("'", "''").replace(":", ": ") + "'")
     row = session.execute(
-        "SELECT r.oid::text, integratedb.surface_version(r.oid, '{public}') FROM pg_roles AS r WHERE r.rolname = 'bench_user'"
+        "SELECT r.oid::text, integratedb.surface_version(r.oid, '{public}')"
+        " FROM pg_roles AS r WHERE r.rolname = 'bench_user'"
     ).fetchone()
     assert row is not None
     second = rows[0][0].replace("$1", " :id ").replace("$2", "1001")
@@ -227,7 +263,9 @@ def posted(url: str, body: bytes, seconds: float = SECONDS) -> float:
 
 def exported(url: str) -> None:
     """Read a million rows, and keep none."""
-    request = urllib.request.Request(f"{url}/many", None, {"Authorization": f"Bearer {TOKEN}", "Accept": "application/x-ndjson"})
+    request = urllib.request.Request(
+        f"{url}/many", None, {"Authorization": f"Bearer {TOKEN}", "Accept": "application/x-ndjson"}
+    )
     lines = 0
     with urllib.request.urlopen(request, timeout=300) as answer:
         while data := answer.read(1 << 20):
@@ -287,11 +325,15 @@ def speed(database: str, session: Connection) -> bool:
         good = faster("one row by key, JWT and role, against FastAPI without", row, row_peer, 2.5)
         good &= faster("one row, against pgbench", row, row_pgbench, 0.2)
         good &= faster("100 rows, against FastAPI", list_, list_peer, 5)
-        good &= faster("POST of 1,000 rows, against executemany", posted(f"{ours}/made", body), posted(f"{theirs}/made", body), 1)
+        good &= faster(
+            "POST of 1,000 rows, against executemany", posted(f"{ours}/made", body), posted(f"{theirs}/made", body), 1
+        )
         good &= while_migrating(session, ours)
         before_mb = resident_mb(worker)
         exported(ours)
-        good &= smaller("export of 1,000,000 rows, growth of memory", resident_mb(worker, "VmHWM") - before_mb, 60, "MB")
+        good &= smaller(
+            "export of 1,000,000 rows, growth of memory", resident_mb(worker, "VmHWM") - before_mb, 60, "MB"
+        )
     return good
 
 

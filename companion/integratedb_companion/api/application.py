@@ -14,7 +14,7 @@ from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
 from . import bodies, errors, worker
 from .connection import DatabaseError, LostError
-from .execution import SurfaceUnstableError
+from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Request, Response, failure
 from .pool import BusyError, UnreachableError
 from .services import Services
@@ -44,6 +44,29 @@ _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, v
 
 class IncompleteError(Exception):
     """Ends the connection in the middle of an answer; the server logs it, so it has no text and no cause."""
+
+
+class _Watcher:
+    """Cancels what a request does in Postgres when its client hangs up. Short requests are not watched."""
+
+    def __init__(self, watch: Watch, receive: Receive) -> None:
+        self._watch = watch
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        await self._watch.cancel()
+
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
 
 
 class Application:
@@ -132,9 +155,10 @@ class Application:
             except bodies.BodyError as refused:
                 return refused.response
             step_s = request.took("body", step_s)
+        watch = services.watch()
+        watcher = _Watcher(watch, receive)
         try:
-            async with self._watched(receive, has_body=request.method in WITH_BODY) as watch:
-                response = await services.faces.answer(request, caller, watch)
+            return await services.faces.answer(request, caller, watch)
         except RoleError:
             return errors.role_not_allowed(caller.role)
         except DatabaseError as problem:
@@ -150,31 +174,8 @@ class Application:
             return errors.busy()
         except SurfaceUnstableError as unstable:
             return errors.unchanging(unstable.attempts)
-        return response
-
-    @contextlib.asynccontextmanager
-    async def _watched(self, receive: Receive, *, has_body: bool) -> AsyncIterator[Any]:
-        """Cancel what a request does in Postgres when its client hangs up. Short requests are not watched."""
-        watch = self._services.watch()
-        loop = asyncio.get_running_loop()
-        watcher: asyncio.Task[None] | None = None
-
-        async def look() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            await watch.cancel()
-
-        def begin() -> None:
-            nonlocal watcher
-            watcher = loop.create_task(look())
-
-        handle = loop.call_later(WATCH_AFTER_S, begin)
-        try:
-            yield watch
         finally:
-            handle.cancel()
-            if watcher is not None and not watcher.done():
-                watcher.cancel()
+            watcher.end()
 
     async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -17,6 +18,7 @@ MAX_DEPTH: Final = 64
 #: A body comes at this rate at least, after a time for everybody.
 TIMEOUT_S: Final = 10.0
 LEAST_BYTES_PER_S: Final = 64 << 10
+LARGE_BYTES: Final = 4 << 20
 _BRACKETS: Final = b"[]{}"
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
@@ -75,10 +77,26 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
 def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
     """Return whether a JSON text is an array, the distinct keys of its rows, and their number. Error: ValueError."""
     check_depth(text)
-    document = orjson.loads(text)
+    # Of a large document only the keys are kept; that is slower, and takes little memory.
+    document: Any = (
+        orjson.loads(text)
+        if len(text) <= LARGE_BYTES
+        else json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
+    )
     rows = document if isinstance(document, list) else [document]
     keys = dict.fromkeys(tuple(row) if isinstance(row, dict) else None for row in rows)
     return isinstance(document, list), list(keys), len(rows)
+
+
+class _Row(dict[str, None]):
+    """The keys of an object."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__((key, None) for key, _ in pairs)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def check_depth(text: bytes) -> None:

@@ -122,8 +122,10 @@ class Executor:
                 return refused.response
             except DatabaseError as error:
                 is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
-                if error.sqlstate != CHANGED and not is_held and not (
-                    error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry)
+                if (
+                    error.sqlstate != CHANGED
+                    and not is_held
+                    and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
                 ):
                     if error.sqlstate in ("22023", "42501"):
                         # The role may be another one by now, or may no longer be acted for.
@@ -133,7 +135,7 @@ class Executor:
                 raise SurfaceUnstableError(attempts)
             if attempts > FREE_ATTEMPTS:
                 # Requests that fail together would keep Postgres from what they wait for.
-                await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311  not for secrets
+                await asyncio.sleep(random.uniform(0, PAUSE_S))
             entry = await self.surfaces.renewed(entry)
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
@@ -146,21 +148,21 @@ class Executor:
             return await self._stream(entry, plan, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
-        async with self.pool.lend() as connection:
-            watch.connection = connection
-            try:
-                if plan.decides:
-                    return await self._run_deciding(connection, [begin, *queries], plan)
-                if plan.rolls_back:
-                    results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
-                    row = results[-2]
-                elif entry.role.begin is not None:
-                    results = await self._run_explicit(connection, [begin, *queries, COMMIT])
-                    row = results[-2]
-                else:
-                    row = (await connection.run(queries))[-1]
-            finally:
-                watch.connection = None
+        connection = watch.connection = await self.pool.take()
+        try:
+            if plan.decides:
+                return await self._run_deciding(connection, [begin, *queries], plan)
+            if plan.rolls_back:
+                results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
+                row = results[-2]
+            elif entry.role.begin is not None:
+                results = await self._run_explicit(connection, [begin, *queries, COMMIT])
+                row = results[-2]
+            else:
+                row = (await connection.run(queries))[-1]
+        finally:
+            watch.connection = None
+            self.pool.give_back(connection)
         return plan.respond(_row(row, plan))
 
     async def _run_held(
@@ -180,8 +182,7 @@ class Executor:
                 if isinstance(made, Response):
                     return made
                 results = await connection.run(self._queries(entry, made))
-                row = results[-1]
-                response = made.respond([row.get_value(0, column) for column in range(row.nfields)])
+                response = made.respond(_row(results[-1], made))
                 await connection.run([ROLLBACK if made.rolls_back else COMMIT])
                 return response
             finally:

@@ -97,8 +97,8 @@ def end_unread(timeout_s: float) -> int:
     inherit their options.
     """
     changed = 0
-    for name in os.listdir("/proc/self/fd") if hasattr(socket, "TCP_USER_TIMEOUT") else ():
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as one:
+    for file in Path("/proc/self/fd").iterdir() if hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(file.name))) as one:
             if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.family != socket.AF_UNIX:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(timeout_s * 1000))
                 changed += 1

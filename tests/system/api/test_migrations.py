@@ -55,7 +55,9 @@ def clients(api: Api, place: Place, *actions: Callable[[httpx.Client, int], http
                 try:
                     answer = action(http, number)
                     if not answer.is_success:
-                        failures.append(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
+                        failures.append(
+                            f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+                        )
                 except httpx.HTTPError as problem:
                     failures.append(repr(problem))
                 if ended.is_set():
@@ -97,7 +99,8 @@ def check(api: Api, place: Place) -> None:
                 place.superuser.run(change.format(n=n))
                 if "things" in change and "VIEW" not in change:
                     columns = place.superuser.rows(
-                        "SELECT attname FROM pg_attribute WHERE attrelid = 'things'::regclass AND attnum > 0 AND NOT attisdropped"
+                        "SELECT attname FROM pg_attribute"
+                        " WHERE attrelid = 'things'::regclass AND attnum > 0 AND NOT attisdropped"
                     )
                     (row,) = api.get("/things?id=eq.1", role=place.user)
                     assert set(row) == {name for (name,) in columns}
