@@ -52,7 +52,8 @@ async def person(id: int, request: Request):
 
 @app.get("/people")
 async def people(limit: int):
-    return [dict(row) for row in await app.state.pool.fetch("SELECT id, name, age FROM people ORDER BY id LIMIT $1", limit)]
+    rows = await app.state.pool.fetch("SELECT id, name, age FROM people ORDER BY id LIMIT $1", limit)
+    return [dict(row) for row in rows]
 
 @app.post("/made", status_code=201)
 async def make(request: Request):
@@ -175,9 +176,10 @@ def pgbench_rate(database: str, statements: list[str]) -> float:
 
 def faster(what: str, ours: float, theirs: float, bar: float) -> bool:
     """Print two rates, their ratio and the bar; false when the bar is missed."""
-    good = ours / theirs >= bar
+    ratio = ours / theirs
+    good = ratio >= bar
     print(
-        f"  {what}: {ours:.0f}/s against {theirs:.0f}/s, ratio {ours / theirs:.3g}  bar {bar:g}: {'met' if good else 'MISSED'}",
+        f"  {what}: {ours:.0f}/s against {theirs:.0f}/s, ratio {ratio:.3g}  bar {bar:g}: {'met' if good else 'MISSED'}",
         flush=True,
     )
     return good
