@@ -49,7 +49,7 @@ def unsigned(place: Place) -> str:
         (b'{"id": 900, "body": "\\ud800"}', 400, "PGRST102"),
         (b'{"id": 900, "body": "\xff"}', 400, "PGRST102"),
         (b'{"id": "many"}', 400, "22P02"),
-        (b'{"nothing": 1}', 400, "42703"),
+        (b'{"nothing": 1}', 400, "PGRST204"),
         (b'[{"id": 900}, {"body": "x"}]', 400, "PGRST102"),
         (b"x" * 11_000_000, 413, "PGRST129"),
     ],
