@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import resource
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from integratedb_companion.api import worker
 from tests.system.api.harness import Api, Place, token
 from tests.system.harness import eventually
 
@@ -155,3 +157,14 @@ def test_a_client_that_reads_nothing_of_a_long_answer_keeps_no_connection(api: A
         assert raw.connection.recv(1000).startswith(b"HTTP/1.1 200 ")
     assert api.get("/people?id=eq.1&select=id") == [{"id": 1}]
     assert len(api.send("GET", "/long?limit=900").content) > 45_000_000
+
+
+def test_the_system_ends_connections_that_are_not_read() -> None:
+    """A worker sets this on its listening socket; waiting for the service's own limit would take long."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert worker.end_unread(1.0) >= 1
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as unread:
+            unread.settimeout(30)
+            with pytest.raises(TimeoutError) as ended:
+                unread.sendall(b"x" * 100_000_000)
+            assert ended.value.errno == errno.ETIMEDOUT
