@@ -49,6 +49,7 @@ PUBLIC_FUNCTIONS = {
 # What a request of the data API calls under the role that it acts as. They read the catalogs with the caller's rights,
 # and claims only of roles that the caller may become.
 SURFACE_FUNCTIONS = {
+    "claimed_keys",
     "claimed_names",
     "compiled_for_caller",
     "compiled_query",

@@ -86,6 +86,7 @@ def test_a_session_sees_a_migration_at_once(shop: Session) -> None:
         ({"from": "customers", "where": ["like", {"field": "id"}, {"id": 1}]}, "22023", "#/where/2"),
         ({"from": "customers", "where": ["in", {"field": "id"}, []]}, "22023", "#/where/2"),
         ({"from": "customers", "where": ["; DROP TABLE x", 1, 2]}, "22023", "#/where/0"),
+        ({"from": "customers", "where": [">", "id", 2]}, "22023", "#/where"),
         ({"from": "customers", "raw": "SELECT 1"}, "22023", "#/raw"),
         ({"from": "customers", "where": ["=", {"field": "id"}, {"param": "p"}]}, "22023", "#/where/2/param"),
         ([], "22023", "#"),

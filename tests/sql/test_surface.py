@@ -79,6 +79,13 @@ def test_a_role_sees_only_what_it_was_granted(owner, app):
     assert set(seen.relations) == {("shop", "orders"), ("shop", "products")}
 
 
+def test_a_right_on_columns_includes_no_row_version(owner, app):
+    owner.run("GRANT SELECT (id, total) ON shop.orders TO app; GRANT SELECT ON shop.products TO app")
+    relations = surface(app, "app").relations
+    assert not relations["shop", "orders"].has_row_version
+    assert relations["shop", "products"].has_row_version
+
+
 def test_the_privileges_are_those_of_the_given_role(superuser, app):
     assert surface(superuser, "app").relations == {}
     assert surface(app, OWNER).relations != {}
@@ -473,3 +480,32 @@ def test_an_allowed_stakeholder_can_be_renamed_and_dropped(superuser, admin, sta
     assert superuser.value("SELECT pg_has_role('integratedb_authenticator', 'writer', 'MEMBER')")
     admin.run("SELECT integratedb_drop_stakeholder('writer')")
     assert superuser.rows("SELECT FROM pg_auth_members WHERE member = 'integratedb_authenticator'::regrole") == []
+
+
+def test_a_claim_declares_how_views_are_related(superuser, owner, claim) -> None:
+    owner.run("CREATE VIEW shop.buyers AS SELECT id + 0 AS number, name FROM shop.customers")
+    owner.run("CREATE VIEW shop.purchases AS SELECT id + 0 AS id, customer_id + 0 AS buyer FROM shop.orders")
+    match = [
+        {"path": "shop.buyers", "fields": ["number", "name"], "unique": [["number"]]},
+        {
+            "path": "shop.purchases",
+            "fields": ["id", "buyer"],
+            "references": [{"fields": ["buyer"], "to": "shop.buyers", "to_fields": ["number"]}],
+        },
+    ]
+    claim(*match, by="reader")
+    found = surface(superuser, "reader")
+    buyers, purchases = found.relations["shop", "buyers"], found.relations["shop", "purchases"]
+    assert ("number",) in buyers.keys
+    [down] = found.relationships[purchases.oid]
+    assert (down.name, down.kind, down.target, down.pairs) == (
+        "purchases_buyer_fkey",
+        "m2o",
+        buyers.oid,
+        (("buyer", "number"),),
+    )
+    [up] = found.relationships[buyers.oid]
+    assert (up.kind, up.to_one) == ("o2m", False)
+    with superuser.transaction():
+        superuser.run("SET LOCAL ROLE shop_owner")
+        assert superuser.rows("SELECT * FROM integratedb.claimed_keys('reader'::regrole)") == []

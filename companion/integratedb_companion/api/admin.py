@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -23,10 +24,12 @@ READY_FOR_S: Final = 1.0
 
 
 class Readiness:
-    """Whether the service can answer requests: all workers run, and Postgres answers."""
+    """Whether the service can answer requests: all workers run and listen, and Postgres answers."""
 
-    def __init__(self, dsn: str, workers: Callable[[], int], wanted: int) -> None:
+    def __init__(self, dsn: str, address: tuple[str, int], workers: Callable[[], int], wanted: int) -> None:
+        """``address`` is where the workers listen."""
         self._dsn = dsn
+        self._address = address
         self._workers = workers
         self._wanted = wanted
         self._lock = threading.Lock()
@@ -44,6 +47,11 @@ class Readiness:
         return answer
 
     def _ask(self) -> str | None:
+        # A worker runs for some time before it listens.
+        try:
+            socket.create_connection(self._address, READY_TIMEOUT_S).close()
+        except OSError:
+            return "no worker listens"
         try:
             with psycopg.connect(self._dsn, autocommit=True, connect_timeout=READY_TIMEOUT_S) as connection:
                 connection.execute("SELECT 1")

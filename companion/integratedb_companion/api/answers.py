@@ -13,11 +13,11 @@ import orjson
 
 from integratedb.query.faces.url import Form, Preferences, UrlError, errors
 from integratedb.query.statement import COLUMNS
-from integratedb.query.surface import Surface
 
 from .execution import Row
-from .messages import JSON, Headers, Response, failure
+from .messages import Headers, Response, failure
 
+OPENAPI: Final = b"application/openapi+json; charset=utf-8"
 VARY: Final = (b"vary", b"Accept, Prefer, Range")
 _AT: Final = {name: position for position, name in enumerate(COLUMNS)}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -186,14 +186,6 @@ def options(methods: list[str]) -> Response:
     return Response(200, [(b"allow", ",".join(methods).encode())])
 
 
-def root(surface: Surface, schema: str) -> Response:
-    """Return the description of the surface."""
-    paths: dict[str, Any] = {
-        f"/{relation.name}": {} for (its, _), relation in surface.relations.items() if its == schema
-    }
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "IntegrateDB data API", "version": surface.version},
-        "paths": paths,
-    }
-    return Response(200, [(b"content-type", JSON)], orjson.dumps(document))
+def described(document: bytes) -> Response:
+    """Return the description of the surface, an OpenAPI document."""
+    return Response(200, [(b"content-type", OPENAPI), VARY], document)

@@ -100,14 +100,10 @@ def _refuse(constant: str) -> Any:
 
 
 def check_depth(text: bytes) -> None:
-    """Refuse JSON that is nested too deeply. Error: ValueError.
-
-    Brackets inside of texts make the first look say too much or too little. It says too little only where a sender
-    means it to, and then the parser's own limit holds.
-    """
-    brackets = text.translate(None, _OTHERS)
-    if len(brackets) > 2 * MAX_DEPTH and not (
-        _are_shallow(brackets) or _are_shallow(_TEXT.sub(b"", text).translate(None, _OTHERS))
+    """Refuse JSON that is nested too deeply. Error: ValueError."""
+    # Few brackets cannot be deep, wherever they stand. Otherwise, those inside of texts do not count.
+    if len(text.translate(None, _OTHERS)) > 2 * MAX_DEPTH and not _are_shallow(
+        _TEXT.sub(b"", text).translate(None, _OTHERS)
     ):
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 

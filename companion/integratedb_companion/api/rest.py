@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
+
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, errors
+from integratedb.query.openapi.document import describe
+from integratedb.query.openapi.swagger import convert
 from integratedb.query.plan.routines import find_function, overloads
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import Query as CoreQuery
 from integratedb.query.request import Routine, Select, Value
 from integratedb.query.statement import Form, Options, Statement, compile_query, pins_a_key
 from integratedb.query.surface import Function, Relation
+from integratedb_companion import __version__
 
 from . import answers
 from .answers import Shown
@@ -86,9 +91,22 @@ class Rest:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             if isinstance(problem, ProblemError):
-                problem = url.word(problem, caller.is_anonymous)
+                worded = url.word(problem, caller.is_anonymous)
+                if problem.kind in ("unknown relation", "unknown column") and worded.hint is None:
+                    await self._reason(worded, problem, caller)
+                problem = worded
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
+
+    async def _reason(self, error: UrlError, problem: ProblemError, caller: Caller) -> None:
+        """Tell a stakeholder why a name is not part of its surface, and which claim would cure that."""
+        if self._settings.error_verbosity != "verbose":
+            return
+        name, schema = str(problem.facts["name"]), str(problem.facts.get("schema") or self._settings.schemas[0])
+        names = (schema, name) if problem.kind == "unknown relation" else (schema, str(problem.facts["relation"]), name)
+        why = await self._executor.surfaces.why_not_visible(caller.role, *names)
+        if why is not None:
+            error.details, error.hint = why
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
@@ -242,7 +260,23 @@ class Rest:
         schema = parsed.schema or self._settings.schemas[0]
         if parsed.kind == "options":
             return answers.options(_methods(entry, parsed, schema))
-        return answers.root(entry.surface, schema)
+        is_swagger = ("version", "2.0") in parsed.form().parameters
+        key = ("description", schema, is_swagger)
+        document: bytes | None = entry.statements.get(key)
+        if document is None:
+            document = orjson.dumps(self._described(entry, schema, is_swagger))
+            entry.remember(key, document)
+        return answers.described(document)
+
+    def _described(self, entry: Entry, schema: str, is_swagger: bool) -> Any:
+        document = describe(
+            entry.surface,
+            schema,
+            version=__version__,
+            server=self._settings.openapi_server or self._settings.prefix or "/",
+            secured=self._settings.openapi_security,
+        )
+        return convert(document) if is_swagger else document
 
 
 def _explain(form: url.Form) -> str:

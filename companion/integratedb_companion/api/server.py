@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import secrets
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -47,11 +48,15 @@ def run(settings: Settings) -> None:
         if settings.admin_host is not None:
             readiness = admin.Readiness(
                 dsn,
+                (settings.host.strip("[]"), settings.port),
                 lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # the library's
                 settings.workers,
             )
             page = page_of(Path(directory))
             listening = admin.start(settings.admin_host, settings.admin_port, readiness, page.render)
+        for reload in (signal.SIGUSR1, signal.SIGUSR2):
+            # Scripts send these to PostgREST, to let it read the schema or its file again. They would end the process.
+            signal.signal(reload, signal.SIG_IGN)
         try:
             log.info(
                 "starting",

@@ -51,6 +51,13 @@ SELECT r.oid::text,
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
 
+#: Why a name is not part of a stakeholder's surface. Other roles are not told that something exists.
+WHY: Final = b"""
+SELECT w.message, 'The claim that cures it: ' OPERATOR(pg_catalog.||) w.claim::pg_catalog.text
+  FROM integratedb.why_not_visible($1::pg_catalog.oid, $2, $3, $4) AS w
+ WHERE w.answer OPERATOR(pg_catalog.<>) 'no right'
+"""
+
 #: These are the request's own, or protect it.
 OWN_SETTINGS: Final = frozenset(
     {
@@ -121,6 +128,20 @@ class Surfaces:
         async with self._pool.lend() as connection:
             result = (await connection.run([query]))[0]
         return result.get_value(0, 0) != entry.version
+
+    async def why_not_visible(
+        self, role: str, schema: str, relation: str, column: str | None = None
+    ) -> tuple[str, str | None] | None:
+        """Return why a stakeholder does not see a name, and what cures that. Errors: RoleError, those of the pool."""
+        entry = await self.of(role)
+        names = [None if name is None else name.encode() for name in (schema, relation, column)]
+        query = Query(WHY, [str(entry.role.oid).encode(), *names])
+        async with self._pool.lend() as connection:
+            found = (await connection.run([query]))[0]
+        if found.ntuples == 0:
+            return None
+        message, cure = found.get_value(0, 0), found.get_value(0, 1)
+        return (message or b"").decode(), None if cure is None else cure.decode()
 
     def forget(self, role: str) -> None:
         """Forget a surface, because the role is not what it was."""

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from integratedb_companion.api import postgrest
 from integratedb_companion.api.settings import DEFAULTS, LISTS, OPTIONS, build, from_environment, split
 from integratedb_companion.common import logs
-from integratedb_companion.common.configuration import ConfigurationError, read_file
+from integratedb_companion.common.configuration import read_file
 from integratedb_companion.common.extras import needing
-from integratedb_companion.common.output import clean, say
 
-log = logging.getLogger(__name__)
-
-STATUS_FAILED, STATUS_CONFIGURATION = 1, 2
-Command = TypeVar("Command", bound=Callable[..., None])
+from .services import Command, given, run
 
 #: The names of flags whose options are on by default.
 NEGATED = {"no_prepare": "prepare", "no_aggregates": "aggregates", "no_introspection": "introspection"}
@@ -96,38 +90,30 @@ def api(config: str | None, postgrest_config: str | None, **flags: Any) -> None:
       integratedb api --dsn "dbname=shop user=api" --jwt-secret @/etc/shop/jwk.json --schemas shop,public
       integratedb api --postgrest-config postgrest.conf
     """
-    try:
+
+    def service() -> int:
         settings = build(_options(config, postgrest_config, flags))
         logs.configure(settings.log_level)
         with needing("api"):
             from integratedb_companion.api import server
 
         server.run(settings)
-        status = 0
-        log.info("stopped")
-    except ConfigurationError as problem:
-        say(f"integratedb: {clean(str(problem))}", err=True)
-        status = STATUS_CONFIGURATION
-    except Exception as problem:
-        # Without the exception's text, which may contain a credential.
-        log.critical("cannot go on", extra=logs.fault(problem))
-        status = STATUS_FAILED
-    sys.exit(status)
+        return 0
+
+    run(service)
 
 
 def _options(config: str | None, postgrest_config: str | None, flags: dict[str, Any]) -> dict[str, Any]:
     """Merge the sources. PostgREST's defaults hold where no option is given by a name of ours."""
-    given: dict[str, Any] = {}
-    for name, value in flags.items():
-        if value in (None, ()):
-            continue
+    options: dict[str, Any] = {}
+    for name, value in given(flags).items():
         if name in NEGATED:
-            given[NEGATED[name]] = not value
+            options[NEGATED[name]] = not value
         else:
-            given[name] = split(value) if name in LISTS else value
+            options[name] = split(value) if name in LISTS else value
     environment = os.environ
     path = config or environment.get("INTEGRATEDB_API_CONFIG")
-    ours = read_file(path, OPTIONS) | from_environment(environment) | given
+    ours = read_file(path, OPTIONS) | from_environment(environment) | options
     theirs = postgrest.read(postgrest_config or environment.get("INTEGRATEDB_API_POSTGREST_CONFIG"), environment)
     defaults = DEFAULTS | postgrest.DEFAULTS if theirs and not ours else DEFAULTS
     return defaults | theirs | ours

@@ -29,7 +29,12 @@ def read(rows: Iterable[Row]) -> Surface:
     found = {row["oid"]: _Found(row, types, lengths) for row in by_key.get("relation", ())}
     functions = [_function(row, types, row_types, found) for row in by_key.get("function", ())]
 
+    claimed = by_key.get("claimed_key", ())
+    for row in claimed:
+        if row["target"] is None and row["source"] in found:
+            found[row["source"]].add_key(row["columns"])
     keys = [key for row in by_key.get("foreign_key", ()) for key in _foreign_key(row, found)]
+    keys += _declared(claimed, found, {(key.source, key.target, key.pairs) for key in keys})
     relationships: dict[int, list[Relationship]] = {}
     for relationship in (*_by_foreign_keys(keys), *_by_junctions(keys, found)):
         relationships.setdefault(relationship.source, []).append(relationship)
@@ -45,7 +50,11 @@ def read(rows: Iterable[Row]) -> Surface:
             computed.setdefault(source, {})[function.name] = function
 
     relations = {
-        oid: replace(each.relation, computed=computed[oid]) if oid in computed else each.relation
+        oid: replace(
+            each.relation,
+            computed=computed.get(oid, {}),
+            has_computed_relationships=any(r.kind == "computed" for r in relationships.get(oid, ())),
+        )
         for oid, each in found.items()
     }
     overloads: dict[tuple[str, str], tuple[Function, ...]] = {}
@@ -79,6 +88,7 @@ def _type(row: Row) -> Type:
         is_array=row.get("is_array", False),
         is_domain=row.get("is_domain", False),
         element=row.get("element"),
+        operators=row.get("operators", "pg_catalog"),
         labels=tuple(row.get("labels", ())),
         to_json=row.get("to_json"),
         from_json=row.get("from_json"),
@@ -130,6 +140,12 @@ class _Found:
             comment=row["comment"],
             has_row_version=row["has_row_version"],
         )
+
+    def add_key(self, numbers: Sequence[int]) -> None:
+        """Add a unique key that a claim declares."""
+        columns = _names(numbers, self.names)
+        if columns and not any({*key} == {*columns} for key in self.relation.keys):
+            self.relation = replace(self.relation, keys=(*self.relation.keys, columns))
 
 
 def _names(numbers: Sequence[int], names: Mapping[int, str]) -> tuple[str, ...]:
@@ -196,6 +212,7 @@ class _ForeignKey:
         self.target: int = row["target"]
         self.columns = columns
         self.target_columns = target_columns
+        self.pairs = frozenset(zip(columns, target_columns, strict=True))
         #: Whether at most one row refers to a row.
         self.one = one
 
@@ -209,6 +226,20 @@ def _foreign_key(row: Row, found: Mapping[int, _Found]) -> Iterator[_ForeignKey]
     if columns and target_columns:
         one = any(set(key) <= set(columns) for key in source.relation.keys)
         yield _ForeignKey(row, columns, target_columns, one)
+
+
+def _declared(
+    rows: Iterable[Row], found: Mapping[int, _Found], known: set[tuple[int, int, frozenset[tuple[str, str]]]]
+) -> Iterator[_ForeignKey]:
+    """The references that claims declare, without those that the catalog has; named as Postgres would name them."""
+    for row in rows:
+        if row["target"] is None or row["source"] not in found:
+            continue
+        source = found[row["source"]]
+        columns = "_".join(_names(row["columns"], source.names))
+        for key in _foreign_key({**row, "name": f"{source.relation.name}_{columns}_fkey"}, found):
+            if (key.source, key.target, key.pairs) not in known:
+                yield key
 
 
 def _by_foreign_keys(keys: Iterable[_ForeignKey]) -> Iterator[Relationship]:

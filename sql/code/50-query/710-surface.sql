@@ -95,6 +95,46 @@ COMMENT ON FUNCTION integratedb.claimed_names(oid) IS
 'the match, and of the field. numbers and names are the columns, by their numbers. No row for another role, or if the '
 'session may not become the role and is no admin.';
 
+CREATE OR REPLACE FUNCTION integratedb.claimed_keys(for_role oid)
+RETURNS TABLE (kind text, relid oid, attnums smallint[], to_relid oid, to_attnums smallint[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- as claimed_names()
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
+  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
+  relations CONSTANT bigint[] := ARRAY(
+    SELECT k.relation_id
+      FROM integratedb.claim_key AS k
+      JOIN integratedb.specification AS s ON s.id = k.specification_id
+     WHERE s.stakeholder_id = of_stakeholder);
+BEGIN
+  -- Databases without keys in claims do not plan the query below.
+  IF relations = '{}' OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+    SELECT DISTINCT k.kind, k.present_relid, k.attnums, t.relid, t.attnums
+      FROM integratedb.present_key AS k
+      LEFT JOIN integratedb.key_target AS t
+             ON k.kind = 'references'
+            AND t.relation_id = k.relation_id
+            AND t.key = k.key
+            AND cardinality(t.attnums) = cardinality(k.attnums)
+            AND array_position(t.attnums, NULL) IS NULL
+     WHERE k.relation_id = ANY (relations)
+       AND k.is_met
+       AND (k.kind = 'unique' OR t.relid IS NOT NULL);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.claimed_keys(oid) IS
+'The unique keys and the references of the claims of a stakeholder''s role, as far as they are met: the relations and the '
+'numbers of the columns. A view has such a key by the claim alone. No row in the cases of claimed_names().';
+
 CREATE OR REPLACE FUNCTION integratedb.exposed_schemas(for_role oid, schemas text[])
 RETURNS oid[]
 LANGUAGE plpgsql
@@ -220,6 +260,14 @@ BEGIN
   RETURN QUERY SELECT * FROM integratedb.surface_relations(
     for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers);
   RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations, views, view_numbers, bases, base_numbers);
+  -- A claim declares the keys of views, and of what has none in the catalog. Those that the catalog has are above.
+  RETURN QUERY
+    SELECT json_build_object('claimed_key', json_build_object(
+             'source', k.relid::bigint, 'columns', k.attnums, 'target', k.to_relid::bigint, 'target_columns', k.to_attnums))
+      FROM integratedb.claimed_keys(for_role) AS k
+     WHERE k.relid = ANY (relations)
+       AND (k.to_relid IS NULL OR k.to_relid = ANY (relations))
+     ORDER BY k.relid, k.to_relid, k.attnums;
   RETURN QUERY SELECT * FROM integratedb.surface_functions(functions);
   RETURN QUERY SELECT * FROM integratedb.surface_configurations(spaces);
 END
@@ -342,7 +390,10 @@ BEGIN
              'can_delete', r.can_delete AND r.writes & 16 <> 0,
              'row_security', r.row_security,
              'comment', r.comment,
-             'has_row_version', r.relkind IN ('r', 'p', 'm')))
+             -- A right on columns, such as that of a claim, includes no system columns: xmin and xmax.
+             'has_row_version', r.relkind IN ('r', 'p', 'm')
+                                AND has_column_privilege(for_role, r.oid, -2::smallint, 'SELECT')
+                                AND has_column_privilege(for_role, r.oid, -4::smallint, 'SELECT')))
       FROM relation AS r
       LEFT JOIN listed AS l ON l.oid = r.oid
       LEFT JOIN keys AS y ON y.relid = r.oid
@@ -560,6 +611,8 @@ BEGIN
              'is_array', nullif(base.typlen = -1 AND base.typelem <> 0 AND base.typcategory = 'A', false),
              'is_domain', nullif(t.typtype = 'd', false),
              'element', CASE WHEN base.typlen = -1 AND base.typcategory = 'A' THEN element_name.sql_name END,
+             'operators', CASE WHEN base.typtype = 'b' AND base.typcategory <> 'A' AND base.typnamespace <> 'pg_catalog'::regnamespace THEN (
+                            SELECT quote_ident(n.nspname) FROM pg_namespace AS n WHERE n.oid = base.typnamespace) END,
              'labels', CASE WHEN base.typtype = 'e' THEN (
                          SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum AS l WHERE l.enumtypid = base.oid) END,
              'relation', nullif(t.typrelid::bigint, 0),

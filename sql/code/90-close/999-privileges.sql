@@ -30,6 +30,7 @@ DECLARE
     'integratedb.surface(oid, text[])',
     'integratedb.why_not_visible(oid, text, text, text)',
     'integratedb.claimed_names(oid)',
+    'integratedb.claimed_keys(oid)',
     'integratedb.exposed_schemas(oid, text[])',
     'integratedb.view_origins(oid)',
     'integratedb.view_columns(oid[])',

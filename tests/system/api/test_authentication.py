@@ -121,6 +121,23 @@ def test_client_credentials_give_a_token(fresh: Place, start_api) -> None:
     assert password not in api.log_file.read_text()
 
 
+def test_a_stakeholder_learns_which_claim_cures_a_refusal_and_others_nothing(fresh: Place, start_api) -> None:
+    api = start_api(fresh)
+    user, _ = stakeholder(fresh)
+    fresh.superuser.run(
+        f"""SELECT integratedb_claim('{user}', '{{"match": [{{"path": "public.people", "fields": ["id"]}}]}}')"""
+    )
+    for path, code, name, cure in (
+        ("/notes", "PGRST205", "notes", {"path": "public.notes", "fields": ["*"]}),
+        ("/nothing", "PGRST205", "nothing", {"path": "public.nothing", "fields": ["*"]}),
+        ("/people?select=name", "42703", "people.name", {"path": "public.people", "fields": ["name"]}),
+    ):
+        error = api.send("GET", path, role=user).json()
+        assert (error["code"], error["details"]) == (code, f"{user} does not claim public.{name}")
+        assert json.loads(error["hint"].removeprefix("The claim that cures it: ")) == cure
+    assert api.send("GET", "/notes").json()["details"] is None
+
+
 def test_guesses_are_limited(fresh: Place, start_api) -> None:
     api = start_api(fresh)
     user, password = stakeholder(fresh)

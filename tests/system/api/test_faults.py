@@ -341,6 +341,12 @@ def test_postgrests_variables_are_enough(fresh: Place, start_api) -> None:
         assert eventually(rows, timeout_s=30) == 2000
         assert "good" in httpx.get(f"http://127.0.0.1:{port}/rpc/setting?name=app.settings.mood", timeout=10).text
         assert httpx.get(f"http://127.0.0.1:{admin}/live", timeout=10).status_code == 200
+        # Scripts let PostgREST read the schema, or its file, again like this.
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
+        time.sleep(0.5)
+        assert process.poll() is None
+        assert rows() == 2000
     finally:
         if process is not None:
             process.terminate()

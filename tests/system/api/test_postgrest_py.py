@@ -20,8 +20,8 @@ MINIMAL = ReturnMethod.minimal
 class Calls:
     """The calls of a client; each is a request that is not yet sent."""
 
-    def __init__(self, db: SyncPostgrestClient) -> None:
-        self.db = db
+    def __init__(self, db: Any) -> None:
+        self.db = db  # a SyncPostgrestClient, whose rpc() is declared for texts only
 
     def people(self) -> Any:
         return self.db.from_("people").select("id").order("id")

@@ -67,6 +67,16 @@ def test_head_and_options(api: Api, user: dict[str, Any]) -> None:
     assert api.send("OPTIONS", "/people", **user).headers["allow"] == "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"
 
 
+def test_the_root_describes_what_the_role_may_do(api: Api, user: dict[str, Any]) -> None:
+    anonymous, more = api.send("GET", "/"), api.send("GET", "/", **user)
+    assert anonymous.headers["content-type"] == "application/openapi+json; charset=utf-8"
+    assert (anonymous.json()["openapi"], set(anonymous.json()["paths"]["/people"])) == ("3.1.0", {"get"})
+    assert "/notes" not in anonymous.json()["paths"]
+    assert set(more.json()["paths"]["/notes"]) == {"get", "post", "patch", "delete"}
+    old = api.send("GET", "/", headers={"Accept": "application/openapi+json;version=2.0"}, **user)
+    assert old.json()["swagger"] == "2.0"
+
+
 def test_streams_are_whole(api: Api) -> None:
     lines = api.send("GET", "/people?order=id", headers={"Accept": "application/x-ndjson"}).text.splitlines()
     assert len(lines) == 2000

@@ -228,3 +228,10 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Quer
             assert token[0] in WORDS or token[0] in SURFACE_WORDS or ALIAS.fullmatch(token[0]), token[0]
         elif token["number"]:
             assert token[0] in ("0", "1", "2"), token[0]
+
+
+def test_each_parameter_is_used_because_postgres_finds_no_type_for_another_one() -> None:
+    embed = Embed("clients", Select(items=(Item(Column("name")),)))
+    query = Select(items=(Item(Column("id")), embed), source=(Table("projects"),))
+    statement = compile_query(query, SHOP, Options("shop", max_rows=10))
+    assert [n for n in range(1, len(statement.parameters) + 1) if f"${n}::" not in statement.text] == []

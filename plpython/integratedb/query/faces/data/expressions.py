@@ -32,6 +32,7 @@ OPERATORS: dict[str, Operator] = {
     "@>": "cs", "<@": "cd", "&&": "ov", "<<": "sl", ">>": "sr", "&<": "nxr", "&>": "nxl", "-|-": "adj",
     "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "||": "concat",
 }  # fmt: skip
+CALCULATING = frozenset({"add", "sub", "mul", "div", "mod", "concat"})
 _SEARCHES: dict[str, Operator] = {"fts": "fts", "plfts": "plfts", "phfts": "phfts", "wfts": "wfts"}
 _TRUTHS = {None: "null", True: "true", False: "false"}
 FORMS = ("field", "param", "value", "call", "case", "cast", "query", "over", "path")
@@ -81,6 +82,11 @@ class Expressions:
             known = ", ".join(sorted(OPERATORS))
             raise DocumentError((*place, 0), f"unknown operator: {shown(given[0])}", f"The operators are: {known}.")
         self._count(word, rest, 2, place)
+        if OPERATORS[word] not in CALCULATING and not any(isinstance(operand, dict | list) for operand in rest):
+            # A forgotten {"field": ...} would otherwise compare the name of the column, and be true for all rows.
+            raise DocumentError(
+                place, f'the operator "{word}" compares two values', 'A column is written {"field": "name"}.'
+            )
         operands = self._operands(rest, place)
         for number, operand in enumerate(operands, 1):
             if isinstance(operand, Value) and operand.value is None and OPERATORS[word] != "isdistinct":

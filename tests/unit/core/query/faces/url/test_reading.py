@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integratedb.query.faces.url import UrlError, UrlSettings, parse, word
+from integratedb.query.faces.url.select import COUNT
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import (
     Call,
@@ -13,6 +14,7 @@ from integratedb.query.request import (
     Embed,
     Embedded,
     Expression,
+    Item,
     Logic,
     Not,
     Operation,
@@ -295,6 +297,11 @@ def test_an_order_by_an_aggregate() -> None:
     orders = select(f"{AGGREGATES}&order=total.desc,name,n,count").order
     count = Call("count", star=True)
     assert orders == (Order(SUM, True), Order(NAME), Order(Cast(count, "int")), Order(count))
+
+
+def test_count_without_parentheses_is_a_column_where_there_is_one() -> None:
+    assert select("select=count,n:count::int").items == (Item(COUNT), Item(Cast(COUNT, "int"), "n"))
+    assert COUNT.unless_column
 
 
 def test_a_column_with_the_name_of_a_function_is_the_column() -> None:
