@@ -12,9 +12,9 @@ from typing import Any, Final
 from integratedb_companion.common.logs import fault
 from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
-from . import bodies, errors
+from . import bodies, errors, worker
 from .connection import DatabaseError, LostError
-from .execution import SurfaceUnstableError
+from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Request, Response, failure
 from .pool import BusyError, UnreachableError
 from .services import Services
@@ -33,8 +33,10 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: A request that takes longer than this is watched for a client that hangs up.
 WATCH_AFTER_S: Final = 0.03
-#: How long a client may read nothing of an answer.
+#: How long a client may read nothing of an answer. The system ends the connection of one that reads nothing at all.
 UNREAD_TIMEOUT_S: Final = 30.0
+#: A longer answer is sent in portions, so that a client that stops reading does not keep it in memory.
+PORTION_BYTES: Final = 512 << 10
 
 _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
@@ -44,6 +46,29 @@ class IncompleteError(Exception):
     """Ends the connection in the middle of an answer; the server logs it, so it has no text and no cause."""
 
 
+class _Watcher:
+    """Cancels what a request does in Postgres when its client hangs up. Short requests are not watched."""
+
+    def __init__(self, watch: Watch, receive: Receive) -> None:
+        self._watch = watch
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        await self._watch.cancel()
+
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+
 class Application:
     """The ASGI application of one worker."""
 
@@ -51,6 +76,7 @@ class Application:
         self._services = services
         self._settings = services.settings
         self._prefix = services.settings.prefix
+        self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -67,6 +93,7 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._services.open()
+                self._limiting = asyncio.create_task(_limit_unread())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._services.close()
@@ -132,9 +159,10 @@ class Application:
             except bodies.BodyError as refused:
                 return refused.response
             step_s = request.took("body", step_s)
+        watch = services.watch()
+        watcher = _Watcher(watch, receive)
         try:
-            async with self._watched(receive, has_body=request.method in WITH_BODY) as watch:
-                response = await services.faces.answer(request, caller, watch)
+            return await services.faces.answer(request, caller, watch)
         except RoleError:
             return errors.role_not_allowed(caller.role)
         except DatabaseError as problem:
@@ -148,33 +176,10 @@ class Application:
             return errors.unreachable()
         except BusyError:
             return errors.busy()
-        except SurfaceUnstableError:
-            return errors.unchanging(4)
-        return response
-
-    @contextlib.asynccontextmanager
-    async def _watched(self, receive: Receive, *, has_body: bool) -> AsyncIterator[Any]:
-        """Cancel what a request does in Postgres when its client hangs up. Short requests are not watched."""
-        watch = self._services.watch()
-        loop = asyncio.get_running_loop()
-        watcher: asyncio.Task[None] | None = None
-
-        async def look() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            await watch.cancel()
-
-        def begin() -> None:
-            nonlocal watcher
-            watcher = loop.create_task(look())
-
-        handle = loop.call_later(WATCH_AFTER_S, begin)
-        try:
-            yield watch
+        except SurfaceUnstableError as unstable:
+            return errors.unchanging(unstable.attempts)
         finally:
-            handle.cancel()
-            if watcher is not None and not watcher.done():
-                watcher.cancel()
+            watcher.end()
 
     async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers
@@ -197,8 +202,10 @@ class Application:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         body = b"" if request.method == "HEAD" else response.body
         if response.stream is None:
-            await send({"type": "http.response.body", "body": body, "more_body": False})
-            return
+            if len(body) <= PORTION_BYTES:
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+                return
+            response.body, response.stream, body = b"", _portions(body), b""
         is_gone = asyncio.Event()
 
         async def look() -> None:
@@ -244,6 +251,20 @@ class Application:
         if log.isEnabledFor(level):
             entry = {"method": method, "route": route, "status": status, "duration_s": round(took_s, 4)}
             log.log(level, "request", extra={**entry, "role": role[0] if role else None, "address": request.address})
+
+
+async def _limit_unread() -> None:
+    """Limit how long clients may read nothing, as soon as the server listens."""
+    for _ in range(200):
+        if worker.end_unread(UNREAD_TIMEOUT_S):
+            break
+        await asyncio.sleep(0.05)
+
+
+async def _portions(body: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(body)
+    for start in range(0, len(body), PORTION_BYTES):
+        yield bytes(view[start : start + PORTION_BYTES])
 
 
 def _route(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -17,6 +18,7 @@ MAX_DEPTH: Final = 64
 #: A body comes at this rate at least, after a time for everybody.
 TIMEOUT_S: Final = 10.0
 LEAST_BYTES_PER_S: Final = 64 << 10
+LARGE_BYTES: Final = 4 << 20
 _BRACKETS: Final = b"[]{}"
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
@@ -49,34 +51,52 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
         raise too_large(limit)
     if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
         raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
-    chunks: list[bytes] = []
-    size = 0
+    # A list of portions would be kept beside what is joined of them, and its memory would stay with the process.
+    whole = bytearray()
     try:
         async with asyncio.timeout(TIMEOUT_S + limit / LEAST_BYTES_PER_S):
             while True:
                 received = await receive()
                 if received["type"] == "http.disconnect":
                     raise GoneError
-                chunk = received.get("body", b"")
-                size += len(chunk)
-                if size > limit:
+                chunk: bytes = received.get("body", b"")
+                if len(whole) + len(chunk) > limit:
                     raise too_large(limit)
-                chunks.append(chunk)
                 if not received.get("more_body", False):
+                    if not whole:
+                        return chunk
+                    whole += chunk
                     break
+                whole += chunk
     except TimeoutError:
         message = "The body did not come in time"
         raise BodyError(failure(408, "PGRST130", message, None, None, {"Connection": "close"})) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return bytes(whole)
 
 
 def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
     """Return whether a JSON text is an array, the distinct keys of its rows, and their number. Error: ValueError."""
     check_depth(text)
-    document = orjson.loads(text)
+    # Of a large document only the keys are kept; that is slower, and takes little memory.
+    document: Any = (
+        orjson.loads(text)
+        if len(text) <= LARGE_BYTES
+        else json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
+    )
     rows = document if isinstance(document, list) else [document]
     keys = dict.fromkeys(tuple(row) if isinstance(row, dict) else None for row in rows)
     return isinstance(document, list), list(keys), len(rows)
+
+
+class _Row(dict[str, None]):
+    """The keys of an object."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__((key, None) for key, _ in pairs)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def check_depth(text: bytes) -> None:

@@ -25,6 +25,9 @@ MOST_WAITING: Final = 4
 #: A prepared statement is prepared anew after these: its result has other types, or the server has forgotten it.
 STALE: Final = frozenset({"0A000", "26000"})
 
+#: libpq keeps the largest buffer that it has needed, so a connection that sent more than this is not used again.
+LARGE_BYTES: Final = 4 << 20
+
 Values = Sequence[bytes | None]
 
 
@@ -67,6 +70,8 @@ class Query:
     text: bytes
     values: Values = ()
     prepared: bool = True
+    #: Only parsed, not run: the transaction gets the locks on what the statement names.
+    only_parsed: bool = False
 
 
 class _Kind(Enum):
@@ -74,6 +79,7 @@ class _Kind(Enum):
     STREAM = 2
     PREPARE = 3
     CLOSE = 4
+    PARSE = 5
 
 
 @dataclass(slots=True)
@@ -128,6 +134,7 @@ class Connection:
         self._run: _Run | None = None
         self._is_writing = False
         self._is_reading = False
+        self._is_large = False
         self.is_broken = False
         self.used_at_s = self.opened_at_s = self._loop.time()
         self._pgconn.nonblocking = 1
@@ -142,7 +149,9 @@ class Connection:
     @property
     def is_clean(self) -> bool:
         """Whether another request may use the connection: nothing is under way, and no transaction is open."""
-        return not self.is_broken and self._run is None and self._pgconn.transaction_status == pq.TransactionStatus.IDLE
+        if self.is_broken or self._is_large or self._run is not None:
+            return False
+        return bool(self._pgconn.transaction_status == pq.TransactionStatus.IDLE)
 
     @property
     def is_in_transaction(self) -> bool:
@@ -246,6 +255,13 @@ class Connection:
 
     def _send(self, run: _Run, query: Query, kind: _Kind) -> None:
         command = _Command(kind, query.text)
+        for value in query.values:
+            if value is not None and len(value) > LARGE_BYTES:
+                self._is_large = True
+        if query.only_parsed:
+            self._pgconn.send_prepare(b"", query.text)
+            run.commands.append(_Command(_Kind.PARSE, query.text))
+            return
         if not (self._prepares and query.prepared):
             self._pgconn.send_query_params(query.text, query.values)
             run.commands.append(command)

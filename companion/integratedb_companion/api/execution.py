@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,16 +19,27 @@ from .transaction import BEGIN, COMMIT, ROLLBACK, opening
 
 #: What integratedb.surface_changed() raises.
 CHANGED: Final = "IDB08"
-#: Errors that a changed schema may cause before the version is compared: Postgres prepares the statement and checks
-#: privileges first.
-DOUBTFUL: Final = frozenset({"42P01", "42501", "42703", "42704", "42804", "42809", "42883", "0A000", "26000"})
-ATTEMPTS: Final = 4
+#: Classes of errors that a changed schema may cause before the version is compared: Postgres prepares the statement,
+#: reads constants and checks privileges first.
+DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "XX"})
+#: How long a request goes after a schema that changes all the time. Reading a surface takes as long as a few changes.
+PATIENCE_S: Final = 10.0
+PAUSE_S: Final = 0.05
+#: After so many attempts the next ones hold the locks of the statement while the surface is read.
+FREE_ATTEMPTS: Final = 2
+#: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
+LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
+LOCK_NOT_AVAILABLE: Final = "55P03"
 
 Row = Sequence[bytes | None]
 
 
 class SurfaceUnstableError(Exception):
     """The surface changed at each attempt."""
+
+    def __init__(self, attempts: int) -> None:
+        super().__init__(attempts)
+        self.attempts = attempts
 
 
 class RequestError(Exception):
@@ -99,37 +111,44 @@ class Executor:
     async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
         entry = await self.surfaces.of(role)
-        for _ in range(ATTEMPTS):
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + PATIENCE_S
+        attempts = 0
+        while True:
+            attempts += 1
             try:
-                plan = make(entry)
-            except RequestError:
+                plan = await _made(make, entry)
+                if not isinstance(plan, Response):
+                    if plan.examine is not None and plan.examined is not None:
+                        plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
+                    if attempts > FREE_ATTEMPTS and not plan.is_stream and entry.role.begin is None:
+                        return await self._run_held(entry, plan, make, watch)
+                    return await self._run(entry, plan, watch)
                 # What this surface does not have, a newer one may.
                 if not await self.surfaces.has_changed(entry):
-                    raise
-                entry = await self.surfaces.renewed(entry)
-                continue
-            if isinstance(plan, Slow):
-                plan = await asyncio.to_thread(plan.make)
-            if isinstance(plan, Response):
-                if not await self.surfaces.has_changed(entry):
                     return plan
-                entry = await self.surfaces.renewed(entry)
-                continue
-            try:
-                if plan.examine is not None and plan.examined is not None:
-                    plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
-                return await self._run(entry, plan, watch)
+            except RequestError:
+                if not await self.surfaces.has_changed(entry):
+                    raise
             except RefusedError as refused:
                 return refused.response
             except DatabaseError as error:
-                if error.sqlstate == CHANGED or (error.sqlstate in DOUBTFUL and await self.surfaces.has_changed(entry)):
-                    entry = await self.surfaces.renewed(entry)
-                    continue
-                if error.sqlstate in ("22023", "42501"):
-                    # The role may be another one by now, or may no longer be acted for.
-                    self.surfaces.forget(role)
-                raise
-        raise SurfaceUnstableError
+                is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
+                if (
+                    error.sqlstate != CHANGED
+                    and not is_held
+                    and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
+                ):
+                    if error.sqlstate in ("22023", "42501"):
+                        # The role may be another one by now, or may no longer be acted for.
+                        self.surfaces.forget(role)
+                    raise
+            if loop.time() > until_s:
+                raise SurfaceUnstableError(attempts)
+            if attempts > FREE_ATTEMPTS:
+                # Requests that fail together would keep Postgres from what they wait for.
+                await asyncio.sleep(random.uniform(0, PAUSE_S))
+            entry = await self.surfaces.renewed(entry)
 
     async def _examine(self, entry: Entry, plan: Plan, query: Query, watch: Watch) -> bytes:
         """Return the answer to a statement that changes nothing, as the request would get it."""
@@ -152,22 +171,48 @@ class Executor:
             return await self._stream(entry, plan, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
+        connection = watch.connection = await self.pool.take()
+        try:
+            if plan.decides:
+                return await self._run_deciding(connection, [begin, *queries], plan)
+            if plan.rolls_back:
+                results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
+                row = results[-2]
+            elif entry.role.begin is not None:
+                results = await self._run_explicit(connection, [begin, *queries, COMMIT])
+                row = results[-2]
+            else:
+                row = (await connection.run(queries))[-1]
+        finally:
+            watch.connection = None
+            self.pool.give_back(connection)
+        return plan.respond(_row(row, plan))
+
+    async def _run_held(
+        self, entry: Entry, plan: Plan, make: Callable[[Entry], Plan | Response | Slow], watch: Watch
+    ) -> Response:
+        """Run in a transaction that has the locks of the statement before the surface is read.
+
+        So the relations cannot change between. Their surface may have changed already: the statement is made anew.
+        """
         async with self.pool.lend() as connection:
             watch.connection = connection
             try:
-                if plan.decides:
-                    return await self._run_deciding(connection, [begin, *queries], plan)
-                if plan.rolls_back:
-                    results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
-                    row = results[-2]
-                elif entry.role.begin is not None:
-                    results = await self._run_explicit(connection, [begin, *queries, COMMIT])
-                    row = results[-2]
-                else:
-                    row = (await connection.run(queries))[-1]
+                opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
+                await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
+                entry = await self.surfaces.read_by(connection, entry.role.name)
+                made = await _made(make, entry)
+                if isinstance(made, Response):
+                    return made
+                if made.examine is not None and made.examined is not None:
+                    made = made.examined(await self._examine(entry, made, made.examine, Watch()))
+                results = await connection.run(self._queries(entry, made))
+                response = made.respond(_row(results[-1], made))
+                await connection.run([ROLLBACK if made.rolls_back else COMMIT])
+                return response
             finally:
+                await self._roll_back(connection)
                 watch.connection = None
-        return plan.respond(_row(row, plan))
 
     async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:
         try:
@@ -226,3 +271,9 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
     if plan.is_text:
         return [b"\n".join(result.get_value(row, 0) or b"" for row in range(result.ntuples))]
     return [result.get_value(0, column) for column in range(result.nfields)]
+
+
+async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
+    """Make the plan of a request; what takes long is made beside other requests."""
+    plan = make(entry)
+    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan

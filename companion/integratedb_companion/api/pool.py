@@ -69,19 +69,25 @@ class Pool:
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Connection]:
         """Lend a connection. Errors: UnreachableError, BusyError."""
-        connection = await self._take()
+        connection = await self.take()
         try:
             yield connection
         finally:
-            self._lent -= 1
-            if connection.is_clean and not self._is_closed:
-                connection.used_at_s = asyncio.get_running_loop().time()
-                self._idle.append(connection)
-            else:
-                connection.close()
+            self.give_back(connection)
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a lent connection back."""
+        self._lent -= 1
+        if connection.is_clean and not self._is_closed:
+            connection.used_at_s = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+        if self._waiters:
             self._wake()
 
-    async def _take(self) -> Connection:
+    async def take(self) -> Connection:
+        """Lend a connection until it is given back. Errors: UnreachableError, BusyError."""
         # Room is counted before anything is awaited, so that a cancelled request does not take it along.
         while True:
             while self._idle:

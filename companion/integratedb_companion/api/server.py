@@ -27,7 +27,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Error: ConfigurationError, before anything is served."""
-    open_files.raise_limit()
+    files = open_files.raise_limit()
     try:
         keys.read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64)
     except keys.UnusableKeyError as problem:
@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
 
         # A fork would inherit the locks of the threads of the admin listener.
         multiprocessing.set_start_method("spawn", force=True)
-        serving = worker.server(settings)
+        serving = worker.server(settings, files)
         listening = None
         if settings.admin_host is not None:
             readiness = admin.Readiness(

@@ -37,7 +37,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "workers": None,
     "connections": 10,
     "connection_timeout": "10s",
-    "clients": 1000,
+    "clients": 20_000,
     "schemas": ("public",),
     "extra_search_path": ("public",),
     "anonymous": None,

@@ -14,7 +14,7 @@ import orjson
 
 from integratedb.query.surface import Surface
 
-from .connection import DatabaseError, LostError, Query
+from .connection import Connection, DatabaseError, LostError, Query
 from .pool import BusyError, Pool, UnreachableError
 from .transaction import Role, array, opening
 
@@ -149,7 +149,8 @@ class Surfaces:
         """Read a surface anew if its role, or what that is a member of, has changed."""
         # Where the database cannot be asked now, the requests say so themselves.
         with contextlib.suppress(RoleError, DatabaseError, LostError, UnreachableError, BusyError):
-            role, groups, _ = await self._read_role(entry.role.name)
+            async with self._pool.lend() as connection:
+                role, groups, _ = await self._read_role(connection, entry.role.name)
             if (role, groups) != (entry.role, entry.groups):
                 await self.renewed(entry)
 
@@ -197,22 +198,26 @@ class Surfaces:
             task.add_done_callback(lambda _: self._reading.pop(role, None))
         return await asyncio.shield(task)
 
-    async def _read_role(self, name: str, *more: Query) -> tuple[Role, bytes, Any]:
+    async def _read_role(self, connection: Connection, name: str, *more: Query) -> tuple[Role, bytes, Any]:
         """Read a role, its groups, and more by its oid. Error: RoleError: it may not be acted for."""
-        async with self._pool.lend() as connection:
-            # SET ROLE none is the login itself.
-            found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
-            if found is None or found.ntuples != 1:
-                self.forget(name)
-                raise RoleError
-            role = _role(name, found)
-            oid = str(role.oid).encode()
-            further = [Query(each.text, (oid, *each.values)) for each in more]
-            groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
+        # SET ROLE none is the login itself.
+        found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+        if found is None or found.ntuples != 1:
+            self.forget(name)
+            raise RoleError
+        role = _role(name, found)
+        oid = str(role.oid).encode()
+        further = [Query(each.text, (oid, *each.values)) for each in more]
+        groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
         return role, groups.get_value(0, 0) or b"", results
 
     async def _read_one(self, name: str) -> Entry:
-        role, groups, [rows] = await self._read_role(name, Query(SURFACE, (self.schemas_value,)))
+        async with self._pool.lend() as connection:
+            return await self.read_by(connection, name)
+
+    async def read_by(self, connection: Connection, name: str) -> Entry:
+        """Read a surface by a connection, perhaps in a transaction that holds locks."""
+        role, groups, [rows] = await self._read_role(connection, name, Query(SURFACE, (self.schemas_value,)))
         surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:

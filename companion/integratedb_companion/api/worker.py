@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 FIGURES: Final = "PROMETHEUS_MULTIPROC_DIR"
 STOP_TIMEOUT_S: Final = 15
 HEAD_TIMEOUT_MS: Final = 10_000
+OTHER_FILES: Final = 200
 #: Of the head of a request and of what is read ahead; the service's own limit is lower.
 BUFFER_BYTES: Final = 128 << 10
 #: These libraries log texts from outside.
@@ -52,8 +55,11 @@ class Load:
         return Application(Services(self.settings, self.secret))
 
 
-def server(settings: Settings) -> MPServer:
-    """Return the server, which starts the workers and stops them at SIGTERM."""
+def server(settings: Settings, files: int) -> MPServer:
+    """Return the server, which starts the workers and stops them at SIGTERM. ``files``: what a process may open.
+
+    An idle client occupies a file and nothing else, so there may be many.
+    """
     return MPServer(
         "integratedb api",
         address=settings.host,
@@ -64,7 +70,7 @@ def server(settings: Settings) -> MPServer:
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        backpressure=max(1, settings.clients // settings.workers),
+        backpressure=max(1, min(settings.clients // settings.workers, files - settings.connections - OTHER_FILES)),
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
         log_enabled=True,
         log_level=LogLevels.warning,
@@ -82,6 +88,21 @@ def _log_configuration() -> dict[str, Any]:
     """Return a configuration by which the server's logs go through the handlers of the process."""
     loggers = {name: {"handlers": [], "propagate": True, "level": "WARNING"} for name in ("_granian", "granian.access")}
     return {"version": 1, "disable_existing_loggers": False, "loggers": loggers}
+
+
+def end_unread(timeout_s: float) -> int:
+    """Let the system end connections whose client reads nothing for so long; return the number of listening sockets.
+
+    The server has no limit of its own for that. Its sockets are the only ones that listen in a worker, and connections
+    inherit their options.
+    """
+    changed = 0
+    for file in Path("/proc/self/fd").iterdir() if hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(file.name))) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.family != socket.AF_UNIX:
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(timeout_s * 1000))
+                changed += 1
+    return changed
 
 
 def use_figures(directory: Path) -> None:

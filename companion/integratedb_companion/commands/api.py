@@ -39,7 +39,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @_option("--workers", "Worker processes.  [one a processor, at most 4]")
 @_option("--connections", "The most connections to the database, of each worker.  [10]")
 @_option("--connection-timeout", "How long a request waits for a connection.  [10s]")
-@_option("--clients", "The most connections of clients.  [1000]")
+@_option("--clients", "The most connections of clients.  [20000]")
 @_option("--pre-request", "A function that runs before each request.", metavar="FUNCTION")
 @_option("--root", "A function that answers GET /.", metavar="FUNCTION")
 @_switch("--no-prepare", "Prepare no statements, for a pooler in transaction mode.")

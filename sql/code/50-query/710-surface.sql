@@ -531,8 +531,11 @@ SET jit = off
 SET enable_seqscan = off
 SET enable_mergejoin = off
 AS $$
+DECLARE
+  types oid[];
 BEGIN
-  RETURN QUERY
+  -- Of a recursive query the planner expects millions of rows, and prepares files for hashing them. An array it counts.
+  types := ARRAY(
     WITH RECURSIVE used AS (
       SELECT a.atttypid AS oid FROM pg_attribute AS a WHERE a.attrelid = ANY (relations) AND a.attnum > 0 AND NOT a.attisdropped
       UNION
@@ -568,8 +571,12 @@ BEGIN
        CROSS JOIN LATERAL (
          VALUES (CASE WHEN t.typtype = 'd' THEN t.typbasetype END), (nullif(t.typelem, 0)), (nullif(t.typarray, 0))) AS c (oid)
        WHERE c.oid IS NOT NULL
-    ), based AS (
-      SELECT u.oid, u.oid AS base, -1 AS modifier FROM used AS u
+    )
+    SELECT u.oid FROM used AS u);
+
+  RETURN QUERY
+    WITH RECURSIVE based AS (
+      SELECT u.oid, u.oid AS base, -1 AS modifier FROM unnest(types) AS u (oid)
       UNION ALL
       SELECT b.oid, t.typbasetype, t.typtypmod
         FROM based AS b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from integratedb_companion.api import login_check
+from integratedb_companion.common.configuration import ConfigurationError
 from tests.system.api.harness import LOGIN, LOGIN_PASSWORD, Api, Place, run_command, unique
 from tests.system.conftest import TEMPLATE, new_cluster
 from tests.system.harness import Cluster, eventually, free_port, pooler
@@ -46,7 +49,7 @@ def test_a_client_that_hangs_up_in_a_stream_frees_its_connection(api: Api, place
 
 
 def test_a_stream_waits_for_its_reader_in_little_memory(fresh: Place, start_api) -> None:
-    fresh.superuser.run("CREATE VIEW many AS SELECT g AS id, repeat('x', 1000) AS t FROM generate_series(1, 200000) g")
+    fresh.superuser.run("CREATE VIEW many AS SELECT g AS id, repeat('x', 1000) AS t FROM generate_series(1, 50000) g")
     fresh.superuser.run(f"GRANT SELECT ON many TO {fresh.anonymous}")
     api = start_api(fresh)
     (worker,) = api.workers()
@@ -57,14 +60,16 @@ def test_a_stream_waits_for_its_reader_in_little_memory(fresh: Place, start_api)
 
     api.send("GET", "/many?limit=2000", headers={"Accept": "application/x-ndjson"})
     before_mb = resident_mb()
-    raw = api.raw("GET", "/many", "Accept: application/x-ndjson")
-    time.sleep(3)
+    raw = api.raw("GET", "/many", "Accept: application/x-ndjson", "Connection: close")
+    eventually(lambda: fresh.running("many") == 1, timeout_s=20)
+    time.sleep(1)
     assert resident_mb() - before_mb < 30
-    size = 0
-    while not (data := raw.connection.recv(1 << 20)).endswith(b"\r\n0\r\n\r\n"):
-        assert data
+    size, end = 0, b""
+    while data := raw.connection.recv(1 << 20):
         size += len(data)
-    assert size > 200_000_000
+        end = (end + data)[-7:]
+    assert end == b"\r\n0\r\n\r\n"
+    assert size > 50_000_000
     assert resident_mb() - before_mb < 40
 
 
@@ -155,12 +160,22 @@ def test_what_is_in_flight_is_finished_at_a_stop(fresh: Place, start_api, stop: 
 
 def test_a_worker_that_dies_is_replaced(fresh: Place, start_api) -> None:
     api = start_api(fresh, "--workers", "2")
+
+    def is_ready() -> bool:
+        return bool(httpx.get(f"{api.admin_url}/ready", timeout=10).status_code == 200)
+
+    def answers() -> bool:
+        try:
+            return bool(api.send("GET", "/people?id=eq.1").status_code == 200)
+        except httpx.TransportError:  # what waited for the dead worker, and before the other one listens
+            return False
+
     workers = api.workers()
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    eventually(lambda: httpx.get(f"{api.admin_url}/ready", timeout=10).status_code == 200, timeout_s=20)
-    for _ in range(10):
-        eventually(lambda: api.send("GET", "/people?id=eq.1").status_code == 200, timeout_s=10)
+    eventually(lambda: len(api.workers()) == 2 and workers[0] not in api.workers() and is_ready(), timeout_s=30)
+    for _ in range(5):
+        eventually(answers, timeout_s=30)
 
 
 def test_the_surface_follows_migrations_at_once(api: Api, place: Place) -> None:
@@ -205,9 +220,7 @@ def test_writes_happen_once_while_migrations_run(api: Api, place: Place) -> None
         ended.set()
         thread.join()
     made = place.superuser.value(f"SELECT count(*) FROM {name}")
-    assert set(statuses) <= {201, 503, 500}
-    assert statuses.count(201) == made
-    assert made > 50
+    assert (statuses, made) == ([201] * 100, 100)
 
 
 def test_through_a_pooler_in_transaction_mode(fresh: Place, start_api) -> None:
@@ -254,7 +267,10 @@ def test_logins_that_may_too_much_are_refused(fresh: Place) -> None:
     superuser.run(f"CREATE ROLE {role} LOGIN NOINHERIT")
 
     def refusal() -> str:
-        return only_line(run_command("--dsn", f"{there} user={role}"))
+        # Without a process for each: starting one takes longer than the check.
+        with pytest.raises(ConfigurationError) as refused:
+            asyncio.run(login_check.check(f"{there} user={role}", ("public",), None))
+        return str(refused.value)
 
     assert "superuser" in only_line(run_command("--dsn", f"{there} user=postgres"))
     for attribute, word in (
