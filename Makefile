@@ -11,7 +11,7 @@ PYTHON_PACKAGE := integratedb_$(subst .,_,$(EXTVERSION))
 
 SOURCES := sql/head.sql $(sort $(wildcard sql/state/*.sql)) $(sort $(wildcard sql/code/*/*.sql))
 UPDATE_SOURCES := $(sort $(wildcard sql/code/*/*.sql)) sql/update-tail.sql
-PYTHON_FILES := $(wildcard $(foreach suffix,py json,plpython/integratedb/*.$(suffix) plpython/integratedb/*/*.$(suffix) plpython/integratedb/*/*/*.$(suffix)))
+PYTHON_FILES := $(wildcard $(foreach suffix,py json,plpython/integratedb/*.$(suffix) plpython/integratedb/*/*.$(suffix) plpython/integratedb/*/*/*.$(suffix) plpython/integratedb/*/*/*/*.$(suffix)))
 
 # What make writes: this version's script, and one for each version that sql/upgrades/ can lead here.
 SCRIPT := sql/built/integratedb--$(EXTVERSION).sql
@@ -29,7 +29,7 @@ FROZEN_UPDATES := $(foreach file,$(FROZEN),$(if $(word 3,$(subst --, ,$(notdir $
 RETIRED := $(patsubst %,integratedb--%.sql,$(FROZEN_VERSIONS))
 
 DATA = $(BUILT) $(FROZEN_UPDATES)
-EXTRA_CLEAN = $(wildcard sql/built/*) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__)
+EXTRA_CLEAN = $(wildcard sql/built/*) .build/cache .build/stage $(wildcard plpython/integratedb/__pycache__ plpython/integratedb/*/__pycache__ plpython/integratedb/*/*/__pycache__ plpython/integratedb/*/*/*/__pycache__)
 
 # make installcheck, on a running server: a short session with an installed extension.
 REGRESS = smoke

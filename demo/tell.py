@@ -85,6 +85,7 @@ class Stage:
             "RECEIVER_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
             "DAEMON_PORT": str(free_port()),
+            "API_PORT": str(free_port()),
             "WEBHOOK_SECRET": "whsec_" + base64.b64encode(os.urandom(24)).decode(),
         }
         # Settings of whoever runs the demo (PGUSER, PGSERVICE, INTEGRATEDB_DSN) are not meant for its server.
@@ -135,7 +136,9 @@ class Stage:
         psql = Psql([self.psql, *options, self.conninfo(step.role)], environment, None)
         answer = psql.say(self.filled_in(step))
         psql.end()
-        self.passwords.update(PASSWORD.findall(answer))
+        for name, password in PASSWORD.findall(answer):
+            self.passwords[name] = password
+            self.shell.run(f"export {name.upper()}_PASSWORD={password}")
         return answer.strip("\n")
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "log": Entry("Operation", "commands.status", "Print the audit log of schema changes."),
     "daemon": Entry("Operation", "commands.daemon", "Deliver row changes to webhooks, Redis and WebSockets."),
     "serve": Entry("Operation", "commands.serve", "Serve the management API over HTTP."),
+    "api": Entry("Operation", "commands.api", "Serve the data API over HTTP."),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .expansion import expand as expansion
 from .interrupts import steps
-from .plpy_catalog import Plpy, PlpyCatalog, interruptible
+from .plpy_catalog import Plpy, PlpyCatalog, PlpySurfaces, interruptible
 from .specification.model import Path, Specification
 from .specification.names import named_by
 from .specification.reader import read
@@ -116,6 +116,21 @@ def new_password() -> tuple[str, str]:
 
     password = scram.generate_password()
     return password, scram.scram_sha_256_verifier(password)
+
+
+def compile_query(plpy: Plpy, role: int, schemas: Sequence[str], query: str, params: str | None, in_array: bool) -> str:
+    """Compile a query as data for a role, as session.compile_data() says."""
+    # Imported here, because claims and migrations need none of it.
+    from .query import session
+
+    return session.compile_data(PlpySurfaces(plpy), role, schemas, query, params, in_array)
+
+
+def describe_surface(plpy: Plpy, role: int, schemas: Sequence[str], wanted: str, version: str) -> str | None:
+    """Return the OpenAPI document of what a role may see."""
+    from .query import session
+
+    return session.describe_surface(PlpySurfaces(plpy), role, schemas, wanted, version)
 
 
 def _stored(document: str, kind: str) -> Specification:

@@ -127,3 +127,23 @@ def _column(row: Mapping[str, Any]) -> Column:
 
 def _path(row: Mapping[str, Any]) -> Path:
     return Path(row["schema_name"], row["relation_name"])
+
+
+class PlpySurfaces:
+    """Reads surfaces as the owner of the extension; only catalogs and tables of the extension are read."""
+
+    def __init__(self, plpy: Plpy) -> None:
+        self._plpy = plpy
+
+    def identity(self) -> tuple[str, ...]:
+        [row] = _run(self._plpy, "SELECT SESSION_USER::text AS login, current_setting('role') AS acting")
+        return row["login"], row["acting"]
+
+    def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
+        query = "SELECT integratedb.surface_version($1[1]::oid, $2::text[], $3::text[]::oid[]) AS version"
+        version: str = _run(self._plpy, query, [str(role)], schemas, [str(oid) for oid in further])[0]["version"]
+        return version
+
+    def rows(self, role: int, schemas: Sequence[str]) -> Sequence[str]:
+        query = "SELECT s.s::text AS row FROM integratedb.surface($1[1]::oid, $2::text[]) AS s (s)"
+        return [row["row"] for row in _run(self._plpy, query, [str(role)], schemas)]

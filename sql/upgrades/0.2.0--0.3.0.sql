@@ -83,6 +83,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Unique keys and references of claims.
 #include sql/state/105-claim-keys.sql
+-- The data API.
+#include sql/state/110-surface.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

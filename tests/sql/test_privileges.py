@@ -35,23 +35,57 @@ FUNCTIONS = f"SELECT p.* FROM pg_proc AS p JOIN ({MEMBERS}) AS m ON m.classid = 
 PUBLIC_FUNCTIONS = {
     "integratedb_check_spec",
     "integratedb_claim",
+    "integratedb_compile",
     "integratedb_dependents",
     "integratedb_notify",
+    "integratedb_openapi",
     "integratedb_preview_migration",
+    "integratedb_query",
     "integratedb_sync",
     "integratedb_unmet_claims",
     "integratedb_validate_migration",
 }
 
+# What a request of the data API calls under the role that it acts as. They read the catalogs with the caller's rights,
+# and claims only of roles that the caller may become.
+SURFACE_FUNCTIONS = {
+    "claimed_keys",
+    "claimed_names",
+    "compiled_for_caller",
+    "compiled_query",
+    "described_surface",
+    "excess_of",
+    "exposed_schemas",
+    "refuse",
+    "schemas_of_session",
+    "surface",
+    "surface_changed",
+    "surface_configurations",
+    "surface_foreign_keys",
+    "surface_functions",
+    "surface_relations",
+    "surface_types",
+    "surface_version",
+    "view_columns",
+    "view_origins",
+    "why_not_visible",
+}
+
 # What looks at the session's search_path, with the rights of the extension's owner: its names are whole (scripts/spot).
 LOOK_AT_THE_SEARCH_PATH = {"on_ddl_command_end", "on_sql_drop"}
 
-# Besides them: what the planner must inline, and what runs under the caller's own search_path.
+# Besides them: what the planner must inline, what runs under the caller's own search_path, and what each request calls.
 WITHOUT_SEARCH_PATH = LOOK_AT_THE_SEARCH_PATH | {
+    "compiled_for_caller",
     "field_key",
+    "integratedb_compile",
+    "integratedb_openapi",
     "integratedb_preview_migration",
+    "integratedb_query",
     "length_limit",
     "quote_part",
+    "schemas_of_session",
+    "surface_version",
 }
 
 
@@ -62,6 +96,10 @@ ACCEPTED = {
     "revoke_surplus: text type variable is not sanitized": "a list of what quote_ident() gave",
     "integratedb_preview_migration: text type variable is not sanitized": "its argument is run as the caller",
     "integratedb_preview_migration: routine is marked as VOLATILE, should be STABLE": "its argument may do anything",
+    "integratedb_query: cannot determinate a result of dynamic SQL": "its columns are those of each answer",
+    'integratedb_query: record "answer" is not assigned yet': "EXECUTE assigns it",
+    'integratedb_query: never read variable "answer"': "it is read",
+    "integratedb_query: routine is marked as VOLATILE, should be STABLE": "its argument may write",
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",
     "masked: routine is marked as IMMUTABLE, but expression is STABLE": "array_to_string() of texts",
     "excess_of: routine is marked as IMMUTABLE, but expression is STABLE": "numbers have one form as text",
@@ -180,7 +218,8 @@ def test_everything_has_a_comment(superuser):
             WHERE (d.classoid, d.objoid, d.objsubid) = (p.classid, p.objid, p.objsubid) AND d.description <> '')
         UNION ALL
         SELECT 'role ' || rolname FROM pg_roles
-         WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_management')
+         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon',
+                           'integratedb_management')
            AND shobj_description(oid, 'pg_authid') IS NULL
         UNION ALL
         SELECT 'extension' FROM pg_extension AS x
@@ -218,7 +257,7 @@ def test_everybody_may_execute_the_listed_functions_and_no_others(superuser):
         SELECT proname FROM ({FUNCTIONS}) AS f
          CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
          WHERE x.grantee = 0""")
-    assert {name for (name,) in functions} == PUBLIC_FUNCTIONS
+    assert {name for (name,) in functions} == PUBLIC_FUNCTIONS | SURFACE_FUNCTIONS
 
 
 def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
@@ -228,10 +267,10 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
          WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
            AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')
            AND NOT (x.grantee = 'integratedb_management'::regrole AND proname ~ '^management_')""")
-    assert functions == []
+    assert {name for (name,) in functions} == SURFACE_FUNCTIONS
 
 
-def test_stakeholders_hold_nothing_on_the_schema_of_the_extension(superuser, claim, stakeholder):
+def test_stakeholders_hold_on_the_schema_of_the_extension_what_everybody_does(superuser, claim, stakeholder):
     reporter = stakeholder("reporter")
     claim({"path": "shop.orders", "fields": ["*"]})
     held = superuser.rows("""
@@ -244,7 +283,7 @@ def test_stakeholders_hold_nothing_on_the_schema_of_the_extension(superuser, cla
         SELECT a.attname FROM pg_class AS k JOIN pg_attribute AS a ON a.attrelid = k.oid
          CROSS JOIN aclexplode(a.attacl) AS x
          WHERE k.relnamespace = 'integratedb'::regnamespace""")
-    assert held == []
+    assert held == [("schema",), ("surface_change",)]
     for query in ("SELECT * FROM integratedb.stakeholder", "SELECT integratedb.caller()"):
         with refused("42501"):
             reporter.rows(query)
@@ -265,8 +304,10 @@ def test_a_stakeholder_may_execute_what_is_about_itself_and_what_everybody_may(s
 def test_nobody_can_use_the_group_roles_to_log_in(superuser):
     roles = superuser.rows("""
         SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
-          FROM pg_roles WHERE rolname IN ('integratedb_admin', 'integratedb_daemon', 'integratedb_management')""")
-    assert roles == [(False,) * 6] * 3
+          FROM pg_roles
+         WHERE rolname IN ('integratedb_admin', 'integratedb_authenticator', 'integratedb_daemon',
+                           'integratedb_management')""")
+    assert roles == [(False,) * 6] * 4
 
 
 def test_plpgsql_check_finds_nothing_else(superuser: Session):
@@ -301,6 +342,6 @@ def test_everybody_has_no_other_privilege_on_anything_of_the_extension(superuser
             FROM member AS m JOIN pg_namespace AS n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
         )
         SELECT a.what, x.privilege_type FROM acl AS a CROSS JOIN aclexplode(a.acl) AS x WHERE x.grantee = 0""")
-    assert granted == []
+    assert granted == [("integratedb.surface_change", "SELECT"), ("integratedb", "USAGE")]
     kinds = {kind for _, _, kind, _ in superuser.rows(MEMBERS)}
     assert kinds == {"event trigger", "function", "schema", "sequence", "table", "type", "view"}

@@ -75,6 +75,7 @@ def test_users_data_stays_and_the_notice_tells_how_to_remove_the_rest(
     assert left == {
         ("role", "archive"),
         ("role", "integratedb_admin"),
+        ("role", "integratedb_authenticator"),
         ("role", "integratedb_management"),
         ("role", "integratedb_archive"),
         ("role", "integratedb_daemon"),

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from integratedb_companion.common.errors import CommandError
-from integratedb_companion.common.extension import Database, opened, transaction
+from integratedb_companion.common.extension import Extension, opened, transaction
 from integratedb_companion.common.output import clean_lines, say
 from integratedb_companion.common.preflight import preflight
 from integratedb_companion.common.session import EXTENSION
@@ -221,7 +221,7 @@ class Check:
             connection.execute("CREATE EXTENSION integratedb CASCADE")
         return False
 
-    def _register_stakeholders(self, database: Database) -> None:
+    def _register_stakeholders(self, database: Extension) -> None:
         """Register the stakeholders of production whose claims the base does not contain.
 
         A dump without rows contains their schemas, and perhaps their roles, but not that they are stakeholders. Without
@@ -332,7 +332,7 @@ class Check:
             return str(row[0]) if row else ""
 
     @contextmanager
-    def _database(self) -> Iterator[Database]:
+    def _database(self) -> Iterator[Extension]:
         with opened(self.postgres.dsn, None) as database:
             yield database
 

@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from integratedb_companion.common.errors import STATUS_REFUSED, STATUS_USAGE, CommandError
-from integratedb_companion.common.extension import Database, connect, opened
+from integratedb_companion.common.extension import Extension, connect, opened
 from integratedb_companion.common.output import print_json, print_table, say, styled
 from integratedb_companion.common.previews import DEALLOCATE, END, GRACE_S, PREPARED, SESSION, UNLOCK, WATCHED
 from integratedb_companion.common.sql_text import TransactionError, without_transaction
@@ -78,7 +78,7 @@ def _undo_remaining(connection: psycopg.Connection[Any]) -> None:
 
 
 @contextmanager
-def _bounded(database: Database, dsn: str, dbname: str | None) -> Iterator[None]:
+def _bounded(database: Extension, dsn: str, dbname: str | None) -> Iterator[None]:
     """End the session, and with it the statements of the block, after its timeout, or if the command is interrupted."""
     connection = database.connection
     with connection.cursor(row_factory=dict_row) as cursor:

@@ -10,7 +10,7 @@ import click
 import psycopg
 
 from integratedb_companion.common.errors import CommandError
-from integratedb_companion.common.extension import Database, opened
+from integratedb_companion.common.extension import Extension, opened
 from integratedb_companion.common.masking import masked
 from integratedb_companion.common.output import print_json, say
 from integratedb_companion.common.refusals import structured
@@ -93,7 +93,7 @@ def _submit(kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbn
         say(f"{stakeholder}: {count} {'match' if count == 1 else 'matches'} stored.")
 
 
-def _check(database: Database, kind: str, document: dict[str, Any], contract: Contract, *, as_json: bool) -> None:
+def _check(database: Extension, kind: str, document: dict[str, Any], contract: Contract, *, as_json: bool) -> None:
     rows = database.rows("integratedb_check_spec", spec=document, kind=kind)
     if rows and not as_json:
         problems = [{k: v for k, v in row.items() if v is not None and k != "code"} for row in rows]

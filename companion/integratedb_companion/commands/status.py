@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from integratedb_companion.common.extension import Database, opened, transaction
+from integratedb_companion.common.extension import Extension, opened, transaction
 from integratedb_companion.common.output import clean, print_json, print_table, say, styled, to_json
 
 from .framework import command, confirm, connected, json_output
@@ -133,7 +133,7 @@ def log(since: str | None, limit: int, follow: bool, dsn: str, dbname: str | Non
             _follow(database, known | {event["id"] for event in events}, as_json=as_json)
 
 
-def _recent(database: Database) -> list[dict[str, Any]]:
+def _recent(database: Extension) -> list[dict[str, Any]]:
     """Return recent events: an event has the time of its transaction's start, so a new one may look older."""
     with transaction(database.connection):
         row = database.connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
@@ -141,7 +141,7 @@ def _recent(database: Database) -> list[dict[str, Any]]:
     return database.rows("integratedb_ddl_events", since=row[0] - LONGEST_TRANSACTION, max_results=None)
 
 
-def _follow(database: Database, known: set[int], *, as_json: bool) -> None:
+def _follow(database: Extension, known: set[int], *, as_json: bool) -> None:
     try:
         while True:
             time.sleep(POLL_S)

@@ -23,7 +23,7 @@ from .session import EXTENSION, MALFORMED, PIN, call, notice_lines, read_conninf
 CONNECT_TIMEOUT_S = 10
 
 
-class Database:
+class Extension:
     """A connection that calls the extension's functions, each in a transaction with pinned settings."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow], schema: str, version: str) -> None:
@@ -137,7 +137,7 @@ def _show_notice(notice: psycopg.errors.Diagnostic) -> None:
 
 
 @contextmanager
-def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
+def opened(dsn: str, dbname: str | None) -> Iterator[Extension]:
     """Open a session on a database that has the extension, for the length of the block."""
     with connect(dsn, dbname) as connection:
         found = connection.execute(EXTENSION).fetchone()
@@ -146,4 +146,4 @@ def opened(dsn: str, dbname: str | None) -> Iterator[Database]:
                 f"the extension is not installed in database {connection.info.dbname}",
                 hint="integratedb init installs it, or says what is missing.",
             )
-        yield Database(connection, schema=found[0], version=found[1])
+        yield Extension(connection, schema=found[0], version=found[1])

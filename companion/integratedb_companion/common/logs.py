@@ -52,6 +52,8 @@ class WithoutTexts(logging.Filter):
 
 def fault(problem: BaseException) -> dict[str, Any]:
     """Return what may be logged of an exception: its type, and its places in the code; never its text."""
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
     sqlstate = getattr(problem, "sqlstate", None)
     frames = traceback.extract_tb(problem.__traceback__)[-20:]
     return {

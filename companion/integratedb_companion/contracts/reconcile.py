@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from integratedb_companion.common.extension import Database, transaction
+from integratedb_companion.common.extension import Extension, transaction
 from integratedb_companion.common.refusals import structured
 
 from .credentials import Credentials, Target, issued
@@ -68,7 +68,7 @@ class Outcome:
 class Reconciliation:
     """One run over all contracts, in a transaction that the caller commits or rolls back."""
 
-    def __init__(self, database: Database, contracts: Iterable[Contract], *, prune: bool) -> None:
+    def __init__(self, database: Extension, contracts: Iterable[Contract], *, prune: bool) -> None:
         self.database, self.contracts, self.prune = database, list(contracts), prune
         self.changes: list[Change] = []
         self.findings: list[Finding] = []
@@ -188,7 +188,7 @@ class Reconciliation:
 
 
 def plan(
-    database: Database,
+    database: Extension,
     contracts: list[Contract],
     *,
     prune: bool,
@@ -206,7 +206,7 @@ def plan(
 
 
 def apply(
-    database: Database,
+    database: Extension,
     contracts: list[Contract],
     target: Target | None,
     *,

@@ -19,6 +19,7 @@ from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.open_files import FailedAcceptsLog, raise_limit, shares
 from integratedb_companion.common.outside_text import plain
 from integratedb_companion.daemon.settings import Settings
+from integratedb_companion.http.login import Logins
 
 from .database import LOG_EVERY_S, Database
 from .delivery.addresses import AddressPolicy
@@ -50,7 +51,6 @@ from .stream.replication import (
     conninfo,
 )
 from .websocket.listener import Listener
-from .websocket.login import Logins
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 
 from integratedb_companion.common.logs import fault
 from integratedb_companion.common.outside_text import plain
+from integratedb_companion.http.own_server import Parameters, parameters_of
 
 from . import arrays
 from .delivery.queue import ChannelQueue
@@ -26,7 +27,6 @@ from .routing.events import Event
 from .stream.encodings import UTF8, Encoding
 from .stream.pgoutput import format_lsn, parse_lsn
 from .stream.replication import conninfo
-from .websocket.own_server import Parameters, parameters_of
 
 log = logging.getLogger(__name__)
 

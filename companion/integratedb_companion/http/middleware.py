@@ -12,21 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from integratedb_companion.http.refusals import RefusalError, answer
 
+from .headers import OVER_TLS, SAFE_HEADERS
 from .metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-SAFE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 #: Requested every few seconds, so logged only when something is wrong.
 PROBES = frozenset({"/live", "/ready", "/metrics"})
 MAX_HEADERS_BYTES = 16 << 10

@@ -10,7 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .connections import Connection, Connections
-from .middleware import SAFE_HEADERS
+from .headers import SAFE_HEADERS
 
 #: How long the rest of a body is read and discarded after its refusal. If the connection was closed at once, the client
 #: might lose the refusal.

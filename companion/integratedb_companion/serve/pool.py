@@ -106,7 +106,7 @@ async def _begins_as_expected(connection: Connection) -> None:
     await connection.set_deferrable(False)
 
 
-class Database:
+class DatabasePool:
     """Calls the extension's functions, each request in a transaction of its own."""
 
     def __init__(self, dsn: str, connections: int) -> None:

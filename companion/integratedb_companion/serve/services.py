@@ -11,7 +11,7 @@ from integratedb_companion.http.metrics import Metrics
 from integratedb_companion.http.rooms import Room
 
 from .passwords import Passwords
-from .pool import Database
+from .pool import DatabasePool
 from .preview import Preview
 from .settings import Settings
 
@@ -24,7 +24,7 @@ class Services:
     """The shared objects of the process."""
 
     settings: Settings
-    database: Database
+    database: DatabasePool
     preview: Preview | None
     work: Room
     bodies: Bodies = field(default_factory=Bodies.make)
@@ -38,7 +38,7 @@ class Services:
         # Two connections are reserved for logins, /ready and authentication; one user may take half of the others.
         connections = settings.connections
         work = Room(max(1, connections - 2), max(1, connections // 2), WORK_WAIT_S)
-        return cls(settings, Database(settings.dsn, connections), preview, work)
+        return cls(settings, DatabasePool(settings.dsn, connections), preview, work)
 
     async def open(self) -> None:
         """Connect; raises ConfigurationError if the configuration is wrong."""

@@ -669,6 +669,7 @@ BEGIN
   PERFORM integratedb.grant_usage(stakeholders, relations, namespaces, giving_back);
   PERFORM integratedb.grant_columns(stakeholders, relations, giving_back, replaced);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+  PERFORM integratedb.add_surface_stakeholders(stakeholders);
 EXCEPTION
   -- GRANT takes no lock against another GRANT, or against the DROP of a table in a schema that is claimed whole. So
   -- these errors can occur.

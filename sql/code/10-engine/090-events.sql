@@ -260,12 +260,22 @@ DECLARE
   may_secure_rows boolean := false;
   may_change_identity boolean := false;
   is_owner_changed CONSTANT boolean := integratedb.is_owner_of_read_changed(tg_tag, context);
+  restores CONSTANT boolean := integratedb.is_restored(context, session_path);
   may_mend_key CONSTANT boolean := tg_tag IN ('CREATE INDEX', 'ALTER INDEX') AND integratedb.may_mend_key(context);
-  restores boolean;
   state record;
   first bigint;
   first_checked bigint;
 BEGIN
+  IF restores AND integratedb.is_restored_in_pieces() THEN
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
+    RETURN;
+  END IF;
+  IF NOT integratedb.keeps_surfaces(tg_tag) THEN
+    PERFORM integratedb.add_surface_commands(tg_tag, context);
+  END IF;
+
   IF integratedb.is_harmless(tg_tag) AND NOT is_owner_changed THEN
     -- A function may now depend on a temporary object of any session. Objects that use the function are then dropped
     -- with that temporary object.
@@ -275,14 +285,6 @@ BEGIN
     IF NOT integratedb.made_to_rest_on_temporary() THEN
       RETURN;
     END IF;
-  END IF;
-
-  IF EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id()) THEN
-    RETURN;
-  END IF;
-  restores := integratedb.is_restored(context, session_path);
-  IF restores AND integratedb.is_restored_in_pieces() THEN
-    RETURN;
   END IF;
 
   -- No catalog shows the kind of an ALTER TABLE. For a client's own statement, its words do; context has a second line
@@ -434,6 +436,9 @@ BEGIN
   restores := integratedb.is_restored(context, session_path);
   IF restores AND integratedb.is_restored_in_pieces() THEN
     RETURN;
+  END IF;
+  IF NOT integratedb.keeps_surfaces(tg_tag) THEN
+    PERFORM integratedb.add_surface_drops();
   END IF;
 
   state := integratedb.queue_state();

@@ -362,6 +362,10 @@ BEGIN
                     ELSE integratedb.touched_claims(pg_current_xact_id(), relations) END;
 
     refusal := integratedb.check_transaction(touched, CASE WHEN NOT newly_armed THEN relations END);
+    IF cardinality(touched) > 0 THEN
+      -- Unmet claims are not synced, but other columns may meet their fields now.
+      PERFORM integratedb.add_surface_claims(touched);
+    END IF;
     IF refusal.code IS NULL THEN
       refusal := integratedb.follow_notifications(touched, relations, everything => newly_armed OR expands_others);
     END IF;

@@ -47,7 +47,7 @@ AS $$
       UNION ALL
       SELECT 5, u.rolname, 'role ' || u.rolname || ', unless another database has the extension', format('DROP ROLE %I;', u.rolname)
         FROM pg_roles AS u
-       WHERE u.rolname IN ('integratedb_admin', 'integratedb_management', 'integratedb_daemon')
+       WHERE u.rolname IN ('integratedb_admin', 'integratedb_management', 'integratedb_daemon', 'integratedb_authenticator')
       UNION ALL
       SELECT 6, u.rolname, 'role integratedb_archive, once it owns nothing that stakeholders left behind', 'DROP ROLE integratedb_archive;'
         FROM pg_roles AS u

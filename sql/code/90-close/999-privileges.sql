@@ -15,7 +15,30 @@ DECLARE
     '@extschema@.integratedb_dependents(text, text)',
     '@extschema@.integratedb_check_spec(jsonb, text)',
     '@extschema@.integratedb_claim(text, jsonb)',
-    '@extschema@.integratedb_notify(text, jsonb)'
+    '@extschema@.integratedb_notify(text, jsonb)',
+    '@extschema@.integratedb_query(jsonb, jsonb)',
+    '@extschema@.integratedb_compile(jsonb)',
+    '@extschema@.integratedb_openapi(text)',
+    'integratedb.excess_of(jsonb)',
+    'integratedb.compiled_query(oid, text[], jsonb, jsonb, boolean)',
+    'integratedb.described_surface(oid, text[], text, text)',
+    'integratedb.schemas_of_session(oid)',
+    'integratedb.compiled_for_caller(jsonb, jsonb, boolean)',
+    'integratedb.surface_version(oid, text[], oid[])',
+    'integratedb.surface_changed()',
+    'integratedb.refuse(text, text, text, text)',
+    'integratedb.surface(oid, text[])',
+    'integratedb.why_not_visible(oid, text, text, text)',
+    'integratedb.claimed_names(oid)',
+    'integratedb.claimed_keys(oid)',
+    'integratedb.exposed_schemas(oid, text[])',
+    'integratedb.view_origins(oid)',
+    'integratedb.view_columns(oid[])',
+    'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[])',
+    'integratedb.surface_foreign_keys(oid[], oid[], smallint[], oid[], smallint[])',
+    'integratedb.surface_functions(oid[])',
+    'integratedb.surface_types(oid, oid[], oid[], oid[])',
+    'integratedb.surface_configurations(oid[])'
   ]::pg_catalog.regprocedure[];
 
   admins CONSTANT pg_catalog.regprocedure[] := ARRAY[
@@ -36,7 +59,8 @@ DECLARE
     '@extschema@.integratedb_pause_channel(text, text)',
     '@extschema@.integratedb_resume_channel(text, text)',
     '@extschema@.integratedb_redeliver(text, text)',
-    '@extschema@.integratedb_deliveries(text, text, integer)'
+    '@extschema@.integratedb_deliveries(text, text, integer)',
+    '@extschema@.integratedb_allow_api(text, boolean)'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[
@@ -121,15 +145,29 @@ BEGIN
     EXECUTE pg_catalog.format(change.statement, change.signature, change.grantee);
   END LOOP;
 
+  -- Everybody may use the schema: its few functions for everybody are part of each request of the data API.
   FOR change IN
     SELECT g.grantee
-      FROM (VALUES ('integratedb_daemon'::pg_catalog.regrole), ('integratedb_management'::pg_catalog.regrole)) AS g (grantee)
+      FROM (VALUES ('PUBLIC', 0::pg_catalog.oid),
+                   ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole),
+                   ('integratedb_management', 'integratedb_management'::pg_catalog.regrole)) AS g (grantee, oid)
      WHERE NOT EXISTS (
        SELECT FROM pg_catalog.pg_namespace AS n
         CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS a
-        WHERE n.nspname = 'integratedb' AND a.grantee = g.grantee AND a.privilege_type = 'USAGE')
+        WHERE n.nspname = 'integratedb' AND a.grantee = g.oid AND a.privilege_type = 'USAGE')
   LOOP
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA integratedb TO %s', change.grantee);
+  END LOOP;
+
+  -- A column of one of our types, in a table of somebody else, would stop an update that changes the type.
+  FOR change IN
+    SELECT t.oid::pg_catalog.regtype AS type
+      FROM pg_catalog.pg_type AS t
+     WHERE t.typnamespace = 'integratedb'::pg_catalog.regnamespace
+       AND NOT (t.typelem <> 0 AND t.typlen = -1)
+       AND pg_catalog.has_type_privilege('public', t.oid, 'USAGE')
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE USAGE ON TYPE %s FROM PUBLIC', change.type);
   END LOOP;
 END
 $$;

@@ -209,7 +209,7 @@ def test_forged_and_expired_tokens_are_refused(service: Service, root: Client, u
     service.client(jwt.encode(good, secret, "HS256")).data("GET", "/status")
     now = int(time.time())
     forged = [
-        jwt.encode(good, None, "none"),
+        jwt.encode(good, "", "none"),
         jwt.encode(good, b"x" * 32, "HS256"),
         jwt.encode(good | {"exp": now - 1}, secret, "HS256"),
         jwt.encode({name: value for name, value in good.items() if name != "exp"}, secret, "HS256"),

@@ -21,10 +21,10 @@ from websockets.http11 import Request, Response
 from integratedb_companion.common.networks import network_of
 from integratedb_companion.common.open_files import Shares
 from integratedb_companion.daemon.metrics import Metrics
+from integratedb_companion.http.login import Logins, NoServerError, TooManyFailuresError, parse_basic
 
 from .clients import Client
 from .handshakes import Handshakes
-from .login import Logins, NoServerError, TooManyFailuresError, parse_basic
 from .sockets import SocketChannel
 
 SOCKET_PATH = "/v1/notifications/"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from integratedb_companion.daemon.websocket import login
 from integratedb_companion.daemon.websocket.handshakes import Handshakes
-from integratedb_companion.daemon.websocket.login import Logins, TooManyFailuresError
+from integratedb_companion.http import login
+from integratedb_companion.http.login import Logins, TooManyFailuresError
 
 ROLE = 16400
 

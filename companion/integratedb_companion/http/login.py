@@ -1,4 +1,4 @@
-"""Checks the credentials of a WebSocket client by logging in to Postgres, at a limited rate.
+"""Checks the credentials of a client by logging in to Postgres, at a limited rate.
 
 An attempt is counted before it is made, so that concurrent attempts count too. The answer and the time until it are the
 same in three cases: the password is wrong, the role cannot log in with a password, the role does not exist.
@@ -197,7 +197,7 @@ class Logins:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     row = await (await connection.execute(ROLE)).fetchone()
                 return None if row is None else int(row[0])
-            log.error("pg_hba.conf lets WebSocket logins in without a password: refused", extra={"stakeholder": user})
+            log.error("pg_hba.conf lets logins in without a password: refused", extra={"stakeholder": user})
             return None
         except (psycopg.Error, TimeoutError) as problem:
             log.warning("login not looked at", extra=fault(problem))

@@ -1,0 +1,387 @@
+"""The data API against a hand-written FastAPI and asyncpg endpoint, and against pgbench with the same two statements.
+
+Needs wrk, pgbench, and asyncpg and httptools of tests/tools/requirements.txt. All run one after the other, with ten
+clients; the service and its peer have one process each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jwt
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from bench.support import Connection, connect, fresh_database
+
+SECRET = "a secret of at least sixty-four bytes, so that no algorithm finds it short"
+SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
+ROUNDS = 3
+ROWS = 10_000
+TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
+
+PEER = """
+import asyncpg, contextlib, os
+from fastapi import FastAPI, HTTPException, Request
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    app.state.pool = await asyncpg.create_pool(os.environ["PEER_DSN"], min_size=10, max_size=10)
+    yield
+
+app = FastAPI(lifespan=lifespan)
+
+@app.get("/people/{id}")
+async def person(id: int, request: Request):
+    row = await app.state.pool.fetchrow("SELECT id, name, age FROM people WHERE id = $1", id)
+    if row is None:
+        raise HTTPException(404)
+    return dict(row)
+
+@app.get("/people")
+async def people(limit: int):
+    rows = await app.state.pool.fetch("SELECT id, name, age FROM people ORDER BY id LIMIT $1", limit)
+    return [dict(row) for row in rows]
+
+@app.post("/made", status_code=201)
+async def make(request: Request):
+    rows = [(row["id"], row["name"], row["age"]) for row in await request.json()]
+    async with app.state.pool.acquire() as connection:
+        await connection.executemany("INSERT INTO made (id, name, age) VALUES ($1, $2, $3)", rows)
+"""
+
+
+@contextmanager
+def running(command: list[str], url: str, **environment: str) -> Iterator[int]:
+    """Run a server for the length of the block; give its process."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
+        try:
+            until_s = time.monotonic() + 60
+            while True:
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except OSError:
+                    if process.poll() is not None or time.monotonic() > until_s:
+                        log.seek(0)
+                        raise SystemExit(log.read().decode()) from None
+                    time.sleep(0.1)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@contextmanager
+def service(database: str, port: int, *options: str) -> Iterator[int]:
+    """Run the data API; give the process of its worker."""
+    dsn = make_conninfo(os.environ["INTEGRATEDB_TEST_DSN"], dbname=database, user="bench_api")
+    command = [sys.executable, "-m", "integratedb_companion.cli", "api", "--dsn", dsn, "--listen", f"127.0.0.1:{port}"]
+    command += ["--admin-listen", f"127.0.0.1:{port + 1}", "--workers", "1", "--jwt-secret", SECRET, *options]
+    with running([*command, "--anonymous", "bench_user"], f"http://127.0.0.1:{port}/people?limit=1") as pid:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        yield workers[0]
+
+
+@contextmanager
+def peer(database: str, port: int) -> Iterator[None]:
+    """Run the hand-written endpoint."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "bench_peer.py").write_text(PEER)
+        parts = psycopg.conninfo.conninfo_to_dict(os.environ["INTEGRATEDB_TEST_DSN"])
+        dsn = f"postgresql://{parts['user']}@/{database}?host={parts['host']}&port={parts['port']}"
+        command = [sys.executable, "-m", "uvicorn", "bench_peer:app", "--app-dir", directory, "--port", str(port)]
+        command += ["--no-access-log", "--loop", "uvloop", "--http", "httptools"]
+        with running(command, f"http://127.0.0.1:{port}/people/1", PEER_DSN=dsn):
+            yield
+
+
+def rate(url: str, path: str, seconds: int = SECONDS) -> float:
+    """Requests a second of ten clients; ``path`` is Lua, which may choose a number ``n``."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(
+            f'wrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
+            f"request = function() local n = math.random({ROWS}) return wrk.format('GET', {path}) end\n"
+        )
+        script.flush()
+        command = ["wrk", "-t1", "-c10", f"-d{seconds}s", "-s", script.name, url]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise SystemExit(said)
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    assert found is not None, said
+    return float(found[1])
+
+
+def best(*measured: Callable[[], float]) -> list[float]:
+    """Give the best rate of each, measured in turns: whatever else the machine does only makes them worse."""
+    rounds = [[one() for one in measured] for _ in range(ROUNDS)]
+    return [max(rates) for rates in zip(*rounds, strict=True)]
+
+
+def pgbench_rate(database: str, statements: list[str]) -> float:
+    """Transactions a second of pgbench, which sends the statements of each in one pipeline."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        # Statements are prepared by the first one, which must not be in a pipeline.
+        lines = [
+            "\\if :cold",
+            "SELECT 1;",
+            "\\set cold 0",
+            "\\endif",
+            f"\\set id random(1, {ROWS})",
+            "\\startpipeline",
+            *(f"{one};" for one in statements),
+            "\\endpipeline",
+        ]
+        script.write("\n".join(lines) + "\n")
+        script.flush()
+        dsn = make_conninfo(os.environ["INTEGRATEDB_TEST_DSN"], dbname=database, user="bench_api")
+        command = [
+            "pgbench",
+            "-n",
+            "-M",
+            "prepared",
+            "-c10",
+            "-j1",
+            "-D",
+            "cold=1",
+            "-T",
+            str(SECONDS),
+            "-f",
+            script.name,
+            dsn,
+        ]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    said = ended.stdout
+    if ended.returncode != 0:
+        raise SystemExit(ended.stderr[:2000])
+    found = re.search(r"tps = ([0-9.]+)", said)
+    assert found is not None, said
+    return float(found[1])
+
+
+def faster(what: str, ours: float, theirs: float, bar: float) -> bool:
+    """Print two rates, their ratio and the bar; false when the bar is missed."""
+    ratio = ours / theirs
+    good = ratio >= bar
+    print(
+        f"  {what}: {ours:.0f}/s against {theirs:.0f}/s, ratio {ratio:.3g}  bar {bar:g}: {'met' if good else 'MISSED'}",
+        flush=True,
+    )
+    return good
+
+
+def smaller(what: str, ours: float, bar: float, unit: str) -> bool:
+    """Print a figure and its bar; false when it is larger."""
+    print(f"  {what}: {ours:.3g} {unit}  bar {bar:g}: {'met' if ours <= bar else 'MISSED'}", flush=True)
+    return ours <= bar
+
+
+def resident_mb(pid: int, field: str = "VmRSS") -> float:
+    """Memory of a process; VmHWM is the most that it had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
+
+
+def prepare(session: Connection) -> None:
+    """Make the extension, the roles and the tables."""
+    session.execute("CREATE EXTENSION integratedb CASCADE")
+    session.execute("CREATE ROLE bench_api LOGIN NOINHERIT; CREATE ROLE bench_user; GRANT bench_user TO bench_api")
+    session.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int)")
+    session.execute(f"INSERT INTO people SELECT g, 'person ' || g, g % 90 FROM generate_series(1, {ROWS}) AS g")
+    session.execute("CREATE TABLE made (id int, name text NOT NULL, age int)")
+    session.execute(
+        "CREATE VIEW many AS SELECT g AS id, 'row ' || g AS name, g % 90 AS age FROM generate_series(1, 1000000) AS g"
+    )
+    session.execute("GRANT ALL ON people, made, many TO bench_user")
+    session.execute("VACUUM ANALYZE")
+
+
+def statements(session: Connection, url: str) -> list[str]:
+    """The two statements of a request, as pgbench writes them."""
+    from integratedb_companion.api.transaction import _text  # the text is the service's own
+
+    ask(f"{url}/people?id=eq.1")
+    rows = session.execute(
+        "SELECT query FROM pg_stat_activity WHERE usename = 'bench_api' AND query LIKE '%xmin%'"
+    ).fetchall()
+    assert rows, "no statement"
+    settings = {
+        "search_path": '"public"',
+        "statement_timeout": "30000ms",
+        "request.method": "GET",
+        "request.path": "/people",
+    }
+    settings["request.headers"] = json.dumps({"host": "127.0.0.1", "authorization": f"Bearer {TOKEN}"})
+    settings |= {"request.cookies": "{}", "request.jwt.claims": '{"role": "bench_user", "sub": "ann"}'}
+    settings |= {"request.jwt.claim.role": "bench_user", "request.jwt.claim.sub": "ann", "request.jwt.claim.exp": "1"}
+    values = ["bench_user", *(text for pair in settings.items() for text in pair)]
+    first = _text(len(settings), reads=True).decode()
+    for number in range(len(values), 0, -1):
+        # A colon before a letter would be a variable of pgbench.
+        first = first.replace(f"${number}", "'" + values[number - 1].replace("'", "''").replace(":", ": ") + "'")
+    row = session.execute(
+        "SELECT r.oid::text, integratedb.surface_version(r.oid, '{public}')"
+        " FROM pg_roles AS r WHERE r.rolname = 'bench_user'"
+    ).fetchone()
+    assert row is not None
+    second = rows[0][0].replace("$1", " :id ").replace("$2", "1001")
+    for name, value in (("$3", row[0]), ("$4", "{public}"), ("$5", row[1])):
+        second = second.replace(name, f"'{value}'")
+    return [first, second]
+
+
+def ask(url: str, body: bytes | None = None, **headers: str) -> bytes:
+    """Make one request."""
+    given = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **headers}
+    with urllib.request.urlopen(urllib.request.Request(url, body, given), timeout=300) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+def posted(url: str, body: bytes, seconds: float = SECONDS) -> float:
+    """Requests a second of one client that sends the body again and again."""
+    ask(url, body, Prefer="return=minimal")
+    began_s, number = time.perf_counter(), 0
+    while time.perf_counter() < began_s + seconds:
+        ask(url, body, Prefer="return=minimal")
+        number += 1
+    return number / (time.perf_counter() - began_s)
+
+
+def exported(url: str) -> None:
+    """Read a million rows, and keep none."""
+    request = urllib.request.Request(
+        f"{url}/many", None, {"Authorization": f"Bearer {TOKEN}", "Accept": "application/x-ndjson"}
+    )
+    lines = 0
+    with urllib.request.urlopen(request, timeout=300) as answer:
+        while data := answer.read(1 << 20):
+            lines += data.count(b"\n")
+    assert lines == 1_000_000, lines
+
+
+def while_migrating(session: Connection, url: str) -> bool:
+    """Requests while the schema changes all the time: failures, and the time that 99 of 100 stay under."""
+    times_s: list[float] = []
+    failed: list[str] = []
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            began_s = time.perf_counter()
+            try:
+                ask(f"{url}/people?id=eq.7&select=id,name")
+            except OSError as problem:
+                failed.append(str(problem))
+            times_s.append(time.perf_counter() - began_s)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    changes, until_s = 0, time.monotonic() + SECONDS
+    while time.monotonic() < until_s:
+        session.execute("ALTER TABLE people ADD x int")
+        session.execute("ALTER TABLE people DROP x")
+        changes += 2
+    ended.set()
+    for thread in threads:
+        thread.join()
+    p99_ms = sorted(times_s)[int(len(times_s) * 0.99)] * 1000
+    print(f"  {changes} changes of the schema under load: {len(times_s)} requests, p99 {p99_ms:.0f} ms", flush=True)
+    return smaller("failed requests", len(failed), 0, "")
+
+
+def speed(database: str, session: Connection) -> bool:
+    """Rates."""
+    rows = [{"id": n, "name": f"person {n}", "age": n % 90} for n in range(1000)]
+    body = json.dumps(rows).encode()
+    with service(database, 18300) as worker, peer(database, 18310):
+        ours, theirs = "http://127.0.0.1:18300", "http://127.0.0.1:18310"
+        one, hundred = "'/people?id=eq.' .. n", "'/people?limit=100&order=id'"
+        for url, paths in ((ours, (one, hundred)), (theirs, ("'/people/' .. n", "'/people?limit=100'"))):
+            for path in paths:
+                rate(url, path, 1)
+        two = statements(session, ours)
+        row, row_peer, row_pgbench, list_, list_peer = best(
+            lambda: rate(ours, one),
+            lambda: rate(theirs, "'/people/' .. n"),
+            lambda: pgbench_rate(database, two),
+            lambda: rate(ours, hundred),
+            lambda: rate(theirs, "'/people?limit=100'"),
+        )
+        good = faster("one row by key, JWT and role, against FastAPI without", row, row_peer, 2.5)
+        good &= faster("one row, against pgbench", row, row_pgbench, 0.2)
+        good &= faster("100 rows, against FastAPI", list_, list_peer, 5)
+        good &= faster(
+            "POST of 1,000 rows, against executemany", posted(f"{ours}/made", body), posted(f"{theirs}/made", body), 1
+        )
+        good &= while_migrating(session, ours)
+        before_mb = resident_mb(worker)
+        exported(ours)
+        good &= smaller(
+            "export of 1,000,000 rows, growth of memory", resident_mb(worker, "VmHWM") - before_mb, 60, "MB"
+        )
+    return good
+
+
+def large_body(database: str) -> bool:
+    """The memory that a body takes."""
+    with service(database, 18320, "--max-body", "60MB") as worker:
+        row = json.dumps({"id": 1, "name": "x" * 900, "age": 1}).encode()
+        body = b"[" + b",".join([row] * (50_000_000 // (len(row) + 1))) + b"]"
+        before_mb = resident_mb(worker)
+        ask("http://127.0.0.1:18320/made", body, Prefer="return=minimal")
+        growth = (resident_mb(worker, "VmHWM") - before_mb) / (len(body) / 1048576)
+    return smaller("one POST of 50 MB, growth of memory", growth, 3, "times the body")
+
+
+def many_tables(database: str, session: Connection) -> bool:
+    """What 20,000 tables of others cost."""
+
+    def started() -> tuple[float, float]:
+        began_s = time.perf_counter()
+        with service(database, 18330) as worker:
+            return time.perf_counter() - began_s, resident_mb(worker, "VmHWM")
+
+    started()
+    few_s, few_mb = min(started() for _ in range(3))
+    session.execute("CREATE SCHEMA others")
+    for start in range(0, 20_000, 1000):
+        create = "EXECUTE format('CREATE TABLE others.t%s (id int PRIMARY KEY, a text)', n)"
+        session.execute(f"DO $$ BEGIN FOR n IN {start}..{start + 999} LOOP {create}; END LOOP; END $$")
+    many_s, many_mb = min(started() for _ in range(3))
+    good = smaller("start beside 20,000 tables", many_s / few_s, 2, "times that of 4")
+    return good & smaller("memory beside 20,000 tables", many_mb / few_mb, 1.5, "times that of 4")
+
+
+def main() -> bool:
+    print(f"api: ten clients, {SECONDS} s each, load average {os.getloadavg()[0]:.1f}", flush=True)
+    with fresh_database("bench_api") as database, connect(database) as session:
+        with contextlib.suppress(psycopg.Error):
+            session.execute("DROP ROLE IF EXISTS bench_api, bench_user")
+        prepare(session)
+        good = speed(database, session)
+        good &= large_body(database)
+        if os.environ.get("BENCH_TABLES") != "no":
+            good &= many_tables(database, session)
+    print(f"  load average at the end {os.getloadavg()[0]:.1f}", flush=True)
+    return good
+
+
+if __name__ == "__main__":
+    sys.exit(not main())

@@ -1,0 +1,121 @@
+"""Reads the bodies of requests completely, with limits on size, time and depth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import orjson
+
+from .messages import Request, Response, failure
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+MAX_DEPTH: Final = 64
+#: A body comes at this rate at least, after a time for everybody.
+TIMEOUT_S: Final = 10.0
+LEAST_BYTES_PER_S: Final = 64 << 10
+LARGE_BYTES: Final = 4 << 20
+_BRACKETS: Final = b"[]{}"
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+
+Keys = tuple[str, ...] | None
+
+
+class BodyError(Exception):
+    """The body is refused."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class GoneError(Exception):
+    """The client has gone."""
+
+
+def too_large(limit: int) -> BodyError:
+    """The body has too many bytes."""
+    headers = {"Connection": "close"}
+    return BodyError(failure(413, "PGRST129", f"The body is longer than {limit} bytes", None, None, headers))
+
+
+async def read(request: Request, receive: Receive, limit: int) -> bytes:
+    """Read a body. Errors: BodyError, GoneError."""
+    announced = request.header(b"content-length")
+    if announced is not None and announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+    if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
+        raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
+    # A list of portions would be kept beside what is joined of them, and its memory would stay with the process.
+    whole = bytearray()
+    try:
+        async with asyncio.timeout(TIMEOUT_S + limit / LEAST_BYTES_PER_S):
+            while True:
+                received = await receive()
+                if received["type"] == "http.disconnect":
+                    raise GoneError
+                chunk: bytes = received.get("body", b"")
+                if len(whole) + len(chunk) > limit:
+                    raise too_large(limit)
+                if not received.get("more_body", False):
+                    if not whole:
+                        return chunk
+                    whole += chunk
+                    break
+                whole += chunk
+    except TimeoutError:
+        message = "The body did not come in time"
+        raise BodyError(failure(408, "PGRST130", message, None, None, {"Connection": "close"})) from None
+    return bytes(whole)
+
+
+def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
+    """Return whether a JSON text is an array, the distinct keys of its rows, and their number. Error: ValueError."""
+    check_depth(text)
+    # Of a large document only the keys are kept; that is slower, and takes little memory.
+    document: Any = (
+        orjson.loads(text)
+        if len(text) <= LARGE_BYTES
+        else json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
+    )
+    rows = document if isinstance(document, list) else [document]
+    keys = dict.fromkeys(tuple(row) if isinstance(row, dict) else None for row in rows)
+    return isinstance(document, list), list(keys), len(rows)
+
+
+class _Row(dict[str, None]):
+    """The keys of an object."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__((key, None) for key, _ in pairs)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def check_depth(text: bytes) -> None:
+    """Refuse JSON that is nested too deeply. Error: ValueError."""
+    # Few brackets cannot be deep, wherever they stand. Otherwise, those inside of texts do not count.
+    if len(text.translate(None, _OTHERS)) > 2 * MAX_DEPTH and not _are_shallow(
+        _TEXT.sub(b"", text).translate(None, _OTHERS)
+    ):
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+
+
+def _are_shallow(brackets: bytes) -> bool:
+    """Whether nothing is left when the innermost pairs are removed as often as is allowed."""
+    for _ in range(MAX_DEPTH):
+        before = len(brackets)
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return True
+        if len(brackets) == before:
+            # Unbalanced: inside of texts, or no JSON at all, which the parser will say.
+            return False
+    return False

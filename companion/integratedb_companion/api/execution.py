@@ -1,0 +1,279 @@
+"""Runs the statement of a request in its transaction, and again only where it certainly did nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from psycopg import pq
+
+from .connection import Connection, DatabaseError, Query
+from .messages import Response
+from .pool import Pool
+from .surfaces import Entry, Surfaces
+from .transaction import BEGIN, COMMIT, ROLLBACK, opening
+
+#: What integratedb.surface_changed() raises.
+CHANGED: Final = "IDB08"
+#: Classes of errors that a changed schema may cause before the version is compared: Postgres prepares the statement,
+#: reads constants and checks privileges first.
+DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "XX"})
+#: How long a request goes after a schema that changes all the time. Reading a surface takes as long as a few changes.
+PATIENCE_S: Final = 10.0
+PAUSE_S: Final = 0.05
+#: After so many attempts the next ones hold the locks of the statement while the surface is read.
+FREE_ATTEMPTS: Final = 2
+#: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
+LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+Row = Sequence[bytes | None]
+
+
+class SurfaceUnstableError(Exception):
+    """The surface changed at each attempt."""
+
+    def __init__(self, attempts: int) -> None:
+        super().__init__(attempts)
+        self.attempts = attempts
+
+
+class RequestError(Exception):
+    """The request cannot become a plan of this surface."""
+
+
+class RefusedError(Exception):
+    """The answer is an error; what the transaction did is undone."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a request becomes: a statement, and what to make of its row."""
+
+    query: Query
+    reads: bool
+    settings: list[tuple[bytes, bytes]]
+    #: Makes the response of the row. Raises RefusedError.
+    respond: Callable[[Row], Response]
+    #: Whether the rows are passed on one by one, each as a line.
+    is_stream: bool = False
+    #: Whether the rows are lines of one text, which is the answer.
+    is_text: bool = False
+    #: Whether the lines of a stream still need their ends.
+    ends_lines: bool = False
+    #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
+    decides: bool = False
+    rolls_back: bool = False
+    #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
+    examine: Query | None = None
+    examined: Callable[[bytes], Plan] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """An answer that needs no statement, but time: it is made in a thread of its own."""
+
+    make: Callable[[], Response]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The connection that a request uses at the moment, so that a client that hangs up can cancel it."""
+
+    connection: Connection | None = None
+    is_gone: bool = False
+
+    async def cancel(self) -> None:
+        """Stop what the request does."""
+        self.is_gone = True
+        if self.connection is not None:
+            await self.connection.cancel()
+
+
+@dataclass(slots=True)
+class Executor:
+    """Runs plans on connections of a pool."""
+
+    pool: Pool
+    surfaces: Surfaces
+    #: Settings of each transaction, which those of the role may replace.
+    before_role: Sequence[tuple[bytes, bytes]] = ()
+    pre_request: Query | None = None
+
+    async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
+        """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
+        entry = await self.surfaces.of(role)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + PATIENCE_S
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                plan = await _made(make, entry)
+                if not isinstance(plan, Response):
+                    if plan.examine is not None and plan.examined is not None:
+                        plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
+                    if attempts > FREE_ATTEMPTS and not plan.is_stream and entry.role.begin is None:
+                        return await self._run_held(entry, plan, make, watch)
+                    return await self._run(entry, plan, watch)
+                # What this surface does not have, a newer one may.
+                if not await self.surfaces.has_changed(entry):
+                    return plan
+            except RequestError:
+                if not await self.surfaces.has_changed(entry):
+                    raise
+            except RefusedError as refused:
+                return refused.response
+            except DatabaseError as error:
+                is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
+                if (
+                    error.sqlstate != CHANGED
+                    and not is_held
+                    and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
+                ):
+                    if error.sqlstate in ("22023", "42501"):
+                        # The role may be another one by now, or may no longer be acted for.
+                        self.surfaces.forget(role)
+                    raise
+            if loop.time() > until_s:
+                raise SurfaceUnstableError(attempts)
+            if attempts > FREE_ATTEMPTS:
+                # Requests that fail together would keep Postgres from what they wait for.
+                await asyncio.sleep(random.uniform(0, PAUSE_S))
+            entry = await self.surfaces.renewed(entry)
+
+    async def _examine(self, entry: Entry, plan: Plan, query: Query, watch: Watch) -> bytes:
+        """Return the answer to a statement that changes nothing, as the request would get it."""
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            try:
+                queries = [BEGIN, *self._queries(entry, replace(plan, query=query)), ROLLBACK]
+                row = (await self._run_explicit(connection, queries))[-2]
+            finally:
+                watch.connection = None
+        return row.get_value(0, 0) or b""
+
+    def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
+        settings = [*self.before_role, *entry.role.settings, *plan.settings]
+        first = opening(entry.role, settings, reads=plan.reads)
+        return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
+
+    async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
+        if plan.is_stream:
+            return await self._stream(entry, plan, watch)
+        queries = self._queries(entry, plan)
+        begin = entry.role.begin or BEGIN
+        connection = watch.connection = await self.pool.take()
+        try:
+            if plan.decides:
+                return await self._run_deciding(connection, [begin, *queries], plan)
+            if plan.rolls_back:
+                results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
+                row = results[-2]
+            elif entry.role.begin is not None:
+                results = await self._run_explicit(connection, [begin, *queries, COMMIT])
+                row = results[-2]
+            else:
+                row = (await connection.run(queries))[-1]
+        finally:
+            watch.connection = None
+            self.pool.give_back(connection)
+        return plan.respond(_row(row, plan))
+
+    async def _run_held(
+        self, entry: Entry, plan: Plan, make: Callable[[Entry], Plan | Response | Slow], watch: Watch
+    ) -> Response:
+        """Run in a transaction that has the locks of the statement before the surface is read.
+
+        So the relations cannot change between. Their surface may have changed already: the statement is made anew.
+        """
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            try:
+                opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
+                await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
+                entry = await self.surfaces.read_by(connection, entry.role.name)
+                made = await _made(make, entry)
+                if isinstance(made, Response):
+                    return made
+                if made.examine is not None and made.examined is not None:
+                    made = made.examined(await self._examine(entry, made, made.examine, Watch()))
+                results = await connection.run(self._queries(entry, made))
+                response = made.respond(_row(results[-1], made))
+                await connection.run([ROLLBACK if made.rolls_back else COMMIT])
+                return response
+            finally:
+                await self._roll_back(connection)
+                watch.connection = None
+
+    async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:
+        try:
+            return await connection.run(queries)
+        except DatabaseError:
+            await self._roll_back(connection)
+            raise
+
+    async def _run_deciding(self, connection: Connection, queries: list[Query], plan: Plan) -> Response:
+        results = await self._run_explicit(connection, queries)
+        row = results[-1]
+        try:
+            response = plan.respond(_row(row, plan))
+        except BaseException:
+            await self._roll_back(connection)
+            raise
+        await connection.run([ROLLBACK if plan.rolls_back else COMMIT])
+        return response
+
+    async def _roll_back(self, connection: Connection) -> None:
+        """Roll back; where that fails, the pool closes the connection."""
+        if connection.is_in_transaction:
+            with contextlib.suppress(DatabaseError):
+                await connection.run([ROLLBACK])
+
+    async def _stream(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
+        """Begin a stream; the connection is occupied until it ends."""
+        lending = self.pool.lend()
+        connection = await lending.__aenter__()
+        watch.connection = connection
+        try:
+            portions = await connection.stream(self._queries(entry, plan))
+        except BaseException:
+            watch.connection = None
+            await lending.__aexit__(None, None, None)
+            raise
+
+        async def lines() -> AsyncIterator[bytes]:
+            try:
+                async for portion in portions:
+                    rows = [portion.get_value(row, 0) or b"" for row in range(portion.ntuples)]
+                    yield b"\n".join([*rows, b""]) if plan.ends_lines else b"".join(rows)
+            finally:
+                watch.connection = None
+                if not connection.is_clean:
+                    await asyncio.shield(connection.cancel())
+                await asyncio.shield(lending.__aexit__(None, None, None))
+
+        response = plan.respond(())
+        response.stream = lines()
+        response.cancel = watch.cancel
+        return response
+
+
+def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
+    if plan.is_text:
+        return [b"\n".join(result.get_value(row, 0) or b"" for row in range(result.ntuples))]
+    return [result.get_value(0, column) for column in range(result.nfields)]
+
+
+async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
+    """Make the plan of a request; what takes long is made beside other requests."""
+    plan = make(entry)
+    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan

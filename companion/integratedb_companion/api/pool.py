@@ -1,0 +1,178 @@
+"""Lends connections to requests, at most so many at once; a connection in doubt is closed, never lent again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from integratedb_companion.common.logs import fault
+from integratedb_companion.common.session import read_conninfo
+from integratedb_companion.http.own_server import Parameters, parameters_of
+
+from .connection import Connection
+from .transaction import session_settings
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S: Final = 5
+#: After this a connection is replaced: Postgres's memory for its catalog caches and plans grows.
+MAX_AGE_S: Final = 1800.0
+MAX_IDLE_S: Final = 60.0
+CHECK_EVERY_S: Final = 5.0
+#: A request that finds Postgres unreachable waits this long for it: longer than a restart of a pooler takes.
+PATIENCE_S: Final = 2.0
+RETRY_EVERY_S: Final = 0.25
+
+
+class UnreachableError(Exception):
+    """Postgres cannot be reached."""
+
+
+class BusyError(Exception):
+    """All connections stay occupied for too long."""
+
+
+class Pool:
+    """The connections of one process."""
+
+    def __init__(self, dsn: str, size: int, wait_s: float, *, prepares: bool) -> None:
+        self._conninfo = conninfo(dsn)
+        self._size = size
+        self._wait_s = wait_s
+        self._prepares = prepares
+        self._idle: deque[Connection] = deque()
+        self._lent = 0
+        self._opening = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._is_closed = False
+        self.server: Parameters | None = None
+        self.last_reached_s = float("-inf")
+
+    @property
+    def open(self) -> int:
+        """The number of open connections."""
+        return len(self._idle) + self._lent
+
+    @property
+    def idle(self) -> int:
+        """The number of connections that wait for a request."""
+        return len(self._idle)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Connection]:
+        """Lend a connection. Errors: UnreachableError, BusyError."""
+        connection = await self.take()
+        try:
+            yield connection
+        finally:
+            self.give_back(connection)
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a lent connection back."""
+        self._lent -= 1
+        if connection.is_clean and not self._is_closed:
+            connection.used_at_s = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+        if self._waiters:
+            self._wake()
+
+    async def take(self) -> Connection:
+        """Lend a connection until it is given back. Errors: UnreachableError, BusyError."""
+        # Room is counted before anything is awaited, so that a cancelled request does not take it along.
+        while True:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_clean:
+                    self._lent += 1
+                    return connection
+                connection.close()
+            if self._lent + self._opening < self._size:
+                self._opening += 1
+                try:
+                    connection = await self._open_patiently()
+                    self._lent += 1
+                    return connection
+                finally:
+                    self._opening -= 1
+                    self._wake()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await waiter
+        except TimeoutError:
+            raise BusyError from None
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif waiter.cancelled():
+                self._wake()  # it was woken and cannot go on: the next one can
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    async def _open_patiently(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + PATIENCE_S
+        while True:
+            try:
+                return await self._open()
+            except psycopg.OperationalError as problem:
+                if loop.time() >= until_s:
+                    log.error("Postgres cannot be reached", extra=fault(problem))
+                    raise UnreachableError from None
+            await asyncio.sleep(RETRY_EVERY_S)
+
+    async def _open(self) -> Connection:
+        opened: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        await opened.execute(session_settings(self._prepares).encode())
+        self.server = parameters_of(opened.pgconn)
+        self.last_reached_s = asyncio.get_running_loop().time()
+        return Connection(opened, prepares=self._prepares)
+
+    async def keep(self) -> None:
+        """Close idle and old connections at intervals."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            now_s = loop.time()
+            kept: deque[Connection] = deque()
+            while self._idle:
+                connection = self._idle.popleft()
+                is_old = now_s > connection.opened_at_s + MAX_AGE_S or now_s > connection.used_at_s + MAX_IDLE_S
+                if is_old or not connection.is_clean:
+                    connection.close()
+                else:
+                    kept.append(connection)
+            self._idle = kept
+
+    def close(self) -> None:
+        """Close the idle connections, and lent ones when they come back."""
+        self._is_closed = True
+        while self._idle:
+            with contextlib.suppress(psycopg.Error):
+                self._idle.pop().close()
+
+
+def conninfo(dsn: str) -> str:
+    """Complete a connection string."""
+    fixed = {"client_encoding": "UTF8", "application_name": "integratedb api"}
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S}
+    return make_conninfo("", **{**defaults, **read_conninfo(dsn), **fixed})

@@ -1,0 +1,88 @@
+"""Holds what the requests of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from integratedb.query.reading import read
+
+from . import transaction
+from .authentication import Authentication
+from .cross_origin import CrossOrigin
+from .execution import Executor, Watch
+from .key_sets import KeySet
+from .keys import read_all
+from .metrics import Metrics
+from .oauth import OAuth, own_key
+from .page import Page
+from .pool import Pool
+from .rest import Rest
+from .settings import Settings
+from .surfaces import Surfaces
+from .tokens import Rules, Tokens
+
+METRICS_EVERY_S = 2.0
+
+
+class Services:
+    """The shared objects of one worker."""
+
+    def __init__(self, settings: Settings, secret: bytes, pool: Pool | None = None) -> None:
+        """``secret`` signs the tokens that the service gives itself; it is the same in all workers."""
+        self.settings = settings
+        self.pool = pool or Pool(
+            settings.dsn, settings.connections, settings.connection_timeout_s, prepares=settings.prepare
+        )
+        rules = Rules(
+            role_claim=settings.role_claim,
+            audience=settings.audience,
+            issuer=settings.issuer_claim,
+            needs_expiry=not settings.allow_no_expiry,
+            anonymous=settings.anonymous,
+        )
+        self.tokens = Tokens(
+            rules,
+            [*read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64), own_key(secret)],
+            settings.token_cache,
+        )
+        self.key_set = None
+        if settings.jwks_url is not None or settings.issuer is not None:
+            self.key_set = KeySet(settings.jwks_url, settings.issuer, self.tokens.replace_fetched)
+        self.authentication = Authentication(self.tokens, self.key_set, settings.anonymous)
+        self.cross_origin = CrossOrigin(settings.cors_origins)
+        self.metrics = Metrics()
+        self.page = Page(settings)
+        self.oauth = OAuth(settings, self.pool, secret)
+        self.surfaces = Surfaces(self.pool, settings.schemas, read)
+        self.executor = Executor(
+            self.pool,
+            self.surfaces,
+            before_role=transaction.service_settings(settings),
+            pre_request=transaction.pre_request(settings.pre_request),
+        )
+        self.faces = Rest(settings, self.executor)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def watch(self) -> Watch:
+        """Return what follows one request."""
+        return Watch()
+
+    async def open(self) -> None:
+        """Start what goes on beside requests."""
+        self._tasks.append(asyncio.create_task(self.pool.keep()))
+        self._tasks.append(asyncio.create_task(self._show()))
+        if self.key_set is not None:
+            self._tasks.append(asyncio.create_task(self.key_set.keep()))
+
+    async def _show(self) -> None:
+        while True:
+            self.metrics.connections(self.pool.open, self.pool.idle)
+            await asyncio.sleep(METRICS_EVERY_S)
+
+    async def close(self) -> None:
+        """Stop it, and disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.pool.close()

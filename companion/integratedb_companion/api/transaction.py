@@ -1,0 +1,129 @@
+"""Builds the first statement of a request: its role and its settings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import orjson
+
+from .connection import Query
+from .settings import Settings
+from .tokens import Caller
+
+#: Sessions may have other values from ALTER ROLE of the login, or from another client of a pooler.
+PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"row_security", b"on"),
+    (b"standard_conforming_strings", b"on"),
+    (b"transform_null_equals", b"off"),
+    (b"array_nulls", b"on"),
+    (b"bytea_output", b"hex"),
+    (b"client_min_messages", b"error"),
+)
+BEGIN: Final = Query(b"BEGIN", prepared=False)
+COMMIT: Final = Query(b"COMMIT", prepared=False)
+ROLLBACK: Final = Query(b"ROLLBACK", prepared=False)
+_BEGIN_AT: Final = {
+    "repeatable read": Query(b"BEGIN ISOLATION LEVEL REPEATABLE READ", prepared=False),
+    "serializable": Query(b"BEGIN ISOLATION LEVEL SERIALIZABLE", prepared=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role that requests act as; the settings are those of ALTER ROLE that it may set."""
+
+    name: str
+    oid: int
+    settings: tuple[tuple[bytes, bytes], ...] = ()
+    isolation: str = "read committed"
+
+    @property
+    def begin(self) -> Query | None:
+        """The statement that begins a transaction at the role's isolation level; None for the usual level."""
+        return _BEGIN_AT.get(self.isolation)
+
+
+@cache
+def _text(settings: int, *, reads: bool) -> bytes:
+    """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
+    calls = ["pg_catalog.set_config('role', $1, true)"]
+    if reads:
+        calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
+    calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
+    return f"SELECT {', '.join(calls)}".encode()
+
+
+def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:
+    """Return the statement that opens the transaction of a request; the next one compares the surface."""
+    values: list[bytes | None] = [role.name.encode()]
+    for name, value in settings:
+        values.append(name)
+        values.append(value)
+    return Query(_text(len(settings), reads=reads), values)
+
+
+def request_settings(
+    caller: Caller, method: bytes, path: bytes, headers: Sequence[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """Return the settings that tell policies and functions of the request."""
+    by_name: dict[str, str] = {}
+    cookies: dict[str, str] = {}
+    for name, value in headers:
+        text = value.decode("latin-1")
+        if name == b"cookie":
+            for part in text.split(";"):
+                key, equals, content = part.strip().partition("=")
+                if equals:
+                    cookies[key] = content
+        else:
+            by_name[name.decode("latin-1")] = text
+    return [
+        (b"request.method", method),
+        (b"request.path", path),
+        (b"request.headers", orjson.dumps(by_name)),
+        (b"request.cookies", orjson.dumps(cookies)),
+        *caller.settings,
+    ]
+
+
+def array(texts: Sequence[str]) -> bytes:
+    """Write an array of texts as Postgres reads it."""
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return ("{" + ",".join(quoted) + "}").encode()
+
+
+def search_path(schemas: Sequence[str]) -> bytes:
+    """Write the setting search_path."""
+    return ", ".join('"' + schema.replace('"', '""') + '"' for schema in dict.fromkeys(schemas)).encode()
+
+
+def service_settings(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Return the settings of every transaction; those of the role may replace them."""
+    path = search_path((settings.schemas[0], *settings.extra_search_path))
+    return [
+        *(() if settings.prepare else PINNED),
+        (b"search_path", path),
+        *((name.encode(), value.encode()) for name, value in settings.app_settings),
+        *(() if settings.statement_timeout_s is None else ((b"statement_timeout", _ms(settings.statement_timeout_s)),)),
+    ]
+
+
+def session_settings(prepares: bool) -> str:
+    """Return the statement that prepares a session; sessions of a pooler are shared, so there it is none."""
+    calls = [f"pg_catalog.set_config('{name.decode()}', '{value.decode()}', false)" for name, value in PINNED]
+    return f"SELECT {', '.join(calls)}" if prepares else "SELECT 1"
+
+
+def _ms(seconds: float) -> bytes:
+    return f"{round(seconds * 1000)}ms".encode()
+
+
+def pre_request(function: str | None) -> Query | None:
+    """Return the call of the function that runs before each request: its name, with a schema or without one."""
+    if function is None:
+        return None
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in function.split("."))
+    return Query(f"SELECT {name}()".encode())

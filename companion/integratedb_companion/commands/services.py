@@ -1,0 +1,45 @@
+"""Contains what the commands of the services share: options with environment variables, and the exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from integratedb_companion.common import logs
+from integratedb_companion.common.configuration import ConfigurationError
+from integratedb_companion.common.output import clean, say
+
+log = logging.getLogger(__name__)
+
+STATUS_FAILED, STATUS_CONFIGURATION = 1, 2
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
+    """Define an option that has an environment variable, too: --max-lag is INTEGRATEDB_MAX_LAG."""
+    return click.option(name, help=text, envvar=f"INTEGRATEDB_{name[2:].replace('-', '_').upper()}", **settings)
+
+
+def given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by a flag or a variable."""
+    return {name: value for name, value in flags.items() if value not in (None, ())}
+
+
+def run(service: Callable[[], int]) -> NoReturn:
+    """Run a service and exit with the status that it returns; 2 for a wrong configuration, 1 for any other fault."""
+    try:
+        status = service()
+        if status == 0:
+            log.info("stopped")
+    except ConfigurationError as problem:
+        say(f"integratedb: {clean(str(problem))}", err=True)
+        status = STATUS_CONFIGURATION
+    except Exception as problem:
+        # Without the exception's text, which may contain a credential.
+        log.critical("cannot go on", extra=logs.fault(problem))
+        status = STATUS_FAILED
+    sys.exit(status)

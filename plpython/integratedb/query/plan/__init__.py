@@ -1,0 +1,1 @@
+"""Resolves the names of a request: against the sources of a query, the relationships and the functions of a surface."""

@@ -1,0 +1,120 @@
+"""Contains one level of nested rows while it is written: what it returns, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..surface import Surface
+from .writer import Writer, quoted
+
+#: json_build_object() takes 100 arguments.
+_MOST_PAIRS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One key of the rows; ``aggregate`` wraps it where the rows are grouped, at this level or the one around it."""
+
+    key: str
+    sql: str
+    is_json: bool = False
+    aggregate: Callable[[str], str] | None = None
+    is_aggregate: bool = False
+
+
+@dataclass(slots=True)
+class Level:
+    """A SELECT in parts."""
+
+    source: str
+    outputs: list[Output] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    group_by: list[str] | None = None
+    having: str | None = None
+    order: list[str] = field(default_factory=list)
+    limit: str | None = None
+    offset: str | None = None
+    distinct: bool = False
+
+    def select(self, names: list[str], also: str = "") -> str:
+        """Return the SELECT with these names for its columns."""
+        columns = ", ".join(f"{output.sql} AS {name}" for output, name in zip(self.outputs, names, strict=True))
+        columns += also if columns else also.removeprefix(", ")
+        text = f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self.body()}"
+        if self.order:
+            text += f" ORDER BY {', '.join(self.order)}"
+        if self.limit is not None:
+            text += f" LIMIT {self.limit}"
+        if self.offset is not None:
+            text += f" OFFSET {self.offset}"
+        return text
+
+    def body(self) -> str:
+        """Return FROM, WHERE, GROUP BY and HAVING."""
+        text = f"FROM {self.source}"
+        if self.conditions:
+            text += f" WHERE {' AND '.join(self.conditions)}"
+        if self.group_by:
+            text += f" GROUP BY {', '.join(self.group_by)}"
+        if self.having is not None:
+            text += f" HAVING {self.having}"
+        return text
+
+    def existing(self, offset: str) -> str:
+        """Return a SELECT of at most one row: the one behind the offset, if there is one."""
+        return f"SELECT 1 {self.body()} OFFSET {offset} LIMIT 1"
+
+    def counted(self) -> str:
+        """Return a SELECT with the number of all rows, without limit and offset."""
+        if self.group_by is None and not self.distinct:
+            return f"SELECT pg_catalog.count(*) {self.body()}"
+        return f"SELECT pg_catalog.count(*) FROM (SELECT 1 {self.body()}) AS n"
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Rows as JSON: a SELECT, the alias of its rows, and the expression that makes each an object."""
+
+    select: str
+    alias: str
+    row: str
+
+    def array(self) -> str:
+        return f"pg_catalog.json_agg({self.row})"
+
+    def single(self) -> str:
+        return f"pg_catalog.row_to_json({self.row})" if self.row == self.alias else self.row
+
+
+def positions(level: Level) -> list[str]:
+    """Return names for the columns of a level that no request and no catalog chose."""
+    return [f"c{number}" for number in range(1, len(level.outputs) + 1)]
+
+
+def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: str = "") -> Objects:
+    """Write rows as JSON objects.
+
+    If all keys are names of the surface, they are the names of the columns, which is faster by a third. A key that the
+    request chose is a parameter.
+    """
+    known = [surface.names.get(output.key) for output in level.outputs]
+    if level.outputs and all(name is not None for name in known) and not also:
+        return Objects(level.select([quoted(name) for name in known if name is not None]), alias, alias)
+    names = positions(level)
+    pairs = [
+        f"{writer.constant(output.key)}, {alias}.{name}" for output, name in zip(level.outputs, names, strict=True)
+    ]
+    return Objects(level.select(names, also or ("" if names else ", true AS c0")), alias, _build_object(pairs))
+
+
+def _build_object(pairs: list[str]) -> str:
+    parts = [
+        f"pg_catalog.json_build_object({', '.join(pairs[start : start + _MOST_PAIRS])})"
+        for start in range(0, len(pairs), _MOST_PAIRS)
+    ]
+    if len(parts) < 2:
+        return parts[0] if parts else "pg_catalog.json_build_object()"
+    # Objects cannot be concatenated, but their texts can, without the braces.
+    texts = [f"pg_catalog.left(pg_catalog.substr({part}::pg_catalog.text, 2), -1)" for part in parts]
+    return "pg_catalog.concat('{', " + ", ',', ".join(texts) + ", '}')::pg_catalog.json"

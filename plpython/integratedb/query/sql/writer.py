@@ -1,0 +1,98 @@
+"""Collects the parameters of a statement, and hands out the aliases in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ..request import Value
+
+#: How a value becomes the text of a parameter.
+Form: TypeAlias = Literal["scalar", "array", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: the value of a hole, or a constant of this shape of requests."""
+
+    form: Form
+    value: Any = None
+    hole: int | None = None
+
+    def text(self, holes: Sequence[Any]) -> str | bytes | None:
+        """Return the parameter as text in the input syntax of its type."""
+        value = self.value if self.hole is None else holes[self.hole]
+        if value is None and self.form != "json":
+            return None
+        return FORMS[self.form](value)
+
+
+def scalar_text(value: Any) -> str | bytes:
+    """Return a scalar as text; a list or an object as JSON."""
+    if isinstance(value, str | bytes):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | dict):
+        return json_text(value)
+    return str(value)
+
+
+def array_text(values: Any) -> str:
+    """Return a list in the input syntax of an array; a text is already in that syntax."""
+    if isinstance(values, str):
+        return values
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list | tuple):
+        return array_text(value)
+    text = scalar_text(value)
+    if isinstance(text, bytes):
+        text = text.decode()
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def json_text(value: Any) -> str | bytes:
+    """Return a value as JSON; bytes are JSON already."""
+    return value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+FORMS = {"scalar": scalar_text, "array": array_text, "json": json_text}
+
+
+def quoted(name: str) -> str:
+    """Quote a name of the surface as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Writer:
+    """The state of one statement while it is written.
+
+    ``in_array``: the statement gets its parameters as one array of texts, because PL/pgSQL cannot pass any number.
+    """
+
+    def __init__(self, *, in_array: bool = False) -> None:
+        self.parameters: list[Parameter] = []
+        self._in_array = in_array
+        self._aliases = 0
+
+    def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
+        """Add a parameter and return it, cast to a type; never in the text itself."""
+        self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole))
+        number = len(self.parameters)
+        return f"($1)[{number}]::{type_sql}" if self._in_array else f"${number}::{type_sql}"
+
+    def constant(self, value: Any, type_sql: str = "pg_catalog.text") -> str:
+        """Add a parameter whose value is part of the request's shape: a key of JSON, a step of a path."""
+        return self.value(Value(value), type_sql)
+
+    def alias(self, prefix: str) -> str:
+        """Return a new alias, which is no name of the surface's or the request's."""
+        self._aliases += 1
+        return f"{prefix}_{self._aliases}"

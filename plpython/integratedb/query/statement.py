@@ -1,0 +1,313 @@
+"""Compiles a request for a surface to one SQL statement, whose only row is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from .plan.scope import Scope, Source
+from .problems import ProblemError
+from .request import (
+    Column,
+    Delete,
+    Expression,
+    Insert,
+    Logic,
+    Operation,
+    Query,
+    Routine,
+    Select,
+    Star,
+    Table,
+    Update,
+    Value,
+)
+from .sql import writes
+from .sql.levels import Level, objects, positions
+from .sql.reads import Reads
+from .sql.writer import Parameter, Writer
+from .surface import Function, Relation, Surface
+
+#: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes.
+Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text", "bytes", "nothing"]
+
+#: The columns of the answer, in order.
+COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a service or a session wants of an answer."""
+
+    schema: str
+    form: Form = "array"
+    strip_nulls: bool = False
+    exact_count: bool = False
+    #: The most rows of an answer and of each embed; ``more`` tells whether there are others.
+    max_rows: int | None = None
+    max_depth: int = 32
+    aggregates: bool = True
+    allow_unfiltered: bool = False
+    #: Whether a function that returns one value, or one row, is answered by that alone, without a list around it.
+    unwraps: bool = False
+    etag: bool = False
+    location: bool = False
+    #: Other schemas that a name without a schema is looked up in, in this order.
+    further_schemas: tuple[str, ...] = ()
+    #: The arguments of integratedb.surface_version(): the statement itself compares the version of the surface, and
+    #: raises before it reads or returns anything. Its locks come first, so no change can come between.
+    subjects: tuple[str, ...] = ()
+    #: Whether the statement gets its parameters as one array of texts.
+    parameters_in_array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement and its parameters. Requests of the same shape have the same statement, with other holes."""
+
+    text: str
+    parameters: tuple[Parameter, ...]
+    #: The keys of the rows, in order; the header of CSV.
+    keys: tuple[str, ...] = ()
+    #: Whether it only reads, so that the transaction can be read-only.
+    reads: bool = True
+    #: Whether row security applies to a relation that the request names.
+    row_security: bool = False
+    #: Counts all rows, for the planner's estimate.
+    count_text: str | None = None
+
+    def bind(self, holes: Sequence[Any] = ()) -> list[str | bytes | None]:
+        """Return the parameters as text, in the order of their numbers."""
+        return [parameter.text(holes) for parameter in self.parameters]
+
+
+def compile_query(query: Query, surface: Surface, options: Options) -> Statement:
+    """Compile a request. Error: ProblemError. Nothing of the request becomes text of the statement."""
+    return _Compilation(surface, options).run(query)
+
+
+class _Compilation:
+    def __init__(self, surface: Surface, options: Options) -> None:
+        self._surface = surface
+        self._options = options
+        self._writer = Writer(in_array=options.parameters_in_array)
+
+    def run(self, query: Query) -> Statement:
+        options = self._options
+        is_read = isinstance(query, Select)
+        self._reads = Reads(
+            self._writer,
+            self._surface,
+            options.schema,
+            # Rows that were written are all in the answer.
+            max_rows=options.max_rows if is_read and options.form not in ("lines", "csv lines") else None,
+            max_depth=options.max_depth,
+            aggregates=options.aggregates,
+            further_schemas=options.further_schemas,
+        )
+        return self._read(query) if isinstance(query, Select) else self._write(query)
+
+    def _read(self, query: Select) -> Statement:
+        options = self._options
+        level = self._reads.top(query)
+        prefix = _with(self._reads.with_queries)
+        relation = self._only_relation(query)
+        function = self._only_function(query)
+        unique = relation is not None and pins_a_key(query.where, relation)
+        facts = {
+            "total": f"({level.counted()})" if self._options.exact_count else "NULL",
+            "more": self._more(level, query) if not unique else "false",
+        }
+        if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
+            alias = "t_1"  # the first alias of a statement
+            facts["etag"] = f"(SELECT pg_catalog.string_agg({alias}.xmin::pg_catalog.text, ',') {level.body()})"
+        text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
+        reads = function is None or function.volatility != "volatile"
+        return self._statement(
+            prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
+        )
+
+    def _only_relation(self, query: Select) -> Relation | None:
+        if len(query.source) == 1 and isinstance(query.source[0], Table) and not query.joins:
+            return self._reads.relation(query.source[0])
+        return None
+
+    def _only_function(self, query: Select) -> Any:
+        from .plan.routines import find_function
+
+        source = query.source[0] if query.source else None
+        return find_function(self._surface, self._options.schema, source) if isinstance(source, Routine) else None
+
+    def _more(self, level: Level, query: Select) -> str:
+        """Return whether rows exist beyond the most that are answered; asked only when the answer has that many."""
+        if self._options.max_rows is None or self._options.form in ("lines", "csv lines"):
+            return "false"
+        most = self._writer.constant(self._options.max_rows, "pg_catalog.int8")
+        wanted = "" if query.limit is None else f" AND {self._writer.value(query.limit, 'pg_catalog.int8')} > {most}"
+        offset = most if level.offset is None else f"{level.offset} + {most}"
+        return f"CASE WHEN pg_catalog.count(*) >= {most}{wanted} THEN EXISTS ({level.existing(offset)}) ELSE false END"
+
+    def _write(self, query: Insert | Update | Delete) -> Statement:
+        options = self._options
+        write_sql = writes.Writes(self._writer, self._reads, allow_unfiltered=options.allow_unfiltered)
+        relation = self._reads.relation(query.table)
+        wanted = query.returning
+        returned = (
+            [column.name for column in relation.columns.values() if column.can_select] if wanted is not None else []
+        )
+        located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
+        match query:
+            case Insert():
+                write = write_sql.insert(query, returned or located)
+            case Update():
+                write = write_sql.update(query, returned)
+            case Delete():
+                write = write_sql.delete(query, returned)
+        prefix = _with([*self._reads.with_queries, (writes.WRITTEN, write.text)])
+        facts = {}
+        if write.is_new is not None:
+            new = f"SELECT pg_catalog.count(*) FROM {writes.WRITTEN} AS n WHERE n.{write.is_new}"
+            facts["new_count"] = f"({new})"
+        if options.location and located:
+            pairs = ", ".join(
+                f"{self._writer.constant(name)}, n.{relation.columns[name].sql}::pg_catalog.text" for name in located
+            )
+            facts["location"] = (
+                f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN (SELECT pg_catalog.json_build_object({pairs})"
+                f" FROM {writes.WRITTEN} AS n) END FROM {writes.WRITTEN})"
+            )
+        if wanted is None:
+            alias = self._writer.alias("t")
+            text = (
+                f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM {writes.WRITTEN} AS {alias}{self._checked()}"
+            )
+            return self._statement(prefix + text, (), False, [relation], None)
+        alias = self._writer.alias("t")
+        row = f"{alias}.{write.row}" if write.row is not None else None
+        source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        number = writes.unused_name(relation, "n")
+        rows = f"(SELECT w.*, pg_catalog.row_number() OVER () AS {number} FROM {writes.WRITTEN}) AS {alias}"
+        level = self._reads.level(wanted, Scope([source]), rows, [], depth=1)
+        if not level.order and level.group_by is None:
+            # Joins may change the order in which the rows were written.
+            level.order = [f"{alias}.{number}"]
+        text, keys = self._answer(level, facts)
+        return self._statement(prefix + text, keys, False, [relation], None)
+
+    def _checked(self) -> str:
+        """Return a condition that holds if the surface is still the one that the statement was made for."""
+        if not self._options.subjects:
+            return ""
+        kinds = ("pg_catalog.oid", "pg_catalog.text[]", "pg_catalog.oid[]")
+        given = ", ".join(map(self._writer.constant, self._options.subjects, kinds))
+        version = self._writer.constant(self._surface.version)
+        same = f"integratedb.surface_version({given}) OPERATOR(pg_catalog.=) {version}"
+        return f" WHERE (SELECT CASE WHEN {same} THEN true ELSE integratedb.surface_changed() END)"
+
+    def _answer(
+        self, level: Level, facts: dict[str, str], called: Function | None = None, whole: bool = False
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the SELECT of the answer, and its keys; ``whole``: all that the function ``called`` returns."""
+        form, checked = self._options.form, self._checked()
+        keys = tuple(output.key for output in level.outputs)
+        alias = self._writer.alias("s")
+        if form in ("csv", "csv lines", "text", "bytes"):
+            names = positions(level)
+            select = level.select(names, "" if names else ", true AS c0")
+            if form in ("csv", "csv lines"):
+                row = _csv(alias, names)
+                if form == "csv lines":
+                    return f"SELECT {row} FROM ({select}) AS {alias}{checked}", keys
+                body = f"COALESCE(pg_catalog.string_agg({row}, ''), '')"
+            else:
+                if len(names) != 1:
+                    raise ProblemError("syntax", (), text="select", expected="one column for this media type")
+                glue = "''::pg_catalog.bytea" if form == "bytes" else "''"
+                of = "pg_catalog.bytea" if form == "bytes" else "pg_catalog.text"
+                body = f"pg_catalog.string_agg(({alias}.c1)::{of}, {glue})"
+            return f"SELECT {_columns(body, facts)} FROM ({select}) AS {alias}{checked}", keys
+        rows = objects(level, self._writer, self._surface, alias)
+        if form == "lines":
+            line = rows.single()
+            line = f"pg_catalog.json_strip_nulls({line})" if self._options.strip_nulls else line
+            return f"SELECT ({line})::pg_catalog.text FROM ({rows.select}) AS {alias}{checked}", keys
+        if form == "nothing":
+            return f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM ({rows.select}) AS {alias}{checked}", keys
+        array = rows.array()
+        if called is not None and whole and called.relation is None and not called.columns:
+            [name] = names = positions(level)
+            rows = replace(rows, select=level.select(names))
+            array = f"pg_catalog.json_agg({alias}.{name})"
+        array = f"pg_catalog.json_strip_nulls({array})" if self._options.strip_nulls else array
+        if called is not None and not called.returns_set:
+            body = f"COALESCE(({array} OPERATOR(pg_catalog.->) 0)::pg_catalog.text, 'null')"
+        elif form == "object":
+            body = f"({array} OPERATOR(pg_catalog.->) 0)::pg_catalog.text"
+        else:
+            body = f"COALESCE({array}::pg_catalog.text, '[]')"
+        return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
+
+    def _statement(
+        self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None
+    ) -> Statement:
+        return Statement(
+            text,
+            tuple(self._writer.parameters),
+            keys,
+            reads,
+            any(relation.row_security for relation in relations),
+            counted.body() if counted is not None else None,
+        )
+
+
+def _with(queries: Sequence[tuple[str, str]]) -> str:
+    return "WITH " + ", ".join(f"{name} AS ({text})" for name, text in queries) + " " if queries else ""
+
+
+def _columns(body: str, facts: dict[str, str]) -> str:
+    """Return the columns of the answer: see COLUMNS."""
+    values = {
+        "total": "NULL", "more": "false", "etag": "NULL", "new_count": "NULL", "location": "NULL",
+        "headers": "NULLIF(pg_catalog.current_setting('response.headers', true), '')",
+        "status": "NULLIF(pg_catalog.current_setting('response.status', true), '')",
+    } | facts  # fmt: skip
+    values = {"body": body, "row_count": "pg_catalog.count(*)"} | values
+    return ", ".join(f"{values[name]} AS {name}" for name in COLUMNS)
+
+
+#: An empty text, or one with a separator, a quotation mark or the end of a line.
+_QUOTED_IN_CSV = """E'^$|[",\\r\\n]'"""
+
+
+def _csv(alias: str, names: Sequence[str]) -> str:
+    """Return a row as one line of CSV: RFC 4180, but an empty text is quoted, and null is nothing."""
+
+    def one(name: str) -> str:
+        text = f"({alias}.{name})::pg_catalog.text"
+        quoted = f"""pg_catalog.concat('"', pg_catalog.replace({text}, '"', '""'), '"')"""
+        needs_quotes = f"{text} OPERATOR(pg_catalog.~) {_QUOTED_IN_CSV}"
+        return f"CASE WHEN {needs_quotes} THEN {quoted} ELSE {text} END"
+
+    fields = ", ',', ".join(one(name) for name in names)
+    return f"pg_catalog.concat({fields}, E'\\n')" if fields else "E'\\n'"
+
+
+def pins_a_key(where: Expression | None, relation: Relation) -> bool:
+    """Whether a condition allows one row at most: it compares all columns of a unique key with values."""
+    pinned = set(_pinned(where))
+    return any(set(key) <= pinned for key in relation.keys if key)
+
+
+def _pinned(where: Expression | None) -> Iterator[str]:
+    match where:
+        case Logic(operator="and"):
+            for part in where.parts:
+                yield from _pinned(part)
+        case Operation(operator="eq", quantifier=None, operands=(Column() as column, Value())):
+            yield column.name
+
+
+def _relations(query: Select, surface: Surface, schema: str) -> list[Relation]:
+    found = [surface.relations.get((s.schema or schema, s.name)) for s in query.source if isinstance(s, Table)]
+    return [relation for relation in found if relation is not None]

@@ -1,0 +1,137 @@
+// A script of @supabase/postgrest-js against the schema of reference.sql. It is given the URL and a token, and prints a
+// JSON object: the name of each call with what it answered.
+import { createRequire } from 'node:module'
+
+const require = createRequire(process.env.NODE_DIRECTORY + '/')
+const { PostgrestClient } = require('@supabase/postgrest-js')
+
+const [url, token] = process.argv.slice(2)
+const db = new PostgrestClient(url, { headers: { Authorization: `Bearer ${token}` } })
+const archive = new PostgrestClient(url, { schema: 'archive' })
+const results = {}
+
+async function call(name, request) {
+  try {
+    const { data, error, count, status } = await request
+    results[name] = { status, data }
+    if (count !== null && count !== undefined) results[name].count = count
+    if (error) results[name].error = { code: error.code, message: error.message }
+  } catch (error) {
+    results[name] = { thrown: error.code ?? error.name }
+  }
+}
+
+const films = () => db.from('films')
+const people = (columns = 'id') => db.from('people').select(columns).order('id')
+
+// Reading
+await call('select', films().select('id, title').eq('id', 1))
+await call('select all', db.from('clients').select().order('id'))
+await call('alias and cast', films().select('name:title, year::text').eq('id', 1))
+await call('json path', db.from('people').select('data->phones->0->>no').eq('id', 2))
+await call('embed', films().select('title, directors(last_name)').eq('id', 1))
+await call('embed of many', db.from('directors').select('last_name, films(title)').eq('id', 1).order('id', { referencedTable: 'films' }))
+await call('embed with hint', db.from('orders').select('name, billing:addresses!billing(city), shipping:addresses!shipping(city)').eq('id', 1))
+await call('ambiguous embed', db.from('orders').select('addresses(city)'))
+await call('inner embed', films().select('id, directors!inner(last_name)').eq('directors.last_name', 'Cole'))
+await call('spread', films().select('title, ...directors(director:last_name)').eq('id', 1))
+await call('count in an embed', films().select('title, roles(count)').eq('id', 1))
+await call('limit of an embed', films().select('id, actors(id)').eq('id', 1).order('id', { referencedTable: 'actors' }).limit(1, { referencedTable: 'actors' }))
+await call('or in an embed', films().select('id, roles(character)').or('character.eq.Clerk,character.eq.Nobody', { referencedTable: 'roles' }).eq('id', 1))
+// Filters
+await call('neq', people().neq('id', 1))
+await call('gt', people().gt('age', 20))
+await call('gte lt', people().gte('age', 15).lt('age', 30))
+await call('lte', people().lte('age', 15))
+await call('like', people().like('first_name', 'J%'))
+await call('likeAllOf', people().likeAllOf('last_name', ['O%', '%n']))
+await call('likeAnyOf', people().likeAnyOf('last_name', ['O%', 'P%']))
+await call('ilike', people().ilike('first_name', 'j_m'))
+await call('ilikeAllOf', people().ilikeAllOf('last_name', ['o%', '%N']))
+await call('ilikeAnyOf', people().ilikeAnyOf('last_name', ['o%', 'p%']))
+await call('is', people().is('student', null))
+await call('in', people().in('first_name', ['John', 'Zoe', 'a,b(c)']))
+await call('contains array', people().contains('tags', ['new']))
+await call('contains json', people().contains('data', { blood: 'A-' }))
+await call('contains range', people().contains('period', '[7,8]'))
+await call('containedBy', people().containedBy('tags', ['red', 'new', 'blue']))
+await call('overlaps', people().overlaps('tags', ['red', 'blue']))
+await call('rangeGt', people().rangeGt('period', '[1,6)'))
+await call('rangeGte', people().rangeGte('period', '[5,15)'))
+await call('rangeLt', people().rangeLt('period', '[10,20)'))
+await call('rangeLte', people().rangeLte('period', '[1,10)'))
+await call('rangeAdjacent', people().rangeAdjacent('period', '[10,12)'))
+await call('textSearch', people().textSearch('bio', 'cat', { config: 'english' }))
+await call('textSearch websearch', people().textSearch('bio', 'cat -rat', { type: 'websearch', config: 'english' }))
+await call('textSearch plain', people().textSearch('bio', 'fat cats', { type: 'plain', config: 'english' }))
+await call('textSearch phrase', people().textSearch('bio', 'fat cats', { type: 'phrase', config: 'english' }))
+await call('match', people().match({ first_name: 'Jane', age: 20 }))
+await call('not', people().not('age', 'eq', 20))
+await call('or', people().or('age.lt.18,and(age.gt.21,student.is.null)'))
+await call('filter', people().filter('id', 'in', '(1,3)'))
+await call('filter of an embed', films().select('id').select('id, actors()').eq('actors.first_name', 'Eve').not('actors', 'is', null))
+// Order, pages, counts, forms
+await call('order', db.from('people').select('id').order('age', { ascending: false, nullsFirst: false }))
+await call('order by an embed', films().select('id, directors(last_name)').order('directors(last_name)', { ascending: false, nullsFirst: false }).order('id').limit(1))
+await call('range', people().range(1, 2))
+await call('limit', people().limit(2))
+await call('single', db.from('clients').select('name').eq('id', 42).single())
+await call('single of many', db.from('clients').select('name').single())
+await call('maybeSingle', db.from('clients').select('name').eq('id', 42).maybeSingle())
+await call('maybeSingle of none', db.from('clients').select('name').eq('id', 1).maybeSingle())
+await call('maybeSingle of many', db.from('clients').select('name').maybeSingle())
+await call('csv', db.from('clients').select().order('id').csv())
+await call('count exact', db.from('people').select('id', { count: 'exact' }).order('id').limit(1))
+await call('count estimated', db.from('people').select('id', { count: 'estimated' }).order('id').limit(1))
+await call('head', db.from('people').select('*', { count: 'exact', head: true }))
+await call('head of nothing', db.from('nothing').select('*', { head: true }))
+await call('unknown column', films().select('nothing'))
+// Writing; a later call sees what an earlier one has left
+const todos = () => db.from('todos')
+await call('insert', todos().insert({ id: 1, task: 'one', slug: 'a' }))
+await call('insert and select', todos().insert({ id: 2, task: 'two' }).select('id, task, done'))
+await call('insert many', todos().insert([{ id: 3, task: 'three' }, { id: 4, task: 'four' }]).select('id, task').order('id'))
+await call('insert with defaults', todos().insert([{ id: 5, task: 'five' }, { id: 6 }], { defaultToNull: false }).select('id, task').order('id'))
+await call('insert counted', todos().insert([{ id: 7 }, { id: 8 }], { count: 'exact' }))
+await call('insert again', todos().insert({ id: 1 }))
+await call('insert null', todos().insert({ id: 9, task: null }))
+await call('upsert', todos().upsert({ id: 1, task: 'ONE' }).select('id, task, slug').single())
+await call('upsert on conflict', todos().upsert({ id: 1, slug: 'a', done: true }, { onConflict: 'slug' }).select('id, done'))
+await call('upsert without duplicates', todos().upsert([{ id: 1, task: 'no' }, { id: 10, task: 'ten' }], { ignoreDuplicates: true }).select('id, task'))
+await call('upsert with defaults', todos().upsert([{ id: 1 }, { id: 11, done: true }], { defaultToNull: false }).select('id, task, done').order('id'))
+await call('update', todos().update({ done: true }).eq('id', 2).select('id, done'))
+await call('update counted', todos().update({ done: true }, { count: 'exact' }).in('id', [3, 4]))
+await call('update too many', todos().update({ done: false }).gt('id', 0).maxAffected(1))
+await call('update at most', todos().update({ done: false }).eq('id', 3).maxAffected(1).select('id'))
+await call('delete', todos().delete().eq('id', 4).select('id'))
+await call('delete counted', todos().delete({ count: 'exact' }).in('id', [5, 6]))
+await call('delete too many', todos().delete().gt('id', 0).maxAffected(2))
+await call('rollback', todos().delete().eq('id', 1).rollback().select('id'))
+await call('left', todos().select('id').order('id'))
+await call('delete all', todos().delete().gt('id', 0))
+// Functions
+await call('rpc', db.rpc('add_them', { a: 1, b: 2 }))
+await call('rpc get', db.rpc('add_them', { a: 1, b: 2 }, { get: true }))
+await call('rpc head', db.rpc('best_films', {}, { head: true, count: 'exact' }))
+await call('rpc rows', db.rpc('best_films').select('id').order('id').limit(1))
+await call('rpc embed', db.rpc('best_films').select('title, directors(last_name)').eq('id', 1))
+await call('rpc array', db.rpc('sum_list', { list: [1, 2, 3] }, { get: true }))
+await call('rpc void', db.rpc('do_nothing'))
+await call('rpc row', db.rpc('first_film').select('id'))
+await call('rpc unknown', db.rpc('nothing_of_this_kind'))
+await call('rpc error', db.rpc('plain_error'))
+// The client
+await call('schema', db.schema('archive').from('films').select('title'))
+await call('schema of the client', archive.from('films').select('title'))
+await call('rpc of a schema', db.schema('archive').rpc('greet'))
+await call('unknown schema', db.schema('hidden').from('things').select())
+await call('setHeader', db.from('clients').select('id').setHeader('Prefer', 'count=exact').eq('id', 42))
+await call('throwOnError', films().select('nothing').throwOnError())
+const controller = new AbortController()
+controller.abort()
+await call('abort', films().select().abortSignal(controller.signal))
+await call('returns', db.from('clients').select('id').eq('id', 43).overrideTypes())
+await call('explain', db.from('clients').select().eq('id', 42).explain({ format: 'json' }).then(({ data, ...others }) => ({ ...others, data: Object.keys(data[0]) })))
+await call('stripNulls', db.from('films').select('id, year').eq('id', 4).stripNulls())
+
+console.log(JSON.stringify(results))

@@ -1,0 +1,85 @@
+"""The OpenAPI documents of a surface are valid, and say what the role may do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from openapi_spec_validator import openapi_v2_spec_validator, openapi_v31_spec_validator
+
+from integratedb.query.openapi.document import describe
+from integratedb.query.openapi.swagger import convert
+from integratedb.query.surface import Surface
+from tests.unit.core.query.surfaces import SHOP
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    document = describe(SHOP, "shop", version="1.2.3")
+    assert list(openapi_v31_spec_validator.iter_errors(document)) == []
+    assert document["info"]["version"] == "1.2.3"
+    assert {"/projects", "/rpc/add_up", "/rpc/find_projects"} <= {*document["paths"]}
+    assert {*document["paths"]["/projects"]} == {"get", "post", "put", "patch", "delete"}
+
+
+def test_the_converted_document_is_swagger_2_0() -> None:
+    document = convert(describe(SHOP, "shop", version="1.2.3", server="/rest/v1"))
+    assert list(openapi_v2_spec_validator.iter_errors(document)) == []
+    assert document["basePath"] == "/rest/v1"
+    assert "type" not in document["definitions"]["projects"]["properties"]["data"]
+    assert document["definitions"]["projects"]["properties"]["tags"]["items"] == {}
+
+
+def test_what_a_function_returns_may_be_null() -> None:
+    paths = describe(SHOP, "shop", version="1")["paths"]
+    answer = paths["/rpc/add_up"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"type": ["integer", "null"], "format": "int32"}
+
+
+def test_swagger_of_another_host() -> None:
+    document = convert(describe(SHOP, "shop", version="1", server="https://api.example.org/v1"))
+    assert (document["host"], document["schemes"], document["basePath"]) == ("api.example.org", ["https"], "/v1")
+    assert list(openapi_v2_spec_validator.iter_errors(document)) == []
+
+
+def without_rights(surface: Surface) -> Surface:
+    """What the role may only read, and of clients only the id."""
+    relations = {
+        key: replace(
+            relation,
+            can_insert=False,
+            can_update=False,
+            can_delete=False,
+            columns={
+                name: replace(column, can_select=relation.name != "clients" or name == "id")
+                for name, column in relation.columns.items()
+            },
+        )
+        for key, relation in surface.relations.items()
+    }
+    return replace(surface, relations=relations, by_oid={each.oid: each for each in relations.values()})
+
+
+def test_what_the_role_may_not_do_is_left_out() -> None:
+    document = describe(without_rights(SHOP), "shop", version="1")
+    assert {*document["paths"]["/clients"]} == {"get"}
+    assert {*document["components"]["schemas"]["clients"]["properties"]} == {"id"}
+    assert "email" not in str(document["paths"]["/clients"])
+    assert not any(name.endswith((".insert", ".update")) for name in document["components"]["schemas"])
+
+
+def test_a_part_of_the_document() -> None:
+    document = describe(SHOP, "shop", version="1", path="/clients")
+    assert [*document["paths"]] == ["/clients"]
+    assert list(openapi_v31_spec_validator.iter_errors(document)) == []
+
+
+@pytest.mark.parametrize("name", ["naïve table", "a/b", 'qu"ote'])
+def test_names_that_components_cannot_have(name: str) -> None:
+    relation = replace(SHOP.relations["shop", "clients"], name=name)
+    relations = {key: each for key, each in SHOP.relations.items() if each.oid != relation.oid}
+    surface = replace(
+        SHOP, relations={**relations, ("shop", name): relation}, by_oid={**SHOP.by_oid, relation.oid: relation}
+    )
+    document = describe(surface, "shop", version="1")
+    assert list(openapi_v31_spec_validator.iter_errors(document)) == []
+    assert f"/{name}" in document["paths"]
