@@ -126,6 +126,27 @@ def compile_query(plpy: Plpy, role: int, schemas: Sequence[str], query: str, par
     return session.compile_data(PlpySurfaces(plpy), role, schemas, query, params, in_array)
 
 
+def answer_rest(
+    plpy: Plpy,
+    role: int,
+    schemas: Sequence[str],
+    request: tuple[str, str, str | None],
+    version: str,
+    row: Sequence[str | None] | None,
+) -> str:
+    """Compile a request of the URL face, or answer it, as session.answer_rest() says."""
+    from .query import session
+
+    return session.answer_rest(PlpySurfaces(plpy), role, schemas, request, version, row)
+
+
+def answer_error(sqlstate: str, message: str, detail: str | None, hint: str | None) -> str:
+    """Answer a request of the URL face whose statement failed."""
+    from .query import session
+
+    return session.answer_error(sqlstate, message, detail, hint)
+
+
 def describe_surface(plpy: Plpy, role: int, schemas: Sequence[str], wanted: str, version: str) -> str | None:
     """Return the OpenAPI document of what a role may see."""
     from .query import session

@@ -506,7 +506,8 @@ def test_the_statements_of_a_transaction_hold_few_locks_of_ours(owner, superuser
         for number in range(3):
             owner.run(f"CREATE TABLE shop.new_{number} (id bigint PRIMARY KEY, note text)")
         owner.run("SELECT pg_advisory_xact_lock(1)")
-        assert superuser.value(count, owner.info.backend_pid) <= 15
+        # Of these, four belong to the first statement only: it adds a row for the versions of the data API.
+        assert superuser.value(count, owner.info.backend_pid) <= 19
 
 
 def test_a_hundred_new_tables_are_granted_without_a_subtransaction_each(owner, superuser, claim):

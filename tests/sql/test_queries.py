@@ -176,3 +176,51 @@ def test_a_definer_function_of_a_victim_compiles_for_the_victim(shop: Session, r
     assert reader.value("SELECT shop.of_owner(%s)", Jsonb(wanted)) == [{"secret": "x"}]
     with refused("42703"):
         query(reader, wanted)
+
+
+def rest(session: Session, method: str, url: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
+    status, headers, answer = session.row(
+        "SELECT * FROM integratedb_rest(%s, %s, %s)", method, url, None if body is None else Jsonb(body)
+    )
+    return status, headers, answer
+
+
+def test_rest_without_http_reads_by_the_names_of_the_claim(reader: Session) -> None:
+    status, headers, answer = rest(reader, "GET", "/customers?id=eq.1&select=id,mail")
+    assert (status, answer) == (200, [{"id": 1, "mail": "ann@example.org"}])
+    assert headers["content-range"] == "0-0/*"
+    assert rest(reader, "GET", "/customers?select=secret")[0] == 400
+    assert rest(reader, "GET", "/nothing")[2]["code"] == "PGRST205"
+    assert rest(reader, "DELETE", "/customers?id=eq.1")[0] == 403
+
+
+def test_rest_without_http_writes_and_undoes_what_is_refused(shop: Session) -> None:
+    assert rest(shop, "POST", "/customers", {"id": 7, "email": "x@example.org"})[0] == 404
+    shop.run("SET search_path = shop, public")
+    assert rest(shop, "POST", "/customers", {"id": 7, "email": "x@example.org"})[:1] == (201,)
+    assert rest(shop, "POST", "/customers", {"id": 7, "email": "x@example.org"})[0] == 409
+    assert rest(shop, "PATCH", "/customers?id=eq.7", {"secret": "z"})[0] == 204
+    assert rest(shop, "DELETE", "/customers")[2]["code"] == "21000"
+    # The key of the body is another one than that of the URL, and nothing is written.
+    assert rest(shop, "PUT", "/customers?id=eq.8", {"id": 9, "email": "y@example.org"})[2]["code"] == "PGRST115"
+    assert shop.rows("SELECT id FROM shop.customers ORDER BY id") == [(1,), (2,), (7,)]
+    assert rest(shop, "OPTIONS", "/customers")[1]["allow"] == "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"
+
+
+def test_rest_without_http_calls_functions(shop: Session) -> None:
+    shop.run("SET search_path = shop, public")
+    shop.run("CREATE FUNCTION shop.half(n integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT n / 2'")
+    shop.run(
+        "CREATE FUNCTION shop.clear() RETURNS void LANGUAGE plpgsql AS"
+        " $$ BEGIN DELETE FROM shop.orders; RAISE 'no' USING ERRCODE = 'PT418'; END $$"
+    )
+    assert rest(shop, "GET", "/rpc/half?n=10")[::2] == (200, 5)
+    assert rest(shop, "POST", "/rpc/half", {"n": 12})[::2] == (200, 6)
+    assert rest(shop, "GET", "/rpc/clear")[0] == 405
+    assert rest(shop, "POST", "/rpc/clear", {})[0] == 418
+    assert shop.value("SELECT count(*) FROM shop.orders") == 3
+
+
+def test_a_request_without_method_is_an_error(shop: Session) -> None:
+    with refused("22023"):
+        shop.rows("SELECT * FROM integratedb_rest(NULL, '/orders')")

@@ -8,13 +8,12 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from integratedb.query.faces.url import Form, UrlRequest, errors
+from integratedb.query.faces.url import Form, UrlRequest, conditions, errors
 from integratedb.query.openapi.document import describe
 from integratedb.query.openapi.swagger import convert
 from integratedb.query.problems import ProblemError
 from integratedb_companion import __version__
 
-from . import conditions
 from .execution import Slow
 from .messages import Request, Response
 from .settings import Settings

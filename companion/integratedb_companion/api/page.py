@@ -12,9 +12,8 @@ import re
 from importlib.resources import files
 from typing import Final
 
-from integratedb.query.faces.url import UrlError, wants_page
+from integratedb.query.faces.url import UrlError, conditions, wants_page
 
-from . import conditions
 from .messages import Headers, Request, Response
 from .settings import Settings
 

@@ -9,6 +9,10 @@ from typing import Any, Protocol
 from .faces.data.problems import DocumentError
 from .faces.data.queries import read_query
 from .faces.data.wording import word
+from .faces.url import Body, UrlError, UrlSettings, parse, word_database
+from .faces.url import word as word_url
+from .faces.url.answering import JSON, Answer, of_error, respond
+from .faces.url.compiling import Compiled, UrlOptions, compile_request, methods
 from .openapi.document import describe
 from .openapi.swagger import convert
 from .problems import ProblemError
@@ -88,3 +92,66 @@ def describe_surface(reader: SurfaceReader, role: int, schemas: Sequence[str], w
     if wanted == "3.1":
         return json.dumps(document)
     return json.dumps(convert(document)) if wanted == "2.0" else None
+
+
+def answer_rest(
+    reader: SurfaceReader,
+    role: int,
+    schemas: Sequence[str],
+    request: tuple[str, str, str | None],
+    version: str,
+    row: Sequence[str | None] | None,
+) -> str:
+    """Compile a request of the URL face, or answer it with the row of its statement.
+
+    ``request`` is the method, the URL and the body. Returns JSON: {"statement", "params"}, or {"status", "headers",
+    "body", "undo"}; with ``undo``, what the statement did must be undone.
+    """
+    try:
+        surface = surface_of(reader, role, schemas)
+        made = _rest(surface, schemas, request, version)
+        if isinstance(made, Answer):
+            return _shown(made)
+        compiled, holes, location = made
+        if row is None:
+            values = compiled.statement.bind(holes)
+            texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
+            return json.dumps({"statement": compiled.statement.text, "params": texts})
+        encoded = [None if value is None else value.encode() for value in row]
+        offset = compiled.offset(holes)
+        return _shown(respond(compiled.shown, encoded, offset, location, is_head=compiled.request.head))
+    except ProblemError as problem:
+        return _shown(of_error(word_url(problem)), undo=True)
+    except UrlError as error:
+        return _shown(of_error(error), undo=True)
+
+
+def answer_error(sqlstate: str, message: str, detail: str | None, hint: str | None) -> str:
+    """Answer a request whose statement failed, as JSON like answer_rest()."""
+    return _shown(of_error(word_database(sqlstate, message, detail, hint)), undo=True)
+
+
+def _rest(
+    surface: Surface, schemas: Sequence[str], request: tuple[str, str, str | None], version: str
+) -> Answer | tuple[Compiled, tuple[Any, ...], str]:
+    method, url, body = request
+    path, _, query = url.partition("?")
+    content = Body(body.encode("utf-8", "surrogatepass")) if body is not None else None
+    parsed = parse(method.upper(), path, query, {}, content, UrlSettings(schemas=tuple(schemas)))
+    named = [schema for schema in schemas if (schema, parsed.name) in {**surface.relations, **surface.functions}]
+    ordered = tuple(dict.fromkeys((*named, *schemas)))
+    if parsed.kind == "options":
+        return Answer(200, [(b"allow", ",".join(methods(surface, parsed, ordered[0])).encode())])
+    if parsed.query is None:
+        document = describe(surface, ordered[0], version=version)
+        return Answer(200, [(b"content-type", JSON)], json.dumps(document).encode())
+    compiled = compile_request(surface, parsed, UrlOptions(ordered, streams=False, parameters_in_array=True))
+    if compiled.reads and not compiled.statement.reads:
+        raise UrlError(405, "25006", f"{parsed.name} may write, so a call by GET is refused", None, "Call it by POST.")
+    return compiled, parsed.holes, url
+
+
+def _shown(answer: Answer, *, undo: bool = False) -> str:
+    headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
+    text = answer.body.decode("utf-8", "replace")
+    return json.dumps({"status": answer.status, "headers": headers, "body": text or None, "undo": undo})

@@ -116,7 +116,7 @@ class _Compilation:
         function = self._only_function(query)
         unique = relation is not None and pins_a_key(query.where, relation)
         facts = {
-            "total": f"({level.counted()})" if self._options.exact_count else "NULL",
+            "total": f"({level.counted()})" if self._options.exact_count else "NULL::pg_catalog.int8",
             "more": self._more(level, query) if not unique else "false",
         }
         if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
@@ -174,7 +174,7 @@ class _Compilation:
                 f"{self._writer.constant(name)}, n.{relation.columns[name].sql}::pg_catalog.text" for name in located
             )
             facts["location"] = (
-                f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN (SELECT pg_catalog.json_build_object({pairs})"
+                f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN (SELECT pg_catalog.json_build_object({pairs})::pg_catalog.text"
                 f" FROM {writes.WRITTEN} AS n) END FROM {writes.WRITTEN})"
             )
         if wanted is None:
@@ -266,9 +266,10 @@ def _with(queries: Sequence[tuple[str, str]]) -> str:
 
 
 def _columns(body: str, facts: dict[str, str]) -> str:
-    """Return the columns of the answer: see COLUMNS."""
+    """Return the columns of the answer, always of the same types: see COLUMNS."""
     values = {
-        "total": "NULL", "more": "false", "etag": "NULL", "new_count": "NULL", "location": "NULL",
+        "total": "NULL::pg_catalog.int8", "more": "false", "etag": "NULL::pg_catalog.text",
+        "new_count": "NULL::pg_catalog.int8", "location": "NULL::pg_catalog.text",
         "headers": "NULLIF(pg_catalog.current_setting('response.headers', true), '')",
         "status": "NULLIF(pg_catalog.current_setting('response.status', true), '')",
     } | facts  # fmt: skip

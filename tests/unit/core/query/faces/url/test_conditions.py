@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integratedb_companion.api.conditions import is_known, tags
+from integratedb.query.faces.url.conditions import is_known, tags
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,249 @@
+"""Compiles a request of the URL face: the statement, and what its answer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ...plan.routines import find_function, overloads
+from ...problems import ProblemError
+from ...request import Column, Embed, Insert, Item, Query, Routine, Select, Star, Value
+from ...statement import Form, Options, Statement, compile_query, pins_a_key
+from ...surface import Function, Relation, Surface
+from . import conditions, errors
+from .answering import Shown
+from .media import Form as MediaType
+from .parsing import UrlRequest
+from .writing import check_key
+
+#: The domain of functions that answer every media type, and what their answer is if they do not say it themselves.
+ANY: Final = "*/*"
+RAW: Final = MediaType("binary", "application/octet-stream")
+
+_FORMS: Final[dict[str, Form]] = {
+    "json": "array",
+    "object": "object",
+    "csv": "csv",
+    "ndjson": "lines",
+    "text": "text",
+    "xml": "text",
+    "binary": "bytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UrlOptions:
+    """What a service or a session allows and wants of statements."""
+
+    schemas: tuple[str, ...]
+    max_rows: int | None = None
+    aggregates: bool = True
+    allow_unfiltered: bool = False
+    #: Whether NDJSON and CSV may be answered row by row.
+    streams: bool = True
+    #: The arguments of integratedb.surface_version(), which the statement compares.
+    subjects: tuple[str, ...] = ()
+    parameters_in_array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A request of one shape: parsed, compiled, and what its answer depends on."""
+
+    request: UrlRequest
+    schema: str
+    statement: Statement
+    query: Query
+    shown: Shown
+    function: Function | None
+    #: Whether it must not write: a call by GET has no body, and may not write, whatever the function is.
+    reads: bool
+    is_stream: bool
+    #: Whether the answer decides if the transaction is committed.
+    decides: bool
+    #: Whether the planner's number of rows is asked first.
+    is_estimated: bool = False
+    #: The cost that has been allowed, at the first use.
+    accepted: list[float] = field(default_factory=list)
+
+    def offset(self, holes: Sequence[Any] = ()) -> int:
+        """Return how many rows are left out first."""
+        value: Value | None = getattr(self.query, "offset", None)
+        if value is None:
+            return 0
+        return int(value.value if value.hole is None else holes[value.hole])
+
+
+def compile_request(
+    surface: Surface, parsed: UrlRequest, options: UrlOptions, if_match: str | None = None, *, is_exact: bool = False
+) -> Compiled:
+    """Compile a request for a surface. Errors: UrlError, ProblemError."""
+    schema = parsed.schema or options.schemas[0]
+    function: Function | None = None
+    relation: Relation | None = None
+    if parsed.kind == "call":
+        parsed, function = called(surface, parsed, schema)
+    else:
+        relation = surface.relations.get((schema, parsed.name))
+        if parsed.kind == "upsert one" and relation is not None:
+            check_key(parsed.key_columns, relation.primary_key)
+    assert parsed.query is not None
+    query = parsed.query
+    handled = _media_type(function)
+    form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
+    if function is not None and handled in (form.name, ANY):
+        form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
+    answered = form.plan_of or form
+    if answered.kind not in _FORMS:
+        raise errors.not_implemented(f"The media type {answered.name} is not answered yet")
+    is_read = isinstance(query, Select)
+    preferences = parsed.preferences
+    if function is not None and not function.returns_set and preferences.affected_limit is not None:
+        raise errors.not_a_set()
+    is_stream = (
+        options.streams and is_read and not parsed.head and form.kind in ("ndjson", "csv") and preferences.count is None
+    )
+    wanted: Form = _FORMS[answered.kind]
+    if parsed.head:
+        wanted = "nothing"
+    elif is_stream:
+        wanted = "lines" if form.kind == "ndjson" else "csv lines"
+    elif wanted == "lines":
+        wanted = "array"
+    pinned = not isinstance(query, Insert) and relation is not None and pins_a_key(query.where, relation)
+    if if_match is not None and relation is not None:
+        query = _conditional(query, if_match, is_pinned=pinned and not is_stream)
+    else:
+        if_match = None
+    is_estimated = (
+        not is_exact
+        and isinstance(query, Select)
+        and preferences.count in ("planned", "estimated")
+        and _may_be_estimated(query, relation)
+    )
+    statement = compile_query(
+        query,
+        surface,
+        Options(
+            schema=schema,
+            form=wanted,
+            unwraps=function is not None,
+            strip_nulls=answered.nulls_stripped,
+            exact_count=preferences.count is not None and is_read and not is_estimated,
+            max_rows=options.max_rows,
+            aggregates=options.aggregates,
+            allow_unfiltered=options.allow_unfiltered,
+            etag=pinned and is_read and not is_stream,
+            location=preferences.returned == "headers-only",
+            subjects=options.subjects,
+            parameters_in_array=options.parameters_in_array,
+        ),
+    )
+    shown = Shown(
+        kind=parsed.kind,
+        form=form,
+        preferences=preferences,
+        has_body=is_read or preferences.returned == "representation",
+        is_void=function is not None and function.is_void,
+        applied=preferences.applied(
+            parsed.kind, bool(relation and relation.primary_key) or parsed.on_conflict is not None
+        ),
+        row_security=statement.row_security,
+        if_match=if_match,
+        has_row_only=pinned and is_read and _has_row_only(query, relation),
+        keys=statement.keys if form.kind == "csv" else (),
+        profile=schema if len(options.schemas) > 1 else None,
+    )
+    return Compiled(
+        parsed,
+        schema,
+        statement,
+        query,
+        shown,
+        function,
+        reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
+        is_stream=is_stream,
+        decides=(
+            not is_read and (if_match is not None or form.kind == "object" or preferences.affected_limit is not None)
+        )
+        or (function is not None and not statement.reads and form.kind == "object"),
+        is_estimated=is_estimated,
+    )
+
+
+def called(surface: Surface, parsed: UrlRequest, schema: str) -> tuple[UrlRequest, Function | None]:
+    """Divide the parameters of a call by the functions of its name, and find the one that is meant."""
+    named = overloads(surface, schema, parsed.name)
+    names = frozenset(argument.name for function in named for argument in function.arguments if argument.name)
+    variadic = next((one.name for function in named for one in function.arguments if one.variadic and one.name), None)
+    parsed = parsed.with_arguments(names, variadic)
+    source = parsed.query.source[0] if isinstance(parsed.query, Select) and parsed.query.source else None
+    return parsed, find_function(surface, schema, source) if isinstance(source, Routine) else None
+
+
+def _conditional(query: Query, if_match: str, *, is_pinned: bool) -> Query:
+    """Return a query that changes a row only if it has one of these versions. Error: UrlError."""
+    if isinstance(query, Insert):
+        raise errors.condition_without_key("POST and PUT take none")
+    if not is_pinned:
+        raise errors.condition_without_key("the filters allow several")
+    named = conditions.tags(if_match)
+    if isinstance(query, Select) or named == (conditions.ANY,):
+        return query
+    return replace(query, versions=Value(list(named)))
+
+
+def _may_be_estimated(query: Select, relation: Relation | None) -> bool:
+    """Whether the planner's estimate tells no more than the role may see.
+
+    The planner's figures are those of whole tables: with row security or behind a view, they would tell of hidden rows.
+    """
+    return (
+        relation is not None
+        and relation.kind in ("table", "partitioned table", "materialized view")
+        and not relation.row_security
+        and not any(isinstance(item, Embed) for item in query.items)
+    )
+
+
+def _has_row_only(query: Query, relation: Relation | None) -> bool:
+    """Whether an answer depends on nothing but its row, so that the row's version is the answer's."""
+    assert relation is not None
+    assert isinstance(query, Select)
+    return all(
+        isinstance(item, Star)
+        or (isinstance(item, Item) and isinstance(item.expression, Column) and item.expression.name in relation.columns)
+        for item in query.items
+    )
+
+
+def _media_type(function: Function | None) -> str | None:
+    """Return the media type that a function answers itself: it returns a domain of that name."""
+    if function is None or not function.returns.is_domain:
+        return None
+    name = function.returns.sql.rpartition('."')[2].removesuffix('"')
+    return name if "/" in name else None
+
+
+def methods(surface: Surface, parsed: UrlRequest, schema: str) -> list[str]:
+    """Return what Allow says of a resource."""
+    relation = surface.relations.get((schema, parsed.name))
+    if parsed.name == "":
+        return ["OPTIONS", "GET", "HEAD"]
+    if relation is None:
+        named = overloads(surface, schema, parsed.name)
+        if not named:
+            raise ProblemError("unknown relation", name=parsed.name, schema=schema)
+        is_volatile = all(function.volatility == "volatile" for function in named)
+        return ["OPTIONS", "POST"] if is_volatile else ["OPTIONS", "GET", "HEAD", "POST"]
+    methods = ["OPTIONS", "GET", "HEAD"]
+    if relation.can_insert:
+        methods.append("POST")
+    if relation.can_insert and relation.can_update and relation.primary_key:
+        methods.append("PUT")
+    if relation.can_update:
+        methods.append("PATCH")
+    if relation.can_delete:
+        methods.append("DELETE")
+    return methods
