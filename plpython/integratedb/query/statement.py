@@ -173,10 +173,8 @@ class _Compilation:
             pairs = ", ".join(
                 f"{self._writer.constant(name)}, n.{relation.columns[name].sql}::pg_catalog.text" for name in located
             )
-            facts["location"] = (
-                f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN (SELECT pg_catalog.json_build_object({pairs})::pg_catalog.text"
-                f" FROM {writes.WRITTEN} AS n) END FROM {writes.WRITTEN})"
-            )
+            key = f"SELECT pg_catalog.json_build_object({pairs})::pg_catalog.text FROM {writes.WRITTEN} AS n"
+            facts["location"] = f"(SELECT CASE WHEN pg_catalog.count(*) = 1 THEN ({key}) END FROM {writes.WRITTEN})"
         if wanted is None:
             alias = self._writer.alias("t")
             text = (

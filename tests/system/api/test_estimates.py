@@ -14,6 +14,8 @@ def counted(fresh: Place) -> Place:
     fresh.superuser.run("CREATE VIEW adults AS SELECT * FROM people WHERE age > 17")
     fresh.superuser.run(f"GRANT SELECT ON adults TO {fresh.anonymous}")
     fresh.superuser.run("INSERT INTO notes SELECT g, NULL, 'x', 'bob' FROM generate_series(1, 5000) AS g")
+    # Nobody else may analyse it, because the estimates are those of now.
+    fresh.superuser.run("ALTER TABLE people SET (autovacuum_enabled = off)")
     fresh.superuser.run("ANALYZE people, notes")
     fresh.superuser.run("DELETE FROM people WHERE id > 1500")
     return fresh
