@@ -44,7 +44,7 @@ DECLARE
   content CONSTANT pg_catalog.text := request_body::pg_catalog.text;
   compiled pg_catalog.jsonb;
   result pg_catalog.jsonb;
-  found record;
+  answer record;
   said_message pg_catalog.text;
   said_detail pg_catalog.text;
   said_hint pg_catalog.text;
@@ -65,13 +65,13 @@ BEGIN
     -- The block undoes what a refused request did.
     BEGIN
       EXECUTE compiled OPERATOR(pg_catalog.->>) 'statement'
-         INTO found
+         INTO answer
         USING ARRAY(SELECT p.value FROM pg_catalog.jsonb_array_elements_text(compiled OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
       result := integratedb.answered_rest(
         caller, schemas, method, url, content, installed,
-        ARRAY[found.body::pg_catalog.text, found.row_count::pg_catalog.text, found.total::pg_catalog.text, CASE WHEN found.more THEN 't' ELSE 'f' END,
-              found.etag::pg_catalog.text, found.new_count::pg_catalog.text, found.location::pg_catalog.text, found.headers::pg_catalog.text,
-              found.status::pg_catalog.text]);
+        ARRAY[answer.body::pg_catalog.text, answer.row_count::pg_catalog.text, answer.total::pg_catalog.text, CASE WHEN answer.more THEN 't' ELSE 'f' END,
+              answer.etag::pg_catalog.text, answer.new_count::pg_catalog.text, answer.location::pg_catalog.text, answer.headers::pg_catalog.text,
+              answer.status::pg_catalog.text]);
       IF (result OPERATOR(pg_catalog.->) 'undo')::pg_catalog.bool THEN
         RAISE EXCEPTION USING ERRCODE = 'IDB99', MESSAGE = 'undone';
       END IF;
@@ -102,7 +102,7 @@ For everybody, with the caller''s own rights.';
 CREATE OR REPLACE FUNCTION integratedb.as_json(content text)
 RETURNS jsonb
 LANGUAGE plpgsql
-IMMUTABLE PARALLEL SAFE
+STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
