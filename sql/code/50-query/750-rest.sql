@@ -50,7 +50,7 @@ DECLARE
   said_hint pg_catalog.text;
   refused boolean;
 BEGIN
-  IF method IS NULL OR url IS NULL OR pg_catalog.length(url) > 100000 OR integratedb.excess_of(request_body) IS NOT NULL THEN
+  IF method IS NULL OR url IS NULL OR pg_catalog.length(url) OPERATOR(pg_catalog.>) 100000 OR integratedb.excess_of(request_body) IS NOT NULL THEN
     refused := integratedb.refuse(
       code => '22023',
       message => 'the request cannot be read: its method or its URL is null, or a part of it is too large',
@@ -80,7 +80,10 @@ BEGIN
         NULL;
       WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS said_message = MESSAGE_TEXT, said_detail = PG_EXCEPTION_DETAIL, said_hint = PG_EXCEPTION_HINT;
-        result := integratedb.answered_error(SQLSTATE, said_message, nullif(said_detail, ''), nullif(said_hint, ''));
+        result := integratedb.answered_error(
+          SQLSTATE, said_message,
+          CASE WHEN said_detail OPERATOR(pg_catalog.<>) '' THEN said_detail END,
+          CASE WHEN said_hint OPERATOR(pg_catalog.<>) '' THEN said_hint END);
     END;
   END IF;
 
