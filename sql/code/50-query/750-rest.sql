@@ -73,17 +73,18 @@ BEGIN
               answer.etag::pg_catalog.text, answer.new_count::pg_catalog.text, answer.location::pg_catalog.text, answer.headers::pg_catalog.text,
               answer.status::pg_catalog.text]);
       IF (result OPERATOR(pg_catalog.->) 'undo')::pg_catalog.bool THEN
-        RAISE EXCEPTION USING ERRCODE = 'IDB99', MESSAGE = 'undone';
+        RAISE EXCEPTION 'this request is refused';
       END IF;
     EXCEPTION
-      WHEN SQLSTATE 'IDB99' THEN
-        NULL;
       WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS said_message = MESSAGE_TEXT, said_detail = PG_EXCEPTION_DETAIL, said_hint = PG_EXCEPTION_HINT;
-        result := integratedb.answered_error(
-          SQLSTATE, said_message,
-          CASE WHEN said_detail OPERATOR(pg_catalog.<>) '' THEN said_detail END,
-          CASE WHEN said_hint OPERATOR(pg_catalog.<>) '' THEN said_hint END);
+        -- A refusal is an answer already.
+        IF result IS NULL THEN
+          GET STACKED DIAGNOSTICS said_message = MESSAGE_TEXT, said_detail = PG_EXCEPTION_DETAIL, said_hint = PG_EXCEPTION_HINT;
+          result := integratedb.answered_error(
+            SQLSTATE, said_message,
+            CASE WHEN said_detail OPERATOR(pg_catalog.<>) '' THEN said_detail END,
+            CASE WHEN said_hint OPERATOR(pg_catalog.<>) '' THEN said_hint END);
+        END IF;
     END;
   END IF;
 
