@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from integratedb.query.faces.url import Form, UrlError
+from integratedb.query.faces.url import Form, UrlError, answering
 from integratedb.query.faces.url.answering import VARY, Answer
 
-from .messages import Response, failure
+from .messages import Response
 
 
 def of(answer: Answer) -> Response:
@@ -15,7 +15,7 @@ def of(answer: Answer) -> Response:
 
 def of_error(error: UrlError) -> Response:
     """Return the response to an error of the URL face."""
-    return failure(error.status, error.code, error.message, error.details, error.hint, error.headers)
+    return of(answering.of_error(error))
 
 
 def of_plan(form: Form, text: bytes) -> Response:

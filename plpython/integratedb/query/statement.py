@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from .plan.routines import find_function
 from .plan.scope import Scope, Source
 from .problems import ProblemError
 from .request import (
@@ -133,9 +134,7 @@ class _Compilation:
             return self._reads.relation(query.source[0])
         return None
 
-    def _only_function(self, query: Select) -> Any:
-        from .plan.routines import find_function
-
+    def _only_function(self, query: Select) -> Function | None:
         source = query.source[0] if query.source else None
         return find_function(self._surface, self._options.schema, source) if isinstance(source, Routine) else None
 

@@ -195,9 +195,8 @@ class Expressions:
         named = self._surface.functions.get((wanted.schema or self._schema, wanted.function), ())
         fitting = [f for f in named if len(f.arguments) == len(wanted.arguments) and not f.returns_set]
         if len(fitting) != 1:
-            kind = "ambiguous function" if fitting else "unknown function"
             raise ProblemError(
-                "ambiguous function" if kind == "ambiguous function" else "unknown function",
+                "ambiguous function" if fitting else "unknown function",
                 wanted.place,
                 name=wanted.function,
                 schema=wanted.schema or self._schema,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ...request import (
     Call,
@@ -230,8 +230,12 @@ class Expressions:
         words = {str(word).lower() for word in given[1:]}
         if not given or words - {"asc", "desc", "nulls-first", "nulls-last"}:
             raise DocumentError(place, f'expected ["name", "desc", "nulls-last"], found {shown(given)}')
-        nulls = "first" if "nulls-first" in words else "last" if "nulls-last" in words else None
-        return Order(self.named(given[0], (*place, 0)), "desc" in words, nulls)  # type: ignore[arg-type]
+        nulls: Literal["first", "last"] | None = None
+        if "nulls-first" in words:
+            nulls = "first"
+        elif "nulls-last" in words:
+            nulls = "last"
+        return Order(self.named(given[0], (*place, 0)), "desc" in words, nulls)
 
     def _subquery(self, given: Any, place: Place) -> Select:
         if not isinstance(given, dict) or {*given} != {"query"}:

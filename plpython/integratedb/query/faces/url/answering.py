@@ -67,7 +67,7 @@ def of_error(error: UrlError) -> Answer:
             (b"proxy-status", f"integratedb; error={error.code}".encode()),
             *((name.encode().lower(), value.encode("latin-1", "replace")) for name, value in error.headers.items()),
         ],
-        json.dumps(error.body, ensure_ascii=False).encode("utf-8", "replace"),
+        json.dumps(error.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
     )
 
 
