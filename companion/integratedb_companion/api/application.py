@@ -12,7 +12,7 @@ from typing import Any, Final
 from integratedb_companion.common.logs import fault
 from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
-from . import bodies, errors, worker
+from . import bodies, errors, lines, worker
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Request, Response, failure
@@ -53,6 +53,10 @@ class _Watcher:
         self._watch = watch
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Watch from now on: the client has sent everything."""
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
 
     def _begin(self) -> None:
@@ -64,7 +68,8 @@ class _Watcher:
         await self._watch.cancel()
 
     def end(self) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None and not self._task.done():
             self._task.cancel()
 
@@ -112,6 +117,13 @@ class Application:
         except Exception as problem:
             log.error("request failed", extra=fault(problem))
             response = failure(500, "PGRSTX00", "Something went wrong in the service")
+        if (
+            request.lines is not None
+            and not request.lines.is_ended
+            and (b"connection", b"close") not in response.headers
+        ):
+            # What the client still sends is not read.
+            response.headers.append((b"connection", b"close"))
         status = response.status
         try:
             await self._send(scope, request, response, receive, send)
@@ -153,16 +165,14 @@ class Application:
             return errors.invalid_token(problem.code, problem.message, problem.details)
         step_s = request.took("jwt", step_s)
         role.append(caller.role)
-        if request.method in WITH_BODY:
-            try:
-                request.body = await bodies.read(request, receive, self._settings.max_body_bytes)
-            except bodies.BodyError as refused:
-                return refused.response
-            step_s = request.took("body", step_s)
         watch = services.watch()
         watcher = _Watcher(watch, receive)
         try:
+            await self._read(request, receive, watcher)
+            request.took("body", step_s)
             return await services.faces.answer(request, caller, watch)
+        except bodies.BodyError as refused:
+            return refused.response
         except RoleError:
             return errors.role_not_allowed(caller.role)
         except DatabaseError as problem:
@@ -180,6 +190,22 @@ class Application:
             return errors.unchanging(unstable.attempts)
         finally:
             watcher.end()
+
+    async def _read(self, request: Request, receive: Receive, watcher: _Watcher) -> None:
+        """Read the body, or the first batch of a long one. Errors: BodyError, GoneError."""
+        if request.method in WITH_BODY:
+            limit = self._settings.max_body_bytes
+            if lines.are_wanted(request):
+                reading = lines.Lines(request, receive, limit)
+                first = await reading.next()
+                request.body = b"" if first is None else first.content
+                if not reading.is_all_read:
+                    request.lines = reading
+                    reading.on_end = watcher.begin
+                    return
+            else:
+                request.body = await bodies.read(request, receive, limit)
+        watcher.begin()
 
     async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers

@@ -18,10 +18,14 @@ MAX_DEPTH: Final = 64
 #: A body comes at this rate at least, after a time for everybody.
 TIMEOUT_S: Final = 10.0
 LEAST_BYTES_PER_S: Final = 64 << 10
+CLOSE: Final = {"Connection": "close"}
 LARGE_BYTES: Final = 4 << 20
 _BRACKETS: Final = b"[]{}"
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+
+#: All brackets as square ones, so that one pass removes one level.
+_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 
 Keys = tuple[str, ...] | None
 
@@ -38,10 +42,20 @@ class GoneError(Exception):
     """The client has gone."""
 
 
-def too_large(limit: int) -> BodyError:
-    """The body has too many bytes."""
-    headers = {"Connection": "close"}
-    return BodyError(failure(413, "PGRST129", f"The body is longer than {limit} bytes", None, None, headers))
+def too_large(limit: int, what: str = "The body") -> BodyError:
+    """The body has too many bytes, or a part of it."""
+    return BodyError(failure(413, "PGRST129", f"{what} is longer than {limit} bytes", None, None, CLOSE))
+
+
+def too_slow() -> BodyError:
+    """The client sends too slowly, or not at all."""
+    return BodyError(failure(408, "PGRST130", "The body did not come in time", None, None, CLOSE))
+
+
+def check_encoding(request: Request) -> None:
+    """Refuse bodies that would have to be decompressed. Error: BodyError."""
+    if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
+        raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
 
 
 async def read(request: Request, receive: Receive, limit: int) -> bytes:
@@ -49,8 +63,7 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
     announced = request.header(b"content-length")
     if announced is not None and announced.isdigit() and int(announced) > limit:
         raise too_large(limit)
-    if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
-        raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
+    check_encoding(request)
     # A list of portions would be kept beside what is joined of them, and its memory would stay with the process.
     whole = bytearray()
     try:
@@ -69,20 +82,14 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
                     break
                 whole += chunk
     except TimeoutError:
-        message = "The body did not come in time"
-        raise BodyError(failure(408, "PGRST130", message, None, None, {"Connection": "close"})) from None
+        raise too_slow() from None
     return bytes(whole)
 
 
 def scan_json(text: bytes) -> tuple[bool, list[Keys], int]:
     """Return whether a JSON text is an array, the distinct keys of its rows, and their number. Error: ValueError."""
     check_depth(text)
-    # Of a large document only the keys are kept; that is slower, and takes little memory.
-    document: Any = (
-        orjson.loads(text)
-        if len(text) <= LARGE_BYTES
-        else json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
-    )
+    document: Any = orjson.loads(text) if len(text) <= LARGE_BYTES else _keys_of_large(text)
     rows = document if isinstance(document, list) else [document]
     keys = dict.fromkeys(tuple(row) if isinstance(row, dict) else None for row in rows)
     return isinstance(document, list), list(keys), len(rows)
@@ -95,6 +102,21 @@ class _Row(dict[str, None]):
         super().__init__((key, None) for key, _ in pairs)
 
 
+class _RowOfBytes(dict[str, None]):
+    """The keys of an object whose text was read as bytes."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__((key.encode("latin-1").decode(), None) for key, _ in pairs)
+
+
+def _keys_of_large(text: bytes) -> Any:
+    """Read a document of which only the keys are kept; that is slower, and takes little memory. Error: ValueError."""
+    if b"\\u" in text:
+        return json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
+    # In Latin-1 each byte is a character. In UTF-8, one rare character makes four bytes of each.
+    return json.loads(text.decode("latin-1"), object_pairs_hook=_RowOfBytes, parse_constant=_refuse)
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
@@ -103,7 +125,7 @@ def check_depth(text: bytes) -> None:
     """Refuse JSON that is nested too deeply. Error: ValueError."""
     # Few brackets cannot be deep, wherever they stand. Otherwise, those inside of texts do not count.
     if len(text.translate(None, _OTHERS)) > 2 * MAX_DEPTH and not _are_shallow(
-        _TEXT.sub(b"", text).translate(None, _OTHERS)
+        _TEXT.sub(b"", text).translate(_SQUARE, _OTHERS)
     ):
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 
@@ -112,7 +134,7 @@ def _are_shallow(brackets: bytes) -> bool:
     """Whether nothing is left when the innermost pairs are removed as often as is allowed."""
     for _ in range(MAX_DEPTH):
         before = len(brackets)
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return True
         if len(brackets) == before:

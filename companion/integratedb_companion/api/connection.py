@@ -43,6 +43,10 @@ class DatabaseError(Exception):
     message: str
     detail: str | None = None
     hint: str | None = None
+    #: Which part of the request it is about.
+    place: str | None = None
+    #: Whether the request cannot run again, because a part of it has run.
+    is_final: bool = False
 
     @classmethod
     def of(cls, result: pq.abc.PGresult) -> DatabaseError:

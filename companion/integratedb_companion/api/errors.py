@@ -31,6 +31,8 @@ def of_database(error: DatabaseError, *, is_anonymous: bool, is_verbose: bool = 
             headers |= RETRY_AFTER
         if not is_verbose:
             details = hint = None
+    if error.place is not None and isinstance(details, str | None):
+        details = f"{details} {error.place}" if details else error.place
     return failure(status, worded.code, worded.message, details, hint, headers)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg import pq
 
+from integratedb.query.faces.url.answering import added
+
 from .connection import Connection, DatabaseError, Query
 from .messages import Response
-from .pool import Pool
+from .pool import BusyError, Pool
 from .surfaces import Entry, Surfaces
 from .transaction import BEGIN, COMMIT, ROLLBACK, opening
 
@@ -72,6 +75,10 @@ class Plan:
     #: Whether ``respond`` decides about COMMIT or ROLLBACK; otherwise the transaction ends in the same round trip.
     decides: bool = False
     rolls_back: bool = False
+    #: Returns what runs after the statement, in the same transaction, until there is nothing more.
+    following: Callable[[], Awaitable[Query | None]] | None = None
+    #: Which part of the request the statement is about that runs at the moment.
+    place: Callable[[], str] = str
     #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
     examine: Query | None = None
     examined: Callable[[bytes], Plan] | None = None
@@ -107,6 +114,12 @@ class Executor:
     #: Settings of each transaction, which those of the role may replace.
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
+    #: How many long bodies are inserted at once.
+    _long: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Leave half of the connections for short requests."""
+        self._long = asyncio.Semaphore(max(1, self.pool.size // 2))
 
     async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
@@ -121,7 +134,8 @@ class Executor:
                 if not isinstance(plan, Response):
                     if plan.examine is not None and plan.examined is not None:
                         plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
-                    if attempts > FREE_ATTEMPTS and not plan.is_stream and entry.role.begin is None:
+                    is_free = attempts <= FREE_ATTEMPTS or plan.is_stream or plan.following is not None
+                    if not is_free and entry.role.begin is None:
                         return await self._run_held(entry, plan, make, watch)
                     return await self._run(entry, plan, watch)
                 # What this surface does not have, a newer one may.
@@ -133,6 +147,8 @@ class Executor:
             except RefusedError as refused:
                 return refused.response
             except DatabaseError as error:
+                if error.is_final:
+                    raise
                 is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
                 if (
                     error.sqlstate != CHANGED
@@ -171,6 +187,9 @@ class Executor:
             return await self._stream(entry, plan, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
+        if plan.following is not None:
+            async with self._room_for_long():
+                return await self._run_following([begin, *queries], plan, plan.following, watch)
         connection = watch.connection = await self.pool.take()
         try:
             if plan.decides:
@@ -230,6 +249,42 @@ class Executor:
             await self._roll_back(connection)
             raise
         await connection.run([ROLLBACK if plan.rolls_back else COMMIT])
+        return response
+
+    @asynccontextmanager
+    async def _room_for_long(self) -> AsyncIterator[None]:
+        """Leave connections for others, however many clients send long bodies. Error: BusyError."""
+        try:
+            async with asyncio.timeout(self.pool.wait_s):
+                await self._long.acquire()
+        except TimeoutError:
+            raise BusyError from None
+        try:
+            yield
+        finally:
+            self._long.release()
+
+    async def _run_following(
+        self, queries: list[Query], plan: Plan, following: Callable[[], Awaitable[Query | None]], watch: Watch
+    ) -> Response:
+        """Run a statement, and those that follow it, as one transaction; all or nothing."""
+        async with self.pool.lend() as connection:
+            watch.connection = connection
+            is_begun = is_ended = False
+            try:
+                row = _row((await connection.run(queries))[-1], plan)
+                is_begun = True
+                while (query := await following()) is not None:
+                    row = added(row, _row((await connection.run([query]))[-1], plan))
+                is_ended = True
+                response = plan.respond(row)
+                await connection.run([ROLLBACK if plan.rolls_back else COMMIT])
+            except DatabaseError as error:
+                error.place, error.is_final = None if is_ended else plan.place(), is_begun
+                raise
+            finally:
+                await self._roll_back(connection)
+                watch.connection = None
         return response
 
     async def _roll_back(self, connection: Connection) -> None:

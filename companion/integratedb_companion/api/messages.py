@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
+if TYPE_CHECKING:
+    from .lines import Lines
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -25,6 +28,8 @@ class Request:
     headers: Headers
     address: str = ""
     body: bytes = b""
+    #: What follows ``body``, if it is only the first batch of a long one.
+    lines: Lines | None = None
     #: What took how long, in milliseconds, for Server-Timing.
     timings: dict[str, float] = field(default_factory=dict)
 

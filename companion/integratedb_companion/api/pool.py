@@ -45,8 +45,8 @@ class Pool:
 
     def __init__(self, dsn: str, size: int, wait_s: float, *, prepares: bool) -> None:
         self._conninfo = conninfo(dsn)
-        self._size = size
-        self._wait_s = wait_s
+        self.size = size
+        self.wait_s = wait_s
         self._prepares = prepares
         self._idle: deque[Connection] = deque()
         self._lent = 0
@@ -96,7 +96,7 @@ class Pool:
                     self._lent += 1
                     return connection
                 connection.close()
-            if self._lent + self._opening < self._size:
+            if self._lent + self._opening < self.size:
                 self._opening += 1
                 try:
                     connection = await self._open_patiently()
@@ -111,7 +111,7 @@ class Pool:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(self.wait_s):
                 await waiter
         except TimeoutError:
             raise BusyError from None

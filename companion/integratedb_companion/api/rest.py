@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,12 +10,14 @@ from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, answering, errors
 from integratedb.query.faces.url.compiling import Compiled, UrlOptions, compile_request, methods
 from integratedb.query.problems import ProblemError
+from integratedb.query.statement import Statement
 
 from . import answers, estimates
 from .bodies import scan_json
 from .connection import Query
 from .description import Description
 from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
+from .lines import Lines
 from .messages import Request, Response
 from .settings import Settings
 from .surfaces import Entry
@@ -97,6 +100,8 @@ class Rest:
             if shape is not None:
                 entry.remember(shape, compiled)
         plan = self._run_of(compiled, request, caller, holes)
+        if request.lines is not None:
+            plan = self._continued(entry, plan, compiled, request, request.lines)
         form, wanted = compiled.shown.form, compiled.request.preferences.count
         if form.kind == "plan":
             return self._explained(plan, form)
@@ -125,6 +130,28 @@ class Rest:
             examined=examined,
         )
 
+    def _continued(self, entry: Entry, plan: Plan, compiled: Compiled, request: Request, lines: Lines) -> Plan:
+        """Return the plan of a long body: the statement inserts its first lines, and others follow.
+
+        The first one has compared the surface, and locks the relation. So its columns stay as they are.
+        """
+        later = self._compile(entry, compiled.request, compiled.shown.if_match, is_compared=False).statement
+        text = later.text.encode()
+        place = lines.place
+
+        async def following() -> Query | None:
+            batch = await lines.next()
+            if batch is None:
+                return None
+            body = Body(batch.content, scan_json, batch.first_line)
+            try:
+                rows = await asyncio.to_thread(url.more_rows, compiled.request, body)
+            except UrlError as error:
+                raise RefusedError(answers.of_error(error)) from None
+            return Query(text, _values(later, (rows,)))
+
+        return replace(plan, following=following, place=place)
+
     def _explained(self, plan: Plan, form: url.Form) -> Plan:
         """Return what answers the plan of a request; what EXPLAIN ANALYZE does is undone."""
         text = estimates.explain(plan.query.text, form.plan_format, form.plan_options)
@@ -146,10 +173,7 @@ class Rest:
         holes: tuple[Any, ...],
         estimate: int | None = None,
     ) -> Plan:
-        values = [
-            value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-            for value in compiled.statement.bind(holes)
-        ]
+        values = _values(compiled.statement, holes)
         shown, is_head = compiled.shown, compiled.request.head
         offset = compiled.offset(holes)
         location = _location(request, self._settings.prefix)
@@ -182,13 +206,21 @@ class Rest:
             return parsed.preferences.transaction == "rollback"
         return self._settings.tx_end.startswith("rollback")
 
-    def _compile(self, entry: Entry, parsed: UrlRequest, if_match: str | None, *, is_exact: bool = False) -> Compiled:
+    def _compile(
+        self,
+        entry: Entry,
+        parsed: UrlRequest,
+        if_match: str | None,
+        *,
+        is_exact: bool = False,
+        is_compared: bool = True,
+    ) -> Compiled:
         options = UrlOptions(
             schemas=self._settings.schemas,
             max_rows=self._settings.max_rows,
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
-            subjects=tuple(subject.decode() for subject in entry.subjects),
+            subjects=tuple(subject.decode() for subject in entry.subjects) if is_compared else (),
         )
         return compile_request(entry.surface, parsed, options, if_match, is_exact=is_exact)
 
@@ -209,6 +241,12 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(methods(entry.surface, parsed, parsed.schema or self._settings.schemas[0]))
         return self._description.answer(entry, parsed, request)
+
+
+def _values(statement: Statement, holes: tuple[Any, ...]) -> list[bytes | None]:
+    return [
+        value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in statement.bind(holes)
+    ]
 
 
 def _location(request: Request, prefix: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from integratedb_companion.api.bodies import MAX_DEPTH, check_depth, scan_json
+from integratedb_companion.api.bodies import LARGE_BYTES, MAX_DEPTH, check_depth, scan_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-10, 10) | st.text('[]{}"\\x,', max_size=8),
@@ -18,6 +18,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.integers(0, 100))
+@example({"": []}, 63)
 def test_depth_is_what_the_brackets_outside_of_texts_say(value: object, more: int) -> None:
     def depth(one: object) -> int:
         inner = one if isinstance(one, list) else list(one.values()) if isinstance(one, dict) else None
@@ -38,3 +39,19 @@ def test_rows_and_their_keys() -> None:
     for bad in (b"", b"{", b"NaN", b'{"a":\xff}', b"[" * 2000 + b"]" * 2000):
         with pytest.raises(ValueError, match=r".*"):
             scan_json(bad)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['{"é😀": "x", "b": [{"é": 1}]}', '{"\\u00e9😀": "x", "b": {"c": 1}}', '{"\\u00e9\\ud83d\\ude00": "x", "b": 1}'],
+)
+def test_keys_of_large_documents_are_the_same(row: str) -> None:
+    small = f"[{row}]".encode()
+    large = f"[{', '.join([row] * (1 + LARGE_BYTES // len(row)))}]".encode()
+    assert scan_json(small)[:2] == scan_json(large)[:2] == (True, [("é😀", "b")])
+
+
+@pytest.mark.parametrize("end", [b"]}]", b'"', b"\xff", b", NaN]"])
+def test_large_documents_that_are_no_json_are_refused(end: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        scan_json(b"[" + b", ".join([b'{"a": "\xc3\xa9"}'] * (LARGE_BYTES // 10)) + end)

@@ -5,10 +5,10 @@
 """
 
 from .errors import UrlError
-from .media import Form, wants_page
+from .media import Form, parse_accept, parse_media_type, wants_page
 from .parameters import canonical
-from .parsing import UrlRequest, parse
-from .preferences import Preferences
+from .parsing import UrlRequest, more_rows, parse
+from .preferences import Preferences, parse_preferences
 from .ranges import Range
 from .reasons import because, name_in_doubt
 from .settings import Body, Scan, UrlSettings, scan_json
@@ -29,8 +29,12 @@ __all__ = [
     "because",
     "canonical",
     "check_key",
+    "more_rows",
     "name_in_doubt",
     "parse",
+    "parse_accept",
+    "parse_media_type",
+    "parse_preferences",
     "scan_json",
     "shape",
     "status_of",

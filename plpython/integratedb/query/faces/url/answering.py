@@ -122,6 +122,16 @@ def with_estimate(row: Row, rows: int, offset: int) -> Row:
     return given
 
 
+def added(row: Row, other: Row) -> Row:
+    """Return the row of two statements that wrote parts of one body."""
+    made = list(other)
+    for name in ("row_count", "new_count"):
+        counts = [_text(one, name) for one in (row, other)]
+        made[_AT[name]] = None if None in counts else str(sum(int(count or 0) for count in counts)).encode()
+    made[_AT["location"]] = None  # it is the place of a single row
+    return made
+
+
 def _text(row: Row, name: str) -> str | None:
     value = row[_AT[name]]
     return None if value is None else value.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,8 @@ from .comma_separated import parse_csv
 from .media import Form
 from .parameters import split
 from .settings import Body, Keys
+
+_PART_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,18 @@ def read_rows(body: Body | None, form: Form, columns: tuple[str, ...] | None, by
     content = body.content if body else b""
     if form.kind == "json":
         is_array, keys, count = _scan(body, content)
-        _decode(content)
+        _check_text(content)
         if by_key and is_array:
             return _rows_by_key(content, keys, columns, count)
         return RowsBody(content, _common_keys(keys, columns), is_array, count)
     if form.kind == "ndjson":
-        text = ("[" + ",".join(line for line in _decode(content).split("\n") if line.strip()) + "]").encode()
-        _, keys, count = _scan(body, text)
+        lines, keys = _lines(body, may_differ=by_key or columns is not None)
+        text = b"[" + b",".join(lines) + b"]"
         if by_key:
-            return _rows_by_key(text, keys, columns, count)
-        return RowsBody(text, _common_keys(keys, columns), True, count)
+            return _rows_by_key(text, keys, columns, len(lines))
+        return RowsBody(text, _common_keys(keys, columns), True, len(lines))
     if form.kind == "csv":
-        header, rows = parse_csv(_decode(content))
+        header, rows = parse_csv(_decode(content), body.first_line if body else 1)
         uniform = not by_key or set(columns or ()) <= set(header)
         return RowsBody(_json(rows), columns or header, True, len(rows), uniform)
     if form.kind == "form":
@@ -70,7 +73,7 @@ def read_arguments(body: Body | None, form: Form) -> CallBody:
         if not content:
             return CallBody(json=b"{}")
         is_array, keys, _ = _scan(body, content)
-        _decode(content)
+        _check_text(content)
         return CallBody(json=content, keys=() if is_array or not keys else keys[0] or ())
     if form.kind == "form":
         return CallBody(pairs=tuple(_form(content)))
@@ -81,6 +84,32 @@ def read_arguments(body: Body | None, form: Form) -> CallBody:
     if form.kind == "binary":
         return CallBody(raw="\\x" + content.hex(), raw_type="bytea")  # as Postgres writes a bytea
     raise errors.invalid_body(f"Content-Type not acceptable: {form.name}")
+
+
+def _lines(body: Body | None, *, may_differ: bool) -> tuple[list[bytes], list[Keys]]:
+    """Return the lines of NDJSON that are not empty, and the distinct keys of their rows."""
+    lines: list[bytes] = []
+    found: dict[Keys, None] = {}
+    first: frozenset[str] = frozenset()
+    for number, line in enumerate(body.content.split(b"\n") if body else (), body.first_line if body else 1):
+        if not line.strip():
+            continue
+        try:
+            assert body is not None
+            is_array, [keys], _ = (False, [None], 0) if line.lstrip()[:1] == b"[" else body.scan(line)
+        except ValueError:
+            raise errors.invalid_body("Empty or invalid json", f"Line {number} of the body is no JSON.") from None
+        if is_array or keys is None:
+            raise errors.invalid_body("All object keys must match", f"Line {number} of the body is no object.")
+        if keys not in found:
+            if not found:
+                first = frozenset(keys)
+            elif not may_differ and first != frozenset(keys):
+                details = f"Line {number} of the body has other keys than the first row."
+                raise errors.invalid_body("All object keys must match", details)
+            found[keys] = None
+        lines.append(line)
+    return lines, list(found)
 
 
 def _scan(body: Body | None, content: bytes) -> tuple[bool, list[Keys], int]:
@@ -120,10 +149,19 @@ def _form(content: bytes) -> list[tuple[str, str]]:
 
 
 def _decode(content: bytes) -> str:
+    _check_text(content)
+    return content.decode("utf-8")
+
+
+def _check_text(content: bytes) -> None:
+    """Refuse what is no text in Postgres. It is read in parts: as a text it may take four times as much."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(content)
     try:
-        text = content.decode("utf-8")
+        for start in range(0, len(content), _PART_BYTES):
+            decoder.decode(view[start : start + _PART_BYTES])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise errors.invalid_body("The body is not UTF-8") from None
-    if "\0" in text:
+    if b"\0" in content:
         raise errors.invalid_body("The body has the character NUL, which no text in Postgres has")
-    return text

@@ -47,8 +47,8 @@ def invalid_method_of_function(method: str) -> UrlError:
     return UrlError(405, "PGRST101", f"Cannot use the {method} method on RPC", headers=allowed)
 
 
-def invalid_body(message: str) -> UrlError:
-    return UrlError(400, "PGRST102", message)
+def invalid_body(message: str, details: str | None = None) -> UrlError:
+    return UrlError(400, "PGRST102", message, details)
 
 
 def negative_limit() -> UrlError:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from ...request import Insert, Query, Table, Update
 from . import errors, writing
-from .bodies import read_arguments
+from .bodies import read_arguments, read_rows
 from .calls import CallParts, divide
 from .media import JSON, Form, negotiate, negotiate_root, parse_accept, parse_media_type
 from .parameters import Pair, decode, split
@@ -46,6 +46,8 @@ class UrlRequest:
     holes: tuple[str | int | bytes, ...] = ()
     plan: bool = False
     on_conflict: tuple[str, ...] | None = None
+    #: The keys of the body that count; None: all.
+    columns: tuple[str, ...] | None = None
     key_columns: tuple[str, ...] = ()
     call: CallParts | None = None
 
@@ -61,6 +63,16 @@ class UrlRequest:
             return self
         query, window = divide(self.call, names, variadic)
         return replace(self, query=query, range=window.range)
+
+
+def more_rows(request: UrlRequest, body: Body) -> bytes:
+    """Return the next rows of the body of an insert, as JSON. UrlError: they have other keys."""
+    assert isinstance(request.query, Insert)
+    rows = read_rows(body, request.content, request.columns)
+    if rows.count and set(rows.keys) != set(request.query.rows.keys):
+        details = f"Line {body.first_line} of the body has other keys than the first row."
+        raise errors.invalid_body("All object keys must match", details)
+    return rows.json
 
 
 def parse(
@@ -175,6 +187,7 @@ def _of_relation(
         query=query,
         range=reading.window.range,
         on_conflict=on_conflict,
+        columns=parse_columns(pairs, "columns") if request.kind == "insert" else None,
         key_columns=key_columns,
         holes=holes,
     )

@@ -41,10 +41,12 @@ def _no_json(name: str) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes of a request's body, whole."""
+    """The bytes of a request's body, whole, or a part of it that consists of whole lines."""
 
     content: bytes
     scan: Scan | Callable[[bytes], tuple[bool, list[Keys], int]] = scan_json
+    #: The number that the first line has in the whole body.
+    first_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
