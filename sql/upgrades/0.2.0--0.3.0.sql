@@ -85,6 +85,7 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 #include sql/state/105-claim-keys.sql
 -- The data API.
 #include sql/state/110-surface.sql
+#include sql/state/115-api-key.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

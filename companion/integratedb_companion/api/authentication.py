@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from typing import Protocol
+
 import orjson
 
-from .key_sets import KeySet
 from .messages import Request
 from .tokens import Caller, TokenError, Tokens, UnknownKeyError
+
+
+class Source(Protocol):
+    """Where keys come from, of which there may be others by now."""
+
+    async def refresh(self) -> bool:
+        """Read the keys, at a bounded rate; return whether there may be others."""
 
 
 class Authentication:
     """Takes the token of a request for its caller."""
 
-    def __init__(self, tokens: Tokens, key_set: KeySet | None, anonymous: str | None) -> None:
+    def __init__(self, tokens: Tokens, sources: Sequence[Source], anonymous: str | None) -> None:
         self._tokens = tokens
-        self._key_set = key_set
+        self._sources = sources
         self._anonymous = None if anonymous is None else _anonymous(anonymous)
 
     async def caller(self, request: Request) -> Caller:
@@ -26,10 +36,12 @@ class Authentication:
             return self._anonymous
         try:
             return self._tokens.verify(token)
-        except UnknownKeyError:
-            if self._key_set is None or not await self._key_set.refresh():
-                raise
-            return self._tokens.verify(token)
+        except UnknownKeyError as unknown:
+            for source in self._sources:
+                if await source.refresh():
+                    with contextlib.suppress(UnknownKeyError):
+                        return self._tokens.verify(token)
+            raise unknown from None
 
 
 def bearer(header: str | None) -> bytes | None:

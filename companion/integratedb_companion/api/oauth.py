@@ -17,14 +17,13 @@ from integratedb_companion.http.login import Logins, NoServerError, TooManyFailu
 
 from . import bodies
 from .connection import Query
-from .keys import Key
 from .messages import JSON, Headers, Request, Response
+from .own_keys import ALGORITHM, OwnKeys
 from .pool import BusyError, Pool, UnreachableError
 from .settings import Settings
 
 LIFETIME_S: Final = 3600
 MAX_FORM_BYTES: Final = 16 << 10
-ALGORITHM: Final = "HS256"
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  a path
 SERVER_PATH: Final = "/.well-known/oauth-authorization-server"
 RESOURCE_PATH: Final = "/.well-known/oauth-protected-resource"
@@ -43,24 +42,13 @@ SELECT r.oid::text
 """
 
 
-def own_key(secret: bytes) -> Key:
-    """Return the key that verifies tokens of this service."""
-    return Key((ALGORITHM,), secret, _kid(secret), is_own=True)
-
-
-def _kid(secret: bytes) -> str:
-    import hashlib
-
-    return "integratedb-" + hashlib.sha256(b"kid" + secret).hexdigest()[:16]
-
-
 class OAuth:
     """The endpoints of OAuth."""
 
-    def __init__(self, settings: Settings, pool: Pool, secret: bytes) -> None:
+    def __init__(self, settings: Settings, pool: Pool, keys: OwnKeys) -> None:
         self._settings = settings
         self._pool = pool
-        self._secret = secret
+        self._keys = keys
         self._roles: OrderedDict[str, int | None] = OrderedDict()
         self._logins = Logins(lambda: pool.server, self._roles.get)
 
@@ -139,9 +127,12 @@ class OAuth:
             return _refusal(503, "temporarily_unavailable", "the database does not answer", [(b"retry-after", b"1")])
         if role is None:
             return _unauthorized()
+        key = self._keys.signing
+        if key is None:
+            return _refusal(503, "temporarily_unavailable", "the database does not answer", [(b"retry-after", b"1")])
         now_s = int(time.time())
         claims = {"role": user, "sub": user, "iat": now_s, "exp": now_s + LIFETIME_S, "jti": secrets.token_urlsafe(12)}
-        token = jwt.encode(claims, self._secret, ALGORITHM, headers={"kid": _kid(self._secret)})
+        token = jwt.encode(claims, key.material, ALGORITHM, headers={"kid": key.kid})
         return _json(200, {"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME_S})
 
     async def _role_of(self, user: str) -> int | None:

@@ -68,8 +68,7 @@ def run(settings: Settings) -> None:
                     "workers": settings.workers,
                 },
             )
-            # The key of the tokens that the service gives. Restarting the service ends these tokens, until the
-            # extension keeps the key.
+            # The secret of the tokens that the service gives, for a login that may not read those of the database.
             serving.serve(target_loader=worker.Load(settings, secrets.token_bytes(32)), wrap_loader=False)
         finally:
             if listening is not None:

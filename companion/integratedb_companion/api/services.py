@@ -14,7 +14,8 @@ from .execution import Executor, Watch
 from .key_sets import KeySet
 from .keys import read_all
 from .metrics import Metrics
-from .oauth import OAuth, own_key
+from .oauth import OAuth
+from .own_keys import OwnKeys
 from .page import Page
 from .pool import Pool
 from .rest import Rest
@@ -29,7 +30,7 @@ class Services:
     """The shared objects of one worker."""
 
     def __init__(self, settings: Settings, secret: bytes, pool: Pool | None = None) -> None:
-        """``secret`` signs the tokens that the service gives itself; it is the same in all workers."""
+        """``secret`` signs the tokens that the service gives, where the database has no key for it."""
         self.settings = settings
         self.pool = pool or Pool(
             settings.dsn, settings.connections, settings.connection_timeout_s, prepares=settings.prepare
@@ -43,17 +44,20 @@ class Services:
         )
         self.tokens = Tokens(
             rules,
-            [*read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64), own_key(secret)],
+            read_all(settings.jwt_secrets, is_base64=settings.jwt_secret_base64),
             settings.token_cache,
         )
+        self.own_keys = OwnKeys(settings.dsn, secret, self.tokens.replace_own)
         self.key_set = None
         if settings.jwks_url is not None or settings.issuer is not None:
             self.key_set = KeySet(settings.jwks_url, settings.issuer, self.tokens.replace_fetched)
-        self.authentication = Authentication(self.tokens, self.key_set, settings.anonymous)
+        self.authentication = Authentication(
+            self.tokens, [one for one in (self.own_keys, self.key_set) if one is not None], settings.anonymous
+        )
         self.cross_origin = CrossOrigin(settings.cors_origins)
         self.metrics = Metrics()
         self.page = Page(settings)
-        self.oauth = OAuth(settings, self.pool, secret)
+        self.oauth = OAuth(settings, self.pool, self.own_keys)
         self.surfaces = Surfaces(self.pool, settings.schemas, read)
         self.executor = Executor(
             self.pool,
@@ -72,6 +76,8 @@ class Services:
         """Start what goes on beside requests."""
         self._tasks.append(asyncio.create_task(self.pool.keep()))
         self._tasks.append(asyncio.create_task(self._show()))
+        await self.own_keys.refresh()
+        self._tasks.append(asyncio.create_task(self.own_keys.keep()))
         if self.key_set is not None:
             self._tasks.append(asyncio.create_task(self.key_set.keep()))
 

@@ -90,6 +90,7 @@ class Tokens:
     ) -> None:
         self._rules = rules
         self._fixed = tuple(keys)
+        self._own: tuple[Key, ...] = ()
         self._fetched: tuple[Key, ...] = ()
         self._remembered = remembered
         self._now = now
@@ -98,11 +99,16 @@ class Tokens:
     @property
     def has_keys(self) -> bool:
         """Whether any token could be verified."""
-        return bool(self._fixed or self._fetched)
+        return bool(self._fixed or self._own or self._fetched)
 
     def replace_fetched(self, keys: Sequence[Key]) -> None:
         """Take over the keys of a key set by URL; tokens of keys that are gone are no longer valid."""
         self._fetched = tuple(keys)
+        self._verified.clear()
+
+    def replace_own(self, keys: Sequence[Key]) -> None:
+        """Take over the keys of the tokens that the service gives itself."""
+        self._own = tuple(keys)
         self._verified.clear()
 
     def verify(self, token: bytes) -> Caller:
@@ -160,7 +166,7 @@ class Tokens:
         except (jwt.PyJWTError, UnicodeError, ValueError, RecursionError):
             raise TokenError("PGRST301", "JWT cryptographic operation failed") from None
         algorithm, kid = header.get("alg"), header.get("kid")
-        keys = (*self._fixed, *self._fetched)
+        keys = (*self._fixed, *self._own, *self._fetched)
         if header.get("crit") is not None:
             raise TokenError("PGRST301", "The JWT has critical extensions, which are not understood")
         # A key without a name may be meant by any token; a key with a name by tokens with the same, or without one.

@@ -64,7 +64,8 @@ DECLARE
     '@extschema@.integratedb_resume_channel(text, text)',
     '@extschema@.integratedb_redeliver(text, text)',
     '@extschema@.integratedb_deliveries(text, text, integer)',
-    '@extschema@.integratedb_allow_api(text, boolean)'
+    '@extschema@.integratedb_allow_api(text, boolean)',
+    '@extschema@.integratedb_rotate_api_key(boolean)'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[
@@ -108,6 +109,10 @@ DECLARE
     'integratedb.management_ddl_events(bigint, integer)'
   ]::pg_catalog.regprocedure[];
 
+  authenticators CONSTANT pg_catalog.regprocedure[] := ARRAY[
+    'integratedb.api_keys()'
+  ]::pg_catalog.regprocedure[];
+
   change record;
 BEGIN
   FOR change IN
@@ -127,6 +132,8 @@ BEGIN
       SELECT 'integratedb_daemon', f.signature FROM pg_catalog.unnest(daemons) AS f (signature)
       UNION ALL
       SELECT 'integratedb_management', f.signature FROM pg_catalog.unnest(apis) AS f (signature)
+      UNION ALL
+      SELECT 'integratedb_authenticator', f.signature FROM pg_catalog.unnest(authenticators) AS f (signature)
     ), held (grantee, signature) AS (
       SELECT g.grantee, m.signature
         FROM member AS m
@@ -134,7 +141,8 @@ BEGIN
         JOIN (VALUES ('public', 0::pg_catalog.oid),
                      ('integratedb_admin', 'integratedb_admin'::pg_catalog.regrole),
                      ('integratedb_daemon', 'integratedb_daemon'::pg_catalog.regrole),
-                     ('integratedb_management', 'integratedb_management'::pg_catalog.regrole)) AS g (grantee, oid)
+                     ('integratedb_management', 'integratedb_management'::pg_catalog.regrole),
+                     ('integratedb_authenticator', 'integratedb_authenticator'::pg_catalog.regrole)) AS g (grantee, oid)
           ON g.oid = a.grantee
     )
     SELECT 1 AS step, 'REVOKE ALL ON FUNCTION %s FROM %s' AS statement, r.signature, r.grantee

@@ -6,6 +6,7 @@ import base64
 import http.server
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from integratedb_companion.api.own_keys import KEYS
 from tests.system.api.harness import LOGIN, Api, Place, token, unique
 from tests.system.harness import eventually
 
@@ -218,3 +220,60 @@ def test_other_origins(place: Place, start_api, origins: str | None) -> None:
     assert "access-control-allow-credentials" not in answer.headers
     other = api.send("GET", "/people?limit=1", headers={"Origin": "https://evil.example"})
     assert other.headers.get("access-control-allow-origin") == ("*" if origins is None else None)
+
+
+@pytest.fixture
+def gate(fresh: Place) -> Iterator[Place]:
+    """A database whose service logs in as a member of the group."""
+    fresh.superuser.run(f"GRANT integratedb_authenticator TO {LOGIN}")
+    yield fresh
+    fresh.superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
+
+
+def with_token(api: Api, given: str) -> int:
+    bearer = {"Authorization": f"Bearer {given}"}
+    return httpx.get(f"{api.url}/rpc/setting?name=role", headers=bearer, timeout=60).status_code
+
+
+def test_all_services_of_a_database_accept_a_token_also_after_a_restart(gate: Place, start_api) -> None:
+    first, second = start_api(gate), start_api(gate)
+    user, password = stakeholder(gate)
+    given = ask(first, user, password).json()["access_token"]
+    assert [with_token(api, given) for api in (first, second)] == [200, 200]
+    first.stop()
+    second.stop()
+    again = start_api(gate)
+    assert with_token(again, given) == 200
+    # A rotation that spares no token counts as soon as the service has read the keys again.
+    gate.superuser.run("SELECT integratedb_rotate_api_key(true)")
+    assert eventually(lambda: with_token(again, given) == 401, timeout_s=30)
+    assert with_token(again, ask(again, user, password).json()["access_token"]) == 200
+
+
+def test_a_token_of_a_key_that_is_new_makes_the_service_read_the_keys(gate: Place, start_api) -> None:
+    first = start_api(gate)
+    gate.superuser.run("SELECT integratedb_rotate_api_key(true)")
+    second = start_api(gate)
+    user, password = stakeholder(gate)
+    given = ask(second, user, password).json()["access_token"]
+    assert with_token(first, given) == 200
+
+
+def test_a_login_without_the_group_has_a_key_of_its_own(fresh: Place, start_api) -> None:
+    first, second = start_api(fresh), start_api(fresh)
+    user, password = stakeholder(fresh)
+    given = ask(first, user, password).json()["access_token"]
+    assert [with_token(api, given) for api in (first, second)] == [200, 401]
+
+
+def test_code_that_a_request_runs_does_not_read_the_key(gate: Place, start_api) -> None:
+    gate.superuser.run(
+        f"""CREATE FUNCTION steal() RETURNS text LANGUAGE plpgsql VOLATILE AS $f$ BEGIN
+              SET LOCAL ROLE integratedb_authenticator;
+              RETURN (SELECT string_agg(s.id, ',') FROM ({KEYS}) AS s);
+            END $f$"""
+    )
+    api = start_api(gate)
+    answer = api.send("POST", "/rpc/steal", {}, role=gate.user)
+    assert (answer.status_code, answer.json()["code"]) == (403, "42501"), answer.text
+    assert answer.json()["message"] == "the keys of the data API are read by its service only"

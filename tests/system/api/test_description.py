@@ -102,3 +102,26 @@ def test_the_service_does_what_its_document_says(fresh: Place, start_api: StartA
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert not [entry for entry in api.logs() if entry["level"] in ("error", "critical")]
+
+
+def test_everything_is_described_where_privileges_are_ignored(fresh: Place, start_api: StartApi) -> None:
+    api = start_api(fresh, "--openapi", "ignore-privileges")
+    document = api.get("/")
+    assert list(openapi_v31_spec_validator.iter_errors(document)) == []
+    assert {*document["paths"]["/notes"]} == {"get", "post", "put", "patch", "delete"}
+    assert api.send("GET", "/notes").status_code == 401  # it is described only
+    fresh.superuser.run("CREATE TABLE later (id int PRIMARY KEY)")
+    assert "/later" in api.get("/")["paths"]
+    assert [*api.get("/?path=/later")["paths"]] == ["/later"]
+    assert api.get("/", headers={"Accept": SWAGGER[0]})["swagger"] == "2.0"
+    for path, headers, status in (("/?path=/x", {}, 404), ("/", {"Accept": "image/png"}, 406)):
+        assert api.send("GET", path, headers=headers).status_code == status
+    fresh.superuser.run(f"REVOKE {fresh.user} FROM api_login")
+    assert api.send("GET", "/", role=fresh.user).status_code == 403
+
+
+def test_nothing_is_described_where_that_is_disabled(place: Place, start_api: StartApi) -> None:
+    api = start_api(place, "--openapi", "disabled")
+    for accept in ("*/*", "text/html"):
+        answer = api.send("GET", "/", headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (404, "PGRST126")
