@@ -275,7 +275,8 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
          CROSS JOIN aclexplode(coalesce(proacl, acldefault('f', proowner))) AS x
          WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
            AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')
-           AND NOT (x.grantee = 'integratedb_management'::regrole AND proname ~ '^management_')""")
+           AND NOT (x.grantee = 'integratedb_management'::regrole AND proname ~ '^management_')
+           AND NOT (x.grantee = 'integratedb_authenticator'::regrole AND proname = 'api_keys')""")
     assert {name for (name,) in functions} == SURFACE_FUNCTIONS
 
 

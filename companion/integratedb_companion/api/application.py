@@ -17,6 +17,7 @@ from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Request, Response, failure
 from .pool import BusyError, UnreachableError
+from .proxies import Proxies
 from .services import Services
 from .surfaces import RoleError
 from .tokens import TokenError
@@ -81,6 +82,7 @@ class Application:
         self._services = services
         self._settings = services.settings
         self._prefix = services.settings.prefix
+        self._proxies = Proxies(services.settings.trusted_proxies)
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -108,6 +110,7 @@ class Application:
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
         request = _request(scope)
+        self._proxies.apply(request)
         role: list[str] = []
         try:
             response = await self._respond(request, receive, role)
@@ -126,7 +129,7 @@ class Application:
             response.headers.append((b"connection", b"close"))
         status = response.status
         try:
-            await self._send(scope, request, response, receive, send)
+            await self._send(request, response, receive, send)
         except Exception as problem:
             # The status is sent already. Without the end of the body, the client learns that it is not complete.
             status = 499 if isinstance(problem, bodies.GoneError) else 500
@@ -207,11 +210,11 @@ class Application:
                 request.body = await bodies.read(request, receive, limit)
         watcher.begin()
 
-    async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
+    async def _send(self, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers
         given = {name for name, _ in headers}
         headers += [header for header in _SAFE if header[0] not in given]
-        if scope.get("scheme") == "https":
+        if request.scheme == "https":
             headers += _OVER_TLS
         has_length = response.stream is None and response.status not in (204, 304) and request.method != "HEAD"
         if has_length and b"content-length" not in given:
@@ -308,4 +311,5 @@ def _request(scope: Message) -> Request:
         query=scope["query_string"].decode("utf-8", "surrogateescape"),
         headers=list(scope["headers"]),
         address=(scope.get("client") or ("",))[0],
+        scheme=scope.get("scheme") or "http",
     )

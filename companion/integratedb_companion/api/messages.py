@@ -27,6 +27,8 @@ class Request:
     query: str
     headers: Headers
     address: str = ""
+    #: How the client came to the service, or to a proxy in front of it.
+    scheme: str = "http"
     body: bytes = b""
     #: What follows ``body``, if it is only the first batch of a long one.
     lines: Lines | None = None

@@ -66,8 +66,7 @@ class OAuth:
     def _base(self, request: Request) -> str:
         if self._settings.openapi_server is not None:
             return self._settings.openapi_server.rstrip("/").removesuffix(self._settings.prefix)
-        scheme = "http" if self._settings.tls_certificate is None else "https"
-        return f"{scheme}://{request.header(b'host') or 'localhost'}"
+        return f"{request.scheme}://{request.header(b'host') or 'localhost'}"
 
     def _server(self, request: Request) -> dict[str, object]:
         """Return the metadata of RFC 8414."""

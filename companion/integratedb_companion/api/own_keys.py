@@ -24,7 +24,7 @@ REFRESH_EVERY_S: Final = 20.0
 #: Until the database has answered once.
 RETRY_EVERY_S: Final = 2.0
 #: Tokens with invented names of keys are cheap to make.
-REFRESH_AT_MOST_EVERY_S: Final = 5.0
+REFRESH_AT_MOST_EVERY_S: Final = 1.0
 #: The database refuses any other statement, because code in the path of requests may become the login, too.
 KEYS: Final = "SELECT k.id, k.secret, k.signs FROM integratedb.api_keys() AS k"
 #: No key is for this login: the role does not exist, the login is no member of it, or the function is missing.

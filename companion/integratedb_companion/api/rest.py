@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import time
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,6 +30,9 @@ from .transaction import request_settings, search_path
 #: These headers are part of what a statement depends on.
 SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: Requests that cost too much are refused without asking the planner again, for a time and so many of them.
+REFUSED_FOR_S: Final = 10.0
+MOST_REFUSED: Final = 10_000
 
 
 class Rest:
@@ -36,6 +42,8 @@ class Rest:
         self._settings = settings
         self._executor = executor
         self._description = Description(settings)
+        #: Requests with their values that cost too much, and until when that is remembered.
+        self._refused: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
         self._url = UrlSettings(
             schemas=settings.schemas,
             transaction_override=settings.may_override_tx_end,
@@ -46,6 +54,9 @@ class Rest:
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
+        is_root = request.path == "/" and request.method in ("GET", "HEAD") and self._settings.root is None
+        if is_root and self._settings.openapi == "ignore-privileges":
+            return await self._described_to_all(request, caller)
 
         seen: list[Entry] = []
 
@@ -65,6 +76,19 @@ class Rest:
             assert isinstance(problem, UrlError)
             return answers.of_error(problem)
 
+    async def _described_to_all(self, request: Request, caller: Caller) -> Response:
+        """Describe all that the exposed schemas have, whatever the role may do. Error: RoleError."""
+        await self._executor.surfaces.of(caller.role)
+        entry = await self._executor.surfaces.of_everything()
+        try:
+            parsed = url.parse(request.method, "/", request.query, _headers(request), Body(b""), self._url)
+            made = self._description.answer(entry, parsed, request)
+        except UrlError as error:
+            return answers.of_error(error)
+        except ProblemError as problem:
+            return answers.of_error(url.word(problem, caller.is_anonymous))
+        return await asyncio.to_thread(made.make) if isinstance(made, Slow) else made
+
     async def _word(self, problem: ProblemError, entry: Entry, request: Request, caller: Caller) -> UrlError:
         """Word a problem; where it is a name that the role does not see, with the reason for that."""
         error = url.word(problem, caller.is_anonymous)
@@ -79,7 +103,7 @@ class Rest:
         return url.because(error, reason.answer, reason.message, reason.claim, anonymous=caller.is_anonymous)
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response | Slow:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+        headers = _headers(request)
         shape = None
         holes: tuple[Any, ...] = ()
         # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
@@ -96,7 +120,8 @@ class Rest:
             if parsed.query is None:
                 return self._without_query(entry, parsed, request)
             holes = parsed.holes
-            compiled = self._compile(entry, parsed, if_match)
+            none_match = request.header(b"if-none-match")
+            compiled = self._compile(entry, parsed, if_match, none_match)
             if shape is not None:
                 entry.remember(shape, compiled)
         plan = self._run_of(compiled, request, caller, holes)
@@ -109,11 +134,19 @@ class Rest:
         if not (is_costly or compiled.is_estimated):
             return plan
 
+        digest = _digest(entry, plan) if is_costly and shape is not None else None
+        if digest is not None:
+            self._check_refused(digest)
+
         def examined(answer: bytes) -> Plan:
             limit = self._settings.max_cost
             if is_costly and limit is not None:
                 cost = estimates.cost_of(answer)
                 if cost > limit:
+                    if digest is not None:
+                        self._refused[digest] = (cost, time.monotonic() + REFUSED_FOR_S)
+                        while len(self._refused) > MOST_REFUSED:
+                            self._refused.popitem(last=False)
                     raise RefusedError(answers.of_error(errors.too_costly(cost, limit)))
                 compiled.accepted.append(cost)
             if not compiled.is_estimated:
@@ -129,6 +162,13 @@ class Rest:
             examine=Query(estimates.ESTIMATE + plan.query.text, plan.query.values, prepared=False),
             examined=examined,
         )
+
+    def _check_refused(self, digest: bytes) -> None:
+        """Refuse at once what cost too much a moment ago. Error: RefusedError."""
+        cost, until_s = self._refused.get(digest, (0.0, 0.0))
+        limit = self._settings.max_cost
+        if limit is not None and time.monotonic() < until_s:
+            raise RefusedError(answers.of_error(errors.too_costly(cost, limit)))
 
     def _continued(self, entry: Entry, plan: Plan, compiled: Compiled, request: Request, lines: Lines) -> Plan:
         """Return the plan of a long body: the statement inserts its first lines, and others follow.
@@ -211,6 +251,7 @@ class Rest:
         entry: Entry,
         parsed: UrlRequest,
         if_match: str | None,
+        none_match: str | None = None,
         *,
         is_exact: bool = False,
         is_compared: bool = True,
@@ -222,7 +263,7 @@ class Rest:
             allow_unfiltered=self._settings.allow_unfiltered_writes,
             subjects=tuple(subject.decode() for subject in entry.subjects) if is_compared else (),
         )
-        return compile_request(entry.surface, parsed, options, if_match, is_exact=is_exact)
+        return compile_request(entry.surface, parsed, options, if_match, none_match=none_match, is_exact=is_exact)
 
     def _settings_of(self, compiled: Compiled) -> list[tuple[bytes, bytes]]:
         """Return the settings that a request has by what it asks for."""
@@ -241,6 +282,19 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(methods(entry.surface, parsed, parsed.schema or self._settings.schemas[0]))
         return self._description.answer(entry, parsed, request)
+
+
+def _digest(entry: Entry, plan: Plan) -> bytes:
+    """Return what identifies a statement with its values, for a role and a version of its surface."""
+    parts = [entry.role.name.encode(), entry.version, plan.query.text, *plan.query.values]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))
+    return digest.digest()
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
 
 
 def _values(statement: Statement, holes: tuple[Any, ...]) -> list[bytes | None]:

@@ -61,6 +61,10 @@ SELECT pg_catalog.array_agg(r.oid ORDER BY r.oid)::text
 """
 SURFACE: Final = b"SELECT s::text FROM integratedb.surface($1::pg_catalog.oid, $2::pg_catalog.text[]) AS s"
 
+#: The role that initdb made, which may do everything.
+_SUPERUSER: Final = b"10"
+_VERSION: Final = b"SELECT integratedb.surface_version($1::pg_catalog.oid, $2::pg_catalog.text[], $3::pg_catalog.oid[])"
+
 #: What SET ROLE raises: the role does not exist, or the login is no member of it.
 ROLE_ERRORS: Final = ("22023", "42501")
 
@@ -126,6 +130,7 @@ class Surfaces:
         self.schemas = schemas
         self.schemas_value = array(schemas)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._everything: Entry | None = None
         self._reading: dict[str, asyncio.Task[Entry]] = {}
         self._looking: set[asyncio.Task[None]] = set()
 
@@ -138,6 +143,25 @@ class Surfaces:
                 self._look_again(entry)
             return entry
         return await self._fetch(role)
+
+    async def of_everything(self) -> Entry:
+        """Return the surface that a superuser has: all of the schemas, in the names of the tables."""
+        async with self._pool.lend() as connection:
+            given = (_SUPERUSER, self.schemas_value)
+            entry = self._everything
+            if entry is not None:
+                result = (await connection.run([Query(_VERSION, entry.subjects)]))[0]
+                if result.get_value(0, 0) == entry.version:
+                    return entry
+            [rows] = await connection.run([Query(SURFACE, given)])
+            surface = self._surface(rows)
+            further = ("{" + ",".join(map(str, surface.further)) + "}").encode()
+            role = Role("", int(_SUPERUSER))
+            entry = self._everything = Entry(role, surface, surface.version.encode(), (*given, further), b"")
+            return entry
+
+    def _surface(self, rows: Any) -> Surface:
+        return self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
 
     def _look_again(self, entry: Entry) -> None:
         entry.read_at_s = time.monotonic()
@@ -218,7 +242,7 @@ class Surfaces:
     async def read_by(self, connection: Connection, name: str) -> Entry:
         """Read a surface by a connection, perhaps in a transaction that holds locks."""
         role, groups, [rows] = await self._read_role(connection, name, Query(SURFACE, (self.schemas_value,)))
-        surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
+        surface = self._surface(rows)
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:
             subjects.append(("{" + ",".join(map(str, surface.further)) + "}").encode())

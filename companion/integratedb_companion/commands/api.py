@@ -73,7 +73,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @_option("--app-settings", "NAME=VALUE, a setting of each transaction; may be repeated.", multiple=True)
 @_option("--tls-certificate", "A PEM file with the certificate and its chain.", metavar="FILE")
 @_option("--tls-key", "A PEM file with the certificate's key.", metavar="FILE")
-@_option("--trusted-proxy", "Networks of proxies that terminate TLS, separated by commas.", metavar="CIDR")
+@_option("--trusted-proxy", "Networks of proxies whose X-Forwarded-For counts, separated by commas.", metavar="CIDR")
 @_option("--log-level", "debug, info, warning or error.  [info]")
 @_option("--config", "A TOML file with the same options.", metavar="FILE")
 @_option("--postgrest-config", "A configuration file of PostgREST.", metavar="FILE")

@@ -120,9 +120,10 @@ class _Compilation:
             "total": f"({level.counted()})" if self._options.exact_count else "NULL::pg_catalog.int8",
             "more": self._more(level, query) if not unique else "false",
         }
-        if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
-            alias = "t_1"  # the first alias of a statement
-            facts["etag"] = f"(SELECT pg_catalog.string_agg({alias}.xmin::pg_catalog.text, ',') {level.body()})"
+        # The first alias of a statement.
+        version = writes.row_version(relation, "t_1") if self._options.etag and relation is not None else None
+        if version is not None and level.group_by is None:
+            facts["etag"] = f"(SELECT pg_catalog.string_agg({version}, ',') {level.body()})"
         text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
         reads = function is None or function.volatility != "volatile"
         return self._statement(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.system.api.conftest import StartApi
@@ -74,3 +75,15 @@ def test_what_costs_too_much_is_refused(counted: Place, start_api: StartApi) -> 
     assert api.send("GET", "/people?order=name", headers={"Accept": "text/csv"}).status_code == 400
     assert api.send("PATCH", "/people?name=eq.x", {"age": 1}, role=counted.user).status_code == 400
     assert api.send("PATCH", "/people?id=eq.1", {"age": 1}, role=counted.user).status_code == 204
+
+
+def test_what_cost_too_much_is_refused_without_asking_again(counted: Place, start_api: StartApi) -> None:
+    api = start_api(counted, "--max-cost", "30")
+    assert api.send("GET", "/people?name=like.*7").status_code == 400
+    with counted.superuser.transaction():
+        # The planner would wait for the lock, and so would a request with other values.
+        counted.superuser.run("LOCK TABLE people")
+        answer = api.send("GET", "/people?name=like.*7")
+        assert (answer.status_code, answer.json()["code"]) == (400, "PGRST135")
+        with httpx.Client(timeout=1) as http, pytest.raises(httpx.ReadTimeout):
+            http.get(f"{api.url}/people?name=like.*8")

@@ -94,15 +94,14 @@ def test_put_inserts_only_what_does_not_exist(api: Api, user: dict[str, Any]) ->
     assert (refused.status_code, refused.json()["code"]) == (400, "PGRST134")
 
 
-def test_a_role_with_rights_on_columns_has_versions_of_what_it_may_read(
-    fresh: Place, start_api: StartApi
-) -> None:
+def test_a_role_with_rights_on_columns_has_versions_of_what_it_may_read(fresh: Place, start_api: StartApi) -> None:
     fresh.superuser.run(
         f"REVOKE ALL ON people FROM {fresh.user}; GRANT SELECT (id, name), UPDATE (name) ON people TO {fresh.user};"
         f"CREATE VIEW named AS SELECT id, name FROM people; GRANT SELECT ON named TO {fresh.user}"
     )
     api = start_api(fresh)
-    one, user = "/people?id=eq.1", {"role": fresh.user}
+    one = "/people?id=eq.1"
+    user: dict[str, Any] = {"role": fresh.user}
     first = api.send("GET", one, **user)
     tag = first.headers["etag"]
     assert api.send("GET", f"{one}&select=name", headers={"If-None-Match": tag}, **user).status_code == 304
@@ -113,5 +112,7 @@ def test_a_role_with_rights_on_columns_has_versions_of_what_it_may_read(
     again = api.send("GET", one, headers={"If-None-Match": tag}, **user)
     assert (again.status_code, again.json()[0]["name"]) == (200, "Ann")
     # What would have to be read whole has no version.
-    fresh.superuser.run("UPDATE people SET name = (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 9000) g) WHERE id = 1")
+    fresh.superuser.run(
+        "UPDATE people SET name = (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 9000) g) WHERE id = 1"
+    )
     assert "etag" not in api.send("GET", f"{one}&select=id", **user).headers

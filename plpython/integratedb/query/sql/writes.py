@@ -108,10 +108,11 @@ class Writes:
     def _versions(self, wanted: Update | Delete, relation: Relation, alias: str) -> str:
         if wanted.versions is None:
             return ""
-        if not relation.has_row_version:
+        version = row_version(relation, alias)
+        if version is None:
             raise ProblemError("no row version", wanted.table.place, relation=relation.name)
         versions = self._writer.value(wanted.versions, "pg_catalog.text[]", "array")
-        return f" AND {alias}.xmin::pg_catalog.text OPERATOR(pg_catalog.=) ANY ({versions})"
+        return f" AND {version} OPERATOR(pg_catalog.=) ANY ({versions})"
 
     def _rows(self, rows: Rows, columns: Sequence[Column], relation: Relation) -> tuple[_Body, list[str]]:
         """Return the body as a source, and the values of the columns in it."""
@@ -201,6 +202,27 @@ class _Body:
     alias: str
     text: str
     element: str | None
+
+
+#: Of larger rows no hash is made, because they would have to be read whole; as Postgres stores them.
+_HASHED_BYTES = 65_536
+
+
+def row_version(relation: Relation, alias: str) -> str | None:
+    """Return the expression of a row's version: xmin, or a hash of the columns that the role may read.
+
+    Who may not SELECT the whole table may not read xmin, and a view has none.
+    """
+    if relation.has_row_version:
+        return f"{alias}.xmin::pg_catalog.text"
+    columns = [f"{alias}.{column.sql}" for column in relation.columns.values() if column.can_select]
+    if not columns:
+        return None
+    sizes = ", ".join(f"(pg_catalog.pg_column_size({column}))" for column in columns)
+    size = f"(SELECT pg_catalog.sum(z.n) FROM (VALUES {sizes}) AS z (n))"
+    text = f"pg_catalog.convert_to(ROW({', '.join(columns)})::pg_catalog.text, 'UTF8')"
+    version = f"pg_catalog.left(pg_catalog.encode(pg_catalog.sha256({text}), 'hex'), 32)"
+    return f"CASE WHEN {size} OPERATOR(pg_catalog.<=) {_HASHED_BYTES} THEN {version} END"
 
 
 def _row(relation: Relation) -> str | None:

@@ -54,6 +54,9 @@ class Shown:
     profile: str | None = None
     #: The condition of the request, which the statement has applied, or that this row is asked about.
     if_match: str | None = None
+    #: Whether the request may only insert, and whether it may only replace.
+    only_inserts: bool = False
+    only_replaces: bool = False
     #: Whether the answer depends on nothing but its row.
     has_row_only: bool = False
 
@@ -90,6 +93,8 @@ def respond(
         is_met = conditions.matches(shown.if_match, etag) if shown.kind == "read" else count > 0
         if not is_met:
             raise errors.version_differs()
+    if shown.only_inserts and not count:
+        raise errors.row_exists()
     limit = shown.preferences.affected_limit
     if limit is not None and shown.kind in ("update", "delete", "call") and count > limit:
         raise errors.too_many_affected(count)
@@ -178,7 +183,7 @@ def _read(shown: Shown, row: Row, count: int, offset: int, location: str, header
 def _written(shown: Shown, row: Row, count: int, location: str, headers: Headers) -> int:
     """Add the headers of what was written, and return the status."""
     new = _text(row, "new_count")
-    has_new = new is None or int(new) > 0
+    has_new = not shown.only_replaces and (new is None or int(new) > 0)
     counted = str(count) if shown.preferences.count is not None else "*"
     if shown.kind == "upsert one":
         if count != 1:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...plan.routines import find_function, overloads
 from ...problems import ProblemError
-from ...request import Column, Embed, Insert, Item, Query, Routine, Select, Star, Value
+from ...request import Column, Conflict, Embed, Insert, Item, Query, Routine, Select, Star, Update, Value
 from ...statement import Form, Options, Statement, compile_query, pins_a_key
 from ...surface import Function, Relation, Surface
 from . import conditions, errors
@@ -76,9 +76,15 @@ class Compiled:
 
 
 def compile_request(
-    surface: Surface, parsed: UrlRequest, options: UrlOptions, if_match: str | None = None, *, is_exact: bool = False
+    surface: Surface,
+    parsed: UrlRequest,
+    options: UrlOptions,
+    if_match: str | None = None,
+    *,
+    none_match: str | None = None,
+    is_exact: bool = False,
 ) -> Compiled:
-    """Compile a request for a surface. Errors: UrlError, ProblemError."""
+    """Compile a request for a surface; of writes, PUT alone takes If-None-Match. Errors: UrlError, ProblemError."""
     schema = parsed.schema or options.schemas[0]
     function: Function | None = None
     relation: Relation | None = None
@@ -112,6 +118,9 @@ def compile_request(
     elif wanted == "lines":
         wanted = "array"
     pinned = not isinstance(query, Insert) and relation is not None and pins_a_key(query.where, relation)
+    only_inserts = parsed.kind == "upsert one" and none_match is not None and relation is not None
+    if only_inserts:
+        query = _only_inserting(query, none_match)
     if if_match is not None and relation is not None:
         query = _conditional(query, if_match, is_pinned=pinned and not is_stream)
     else:
@@ -151,6 +160,8 @@ def compile_request(
         ),
         row_security=statement.row_security,
         if_match=if_match,
+        only_inserts=only_inserts,
+        only_replaces=parsed.kind == "upsert one" and if_match is not None,
         has_row_only=pinned and is_read and _has_row_only(query, relation),
         keys=statement.keys if form.kind == "csv" else (),
         profile=schema if len(options.schemas) > 1 else None,
@@ -165,7 +176,10 @@ def compile_request(
         reads=statement.reads or (parsed.call is not None and parsed.call.body is None),
         is_stream=is_stream,
         decides=(
-            not is_read and (if_match is not None or form.kind == "object" or preferences.affected_limit is not None)
+            not is_read
+            and (
+                if_match is not None or only_inserts or form.kind == "object" or preferences.affected_limit is not None
+            )
         )
         or (function is not None and not statement.reads and form.kind == "object"),
         is_estimated=is_estimated,
@@ -185,13 +199,24 @@ def called(surface: Surface, parsed: UrlRequest, schema: str) -> tuple[UrlReques
 def _conditional(query: Query, if_match: str, *, is_pinned: bool) -> Query:
     """Return a query that changes a row only if it has one of these versions. Error: UrlError."""
     if isinstance(query, Insert):
-        raise errors.condition_without_key("POST and PUT take none")
+        if query.must is None or query.conflict is None or query.conflict.action != "merge":
+            raise errors.condition_without_key("POST takes none")
+        # A row that does not exist has no version, so PUT only replaces. The key in the body must be that of the URL.
+        query = Update(query.table, query.rows, query.must, query.returning, by_key=True)
+        is_pinned = True
     if not is_pinned:
         raise errors.condition_without_key("the filters allow several")
     named = conditions.tags(if_match)
     if isinstance(query, Select) or named == (conditions.ANY,):
         return query
     return replace(query, versions=Value(list(named)))
+
+
+def _only_inserting(query: Query, none_match: str | None) -> Query:
+    """Return a PUT that replaces no row. Error: UrlError."""
+    if not isinstance(query, Insert) or conditions.tags(none_match) != (conditions.ANY,):
+        raise errors.condition_without_key("of If-None-Match, PUT takes * only")
+    return replace(query, conflict=Conflict("ignore"))
 
 
 def _may_be_estimated(query: Select, relation: Relation | None) -> bool:

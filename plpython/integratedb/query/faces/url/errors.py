@@ -142,6 +142,11 @@ def version_differs() -> UrlError:
     return UrlError(412, "PGRST133", message, None, "Read the row again; its ETag is the version that it has now.")
 
 
+def row_exists() -> UrlError:
+    message = "The row exists, and If-None-Match: * lets PUT insert only"
+    return UrlError(412, "PGRST133", message)
+
+
 def condition_without_key(what: str) -> UrlError:
     message = f"If-Match is for one row: {what}"
     return UrlError(400, "PGRST134", message, None, "Filter by all columns of a unique key with eq, and use PATCH.")
