@@ -64,7 +64,6 @@ SURFACE_FUNCTIONS = {
     "schemas_of_session",
     "surface",
     "surface_changed",
-    "surface_configurations",
     "surface_foreign_keys",
     "surface_functions",
     "surface_relations",

@@ -13,7 +13,6 @@ Kind: TypeAlias = Literal[
     "unknown column",  # name, relation, near
     "unknown function",  # name, schema, arguments, near
     "unknown type",  # name
-    "unknown configuration",  # name
     "no relationship",  # source, target, hint, near
     "ambiguous relationship",  # source, target, candidates
     "ambiguous column",  # name, candidates

@@ -70,7 +70,6 @@ def read(rows: Iterable[Row]) -> Surface:
         functions=overloads,
         by_oid=relations,
         types=_castable(by_key.get("type", ()), types),
-        configurations=_configurations(by_key.get("configuration", ())),
         comments=head["comments"],
         further=tuple(head["further"]),
     )
@@ -104,15 +103,6 @@ def _castable(rows: Sequence[Row], types: Mapping[int, Type]) -> dict[str, Type]
         if "short" in row:
             castable.setdefault(row["short"], types[row["oid"]])
     return castable
-
-
-def _configurations(rows: Iterable[Row]) -> dict[str, str]:
-    """By their names, those of Postgres first, and with their schema."""
-    configurations: dict[str, str] = {}
-    for row in rows:
-        configurations.setdefault(row["name"], row["sql"])
-        configurations.setdefault(f"{row['schema']}.{row['name']}", row["sql"])
-    return configurations
 
 
 class _Found:

@@ -151,8 +151,6 @@ class Surface:
     by_oid: Mapping[int, Relation]
     #: Types that a request may cast to, by the names that people write.
     types: Mapping[str, Type]
-    #: Full text search configurations, by name, in SQL (quoted as a literal of regconfig).
-    configurations: Mapping[str, str] = field(default_factory=dict)
     #: The comments of the schemas.
     comments: Mapping[str, str] = field(default_factory=dict)
     #: Other schemas that it depends on (of tables below views, of types), by oid, for surface_version().

@@ -17,6 +17,7 @@ BEGIN
     'ALTER FOREIGN DATA WRAPPER', 'CREATE LANGUAGE', 'ALTER LANGUAGE', 'CREATE OPERATOR', 'ALTER OPERATOR', 'CREATE OPERATOR CLASS',
     'ALTER OPERATOR CLASS', 'CREATE OPERATOR FAMILY', 'ALTER OPERATOR FAMILY', 'CREATE SERVER', 'ALTER SERVER', 'CREATE STATISTICS',
     'ALTER STATISTICS', 'CREATE PUBLICATION', 'ALTER PUBLICATION', 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION',
+    'CREATE TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH CONFIGURATION',
     'CREATE TEXT SEARCH DICTIONARY', 'ALTER TEXT SEARCH DICTIONARY', 'CREATE TEXT SEARCH PARSER', 'ALTER TEXT SEARCH PARSER',
     'CREATE TEXT SEARCH TEMPLATE', 'ALTER TEXT SEARCH TEMPLATE', 'CREATE TRANSFORM', 'ALTER TRANSFORM', 'CREATE USER MAPPING',
     'ALTER USER MAPPING', 'DROP SEQUENCE', 'DROP PUBLICATION', 'DROP SUBSCRIPTION', 'DROP STATISTICS', 'DROP OPERATOR', 'DROP SERVER',
@@ -157,7 +158,7 @@ DECLARE
      WHERE NOT d.is_temporary
        AND d.classid IN ('pg_namespace'::regclass, 'pg_cast'::regclass, 'pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass,
                          'pg_constraint'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass,
-                         'pg_ts_config'::regclass, 'pg_attrdef'::regclass)
+                         'pg_attrdef'::regclass)
        AND coalesce(d.schema_name, '') !~ '^pg_(temp|toast)'
        AND coalesce(d.address_names[1], '') !~ '^pg_temp');
 BEGIN

@@ -269,13 +269,12 @@ BEGIN
        AND (k.to_relid IS NULL OR k.to_relid = ANY (relations))
      ORDER BY k.relid, k.to_relid, k.attnums;
   RETURN QUERY SELECT * FROM integratedb.surface_functions(functions);
-  RETURN QUERY SELECT * FROM integratedb.surface_configurations(spaces);
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.surface(oid, text[]) IS
 'What a role may see and do in these schemas, one JSON object a row, each with one key: surface, type, relation, '
-'foreign_key, function or configuration. The privileges are those of for_role, not of the session.';
+'foreign_key, claimed_key or function. The privileges are those of for_role, not of the session.';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
   for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],
@@ -646,28 +645,3 @@ $$;
 COMMENT ON FUNCTION integratedb.surface_types(oid, oid[], oid[], oid[]) IS
 'The types that relations and functions of a surface use, those of its schemas, and those that people cast to, as rows '
 'of surface(). castable: whether a request may cast to the type.';
-
-CREATE OR REPLACE FUNCTION integratedb.surface_configurations(spaces oid[])
-RETURNS SETOF json
-LANGUAGE plpgsql
-STABLE PARALLEL SAFE
-SECURITY INVOKER
-SET search_path = pg_catalog, integratedb, pg_temp
-SET jit = off
-SET enable_seqscan = off
-SET enable_mergejoin = off
-AS $$
-BEGIN
-  RETURN QUERY
-    SELECT json_build_object('configuration', json_build_object(
-             'name', c.cfgname, 'schema', n.nspname, 'sql', format('%L::pg_catalog.regconfig', format('%I.%I', n.nspname, c.cfgname))))
-      FROM pg_ts_config AS c
-      JOIN pg_namespace AS n ON n.oid = c.cfgnamespace
-     WHERE n.nspname = 'pg_catalog'
-        OR n.oid = ANY (spaces)
-     ORDER BY n.nspname <> 'pg_catalog', c.cfgname;
-END
-$$;
-
-COMMENT ON FUNCTION integratedb.surface_configurations(oid[]) IS
-'The configurations of full text search that a request may name, as rows of surface().';

@@ -41,8 +41,7 @@ DECLARE
     'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[])',
     'integratedb.surface_foreign_keys(oid[], oid[], smallint[], oid[], smallint[])',
     'integratedb.surface_functions(oid[])',
-    'integratedb.surface_types(oid, oid[], oid[], oid[])',
-    'integratedb.surface_configurations(oid[])'
+    'integratedb.surface_types(oid, oid[], oid[], oid[])'
   ]::pg_catalog.regprocedure[];
 
   admins CONSTANT pg_catalog.regprocedure[] := ARRAY[

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from integratedb.query import session
+from integratedb.query.faces.url.compiling import compile_request
 from tests.unit.core.query.surfaces import SHOP
 
 
@@ -29,7 +30,6 @@ class Reader:
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs of the requests that were compiled."""
     urls: list[str] = []
-    compile_request = session.compile_request
 
     def noting(surface: Any, parsed: Any, options: Any) -> Any:
         urls.append(parsed.name)

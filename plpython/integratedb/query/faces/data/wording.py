@@ -20,7 +20,6 @@ _MESSAGES: dict[Kind, tuple[str, Callable[[Facts], str]]] = {
     ),
     "unknown function": ("42883", lambda f: f"no function {f['name']} with these arguments is visible to this role"),
     "unknown type": ("42704", lambda f: f"{f['name']} is no type that a query may cast to"),
-    "unknown configuration": ("42704", lambda f: f"there is no text search configuration {f['name']}"),
     "no relationship": ("42P01", lambda f: f"{f['source']} and {f['target']} are not related"),
     "ambiguous relationship": ("42712", lambda f: f"{f['source']} and {f['target']} are related in several ways"),
     "ambiguous column": ("42702", lambda f: f"the column {f['name']} is in several tables of the query"),

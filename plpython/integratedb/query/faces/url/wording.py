@@ -102,10 +102,6 @@ def _unknown_type(facts: Facts) -> UrlError:
     return UrlError(400, "42704", f'type "{facts["name"]}" does not exist')
 
 
-def _unknown_configuration(facts: Facts) -> UrlError:
-    return UrlError(400, "42704", f'text search configuration "{facts["name"]}" does not exist')
-
-
 def _no_relationship(facts: Facts) -> UrlError:
     source, target, hint = facts["source"], facts["target"], facts.get("hint")
     near = nearest(target, facts.get("near"))
@@ -232,7 +228,6 @@ _WORDS: dict[Kind, Callable[[Facts], UrlError]] = {
     "unknown relation": _unknown_relation,
     "unknown column": _unknown_column,
     "unknown type": _unknown_type,
-    "unknown configuration": _unknown_configuration,
     "no relationship": _no_relationship,
     "ambiguous relationship": _ambiguous_relationship,
     "ambiguous column": _ambiguous_column,
