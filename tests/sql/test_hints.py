@@ -147,6 +147,7 @@ ELSEWHERE = {
     "New columns are not granted yet.": "tests/sql/test_python_missing.py::test_the_next_sync_makes_up_for_it",
     "REVOKE CREATE ON SCHEMA": "tests/sql/test_escalation.py::test_the_extension_is_not_installed_where_others_may",
     "DROP ROUTINE": "tests/sql/test_escalation.py::test_functions_that_could_capture_calls_are_refused_and_reported",
+    "To replace the key:": "tests/sql/test_api_keys.py::test_a_rotation_keeps_the_tokens_of_the_old_key",
     "Read the surface again": "tests/sql/test_surface_version.py::test_a_request_compares_it_under_any_role_and_on_any",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
