@@ -15,11 +15,11 @@ from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 from . import bodies, errors, worker
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
-from .messages import Headers, Request, Response, failure
+from .messages import Headers, Heads, Request, Response, failure
 from .pool import BusyError, UnreachableError
 from .services import Services
 from .surfaces import RoleError
-from .tokens import TokenError
+from .tokens import Caller, TokenError, UnknownKeyError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ UNREAD_TIMEOUT_S: Final = 30.0
 PORTION_BYTES: Final = 512 << 10
 
 _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_SAFE_NAMES: Final = frozenset(name for name, _ in _SAFE)
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
 
 
@@ -76,6 +77,7 @@ class Application:
         self._services = services
         self._settings = services.settings
         self._prefix = services.settings.prefix
+        self._heads = Heads()
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -102,7 +104,7 @@ class Application:
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
-        request = _request(scope)
+        request = self._request(scope)
         role: list[str] = []
         try:
             response = await self._respond(request, receive, role)
@@ -127,7 +129,7 @@ class Application:
         services = self._services
         if len(request.raw_path) + len(request.query) > MAX_URL_BYTES:
             return failure(414, "PGRST131", f"The URL is longer than {MAX_URL_BYTES} bytes")
-        if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_BYTES:
+        if request.head.size > MAX_HEADERS_BYTES:
             return failure(431, "PGRST132", f"The headers are longer than {MAX_HEADERS_BYTES} bytes")
         preflight = services.cross_origin.preflight(request)
         if preflight is not None:
@@ -135,9 +137,10 @@ class Application:
         if request.method not in METHODS:
             message = f"Unsupported HTTP method: {request.method[:20]}"
             return failure(405, "PGRST117", message, None, None, {"Allow": ",".join(sorted(METHODS))})
-        open_answer = await services.oauth.answer(request, receive)
-        if open_answer is not None:
-            return open_answer
+        if services.oauth.concerns(request.path):
+            open_answer = await services.oauth.answer(request, receive)
+            if open_answer is not None:
+                return open_answer
         if self._prefix:
             if request.path != self._prefix and not request.path.startswith(f"{self._prefix}/"):
                 return failure(404, "PGRST125", "Invalid path specified in request URL")
@@ -147,7 +150,7 @@ class Application:
             return page
         step_s = time.perf_counter()
         try:
-            caller = await services.authentication.caller(request)
+            caller = await self._caller(request)
         except TokenError as problem:
             services.metrics.tokens_refused.labels(problem.code).inc()
             return errors.invalid_token(problem.code, problem.message, problem.details)
@@ -181,10 +184,16 @@ class Application:
         finally:
             watcher.end()
 
+    async def _caller(self, request: Request) -> Caller:
+        try:
+            return self._services.authentication.caller(request)
+        except UnknownKeyError as problem:
+            return await self._services.authentication.refreshed(request, problem)
+
     async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers
         given = {name for name, _ in headers}
-        headers += [header for header in _SAFE if header[0] not in given]
+        headers += _SAFE if given.isdisjoint(_SAFE_NAMES) else [one for one in _SAFE if one[0] not in given]
         if scope.get("scheme") == "https":
             headers += _OVER_TLS
         has_length = response.stream is None and response.status not in (204, 304) and request.method != "HEAD"
@@ -242,6 +251,18 @@ class Application:
                     raise bodies.GoneError from None
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def _request(self, scope: Message) -> Request:
+        path = scope["path"]
+        raw = scope.get("raw_path") or path.encode("utf-8", "surrogateescape")
+        return Request(
+            method=scope["method"],
+            path=raw.decode("utf-8", "surrogateescape"),
+            raw_path=raw,
+            query=scope["query_string"].decode("utf-8", "surrogateescape"),
+            head=self._heads.of(scope["headers"]),
+            address=(scope.get("client") or ("",))[0],
+        )
+
     def _note(self, request: Request, route: str, status: int, began_s: float, role: list[str]) -> None:
         took_s = time.perf_counter() - began_s
         method = request.method if request.method in METHODS else "other"
@@ -270,16 +291,3 @@ async def _portions(body: bytes) -> AsyncIterator[bytes]:
 def _route(path: str) -> str:
     """Return the kind of resource that a path names: a name would make as many figures as there are relations."""
     return "/rpc" if path.startswith("/rpc/") else "/" if path == "/" else "/relation"
-
-
-def _request(scope: Message) -> Request:
-    path = scope["path"]
-    raw = scope.get("raw_path") or path.encode("utf-8", "surrogateescape")
-    return Request(
-        method=scope["method"],
-        path=raw.decode("utf-8", "surrogateescape"),
-        raw_path=raw,
-        query=scope["query_string"].decode("utf-8", "surrogateescape"),
-        headers=list(scope["headers"]),
-        address=(scope.get("client") or ("",))[0],
-    )

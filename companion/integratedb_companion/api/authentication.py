@@ -17,19 +17,20 @@ class Authentication:
         self._key_set = key_set
         self._anonymous = None if anonymous is None else _anonymous(anonymous)
 
-    async def caller(self, request: Request) -> Caller:
-        """Return who sends a request. Error: TokenError."""
+    def caller(self, request: Request) -> Caller:
+        """Return who sends a request. Errors: TokenError; UnknownKeyError, where refreshed() may know more."""
         token = bearer(request.header(b"authorization"))
-        if token is None:
-            if self._anonymous is None:
-                raise TokenError("PGRST302", "Anonymous access is disabled")
-            return self._anonymous
-        try:
+        if token is not None:
             return self._tokens.verify(token)
-        except UnknownKeyError:
-            if self._key_set is None or not await self._key_set.refresh():
-                raise
-            return self._tokens.verify(token)
+        if self._anonymous is None:
+            raise TokenError("PGRST302", "Anonymous access is disabled")
+        return self._anonymous
+
+    async def refreshed(self, request: Request, problem: UnknownKeyError) -> Caller:
+        """Return who sends a request, by keys that are fetched now. Error: TokenError."""
+        if self._key_set is None or not await self._key_set.refresh():
+            raise problem
+        return self.caller(request)
 
 
 def bearer(header: str | None) -> bytes | None:

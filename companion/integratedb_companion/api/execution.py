@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg import pq
@@ -30,6 +30,8 @@ FREE_ATTEMPTS: Final = 2
 #: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
 LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
 LOCK_NOT_AVAILABLE: Final = "55P03"
+#: The first statements of so many requests are remembered.
+MOST_OPENINGS: Final = 500
 
 Row = Sequence[bytes | None]
 
@@ -60,7 +62,8 @@ class Plan:
 
     query: Query
     reads: bool
-    settings: list[tuple[bytes, bytes]]
+    #: The settings of the request, when they are needed.
+    settings: Callable[[], list[tuple[bytes, bytes]]]
     #: Makes the response of the row. Raises RefusedError.
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
@@ -75,6 +78,8 @@ class Plan:
     #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
     examine: Query | None = None
     examined: Callable[[bytes], Plan] | None = None
+    #: What requests with the same settings have in common; None: nobody will ask again.
+    alike: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,7 @@ class Executor:
     #: Settings of each transaction, which those of the role may replace.
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
+    _openings: dict[Hashable, Query] = field(default_factory=dict)
 
     async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
@@ -117,7 +123,9 @@ class Executor:
         while True:
             attempts += 1
             try:
-                plan = await _made(make, entry)
+                plan = make(entry)
+                if isinstance(plan, Slow):
+                    plan = await _made(plan)
                 if not isinstance(plan, Response):
                     if plan.examine is not None and plan.examined is not None:
                         plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
@@ -162,8 +170,14 @@ class Executor:
         return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
-        settings = [*self.before_role, *entry.role.settings, *plan.settings]
-        first = opening(entry.role, settings, reads=plan.reads)
+        first = self._openings.get(plan.alike)
+        if first is None:
+            settings = [*self.before_role, *entry.role.settings, *plan.settings()]
+            first = opening(entry.role, settings, reads=plan.reads)
+            if plan.alike is not None:
+                self._openings[plan.alike] = first
+                while len(self._openings) > MOST_OPENINGS:
+                    del self._openings[next(iter(self._openings))]
         return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
 
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
@@ -171,7 +185,7 @@ class Executor:
             return await self._stream(entry, plan, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
-        connection = watch.connection = await self.pool.take()
+        connection = watch.connection = self.pool.take_idle() or await self.pool.take()
         try:
             if plan.decides:
                 return await self._run_deciding(connection, [begin, *queries], plan)
@@ -201,7 +215,9 @@ class Executor:
                 opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
                 await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
                 entry = await self.surfaces.read_by(connection, entry.role.name)
-                made = await _made(make, entry)
+                made = make(entry)
+                if isinstance(made, Slow):
+                    made = await _made(made)
                 if isinstance(made, Response):
                     return made
                 if made.examine is not None and made.examined is not None:
@@ -273,7 +289,6 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
     return [result.get_value(0, column) for column in range(result.nfields)]
 
 
-async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
-    """Make the plan of a request; what takes long is made beside other requests."""
-    plan = make(entry)
-    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan
+async def _made(slow: Slow) -> Response:
+    """Make an answer that takes long beside other requests."""
+    return await asyncio.to_thread(slow.make)

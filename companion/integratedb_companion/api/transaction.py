@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import orjson
-
 from .connection import Query
+from .messages import Head
 from .settings import Settings
 from .tokens import Caller
 
@@ -65,28 +64,9 @@ def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool)
     return Query(_text(len(settings), reads=reads), values)
 
 
-def request_settings(
-    caller: Caller, method: bytes, path: bytes, headers: Sequence[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
+def request_settings(caller: Caller, method: bytes, path: bytes, head: Head) -> list[tuple[bytes, bytes]]:
     """Return the settings that tell policies and functions of the request."""
-    by_name: dict[str, str] = {}
-    cookies: dict[str, str] = {}
-    for name, value in headers:
-        text = value.decode("latin-1")
-        if name == b"cookie":
-            for part in text.split(";"):
-                key, equals, content = part.strip().partition("=")
-                if equals:
-                    cookies[key] = content
-        else:
-            by_name[name.decode("latin-1")] = text
-    return [
-        (b"request.method", method),
-        (b"request.path", path),
-        (b"request.headers", orjson.dumps(by_name)),
-        (b"request.cookies", orjson.dumps(cookies)),
-        *caller.settings,
-    ]
+    return [(b"request.method", method), (b"request.path", path), *head.settings, *caller.settings]
 
 
 def array(texts: Sequence[str]) -> bytes:

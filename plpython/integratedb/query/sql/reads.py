@@ -55,10 +55,10 @@ class Reads:
         near = [name for its_schema, name in self._surface.relations if its_schema in schemas]
         raise ProblemError("unknown relation", table.place, name=table.name, schema=schemas[0], near=near)
 
-    def top(self, select: Select) -> Level:
-        """Write a query with its sources."""
+    def top(self, select: Select, *, capped: bool = True) -> Level:
+        """Write a query with its sources; ``capped``: the most rows of an answer apply."""
         sources, text = self._sources(select)
-        return self.level(select, Scope(sources), text, [], depth=1)
+        return self.level(select, Scope(sources), text, [], depth=1, capped=capped)
 
     def _sources(self, select: Select) -> tuple[list[Source], str]:
         sources, texts = [], []
