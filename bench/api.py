@@ -292,7 +292,7 @@ def statements(session: Connection) -> list[str]:
     compiled = compile_request(surface, parsed, options).statement
     second = compiled.text
     for number, value in reversed([*enumerate(compiled.bind(["the key"]), 1)]):
-        second = second.replace(f"${number}", " :id " if value == "the key" else f"'{value}'")
+        second = second.replace(f"${number}", " :id " if value == "the key" else f"'{value!s}'")
     return [first, second]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -37,6 +39,8 @@ WATCH_AFTER_S: Final = 0.03
 UNREAD_TIMEOUT_S: Final = 30.0
 #: A longer answer is sent in portions, so that a client that stops reading does not keep it in memory.
 PORTION_BYTES: Final = 512 << 10
+#: So many new objects that may be part of a cycle; requests make none, except for tracebacks.
+COLLECT_AFTER: Final = 10_000
 
 _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _SAFE_NAMES: Final = frozenset(name for name, _ in _SAFE)
@@ -50,14 +54,19 @@ class IncompleteError(Exception):
 class _Watcher:
     """Cancels what a request does in Postgres when its client hangs up. Short requests are not watched."""
 
-    def __init__(self, watch: Watch, receive: Receive) -> None:
+    __slots__ = ("_receive", "_task", "_watch", "has_ended", "since_s")
+
+    def __init__(self, watch: Watch, receive: Receive, since_s: float) -> None:
         self._watch = watch
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        self.since_s = since_s
+        self.has_ended = False
 
-    def _begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._look())
+    def begin(self) -> None:
+        """Watch, unless the request has ended."""
+        if not self.has_ended:
+            self._task = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -65,9 +74,37 @@ class _Watcher:
         await self._watch.cancel()
 
     def end(self) -> None:
-        self._timer.cancel()
+        """Watch no longer."""
+        self.has_ended = True
         if self._task is not None and not self._task.done():
             self._task.cancel()
+
+
+class _Watchers:
+    """Lets watchers begin when it is time, by one timer for all requests: each timer of its own costs more than this."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Watcher] = deque()
+        self._has_timer = False
+
+    def add(self, watch: Watch, receive: Receive) -> _Watcher:
+        """Return the watcher of a request that begins now."""
+        loop = asyncio.get_running_loop()
+        watcher = _Watcher(watch, receive, loop.time())
+        self._waiting.append(watcher)
+        if not self._has_timer:
+            self._has_timer = True
+            loop.call_later(WATCH_AFTER_S, self._look, loop)
+        return watcher
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        due_s = loop.time() - WATCH_AFTER_S
+        waiting = self._waiting
+        while waiting and (waiting[0].has_ended or waiting[0].since_s <= due_s):
+            waiting.popleft().begin()
+        self._has_timer = bool(waiting)
+        if waiting:
+            loop.call_later(max(waiting[0].since_s - due_s, 0.001), self._look, loop)
 
 
 class Application:
@@ -78,6 +115,7 @@ class Application:
         self._settings = services.settings
         self._prefix = services.settings.prefix
         self._heads = Heads()
+        self._watchers = _Watchers()
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -96,6 +134,7 @@ class Application:
             if message["type"] == "lifespan.startup":
                 await self._services.open()
                 self._limiting = asyncio.create_task(_limit_unread())
+                _collect_less()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._services.close()
@@ -163,7 +202,7 @@ class Application:
                 return refused.response
             step_s = request.took("body", step_s)
         watch = services.watch()
-        watcher = _Watcher(watch, receive)
+        watcher = self._watchers.add(watch, receive)
         try:
             return await services.faces.answer(request, caller, watch)
         except RoleError:
@@ -272,6 +311,13 @@ class Application:
         if log.isEnabledFor(level):
             entry = {"method": method, "route": route, "status": status, "duration_s": round(took_s, 4)}
             log.log(level, "request", extra={**entry, "role": role[0] if role else None, "address": request.address})
+
+
+def _collect_less() -> None:
+    """Let the collector of garbage look less often, and not at what stays as long as the worker."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _limit_unread() -> None:

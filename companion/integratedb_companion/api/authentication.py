@@ -19,7 +19,7 @@ class Authentication:
 
     def caller(self, request: Request) -> Caller:
         """Return who sends a request. Errors: TokenError; UnknownKeyError, where refreshed() may know more."""
-        token = bearer(request.header(b"authorization"))
+        token = request.head.bearer
         if token is not None:
             return self._tokens.verify(token)
         if self._anonymous is None:
@@ -31,14 +31,6 @@ class Authentication:
         if self._key_set is None or not await self._key_set.refresh():
             raise problem
         return self.caller(request)
-
-
-def bearer(header: str | None) -> bytes | None:
-    """Return the token of an Authorization header; None where there is none, or the scheme is another one."""
-    if header is None:
-        return None
-    scheme, _, token = header.strip().partition(" ")
-    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
 
 
 def _anonymous(role: str) -> Caller:

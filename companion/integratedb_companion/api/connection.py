@@ -84,7 +84,10 @@ class Query:
     def is_large(self) -> bool:
         """Whether a value is so large that libpq's buffer should not be kept."""
         if self._is_large is None:
-            self._is_large = any(value is not None and len(value) > LARGE_BYTES for value in self.values)
+            self._is_large = False
+            for value in self.values:
+                if value is not None and len(value) > LARGE_BYTES:
+                    self._is_large = True
         return self._is_large
 
 
@@ -201,7 +204,8 @@ class Connection:
     async def _end(self, run: _Run) -> None:
         try:
             while not run.is_ended:
-                await run.wait()
+                run.waiter = self._loop.create_future()
+                await run.waiter
         except BaseException:  # cancelled; what is still to come belongs to nobody
             self.is_broken = True
             raise

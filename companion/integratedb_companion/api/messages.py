@@ -20,7 +20,7 @@ MOST_BYTES: Final = 4 << 10
 class Head:
     """What the headers of a request say; the names are in lower case."""
 
-    __slots__ = ("is_remembered", "last", "settings", "shaping", "size", "texts")
+    __slots__ = ("bearer", "is_remembered", "last", "settings", "shaping", "size", "texts")
 
     #: These headers are part of what a statement depends on.
     SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
@@ -38,6 +38,8 @@ class Head:
             self.last[name.decode("latin-1")] = text
         self.shaping = tuple(map(self.last.get, self.SHAPING))
         self.settings = _settings(headers)
+        #: The token of the Authorization header; None where there is none, or the scheme is another one.
+        self.bearer = _bearer(self.texts.get(b"authorization", ""))
         #: Whether another request has had the same headers.
         self.is_remembered = False
 
@@ -56,6 +58,11 @@ def _settings(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
         else:
             by_name[name.decode("latin-1")] = text
     return (b"request.headers", orjson.dumps(by_name)), (b"request.cookies", orjson.dumps(cookies))
+
+
+def _bearer(header: str) -> bytes | None:
+    scheme, _, token = header.strip().partition(" ")
+    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
 
 
 class Heads:

@@ -39,6 +39,17 @@ class Known:
     compiled: Compiled
     text: bytes
     settings: list[tuple[bytes, bytes]]
+    #: The parameters; those at these places are the values of holes.
+    values: list[bytes | None]
+    places: list[int]
+
+    def bind(self, holes: tuple[Any, ...]) -> list[bytes | None]:
+        """Return the parameters of a request."""
+        values = self.values.copy()
+        parameters = self.compiled.statement.parameters
+        for place in self.places:
+            values[place] = _bytes(parameters[place].text(holes))
+        return values
 
 
 class Rest:
@@ -170,7 +181,14 @@ class Rest:
         return (key, head.shaping, is_array, *keys), (*holes, request.body), Body(NO_BODY, lambda _: scanned)
 
     def _known(self, compiled: Compiled) -> Known:
-        return Known(compiled, compiled.statement.text.encode(), self._settings_of(compiled))
+        parameters = compiled.statement.parameters
+        return Known(
+            compiled,
+            compiled.statement.text.encode(),
+            self._settings_of(compiled),
+            [_bytes(one.text(())) if one.hole is None else None for one in parameters],
+            [place for place, one in enumerate(parameters) if one.hole is not None],
+        )
 
     def _explained(self, plan: Plan, form: url.Form) -> Plan:
         """Return what answers the plan of a request; what EXPLAIN ANALYZE does is undone."""
@@ -194,10 +212,6 @@ class Rest:
         estimate: int | None = None,
     ) -> Plan:
         compiled = known.compiled
-        values = [
-            value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-            for value in compiled.statement.bind(holes)
-        ]
         shown, is_head = compiled.shown, compiled.request.head
         offset = compiled.offset(holes)
         location = _location(request, self._settings.prefix)
@@ -212,7 +226,7 @@ class Rest:
                 raise RefusedError(answers.of_error(error)) from None
 
         return Plan(
-            query=Query(known.text, values),
+            query=Query(known.text, known.bind(holes)),
             reads=compiled.reads,
             settings=lambda: [
                 *request_settings(caller, request.method.encode(), request.raw_path, request.head),
@@ -257,6 +271,10 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(methods(entry.surface, parsed, parsed.schema or self._settings.schemas[0]))
         return self._description.answer(entry, parsed, request)
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _location(request: Request, prefix: str) -> str:

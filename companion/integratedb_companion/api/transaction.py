@@ -21,6 +21,7 @@ PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"bytea_output", b"hex"),
     (b"client_min_messages", b"error"),
 )
+MOST_ARGUMENTS: Final = 90
 BEGIN: Final = Query(b"BEGIN", prepared=False)
 COMMIT: Final = Query(b"COMMIT", prepared=False)
 ROLLBACK: Final = Query(b"ROLLBACK", prepared=False)
@@ -52,7 +53,9 @@ def _text(settings: int, *, reads: bool) -> bytes:
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
-    return f"SELECT {', '.join(calls)}".encode()
+    # Arguments are evaluated in their order, and nothing of them is sent back. A function has 100 arguments at most.
+    groups = [calls[start : start + MOST_ARGUMENTS] for start in range(0, len(calls), MOST_ARGUMENTS)]
+    return f"SELECT {', '.join('pg_catalog.num_nulls(' + ', '.join(group) + ')' for group in groups)}".encode()
 
 
 def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:

@@ -143,6 +143,7 @@ def compile_request(
     shown = Shown(
         kind=parsed.kind,
         form=form,
+        content_type=form.content_type.encode(),
         preferences=preferences,
         has_body=is_read or preferences.returned == "representation",
         is_void=function is not None and function.is_void,
