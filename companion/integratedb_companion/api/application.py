@@ -81,7 +81,7 @@ class _Watcher:
 
 
 class _Watchers:
-    """Lets watchers begin when it is time, by one timer for all requests: each timer of its own costs more than this."""
+    """Lets watchers begin when it is time, by one timer for all requests: a timer for each would cost more."""
 
     def __init__(self) -> None:
         self._waiting: deque[_Watcher] = deque()
