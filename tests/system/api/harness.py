@@ -18,6 +18,7 @@ import httpx
 import jwt
 
 from tests.support import Session
+from tests.system import processes
 from tests.system.harness import Cluster, eventually, free_port
 from tests.system.serve.harness import Raw
 
@@ -39,14 +40,7 @@ def token(role: str, secret: str = SECRET, **claims: Any) -> str:
 
 def run_command(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `integratedb api` that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", "api", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return processes.run(["api", *options], timeout_s=60, env={**os.environ, **environment})
 
 
 @dataclass
