@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,8 +98,8 @@ class Api:
             if environment is None and flag not in options:
                 given += [flag, value]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "integratedb_companion.cli", "api", *given],
+            self.process = processes.Process(
+                [*processes.COMMAND, "api", *given],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(environment or {})},
