@@ -36,10 +36,11 @@ ROWS = 10_000
 CLIENTS = 1_000
 POSTGRAPHILE = Path(__file__).parent / "postgraphile"
 INSTALLED = Path(__file__).parents[1] / ".build" / "postgraphile"
-#: Twenty clients, each with its ten projects.
-GRAPHQL = """query Embed($offset: Int) { allClients(first: 20, offset: $offset, orderBy: PRIMARY_KEY_ASC) { nodes { \
+#: Twenty clients after one, each with its ten projects.
+GRAPHQL = """query Embed($after: Cursor) { allClients(first: 20, after: $after, orderBy: PRIMARY_KEY_ASC) { nodes { \
 rowId name projectsByClientId(orderBy: PRIMARY_KEY_ASC) { nodes { rowId name } } } } }"""
-EMBED = "select=id,name,project(id,name)&project.order=id&order=id&limit=20&offset="
+EMBED = "select=id,name,project(id,name)&project.order=id&order=id&limit=20&id=gt."
+CURSORS = "{ allClients(orderBy: PRIMARY_KEY_ASC) { edges { cursor } } }"
 TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
 
 PEER = """
@@ -149,11 +150,11 @@ def postgraphile(database: str, port: int) -> Iterator[None]:
         yield
 
 
-def rate(url: str, path: str, seconds: int = SECONDS, body: str | None = None) -> float:
-    """Requests a second of ten clients; ``path`` and ``body`` are Lua, which may choose a number ``n``."""
+def rate(url: str, path: str, seconds: int = SECONDS, body: str | None = None, prelude: str = "") -> float:
+    """Requests a second of ten clients; ``path`` and ``body`` are Lua with a number ``n``, after a prelude."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(
-            f'wrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
+            f'{prelude}\nwrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
             'wrk.headers["Content-Type"] = "application/json"\n'
             f"request = function() local n = math.random({ROWS})"
             f" return wrk.format('{'GET' if body is None else 'POST'}', {path}, nil, {body or 'nil'}) end\n"
@@ -332,17 +333,20 @@ def embedding(database: str) -> bool:
     with service(database, 18340), postgraphile(database, 18350):
         ours, theirs = "http://127.0.0.1:18340", "http://127.0.0.1:18350"
         path = f"'/client?{EMBED}' .. n % {CLIENTS - 20}"
-        body = json.dumps({"query": GRAPHQL, "variables": {"offset": 0}}).replace('"offset": 0', '"offset": %d')
-        body = f"string.format([==[{body}]==], n % {CLIENTS - 20})"
-        ours_said = json.loads(ask(f"{ours}/client?{EMBED}0"))
-        theirs_said = json.loads(ask(f"{theirs}/graphql", json.dumps({"query": GRAPHQL}).encode()))
+        edges = json.loads(ask(f"{theirs}/graphql", json.dumps({"query": CURSORS}).encode()))["data"]["allClients"]
+        cursors = ["null", *(json.dumps(edge["cursor"]) for edge in edges["edges"])]
+        prelude = f"local cursors = {{{', '.join(f'[==[{cursor}]==]' for cursor in cursors)}}}"
+        ask_theirs = json.dumps({"query": GRAPHQL, "variables": {"after": "?"}}).replace('"?"', "%s")
+        body = f"string.format([==[{ask_theirs}]==], cursors[1 + n % {CLIENTS - 20}])"
+        ours_said = json.loads(ask(f"{ours}/client?{EMBED}7"))
+        theirs_said = json.loads(ask(f"{theirs}/graphql", (ask_theirs % cursors[7]).encode()))
         names = [[one["name"] for one in each["project"]] for each in ours_said]
         nodes = theirs_said["data"]["allClients"]["nodes"]
         assert names == [[one["name"] for one in each["projectsByClientId"]["nodes"]] for each in nodes]
         assert [len(each) for each in names] == [10] * 20, names
         rate(ours, path, 1)
-        rate(theirs, "'/graphql'", 2, body)
-        embeds, embeds_peer = best(lambda: rate(ours, path), lambda: rate(theirs, "'/graphql'", SECONDS, body))
+        rate(theirs, "'/graphql'", 2, body, prelude)
+        embeds, embeds_peer = best(lambda: rate(ours, path), lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude))
     return faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
 
 
