@@ -1,0 +1,80 @@
+"""What code in the database may try against the clients of the service, and what callers may try against each other."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.api.harness import Api, Place, unique
+
+
+def answer_of_function(api: Api, place: Place, body: str, *more: tuple[str, str]) -> httpx.Response:
+    """Call a function with this body in PL/pgSQL, and a second request on the same connection."""
+    name = unique("chosen")
+    place.superuser.run(f"CREATE FUNCTION {name}() RETURNS json LANGUAGE plpgsql VOLATILE AS $f$BEGIN {body} END$f$")
+    with httpx.Client(timeout=30) as http:
+        answer = http.post(f"{api.url}/rpc/{name}", json={}, headers=dict(more))
+        # An answer that ends elsewhere than it says would be taken for this one, or for a part of it.
+        assert http.get(f"{api.url}/people?id=eq.1&select=id").json() == [{"id": 1}]
+    return answer
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Content-Length": "0"},
+        {"content-length": "500"},
+        {"Transfer-Encoding": "chunked"},
+        {"Connection": "close"},
+        {"Upgrade": "h2c"},
+        {"x-a": "b\r\nset-cookie: a=b"},
+        {"x-a": "\ud800"},
+        {"a b": "c"},
+        {"": "c"},
+        {"é": "c"},
+    ],
+)
+@pytest.mark.parametrize("how", ["setting", "error"])
+def test_sql_chooses_no_header_that_breaks_the_connection(
+    api: Api, place: Place, header: dict[str, str], how: str
+) -> None:
+    if how == "setting":
+        chosen = json.dumps([header])
+        body = f"PERFORM set_config('response.headers', $h${chosen}$h$, true); RETURN '{{\"a\": 1}}';"
+    else:
+        message, detail = '{"code": "X", "message": "m"}', json.dumps({"status": 400, "headers": header})
+        body = f"RAISE SQLSTATE 'PGRST' USING MESSAGE = $h${message}$h$, DETAIL = $h${detail}$h$;"
+    answer = answer_of_function(api, place, body)
+    assert (answer.status_code, answer.json()["code"]) == (500, "PGRST111" if how == "setting" else "PGRST121")
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ({"code": "x\r\nset-cookie: a=b", "message": "m"}, 400),
+        ({"code": "é €", "message": "m"}, 400),
+        ({"code": "x", "message": "\ud800"}, 500),
+    ],
+)
+def test_any_code_and_message_can_be_raised(api: Api, place: Place, message: dict[str, str], status: int) -> None:
+    said, detail = json.dumps(message), '{"status": 400, "headers": {}}'
+    answer = answer_of_function(
+        api, place, f"RAISE SQLSTATE 'PGRST' USING MESSAGE = $h${said}$h$, DETAIL = $h${detail}$h$;"
+    )
+    assert answer.status_code == status
+    assert answer.json()["code"] == (message["code"] if status == 400 else "PGRST121")
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["proxy-status"] == "integratedb; error=PGRST121"
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_with_a_status_without_a_body_has_none(api: Api, place: Place, status: int) -> None:
+    chosen = answer_of_function(
+        api, place, f"PERFORM set_config('response.status', '{status}', true); RETURN '{{\"a\": 1}}';"
+    )
+    raised = answer_of_function(api, place, f"RAISE SQLSTATE 'PT{status}' USING MESSAGE = 'no body';")
+    assert [(one.status_code, one.content) for one in (chosen, raised)] == [(status, b"")] * 2
