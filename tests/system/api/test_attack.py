@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import Any
 
 import httpx
 import pytest
@@ -78,3 +76,35 @@ def test_an_answer_with_a_status_without_a_body_has_none(api: Api, place: Place,
     )
     raised = answer_of_function(api, place, f"RAISE SQLSTATE 'PT{status}' USING MESSAGE = 'no body';")
     assert [(one.status_code, one.content) for one in (chosen, raised)] == [(status, b"")] * 2
+
+
+def test_a_column_with_the_name_of_an_alias_is_only_a_column(api: Api, place: Place) -> None:
+    """An alias alone would be that column where the whole row is meant: another function, and other answers."""
+    table, function = unique("aliases"), unique("shown")
+    letters = [f"{letter}_{number}" for letter in "tsewbvag" for number in range(1, 6)]
+    names = [*letters, *"wrnvj", "c1", "found", "body", "status"]
+    columns = ", ".join(f"{name} text DEFAULT '{name}'" for name in names)
+    place.superuser.run(
+        f"CREATE TABLE {table} (id int PRIMARY KEY, parent int REFERENCES {table}, {columns});"
+        f"CREATE FUNCTION {function}({table}) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.id::text';"
+        f"CREATE FUNCTION {function}(text) RETURNS text LANGUAGE sql STABLE AS $$SELECT 'captured'$$;"
+        f"CREATE FUNCTION {function}_below({table}) RETURNS SETOF {table} LANGUAGE sql STABLE AS"
+        f" 'SELECT * FROM {table} AS x WHERE x.parent = $1.id';"
+        f"CREATE FUNCTION {function}_all() RETURNS SETOF {table} LANGUAGE sql STABLE AS 'SELECT * FROM {table}';"
+        f"GRANT ALL ON {table} TO {place.user}"
+    )
+    whole = {name: name for name in names}
+    returned = {"Prefer": "return=representation"}
+    made = api.send(
+        "POST", f"/{table}?select=*,{function}", [{"id": 1}, {"id": 2}], role=place.user, headers=returned
+    ).json()
+    assert made == [{"id": number, "parent": None, **whole, function: str(number)} for number in (1, 2)]
+    path = f"/{table}?id=eq.2&select=id,t_1,{function},below:{function}_below(s_1)"
+    changed = api.send("PATCH", path, {"parent": 1}, role=place.user, headers=returned).json()
+    assert changed == [{"id": 2, "t_1": "t_1", function: "2", "below": []}]
+    path = f"/{table}?select={','.join(names)},{function},below:{function}_below(s_1,s_2)&id=eq.1"
+    below = {"below": [{"s_1": "s_1", "s_2": "s_2"}]}
+    assert api.get(path, role=place.user) == [{**whole, function: "1", **below}]
+    assert api.get(f"/rpc/{function}_all?select=id,{function}&id=eq.1", role=place.user) == [{"id": 1, function: "1"}]
+    lines = api.send("GET", f"/{table}?select=s_1&limit=1", role=place.user, headers={"Accept": "application/x-ndjson"})
+    assert lines.json() == {"s_1": "s_1"}

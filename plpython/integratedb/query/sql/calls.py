@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..request import Routine
 from ..surface import Argument, Column, Function
-from .writer import Form, Writer, quoted
+from .writer import Form, Writer, quoted, whole_row
 
 
 def called(writer: Writer, routine: Routine, function: Function, columns: Mapping[str, Column], with_row: bool) -> str:
@@ -39,7 +39,7 @@ def called(writer: Writer, routine: Routine, function: Function, columns: Mappin
     if not columns:
         return f"SELECT {alias}.v AS v FROM {call} AS {alias} (v)"
     names = "".join(f"{alias}.{column.sql}, " for column in columns.values()).removesuffix(", ")
-    row = f", {alias} AS r" if with_row else ""
+    row = f", {whole_row(alias, function.returns.sql)} AS r" if with_row else ""
     return f"SELECT {names}{row} FROM {call} AS {alias}"
 
 

@@ -16,7 +16,7 @@ from .calls import called
 from .expressions import Expressions
 from .levels import Level, Objects, Output, objects, positions
 from .operators import AGGREGATES
-from .writer import Writer
+from .writer import Writer, whole_row
 
 _NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
 
@@ -101,7 +101,9 @@ class Reads:
     @staticmethod
     def source_of(relation: Relation, alias: str, name: str | None = None, row: str | None = None) -> Source:
         """Return a relation as a source under an alias."""
-        return Source(alias, name or relation.name, relation.columns, relation, row or alias, relation.schema)
+        return Source(
+            alias, name or relation.name, relation.columns, relation, row or whole_row(alias), relation.schema
+        )
 
     def _routine(self, wanted: Routine, alias: str) -> tuple[Source, str]:
         function = find_function(self._surface, self._schema, wanted)

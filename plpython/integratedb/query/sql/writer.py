@@ -71,6 +71,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def whole_row(alias: str, type_sql: str | None = None) -> str:
+    """Return the row of an alias: as the argument of a function, or of its type anywhere.
+
+    The alias alone would be the column of that name, if the relation has one.
+    """
+    return f"{alias}.*" if type_sql is None else f"({alias}.*)::{type_sql}"
+
+
 class Writer:
     """The state of one statement while it is written.
 
