@@ -133,6 +133,8 @@ class Executor:
             except RefusedError as refused:
                 return refused.response
             except DatabaseError as error:
+                if error.is_of_session and attempts <= FREE_ATTEMPTS:
+                    continue  # its connection is closed by now
                 is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
                 if (
                     error.sqlstate != CHANGED

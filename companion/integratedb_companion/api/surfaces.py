@@ -16,7 +16,7 @@ from integratedb.query.surface import Surface
 
 from .connection import Connection, DatabaseError, LostError, Query
 from .pool import BusyError, Pool, UnreachableError
-from .transaction import Role, array, opening
+from .transaction import AS_LOGIN, Role, array, opening
 
 #: Surfaces of so many roles are remembered; the least recently used one is dropped.
 MOST_SURFACES: Final = 1000
@@ -201,14 +201,14 @@ class Surfaces:
     async def _read_role(self, connection: Connection, name: str, *more: Query) -> tuple[Role, bytes, Any]:
         """Read a role, its groups, and more by its oid. Error: RoleError: it may not be acted for."""
         # SET ROLE none is the login itself.
-        found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+        found = None if name == "none" else (await connection.run([AS_LOGIN, Query(ROLE, (name.encode(),))]))[-1]
         if found is None or found.ntuples != 1:
             self.forget(name)
             raise RoleError
         role = _role(name, found)
         oid = str(role.oid).encode()
         further = [Query(each.text, (oid, *each.values)) for each in more]
-        groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
+        _, groups, *results = await connection.run([AS_LOGIN, Query(GROUPS, (oid,)), *further])
         return role, groups.get_value(0, 0) or b"", results
 
     async def _read_one(self, name: str) -> Entry:

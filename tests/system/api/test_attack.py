@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.system.api.harness import Api, Place, unique
+
+
+@pytest.fixture(scope="module")
+def one_connection(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A service with one connection, so that each request has the session of the one before."""
+    started = Api(place, tmp_path_factory.mktemp("api") / "log", "--connections", "1")
+    yield started
+    assert started.stop() == 0
+
+
+def session_of(place: Place, api: Api) -> int:
+    """Return the process of the service's only connection."""
+    name = unique("process")
+    place.superuser.run(f"CREATE FUNCTION {name}() RETURNS int LANGUAGE sql STABLE AS 'SELECT pg_backend_pid()'")
+    return int(api.get(f"/rpc/{name}"))
 
 
 def answer_of_function(api: Api, place: Place, body: str, *more: tuple[str, str]) -> httpx.Response:
@@ -108,3 +124,66 @@ def test_a_column_with_the_name_of_an_alias_is_only_a_column(api: Api, place: Pl
     assert api.get(f"/rpc/{function}_all?select=id,{function}&id=eq.1", role=place.user) == [{"id": 1, function: "1"}]
     lines = api.send("GET", f"/{table}?select=s_1&limit=1", role=place.user, headers={"Accept": "application/x-ndjson"})
     assert lines.json() == {"s_1": "s_1"}
+
+
+#: What code of a request does to its session, and what would show it to the next request.
+TRACES = {
+    "a claim": (
+        "set_config('request.jwt.claim.sub', 'ann', false)",
+        "coalesce(current_setting('request.jwt.claim.sub', true), '')",
+    ),
+    "a setting": ("set_config('lock_timeout', '7', false)", "current_setting('lock_timeout')"),
+    "the encoding": ("set_config('client_encoding', 'LATIN1', false)", "current_setting('client_encoding')"),
+    "no policies": ("set_config('row_security', 'off', false)", "current_setting('row_security')"),
+    "headers": ("""set_config('response.headers', '[{"x-evil": "1"}]', false)""", "''"),
+    "a status": ("set_config('response.status', '418', false)", "''"),
+    "a role": ("set_config('role', '{user}', false)", "current_setting('role')"),
+    "a lock": ("pg_advisory_lock(418)", "(SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND objid = 418)"),
+}
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_a_request_leaves_no_trace_in_its_session(one_connection: Api, place: Place, trace: str) -> None:
+    change, shows = (part.replace("{user}", place.user) for part in TRACES[trace])
+    changes, looks = unique("changes"), unique("looks")
+    place.superuser.run(
+        f"CREATE FUNCTION {changes}() RETURNS text LANGUAGE sql VOLATILE AS $f$SELECT {change}::text$f$"
+    )
+    place.superuser.run(f"CREATE FUNCTION {looks}() RETURNS text LANGUAGE sql STABLE AS $f$SELECT {shows}::text$f$")
+    before = one_connection.get(f"/rpc/{looks}")
+    one_connection.send("POST", f"/rpc/{changes}", {}, role=place.user)
+    after = one_connection.send("GET", f"/rpc/{looks}")
+    assert (after.status_code, after.json()) == (200, before)
+    assert "x-evil" not in after.headers
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TEMP TABLE people (id int)", "DEALLOCATE ALL", "LISTEN attack; NOTIFY attack"],
+    ids=["temporary table", "deallocate", "listen"],
+)
+def test_a_session_that_a_request_has_spoilt_is_replaced(one_connection: Api, place: Place, statement: str) -> None:
+    name, count = unique("spoils"), unique("counts")
+    place.superuser.run(
+        f"CREATE FUNCTION {name}() RETURNS int LANGUAGE plpgsql VOLATILE AS $f$BEGIN {statement}; RETURN 1; END$f$;"
+        f"CREATE FUNCTION {count}() RETURNS bigint LANGUAGE plpgsql STABLE AS"
+        " $f$BEGIN RETURN (SELECT count(*) FROM people); END$f$"
+    )
+    assert one_connection.get(f"/rpc/{count}") == 2000
+    before = session_of(place, one_connection)
+    assert one_connection.send("POST", f"/rpc/{name}", {}, role=place.user).json() == 1
+    assert [one_connection.get(f"/rpc/{count}") for _ in range(3)] == [2000] * 3
+    assert session_of(place, one_connection) != before
+
+
+def test_a_key_that_is_null_has_no_location(api: Api, place: Place) -> None:
+    name = unique("keys")
+    place.superuser.run(
+        f"CREATE TABLE {name} (id int PRIMARY KEY); CREATE VIEW {name}_view AS SELECT * FROM {name};"
+        f"CREATE FUNCTION {name}_nulled() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.id = NULL; RETURN NEW; END';"
+        f"CREATE TRIGGER nulled INSTEAD OF INSERT ON {name}_view FOR EACH ROW EXECUTE FUNCTION {name}_nulled();"
+        f"GRANT ALL ON {name}_view TO {place.user}"
+    )
+    made = api.send("POST", f"/{name}_view", {"id": 1}, role=place.user, headers={"Prefer": "return=headers-only"})
+    assert (made.status_code, made.headers.get("location")) == (201, None)

@@ -10,7 +10,7 @@ from ..problems import ProblemError
 from ..request import Delete, Expression, Insert, Rows, Update
 from ..surface import Column, Relation
 from .reads import Reads
-from .writer import Writer, quoted, whole_row
+from .writer import Writer, quoted, unused_name, whole_row
 
 #: The written rows.
 WRITTEN = "w"
@@ -212,14 +212,6 @@ def _row(relation: Relation) -> str | None:
 
 def _as(alias: str, relation: Relation, row: str | None) -> str:
     return "" if row is None else f", {whole_row(alias, relation.sql)} AS {row}"
-
-
-def unused_name(relation: Relation, name: str) -> str:
-    """Return a name that no column of a relation has."""
-    taken = {column.sql.strip('"') for column in relation.columns.values()}
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _writable(relation: Relation, keys: Iterable[str], but: Iterable[str] = ()) -> list[Column]:

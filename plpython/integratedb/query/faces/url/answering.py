@@ -183,8 +183,10 @@ def _written(shown: Shown, row: Row, count: int, location: str, headers: Headers
         place = _text(row, "location")
         if place is not None:
             pairs = json.loads(place)
-            query = "&".join(f"{quote(name, safe='')}=eq.{quote(value, safe='')}" for name, value in pairs.items())
-            headers.append((b"location", f"{location.partition('?')[0]}?{query}".encode()))
+            # A trigger of a view may return a row whose key is null.
+            if None not in pairs.values():
+                query = "&".join(f"{quote(name, safe='')}=eq.{quote(value, safe='')}" for name, value in pairs.items())
+                headers.append((b"location", f"{location.partition('?')[0]}?{query}".encode()))
         return 201 if has_new else 200
     return 200 if shown.has_body else 204
 

@@ -11,8 +11,8 @@ from .errors import UrlError
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 #: Statuses whose answers never have a body.
 WITHOUT_BODY: Final = (204, 205, 304)
-#: The server's own headers: they say where an answer ends, and what becomes of the connection. A wrong one would let the next
-#: answer begin inside of this one.
+#: The server's own headers: they say where an answer ends, and what becomes of the connection. A wrong one would let
+#: the next answer begin inside of this one.
 _OF_CONNECTION: Final = frozenset(
     {
         "connection", "content-length", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer",
