@@ -142,8 +142,9 @@ class Executor:
                     and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
                 ):
                     if error.sqlstate in ("22023", "42501"):
-                        # The role may be another one by now, or may no longer be acted for.
-                        self.surfaces.forget(role)
+                        # The role may be another one by now, or may no longer be acted for. Mostly it is the same:
+                        # such errors are cheap to cause, and reading a surface is not cheap.
+                        await self.surfaces.compare(entry)
                     raise
             if loop.time() > until_s:
                 raise SurfaceUnstableError(attempts)

@@ -187,3 +187,23 @@ def test_a_key_that_is_null_has_no_location(api: Api, place: Place) -> None:
     )
     made = api.send("POST", f"/{name}_view", {"id": 1}, role=place.user, headers={"Prefer": "return=headers-only"})
     assert (made.status_code, made.headers.get("location")) == (201, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/people?id=eq.1", {"Prefer": "timezone=nowhere"}),
+        ("POST", "/people", {}),
+        ("DELETE", "/people?id=eq.1", {}),
+        ("GET", "/nothing", {}),
+    ],
+)
+def test_requests_that_fail_do_not_cause_surfaces_to_be_read(
+    api: Api, method: str, path: str, headers: dict[str, str]
+) -> None:
+    api.get("/people?id=eq.1")
+    before = api.metrics()["integratedb_api_surfaces_read_total"]
+    for _ in range(3):
+        answer = api.send(method, path, {"id": 1} if method == "POST" else None, headers=headers)
+        assert answer.status_code in (400, 401, 404)
+    assert api.metrics()["integratedb_api_surfaces_read_total"] == before > 0
