@@ -31,6 +31,9 @@ FREE_ATTEMPTS: Final = 2
 LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
+#: So many threads make slow plans at once: each may need much memory, and all share one processor.
+_SLOW: Final = asyncio.Semaphore(2)
+
 Row = Sequence[bytes | None]
 
 
@@ -79,9 +82,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """An answer that needs no statement, but time: it is made in a thread of its own."""
+    """What needs time before the database is asked: it is made in a thread, so that other requests go on."""
 
-    make: Callable[[], Response]
+    make: Callable[[], Plan | Response]
 
 
 @dataclass(slots=True)
@@ -279,4 +282,7 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
 async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
     """Make the plan of a request; what takes long is made beside other requests."""
     plan = make(entry)
-    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan
+    if not isinstance(plan, Slow):
+        return plan
+    async with _SLOW:
+        return await asyncio.to_thread(plan.make)

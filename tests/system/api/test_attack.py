@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -126,6 +128,7 @@ def test_a_column_with_the_name_of_an_alias_is_only_a_column(api: Api, place: Pl
     assert lines.json() == {"s_1": "s_1"}
 
 
+JSON = {"Content-Type": "application/json"}
 #: What code of a request does to its session, and what would show it to the next request.
 TRACES = {
     "a claim": (
@@ -187,6 +190,34 @@ def test_a_key_that_is_null_has_no_location(api: Api, place: Place) -> None:
     )
     made = api.send("POST", f"/{name}_view", {"id": 1}, role=place.user, headers={"Prefer": "return=headers-only"})
     assert (made.status_code, made.headers.get("location")) == (201, None)
+
+
+def test_a_long_body_does_not_stop_other_requests(api: Api, place: Place) -> None:
+    """It cannot be written, so all of its time is that of reading it."""
+    rows = b",".join(b'{"id":%d,"body":"x"}' % number for number in range(250_000))
+    body = b"[" + rows + b',{"id":1}]'
+    waits_s = []
+    with ThreadPoolExecutor() as pool, httpx.Client(timeout=60) as http:
+        began_s = time.monotonic()
+        long = pool.submit(api.send, "POST", "/notes", body, role=place.user, headers=JSON)
+        while not long.done():
+            asked_s = time.monotonic()
+            assert http.get(f"{api.url}/people?id=eq.1&select=id").json() == [{"id": 1}]
+            waits_s.append(time.monotonic() - asked_s)
+        took_s = time.monotonic() - began_s
+        assert (long.result().status_code, long.result().json()["message"]) == (400, "All object keys must match")
+    assert max(waits_s) < took_s / 2
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [(b"[" + b"[]," * 600_000 + b"[]]", "application/json"), (b"a=1&" * 20_000, "application/x-www-form-urlencoded")],
+    ids=["JSON", "a form"],
+)
+def test_a_body_of_many_parts_is_refused(api: Api, place: Place, body: bytes, media_type: str) -> None:
+    answer = api.send("POST", "/notes", body, role=place.user, headers={"Content-Type": media_type})
+    assert (answer.status_code, answer.json()["code"]) == (400, "PGRST102")
+    assert answer.json()["message"] in ("Empty or invalid json", "The form has more than 10000 fields")
 
 
 @pytest.mark.parametrize(
