@@ -227,6 +227,8 @@ def test_a_body_of_many_parts_is_refused(api: Api, place: Place, body: bytes, me
         ("POST", "/people", {}),
         ("DELETE", "/people?id=eq.1", {}),
         ("GET", "/nothing", {}),
+        ("GET", "/rpc/raised?state=IDB08&message=m&detail=d", {}),
+        ("GET", "/rpc/raised?state=26000&message=m&detail=d", {}),
     ],
 )
 def test_requests_that_fail_do_not_cause_surfaces_to_be_read(
