@@ -177,7 +177,7 @@ def test_claims_that_do_not_hold_are_pgrst303(claims: dict[str, Any], message: s
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 def test_times_may_be_numbers_of_any_size(name: str) -> None:
-    far = {"exp": NOW_S + 60, name: 10**400 if name == "exp" else -(10**400)}
+    far: dict[str, Any] = {"exp": NOW_S + 60, name: 10**400 if name == "exp" else -(10**400)}
     assert verifying(*keys.read(SECRET)).verify(token(**far)).role == "app_user"
 
 
