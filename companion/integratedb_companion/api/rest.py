@@ -24,6 +24,8 @@ from .tokens import Caller
 from .transaction import request_settings, search_path
 
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: Reading a larger body takes longer than starting a thread, and may take many seconds.
+SLOW_BODY_BYTES: Final = 128 << 10
 #: Bodies with more different rows than this are no shape that comes again.
 MAX_SHAPE_ROWS: Final = 8
 #: The media types of JSON; with others, or parameters, a request is parsed each time.
@@ -72,12 +74,15 @@ class Rest:
 
         seen: list[Entry] = []
 
-        def make(entry: Entry) -> Plan | Response | Slow:
+        def planned(entry: Entry) -> Any:
             try:
                 return self._plan(entry, request, caller)
             except (UrlError, ProblemError) as problem:
                 seen.append(entry)
                 raise RequestError from problem
+
+        def make(entry: Entry) -> Plan | Response | Slow:
+            return Slow(lambda: planned(entry)) if len(request.body) > SLOW_BODY_BYTES else planned(entry)
 
         try:
             return await self._executor.execute(caller.role, make, watch)

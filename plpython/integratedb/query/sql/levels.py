@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..surface import Surface
-from .writer import Writer, quoted
+from .writer import Writer, quoted, whole_row
 
 #: The name of the column with the version of a row.
 VERSION = "v"
@@ -53,7 +53,8 @@ class Level:
         """Return a SELECT of one column, named row, with all columns of these names, and of the version beside it."""
         columns = ", ".join(f"{output.sql} AS {name}" for output, name in zip(self.outputs, names, strict=True))
         source = f"{self.source} CROSS JOIN LATERAL (SELECT {columns}) AS {alias}"
-        return f"SELECT {alias} AS {row}, {self.version} AS {VERSION} {self.body(source)}{self._window()}"
+        whole = whole_row(alias, "pg_catalog.record")
+        return f"SELECT {whole} AS {row}, {self.version} AS {VERSION} {self.body(source)}{self._window()}"
 
     def _window(self) -> str:
         text = ""
@@ -119,7 +120,7 @@ def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: st
     if level.outputs and all(name is not None for name in known) and not also:
         columns = [quoted(name) for name in known if name is not None]
         if level.version is None:
-            return Objects(level.select(columns), alias, alias, is_row=True)
+            return Objects(level.select(columns), alias, whole_row(alias), is_row=True)
         return Objects(level.select_rows(columns, writer.alias("r"), "r"), alias, f"{alias}.r", is_row=True)
     names = positions(level)
     pairs = [
