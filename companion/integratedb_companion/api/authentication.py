@@ -27,29 +27,22 @@ class Authentication:
         self._sources = sources
         self._anonymous = None if anonymous is None else _anonymous(anonymous)
 
-    async def caller(self, request: Request) -> Caller:
-        """Return who sends a request. Error: TokenError."""
-        token = bearer(request.header(b"authorization"))
-        if token is None:
-            if self._anonymous is None:
-                raise TokenError("PGRST302", "Anonymous access is disabled")
-            return self._anonymous
-        try:
+    def caller(self, request: Request) -> Caller:
+        """Return who sends a request. Errors: TokenError; UnknownKeyError, where refreshed() may know more."""
+        token = request.head.bearer
+        if token is not None:
             return self._tokens.verify(token)
-        except UnknownKeyError as unknown:
-            for source in self._sources:
-                if await source.refresh():
-                    with contextlib.suppress(UnknownKeyError):
-                        return self._tokens.verify(token)
-            raise unknown from None
+        if self._anonymous is None:
+            raise TokenError("PGRST302", "Anonymous access is disabled")
+        return self._anonymous
 
-
-def bearer(header: str | None) -> bytes | None:
-    """Return the token of an Authorization header; None where there is none, or the scheme is another one."""
-    if header is None:
-        return None
-    scheme, _, token = header.strip().partition(" ")
-    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
+    async def refreshed(self, request: Request, problem: UnknownKeyError) -> Caller:
+        """Return who sends a request, by keys that are fetched now. Error: TokenError."""
+        for source in self._sources:
+            if await source.refresh():
+                with contextlib.suppress(UnknownKeyError):
+                    return self.caller(request)
+        raise problem
 
 
 def _anonymous(role: str) -> Caller:

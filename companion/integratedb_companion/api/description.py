@@ -30,7 +30,7 @@ class Description:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def answer(self, entry: Entry, parsed: UrlRequest, request: Request) -> Response | Slow:
+    def answer(self, entry: Entry, parsed: UrlRequest, request: Request) -> Response | Slow[Response]:
         """Answer a request to the root. Errors: UrlError, ProblemError."""
         form = parsed.form()
         is_swagger = _is_swagger(form, parsed)

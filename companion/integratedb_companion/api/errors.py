@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from integratedb.query.faces.url import word_database
+from integratedb.query.faces.url import WITHOUT_BODY, word_database
 
 from .connection import DatabaseError
 from .messages import Response, failure
@@ -33,7 +33,10 @@ def of_database(error: DatabaseError, *, is_anonymous: bool, is_verbose: bool = 
             details = hint = None
     if error.place is not None and isinstance(details, str | None):
         details = f"{details} {error.place}" if details else error.place
-    return failure(status, worded.code, worded.message, details, hint, headers)
+    made = failure(status, worded.code, worded.message, details, hint, headers)
+    if status in WITHOUT_BODY:
+        made.body = b""
+    return made
 
 
 def unreachable() -> Response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from psycopg import pq
 
@@ -20,21 +20,28 @@ from .pool import BusyError, Pool
 from .surfaces import Entry, Surfaces
 from .transaction import BEGIN, COMMIT, ROLLBACK, opening
 
-#: What integratedb.surface_changed() raises.
-CHANGED: Final = "IDB08"
 #: Classes of errors that a changed schema may cause before the version is compared: Postgres prepares the statement,
-#: reads constants and checks privileges first.
-DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "XX"})
+#: reads constants and checks privileges first. ID is that of IDB08, which integratedb.surface_changed() raises, and
+#: which a function of a user may raise, too.
+DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "ID", "XX"})
 #: How long a request goes after a schema that changes all the time. Reading a surface takes as long as a few changes.
 PATIENCE_S: Final = 10.0
 PAUSE_S: Final = 0.05
 #: After so many attempts the next ones hold the locks of the statement while the surface is read.
 FREE_ATTEMPTS: Final = 2
+#: So many sessions that other code has spoilt may be met; a function that raises the same error is asked no more often.
+MOST_SPOILT: Final = 3
 #: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
 LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
 LOCK_NOT_AVAILABLE: Final = "55P03"
+#: The first statements of so many requests are remembered.
+MOST_OPENINGS: Final = 500
+
+#: So many threads make slow plans at once: each may need much memory, and all share one processor.
+_SLOW: Final = asyncio.Semaphore(2)
 
 Row = Sequence[bytes | None]
+Made = TypeVar("Made", covariant=True)
 
 
 class SurfaceUnstableError(Exception):
@@ -63,7 +70,8 @@ class Plan:
 
     query: Query
     reads: bool
-    settings: list[tuple[bytes, bytes]]
+    #: The settings of the request, when they are needed.
+    settings: Callable[[], list[tuple[bytes, bytes]]]
     #: Makes the response of the row. Raises RefusedError.
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
@@ -82,13 +90,18 @@ class Plan:
     #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
     examine: Query | None = None
     examined: Callable[[bytes], Plan] | None = None
+    #: What requests with the same settings have in common; None: nobody will ask again.
+    alike: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
-    """An answer that needs no statement, but time: it is made in a thread of its own."""
+class Slow(Generic[Made]):
+    """What needs time before the database is asked: it is made in a thread, so that other requests go on."""
 
-    make: Callable[[], Response]
+    make: Callable[[], Made]
+
+
+Make: TypeAlias = Callable[[Entry], "Plan | Response | Slow[Plan | Response]"]
 
 
 @dataclass(slots=True)
@@ -116,21 +129,24 @@ class Executor:
     pre_request: Query | None = None
     #: How many long bodies are inserted at once.
     _long: asyncio.Semaphore = field(init=False)
+    _openings: dict[Hashable, Query] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Leave half of the connections for short requests."""
         self._long = asyncio.Semaphore(max(1, self.pool.size // 2))
 
-    async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
+    async def execute(self, role: str, make: Make, watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
         entry = await self.surfaces.of(role)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + PATIENCE_S
-        attempts = 0
+        attempts = spoilt = 0
         while True:
             attempts += 1
             try:
-                plan = await _made(make, entry)
+                plan = make(entry)
+                if isinstance(plan, Slow):
+                    plan = await _made(plan)
                 if not isinstance(plan, Response):
                     if plan.examine is not None and plan.examined is not None:
                         plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
@@ -149,15 +165,16 @@ class Executor:
             except DatabaseError as error:
                 if error.is_final:
                     raise
+                if error.is_of_session and spoilt < MOST_SPOILT:
+                    # Its connection is closed by now.
+                    spoilt, attempts = spoilt + 1, attempts - 1
+                    continue
                 is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
-                if (
-                    error.sqlstate != CHANGED
-                    and not is_held
-                    and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
-                ):
+                if not is_held and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry)):
                     if error.sqlstate in ("22023", "42501"):
-                        # The role may be another one by now, or may no longer be acted for.
-                        self.surfaces.forget(role)
+                        # The role may be another one by now, or may no longer be acted for. Mostly it is the same:
+                        # such errors are cheap to cause, and reading a surface is not cheap.
+                        await self.surfaces.compare(entry)
                     raise
             if loop.time() > until_s:
                 raise SurfaceUnstableError(attempts)
@@ -178,8 +195,14 @@ class Executor:
         return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
-        settings = [*self.before_role, *entry.role.settings, *plan.settings]
-        first = opening(entry.role, settings, reads=plan.reads)
+        first = self._openings.get(plan.alike)
+        if first is None:
+            settings = [*self.before_role, *entry.role.settings, *plan.settings()]
+            first = opening(entry.role, settings, reads=plan.reads)
+            if plan.alike is not None:
+                self._openings[plan.alike] = first
+                while len(self._openings) > MOST_OPENINGS:
+                    del self._openings[next(iter(self._openings))]
         return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
 
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
@@ -190,7 +213,7 @@ class Executor:
         if plan.following is not None:
             async with self._room_for_long():
                 return await self._run_following([begin, *queries], plan, plan.following, watch)
-        connection = watch.connection = await self.pool.take()
+        connection = watch.connection = self.pool.take_idle() or await self.pool.take()
         try:
             if plan.decides:
                 return await self._run_deciding(connection, [begin, *queries], plan)
@@ -207,9 +230,7 @@ class Executor:
             self.pool.give_back(connection)
         return plan.respond(_row(row, plan))
 
-    async def _run_held(
-        self, entry: Entry, plan: Plan, make: Callable[[Entry], Plan | Response | Slow], watch: Watch
-    ) -> Response:
+    async def _run_held(self, entry: Entry, plan: Plan, make: Make, watch: Watch) -> Response:
         """Run in a transaction that has the locks of the statement before the surface is read.
 
         So the relations cannot change between. Their surface may have changed already: the statement is made anew.
@@ -220,7 +241,9 @@ class Executor:
                 opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
                 await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
                 entry = await self.surfaces.read_by(connection, entry.role.name)
-                made = await _made(make, entry)
+                made = make(entry)
+                if isinstance(made, Slow):
+                    made = await _made(made)
                 if isinstance(made, Response):
                     return made
                 if made.examine is not None and made.examined is not None:
@@ -328,7 +351,7 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
     return [result.get_value(0, column) for column in range(result.nfields)]
 
 
-async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
-    """Make the plan of a request; what takes long is made beside other requests."""
-    plan = make(entry)
-    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan
+async def _made(slow: Slow[Plan | Response]) -> Plan | Response:
+    """Make what takes long beside other requests."""
+    async with _SLOW:
+        return await asyncio.to_thread(slow.make)

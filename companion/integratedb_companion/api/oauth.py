@@ -16,7 +16,7 @@ import orjson
 from integratedb_companion.http.login import Logins, NoServerError, TooManyFailuresError
 
 from . import bodies
-from .connection import Query
+from .connection import DatabaseError, LostError, Query
 from .messages import JSON, Headers, Request, Response
 from .own_keys import ALGORITHM, OwnKeys
 from .pool import BusyError, Pool, UnreachableError
@@ -51,6 +51,11 @@ class OAuth:
         self._keys = keys
         self._roles: OrderedDict[str, int | None] = OrderedDict()
         self._logins = Logins(lambda: pool.server, self._roles.get)
+
+    @staticmethod
+    def concerns(path: str) -> bool:
+        """Whether a path may be one of these."""
+        return path.startswith(("/oauth/", "/.well-known/"))
 
     async def answer(self, request: Request, receive: bodies.Receive) -> Response | None:
         """Answer a request to one of these paths; None: it is another one."""
@@ -122,7 +127,9 @@ class OAuth:
             role = await self._logins.check(address, user, password)
         except TooManyFailuresError:
             return _refusal(429, "temporarily_unavailable", "too many failures", [(b"retry-after", b"60")])
-        except (NoServerError, UnreachableError, BusyError):
+        except DatabaseError:  # a name that the database's encoding does not have
+            return _unauthorized()
+        except (NoServerError, UnreachableError, BusyError, LostError):
             return _refusal(503, "temporarily_unavailable", "the database does not answer", [(b"retry-after", b"1")])
         if role is None:
             return _unauthorized()

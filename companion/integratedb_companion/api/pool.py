@@ -18,7 +18,6 @@ from integratedb_companion.common.session import read_conninfo
 from integratedb_companion.http.own_server import Parameters, parameters_of
 
 from .connection import Connection
-from .transaction import session_settings
 
 log = logging.getLogger(__name__)
 
@@ -86,16 +85,23 @@ class Pool:
         if self._waiters:
             self._wake()
 
+    def take_idle(self) -> Connection | None:
+        """Lend a connection until it is given back, if one waits."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_clean:
+                self._lent += 1
+                return connection
+            connection.close()
+        return None
+
     async def take(self) -> Connection:
         """Lend a connection until it is given back. Errors: UnreachableError, BusyError."""
         # Room is counted before anything is awaited, so that a cancelled request does not take it along.
         while True:
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.is_clean:
-                    self._lent += 1
-                    return connection
-                connection.close()
+            idle = self.take_idle()
+            if idle is not None:
+                return idle
             if self._lent + self._opening < self.size:
                 self._opening += 1
                 try:
@@ -142,7 +148,6 @@ class Pool:
 
     async def _open(self) -> Connection:
         opened: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        await opened.execute(session_settings(self._prepares).encode())
         self.server = parameters_of(opened.pgconn)
         self.last_reached_s = asyncio.get_running_loop().time()
         return Connection(opened, prepares=self._prepares)

@@ -44,7 +44,7 @@ class UnknownKeyError(TokenError):
         super().__init__("PGRST301", "No suitable key was found to decode the JWT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Caller:
     """Who is asking: the role, and the settings of the transaction that tell policies of the token."""
 
@@ -198,7 +198,7 @@ class Tokens:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TokenError("PGRST303", f"The JWT '{name}' claim must be a number")
-            times[name] = float(value)
+            times[name] = value  # of any size: a float would overflow
         if "exp" in times and now_s >= times["exp"] + LEEWAY_S:
             raise TokenError("PGRST303", "JWT expired")
         if "exp" not in times and self._rules.needs_expiry:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import orjson
-
-from .connection import Query
+from .connection import UNCLEAN, Query
+from .messages import Head
 from .settings import Settings
 from .tokens import Caller
 
-#: Sessions may have other values from ALTER ROLE of the login, or from another client of a pooler.
+#: Sessions may have other values from ALTER ROLE of the login.
 PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"row_security", b"on"),
     (b"standard_conforming_strings", b"on"),
@@ -22,6 +21,7 @@ PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"bytea_output", b"hex"),
     (b"client_min_messages", b"error"),
 )
+MOST_ARGUMENTS: Final = 90
 BEGIN: Final = Query(b"BEGIN", prepared=False)
 COMMIT: Final = Query(b"COMMIT", prepared=False)
 ROLLBACK: Final = Query(b"ROLLBACK", prepared=False)
@@ -46,14 +46,26 @@ class Role:
         return _BEGIN_AT.get(self.isolation)
 
 
+#: Locks that code of an earlier request left are released. Its temporary tables would hide others, and contain rows.
+_CLEAN: Final = (
+    "pg_catalog.pg_advisory_unlock_all()",
+    "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid"
+    f" THEN pg_catalog.current_setting('{UNCLEAN}') END",
+)
+#: For statements that the service runs as its login: a role that code has set for the session would see other claims.
+AS_LOGIN: Final = Query(f"SELECT pg_catalog.set_config('role', 'none', true), {', '.join(_CLEAN)}".encode())
+
+
 @cache
 def _text(settings: int, *, reads: bool) -> bytes:
     """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
-    calls = ["pg_catalog.set_config('role', $1, true)"]
+    calls = ["pg_catalog.set_config('role', $1, true)", *_CLEAN]
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
-    return f"SELECT {', '.join(calls)}".encode()
+    # Arguments are evaluated in their order, and nothing of them is sent back. A function has 100 arguments at most.
+    groups = [calls[start : start + MOST_ARGUMENTS] for start in range(0, len(calls), MOST_ARGUMENTS)]
+    return f"SELECT {', '.join('pg_catalog.num_nulls(' + ', '.join(group) + ')' for group in groups)}".encode()
 
 
 def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:
@@ -65,28 +77,9 @@ def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool)
     return Query(_text(len(settings), reads=reads), values)
 
 
-def request_settings(
-    caller: Caller, method: bytes, path: bytes, headers: Sequence[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
+def request_settings(caller: Caller, method: bytes, path: bytes, head: Head) -> list[tuple[bytes, bytes]]:
     """Return the settings that tell policies and functions of the request."""
-    by_name: dict[str, str] = {}
-    cookies: dict[str, str] = {}
-    for name, value in headers:
-        text = value.decode("latin-1")
-        if name == b"cookie":
-            for part in text.split(";"):
-                key, equals, content = part.strip().partition("=")
-                if equals:
-                    cookies[key] = content
-        else:
-            by_name[name.decode("latin-1")] = text
-    return [
-        (b"request.method", method),
-        (b"request.path", path),
-        (b"request.headers", orjson.dumps(by_name)),
-        (b"request.cookies", orjson.dumps(cookies)),
-        *caller.settings,
-    ]
+    return [(b"request.method", method), (b"request.path", path), *head.settings, *caller.settings]
 
 
 def array(texts: Sequence[str]) -> bytes:
@@ -104,17 +97,11 @@ def service_settings(settings: Settings) -> list[tuple[bytes, bytes]]:
     """Return the settings of every transaction; those of the role may replace them."""
     path = search_path((settings.schemas[0], *settings.extra_search_path))
     return [
-        *(() if settings.prepare else PINNED),
+        *PINNED,
         (b"search_path", path),
         *((name.encode(), value.encode()) for name, value in settings.app_settings),
         *(() if settings.statement_timeout_s is None else ((b"statement_timeout", _ms(settings.statement_timeout_s)),)),
     ]
-
-
-def session_settings(prepares: bool) -> str:
-    """Return the statement that prepares a session; sessions of a pooler are shared, so there it is none."""
-    calls = [f"pg_catalog.set_config('{name.decode()}', '{value.decode()}', false)" for name, value in PINNED]
-    return f"SELECT {', '.join(calls)}" if prepares else "SELECT 1"
 
 
 def _ms(seconds: float) -> bytes:

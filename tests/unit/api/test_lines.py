@@ -10,11 +10,11 @@ import pytest
 
 from integratedb.query.faces.url.comma_separated import parse_csv
 from integratedb_companion.api import lines
-from integratedb_companion.api.messages import Request
+from integratedb_companion.api.messages import Head, Request
 
 
 def batches(kind: str, portions: list[bytes]) -> list[lines.Batch]:
-    request = Request("POST", "/x", b"/x", "", [(b"content-type", kind.encode())])
+    request = Request("POST", "/x", b"/x", "", Head([(b"content-type", kind.encode())]))
     left = list(portions)
 
     async def receive() -> dict[str, Any]:

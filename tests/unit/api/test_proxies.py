@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integratedb_companion.api.messages import Request
+from integratedb_companion.api.messages import Head, Request
 from integratedb_companion.api.proxies import Proxies
 
 PROXIES = Proxies(["10.0.0.0/8", "fd00::/8"])
@@ -12,7 +12,7 @@ PROXIES = Proxies(["10.0.0.0/8", "fd00::/8"])
 
 def told(peer: str, **headers: str) -> tuple[str, str]:
     given = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    request = Request("GET", "/", b"/", "", given, peer)
+    request = Request("GET", "/", b"/", "", Head(given), peer)
     PROXIES.apply(request)
     return request.address, request.scheme
 

@@ -16,7 +16,7 @@ from .calls import called
 from .expressions import Expressions
 from .levels import Level, Objects, Output, objects, positions
 from .operators import AGGREGATES
-from .writer import Writer
+from .writer import Writer, unused_name, whole_row
 
 _NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
 
@@ -55,10 +55,10 @@ class Reads:
         near = [name for its_schema, name in self._surface.relations if its_schema in schemas]
         raise ProblemError("unknown relation", table.place, name=table.name, schema=schemas[0], near=near)
 
-    def top(self, select: Select) -> Level:
-        """Write a query with its sources."""
+    def top(self, select: Select, *, capped: bool = True) -> Level:
+        """Write a query with its sources; ``capped``: the most rows of an answer apply."""
         sources, text = self._sources(select)
-        return self.level(select, Scope(sources), text, [], depth=1)
+        return self.level(select, Scope(sources), text, [], depth=1, capped=capped)
 
     def _sources(self, select: Select) -> tuple[list[Source], str]:
         sources, texts = [], []
@@ -101,15 +101,18 @@ class Reads:
     @staticmethod
     def source_of(relation: Relation, alias: str, name: str | None = None, row: str | None = None) -> Source:
         """Return a relation as a source under an alias."""
-        return Source(alias, name or relation.name, relation.columns, relation, row or alias, relation.schema)
+        return Source(
+            alias, name or relation.name, relation.columns, relation, row or whole_row(alias), relation.schema
+        )
 
     def _routine(self, wanted: Routine, alias: str) -> tuple[Source, str]:
         function = find_function(self._surface, self._schema, wanted)
         relation = self._surface.by_oid.get(function.relation) if function.relation is not None else None
         columns = result_columns(function, relation)
         name = self._writer.alias("w")
-        self.with_queries.append((name, called(self._writer, wanted, function, columns, relation is not None)))
-        row = f"{alias}.r" if relation is not None else None
+        row_name = unused_name(relation, "r") if relation is not None else None
+        self.with_queries.append((name, called(self._writer, wanted, function, columns, row_name)))
+        row = f"{alias}.{row_name}" if row_name is not None else None
         return Source(
             alias, function.name, columns or _scalar(function), relation, row, function.schema
         ), f"{name} AS {alias}"
