@@ -13,9 +13,11 @@ return entry.compile_query(plpy, for_role, schemas, query, params, in_array)
 $python$;
 
 COMMENT ON FUNCTION integratedb.compiled_query(oid, text[], jsonb, jsonb, boolean) IS
-'Compiles a query as data for a role and runs nothing. Returns {"problem": {code, message, hint, pointer}}, or '
-'{"statement", "params": [text, ...], "reads", "returns_rows"}. schemas: where names without a schema are looked up. '
-'params: the values of {"param": name}. in_array: the statement gets its parameters as one array of texts.';
+'Compiles queries as data for a role and runs nothing. Returns {"problem": {code, message, hint, pointer}}, or '
+'{"statements": [{"statement", "params": [text, ...], "holes": [[parameter, form, query, key, many], ...], "reads", '
+'"returns_rows", "uses"}, ...], "is_list", "explain"}. schemas: where names without a schema are looked up. params: the '
+'values of {"param": name}. in_array: the statements get their parameters as one array of texts. holes: parameters that '
+'are values of earlier answers.';
 
 CREATE OR REPLACE FUNCTION integratedb.described_surface(for_role oid, schemas text[], wanted text, version text)
 RETURNS jsonb
@@ -96,6 +98,90 @@ COMMENT ON FUNCTION integratedb.compiled_for_caller(jsonb, jsonb, boolean) IS
 'Compiles a query as data for the role that calls. Errors: 22023 for a query that cannot be read, and the code of the '
 'problem (42P01, 42703, ...), with the place in the query.';
 
+CREATE OR REPLACE FUNCTION integratedb.filled_parameters(statement jsonb, answers jsonb[])
+RETURNS text[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  filled text[] := ARRAY(SELECT p.value FROM jsonb_array_elements_text(statement -> 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
+  hole jsonb;
+  answer jsonb;
+  refused boolean;
+BEGIN
+  FOR hole IN SELECT h.value FROM jsonb_array_elements(statement -> 'holes') AS h (value) LOOP
+    answer := answers[(hole ->> 2)::integer + 1];
+    IF (hole ->> 4)::boolean THEN
+      filled[(hole ->> 0)::integer] := ARRAY(SELECT r.value ->> (hole ->> 3) FROM jsonb_array_elements(answer) AS r (value))::text;
+      CONTINUE;
+    END IF;
+
+    IF jsonb_array_length(answer) <> 1 THEN
+      refused := integratedb.refuse(
+        code => '21000',
+        message => format('query %s returned %s rows, expected one', hole ->> 2, jsonb_array_length(answer)),
+        detail => NULL,
+        hint => 'The values of all rows are a list: ["in", {"field": ...}, {"result": [0, "id"]}].');
+    END IF;
+
+    filled[(hole ->> 0)::integer] := CASE
+      WHEN hole ->> 1 = 'json' THEN (answer -> 0 -> (hole ->> 3))::text
+      WHEN hole ->> 1 = 'array' AND jsonb_typeof(answer -> 0 -> (hole ->> 3)) = 'array' THEN
+        ARRAY(SELECT e.value FROM jsonb_array_elements_text(answer -> 0 -> (hole ->> 3)) AS e (value))::text
+      ELSE answer -> 0 ->> (hole ->> 3)
+    END;
+  END LOOP;
+
+  RETURN filled;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.filled_parameters(jsonb, jsonb[]) IS
+'The parameters of a statement of compiled_query(), with values of the answers of earlier queries in its holes. Error '
+'21000: a query of which one row is meant returned another number of rows.';
+
+CREATE OR REPLACE FUNCTION integratedb.run_compiled(statement jsonb, answers jsonb[], explain boolean)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+-- The function has no SET search_path: views, policies and triggers that the query runs see the caller's. So all names
+-- are qualified.
+AS $$
+DECLARE
+  filled pg_catalog.text[];
+  plan pg_catalog.json;
+  answer record;
+BEGIN
+  IF explain THEN
+    filled := ARRAY(SELECT p.value FROM pg_catalog.jsonb_array_elements_text(statement OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' OPERATOR(pg_catalog.||) (statement OPERATOR(pg_catalog.->>) 'statement') INTO plan USING filled;
+    RETURN pg_catalog.jsonb_build_object(
+      'statement', statement OPERATOR(pg_catalog.->) 'statement',
+      'params', statement OPERATOR(pg_catalog.->) 'params',
+      'plan', plan,
+      'claims', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+                 'path', (u.value OPERATOR(pg_catalog.->>) 0) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) (u.value OPERATOR(pg_catalog.->>) 1),
+                 'fields', u.value OPERATOR(pg_catalog.->) 2)), '[]')
+          FROM pg_catalog.jsonb_array_elements(statement OPERATOR(pg_catalog.->) 'uses') AS u (value)));
+  END IF;
+
+  EXECUTE statement OPERATOR(pg_catalog.->>) 'statement' INTO answer USING integratedb.filled_parameters(statement, answers);
+  IF (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN
+    RETURN answer.body::pg_catalog.jsonb;
+  END IF;
+
+  RETURN pg_catalog.jsonb_build_object('count', answer.row_count);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.run_compiled(jsonb, jsonb[], boolean) IS
+'Runs a statement of compiled_query() and returns its rows, or {"count": n} for a write that returns none. answers: '
+'those of earlier queries. explain: returns {"statement", "params", "plan", "claims"} and runs nothing.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_query(query jsonb, params jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -106,25 +192,30 @@ SECURITY INVOKER
 AS $$
 DECLARE
   compiled CONSTANT pg_catalog.jsonb := integratedb.compiled_for_caller(query, params, true);
-  answer record;
+  statement pg_catalog.jsonb;
+  answers pg_catalog.jsonb[] := '{}';
 BEGIN
-  EXECUTE compiled OPERATOR(pg_catalog.->>) 'statement'
-     INTO answer
-    USING ARRAY(SELECT p.value FROM pg_catalog.jsonb_array_elements_text(compiled OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
-  IF (compiled OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN
-    RETURN answer.body::pg_catalog.jsonb;
-  END IF;
+  FOR statement IN
+    SELECT s.value
+      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
+     ORDER BY s.place
+  LOOP
+    answers := pg_catalog.array_append(
+      answers, integratedb.run_compiled(statement, answers, (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool));
+  END LOOP;
 
-  RETURN pg_catalog.jsonb_build_object('count', answer.row_count);
+  RETURN CASE WHEN (compiled OPERATOR(pg_catalog.->) 'is_list')::pg_catalog.bool THEN pg_catalog.to_jsonb(answers) ELSE answers[1] END;
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_query(jsonb, jsonb) IS
 'Runs a query as data, with the rights and the policies of its caller. query: HoneySQL''s maps as JSON, for example '
-'{"select": ["id", "name"], "from": "people", "where": [">=", {"field": "age"}, 18]}. params: the values of '
-'{"param": "name"} in it. Returns the rows as an array; {"count": n} for a write without "returning". Errors: 22023 for '
-'a query that cannot be read, 42P01, 42703 and others for names that the role cannot see, with the place in the query; '
-'and those of the statement.
+'{"select": ["id", "name"], "from": "people", "where": [">=", {"field": "age"}, 18]}; or a list of queries, of which a '
+'later one may use an earlier one''s answer: {"result": [0, "id"]}; or {"query", "params", "explain"}, where explain '
+'returns {"statement", "params", "plan", "claims"} and runs nothing. params: the values of {"param": "name"} in it. '
+'Returns the rows as an array; {"count": n} for a write without "returning"; a list of answers for a list. Errors: 22023 '
+'for a query that cannot be read, 42P01, 42703 and others for names that the role cannot see, with the place in the '
+'query; and those of the statements.
 For everybody, with the caller''s own rights.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_compile(query jsonb)
@@ -137,13 +228,16 @@ AS $$
 DECLARE
   compiled CONSTANT pg_catalog.jsonb := integratedb.compiled_for_caller(query, NULL, false);
 BEGIN
-  RETURN QUERY SELECT compiled OPERATOR(pg_catalog.->>) 'statement', compiled OPERATOR(pg_catalog.->) 'params';
+  RETURN QUERY
+    SELECT s.value OPERATOR(pg_catalog.->>) 'statement', s.value OPERATOR(pg_catalog.->) 'params'
+      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
+     ORDER BY s.place;
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_compile(jsonb) IS
-'The statement that a query as data becomes for its caller, and the parameters of the statement as texts. Runs nothing. '
-'Errors: those of integratedb_query() that come before the statement runs.
+'The statement that a query as data becomes for its caller, and the parameters of the statement as texts; for a list of '
+'queries, a row each. Runs nothing. Errors: those of integratedb_query() that come before the statement runs.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_openapi(version text DEFAULT '3.1')

@@ -28,6 +28,8 @@ DECLARE
     'integratedb.as_json(text)',
     'integratedb.schemas_of_session(oid)',
     'integratedb.compiled_for_caller(jsonb, jsonb, boolean)',
+    'integratedb.filled_parameters(jsonb, jsonb[])',
+    'integratedb.run_compiled(jsonb, jsonb[], boolean)',
     'integratedb.surface_version(oid, text[], oid[])',
     'integratedb.surface_changed()',
     'integratedb.refuse(text, text, text, text)',

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..surface import Surface
+from ..plan.types import JSONB
+from ..surface import Surface, Type
 from .writer import Writer, quoted
 
 #: json_build_object() takes 100 arguments.
@@ -21,6 +22,8 @@ class Output:
     is_json: bool = False
     aggregate: Callable[[str], str] | None = None
     is_aggregate: bool = False
+    #: Of the columns of a sub-query, which other expressions then use.
+    type: Type | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +88,13 @@ class Objects:
 
     def single(self) -> str:
         return f"pg_catalog.row_to_json({self.row})" if self.row == self.alias else self.row
+
+
+def comparable(output: Output) -> Output:
+    """Return a column that can be compared with others: the type json has no equality."""
+    if output.is_json and not output.is_aggregate:
+        return replace(output, sql=f"({output.sql})::pg_catalog.jsonb", type=JSONB)
+    return output
 
 
 def positions(level: Level) -> list[str]:
