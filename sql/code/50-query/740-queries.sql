@@ -98,7 +98,7 @@ COMMENT ON FUNCTION integratedb.compiled_for_caller(jsonb, jsonb, boolean) IS
 'Compiles a query as data for the role that calls. Errors: 22023 for a query that cannot be read, and the code of the '
 'problem (42P01, 42703, ...), with the place in the query.';
 
-CREATE OR REPLACE FUNCTION integratedb.filled_parameters(statement jsonb, answers jsonb[])
+CREATE OR REPLACE FUNCTION integratedb.filled_parameters(statement jsonb, answers text[])
 RETURNS text[]
 LANGUAGE plpgsql
 STABLE PARALLEL SAFE
@@ -112,7 +112,7 @@ DECLARE
   refused boolean;
 BEGIN
   FOR hole IN SELECT h.value FROM jsonb_array_elements(statement -> 'holes') AS h (value) LOOP
-    answer := answers[(hole ->> 2)::integer + 1];
+    answer := answers[(hole ->> 2)::integer + 1]::jsonb;
     IF (hole ->> 4)::boolean THEN
       filled[(hole ->> 0)::integer] := ARRAY(SELECT r.value ->> (hole ->> 3) FROM jsonb_array_elements(answer) AS r (value))::text;
       CONTINUE;
@@ -138,49 +138,94 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.filled_parameters(jsonb, jsonb[]) IS
+COMMENT ON FUNCTION integratedb.filled_parameters(jsonb, text[]) IS
 'The parameters of a statement of compiled_query(), with values of the answers of earlier queries in its holes. Error '
 '21000: a query of which one row is meant returned another number of rows.';
 
-CREATE OR REPLACE FUNCTION integratedb.run_compiled(statement jsonb, answers jsonb[], explain boolean)
+CREATE OR REPLACE FUNCTION integratedb.explained_query(statement jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
--- The function has no SET search_path: views, policies and triggers that the query runs see the caller's. So all names
--- are qualified.
+-- The function has no SET search_path: views and policies that the plan has see the caller's. So all names are qualified.
 AS $$
 DECLARE
-  filled pg_catalog.text[];
+  filled CONSTANT pg_catalog.text[] := ARRAY(
+    SELECT p.value FROM pg_catalog.jsonb_array_elements_text(statement OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
   plan pg_catalog.json;
-  answer record;
 BEGIN
-  IF explain THEN
-    filled := ARRAY(SELECT p.value FROM pg_catalog.jsonb_array_elements_text(statement OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
-    EXECUTE 'EXPLAIN (FORMAT JSON) ' OPERATOR(pg_catalog.||) (statement OPERATOR(pg_catalog.->>) 'statement') INTO plan USING filled;
-    RETURN pg_catalog.jsonb_build_object(
-      'statement', statement OPERATOR(pg_catalog.->) 'statement',
-      'params', statement OPERATOR(pg_catalog.->) 'params',
-      'plan', plan,
-      'claims', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-                 'path', (u.value OPERATOR(pg_catalog.->>) 0) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) (u.value OPERATOR(pg_catalog.->>) 1),
-                 'fields', u.value OPERATOR(pg_catalog.->) 2)), '[]')
-          FROM pg_catalog.jsonb_array_elements(statement OPERATOR(pg_catalog.->) 'uses') AS u (value)));
-  END IF;
-
-  EXECUTE statement OPERATOR(pg_catalog.->>) 'statement' INTO answer USING integratedb.filled_parameters(statement, answers);
-  IF (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN
-    RETURN answer.body::pg_catalog.jsonb;
-  END IF;
-
-  RETURN pg_catalog.jsonb_build_object('count', answer.row_count);
+  EXECUTE 'EXPLAIN (FORMAT JSON) ' OPERATOR(pg_catalog.||) (statement OPERATOR(pg_catalog.->>) 'statement') INTO plan USING filled;
+  RETURN pg_catalog.jsonb_build_object(
+    'statement', statement OPERATOR(pg_catalog.->) 'statement',
+    'params', statement OPERATOR(pg_catalog.->) 'params',
+    'plan', plan,
+    'claims', (
+      SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+               'path', (u.value OPERATOR(pg_catalog.->>) 0) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) (u.value OPERATOR(pg_catalog.->>) 1),
+               'fields', u.value OPERATOR(pg_catalog.->) 2)), '[]')
+        FROM pg_catalog.jsonb_array_elements(statement OPERATOR(pg_catalog.->) 'uses') AS u (value)));
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.run_compiled(jsonb, jsonb[], boolean) IS
-'Runs a statement of compiled_query() and returns its rows, or {"count": n} for a write that returns none. answers: '
-'those of earlier queries. explain: returns {"statement", "params", "plan", "claims"} and runs nothing.';
+COMMENT ON FUNCTION integratedb.explained_query(jsonb) IS
+'What a statement of compiled_query() is, and how Postgres would run it: {"statement", "params", "plan", "claims"}.';
+
+CREATE OR REPLACE FUNCTION integratedb.run_queries(compiled jsonb, max_cost double precision DEFAULT NULL)
+RETURNS TABLE (body text, more boolean)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+-- The function has no SET search_path: views, policies and triggers that the queries run see the caller's. So all names
+-- are qualified.
+AS $$
+DECLARE
+  explain CONSTANT boolean := (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool;
+  statement pg_catalog.jsonb;
+  answers pg_catalog.text[] := '{}';
+  cost double precision;
+  answer record;
+  refused boolean;
+BEGIN
+  more := false;
+  FOR statement IN
+    SELECT s.value
+      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
+     ORDER BY s.place
+  LOOP
+    IF explain THEN
+      answers := pg_catalog.array_append(answers, integratedb.explained_query(statement)::pg_catalog.text);
+      CONTINUE;
+    END IF;
+
+    IF max_cost IS NOT NULL THEN
+      cost := (integratedb.explained_query(statement) OPERATOR(pg_catalog.#>>) '{plan,0,Plan,Total Cost}')::pg_catalog.float8;
+      IF cost OPERATOR(pg_catalog.>) max_cost THEN
+        refused := integratedb.refuse(
+          code => '54000',
+          message => pg_catalog.format('the estimated cost of the query, %s, is more than %s', pg_catalog.round(cost), max_cost),
+          detail => NULL,
+          hint => 'Filter by columns with an index, or ask for fewer embedded rows.');
+      END IF;
+    END IF;
+
+    EXECUTE statement OPERATOR(pg_catalog.->>) 'statement' INTO answer USING integratedb.filled_parameters(statement, answers);
+    more := more OR answer.more;
+    answers := pg_catalog.array_append(answers, CASE
+      WHEN (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN answer.body
+      ELSE pg_catalog.format('{"count": %s}', answer.row_count) END);
+  END LOOP;
+
+  body := CASE
+    WHEN (compiled OPERATOR(pg_catalog.->) 'is_list')::pg_catalog.bool THEN pg_catalog.concat('[', pg_catalog.array_to_string(answers, ',' OPERATOR(pg_catalog.||) E'\n '), ']')
+    ELSE answers[1] END;
+  RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.run_queries(jsonb, double precision) IS
+'Runs what compiled_query() returned. body: JSON, the rows of a query or {"count": n} for a write that returns none; for '
+'a list of queries, a list of these. more: whether rows were left out, because an answer has a maximum. max_cost: the '
+'highest cost that the planner may expect. Errors: 21000, 54000, and those of the statements.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_query(query jsonb, params jsonb DEFAULT NULL)
 RETURNS jsonb
@@ -190,21 +235,8 @@ SECURITY INVOKER
 -- The function has no SET search_path: views, policies and triggers that the query runs see the caller's. So all names
 -- are qualified.
 AS $$
-DECLARE
-  compiled CONSTANT pg_catalog.jsonb := integratedb.compiled_for_caller(query, params, true);
-  statement pg_catalog.jsonb;
-  answers pg_catalog.jsonb[] := '{}';
 BEGIN
-  FOR statement IN
-    SELECT s.value
-      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
-     ORDER BY s.place
-  LOOP
-    answers := pg_catalog.array_append(
-      answers, integratedb.run_compiled(statement, answers, (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool));
-  END LOOP;
-
-  RETURN CASE WHEN (compiled OPERATOR(pg_catalog.->) 'is_list')::pg_catalog.bool THEN pg_catalog.to_jsonb(answers) ELSE answers[1] END;
+  RETURN (SELECT r.body::pg_catalog.jsonb FROM integratedb.run_queries(integratedb.compiled_for_caller(query, params, true)) AS r);
 END
 $$;
 

@@ -84,7 +84,7 @@ class Expressions:
 
     def condition(self, given: Any, place: Place) -> Expression:
         """Read a condition. Error: DocumentError."""
-        if isinstance(given, list) and given and self.names.is_name(given[0]):
+        if isinstance(given, list) and given and isinstance(given[0], str):
             self._count(place)
             return self._operators.operation(given, place)
         if isinstance(given, dict | bool | Name):
