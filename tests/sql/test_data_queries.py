@@ -416,7 +416,7 @@ def test_a_list_of_queries_is_one_transaction(people: Session) -> None:
     assert people.value("SELECT count(*) FROM shop.jobs WHERE person_id = 10") == 1
 
 
-def test_a_result_of_many_rows_is_no_single_value(people: Session) -> None:
+def test_a_result_of_many_rows_is_no_value(people: Session) -> None:
     with refused("21000") as error:
         query(people, [NAMES, {**NAMES, "where": ["=", f("name"), {"result": [0, "name"]}]}])
     assert error.value.diag.message_primary == "query 0 returned 4 rows, expected one"

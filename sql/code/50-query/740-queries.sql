@@ -181,7 +181,7 @@ AS $$
 DECLARE
   explain CONSTANT boolean := (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool;
   statement pg_catalog.jsonb;
-  answers pg_catalog.text[] := '{}';
+  answers pg_catalog.text[] := ARRAY[]::pg_catalog.text[];
   cost double precision;
   answer record;
   refused boolean;
