@@ -70,7 +70,7 @@ def test_a_refusal_names_its_place(
 
 
 def test_a_list_is_one_transaction(api: Api, place: Place) -> None:
-    user = {"role": place.user, "sub": "data"}
+    user: dict[str, Any] = {"role": place.user, "sub": "data"}
     add = {"insert-into": "notes", "values": [{"person_id": 3, "body": "a"}], "returning": ["id", "body"]}
     with_result = {"from": "notes", "select": ["body"], "where": ["=", {"field": "id"}, {"result": [0, "id"]}]}
     answer = api.send("POST", "/query", [add, with_result], **user)

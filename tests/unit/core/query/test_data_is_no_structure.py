@@ -56,6 +56,10 @@ def structures(inner: st.SearchStrategy[Any], queries: st.SearchStrategy[Any]) -
     )
 
 
+def _with_groups(query: Any) -> Any:
+    return query | {"select": [*([each, "x"] for each in query["group-by"]), {"call": ["count", "*"]}]}
+
+
 def selects(queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     expressions = st.recursive(
         columns | columns | scalars | st.just({"param": "p"}) | anything.map(lambda each: {"value": each}),
@@ -84,7 +88,7 @@ def selects(queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     ) | st.fixed_dictionaries(
         {"select": st.just(["name"]), "from": st.just("projects"), "group-by": st.lists(expressions, max_size=2)},
         optional={"having": comparisons, "embed": st.lists(either("clients", "tasks", "users"), max_size=2)},
-    ).map(lambda each: each | {"select": [*([one, "x"] for one in each["group-by"]), {"call": ["count", "*"]}]})
+    ).map(_with_groups)
 
 
 simple = selects(st.just({"select": ["id", "name"], "from": "people"}))
@@ -95,7 +99,7 @@ reads = selects(
     )
 )
 rows = st.dictionaries(either("id", "name", "data"), scalars | columns | anything, min_size=1, max_size=2)
-writes = st.fixed_dictionaries(
+writes: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"insert-into": either("projects", "clients"), "values": st.lists(rows, min_size=1, max_size=2)},
     optional={"on-conflict": st.builds(dict, columns=st.just(["id"]), do=st.just("update"), set=rows)},
 ) | st.fixed_dictionaries(
