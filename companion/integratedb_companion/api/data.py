@@ -76,6 +76,9 @@ class Data:
                 raise
             verbose = self._settings.error_verbosity == "verbose"
             worded = url.word_database(error.sqlstate, error.message, error.detail, error.hint, caller.is_anonymous)
+            if error.sqlstate == "54000":
+                # The query is too costly, or an answer too large: a fault of the request.
+                worded.status = 400
             if not verbose:
                 worded.details = worded.hint = None
             return _failure(worded)
