@@ -81,6 +81,8 @@ def make_shop(server: Server, dbname: str) -> None:
                 returncode=2,
             )
         superuser.run(f"CREATE ROLE {ADMIN} LOGIN IN ROLE integratedb_admin")
+        # The first sync or check of a database looks every name up, as after a restore. The copies need not.
+        superuser.run("SELECT integratedb_sync(); DELETE FROM integratedb.ddl_event")
 
 
 @pytest.fixture
@@ -138,10 +140,17 @@ def admin(connect: Connect) -> Session:
 
 
 @pytest.fixture
-def stakeholder(admin: Session, connect: Connect) -> Callable[[str], Session]:
+def created() -> set[str]:
+    """The stakeholders that these fixtures have created."""
+    return set()
+
+
+@pytest.fixture
+def stakeholder(admin: Session, connect: Connect, created: set[str]) -> Callable[[str], Session]:
     """``stakeholder(name)``: create it, and log in with the credentials it was given."""
 
     def create(name: str) -> Session:
+        created.add(name)
         username, password = admin.row("SELECT username, password FROM integratedb_create_stakeholder(%s)", name)
         return connect(username, password=password)
 
@@ -149,12 +158,16 @@ def stakeholder(admin: Session, connect: Connect) -> Callable[[str], Session]:
 
 
 @pytest.fixture
-def claim(admin: Session) -> Callable[..., Any]:
+def claim(admin: Session, created: set[str]) -> Callable[..., Any]:
     """``claim(*matches, by="reporter")``: the stakeholder, created when it is new, claims these and nothing else."""
 
     def claim(*matches: dict[str, Any], by: str = "reporter") -> Any:
-        if not admin.rows("SELECT name FROM integratedb_stakeholders() WHERE name = %s", by):
+        # The list of stakeholders counts unmet matches, which takes longer to plan than the claim takes as a whole.
+        role = "SELECT FROM pg_catalog.pg_roles WHERE rolname = %s"
+        listed = "SELECT name FROM integratedb_stakeholders() WHERE name = %s"
+        if by not in created and not (admin.rows(role, by) and admin.rows(listed, by)):
             admin.run("SELECT integratedb_create_stakeholder(%s)", by)
+            created.add(by)
         return admin.value("SELECT integratedb_claim(%s, %s)", by, Jsonb({"match": list(matches)}))
 
     return claim

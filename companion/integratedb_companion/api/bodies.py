@@ -15,6 +15,8 @@ from .messages import Request, Response, failure
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 MAX_DEPTH: Final = 64
+#: Each object and array takes a hundred times the memory of its two bytes, and time of all requests.
+MAX_CONTAINERS: Final = 500_000
 #: A body comes at this rate at least, after a time for everybody.
 TIMEOUT_S: Final = 10.0
 LEAST_BYTES_PER_S: Final = 64 << 10
@@ -100,11 +102,14 @@ def _refuse(constant: str) -> Any:
 
 
 def check_depth(text: bytes) -> None:
-    """Refuse JSON that is nested too deeply. Error: ValueError."""
+    """Refuse JSON that is nested too deeply, or has too many parts. Error: ValueError."""
     # Few brackets cannot be deep, wherever they stand. Otherwise, those inside of texts do not count.
-    if len(text.translate(None, _OTHERS)) > 2 * MAX_DEPTH and not _are_shallow(
-        _TEXT.sub(b"", text).translate(None, _OTHERS)
-    ):
+    if len(text.translate(None, _OTHERS)) <= 2 * MAX_DEPTH:
+        return
+    brackets = _TEXT.sub(b"", text).translate(None, _OTHERS)
+    if len(brackets) > 2 * MAX_CONTAINERS:
+        raise ValueError(f"more than {MAX_CONTAINERS} objects and arrays")
+    if not _are_shallow(brackets):
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 
 

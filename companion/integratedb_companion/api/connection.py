@@ -25,6 +25,9 @@ MOST_WAITING: Final = 4
 #: A prepared statement is prepared anew after these: its result has other types, or the server has forgotten it.
 STALE: Final = frozenset({"0A000", "26000"})
 
+#: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects.
+UNCLEAN: Final = "integratedb.session_has_temporary_objects"
+
 #: libpq keeps the largest buffer that it has needed, so a connection that sent more than this is not used again.
 LARGE_BYTES: Final = 4 << 20
 
@@ -43,6 +46,11 @@ class DatabaseError(Exception):
     message: str
     detail: str | None = None
     hint: str | None = None
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether the session is not as the service left it, so that a statement could not begin."""
+        return self.sqlstate == "26000" or (self.sqlstate == "42704" and UNCLEAN in self.message)
 
     @classmethod
     def of(cls, result: pq.abc.PGresult) -> DatabaseError:
@@ -74,12 +82,18 @@ class Query:
     only_parsed: bool = False
 
 
+#: Settings that code of an earlier request set for the session are not those of the next one. It is not prepared:
+#: such code could prepare something else under the name.
+_RESET: Final = b"RESET ALL"
+
+
 class _Kind(Enum):
     QUERY = 1
     STREAM = 2
     PREPARE = 3
     CLOSE = 4
     PARSE = 5
+    RESET = 6
 
 
 @dataclass(slots=True)
@@ -242,6 +256,9 @@ class Connection:
             raise LostError
         run = self._run = _Run(self._loop)
         try:
+            if self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
+                self._pgconn.send_query_params(_RESET, None)
+                run.commands.append(_Command(_Kind.RESET, _RESET))
             for query in queries[:-1]:
                 self._send(run, query, _Kind.QUERY)
             self._send(run, queries[-1], last)
@@ -309,6 +326,9 @@ class Connection:
         except psycopg.Error:
             self._lose()
             return
+        while self._pgconn.notifies() is not None:
+            # Code of a request listens, and libpq would keep everything that comes.
+            self.is_broken = True
         self._process()
 
     def _process(self) -> None:
@@ -360,6 +380,7 @@ class Connection:
         is_first = run.error is None
         if is_first:
             run.error = DatabaseError.of(result)
+            self.is_broken |= run.error.is_of_session
         if command is None:
             return
         if command.kind is _Kind.PREPARE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from integratedb.query.faces.url import word_database
+from integratedb.query.faces.url import WITHOUT_BODY, word_database
 
 from .connection import DatabaseError
 from .messages import Response, failure
@@ -31,7 +31,10 @@ def of_database(error: DatabaseError, *, is_anonymous: bool, is_verbose: bool = 
             headers |= RETRY_AFTER
         if not is_verbose:
             details = hint = None
-    return failure(status, worded.code, worded.message, details, hint, headers)
+    made = failure(status, worded.code, worded.message, details, hint, headers)
+    if status in WITHOUT_BODY:
+        made.body = b""
+    return made
 
 
 def unreachable() -> Response:

@@ -17,19 +17,23 @@ from .pool import Pool
 from .surfaces import Entry, Surfaces
 from .transaction import BEGIN, COMMIT, ROLLBACK, opening
 
-#: What integratedb.surface_changed() raises.
-CHANGED: Final = "IDB08"
 #: Classes of errors that a changed schema may cause before the version is compared: Postgres prepares the statement,
-#: reads constants and checks privileges first.
-DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "XX"})
+#: reads constants and checks privileges first. ID is that of IDB08, which integratedb.surface_changed() raises, and
+#: which a function of a user may raise, too.
+DOUBTFUL: Final = frozenset({"0A", "22", "26", "3F", "42", "ID", "XX"})
 #: How long a request goes after a schema that changes all the time. Reading a surface takes as long as a few changes.
 PATIENCE_S: Final = 10.0
 PAUSE_S: Final = 0.05
 #: After so many attempts the next ones hold the locks of the statement while the surface is read.
 FREE_ATTEMPTS: Final = 2
+#: So many sessions that other code has spoilt may be met; a function that raises the same error is asked no more often.
+MOST_SPOILT: Final = 3
 #: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
 LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
 LOCK_NOT_AVAILABLE: Final = "55P03"
+
+#: So many threads make slow plans at once: each may need much memory, and all share one processor.
+_SLOW: Final = asyncio.Semaphore(2)
 
 Row = Sequence[bytes | None]
 
@@ -79,9 +83,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """An answer that needs no statement, but time: it is made in a thread of its own."""
+    """What needs time before the database is asked: it is made in a thread, so that other requests go on."""
 
-    make: Callable[[], Response]
+    make: Callable[[], Plan | Response]
 
 
 @dataclass(slots=True)
@@ -113,7 +117,7 @@ class Executor:
         entry = await self.surfaces.of(role)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + PATIENCE_S
-        attempts = 0
+        attempts = spoilt = 0
         while True:
             attempts += 1
             try:
@@ -133,15 +137,16 @@ class Executor:
             except RefusedError as refused:
                 return refused.response
             except DatabaseError as error:
+                if error.is_of_session and spoilt < MOST_SPOILT:
+                    # Its connection is closed by now.
+                    spoilt, attempts = spoilt + 1, attempts - 1
+                    continue
                 is_held = attempts > FREE_ATTEMPTS and error.sqlstate == LOCK_NOT_AVAILABLE
-                if (
-                    error.sqlstate != CHANGED
-                    and not is_held
-                    and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry))
-                ):
+                if not is_held and not (error.sqlstate[:2] in DOUBTFUL and await self.surfaces.has_changed(entry)):
                     if error.sqlstate in ("22023", "42501"):
-                        # The role may be another one by now, or may no longer be acted for.
-                        self.surfaces.forget(role)
+                        # The role may be another one by now, or may no longer be acted for. Mostly it is the same:
+                        # such errors are cheap to cause, and reading a surface is not cheap.
+                        await self.surfaces.compare(entry)
                     raise
             if loop.time() > until_s:
                 raise SurfaceUnstableError(attempts)
@@ -276,4 +281,7 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
 async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
     """Make the plan of a request; what takes long is made beside other requests."""
     plan = make(entry)
-    return await asyncio.to_thread(plan.make) if isinstance(plan, Slow) else plan
+    if not isinstance(plan, Slow):
+        return plan
+    async with _SLOW:
+        return await asyncio.to_thread(plan.make)

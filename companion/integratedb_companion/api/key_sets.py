@@ -7,6 +7,8 @@ import logging
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ from .keys import Key, UnusableKeyError, read_document
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
+#: A peer that sends a byte now and then keeps each read within its own limit.
+WHOLE_TIMEOUT_S: Final = 20.0
 MAX_BYTES: Final = 1 << 20
 #: Keys that were withdrawn are trusted so long at most.
 REFRESH_EVERY_S: Final = 600.0
@@ -45,6 +49,8 @@ class KeySet:
         self._tried_at_s = float("-inf")
         self._under_way: asyncio.Task[bool] | None = None
         self._known: tuple[Key, ...] | None = None
+        # A peer that never ends occupies this thread, and none that requests need.
+        self._thread = ThreadPoolExecutor(1, "key set")
 
     async def refresh(self) -> bool:
         """Fetch the keys, unless that was tried a moment ago; return whether there are keys of a new fetch."""
@@ -68,8 +74,8 @@ class KeySet:
     async def _load(self) -> bool:
         try:
             url = self._jwks_url or await self._discover()
-            keys = read_document(await asyncio.to_thread(self._fetch, url))
-        except (OSError, ValueError, UnusableKeyError) as problem:
+            keys = read_document(await self._fetched(url))
+        except (OSError, ValueError, HTTPException, UnusableKeyError) as problem:
             log.error("the key set cannot be fetched; the known keys stay", extra=fault(problem))
             return False
         # Equal keys have other objects each time, so the cache of tokens is cleared at each fetch.
@@ -80,20 +86,26 @@ class KeySet:
 
     async def _discover(self) -> str:
         assert self._issuer is not None
-        document = await asyncio.to_thread(self._fetch, f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        document = await self._fetched(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
         if not isinstance(document, dict) or document.get("issuer") != self._issuer:
             raise ValueError("the document names another issuer")
         url = str(document.get("jwks_uri"))
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise ValueError("the document has no jwks_uri")
+        scheme, of_issuer = urlsplit(url).scheme, urlsplit(self._issuer).scheme
+        if scheme not in ("http", "https") or (of_issuer == "https" and scheme != "https"):
+            raise ValueError("the document has no jwks_uri, or one that leads away from https")
         return url
+
+    async def _fetched(self, url: str) -> Any:
+        async with asyncio.timeout(WHOLE_TIMEOUT_S):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._fetch, url)
 
 
 class _SameScheme(urllib.request.HTTPRedirectHandler):
-    """Follows redirects from https to https only."""
+    """Follows redirects to the web only, and from https to https only."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+        scheme = urlsplit(newurl).scheme
+        if scheme not in ("http", "https") or (req.full_url.startswith("https:") and scheme != "https"):
             raise ValueError("a redirect leads away from https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -101,8 +113,13 @@ class _SameScheme(urllib.request.HTTPRedirectHandler):
 def _fetch(url: str) -> Any:
     opener = urllib.request.build_opener(_SameScheme)
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  http or https: settings
+    until_s = time.monotonic() + WHOLE_TIMEOUT_S
+    text = bytearray()
     with opener.open(request, timeout=TIMEOUT_S) as answer:
-        text = answer.read(MAX_BYTES + 1)
-    if len(text) > MAX_BYTES:
-        raise ValueError("the document is too long")
+        while portion := answer.read1(MAX_BYTES):
+            text += portion
+            if len(text) > MAX_BYTES:
+                raise ValueError("the document is too long")
+            if time.monotonic() > until_s:
+                raise TimeoutError("the document does not end")
     return orjson.loads(text)

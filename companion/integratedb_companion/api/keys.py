@@ -10,9 +10,11 @@ import binascii
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -26,6 +28,8 @@ CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512
 #: RFC 7518 asks for a secret as long as the hash. Shorter ones can be guessed from one token.
 MIN_SECRET_BYTES: Final = 32
 MIN_RSA_BITS: Final = 2048
+#: Of a JWK set. A token that names no key is verified by each one.
+MOST_KEYS: Final = 100
 
 
 class UnusableKeyError(ValueError):
@@ -81,7 +85,7 @@ def read_document(document: Any) -> tuple[Key, ...]:
 
 
 def _usable(members: Iterable[Any]) -> Iterable[Key]:
-    for member in members:
+    for member in islice(members, MOST_KEYS):
         try:
             yield _jwk(member)
         except UnusableKeyError:
@@ -107,7 +111,7 @@ def _jwk(jwk: Any) -> Key:
         public = {name: value for name, value in jwk.items() if name in ("kty", "crv", "x", "y", "n", "e")}
         try:
             material = jwt.PyJWK.from_dict(public, algorithm=_algorithm_of(public)).key
-        except (jwt.PyJWTError, ValueError, TypeError, LookupError):
+        except (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError, UnsupportedAlgorithm):
             raise UnusableKeyError("the JWK cannot be used") from None
         key = _public(material, kid)
     named = jwk.get("alg")

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import orjson
 
+from integratedb.query.faces.url import proxy_status
+
 Headers = list[tuple[bytes, bytes]]
 
 JSON: Final = b"application/json; charset=utf-8"
@@ -70,7 +72,7 @@ def failure(
         status,
         [
             (b"content-type", JSON),
-            (b"proxy-status", f"integratedb; error={code}".encode()),
+            (b"proxy-status", proxy_status(code)),
             *((name.encode().lower(), value.encode("latin-1", "replace")) for name, value in (headers or {}).items()),
         ],
         body,

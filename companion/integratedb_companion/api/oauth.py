@@ -16,7 +16,7 @@ import orjson
 from integratedb_companion.http.login import Logins, NoServerError, TooManyFailuresError
 
 from . import bodies
-from .connection import Query
+from .connection import DatabaseError, LostError, Query
 from .keys import Key
 from .messages import JSON, Headers, Request, Response
 from .pool import BusyError, Pool, UnreachableError
@@ -135,7 +135,9 @@ class OAuth:
             role = await self._logins.check(address, user, password)
         except TooManyFailuresError:
             return _refusal(429, "temporarily_unavailable", "too many failures", [(b"retry-after", b"60")])
-        except (NoServerError, UnreachableError, BusyError):
+        except DatabaseError:  # a name that the database's encoding does not have
+            return _unauthorized()
+        except (NoServerError, UnreachableError, BusyError, LostError):
             return _refusal(503, "temporarily_unavailable", "the database does not answer", [(b"retry-after", b"1")])
         if role is None:
             return _unauthorized()

@@ -18,7 +18,6 @@ from integratedb_companion.common.session import read_conninfo
 from integratedb_companion.http.own_server import Parameters, parameters_of
 
 from .connection import Connection
-from .transaction import session_settings
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +141,6 @@ class Pool:
 
     async def _open(self) -> Connection:
         opened: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        await opened.execute(session_settings(self._prepares).encode())
         self.server = parameters_of(opened.pgconn)
         self.last_reached_s = asyncio.get_running_loop().time()
         return Connection(opened, prepares=self._prepares)

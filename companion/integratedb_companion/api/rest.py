@@ -24,6 +24,8 @@ from .transaction import request_settings, search_path
 #: These headers are part of what a statement depends on.
 SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
+#: Reading a larger body takes longer than starting a thread, and may take many seconds.
+SLOW_BODY_BYTES: Final = 128 << 10
 
 
 class Rest:
@@ -46,12 +48,15 @@ class Rest:
 
         seen: list[Entry] = []
 
-        def make(entry: Entry) -> Plan | Response | Slow:
+        def planned(entry: Entry) -> Any:
             try:
                 return self._plan(entry, request, caller)
             except (UrlError, ProblemError) as problem:
                 seen.append(entry)
                 raise RequestError from problem
+
+        def make(entry: Entry) -> Plan | Response | Slow:
+            return Slow(lambda: planned(entry)) if len(request.body) > SLOW_BODY_BYTES else planned(entry)
 
         try:
             return await self._executor.execute(caller.role, make, watch)

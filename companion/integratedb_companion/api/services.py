@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from integratedb.query.reading import read
+from integratedb.query.surface import Surface
 
 from . import transaction
 from .authentication import Authentication
@@ -54,7 +56,7 @@ class Services:
         self.metrics = Metrics()
         self.page = Page(settings)
         self.oauth = OAuth(settings, self.pool, secret)
-        self.surfaces = Surfaces(self.pool, settings.schemas, read)
+        self.surfaces = Surfaces(self.pool, settings.schemas, self._read_surface)
         self.executor = Executor(
             self.pool,
             self.surfaces,
@@ -63,6 +65,10 @@ class Services:
         )
         self.faces = Faces(settings, self.executor)
         self._tasks: list[asyncio.Task[Any]] = []
+
+    def _read_surface(self, rows: Iterable[Any]) -> Surface:
+        self.metrics.surfaces_read.inc()
+        return read(rows)
 
     def watch(self) -> Watch:
         """Return what follows one request."""

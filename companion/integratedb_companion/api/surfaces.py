@@ -16,7 +16,7 @@ from integratedb.query.surface import Surface
 
 from .connection import Connection, DatabaseError, LostError, Query
 from .pool import BusyError, Pool, UnreachableError
-from .transaction import Role, array, opening
+from .transaction import AS_LOGIN, Role, array, opening
 
 #: Surfaces of so many roles are remembered; the least recently used one is dropped.
 MOST_SURFACES: Final = 1000
@@ -141,11 +141,11 @@ class Surfaces:
 
     def _look_again(self, entry: Entry) -> None:
         entry.read_at_s = time.monotonic()
-        task = asyncio.create_task(self._compare(entry))
+        task = asyncio.create_task(self.compare(entry))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 
-    async def _compare(self, entry: Entry) -> None:
+    async def compare(self, entry: Entry) -> None:
         """Read a surface anew if its role, or what that is a member of, has changed."""
         # Where the database cannot be asked now, the requests say so themselves.
         with contextlib.suppress(RoleError, DatabaseError, LostError, UnreachableError, BusyError):
@@ -201,14 +201,14 @@ class Surfaces:
     async def _read_role(self, connection: Connection, name: str, *more: Query) -> tuple[Role, bytes, Any]:
         """Read a role, its groups, and more by its oid. Error: RoleError: it may not be acted for."""
         # SET ROLE none is the login itself.
-        found = None if name == "none" else (await connection.run([Query(ROLE, (name.encode(),))]))[0]
+        found = None if name == "none" else (await connection.run([AS_LOGIN, Query(ROLE, (name.encode(),))]))[-1]
         if found is None or found.ntuples != 1:
             self.forget(name)
             raise RoleError
         role = _role(name, found)
         oid = str(role.oid).encode()
         further = [Query(each.text, (oid, *each.values)) for each in more]
-        groups, *results = await connection.run([Query(GROUPS, (oid,)), *further])
+        _, groups, *results = await connection.run([AS_LOGIN, Query(GROUPS, (oid,)), *further])
         return role, groups.get_value(0, 0) or b"", results
 
     async def _read_one(self, name: str) -> Entry:
@@ -218,7 +218,9 @@ class Surfaces:
     async def read_by(self, connection: Connection, name: str) -> Entry:
         """Read a surface by a connection, perhaps in a transaction that holds locks."""
         role, groups, [rows] = await self._read_role(connection, name, Query(SURFACE, (self.schemas_value,)))
-        surface = self._read([orjson.loads(rows.get_value(row, 0) or b"null") for row in range(rows.ntuples)])
+        # A large surface takes long, and other requests go on meanwhile.
+        given = [rows.get_value(row, 0) or b"null" for row in range(rows.ntuples)]
+        surface = await asyncio.to_thread(lambda: self._read(list(map(orjson.loads, given))))
         subjects = [str(role.oid).encode(), self.schemas_value]
         if surface.further:
             subjects.append(("{" + ",".join(map(str, surface.further)) + "}").encode())

@@ -192,7 +192,7 @@ class Tokens:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TokenError("PGRST303", f"The JWT '{name}' claim must be a number")
-            times[name] = float(value)
+            times[name] = value  # of any size: a float would overflow
         if "exp" in times and now_s >= times["exp"] + LEEWAY_S:
             raise TokenError("PGRST303", "JWT expired")
         if "exp" not in times and self._rules.needs_expiry:

@@ -9,11 +9,11 @@ from typing import Final
 
 import orjson
 
-from .connection import Query
+from .connection import UNCLEAN, Query
 from .settings import Settings
 from .tokens import Caller
 
-#: Sessions may have other values from ALTER ROLE of the login, or from another client of a pooler.
+#: Sessions may have other values from ALTER ROLE of the login.
 PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"row_security", b"on"),
     (b"standard_conforming_strings", b"on"),
@@ -46,10 +46,20 @@ class Role:
         return _BEGIN_AT.get(self.isolation)
 
 
+#: Locks that code of an earlier request left are released. Its temporary tables would hide others, and contain rows.
+_CLEAN: Final = (
+    "pg_catalog.pg_advisory_unlock_all()",
+    "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid"
+    f" THEN pg_catalog.current_setting('{UNCLEAN}') END",
+)
+#: For statements that the service runs as its login: a role that code has set for the session would see other claims.
+AS_LOGIN: Final = Query(f"SELECT pg_catalog.set_config('role', 'none', true), {', '.join(_CLEAN)}".encode())
+
+
 @cache
 def _text(settings: int, *, reads: bool) -> bytes:
     """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
-    calls = ["pg_catalog.set_config('role', $1, true)"]
+    calls = ["pg_catalog.set_config('role', $1, true)", *_CLEAN]
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
@@ -104,17 +114,11 @@ def service_settings(settings: Settings) -> list[tuple[bytes, bytes]]:
     """Return the settings of every transaction; those of the role may replace them."""
     path = search_path((settings.schemas[0], *settings.extra_search_path))
     return [
-        *(() if settings.prepare else PINNED),
+        *PINNED,
         (b"search_path", path),
         *((name.encode(), value.encode()) for name, value in settings.app_settings),
         *(() if settings.statement_timeout_s is None else ((b"statement_timeout", _ms(settings.statement_timeout_s)),)),
     ]
-
-
-def session_settings(prepares: bool) -> str:
-    """Return the statement that prepares a session; sessions of a pooler are shared, so there it is none."""
-    calls = [f"pg_catalog.set_config('{name.decode()}', '{value.decode()}', false)" for name, value in PINNED]
-    return f"SELECT {', '.join(calls)}" if prepares else "SELECT 1"
 
 
 def _ms(seconds: float) -> bytes:

@@ -27,7 +27,7 @@ from .request import (
 from .sql import writes
 from .sql.levels import Level, objects, positions
 from .sql.reads import Reads
-from .sql.writer import Parameter, Writer
+from .sql.writer import Parameter, Writer, unused_name
 from .surface import Function, Relation, Surface
 
 #: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes.
@@ -187,7 +187,7 @@ class _Compilation:
         alias = self._writer.alias("t")
         row = f"{alias}.{write.row}" if write.row is not None else None
         source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
-        number = writes.unused_name(relation, "n")
+        number = unused_name(relation, "n")
         rows = f"(SELECT w.*, pg_catalog.row_number() OVER () AS {number} FROM {writes.WRITTEN}) AS {alias}"
         level = self._reads.level(wanted, Scope([source]), rows, [], depth=1)
         if not level.order and level.group_by is None:

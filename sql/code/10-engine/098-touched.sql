@@ -110,12 +110,14 @@ SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   relations oid[];
   types oid[];
   schemas oid[];
   extensions oid[];
+  found oid[];
 BEGIN
   SELECT array_agg(e.objid) FILTER (WHERE e.classid = 'pg_class'::regclass),
          array_agg(e.objid) FILTER (WHERE e.classid = 'pg_type'::regclass),
@@ -163,34 +165,42 @@ BEGIN
   -- Composite types are also relations, and tables are also types of columns.
   types := types || ARRAY(SELECT k.reltype FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.reltype <> 0);
 
-  -- OFFSET 0 makes the planner look up each row. Otherwise it would compare all with all.
-  RETURN ARRAY(
-    WITH RECURSIVE type AS (
-      -- A type reaches columns through its array type, the domains over it, and their array types.
-      SELECT t.oid FROM unnest(types) AS t (oid)
-      UNION
+  -- A type reaches columns through its array type, the domains over it, and their array types. A recursive query would
+  -- prepare tables for many rows at each COMMIT, but nearly every change reaches one array type. OFFSET 0 makes the
+  -- planner look up each row. Otherwise it would compare all with all.
+  found := types;
+  WHILE cardinality(found) > 0 LOOP
+    found := ARRAY(
       SELECT d.objid
-        FROM type AS t
+        FROM unnest(found) AS t (oid)
        CROSS JOIN LATERAL (
          SELECT d.objid FROM pg_depend AS d
           WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_type'::regclass
          OFFSET 0) AS d
-    ), relation AS (
-      SELECT r.oid FROM unnest(relations) AS r (oid)
-      UNION
-      SELECT d.objid
-        FROM type AS t
-       CROSS JOIN LATERAL (
-         SELECT d.objid FROM pg_depend AS d
-          WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
-         OFFSET 0) AS d
-      UNION
-      -- ALTER TABLE also changes children and partitions, which no event names.
+      EXCEPT
+      SELECT unnest(types));
+    types := types || found;
+  END LOOP;
+  relations := relations || ARRAY(
+    SELECT d.objid
+      FROM unnest(types) AS t (oid)
+     CROSS JOIN LATERAL (
+       SELECT d.objid FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass
+       OFFSET 0) AS d);
+
+  -- ALTER TABLE also changes children and partitions, which no event names.
+  found := relations;
+  WHILE cardinality(found) > 0 LOOP
+    found := ARRAY(
       SELECT i.inhrelid
-        FROM relation AS r
+        FROM unnest(found) AS r (oid)
        CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = r.oid OFFSET 0) AS i
-    )
-    SELECT r.oid FROM relation AS r);
+      EXCEPT
+      SELECT unnest(relations));
+    relations := relations || found;
+  END LOOP;
+  RETURN ARRAY(SELECT DISTINCT r.oid FROM unnest(relations) AS r (oid));
 END
 $$;
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
+
+from integratedb_companion.api import key_sets
 from integratedb_companion.api.key_sets import REFRESH_AT_MOST_EVERY_S, KeySet
 from integratedb_companion.api.keys import Key
 from tests.unit.api.test_tokens import jwk
@@ -57,6 +64,60 @@ def test_an_issuer_is_asked_where_its_keys_are_and_must_name_itself() -> None:
         web = Web(**{place: document, "https://x/jwks": SET})
         assert not asyncio.run(web.key_set(issuer="https://x/").refresh())
         assert not web.taken
+
+
+def test_keys_of_an_issuer_by_https_come_by_https() -> None:
+    place = "https://x/.well-known/openid-configuration"
+    web = Web(**{place: {"issuer": "https://x/", "jwks_uri": "http://x/jwks"}, "http://x/jwks": SET})
+    assert not asyncio.run(web.key_set(issuer="https://x/").refresh())
+
+
+def answered_by(answer: Callable[[socket.socket], None]) -> bool:
+    """Whether keys are fetched from a server that answers in its own way; the fetch must end in any case."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with listening.accept()[0] as connection, contextlib.suppress(OSError):
+                connection.recv(10_000)
+                answer(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        keys = KeySet(f"http://127.0.0.1:{listening.getsockname()[1]}/", None, lambda _: None)
+        has_keys = asyncio.run(keys.refresh())
+        thread.join(10)
+        return has_keys
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000 + b": y\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 2_000_000,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1:1/keys\r\n\r\n",
+    ],
+)
+def test_a_server_that_answers_nonsense_gives_no_keys(sent: bytes) -> None:
+    assert not answered_by(lambda connection: connection.sendall(sent))
+
+
+def test_a_server_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_sets, "WHOLE_TIMEOUT_S", 0.3)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    began_s = time.monotonic()
+    assert not answered_by(drip)
+    assert time.monotonic() - began_s < 3
 
 
 def test_known_keys_stay_when_new_ones_cannot_be_fetched() -> None:

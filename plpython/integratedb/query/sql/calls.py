@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from ..request import Routine
 from ..surface import Argument, Column, Function
-from .writer import Form, Writer, quoted
+from .writer import Form, Writer, quoted, whole_row
 
 
-def called(writer: Writer, routine: Routine, function: Function, columns: Mapping[str, Column], with_row: bool) -> str:
+def called(writer: Writer, routine: Routine, function: Function, columns: Mapping[str, Column], row: str | None) -> str:
     """Return a SELECT of what the function returns: its columns, or one column ``v`` for a scalar.
 
-    With ``with_row``, a column ``r`` has the whole row, which computed fields need.
+    A column ``row`` has the whole row, which computed fields need.
     """
     alias, text, source = writer.alias("f"), "", ""
     if routine.raw:
@@ -39,8 +39,8 @@ def called(writer: Writer, routine: Routine, function: Function, columns: Mappin
     if not columns:
         return f"SELECT {alias}.v AS v FROM {call} AS {alias} (v)"
     names = "".join(f"{alias}.{column.sql}, " for column in columns.values()).removesuffix(", ")
-    row = f", {alias} AS r" if with_row else ""
-    return f"SELECT {names}{row} FROM {call} AS {alias}"
+    also = f", {whole_row(alias, function.returns.sql)} AS {row}" if row is not None else ""
+    return f"SELECT {names}{also} FROM {call} AS {alias}"
 
 
 def _from_body(writer: Writer, routine: Routine, function: Function) -> tuple[str, str]:

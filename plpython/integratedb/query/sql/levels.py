@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ..plan.types import JSONB
 from ..surface import Surface, Type
-from .writer import Writer, quoted
+from .writer import Writer, quoted, whole_row
 
 #: json_build_object() takes 100 arguments.
 _MOST_PAIRS = 50
@@ -87,7 +87,7 @@ class Objects:
         return f"pg_catalog.json_agg({self.row})"
 
     def single(self) -> str:
-        return f"pg_catalog.row_to_json({self.row})" if self.row == self.alias else self.row
+        return f"pg_catalog.row_to_json({self.row})" if self.row == whole_row(self.alias) else self.row
 
 
 def comparable(output: Output) -> Output:
@@ -110,7 +110,7 @@ def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: st
     """
     known = [surface.names.get(output.key) for output in level.outputs]
     if level.outputs and all(name is not None for name in known) and not also:
-        return Objects(level.select([quoted(name) for name in known if name is not None]), alias, alias)
+        return Objects(level.select([quoted(name) for name in known if name is not None]), alias, whole_row(alias))
     names = positions(level)
     pairs = [
         f"{writer.constant(output.key)}, {alias}.{name}" for output, name in zip(level.outputs, names, strict=True)

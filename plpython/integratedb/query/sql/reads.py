@@ -50,15 +50,15 @@ class Reads:
         """Resolve the name of a relation. Error: ProblemError."""
         return self.sources.relation(table)
 
-    def top(self, select: Select) -> Level:
-        """Write a query with its sources."""
-        return self.query(select, None, outermost=True)
+    def top(self, select: Select, *, capped: bool = True) -> Level:
+        """Write a query with its sources; ``capped``: the most rows of an answer apply."""
+        return self.query(select, None, outermost=True, capped=capped)
 
-    def query(self, select: Select, outer: Scope | None, *, outermost: bool = False) -> Level:
-        """Write a query with its sources; only the outermost one is limited to the most rows of an answer."""
+    def query(self, select: Select, outer: Scope | None, *, outermost: bool = False, capped: bool = False) -> Level:
+        """Write a query with its sources; the most rows of an answer apply to no sub-query."""
         with self._deeper(), self.sources.named(select.with_queries):
             sources, text = self.sources.write(select, outer)
-            return self.level(select, Scope(sources, outer), text, [], depth=1, capped=outermost, nested=not outermost)
+            return self.level(select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost)
 
     @contextmanager
     def _deeper(self) -> Iterator[None]:

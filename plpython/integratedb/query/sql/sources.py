@@ -16,7 +16,7 @@ from ..surface import Column, Function, Relation, Surface
 from .calls import called
 from .expressions import Expressions
 from .levels import Level, comparable, positions
-from .writer import Writer
+from .writer import Writer, unused_name, whole_row
 
 _JOINS = {
     "inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN",
@@ -73,7 +73,8 @@ class Sources:
 
     def of(self, relation: Relation, alias: str, name: str | None = None) -> Source:
         """Return a relation as a source under an alias."""
-        source = Source(alias, name or relation.name, relation.columns, relation, alias, relation.schema)
+        row = whole_row(alias)
+        source = Source(alias, name or relation.name, relation.columns, relation, row, relation.schema)
         self.read.append(source)
         return source
 
@@ -123,8 +124,9 @@ class Sources:
         relation = self._surface.by_oid.get(function.relation) if function.relation is not None else None
         columns = result_columns(function, relation)
         name = self._writer.alias("w")
-        self.with_queries.append((name, called(self._writer, wanted, function, columns, relation is not None)))
-        row = f"{alias}.r" if relation is not None else None
+        row_name = unused_name(relation, "r") if relation is not None else None
+        self.with_queries.append((name, called(self._writer, wanted, function, columns, row_name)))
+        row = f"{alias}.{row_name}" if row_name is not None else None
         return Source(
             alias, function.name, columns or _scalar(function), relation, row, function.schema
         ), f"{name} AS {alias}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..request import Value
+from ..surface import Relation
 
 #: How a value becomes the text of a parameter.
 Form: TypeAlias = Literal["scalar", "array", "json"]
@@ -69,6 +70,22 @@ FORMS = {"scalar": scalar_text, "array": array_text, "json": json_text}
 def quoted(name: str) -> str:
     """Quote a name of the surface as an identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def whole_row(alias: str, type_sql: str | None = None) -> str:
+    """Return the row of an alias: as the argument of a function, or of its type anywhere.
+
+    The alias alone would be the column of that name, if the relation has one.
+    """
+    return f"{alias}.*" if type_sql is None else f"({alias}.*)::{type_sql}"
+
+
+def unused_name(relation: Relation, name: str) -> str:
+    """Return a name that no column of a relation has."""
+    taken = {column.sql.strip('"') for column in relation.columns.values()}
+    while name in taken:
+        name += "_"
+    return name
 
 
 class Writer:

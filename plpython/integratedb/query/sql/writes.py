@@ -11,7 +11,7 @@ from ..request import Computed, Delete, Expression, Insert, Rows, Selected, Upda
 from ..surface import Column, Relation
 from .levels import positions
 from .reads import Reads
-from .writer import Writer, quoted
+from .writer import Writer, quoted, unused_name, whole_row
 
 #: The written rows.
 WRITTEN = "w"
@@ -75,7 +75,9 @@ class Writes:
             # Nothing changes, so no row is written, and none is returned.
             names = ", ".join(f"{alias}.{relation.columns[name].sql}" for name in returned) or "1"
             row = _row(relation)
-            text = f"SELECT {names}{_as(alias, row)} FROM {relation.sql} AS {alias} WHERE false AND {condition}"
+            text = (
+                f"SELECT {names}{_as(alias, relation, row)} FROM {relation.sql} AS {alias} WHERE false AND {condition}"
+            )
             return Write(text, relation, row=row)
         if isinstance(wanted.rows, Computed):
             assignments = self._assignments(zip(wanted.rows.keys, wanted.rows.rows[0], strict=True), relation, scope)
@@ -229,7 +231,7 @@ class Writes:
         if is_new is not None:
             names.append(f"({alias}.xmax OPERATOR(pg_catalog.=) '0'::pg_catalog.xid) AS {is_new}")
         row = _row(relation) if returned else None
-        return Write(f"{text} RETURNING {', '.join(names) or '1'}{_as(alias, row)}", relation, is_new, row)
+        return Write(f"{text} RETURNING {', '.join(names) or '1'}{_as(alias, relation, row)}", relation, is_new, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,16 +248,8 @@ def _row(relation: Relation) -> str | None:
     return unused_name(relation, "r") if relation.computed or relation.has_computed_relationships else None
 
 
-def _as(alias: str, row: str | None) -> str:
-    return "" if row is None else f", {alias} AS {row}"
-
-
-def unused_name(relation: Relation, name: str) -> str:
-    """Return a name that no column of a relation has."""
-    taken = {column.sql.strip('"') for column in relation.columns.values()}
-    while name in taken:
-        name += "_"
-    return name
+def _as(alias: str, relation: Relation, row: str | None) -> str:
+    return "" if row is None else f", {whole_row(alias, relation.sql)} AS {row}"
 
 
 def _writable(relation: Relation, keys: Iterable[str], but: Iterable[str] = ()) -> list[Column]:

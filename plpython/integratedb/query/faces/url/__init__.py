@@ -13,11 +13,12 @@ from .ranges import Range
 from .reasons import because, name_in_doubt
 from .settings import Body, Scan, UrlSettings, scan_json
 from .shape import shape
-from .sqlstates import status_of, word_database
+from .sqlstates import WITHOUT_BODY, proxy_status, status_of, word_database
 from .wording import word
 from .writing import check_key
 
 __all__ = [
+    "WITHOUT_BODY",
     "Body",
     "Form",
     "Preferences",
@@ -31,6 +32,7 @@ __all__ = [
     "check_key",
     "name_in_doubt",
     "parse",
+    "proxy_status",
     "scan_json",
     "shape",
     "status_of",

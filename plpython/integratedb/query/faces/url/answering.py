@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -16,6 +15,7 @@ from . import conditions, errors
 from .errors import UrlError
 from .media import Form
 from .preferences import Preferences
+from .sqlstates import WITHOUT_BODY, is_header, proxy_status
 
 #: The values of the only row, as the text that Postgres sends.
 Row: TypeAlias = Sequence[bytes | None]
@@ -26,7 +26,6 @@ VARY: Final = (b"vary", b"Accept, Prefer, Range")
 #: Headers that an answer without a body does not have.
 OF_BODY: Final = (b"content-type", b"content-range")
 _AT: Final = {name: position for position, name in enumerate(COLUMNS)}
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def of_error(error: UrlError) -> Answer:
         error.status,
         [
             (b"content-type", JSON),
-            (b"proxy-status", f"integratedb; error={error.code}".encode()),
+            (b"proxy-status", proxy_status(error.code)),
             *((name.encode().lower(), value.encode("latin-1", "replace")) for name, value in error.headers.items()),
         ],
         json.dumps(error.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
@@ -110,7 +109,7 @@ def respond(
     status = _chosen(row, status, headers)
     if status == 200 and etag is not None and shown.has_row_only and conditions.is_known(none_match, etag):
         return Answer(304, [header for header in headers if header[0] not in OF_BODY])
-    if status in (204, 304):
+    if status in WITHOUT_BODY:
         body = b""
     return Answer(status, headers, b"" if is_head else body)
 
@@ -184,8 +183,10 @@ def _written(shown: Shown, row: Row, count: int, location: str, headers: Headers
         place = _text(row, "location")
         if place is not None:
             pairs = json.loads(place)
-            query = "&".join(f"{quote(name, safe='')}=eq.{quote(value, safe='')}" for name, value in pairs.items())
-            headers.append((b"location", f"{location.partition('?')[0]}?{query}".encode()))
+            # A trigger of a view may return a row whose key is null.
+            if None not in pairs.values():
+                query = "&".join(f"{quote(name, safe='')}=eq.{quote(value, safe='')}" for name, value in pairs.items())
+                headers.append((b"location", f"{location.partition('?')[0]}?{query}".encode()))
         return 201 if has_new else 200
     return 200 if shown.has_body else 204
 
@@ -215,7 +216,7 @@ def _headers(text: str) -> Headers:
         if not isinstance(one, dict) or len(one) != 1:
             raise errors.invalid_response_headers()
         ((name, value),) = one.items()
-        if not isinstance(value, str) or _TOKEN.fullmatch(name) is None or not value.isprintable():
+        if not is_header(name, value):
             raise errors.invalid_response_headers()
         found.append((name.lower().encode(), value.encode("utf-8")))
     return found

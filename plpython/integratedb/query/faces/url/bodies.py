@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from . import errors
 from .comma_separated import parse_csv
 from .media import Form
 from .parameters import split
 from .settings import Body, Keys
+
+#: Of a form: a table has fewer columns, and a function fewer arguments.
+MAX_FIELDS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,15 @@ def _common_keys(keys: list[Keys], columns: tuple[str, ...] | None) -> tuple[str
         raise errors.invalid_body("All object keys must match")
     if columns is not None:
         return columns
-    if len({frozenset(each or ()) for each in keys}) > 1:
+    wanted = frozenset(first)
+    if any(wanted != frozenset(each or ()) for each in keys):
         raise errors.invalid_body("All object keys must match")
     return first
 
 
 def _form(content: bytes) -> list[tuple[str, str]]:
+    if content.count(b"&") > MAX_FIELDS:
+        raise errors.invalid_body(f"The form has more than {MAX_FIELDS} fields")
     return [(pair.name, pair.value) for pair in split(_decode(content), holes=False)]
 
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from .errors import UrlError
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+#: Statuses whose answers never have a body.
+WITHOUT_BODY: Final = (204, 205, 304)
+#: The server's own headers: they say where an answer ends, and what becomes of the connection. A wrong one would let
+#: the next answer begin inside of this one.
+_OF_CONNECTION: Final = frozenset(
+    {
+        "connection", "content-length", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 
 #: Statuses of single states, then of classes (the first two characters). Everything else is 400.
 _STATES = {
@@ -104,7 +117,7 @@ def _chosen(message: str, detail: str | None) -> UrlError:
         or isinstance(status, bool)
         or not 100 <= status <= 599
         or not isinstance(headers, dict)
-        or not all(_is_text(value) and _is_safe(name) and _is_safe(value) for name, value in headers.items())
+        or not all(is_header(name, value) for name, value in headers.items())
         or not (text is None or (_is_text(text) and _is_safe(text)))
     ):
         return _unreadable(f"Invalid JSON value for DETAIL: '{detail}'", _DETAIL_HINT)
@@ -124,7 +137,19 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def is_header(name: str, value: object) -> bool:
+    """Whether SQL may put this into the head of an answer."""
+    if _TOKEN.fullmatch(name) is None or name.lower() in _OF_CONNECTION:
+        return False
+    return isinstance(value, str) and _is_safe(value)
+
+
+def proxy_status(code: str) -> bytes:
+    """Return the value of Proxy-Status; SQL may choose any text as its code."""
+    return b"integratedb; error=" + (code if _TOKEN.fullmatch(code) else "PGRST121").encode()
 
 
 def _is_safe(text: str) -> bool:
