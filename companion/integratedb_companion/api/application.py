@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -15,11 +17,11 @@ from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 from . import bodies, errors, worker
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
-from .messages import Headers, Request, Response, failure
+from .messages import Headers, Heads, Request, Response, failure
 from .pool import BusyError, UnreachableError
 from .services import Services
 from .surfaces import RoleError
-from .tokens import TokenError
+from .tokens import Caller, TokenError, UnknownKeyError
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,11 @@ WATCH_AFTER_S: Final = 0.03
 UNREAD_TIMEOUT_S: Final = 30.0
 #: A longer answer is sent in portions, so that a client that stops reading does not keep it in memory.
 PORTION_BYTES: Final = 512 << 10
+#: So many new objects that may be part of a cycle; requests make none, except for tracebacks.
+COLLECT_AFTER: Final = 10_000
 
 _SAFE: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_SAFE_NAMES: Final = frozenset(name for name, _ in _SAFE)
 _OVER_TLS: Final[Headers] = [(name.lower().encode(), value.encode()) for name, value in OVER_TLS.items()]
 
 
@@ -49,14 +54,19 @@ class IncompleteError(Exception):
 class _Watcher:
     """Cancels what a request does in Postgres when its client hangs up. Short requests are not watched."""
 
-    def __init__(self, watch: Watch, receive: Receive) -> None:
+    __slots__ = ("_receive", "_task", "_watch", "has_ended", "since_s")
+
+    def __init__(self, watch: Watch, receive: Receive, since_s: float) -> None:
         self._watch = watch
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        self.since_s = since_s
+        self.has_ended = False
 
-    def _begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._look())
+    def begin(self) -> None:
+        """Watch, unless the request has ended."""
+        if not self.has_ended:
+            self._task = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -64,9 +74,37 @@ class _Watcher:
         await self._watch.cancel()
 
     def end(self) -> None:
-        self._timer.cancel()
+        """Watch no longer."""
+        self.has_ended = True
         if self._task is not None and not self._task.done():
             self._task.cancel()
+
+
+class _Watchers:
+    """Lets watchers begin when it is time, by one timer for all requests: a timer for each would cost more."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Watcher] = deque()
+        self._has_timer = False
+
+    def add(self, watch: Watch, receive: Receive) -> _Watcher:
+        """Return the watcher of a request that begins now."""
+        loop = asyncio.get_running_loop()
+        watcher = _Watcher(watch, receive, loop.time())
+        self._waiting.append(watcher)
+        if not self._has_timer:
+            self._has_timer = True
+            loop.call_later(WATCH_AFTER_S, self._look, loop)
+        return watcher
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        due_s = loop.time() - WATCH_AFTER_S
+        waiting = self._waiting
+        while waiting and (waiting[0].has_ended or waiting[0].since_s <= due_s):
+            waiting.popleft().begin()
+        self._has_timer = bool(waiting)
+        if waiting:
+            loop.call_later(max(waiting[0].since_s - due_s, 0.001), self._look, loop)
 
 
 class Application:
@@ -76,6 +114,8 @@ class Application:
         self._services = services
         self._settings = services.settings
         self._prefix = services.settings.prefix
+        self._heads = Heads()
+        self._watchers = _Watchers()
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -94,6 +134,7 @@ class Application:
             if message["type"] == "lifespan.startup":
                 await self._services.open()
                 self._limiting = asyncio.create_task(_limit_unread())
+                _collect_less()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._services.close()
@@ -102,7 +143,7 @@ class Application:
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
-        request = _request(scope)
+        request = self._request(scope)
         role: list[str] = []
         try:
             response = await self._respond(request, receive, role)
@@ -127,7 +168,7 @@ class Application:
         services = self._services
         if len(request.raw_path) + len(request.query) > MAX_URL_BYTES:
             return failure(414, "PGRST131", f"The URL is longer than {MAX_URL_BYTES} bytes")
-        if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_BYTES:
+        if request.head.size > MAX_HEADERS_BYTES:
             return failure(431, "PGRST132", f"The headers are longer than {MAX_HEADERS_BYTES} bytes")
         preflight = services.cross_origin.preflight(request)
         if preflight is not None:
@@ -135,9 +176,10 @@ class Application:
         if request.method not in METHODS:
             message = f"Unsupported HTTP method: {request.method[:20]}"
             return failure(405, "PGRST117", message, None, None, {"Allow": ",".join(sorted(METHODS))})
-        open_answer = await services.oauth.answer(request, receive)
-        if open_answer is not None:
-            return open_answer
+        if services.oauth.concerns(request.path):
+            open_answer = await services.oauth.answer(request, receive)
+            if open_answer is not None:
+                return open_answer
         if self._prefix:
             if request.path != self._prefix and not request.path.startswith(f"{self._prefix}/"):
                 return failure(404, "PGRST125", "Invalid path specified in request URL")
@@ -147,7 +189,7 @@ class Application:
             return page
         step_s = time.perf_counter()
         try:
-            caller = await services.authentication.caller(request)
+            caller = await self._caller(request)
         except TokenError as problem:
             services.metrics.tokens_refused.labels(problem.code).inc()
             return errors.invalid_token(problem.code, problem.message, problem.details)
@@ -160,7 +202,7 @@ class Application:
                 return refused.response
             step_s = request.took("body", step_s)
         watch = services.watch()
-        watcher = _Watcher(watch, receive)
+        watcher = self._watchers.add(watch, receive)
         try:
             return await services.faces.answer(request, caller, watch)
         except RoleError:
@@ -181,10 +223,16 @@ class Application:
         finally:
             watcher.end()
 
+    async def _caller(self, request: Request) -> Caller:
+        try:
+            return self._services.authentication.caller(request)
+        except UnknownKeyError as problem:
+            return await self._services.authentication.refreshed(request, problem)
+
     async def _send(self, scope: Message, request: Request, response: Response, receive: Receive, send: Send) -> None:
         headers = response.headers
         given = {name for name, _ in headers}
-        headers += [header for header in _SAFE if header[0] not in given]
+        headers += _SAFE if given.isdisjoint(_SAFE_NAMES) else [one for one in _SAFE if one[0] not in given]
         if scope.get("scheme") == "https":
             headers += _OVER_TLS
         has_length = response.stream is None and response.status not in (204, 304) and request.method != "HEAD"
@@ -242,6 +290,18 @@ class Application:
                     raise bodies.GoneError from None
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def _request(self, scope: Message) -> Request:
+        path = scope["path"]
+        raw = scope.get("raw_path") or path.encode("utf-8", "surrogateescape")
+        return Request(
+            method=scope["method"],
+            path=raw.decode("utf-8", "surrogateescape"),
+            raw_path=raw,
+            query=scope["query_string"].decode("utf-8", "surrogateescape"),
+            head=self._heads.of(scope["headers"]),
+            address=(scope.get("client") or ("",))[0],
+        )
+
     def _note(self, request: Request, route: str, status: int, began_s: float, role: list[str]) -> None:
         took_s = time.perf_counter() - began_s
         method = request.method if request.method in METHODS else "other"
@@ -251,6 +311,13 @@ class Application:
         if log.isEnabledFor(level):
             entry = {"method": method, "route": route, "status": status, "duration_s": round(took_s, 4)}
             log.log(level, "request", extra={**entry, "role": role[0] if role else None, "address": request.address})
+
+
+def _collect_less() -> None:
+    """Let the collector of garbage look less often, and not at what stays as long as the worker."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _limit_unread() -> None:
@@ -270,16 +337,3 @@ async def _portions(body: bytes) -> AsyncIterator[bytes]:
 def _route(path: str) -> str:
     """Return the kind of resource that a path names: a name would make as many figures as there are relations."""
     return "/rpc" if path.startswith("/rpc/") else "/" if path == "/" else "/relation"
-
-
-def _request(scope: Message) -> Request:
-    path = scope["path"]
-    raw = scope.get("raw_path") or path.encode("utf-8", "surrogateescape")
-    return Request(
-        method=scope["method"],
-        path=raw.decode("utf-8", "surrogateescape"),
-        raw_path=raw,
-        query=scope["query_string"].decode("utf-8", "surrogateescape"),
-        headers=list(scope["headers"]),
-        address=(scope.get("client") or ("",))[0],
-    )

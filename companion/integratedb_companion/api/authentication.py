@@ -17,27 +17,20 @@ class Authentication:
         self._key_set = key_set
         self._anonymous = None if anonymous is None else _anonymous(anonymous)
 
-    async def caller(self, request: Request) -> Caller:
-        """Return who sends a request. Error: TokenError."""
-        token = bearer(request.header(b"authorization"))
-        if token is None:
-            if self._anonymous is None:
-                raise TokenError("PGRST302", "Anonymous access is disabled")
-            return self._anonymous
-        try:
+    def caller(self, request: Request) -> Caller:
+        """Return who sends a request. Errors: TokenError; UnknownKeyError, where refreshed() may know more."""
+        token = request.head.bearer
+        if token is not None:
             return self._tokens.verify(token)
-        except UnknownKeyError:
-            if self._key_set is None or not await self._key_set.refresh():
-                raise
-            return self._tokens.verify(token)
+        if self._anonymous is None:
+            raise TokenError("PGRST302", "Anonymous access is disabled")
+        return self._anonymous
 
-
-def bearer(header: str | None) -> bytes | None:
-    """Return the token of an Authorization header; None where there is none, or the scheme is another one."""
-    if header is None:
-        return None
-    scheme, _, token = header.strip().partition(" ")
-    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
+    async def refreshed(self, request: Request, problem: UnknownKeyError) -> Caller:
+        """Return who sends a request, by keys that are fetched now. Error: TokenError."""
+        if self._key_set is None or not await self._key_set.refresh():
+            raise problem
+        return self.caller(request)
 
 
 def _anonymous(role: str) -> Caller:

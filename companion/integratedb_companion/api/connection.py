@@ -33,6 +33,12 @@ LARGE_BYTES: Final = 4 << 20
 
 Values = Sequence[bytes | None]
 
+# Numbers, because a look-up of an enumeration's member takes longer than what it is compared with.
+_SYNC: Final = int(pq.ExecStatus.PIPELINE_SYNC)
+_CHUNK: Final = int(pq.ExecStatus.TUPLES_CHUNK)
+_FAILURES: Final = frozenset(map(int, (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)))
+_IDLE: Final = int(pq.TransactionStatus.IDLE)
+
 
 class LostError(Exception):
     """The connection ended, so it is unknown how far the transaction got."""
@@ -71,15 +77,26 @@ class DatabaseError(Exception):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
-    """A statement with its values; ``prepared``: worth remembering in the server."""
+    """A statement with its values, which does not change; ``prepared``: worth remembering in the server."""
 
     text: bytes
     values: Values = ()
     prepared: bool = True
     #: Only parsed, not run: the transaction gets the locks on what the statement names.
     only_parsed: bool = False
+    _is_large: bool | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a value is so large that libpq's buffer should not be kept."""
+        if self._is_large is None:
+            self._is_large = False
+            for value in self.values:
+                if value is not None and len(value) > LARGE_BYTES:
+                    self._is_large = True
+        return self._is_large
 
 
 #: Settings that code of an earlier request set for the session are not those of the next one. It is not prepared:
@@ -109,6 +126,7 @@ class _Run:
     """A pipeline under way: its commands, the one whose results come now, and what came."""
 
     loop: asyncio.AbstractEventLoop
+    streams: bool
     commands: list[_Command] = field(default_factory=list)
     at: int = 0
     results: list[pq.abc.PGresult] = field(default_factory=list)
@@ -165,7 +183,7 @@ class Connection:
         """Whether another request may use the connection: nothing is under way, and no transaction is open."""
         if self.is_broken or self._is_large or self._run is not None:
             return False
-        return bool(self._pgconn.transaction_status == pq.TransactionStatus.IDLE)
+        return bool(self._pgconn.transaction_status == _IDLE)
 
     @property
     def is_in_transaction(self) -> bool:
@@ -200,7 +218,8 @@ class Connection:
     async def _end(self, run: _Run) -> None:
         try:
             while not run.is_ended:
-                await run.wait()
+                run.waiter = self._loop.create_future()
+                await run.waiter
         except BaseException:  # cancelled; what is still to come belongs to nobody
             self.is_broken = True
             raise
@@ -254,7 +273,7 @@ class Connection:
     def _begin(self, queries: Sequence[Query], last: _Kind) -> _Run:
         if self._run is not None or self.is_broken:
             raise LostError
-        run = self._run = _Run(self._loop)
+        run = self._run = _Run(self._loop, last is _Kind.STREAM)
         try:
             if self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
                 self._pgconn.send_query_params(_RESET, None)
@@ -263,7 +282,8 @@ class Connection:
                 self._send(run, query, _Kind.QUERY)
             self._send(run, queries[-1], last)
             self._pgconn.pipeline_sync()
-            self._set_mode(run)
+            if last is _Kind.STREAM:
+                self._set_mode(run)
             self._flush()
         except psycopg.Error:
             self._lose()
@@ -272,9 +292,8 @@ class Connection:
 
     def _send(self, run: _Run, query: Query, kind: _Kind) -> None:
         command = _Command(kind, query.text)
-        for value in query.values:
-            if value is not None and len(value) > LARGE_BYTES:
-                self._is_large = True
+        if query.is_large:
+            self._is_large = True
         if query.only_parsed:
             self._pgconn.send_prepare(b"", query.text)
             run.commands.append(_Command(_Kind.PARSE, query.text))
@@ -348,8 +367,9 @@ class Connection:
                         # After an error at the COMMIT of the Sync.
                         continue
                     run.at += 1
-                    self._set_mode(run)
-                elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    if run.streams:
+                        self._set_mode(run)
+                elif result.status == _SYNC:
                     run.is_ended = True
                     run.wake()
                     return
@@ -366,13 +386,13 @@ class Connection:
     def _take(self, run: _Run, result: pq.abc.PGresult) -> None:
         command = run.commands[run.at] if run.at < len(run.commands) else None
         status = result.status
-        if status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED):
+        if status in _FAILURES:
             self._take_failure(run, command, result)
         elif command is None:
             self.is_broken = True
         elif command.kind is _Kind.QUERY:
             run.results.append(result)
-        elif command.kind is _Kind.STREAM and status == pq.ExecStatus.TUPLES_CHUNK:
+        elif command.kind is _Kind.STREAM and status == _CHUNK:
             run.portions.append(result)
             run.wake()
 

@@ -15,7 +15,7 @@ from integratedb.query.faces.data.problems import DocumentError
 from integratedb.query.faces.data.wording import word
 from integratedb.query.faces.url import UrlError
 from integratedb.query.problems import ProblemError
-from integratedb.query.statement import Options
+from integratedb.query.statement import Options, Subjects
 
 from . import edn
 from .bodies import MAX_DEPTH, check_depth
@@ -99,7 +99,7 @@ class Data:
             max_rows=self._settings.max_rows,
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
-            subjects=tuple(subject.decode() for subject in entry.subjects),
+            subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
             parameters_in_array=True,
         )
         compiled = compile_document(document, entry.surface, options)
@@ -119,7 +119,7 @@ class Data:
         return Plan(
             query=Query(_RUN, [text, None if cost is None else str(cost).encode()]),
             reads=document.explain or all(each.statement.reads for each in compiled),
-            settings=request_settings(caller, request.method.encode(), request.raw_path, request.headers),
+            settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
             respond=respond,
             rolls_back=self._settings.tx_end.startswith("rollback"),
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg import pq
@@ -31,6 +31,8 @@ MOST_SPOILT: Final = 3
 #: Shorter than Postgres's deadlock_timeout: of a request and a migration that wait for each other, the request ends.
 LOCK_TIMEOUT: Final = (b"lock_timeout", b"500ms")
 LOCK_NOT_AVAILABLE: Final = "55P03"
+#: The first statements of so many requests are remembered.
+MOST_OPENINGS: Final = 500
 
 #: So many threads make slow plans at once: each may need much memory, and all share one processor.
 _SLOW: Final = asyncio.Semaphore(2)
@@ -64,7 +66,8 @@ class Plan:
 
     query: Query
     reads: bool
-    settings: list[tuple[bytes, bytes]]
+    #: The settings of the request, when they are needed.
+    settings: Callable[[], list[tuple[bytes, bytes]]]
     #: Makes the response of the row. Raises RefusedError.
     respond: Callable[[Row], Response]
     #: Whether the rows are passed on one by one, each as a line.
@@ -79,6 +82,8 @@ class Plan:
     #: A statement that is asked first, and what it makes of the plan. Raises RefusedError.
     examine: Query | None = None
     examined: Callable[[bytes], Plan] | None = None
+    #: What requests with the same settings have in common; None: nobody will ask again.
+    alike: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Executor:
     #: Settings of each transaction, which those of the role may replace.
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
+    _openings: dict[Hashable, Query] = field(default_factory=dict)
 
     async def execute(self, role: str, make: Callable[[Entry], Plan | Response | Slow], watch: Watch) -> Response:
         """Answer a request. Errors: those of the pool, RoleError, DatabaseError, LostError, SurfaceUnstableError."""
@@ -121,7 +127,9 @@ class Executor:
         while True:
             attempts += 1
             try:
-                plan = await _made(make, entry)
+                plan = make(entry)
+                if isinstance(plan, Slow):
+                    plan = await _made(plan)
                 if not isinstance(plan, Response):
                     if plan.examine is not None and plan.examined is not None:
                         plan = plan.examined(await self._examine(entry, plan, plan.examine, watch))
@@ -167,8 +175,14 @@ class Executor:
         return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
-        settings = [*self.before_role, *entry.role.settings, *plan.settings]
-        first = opening(entry.role, settings, reads=plan.reads)
+        first = self._openings.get(plan.alike)
+        if first is None:
+            settings = [*self.before_role, *entry.role.settings, *plan.settings()]
+            first = opening(entry.role, settings, reads=plan.reads)
+            if plan.alike is not None:
+                self._openings[plan.alike] = first
+                while len(self._openings) > MOST_OPENINGS:
+                    del self._openings[next(iter(self._openings))]
         return [first, plan.query] if self.pre_request is None else [first, self.pre_request, plan.query]
 
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
@@ -176,7 +190,7 @@ class Executor:
             return await self._stream(entry, plan, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
-        connection = watch.connection = await self.pool.take()
+        connection = watch.connection = self.pool.take_idle() or await self.pool.take()
         try:
             if plan.decides:
                 return await self._run_deciding(connection, [begin, *queries], plan)
@@ -206,7 +220,9 @@ class Executor:
                 opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
                 await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
                 entry = await self.surfaces.read_by(connection, entry.role.name)
-                made = await _made(make, entry)
+                made = make(entry)
+                if isinstance(made, Slow):
+                    made = await _made(made)
                 if isinstance(made, Response):
                     return made
                 if made.examine is not None and made.examined is not None:
@@ -278,10 +294,7 @@ def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
     return [result.get_value(0, column) for column in range(result.nfields)]
 
 
-async def _made(make: Callable[[Entry], Plan | Response | Slow], entry: Entry) -> Plan | Response:
-    """Make the plan of a request; what takes long is made beside other requests."""
-    plan = make(entry)
-    if not isinstance(plan, Slow):
-        return plan
+async def _made(slow: Slow) -> Plan | Response:
+    """Make what takes long beside other requests."""
     async with _SLOW:
-        return await asyncio.to_thread(plan.make)
+        return await asyncio.to_thread(slow.make)

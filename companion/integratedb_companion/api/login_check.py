@@ -30,8 +30,17 @@ SELECT p.kind, p.name
        AND pg_catalog.pg_has_role(SESSION_USER, r.oid, 'MEMBER')
     UNION ALL
     SELECT 3, 'owner', k.oid::pg_catalog.regclass::text
-      FROM pg_catalog.pg_class AS k
-      JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) k.relowner
+      FROM pg_catalog.pg_roles AS r
+      -- The owners of all objects, by an index: pg_class would be read as a whole.
+      JOIN pg_catalog.pg_shdepend AS d
+        ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass
+       AND d.refobjid OPERATOR(pg_catalog.=) r.oid
+       AND d.deptype OPERATOR(pg_catalog.=) 'o'
+       AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+      JOIN pg_catalog.pg_database AS b
+        ON b.oid OPERATOR(pg_catalog.=) d.dbid
+       AND b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+      JOIN pg_catalog.pg_class AS k ON k.oid OPERATOR(pg_catalog.=) d.objid
      WHERE r.rolname OPERATOR(pg_catalog.=) SESSION_USER
        AND k.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'v', 'm', 'f', 'p', 'S']::pg_catalog."char"[])
   ) AS p (place, kind, name)

@@ -14,6 +14,78 @@ from integratedb.query.faces.url import proxy_status
 Headers = list[tuple[bytes, bytes]]
 
 JSON: Final = b"application/json; charset=utf-8"
+#: The headers of so many requests are remembered, each up to a size.
+MOST_HEADS: Final = 256
+MOST_BYTES: Final = 4 << 10
+
+
+class Head:
+    """What the headers of a request say; the names are in lower case."""
+
+    __slots__ = ("bearer", "is_remembered", "last", "settings", "shaping", "size", "texts")
+
+    #: These headers are part of what a statement depends on.
+    SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
+
+    def __init__(self, headers: Headers) -> None:
+        #: All of one name, as one list.
+        self.texts: dict[bytes, str] = {}
+        #: The last of each name.
+        self.last: dict[str, str] = {}
+        self.size = 0
+        for name, value in headers:
+            self.size += len(name) + len(value)
+            text = value.decode("latin-1")
+            self.texts[name] = f"{self.texts[name]}, {text}" if name in self.texts else text
+            self.last[name.decode("latin-1")] = text
+        self.shaping = tuple(map(self.last.get, self.SHAPING))
+        self.settings = _settings(headers)
+        #: The token of the Authorization header; None where there is none, or the scheme is another one.
+        self.bearer = _bearer(self.texts.get(b"authorization", ""))
+        #: Whether another request has had the same headers.
+        self.is_remembered = False
+
+
+def _settings(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the settings that tell policies and functions of the headers."""
+    by_name: dict[str, str] = {}
+    cookies: dict[str, str] = {}
+    for name, value in headers:
+        text = value.decode("latin-1")
+        if name == b"cookie":
+            for part in text.split(";"):
+                key, equals, content = part.strip().partition("=")
+                if equals:
+                    cookies[key] = content
+        else:
+            by_name[name.decode("latin-1")] = text
+    return (b"request.headers", orjson.dumps(by_name)), (b"request.cookies", orjson.dumps(cookies))
+
+
+def _bearer(header: str) -> bytes | None:
+    scheme, _, token = header.strip().partition(" ")
+    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
+
+
+class Heads:
+    """Remembers what headers say: clients send the same ones again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[bytes, bytes], ...], Head] = {}
+
+    def of(self, headers: Headers) -> Head:
+        """Return what headers say."""
+        key = tuple(headers)
+        head = self._known.get(key)
+        if head is None:
+            head = Head(headers)
+            if head.size <= MOST_BYTES:
+                self._known[key] = head
+                while len(self._known) > MOST_HEADS:
+                    del self._known[next(iter(self._known))]
+        else:
+            head.is_remembered = True
+        return head
 
 
 @dataclass(slots=True)
@@ -24,7 +96,7 @@ class Request:
     path: str
     raw_path: bytes
     query: str
-    headers: Headers
+    head: Head
     address: str = ""
     body: bytes = b""
     #: What took how long, in milliseconds, for Server-Timing.
@@ -32,10 +104,7 @@ class Request:
 
     def header(self, name: bytes) -> str | None:
         """Return a header; several of one name are one list. The name is in lower case."""
-        found = [value for each, value in self.headers if each == name]
-        if not found:
-            return None
-        return b", ".join(found).decode("latin-1")
+        return self.head.texts.get(name)
 
     def took(self, step: str, since_s: float) -> float:
         """Note how long a step took; return the time now."""

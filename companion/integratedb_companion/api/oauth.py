@@ -64,6 +64,11 @@ class OAuth:
         self._roles: OrderedDict[str, int | None] = OrderedDict()
         self._logins = Logins(lambda: pool.server, self._roles.get)
 
+    @staticmethod
+    def concerns(path: str) -> bool:
+        """Whether a path may be one of these."""
+        return path.startswith(("/oauth/", "/.well-known/"))
+
     async def answer(self, request: Request, receive: bodies.Receive) -> Response | None:
         """Answer a request to one of these paths; None: it is another one."""
         path = request.path

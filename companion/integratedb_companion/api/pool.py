@@ -85,16 +85,23 @@ class Pool:
         if self._waiters:
             self._wake()
 
+    def take_idle(self) -> Connection | None:
+        """Lend a connection until it is given back, if one waits."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_clean:
+                self._lent += 1
+                return connection
+            connection.close()
+        return None
+
     async def take(self) -> Connection:
         """Lend a connection until it is given back. Errors: UnreachableError, BusyError."""
         # Room is counted before anything is awaited, so that a cancelled request does not take it along.
         while True:
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.is_clean:
-                    self._lent += 1
-                    return connection
-                connection.close()
+            idle = self.take_idle()
+            if idle is not None:
+                return idle
             if self._lent + self._opening < self._size:
                 self._opening += 1
                 try:

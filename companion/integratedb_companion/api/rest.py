@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from integratedb.query.faces import url
 from integratedb.query.faces.url import Body, UrlError, UrlRequest, UrlSettings, answering, errors
 from integratedb.query.faces.url.compiling import Compiled, UrlOptions, compile_request, methods
 from integratedb.query.problems import ProblemError
+from integratedb.query.statement import Subjects
 
 from . import answers, estimates
-from .bodies import scan_json
+from .bodies import LARGE_BYTES, scan_json
 from .connection import Query
 from .description import Description
 from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
@@ -21,11 +23,35 @@ from .surfaces import Entry
 from .tokens import Caller
 from .transaction import request_settings, search_path
 
-#: These headers are part of what a statement depends on.
-SHAPING: Final = ("accept", "prefer", "accept-profile", "content-profile", "content-type")
 MAX_SHAPE_CHARACTERS: Final = 4096
 #: Reading a larger body takes longer than starting a thread, and may take many seconds.
 SLOW_BODY_BYTES: Final = 128 << 10
+#: Bodies with more different rows than this are no shape that comes again.
+MAX_SHAPE_ROWS: Final = 8
+#: The media types of JSON; with others, or parameters, a request is parsed each time.
+JSON_TYPES: Final = ("application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8")
+#: Stands for the body where only its shape is compiled, so that no body is kept.
+NO_BODY: Final = b"{}"
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """A statement that is remembered with its surface."""
+
+    compiled: Compiled
+    text: bytes
+    settings: list[tuple[bytes, bytes]]
+    #: The parameters; those at these places are the values of holes.
+    values: list[bytes | None]
+    places: list[int]
+
+    def bind(self, holes: tuple[Any, ...]) -> list[bytes | None]:
+        """Return the parameters of a request."""
+        values = self.values.copy()
+        parameters = self.compiled.statement.parameters
+        for place in self.places:
+            values[place] = _bytes(parameters[place].text(holes))
+        return values
 
 
 class Rest:
@@ -81,32 +107,27 @@ class Rest:
         return url.because(error, reason.answer, reason.message, reason.claim, anonymous=caller.is_anonymous)
 
     def _plan(self, entry: Entry, request: Request, caller: Caller) -> Plan | Response | Slow:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-        shape = None
-        holes: tuple[Any, ...] = ()
-        # The statement of a PATCH also depends on its body, that of a Range on a number outside of the URL.
-        if_match = request.header(b"if-match")
-        if request.method != "PATCH" and "range" not in headers and if_match is None:
-            shaped = url.shape(request.method, request.path, request.query)
-            if shaped is not None and len(shaped[0][2]) <= MAX_SHAPE_CHARACTERS:
-                holes = shaped[1]
-                shape = (shaped[0], *map(headers.get, SHAPING))
-        compiled: Compiled | None = None if shape is None else entry.statements.get(shape)
-        if compiled is None:
-            body = Body(request.body, scan_json)
-            parsed = url.parse(request.method, request.path, request.query, headers, body, self._url)
+        head = request.head
+        shape, holes, body = self._shape(request)
+        known: Known | None = None if shape is None else entry.statements.get(shape)
+        if known is None:
+            parsed = url.parse(request.method, request.path, request.query, head.last, body, self._url)
             if parsed.query is None:
                 return self._without_query(entry, parsed, request)
-            holes = parsed.holes
-            compiled = self._compile(entry, parsed, if_match)
+            if shape is None:
+                holes = parsed.holes
+            known = self._known(self._compile(entry, parsed, request.header(b"if-match")))
             if shape is not None:
-                entry.remember(shape, compiled)
-        plan = self._run_of(compiled, request, caller, holes)
+                entry.remember(shape, known)
+        plan = self._run_of(known, request, caller, holes)
+        compiled = known.compiled
         form, wanted = compiled.shown.form, compiled.request.preferences.count
         if form.kind == "plan":
             return self._explained(plan, form)
         is_costly = self._settings.max_cost is not None and not compiled.accepted
         if not (is_costly or compiled.is_estimated):
+            if shape is not None and head.is_remembered:
+                plan.alike = (known, head, caller)
             return plan
 
         def examined(answer: bytes) -> Plan:
@@ -120,14 +141,58 @@ class Rest:
                 return plan
             rows, most = estimates.rows_of(answer), self._settings.max_rows
             if wanted == "planned" or (most is not None and rows > most):
-                return self._run_of(compiled, request, caller, holes, rows)
+                return self._run_of(known, request, caller, holes, rows)
             exact = self._compile(entry, compiled.request, compiled.shown.if_match, is_exact=True)
-            return self._run_of(exact, request, caller, holes)
+            return self._run_of(self._known(exact), request, caller, holes)
 
         return replace(
             plan,
             examine=Query(estimates.ESTIMATE + plan.query.text, plan.query.values, prepared=False),
             examined=examined,
+        )
+
+    def _shape(self, request: Request) -> tuple[Hashable, tuple[Any, ...], Body]:
+        """Return what requests with the same statement have in common, and what they do not; and the body to parse.
+
+        None instead: the request is parsed each time.
+        """
+        head, method, query = request.head, request.method, request.query
+        # The statement of a Range depends on a number outside of the URL.
+        body = Body(request.body, scan_json)
+        if "range" in head.last or "if-match" in head.last:
+            return None, (), body
+        holes: tuple[Any, ...] = ()
+        if method == "POST":
+            key, length = (method, request.path, query), len(query)
+        else:
+            shaped = url.shape(method, request.path, query)
+            if shaped is None:
+                return None, (), body
+            key, holes = shaped
+            length = len(key[2])
+        if length > MAX_SHAPE_CHARACTERS:
+            return None, (), body
+        if method not in ("POST", "PATCH"):
+            return (key, head.shaping), holes, body
+        if not 0 < len(request.body) <= LARGE_BYTES or head.last.get("content-type", JSON_TYPES[0]) not in JSON_TYPES:
+            return None, (), body
+        try:
+            scanned = scan_json(request.body)
+        except ValueError:
+            return None, (), body
+        is_array, keys, _ = scanned
+        if len(keys) > MAX_SHAPE_ROWS:
+            return None, (), Body(request.body, lambda _: scanned)
+        return (key, head.shaping, is_array, *keys), (*holes, request.body), Body(NO_BODY, lambda _: scanned)
+
+    def _known(self, compiled: Compiled) -> Known:
+        parameters = compiled.statement.parameters
+        return Known(
+            compiled,
+            compiled.statement.text.encode(),
+            self._settings_of(compiled),
+            [_bytes(one.text(())) if one.hole is None else None for one in parameters],
+            [place for place, one in enumerate(parameters) if one.hole is not None],
         )
 
     def _explained(self, plan: Plan, form: url.Form) -> Plan:
@@ -145,16 +210,13 @@ class Rest:
 
     def _run_of(
         self,
-        compiled: Compiled,
+        known: Known,
         request: Request,
         caller: Caller,
         holes: tuple[Any, ...],
         estimate: int | None = None,
     ) -> Plan:
-        values = [
-            value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-            for value in compiled.statement.bind(holes)
-        ]
+        compiled = known.compiled
         shown, is_head = compiled.shown, compiled.request.head
         offset = compiled.offset(holes)
         location = _location(request, self._settings.prefix)
@@ -169,11 +231,11 @@ class Rest:
                 raise RefusedError(answers.of_error(error)) from None
 
         return Plan(
-            query=Query(compiled.statement.text.encode(), values),
+            query=Query(known.text, known.bind(holes)),
             reads=compiled.reads,
-            settings=[
-                *request_settings(caller, request.method.encode(), request.raw_path, request.headers),
-                *self._settings_of(compiled),
+            settings=lambda: [
+                *request_settings(caller, request.method.encode(), request.raw_path, request.head),
+                *known.settings,
             ],
             respond=respond,
             is_stream=compiled.is_stream,
@@ -193,7 +255,7 @@ class Rest:
             max_rows=self._settings.max_rows,
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
-            subjects=tuple(subject.decode() for subject in entry.subjects),
+            subjects=Subjects(entry.role.oid, self._settings.schemas, entry.surface.further),
         )
         return compile_request(entry.surface, parsed, options, if_match, is_exact=is_exact)
 
@@ -214,6 +276,10 @@ class Rest:
         if parsed.kind == "options":
             return answers.options(methods(entry.surface, parsed, parsed.schema or self._settings.schemas[0]))
         return self._description.answer(entry, parsed, request)
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _location(request: Request, prefix: str) -> str:

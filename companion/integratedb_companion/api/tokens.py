@@ -44,7 +44,7 @@ class UnknownKeyError(TokenError):
         super().__init__("PGRST301", "No suitable key was found to decode the JWT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Caller:
     """Who is asking: the role, and the settings of the transaction that tell policies of the token."""
 

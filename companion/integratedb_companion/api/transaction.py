@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import orjson
-
 from .connection import UNCLEAN, Query
+from .messages import Head
 from .settings import Settings
 from .tokens import Caller
 
@@ -22,6 +21,7 @@ PINNED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"bytea_output", b"hex"),
     (b"client_min_messages", b"error"),
 )
+MOST_ARGUMENTS: Final = 90
 BEGIN: Final = Query(b"BEGIN", prepared=False)
 COMMIT: Final = Query(b"COMMIT", prepared=False)
 ROLLBACK: Final = Query(b"ROLLBACK", prepared=False)
@@ -63,7 +63,9 @@ def _text(settings: int, *, reads: bool) -> bytes:
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
     calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
-    return f"SELECT {', '.join(calls)}".encode()
+    # Arguments are evaluated in their order, and nothing of them is sent back. A function has 100 arguments at most.
+    groups = [calls[start : start + MOST_ARGUMENTS] for start in range(0, len(calls), MOST_ARGUMENTS)]
+    return f"SELECT {', '.join('pg_catalog.num_nulls(' + ', '.join(group) + ')' for group in groups)}".encode()
 
 
 def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:
@@ -75,28 +77,9 @@ def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool)
     return Query(_text(len(settings), reads=reads), values)
 
 
-def request_settings(
-    caller: Caller, method: bytes, path: bytes, headers: Sequence[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
+def request_settings(caller: Caller, method: bytes, path: bytes, head: Head) -> list[tuple[bytes, bytes]]:
     """Return the settings that tell policies and functions of the request."""
-    by_name: dict[str, str] = {}
-    cookies: dict[str, str] = {}
-    for name, value in headers:
-        text = value.decode("latin-1")
-        if name == b"cookie":
-            for part in text.split(";"):
-                key, equals, content = part.strip().partition("=")
-                if equals:
-                    cookies[key] = content
-        else:
-            by_name[name.decode("latin-1")] = text
-    return [
-        (b"request.method", method),
-        (b"request.path", path),
-        (b"request.headers", orjson.dumps(by_name)),
-        (b"request.cookies", orjson.dumps(cookies)),
-        *caller.settings,
-    ]
+    return [(b"request.method", method), (b"request.path", path), *head.settings, *caller.settings]
 
 
 def array(texts: Sequence[str]) -> bytes:

@@ -25,9 +25,9 @@ from .request import (
     Value,
 )
 from .sql import writes
-from .sql.levels import Level, objects, positions
+from .sql.levels import VERSION, Level, objects, positions
 from .sql.reads import Reads
-from .sql.writer import Parameter, Writer, unused_name
+from .sql.writer import Parameter, Writer, array_text, quoted, unused_name
 from .surface import Function, Relation, Surface
 
 #: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes.
@@ -35,6 +35,16 @@ Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text"
 
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What the version of a surface is of: the arguments of integratedb.surface_version()."""
+
+    role: int
+    schemas: tuple[str, ...]
+    #: Other schemas that the surface depends on, by oid.
+    further: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,9 @@ class Options:
     location: bool = False
     #: Other schemas that a name without a schema is looked up in, in this order.
     further_schemas: tuple[str, ...] = ()
-    #: The arguments of integratedb.surface_version(): the statement itself compares the version of the surface, and
-    #: raises before it reads or returns anything. Its locks come first, so no change can come between.
-    subjects: tuple[str, ...] = ()
+    #: The statement itself compares the version of the surface, and raises before it reads or returns anything. Its
+    #: locks come first, so no change can come between.
+    subjects: Subjects | None = None
     #: Whether the statement gets its parameters as one array of texts.
     parameters_in_array: bool = False
 
@@ -113,18 +123,18 @@ class _Compilation:
 
     def _read(self, query: Select) -> Statement:
         options = self._options
-        level = self._reads.top(query)
-        prefix = self._with()
         relation = self._only_relation(query)
-        function = self._only_function(query)
         unique = relation is not None and pins_a_key(query.where, relation)
+        # The most rows of an answer are more than one, so their limit would only be one more node of the plan.
+        level = self._reads.top(query, capped=not unique)
+        prefix = self._with()
+        function = self._only_function(query)
         facts = {
             "total": f"({level.counted()})" if self._options.exact_count else "NULL::pg_catalog.int8",
             "more": self._more(level, query) if not unique else "false",
         }
         if self._options.etag and relation is not None and relation.has_row_version and level.group_by is None:
-            alias = "t_1"  # the first alias of a statement
-            facts["etag"] = f"(SELECT pg_catalog.string_agg({alias}.xmin::pg_catalog.text, ',') {level.body()})"
+            level.version = "t_1.xmin"  # the first alias of a statement
         text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
         is_volatile = self._reads.expressions.functions.is_volatile
         reads = (function is None or function.volatility != "volatile") and not is_volatile
@@ -203,13 +213,23 @@ class _Compilation:
 
     def _checked(self) -> str:
         """Return a condition that holds if the surface is still the one that the statement was made for."""
-        if not self._options.subjects:
+        subjects, constant = self._options.subjects, self._writer.constant
+        if subjects is None:
             return ""
-        kinds = ("pg_catalog.oid", "pg_catalog.text[]", "pg_catalog.oid[]")
-        given = ", ".join(map(self._writer.constant, self._options.subjects, kinds))
-        version = self._writer.constant(self._surface.version)
-        same = f"integratedb.surface_version({given}) OPERATOR(pg_catalog.=) {version}"
-        return f" WHERE (SELECT CASE WHEN {same} THEN true ELSE integratedb.surface_changed() END)"
+        # What integratedb.surface_version() does. A call of it takes as long as a small query.
+        names = [constant(quoted(name)) for name in dict.fromkeys(subjects.schemas)]
+        schemas = [f"pg_catalog.to_regnamespace({name})::pg_catalog.oid" for name in names]
+        numbers = " OPERATOR(pg_catalog.+) ".join(f"COALESCE({one}::pg_catalog.int8, 0)" for one in schemas) or "0"
+        counted = f"ARRAY[{', '.join([*schemas, constant(subjects.role, 'pg_catalog.oid'), '0::pg_catalog.oid'])}]"
+        if subjects.further:
+            further = constant(array_text(list(subjects.further)), "pg_catalog.oid[]")
+            counted = f"({counted} OPERATOR(pg_catalog.||) {further})"
+        present = f"pg_catalog.concat_ws('.', NULLIF({numbers}, 0), COALESCE(pg_catalog.sum(v.weight), 0))"
+        return (
+            f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)} THEN true"
+            " ELSE integratedb.surface_changed() END FROM integratedb.surface_change AS v"
+            f" WHERE v.subject OPERATOR(pg_catalog.=) ANY ({counted}))"
+        )
 
     def _answer(
         self, level: Level, facts: dict[str, str], called: Function | None = None, whole: bool = False
@@ -218,6 +238,8 @@ class _Compilation:
         form, checked = self._options.form, self._checked()
         keys = tuple(output.key for output in level.outputs)
         alias = self._writer.alias("s")
+        if level.version is not None:
+            facts = {**facts, "etag": f"pg_catalog.string_agg({alias}.{VERSION}::pg_catalog.text, ',')"}
         if form in ("csv", "csv lines", "text", "bytes"):
             names = positions(level)
             select = level.select(names, "" if names else ", true AS c0")

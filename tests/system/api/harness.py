@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import httpx
 import jwt
 
 from tests.support import Session
+from tests.system import processes
 from tests.system.harness import Cluster, eventually, free_port
 from tests.system.serve.harness import Raw
 
@@ -39,14 +39,7 @@ def token(role: str, secret: str = SECRET, **claims: Any) -> str:
 
 def run_command(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `integratedb api` that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "integratedb_companion.cli", "api", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return processes.run(["api", *options], timeout_s=60, env={**os.environ, **environment})
 
 
 @dataclass
@@ -105,8 +98,8 @@ class Api:
             if environment is None and flag not in options:
                 given += [flag, value]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "integratedb_companion.cli", "api", *given],
+            self.process = processes.Process(
+                [*processes.COMMAND, "api", *given],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(environment or {})},

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from integratedb_companion.api.connection import DatabaseError, LostError
-from integratedb_companion.api.messages import Request
+from integratedb_companion.api.messages import Head, Request
 from integratedb_companion.api.oauth import TOKEN_PATH, OAuth
 from integratedb_companion.api.pool import Pool
 from integratedb_companion.api.settings import Settings
@@ -38,7 +38,7 @@ class Failing:
 def test_a_database_that_fails_is_no_fault_of_the_service(problem: Exception, status: int) -> None:
     oauth = OAuth(cast("Settings", None), cast("Pool", Failing(problem)), b"secret" * 10)
     headers = [(b"content-type", b"application/x-www-form-urlencoded")]
-    request = Request("POST", TOKEN_PATH, TOKEN_PATH.encode(), "", headers)
+    request = Request("POST", TOKEN_PATH, TOKEN_PATH.encode(), "", Head(headers))
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": FORM, "more_body": False}

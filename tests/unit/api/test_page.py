@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from integratedb_companion.api.messages import Request
+from integratedb_companion.api.messages import Head, Request
 from integratedb_companion.api.page import POLICY, TEXT, Page
 from integratedb_companion.api.settings import DEFAULTS, build
 
@@ -17,7 +17,7 @@ BROWSER = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 def ask(accept: bytes, *, path: str = "/", method: str = "GET", **options: object) -> int | None:
     settings = build(DEFAULTS | {"dsn": "host=x", "jwt_secret": ("x" * 64,), **options})
-    answer = Page(settings).answer(Request(method, path, path.encode(), "", [(b"accept", accept)]))
+    answer = Page(settings).answer(Request(method, path, path.encode(), "", Head([(b"accept", accept)])))
     return None if answer is None else answer.status
 
 

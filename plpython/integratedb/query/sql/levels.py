@@ -9,6 +9,8 @@ from ..plan.types import JSONB
 from ..surface import Surface, Type
 from .writer import Writer, quoted, whole_row
 
+#: The name of the column with the version of a row.
+VERSION = "v"
 #: json_build_object() takes 100 arguments.
 _MOST_PAIRS = 50
 
@@ -39,12 +41,26 @@ class Level:
     limit: str | None = None
     offset: str | None = None
     distinct: bool = False
+    #: The version of each row, which is one more column of the SELECT, named VERSION.
+    version: str | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""
         columns = ", ".join(f"{output.sql} AS {name}" for output, name in zip(self.outputs, names, strict=True))
+        if self.version is not None:
+            also += f", {self.version} AS {VERSION}"
         columns += also if columns else also.removeprefix(", ")
-        text = f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self.body()}"
+        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self.body()}{self._window()}"
+
+    def select_rows(self, names: list[str], alias: str, row: str) -> str:
+        """Return a SELECT of one column, named row, with all columns of these names, and of the version beside it."""
+        columns = ", ".join(f"{output.sql} AS {name}" for output, name in zip(self.outputs, names, strict=True))
+        source = f"{self.source} CROSS JOIN LATERAL (SELECT {columns}) AS {alias}"
+        whole = whole_row(alias, "pg_catalog.record")
+        return f"SELECT {whole} AS {row}, {self.version} AS {VERSION} {self.body(source)}{self._window()}"
+
+    def _window(self) -> str:
+        text = ""
         if self.order:
             text += f" ORDER BY {', '.join(self.order)}"
         if self.limit is not None:
@@ -53,9 +69,9 @@ class Level:
             text += f" OFFSET {self.offset}"
         return text
 
-    def body(self) -> str:
+    def body(self, source: str | None = None) -> str:
         """Return FROM, WHERE, GROUP BY and HAVING."""
-        text = f"FROM {self.source}"
+        text = f"FROM {source or self.source}"
         if self.conditions:
             text += f" WHERE {' AND '.join(self.conditions)}"
         if self.group_by:
@@ -77,17 +93,19 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Rows as JSON: a SELECT, the alias of its rows, and the expression that makes each an object."""
+    """Rows as JSON: a SELECT, the alias of its rows, and the expression of each row."""
 
     select: str
     alias: str
     row: str
+    #: Whether the expression is a row of columns, not yet an object.
+    is_row: bool = False
 
     def array(self) -> str:
         return f"pg_catalog.json_agg({self.row})"
 
     def single(self) -> str:
-        return f"pg_catalog.row_to_json({self.row})" if self.row == whole_row(self.alias) else self.row
+        return f"pg_catalog.row_to_json({self.row})" if self.is_row else self.row
 
 
 def comparable(output: Output) -> Output:
@@ -110,7 +128,10 @@ def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: st
     """
     known = [surface.names.get(output.key) for output in level.outputs]
     if level.outputs and all(name is not None for name in known) and not also:
-        return Objects(level.select([quoted(name) for name in known if name is not None]), alias, whole_row(alias))
+        columns = [quoted(name) for name in known if name is not None]
+        if level.version is None:
+            return Objects(level.select(columns), alias, whole_row(alias), is_row=True)
+        return Objects(level.select_rows(columns, writer.alias("r"), "r"), alias, f"{alias}.r", is_row=True)
     names = positions(level)
     pairs = [
         f"{writer.constant(output.key)}, {alias}.{name}" for output, name in zip(level.outputs, names, strict=True)

@@ -26,6 +26,8 @@ VARY: Final = (b"vary", b"Accept, Prefer, Range")
 #: Headers that an answer without a body does not have.
 OF_BODY: Final = (b"content-type", b"content-range")
 _AT: Final = {name: position for position, name in enumerate(COLUMNS)}
+_HEADERS: Final = _AT["headers"]
+_STATUS: Final = _AT["status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Shown:
 
     kind: str
     form: Form
+    content_type: bytes
     preferences: Preferences
     has_body: bool
     is_void: bool = False
@@ -83,7 +86,7 @@ def respond(
         headers.append((b"content-profile", shown.profile.encode("latin-1", "replace")))
     if not row:
         return _stream(shown, headers, offset)
-    count = int(_text(row, "row_count") or 0)
+    count = int(row[_AT["row_count"]] or 0)
     etag = _text(row, "etag") if count == 1 else None
     if shown.if_match is not None:
         is_met = conditions.matches(shown.if_match, etag) if shown.kind == "read" else count > 0
@@ -100,7 +103,7 @@ def respond(
         status = _written(shown, row, count, location, headers)
     body = b""
     if shown.has_body and not shown.is_void:
-        headers.append((b"content-type", shown.form.content_type.encode()))
+        headers.append((b"content-type", shown.content_type))
         body = row[_AT["body"]] or (b"null" if shown.form.kind in ("json", "object") else b"")
         if shown.form.kind == "binary":
             body = bytes.fromhex(body[2:].decode())
@@ -146,9 +149,9 @@ def _read(shown: Shown, row: Row, count: int, offset: int, location: str, header
     """Add the headers of what was read, and return the status."""
     if shown.is_void:
         return 204
-    counted = _text(row, "total")
+    counted = row[_AT["total"]]
     total = None if counted is None else int(counted)
-    is_truncated = _text(row, "more") == "t"
+    is_truncated = row[_AT["more"]] == b"t"
     if total is not None and offset > total:
         raise errors.offset_out_of_bounds(offset, total)
     shown_total = "*" if total is None else str(total)
@@ -158,9 +161,9 @@ def _read(shown: Shown, row: Row, count: int, offset: int, location: str, header
         headers.append((b"integratedb-truncated", b"true"))
     headers.append((b"content-location", location.encode("latin-1", "replace")))
     headers.append(VARY)
-    etag = _text(row, "etag")
+    etag = row[_AT["etag"]]
     if etag is not None and count == 1:
-        headers.append((b"etag", f'"{etag}"'.encode()))
+        headers.append((b"etag", b'"%b"' % etag))
     return 206 if is_truncated or (total is not None and count < total) else 200
 
 
@@ -193,12 +196,11 @@ def _written(shown: Shown, row: Row, count: int, location: str, headers: Headers
 
 def _chosen(row: Row, status: int, headers: Headers) -> int:
     """Take over headers and the status that SQL has chosen."""
-    given = _text(row, "headers")
+    given, chosen = row[_HEADERS], row[_STATUS]
     if given is not None:
-        headers_chosen = _headers(given)
+        headers_chosen = _headers(given.decode())
         names = {name for name, _ in headers_chosen if name != b"set-cookie"}
         headers[:] = [header for header in headers if header[0] not in names] + headers_chosen
-    chosen = _text(row, "status")
     if chosen is None:
         return status
     if not (chosen.isascii() and chosen.isdigit() and 200 <= int(chosen) <= 599):

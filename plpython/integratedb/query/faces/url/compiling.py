@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...plan.routines import find_function, overloads
 from ...problems import ProblemError
 from ...request import Column, Embed, Insert, Item, Query, Routine, Select, Star, Value
-from ...statement import Form, Options, Statement, compile_query, pins_a_key
+from ...statement import Form, Options, Statement, Subjects, compile_query, pins_a_key
 from ...surface import Function, Relation, Surface
 from . import conditions, errors
 from .answering import Shown
@@ -42,8 +42,8 @@ class UrlOptions:
     allow_unfiltered: bool = False
     #: Whether NDJSON and CSV may be answered row by row.
     streams: bool = True
-    #: The arguments of integratedb.surface_version(), which the statement compares.
-    subjects: tuple[str, ...] = ()
+    #: The statement compares the version of these.
+    subjects: Subjects | None = None
     parameters_in_array: bool = False
 
 
@@ -143,6 +143,7 @@ def compile_request(
     shown = Shown(
         kind=parsed.kind,
         form=form,
+        content_type=form.content_type.encode(),
         preferences=preferences,
         has_body=is_read or preferences.returned == "representation",
         is_void=function is not None and function.is_void,
