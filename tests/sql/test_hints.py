@@ -149,6 +149,8 @@ ELSEWHERE = {
     "DROP ROUTINE": "tests/sql/test_escalation.py::test_functions_that_could_capture_calls_are_refused_and_reported",
     "To replace the key:": "tests/sql/test_api_keys.py::test_a_rotation_keeps_the_tokens_of_the_old_key",
     "Read the surface again": "tests/sql/test_surface_version.py::test_a_request_compares_it_under_any_role_and_on_any",
+    "The values of all rows are a list": "tests/sql/test_data_queries.py::test_a_result_of_many_rows_is_no_value",
+    "Filter by columns with an index": "tests/system/api/test_data.py::test_a_query_of_too_high_a_cost_is_refused",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
 

@@ -13,6 +13,7 @@ from . import transaction
 from .authentication import Authentication
 from .cross_origin import CrossOrigin
 from .execution import Executor, Watch
+from .faces import Faces
 from .key_sets import KeySet
 from .keys import read_all
 from .metrics import Metrics
@@ -20,7 +21,6 @@ from .oauth import OAuth
 from .own_keys import OwnKeys
 from .page import Page
 from .pool import Pool
-from .rest import Rest
 from .settings import Settings
 from .surfaces import Surfaces
 from .tokens import Rules, Tokens
@@ -67,7 +67,7 @@ class Services:
             before_role=transaction.service_settings(settings),
             pre_request=transaction.pre_request(settings.pre_request),
         )
-        self.faces = Rest(settings, self.executor)
+        self.faces = Faces(settings, self.executor)
         self._tasks: list[asyncio.Task[Any]] = []
 
     def _read_surface(self, rows: Iterable[Any]) -> Surface:

@@ -21,9 +21,12 @@ Kind: TypeAlias = Literal[
     "not to one",  # source, target: an order by the column of an embed to many
     "bad operand",  # operator, value
     "bad operator",  # operator
+    "no window",  # name: a window function without a window
     "no aggregates",  # aggregates are switched off
     "no key",  # relation: it has no primary key
     "no row version",  # relation: its rows have no version (a view, a foreign table)
+    "different columns",  # found, expected: of the queries of a union
+    "not grouped",  # name: a column that is selected beside groups
     "unfiltered write",  # method, relation
     "not writable",  # name, relation
     "too deep",  # limit

@@ -13,6 +13,9 @@ from typing import Any, Literal, TypeAlias
 #: Where something stands in the request, for errors of faces whose requests are documents: ("where", 1) is #/where/1.
 Place: TypeAlias = tuple[str | int, ...]
 
+#: A place is no part of what an expression is: two that differ only in their places are the same.
+NOWHERE: Any = field(default=(), compare=False, repr=False)
+
 # Expressions.
 
 
@@ -22,7 +25,7 @@ class Column:
 
     name: str
     of: str | None = None
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class Value:
 
     value: Any
     hole: int | None = None
-    place: Place = ()
+    place: Place = NOWHERE
+    #: Whether a text in the place of JSON is the JSON of a text; otherwise it is JSON itself.
+    is_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,11 @@ class Call:
     distinct: bool = False
     star: bool = False
     where: Expression | None = None
+    #: The order in which an aggregate takes its rows.
+    order: tuple[Order, ...] = ()
     #: Whether a column of this name is meant instead, where there is one: ``count`` in the URL face.
     unless_column: bool = False
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class Cast:
 
     of: Expression
     type: str
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +96,27 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Array:
+    """An array of expressions of one type."""
+
+    elements: tuple[Expression, ...]
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class Subquery:
     """A query in an expression's place; ``exists``: only whether it has rows."""
 
     query: Select
     exists: bool = False
+    place: Place = NOWHERE
 
 
 #: The operators of conditions, by the names of the URL face. ``plan.OPERATORS`` has what they become.
 Operator: TypeAlias = Literal[
     "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is", "isdistinct",
     "fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj",
-    "add", "sub", "mul", "div", "mod", "concat", "between",
+    "add", "sub", "mul", "div", "mod", "concat", "between", "key", "anykey", "allkeys",
 ]  # fmt: skip
 
 
@@ -113,7 +129,7 @@ class Operation:
     quantifier: Literal["any", "all"] | None = None
     #: The configuration of a full text search.
     language: str | None = None
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +152,11 @@ class Embedded:
     """Whether the embed with this name (its alias, else its relation) has rows in this row; a condition."""
 
     embed: str
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 Expression: TypeAlias = (
-    Column | Path | Value | Call | Window | Cast | Case | Subquery | Operation | Logic | Not | Embedded
+    Column | Path | Value | Call | Window | Cast | Case | Array | Subquery | Operation | Logic | Not | Embedded
 )
 
 # What a query returns.
@@ -148,9 +164,11 @@ Expression: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """All columns that the role may read: of the source with this alias, or of the only source."""
+    """All columns that the role may read: of the source with this alias, or of the first one; ``every``: of all."""
 
     of: str | None = None
+    every: bool = False
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +177,7 @@ class Item:
 
     expression: Expression
     alias: str | None = None
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +196,7 @@ class Embed:
     hint: str | None = None
     inner: bool = False
     spread: bool = False
-    place: Place = ()
+    place: Place = NOWHERE
 
     @property
     def name(self) -> str:
@@ -194,7 +213,7 @@ class Table:
     name: str
     schema: str | None = None
     alias: str | None = None
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,16 +233,17 @@ class Routine:
     raw: bool = False
     raw_type: Literal["json", "text", "xml", "bytea"] = "json"
     alias: str | None = None
-    place: Place = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A sub-query as a source."""
+    """A sub-query as a source; ``lateral``: it may use columns of the sources before it."""
 
-    query: Select
+    query: Select | Combined
     alias: str
     lateral: bool = False
+    place: Place = NOWHERE
 
 
 Source: TypeAlias = Table | Routine | Derived
@@ -266,10 +286,27 @@ class Select:
     limit: Value | None = None
     offset: Value | None = None
     distinct: bool = False
-    with_queries: tuple[tuple[str, Query], ...] = ()
+    #: Queries that this one, and the next ones of these, use as tables.
+    with_queries: tuple[With, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """UNION and its kin. The columns are those of the first query."""
+
+    operator: Literal["union", "union all", "intersect", "intersect all", "except", "except all"]
+    queries: tuple[Select | Combined, ...]
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    """A query of WITH; ``recursive``: a union whose second query may use the name itself."""
+
+    name: str
+    query: Select | Combined
     recursive: bool = False
-    #: UNION and its kin: the operator, and the query on its right.
-    combined: tuple[tuple[Literal["union", "union all", "intersect", "except"], Select], ...] = ()
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +326,31 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """Rows to write whose values are expressions; None is the default of the column."""
+
+    keys: tuple[str, ...]
+    rows: tuple[tuple[Expression | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Rows to write that a query returns, in the order of the keys."""
+
+    keys: tuple[str, ...]
+    query: Select
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
-    """What an insert does with a row that exists: by these columns, or the primary key."""
+    """What an insert does with a row that exists: by these columns, or the primary key.
+
+    ``changes``: what a merge does instead of writing all columns of the new row, whose source is called excluded.
+    """
 
     action: Literal["merge", "ignore"]
     columns: tuple[str, ...] | None = None
+    changes: tuple[tuple[str, Expression], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +358,12 @@ class Insert:
     """Adds rows; ``returning`` (without a source) is how the written rows are answered, None: not at all."""
 
     table: Table
-    rows: Rows
+    rows: Rows | Computed | Selected
     conflict: Conflict | None = None
     returning: Select | None = None
     #: A condition that each written row must satisfy (PUT: its key is the one in the URL).
     must: Expression | None = None
+    with_queries: tuple[With, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,12 +371,13 @@ class Update:
     """Changes the rows that satisfy ``where`` to one object; or, ``by_key``, each row of an array to its own values."""
 
     table: Table
-    rows: Rows
+    rows: Rows | Computed
     where: Expression | None = None
     returning: Select | None = None
     by_key: bool = False
     #: The versions (xmin, as texts) of which a row must have one to be changed.
     versions: Value | None = None
+    with_queries: tuple[With, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +388,7 @@ class Delete:
     where: Expression | None = None
     returning: Select | None = None
     versions: Value | None = None
+    with_queries: tuple[With, ...] = ()
 
 
 Query: TypeAlias = Select | Insert | Update | Delete

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from .faces.data.compiling import as_json, compile_document
+from .faces.data.documents import read_document
 from .faces.data.problems import DocumentError
-from .faces.data.queries import read_query
 from .faces.data.wording import word
 from .faces.url import Body, UrlError, UrlSettings, parse, word_database
 from .faces.url import word as word_url
@@ -17,8 +18,8 @@ from .openapi.document import describe
 from .openapi.swagger import convert
 from .problems import ProblemError
 from .reading import read
-from .request import Select, named_schemas
-from .statement import Options, compile_query
+from .request import named_schemas
+from .statement import Options
 from .surface import Surface
 
 #: Surfaces of other roles and schemas than the last ones are read again.
@@ -60,27 +61,21 @@ def surface_of(reader: SurfaceReader, role: int, schemas: Sequence[str]) -> Surf
 def compile_data(
     reader: SurfaceReader, role: int, schemas: Sequence[str], document: str, params: str | None, in_array: bool
 ) -> str:
-    """Compile a query as data.
+    """Compile a query as data, or a list of them.
 
-    Returns JSON: {"problem": {code, message, hint, pointer}}, or {"statement", "params", "reads", "returns_rows"}.
+    Returns JSON: {"problem": {code, message, hint, pointer}}, or what compiling.as_json() says.
     """
     try:
-        query = read_query(json.loads(document), json.loads(params) if params is not None else None)
+        read = read_document(json.loads(document), json.loads(params) if params is not None else None)
         # A name with a schema is found also where that schema is not in the list.
-        schemas = [*schemas, *sorted(named_schemas(query) - {*schemas})]
+        named = {schema for step in read.steps for schema in named_schemas(step.query)} - {*schemas, "pg_catalog"}
+        schemas = [*schemas, *sorted(named)]
         surface = surface_of(reader, role, schemas)
         first, *further = schemas or ("",)
         options = Options(first, further_schemas=tuple(further), parameters_in_array=in_array)
-        statement = compile_query(query, surface, options)
+        return as_json(compile_document(read, surface, options), read)
     except (DocumentError, ProblemError) as problem:
         return json.dumps({"problem": word(problem)})
-    texts = [
-        value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in statement.bind()
-    ]
-    returns_rows = isinstance(query, Select) or query.returning is not None
-    return json.dumps(
-        {"statement": statement.text, "params": texts, "reads": statement.reads, "returns_rows": returns_rows}
-    )
 
 
 def describe_surface(reader: SurfaceReader, role: int, schemas: Sequence[str], wanted: str, version: str) -> str | None:

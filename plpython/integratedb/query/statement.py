@@ -87,6 +87,8 @@ class Statement:
     row_security: bool = False
     #: Counts all rows, for the planner's estimate.
     count_text: str | None = None
+    #: What it reads by name: schema, relation, columns.
+    uses: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def bind(self, holes: Sequence[Any] = ()) -> list[str | bytes | None]:
         """Return the parameters as text, in the order of their numbers."""
@@ -125,7 +127,7 @@ class _Compilation:
         unique = relation is not None and pins_a_key(query.where, relation)
         # The most rows of an answer are more than one, so their limit would only be one more node of the plan.
         level = self._reads.top(query, capped=not unique)
-        prefix = _with(self._reads.with_queries)
+        prefix = self._with()
         function = self._only_function(query)
         facts = {
             "total": f"({level.counted()})" if self._options.exact_count else "NULL::pg_catalog.int8",
@@ -134,13 +136,14 @@ class _Compilation:
         if self._options.etag and relation is not None and level.group_by is None:
             level.version = writes.row_version(relation, "t_1")  # the first alias of a statement
         text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
-        reads = function is None or function.volatility != "volatile"
+        is_volatile = self._reads.expressions.functions.is_volatile
+        reads = (function is None or function.volatility != "volatile") and not is_volatile
         return self._statement(
             prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
         )
 
     def _only_relation(self, query: Select) -> Relation | None:
-        if len(query.source) == 1 and isinstance(query.source[0], Table) and not query.joins:
+        if len(query.source) == 1 and isinstance(query.source[0], Table) and not (query.joins or query.with_queries):
             return self._reads.relation(query.source[0])
         return None
 
@@ -166,14 +169,15 @@ class _Compilation:
             [column.name for column in relation.columns.values() if column.can_select] if wanted is not None else []
         )
         located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
-        match query:
-            case Insert():
-                write = write_sql.insert(query, returned or located)
-            case Update():
-                write = write_sql.update(query, returned)
-            case Delete():
-                write = write_sql.delete(query, returned)
-        prefix = _with([*self._reads.with_queries, (writes.WRITTEN, write.text)])
+        with self._reads.sources.named(query.with_queries):
+            match query:
+                case Insert():
+                    write = write_sql.insert(query, returned or located)
+                case Update():
+                    write = write_sql.update(query, returned)
+                case Delete():
+                    write = write_sql.delete(query, returned)
+        prefix = self._with((writes.WRITTEN, write.text))
         facts = {}
         if write.is_new is not None:
             new = f"SELECT pg_catalog.count(*) FROM {writes.WRITTEN} AS n WHERE n.{write.is_new}"
@@ -201,6 +205,11 @@ class _Compilation:
             level.order = [f"{alias}.{number}"]
         text, keys = self._answer(level, facts)
         return self._statement(prefix + text, keys, False, [relation], None)
+
+    def _with(self, *more: tuple[str, str]) -> str:
+        sources = self._reads.sources
+        queries = ", ".join(f"{name} AS ({text})" for name, text in (*sources.with_queries, *more))
+        return f"WITH {'RECURSIVE ' if sources.is_recursive else ''}{queries} " if queries else ""
 
     def _checked(self) -> str:
         """Return a condition that holds if the surface is still the one that the statement was made for."""
@@ -277,11 +286,15 @@ class _Compilation:
             reads,
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
+            self._uses(),
         )
 
-
-def _with(queries: Sequence[tuple[str, str]]) -> str:
-    return "WITH " + ", ".join(f"{name} AS ({text})" for name, text in queries) + " " if queries else ""
+    def _uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        uses: dict[tuple[str, str], set[str]] = {}
+        for source in self._reads.sources.read:
+            if source.relation is not None:
+                uses.setdefault((source.relation.schema, source.relation.name), set()).update(source.used)
+        return tuple((*name, tuple(sorted(columns))) for name, columns in sorted(uses.items()))
 
 
 def _columns(body: str, facts: dict[str, str]) -> str:

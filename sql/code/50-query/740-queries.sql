@@ -13,9 +13,11 @@ return entry.compile_query(plpy, for_role, schemas, query, params, in_array)
 $python$;
 
 COMMENT ON FUNCTION integratedb.compiled_query(oid, text[], jsonb, jsonb, boolean) IS
-'Compiles a query as data for a role and runs nothing. Returns {"problem": {code, message, hint, pointer}}, or '
-'{"statement", "params": [text, ...], "reads", "returns_rows"}. schemas: where names without a schema are looked up. '
-'params: the values of {"param": name}. in_array: the statement gets its parameters as one array of texts.';
+'Compiles queries as data for a role and runs nothing. Returns {"problem": {code, message, hint, pointer}}, or '
+'{"statements": [{"statement", "params": [text, ...], "holes": [[parameter, form, query, key, many], ...], "reads", '
+'"returns_rows", "uses"}, ...], "is_list", "explain"}. schemas: where names without a schema are looked up. params: the '
+'values of {"param": name}. in_array: the statements get their parameters as one array of texts. holes: parameters that '
+'are values of earlier answers.';
 
 CREATE OR REPLACE FUNCTION integratedb.described_surface(for_role oid, schemas text[], wanted text, version text)
 RETURNS jsonb
@@ -96,6 +98,135 @@ COMMENT ON FUNCTION integratedb.compiled_for_caller(jsonb, jsonb, boolean) IS
 'Compiles a query as data for the role that calls. Errors: 22023 for a query that cannot be read, and the code of the '
 'problem (42P01, 42703, ...), with the place in the query.';
 
+CREATE OR REPLACE FUNCTION integratedb.filled_parameters(statement jsonb, answers text[])
+RETURNS text[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  filled text[] := ARRAY(SELECT p.value FROM jsonb_array_elements_text(statement -> 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
+  hole jsonb;
+  answer jsonb;
+  refused boolean;
+BEGIN
+  FOR hole IN SELECT h.value FROM jsonb_array_elements(statement -> 'holes') AS h (value) LOOP
+    answer := answers[(hole ->> 2)::integer + 1]::jsonb;
+    IF (hole ->> 4)::boolean THEN
+      filled[(hole ->> 0)::integer] := ARRAY(SELECT r.value ->> (hole ->> 3) FROM jsonb_array_elements(answer) AS r (value))::text;
+      CONTINUE;
+    END IF;
+
+    IF jsonb_array_length(answer) <> 1 THEN
+      refused := integratedb.refuse(
+        code => '21000',
+        message => format('query %s returned %s rows, expected one', hole ->> 2, jsonb_array_length(answer)),
+        detail => NULL,
+        hint => 'The values of all rows are a list: ["in", {"field": ...}, {"result": [0, "id"]}].');
+    END IF;
+
+    filled[(hole ->> 0)::integer] := CASE
+      WHEN hole ->> 1 = 'json' THEN (answer -> 0 -> (hole ->> 3))::text
+      WHEN hole ->> 1 = 'array' AND jsonb_typeof(answer -> 0 -> (hole ->> 3)) = 'array' THEN
+        ARRAY(SELECT e.value FROM jsonb_array_elements_text(answer -> 0 -> (hole ->> 3)) AS e (value))::text
+      ELSE answer -> 0 ->> (hole ->> 3)
+    END;
+  END LOOP;
+
+  RETURN filled;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.filled_parameters(jsonb, text[]) IS
+'The parameters of a statement of compiled_query(), with values of the answers of earlier queries in its holes. Error '
+'21000: a query of which one row is meant returned another number of rows.';
+
+CREATE OR REPLACE FUNCTION integratedb.explained_query(statement jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+-- The function has no SET search_path: views and policies that the plan has see the caller's. So all names are qualified.
+AS $$
+DECLARE
+  filled CONSTANT pg_catalog.text[] := ARRAY(
+    SELECT p.value FROM pg_catalog.jsonb_array_elements_text(statement OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
+  plan pg_catalog.json;
+BEGIN
+  EXECUTE 'EXPLAIN (FORMAT JSON) ' OPERATOR(pg_catalog.||) (statement OPERATOR(pg_catalog.->>) 'statement') INTO plan USING filled;
+  RETURN pg_catalog.jsonb_build_object(
+    'statement', statement OPERATOR(pg_catalog.->) 'statement',
+    'params', statement OPERATOR(pg_catalog.->) 'params',
+    'plan', plan,
+    'claims', (
+      SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+               'path', (u.value OPERATOR(pg_catalog.->>) 0) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) (u.value OPERATOR(pg_catalog.->>) 1),
+               'fields', u.value OPERATOR(pg_catalog.->) 2)), '[]')
+        FROM pg_catalog.jsonb_array_elements(statement OPERATOR(pg_catalog.->) 'uses') AS u (value)));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.explained_query(jsonb) IS
+'What a statement of compiled_query() is, and how Postgres would run it: {"statement", "params", "plan", "claims"}.';
+
+CREATE OR REPLACE FUNCTION integratedb.run_queries(compiled jsonb, max_cost double precision DEFAULT NULL)
+RETURNS TABLE (body text, more boolean)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+-- The function has no SET search_path: views, policies and triggers that the queries run see the caller's. So all names
+-- are qualified.
+AS $$
+DECLARE
+  explain CONSTANT boolean := (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool;
+  statement pg_catalog.jsonb;
+  answers pg_catalog.text[] := ARRAY[]::pg_catalog.text[];
+  cost double precision;
+  answer record;
+  refused boolean;
+BEGIN
+  more := false;
+  FOR statement IN
+    SELECT s.value
+      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
+     ORDER BY s.place
+  LOOP
+    IF explain THEN
+      answers := pg_catalog.array_append(answers, integratedb.explained_query(statement)::pg_catalog.text);
+      CONTINUE;
+    END IF;
+
+    IF max_cost IS NOT NULL THEN
+      cost := (integratedb.explained_query(statement) OPERATOR(pg_catalog.#>>) '{plan,0,Plan,Total Cost}')::pg_catalog.float8;
+      IF cost OPERATOR(pg_catalog.>) max_cost THEN
+        refused := integratedb.refuse(
+          code => '54000',
+          message => pg_catalog.format('the estimated cost of the query, %s, is more than %s', pg_catalog.round(cost), max_cost),
+          detail => NULL,
+          hint => 'Filter by columns with an index, or ask for fewer embedded rows.');
+      END IF;
+    END IF;
+
+    EXECUTE statement OPERATOR(pg_catalog.->>) 'statement' INTO answer USING integratedb.filled_parameters(statement, answers);
+    more := more OR answer.more;
+    answers := pg_catalog.array_append(answers, CASE
+      WHEN (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN answer.body
+      ELSE pg_catalog.format('{"count": %s}', answer.row_count) END);
+  END LOOP;
+
+  body := CASE
+    WHEN (compiled OPERATOR(pg_catalog.->) 'is_list')::pg_catalog.bool THEN pg_catalog.concat('[', pg_catalog.array_to_string(answers, ',' OPERATOR(pg_catalog.||) E'\n '), ']')
+    ELSE answers[1] END;
+  RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.run_queries(jsonb, double precision) IS
+'Runs what compiled_query() returned. body: JSON, the rows of a query or {"count": n} for a write that returns none; for '
+'a list of queries, a list of these. more: whether rows were left out, because an answer has a maximum. max_cost: the '
+'highest cost that the planner may expect. Errors: 21000, 54000, and those of the statements.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_query(query jsonb, params jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -104,27 +235,19 @@ SECURITY INVOKER
 -- The function has no SET search_path: views, policies and triggers that the query runs see the caller's. So all names
 -- are qualified.
 AS $$
-DECLARE
-  compiled CONSTANT pg_catalog.jsonb := integratedb.compiled_for_caller(query, params, true);
-  answer record;
 BEGIN
-  EXECUTE compiled OPERATOR(pg_catalog.->>) 'statement'
-     INTO answer
-    USING ARRAY(SELECT p.value FROM pg_catalog.jsonb_array_elements_text(compiled OPERATOR(pg_catalog.->) 'params') WITH ORDINALITY AS p (value, place) ORDER BY p.place);
-  IF (compiled OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN
-    RETURN answer.body::pg_catalog.jsonb;
-  END IF;
-
-  RETURN pg_catalog.jsonb_build_object('count', answer.row_count);
+  RETURN (SELECT r.body::pg_catalog.jsonb FROM integratedb.run_queries(integratedb.compiled_for_caller(query, params, true)) AS r);
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_query(jsonb, jsonb) IS
 'Runs a query as data, with the rights and the policies of its caller. query: HoneySQL''s maps as JSON, for example '
-'{"select": ["id", "name"], "from": "people", "where": [">=", {"field": "age"}, 18]}. params: the values of '
-'{"param": "name"} in it. Returns the rows as an array; {"count": n} for a write without "returning". Errors: 22023 for '
-'a query that cannot be read, 42P01, 42703 and others for names that the role cannot see, with the place in the query; '
-'and those of the statement.
+'{"select": ["id", "name"], "from": "people", "where": [">=", {"field": "age"}, 18]}; or a list of queries, of which a '
+'later one may use an earlier one''s answer: {"result": [0, "id"]}; or {"query", "params", "explain"}, where explain '
+'returns {"statement", "params", "plan", "claims"} and runs nothing. params: the values of {"param": "name"} in it. '
+'Returns the rows as an array; {"count": n} for a write without "returning"; a list of answers for a list. Errors: 22023 '
+'for a query that cannot be read, 42P01, 42703 and others for names that the role cannot see, with the place in the '
+'query; and those of the statements.
 For everybody, with the caller''s own rights.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_compile(query jsonb)
@@ -137,13 +260,16 @@ AS $$
 DECLARE
   compiled CONSTANT pg_catalog.jsonb := integratedb.compiled_for_caller(query, NULL, false);
 BEGIN
-  RETURN QUERY SELECT compiled OPERATOR(pg_catalog.->>) 'statement', compiled OPERATOR(pg_catalog.->) 'params';
+  RETURN QUERY
+    SELECT s.value OPERATOR(pg_catalog.->>) 'statement', s.value OPERATOR(pg_catalog.->) 'params'
+      FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'statements') WITH ORDINALITY AS s (value, place)
+     ORDER BY s.place;
 END
 $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_compile(jsonb) IS
-'The statement that a query as data becomes for its caller, and the parameters of the statement as texts. Runs nothing. '
-'Errors: those of integratedb_query() that come before the statement runs.
+'The statement that a query as data becomes for its caller, and the parameters of the statement as texts; for a list of '
+'queries, a row each. Runs nothing. Errors: those of integratedb_query() that come before the statement runs.
 For everybody.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_openapi(version text DEFAULT '3.1')

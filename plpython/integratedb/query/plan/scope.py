@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..problems import ProblemError
 from ..request import Column as ColumnName
+from ..request import Place
 from ..surface import Column, Function, Relation, Type
 
 
@@ -23,6 +24,8 @@ class Source:
     relation: Relation | None = None
     row: str | None = None
     schema: str = ""
+    #: The columns that the query uses.
+    used: set[str] = field(default_factory=set, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,12 @@ class Scope:
         wanted = ColumnName(name)
         return wanted if any(_in(source, wanted) for source in self.sources) else None
 
-    def source(self, name: str | None) -> Source:
-        """Return the source with a name, or the only one."""
+    def source(self, name: str | None, place: Place = ()) -> Source:
+        """Return the source with a name, or the first one."""
         matching = [source for source in self.sources if name is None or source.name == name]
         if len(matching) == 1 or (name is None and matching):
             return matching[0]
-        raise ProblemError("unknown relation", (), name=name or "", schema="", near=[s.name for s in self.sources])
+        raise ProblemError("unknown relation", place, name=name or "", schema="", near=[s.name for s in self.sources])
 
 
 def _in(source: Source, wanted: ColumnName) -> Found | None:
@@ -83,6 +86,7 @@ def _in(source: Source, wanted: ColumnName) -> Found | None:
         return None
     column = source.columns.get(wanted.name)
     if column is not None:
+        source.used.add(wanted.name)
         return Found(f"{source.alias}.{column.sql}", column.type, column)
     computed = source.relation.computed.get(wanted.name) if source.relation is not None else None
     if computed is not None and source.row is not None:

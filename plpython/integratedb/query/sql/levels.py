@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..surface import Surface
+from ..plan.types import JSONB
+from ..surface import Surface, Type
 from .writer import Writer, quoted, whole_row
 
 #: The name of the column with the version of a row.
@@ -23,6 +24,8 @@ class Output:
     is_json: bool = False
     aggregate: Callable[[str], str] | None = None
     is_aggregate: bool = False
+    #: Of the columns of a sub-query, which other expressions then use.
+    type: Type | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +106,13 @@ class Objects:
 
     def single(self) -> str:
         return f"pg_catalog.row_to_json({self.row})" if self.is_row else self.row
+
+
+def comparable(output: Output) -> Output:
+    """Return a column that can be compared with others: the type json has no equality."""
+    if output.is_json and not output.is_aggregate:
+        return replace(output, sql=f"({output.sql})::pg_catalog.jsonb", type=JSONB)
+    return output
 
 
 def positions(level: Level) -> list[str]:

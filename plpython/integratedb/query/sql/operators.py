@@ -26,3 +26,10 @@ TRUTHS = {
 }  # fmt: skip
 
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
+
+#: Operators on the keys of a jsonb value, and the types of their right operands.
+KEYS = {"key": "?", "anykey": "?|", "allkeys": "?&"}
+
+CALCULATIONS = frozenset({"add", "sub", "mul", "div", "mod"})
+
+NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}

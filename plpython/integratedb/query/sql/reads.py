@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+from ..plan.functions import is_aggregate
+from ..plan.grouping import Groups
 from ..plan.relationships import find_relationship
-from ..plan.routines import find_function
-from ..plan.scope import Scope, Source, result_columns
+from ..plan.scope import Found, Scope, Source
+from ..plan.types import JSON, TEXT
 from ..problems import ProblemError
-from ..request import Call, Cast, Column, Derived, Embed, Expression, Item, Order, Path, Routine, Select, Star, Table
+from ..request import Call, Cast, Column, Embed, Expression, Item, Order, Path, Select, Star, Table
 from ..surface import Column as SurfaceColumn
-from ..surface import Function, Relation, Relationship, Surface
-from .calls import called
+from ..surface import Relation, Relationship, Surface, Type
 from .expressions import Expressions
-from .levels import Level, Objects, Output, objects, positions
+from .functions import direction
+from .levels import Level, Objects, Output, comparable, objects, positions
 from .operators import AGGREGATES
-from .writer import Writer, unused_name, whole_row
-
-_NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
+from .sources import Sources
+from .writer import Writer
 
 
 class Reads:
@@ -37,85 +39,36 @@ class Reads:
     ) -> None:
         self._writer = writer
         self._surface = surface
-        self._schema = schema
-        self._further_schemas = further_schemas
         self._max_rows = max_rows
         self._max_depth = max_depth
-        self.expressions = Expressions(writer, surface, schema, self._subquery, aggregates)
-        #: Queries that the statement begins with: names with their text.
-        self.with_queries: list[tuple[str, str]] = []
+        self._depth = 0
+        schemas = (schema, *further_schemas)
+        self.expressions = Expressions(writer, surface, schemas, self._subquery, aggregates)
+        self.sources = Sources(writer, surface, schemas, self.expressions, self.query)
 
     def relation(self, table: Table) -> Relation:
         """Resolve the name of a relation. Error: ProblemError."""
-        schemas = (table.schema,) if table.schema else (self._schema, *self._further_schemas)
-        for schema in schemas:
-            relation = self._surface.relations.get((schema, table.name))
-            if relation is not None:
-                return relation
-        near = [name for its_schema, name in self._surface.relations if its_schema in schemas]
-        raise ProblemError("unknown relation", table.place, name=table.name, schema=schemas[0], near=near)
+        return self.sources.relation(table)
 
     def top(self, select: Select, *, capped: bool = True) -> Level:
         """Write a query with its sources; ``capped``: the most rows of an answer apply."""
-        sources, text = self._sources(select)
-        return self.level(select, Scope(sources), text, [], depth=1, capped=capped)
+        return self.query(select, None, outermost=True, capped=capped)
 
-    def _sources(self, select: Select) -> tuple[list[Source], str]:
-        sources, texts = [], []
-        for wanted in select.source:
-            source, text = self._source(wanted)
-            sources.append(source)
-            texts.append(text)
-        joined = ", ".join(texts)
-        for join in select.joins:
-            source, text = self._source(join.source)
-            sources.append(source)
-            word = {
-                "inner": "JOIN",
-                "left": "LEFT JOIN",
-                "right": "RIGHT JOIN",
-                "full": "FULL JOIN",
-                "cross": "CROSS JOIN",
-            }
-            joined += f" {word[join.kind]} {text}"
-            if join.kind != "cross":
-                on = "true" if join.on is None else self.expressions.condition(join.on, Scope(list(sources)))
-                joined += f" ON {on}"
-        return sources, joined
+    def query(self, select: Select, outer: Scope | None, *, outermost: bool = False, capped: bool = False) -> Level:
+        """Write a query with its sources; the most rows of an answer apply to no sub-query."""
+        with self._deeper(), self.sources.named(select.with_queries):
+            sources, text = self.sources.write(select, outer)
+            return self.level(select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost)
 
-    def _source(self, wanted: Table | Routine | Derived) -> tuple[Source, str]:
-        alias = self._writer.alias("t")
-        match wanted:
-            case Table():
-                relation = self.relation(wanted)
-                source = self.source_of(relation, alias, wanted.alias)
-                return source, f"{relation.sql} AS {alias}"
-            case Routine():
-                return self._routine(wanted, alias)
-            case Derived():
-                level = self.top(wanted.query)
-                raise ProblemError(
-                    "syntax", (), text="from", expected=f"a table, not a query of {len(level.outputs)} columns"
-                )
-
-    @staticmethod
-    def source_of(relation: Relation, alias: str, name: str | None = None, row: str | None = None) -> Source:
-        """Return a relation as a source under an alias."""
-        return Source(
-            alias, name or relation.name, relation.columns, relation, row or whole_row(alias), relation.schema
-        )
-
-    def _routine(self, wanted: Routine, alias: str) -> tuple[Source, str]:
-        function = find_function(self._surface, self._schema, wanted)
-        relation = self._surface.by_oid.get(function.relation) if function.relation is not None else None
-        columns = result_columns(function, relation)
-        name = self._writer.alias("w")
-        row_name = unused_name(relation, "r") if relation is not None else None
-        self.with_queries.append((name, called(self._writer, wanted, function, columns, row_name)))
-        row = f"{alias}.{row_name}" if row_name is not None else None
-        return Source(
-            alias, function.name, columns or _scalar(function), relation, row, function.schema
-        ), f"{name} AS {alias}"
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > self._max_depth:
+            raise ProblemError("too deep", (), limit=self._max_depth)
+        try:
+            yield
+        finally:
+            self._depth -= 1
 
     def level(
         self,
@@ -126,10 +79,12 @@ class Reads:
         depth: int,
         hoisted: bool = False,
         capped: bool = True,
+        nested: bool = False,
     ) -> Level:
         """Write one level over sources that are written.
 
         ``hoisted``: its aggregates belong to the level around it. ``capped``: the most rows of an answer apply.
+        ``nested``: SQL uses its columns, not an answer, so they keep their types.
         """
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
@@ -137,17 +92,19 @@ class Reads:
         for item in select.items:
             match item:
                 case Star():
-                    level.outputs += _stars(scope.source(item.of))
+                    level.outputs += _stars(item, scope, nested)
                 case Item():
-                    level.outputs.append(self._item(item, scope, hoisted))
+                    level.outputs.append(self._item(item, scope, hoisted, nested))
                 case Embed():
                     self._embed(level, item, scope, depth, hoisted)
         level.conditions = list(conditions)
         if select.where is not None:
             level.conditions.append(self.expressions.condition(select.where, scope))
+        if select.distinct:
+            level.outputs = [comparable(output) for output in level.outputs]
         if not hoisted:
             self._group(level, select, scope)
-        level.order = [self._order(term, select, scope) for term in select.order]
+        level.order = [self._order(level, term, select, scope) for term in select.order]
         self._limit(level, select, capped)
         return level
 
@@ -158,7 +115,7 @@ class Reads:
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
 
-    def _item(self, item: Item, scope: Scope, hoisted: bool) -> Output:
+    def _item(self, item: Item, scope: Scope, hoisted: bool, nested: bool = False) -> Output:
         key = item.alias or _key(item.expression)
         call, cast = _aggregate(item.expression)
         if call is not None and call.unless_column and (column := scope.column(call.function)) is not None:
@@ -166,18 +123,19 @@ class Reads:
             call = None
         if call is None:
             found = self.expressions.expression(item.expression, scope)
-            if isinstance(item.expression, Column) and found.type.to_json is not None:
+            if isinstance(item.expression, Column) and found.type.to_json is not None and not nested:
                 return Output(key, f"{found.type.to_json}({found.sql})", is_json=True)
-            return Output(key, found.sql, found.type.is_json)
+            return Output(key, found.sql, found.type.is_json, type=found.type)
         if not hoisted:
-            return Output(key, self.expressions.expression(item.expression, scope).sql, is_aggregate=True)
+            found = self.expressions.expression(item.expression, scope)
+            return Output(key, found.sql, is_aggregate=True, type=found.type)
         # The level around this one aggregates over its own rows.
         argument = self.expressions.expression(call.arguments[0], scope) if call.arguments else None
         suffix = f"::{self.expressions.castable(cast).sql}" if cast is not None else ""
-        self.expressions.aggregate(call, scope)
+        self.expressions.functions.aggregate(call, scope)
 
         def aggregate(sql: str) -> str:
-            return self.expressions.aggregated(call, sql, argument.type if argument else None, scope) + suffix
+            return self.expressions.functions.aggregated(call, sql, argument.type if argument else None, scope) + suffix
 
         return Output(key, argument.sql if argument is not None else "1", aggregate=aggregate)
 
@@ -188,25 +146,49 @@ class Reads:
         ]
         level.outputs = outputs
         if select.group_by is not None:
-            level.group_by = [self.expressions.expression(term, scope).sql for term in select.group_by]
+            level.group_by = self._grouped(level, select, scope)
         elif any(output.is_aggregate for output in outputs):
-            # The type json has no equality.
-            level.outputs = [
-                replace(o, sql=f"({o.sql})::pg_catalog.jsonb") if o.is_json and not o.is_aggregate else o
-                for o in outputs
-            ]
+            level.outputs = [comparable(output) for output in outputs]
             level.group_by = [output.sql for output in level.outputs if not output.is_aggregate]
         if select.having is not None:
             level.having = self.expressions.condition(select.having, scope)
 
-    def _order(self, term: Order, select: Select, scope: Scope) -> str:
+    def _grouped(self, level: Level, select: Select, scope: Scope) -> list[str]:
+        """Write the terms of GROUP BY; one that is selected is written as there, with the same parameters."""
+        terms = [_unaliased(term, select, scope) for term in select.group_by or ()]
+        groups = Groups(terms, scope)
+        for item in select.items:
+            if isinstance(item, Item):
+                groups.check(item.expression, item.place)
+            elif isinstance(item, Star):
+                for output in _stars(item, scope, nested=True):
+                    groups.check_column(output.sql, output.key, item.place)
+        if select.having is not None:
+            groups.check(select.having)
+        for term in select.order:
+            groups.check(term)
+        return [self._selected(term, level, select, scope).sql for term in terms]
+
+    def _selected(self, wanted: Expression, level: Level, select: Select, scope: Scope) -> Found:
+        """Return what an item of the select list is written as, if it is the expression; else write that."""
+        if not any(isinstance(item, Star | Embed) for item in select.items):
+            for item, output in zip(select.items, level.outputs, strict=True):
+                if isinstance(item, Item) and repr(item.expression) == repr(wanted):
+                    return Found(output.sql, output.type or TEXT)
+        return self.expressions.expression(wanted, scope)
+
+    def _order(self, level: Level, term: Order, select: Select, scope: Scope) -> str:
         if term.embed is None:
-            found = self.expressions.expression(term.expression, scope)
-            text = f"({found.sql})::pg_catalog.jsonb" if found.type.oid == 114 else found.sql
+            is_selected = select.distinct or select.group_by is not None
+            found = (
+                self._selected(term.expression, level, select, scope)
+                if is_selected
+                else self.expressions.expression(term.expression, scope)
+            )
+            text = f"({found.sql})::pg_catalog.jsonb" if found.type.oid == JSON.oid else found.sql
         else:
             text = self._order_by_embed(term, term.embed, select, scope)
-        nulls = "" if term.nulls is None else _NULLS[term.nulls]
-        return f"{text}{' DESC' if term.descending else ''}{nulls}"
+        return text + direction(term)
 
     def _order_by_embed(self, term: Order, name: str, select: Select, scope: Scope) -> str:
         embed = next((item for item in select.items if isinstance(item, Embed) and item.name == name), None)
@@ -280,7 +262,7 @@ class Reads:
         """Return the related rows: their source, the text of FROM, and the conditions of the relationship."""
         target = self._surface.by_oid[relationship.target]
         alias = self._writer.alias("t")
-        source = self.source_of(target, alias, embed.name)
+        source = self.sources.of(target, alias, embed.name)
         if relationship.function is not None:
             if parent.row is None:
                 raise ProblemError(
@@ -305,23 +287,37 @@ class Reads:
         ]
         return source, f"{target.sql} AS {alias}, {junction.sql} AS {through}", equal
 
-    def _subquery(self, select: Select, scope: Scope) -> str:
-        sources, text = self._sources(select)
-        level = self.level(select, Scope(sources, scope), text, [], depth=1)
-        return level.select(positions(level))
+    def _subquery(self, select: Select, scope: Scope) -> tuple[str, Type]:
+        level = self.query(select, scope)
+        of = level.outputs[0].type if len(level.outputs) == 1 else None
+        return level.select(positions(level)), of or TEXT
 
 
-def _stars(source: Source) -> list[Output]:
-    outputs = []
-    for column in source.columns.values():
-        if not column.can_select:
-            continue
-        text = f"{source.alias}.{column.sql}"
-        if column.type.to_json is not None:
-            outputs.append(Output(column.name, f"{column.type.to_json}({text})", is_json=True))
-        else:
-            outputs.append(Output(column.name, text, column.type.is_json))
+def _stars(star: Star, scope: Scope, nested: bool) -> list[Output]:
+    outputs: list[Output] = []
+    for source in scope.sources if star.every else [scope.source(star.of, star.place)]:
+        for column in source.columns.values():
+            if not column.can_select:
+                continue
+            if star.every and any(output.key == column.name for output in outputs):
+                raise ProblemError(
+                    "ambiguous column", star.place, name=column.name, candidates=[s.name for s in scope.sources]
+                )
+            source.used.add(column.name)
+            text = f"{source.alias}.{column.sql}"
+            if column.type.to_json is not None and not nested:
+                outputs.append(Output(column.name, f"{column.type.to_json}({text})", is_json=True))
+            else:
+                outputs.append(Output(column.name, text, column.type.is_json, type=column.type))
     return outputs
+
+
+def _unaliased(term: Expression, select: Select, scope: Scope) -> Expression:
+    """Return what is selected under a name that is no column."""
+    if not isinstance(term, Column) or term.of is not None or scope.column(term.name) is not None:
+        return term
+    aliased = (item.expression for item in select.items if isinstance(item, Item) and item.alias == term.name)
+    return next(aliased, term)
 
 
 def _equal(left_alias: str, left: SurfaceColumn, right_alias: str, right: SurfaceColumn) -> str:
@@ -333,7 +329,7 @@ def _aggregate(expression: Expression) -> tuple[Call | None, Cast | None]:
     """Return the aggregate that an item is, and the cast of its result."""
     cast = expression if isinstance(expression, Cast) else None
     inner = cast.of if cast is not None else expression
-    if isinstance(inner, Call) and inner.function in AGGREGATES and inner.schema is None:
+    if isinstance(inner, Call) and ((inner.function in AGGREGATES and inner.schema is None) or is_aggregate(inner)):
         return inner, cast
     return None, None
 
@@ -366,8 +362,3 @@ def _parent(scope: Scope, embed: Embed) -> Source:
 def _relation(source: Source) -> Relation:
     assert source.relation is not None
     return source.relation
-
-
-def _scalar(function: Function) -> Mapping[str, SurfaceColumn]:
-    """Return the only column of a function that returns a scalar."""
-    return {function.name: SurfaceColumn(function.name, "v", function.returns, function.returns.sql)}

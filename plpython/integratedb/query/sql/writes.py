@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..plan.scope import Scope, Source
 from ..problems import ProblemError
-from ..request import Delete, Expression, Insert, Rows, Update
+from ..request import Computed, Delete, Expression, Insert, Rows, Selected, Update, Value
 from ..surface import Column, Relation
+from .levels import positions
 from .reads import Reads
 from .writer import Writer, quoted, unused_name, whole_row
 
@@ -41,7 +42,9 @@ class Writes:
         alias = self._writer.alias("t")
         columns = _writable(relation, wanted.rows.keys)
         text = f"INSERT INTO {relation.sql} AS {alias}"
-        if not columns and not wanted.rows.is_array:
+        if not isinstance(wanted.rows, Rows):
+            text += self._computed(wanted.rows, columns)
+        elif not columns and not wanted.rows.is_array:
             text += " DEFAULT VALUES"
         elif not columns:
             # Postgres has no form for the defaults of several rows, but one column with its default will do.
@@ -55,7 +58,7 @@ class Writes:
             names = ", ".join(column.sql for column in columns)
             text += f" ({names}) SELECT {', '.join(values)} FROM {source.text}{condition}"
         is_merge = wanted.conflict is not None and wanted.conflict.action == "merge"
-        text += self._on_conflict(wanted, relation, columns)
+        text += self._on_conflict(wanted, relation, columns, alias)
         is_new = unused_name(relation, "is_new") if is_merge and relation.has_row_version else None
         return self._returning(text, relation, alias, returned, is_new)
 
@@ -65,7 +68,7 @@ class Writes:
         alias = self._writer.alias("t")
         keys = _key_of(relation, wanted) if wanted.by_key else ()
         columns = _writable(relation, wanted.rows.keys, but=keys)
-        scope = Scope([self._reads.source_of(relation, alias)])
+        scope = Scope([self._reads.sources.of(relation, alias, wanted.table.alias)])
         condition = self._condition(wanted.where, scope, "PATCH", relation, filtered=wanted.by_key)
         condition += self._versions(wanted, relation, alias)
         if not columns:
@@ -76,9 +79,13 @@ class Writes:
                 f"SELECT {names}{_as(alias, relation, row)} FROM {relation.sql} AS {alias} WHERE false AND {condition}"
             )
             return Write(text, relation, row=row)
+        if isinstance(wanted.rows, Computed):
+            assignments = self._assignments(zip(wanted.rows.keys, wanted.rows.rows[0], strict=True), relation, scope)
+            text = f"UPDATE {relation.sql} AS {alias} SET {assignments} WHERE {condition}"
+            return self._returning(text, relation, alias, returned)
         source, values = self._rows(wanted.rows, [*columns, *(relation.columns[key] for key in keys)], relation)
         assignments = ", ".join(
-            f"{column.sql} = {self._kept(value, column, alias, source, wanted)}"
+            f"{column.sql} = {self._kept(value, column, alias, source, wanted.rows)}"
             for column, value in zip(columns, values, strict=False)
         )
         same = "".join(
@@ -92,11 +99,34 @@ class Writes:
         """Write a DELETE. Error: ProblemError."""
         relation = self._reads.relation(wanted.table)
         alias = self._writer.alias("t")
-        scope = Scope([self._reads.source_of(relation, alias)])
+        scope = Scope([self._reads.sources.of(relation, alias, wanted.table.alias)])
         condition = self._condition(wanted.where, scope, "DELETE", relation)
         condition += self._versions(wanted, relation, alias)
         text = f"DELETE FROM {relation.sql} AS {alias} WHERE {condition}"
         return self._returning(text, relation, alias, returned)
+
+    def _computed(self, rows: Computed | Selected, columns: Sequence[Column]) -> str:
+        names = f" ({', '.join(column.sql for column in columns)})" if columns else ""
+        if isinstance(rows, Selected):
+            level = self._reads.query(rows.query, None)
+            if len(level.outputs) != len(columns):
+                raise ProblemError("different columns", (), found=len(level.outputs), expected=len(columns))
+            return f"{names} {level.select(positions(level))}"
+        texts = (
+            ", ".join(self._new(value, column, Scope([])) for value, column in zip(row, columns, strict=True))
+            for row in rows.rows
+        )
+        return f"{names} VALUES {', '.join(f'({text})' for text in texts)}"
+
+    def _new(self, value: Expression | None, column: Column, scope: Scope) -> str:
+        if value is None:
+            return "DEFAULT"
+        found = self._reads.expressions.expression(value, scope, column.type)
+        return found.sql if isinstance(value, Value) else f"({found.sql})::{column.declared}"
+
+    def _assignments(self, changes: Iterable[tuple[str, Expression | None]], relation: Relation, scope: Scope) -> str:
+        pairs = [(column, value) for name, value in changes for column in _writable(relation, (name,))]
+        return ", ".join(f"{column.sql} = {self._new(value, column, scope)}" for column, value in pairs)
 
     def _condition(
         self, where: Expression | None, scope: Scope, method: str, relation: Relation, filtered: bool = False
@@ -150,9 +180,9 @@ class Writes:
         name = self._writer.constant(column.sql.removeprefix('"').removesuffix('"').replace('""', '"'))
         return f"pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, {name})::pg_catalog.regclass)"
 
-    def _kept(self, value: str, column: Column, alias: str, body: _Body, wanted: Update) -> str:
+    def _kept(self, value: str, column: Column, alias: str, body: _Body, rows: Rows) -> str:
         """Return the new value of a column; where rows have different keys, a row without the key keeps its value."""
-        if body.element is None or wanted.rows.missing_default:
+        if body.element is None or rows.missing_default:
             return value
         key = self._writer.constant(column.name)
         return f"CASE WHEN {body.element} OPERATOR(pg_catalog.?) {key} THEN {value} ELSE {alias}.{column.sql} END"
@@ -164,7 +194,7 @@ class Writes:
         body = self._writer.value(rows.json, "pg_catalog.json", "json")
         return f" ({column.sql}) SELECT {self._default(column, relation)} FROM pg_catalog.json_array_elements({body})"
 
-    def _on_conflict(self, wanted: Insert, relation: Relation, columns: Sequence[Column]) -> str:
+    def _on_conflict(self, wanted: Insert, relation: Relation, columns: Sequence[Column], alias: str) -> str:
         conflict = wanted.conflict
         if conflict is None:
             return ""
@@ -185,6 +215,14 @@ class Writes:
         if conflict.action == "ignore" or not columns:
             return f" ON CONFLICT ({target}) DO NOTHING"
         changes = ", ".join(f"{column.sql} = EXCLUDED.{column.sql}" for column in columns)
+        if conflict.changes is not None:
+            scope = Scope(
+                [
+                    self._reads.sources.of(relation, alias, wanted.table.alias),
+                    Source("EXCLUDED", "excluded", relation.columns, None, None, relation.schema),
+                ]
+            )
+            changes = self._assignments(conflict.changes, relation, scope)
         return f" ON CONFLICT ({target}) DO UPDATE SET {changes}"
 
     def _returning(

@@ -35,7 +35,7 @@ from integratedb.query.request import (
     Update,
     Value,
 )
-from integratedb.query.statement import Options, compile_query
+from integratedb.query.statement import Options, Statement, compile_query
 from tests.unit.core.query.surfaces import SHOP
 
 TOKEN = re.compile(
@@ -211,6 +211,11 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Quer
         statement = compile_query(query, SHOP, wanted)
     except ProblemError:
         return
+    check_tokens(statement)
+
+
+def check_tokens(statement: Statement) -> None:
+    """Check that each token comes from the surface or the grammar, or is a parameter."""
     text = statement.text
     assert MARK not in text
     position = 0

@@ -10,10 +10,11 @@ from ...request import Place
 class DocumentError(Exception):
     """A document is no query. ``pointer`` is where, as a JSON pointer in a URI fragment: #/where/1."""
 
-    def __init__(self, place: Place, message: str, hint: str | None = None) -> None:
+    def __init__(self, place: Place, message: str, hint: str | None = None, code: str = "22023") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.code = code
         self.pointer = pointer(place)
 
 
@@ -24,5 +25,5 @@ def pointer(place: Place) -> str:
 
 def shown(value: Any) -> str:
     """Return a part of a document for a message, short."""
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -28,6 +28,12 @@ _MESSAGES: dict[Kind, tuple[str, Callable[[Facts], str]]] = {
     "not to one": ("42P10", lambda f: f"{f['target']} has many rows for one of {f['source']}, so it gives no order"),
     "bad operand": ("22023", lambda f: f"{f.get('value')} is no operand of {f['operator']}"),
     "bad operator": ("22023", lambda f: f"{f['operator']} is no operator for these operands"),
+    "no window": ("42809", lambda f: f"the window function {f['name']} needs a window"),
+    "different columns": ("42601", lambda f: f"the query has {f['found']} columns, expected {f['expected']}"),
+    "not grouped": (
+        "42803",
+        lambda f: f"the column {f['name']} has many values in a group: it must be in group-by or in an aggregate",
+    ),
     "no aggregates": ("42501", lambda f: "aggregates are switched off"),
     "no key": ("42P10", lambda f: f"{f['relation']} has no primary key in these rows"),
     "no row version": ("42P10", lambda f: f"rows of {f['relation']} have no version"),
@@ -37,6 +43,7 @@ _MESSAGES: dict[Kind, tuple[str, Callable[[Facts], str]]] = {
     "too large": ("54000", lambda f: f"{f.get('what')} is larger than {f.get('limit')}"),
 }
 _HINTS: dict[Kind, str] = {
+    "no window": 'Write {"over": [{"call": [...]}, {"order-by": [...]}]}.',
     "unfiltered write": 'Write a condition under "where".',
     "ambiguous column": 'Write the name with its table: {"field": "table.column"}.',
 }
@@ -45,7 +52,7 @@ _HINTS: dict[Kind, str] = {
 def word(problem: ProblemError | DocumentError) -> dict[str, str | None]:
     """Return the code, message, hint and pointer of a problem."""
     if isinstance(problem, DocumentError):
-        return {"code": "22023", "message": problem.message, "hint": problem.hint, "pointer": problem.pointer}
+        return {"code": problem.code, "message": problem.message, "hint": problem.hint, "pointer": problem.pointer}
     code, message = _MESSAGES[problem.kind]
     near = nearest(problem)
     hint = f"Perhaps you meant {near}." if near else _HINTS.get(problem.kind)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...plan.routines import find_function, overloads
 from ...problems import ProblemError
-from ...request import Column, Conflict, Embed, Insert, Item, Query, Routine, Select, Star, Update, Value
+from ...request import Column, Conflict, Embed, Insert, Item, Query, Routine, Rows, Select, Star, Update, Value
 from ...statement import Form, Options, Statement, Subjects, compile_query, pins_a_key
 from ...surface import Function, Relation, Surface
 from . import conditions, errors
@@ -200,7 +200,8 @@ def called(surface: Surface, parsed: UrlRequest, schema: str) -> tuple[UrlReques
 def _conditional(query: Query, if_match: str, *, is_pinned: bool) -> Query:
     """Return a query that changes a row only if it has one of these versions. Error: UrlError."""
     if isinstance(query, Insert):
-        if query.must is None or query.conflict is None or query.conflict.action != "merge":
+        is_merge = query.conflict is not None and query.conflict.action == "merge"
+        if query.must is None or not is_merge or not isinstance(query.rows, Rows):
             raise errors.condition_without_key("POST takes none")
         # A row that does not exist has no version, so PUT only replaces. The key in the body must be that of the URL.
         query = Update(query.table, query.rows, query.must, query.returning, by_key=True)

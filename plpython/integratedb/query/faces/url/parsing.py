@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from ...request import Insert, Query, Table, Update
+from ...request import Insert, Query, Rows, Table, Update
 from . import errors, writing
 from .bodies import read_arguments, read_rows
 from .calls import CallParts, divide
@@ -180,7 +180,7 @@ def _of_relation(
     else:
         query = writing.delete(table, reading, request.preferences)
     holes = request.holes
-    if isinstance(query, Insert | Update):
+    if isinstance(query, Insert | Update) and isinstance(query.rows, Rows):
         holes = (*holes, query.rows.json.value)
     return replace(
         request,

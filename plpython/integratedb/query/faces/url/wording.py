@@ -236,6 +236,10 @@ _WORDS: dict[Kind, Callable[[Facts], UrlError]] = {
     "not to one": _not_to_one,
     "bad operand": _bad_operand,
     "bad operator": _bad_operator,
+    # URLs have no windows, unions or groups of their own.
+    "no window": _syntax,
+    "different columns": _syntax,
+    "not grouped": _syntax,
     "no aggregates": _no_aggregates,
     "no key": _no_key,
     "no row version": _no_row_version,
