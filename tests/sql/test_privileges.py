@@ -62,6 +62,7 @@ SURFACE_FUNCTIONS = {
     "explained_query",
     "exposed_schemas",
     "filled_parameters",
+    "media_type_aggregates",
     "refuse",
     "run_queries",
     "schemas_of_session",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any, TypeAlias
 
-from .surface import Argument, Column, Function, Junction, Relation, Relationship, Surface, Type
+from .surface import Aggregate, Argument, Column, Function, Junction, Relation, Relationship, Surface, Type
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -49,11 +49,13 @@ def read(rows: Iterable[Row]) -> Surface:
         elif not function.returns_set and not function.columns:
             computed.setdefault(source, {})[function.name] = function
 
+    aggregates = _aggregates(by_key.get("aggregate", ()), types, row_types)
     relations = {
         oid: replace(
             each.relation,
             computed=computed.get(oid, {}),
             has_computed_relationships=any(r.kind == "computed" for r in relationships.get(oid, ())),
+            has_aggregates=oid in aggregates,
         )
         for oid, each in found.items()
     }
@@ -72,7 +74,21 @@ def read(rows: Iterable[Row]) -> Surface:
         types=_castable(by_key.get("type", ()), types),
         comments=head["comments"],
         further=tuple(head["further"]),
+        aggregates=aggregates,
+        geojson=head.get("geojson"),
     )
+
+
+def _aggregates(
+    rows: Iterable[Row], types: Mapping[int, Type], row_types: Mapping[int, int]
+) -> dict[int | None, dict[str, Aggregate]]:
+    aggregates: dict[int | None, dict[str, Aggregate]] = {}
+    for row in rows:
+        relation = row_types.get(row["argument"])
+        taken = types[row["argument"]].sql if relation is not None else None
+        made = Aggregate(row["sql"], row["media_type"], types[row["returns"]], taken)
+        aggregates.setdefault(relation, {}).setdefault(made.media_type, made)
+    return aggregates
 
 
 def _type(row: Row) -> Type:

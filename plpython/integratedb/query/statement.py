@@ -25,13 +25,14 @@ from .request import (
     Value,
 )
 from .sql import writes
-from .sql.levels import VERSION, Level, objects, positions
+from .sql.levels import VERSION, Level, Objects, Output, objects, positions
 from .sql.reads import Reads
 from .sql.writer import Parameter, Writer, array_text, quoted, unused_name
-from .surface import Function, Relation, Surface
+from .surface import Aggregate, Function, Relation, Surface
 
-#: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes.
-Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text", "bytes", "nothing"]
+#: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes;
+#: a collection of features.
+Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text", "bytes", "geojson", "nothing"]
 
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
@@ -66,6 +67,8 @@ class Options:
     location: bool = False
     #: Other schemas that a name without a schema is looked up in, in this order.
     further_schemas: tuple[str, ...] = ()
+    #: Makes the body of all rows, of which the form is text or bytes.
+    aggregate: Aggregate | None = None
     #: The statement itself compares the version of the surface, and raises before it reads or returns anything. Its
     #: locks come first, so no change can come between.
     subjects: Subjects | None = None
@@ -235,11 +238,13 @@ class _Compilation:
         self, level: Level, facts: dict[str, str], called: Function | None = None, whole: bool = False
     ) -> tuple[str, tuple[str, ...]]:
         """Return the SELECT of the answer, and its keys; ``whole``: all that the function ``called`` returns."""
-        form, checked = self._options.form, self._checked()
+        form, checked, aggregate = self._options.form, self._checked(), self._options.aggregate
         keys = tuple(output.key for output in level.outputs)
         alias = self._writer.alias("s")
         if level.version is not None:
             facts = {**facts, "etag": f"pg_catalog.string_agg({alias}.{VERSION}::pg_catalog.text, ',')"}
+        if aggregate is not None and form in ("text", "bytes"):
+            return self._aggregated(level, aggregate, alias, facts, checked), keys
         if form in ("csv", "csv lines", "text", "bytes"):
             names = positions(level)
             select = level.select(names, "" if names else ", true AS c0")
@@ -262,6 +267,11 @@ class _Compilation:
             return f"SELECT ({line})::pg_catalog.text FROM ({rows.select}) AS {alias}{checked}", keys
         if form == "nothing":
             return f"SELECT {_columns('NULL::pg_catalog.text', facts)} FROM ({rows.select}) AS {alias}{checked}", keys
+        if form == "geojson":
+            feature = f"{self._surface.geojson}({self._as_row(rows)})::pg_catalog.json"
+            features = f"COALESCE(pg_catalog.json_agg({feature}), '[]'::pg_catalog.json)"
+            body = f"pg_catalog.json_build_object('type', 'FeatureCollection', 'features', {features})::pg_catalog.text"
+            return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
         array = rows.array()
         if called is not None and whole and called.relation is None and not called.columns:
             [name] = names = positions(level)
@@ -275,6 +285,25 @@ class _Compilation:
         else:
             body = f"COALESCE({array}::pg_catalog.text, '[]')"
         return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
+
+    def _aggregated(self, level: Level, aggregate: Aggregate, alias: str, facts: dict[str, str], checked: str) -> str:
+        """Return the SELECT whose body an aggregate of the database makes, of whole rows or of what is selected."""
+        if aggregate.row is not None:
+            level.outputs = [Output("row", f"({level.row})::{aggregate.row}")]
+            rows, argument = level.select(["c1"]), f"{alias}.c1"
+        else:
+            made = objects(level, self._writer, self._surface, alias)
+            rows, argument = made.select, self._as_row(made)
+        of = "pg_catalog.bytea" if self._options.form == "bytes" else "pg_catalog.text"
+        body = f"({aggregate.sql}({argument}))::{of}"
+        return f"SELECT {_columns(body, facts)} FROM ({rows}) AS {alias}{checked}"
+
+    def _as_row(self, rows: Objects) -> str:
+        """Return the expression of each row, as a row whose columns have names. Error: ProblemError."""
+        if not rows.is_row:
+            # What a request calls a column never becomes a name in SQL.
+            raise ProblemError("syntax", (), text="select", expected="names of columns for this media type")
+        return rows.row
 
     def _statement(
         self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None

@@ -88,6 +88,16 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate over rows that makes a whole answer of one media type."""
+
+    sql: str
+    media_type: str  #: the name of the domain that it returns, in lower case; */* for all
+    returns: Type
+    row: str | None = None  #: the row type that it takes, as in SQL; None: any rows
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A table, view, materialised view, foreign table or partitioned table."""
 
@@ -109,6 +119,7 @@ class Relation:
     computed: Mapping[str, Function] = field(default_factory=dict)
     has_row_version: bool = False  #: whether there is a system column xmin
     has_computed_relationships: bool = False
+    has_aggregates: bool = False  #: whether an aggregate for a media type takes its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,10 @@ class Surface:
     comments: Mapping[str, str] = field(default_factory=dict)
     #: Other schemas that it depends on (of tables below views, of types), by oid, for surface_version().
     further: tuple[int, ...] = ()
+    #: Aggregates for media types, by the relation whose rows they take, or None for any rows; then by media type.
+    aggregates: Mapping[int | None, Mapping[str, Aggregate]] = field(default_factory=dict)
+    #: PostGIS's function that makes GeoJSON of a row.
+    geojson: str | None = None
     #: All names above, by themselves: the keys of JSON that may also be names in SQL.
     names: Mapping[str, str] = field(init=False)
 

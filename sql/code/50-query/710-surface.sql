@@ -178,6 +178,8 @@ DECLARE
   numbers smallint[];
   names text[];
   functions oid[];
+  aggregates oid[];
+  geojson oid;
   views oid[];
   view_numbers smallint[];
   bases oid[];
@@ -230,12 +232,27 @@ BEGIN
        AND has_function_privilege(for_role, p.oid, 'EXECUTE')
        AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'));
 
+  aggregates := integratedb.media_type_aggregates(for_role, spaces, relations);
+
+  -- PostGIS may be in a schema that is not exposed. Its function is known by the extension, not by its name alone.
+  SELECT p.oid INTO geojson
+    FROM pg_extension AS x
+    JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = x.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+    JOIN pg_proc AS p ON p.oid = d.objid
+   WHERE x.extname = 'postgis'
+     AND p.proname = 'st_asgeojson'
+     AND p.proargtypes[0] = 'record'::regtype
+     AND has_schema_privilege(for_role, p.pronamespace, 'USAGE')
+     AND has_function_privilege(for_role, p.oid, 'EXECUTE');
+
   SELECT array_agg(v.relid), array_agg(v.number), array_agg(v.base), array_agg(v.base_number)
     INTO views, view_numbers, bases, base_numbers
     FROM integratedb.view_columns(ARRAY(SELECT k.oid FROM pg_class AS k WHERE k.oid = ANY (relations) AND k.relkind IN ('v', 'm'))) AS v;
 
   further := ARRAY(
     SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = ANY (relations || bases)
+    UNION
+    SELECT p.pronamespace FROM pg_proc AS p WHERE p.oid = geojson
     UNION
     SELECT t.typnamespace
       FROM pg_attribute AS a
@@ -252,11 +269,12 @@ BEGIN
     'schemas', schemas,
     'further', further::bigint[],
     'version', integratedb.surface_version(for_role, schemas, further),
+    'geojson', (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.oid = geojson),
     'comments', (SELECT coalesce(json_object_agg(n.nspname, obj_description(n.oid, 'pg_namespace')), '{}')
                    FROM pg_namespace AS n
                   WHERE n.oid = ANY (spaces) AND obj_description(n.oid, 'pg_namespace') IS NOT NULL)));
 
-  RETURN QUERY SELECT * FROM integratedb.surface_types(for_role, spaces, relations, functions);
+  RETURN QUERY SELECT * FROM integratedb.surface_types(for_role, spaces, relations, functions || aggregates);
   RETURN QUERY SELECT * FROM integratedb.surface_relations(
     for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers);
   RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations, views, view_numbers, bases, base_numbers);
@@ -269,12 +287,67 @@ BEGIN
        AND (k.to_relid IS NULL OR k.to_relid = ANY (relations))
      ORDER BY k.relid, k.to_relid, k.attnums;
   RETURN QUERY SELECT * FROM integratedb.surface_functions(functions);
+  RETURN QUERY
+    SELECT json_build_object('aggregate', json_build_object(
+             'sql', format('%I.%I', n.nspname, p.proname),
+             'argument', p.proargtypes[0]::bigint,
+             'returns', p.prorettype::bigint,
+             'media_type', lower(t.typname)))
+      FROM pg_proc AS p
+      JOIN pg_namespace AS n ON n.oid = p.pronamespace
+      JOIN pg_type AS t ON t.oid = p.prorettype
+     WHERE p.oid = ANY (aggregates)
+     -- Of two for one media type, the first schema has it, as for names.
+     ORDER BY array_position(schemas, n.nspname::text), p.proname, p.oid;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.surface(oid, text[]) IS
 'What a role may see and do in these schemas, one JSON object a row, each with one key: surface, type, relation, '
-'foreign_key, claimed_key or function. The privileges are those of for_role, not of the session.';
+'foreign_key, claimed_key, function or aggregate. The privileges are those of for_role, not of the session.';
+
+CREATE OR REPLACE FUNCTION integratedb.media_type_aggregates(for_role oid, spaces oid[], relations oid[])
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET jit = off
+SET enable_seqscan = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT p.oid
+      FROM pg_depend AS d
+      JOIN pg_proc AS p ON p.oid = d.objid
+      JOIN pg_type AS t ON t.oid = p.prorettype
+      JOIN pg_type AS a ON a.oid = p.proargtypes[0]
+     WHERE d.refclassid = 'pg_namespace'::regclass
+       AND d.refobjid = ANY (spaces)
+       AND d.classid = 'pg_proc'::regclass
+       AND p.prokind = 'a'
+       AND p.pronargs = 1
+       AND t.typtype = 'd'
+       AND (t.typname = '*/*' OR t.typname ~ '^[A-Za-z0-9.-]+/[A-Za-z0-9.+-]+$')
+       AND has_function_privilege(for_role, p.oid, 'EXECUTE')
+       AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+       AND NOT EXISTS (SELECT FROM pg_aggregate AS g WHERE g.aggfnoid = p.oid AND g.aggkind <> 'n')
+       AND (a.oid = 'anyelement'::regtype
+            -- It gets whole rows, which Postgres lets a role read that may read each column.
+            OR (a.typrelid = ANY (relations)
+                AND (has_table_privilege(for_role, a.typrelid, 'SELECT')
+                     OR NOT EXISTS (
+                       SELECT FROM pg_attribute AS c
+                        WHERE c.attrelid = a.typrelid AND c.attnum > 0 AND NOT c.attisdropped
+                          AND NOT has_column_privilege(for_role, a.typrelid, c.attnum, 'SELECT'))))));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.media_type_aggregates(oid, oid[], oid[]) IS
+'The aggregates that answer media types: in one of these schemas, over whole rows of one of these relations or over any '
+'rows (anyelement), and returning a domain that is named as a media type. Only those that the role may execute, over rows '
+'that it may read. Not those of extensions.';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
   for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],

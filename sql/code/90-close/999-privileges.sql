@@ -39,6 +39,7 @@ DECLARE
     'integratedb.claimed_names(oid)',
     'integratedb.claimed_keys(oid)',
     'integratedb.exposed_schemas(oid, text[])',
+    'integratedb.media_type_aggregates(oid, oid[], oid[])',
     'integratedb.view_origins(oid)',
     'integratedb.view_columns(oid[])',
     'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[])',

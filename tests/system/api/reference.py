@@ -978,6 +978,87 @@ MEDIA_TYPES = [
     ),
 ]
 
+
+def media(url: str, media_type: str, body: Any, shown: str | None = None, status: int = 200) -> Case:
+    return get(url, body, status, send={"Accept": media_type}, shown={"Content-Type": shown or media_type})
+
+
+#: By aggregates over the rows that a request asks for.
+MEDIA_TYPES += [
+    media("/films?order=id&id=lt.3", "application/vnd.titles", b"Arrival Hall;Brass;"),
+    media("/films?order=id.desc&limit=1&offset=3", "application/vnd.titles", b"Arrival Hall;"),
+    media("/films?id=eq.1", "application/vnd.titles", b"Arrival Hall;"),
+    media("/films?select=*&id=eq.1", "application/vnd.titles", b"Arrival Hall;"),
+    media("/films?id=lt.0", "application/vnd.titles", b""),
+    # Functions that return rows of the table
+    media("/rpc/best_films?order=id&limit=1", "application/vnd.titles", b"Arrival Hall;"),
+    # It takes whole rows, so a selection of columns has none of its answers.
+    Case("GET", "/films?select=title", 406, send={"Accept": "application/vnd.titles"}),
+    # An aggregate of a schema that is not exposed is none.
+    Case("GET", "/directors", 406, send={"Accept": "application/vnd.titles"}),
+    # The preferred one that can be answered
+    media(
+        "/films?id=eq.1",
+        "what/ever, application/vnd.titles;q=0.8, application/json;q=0.5",
+        b"Arrival Hall;",
+        "application/vnd.titles",
+    ),
+    # text/csv of this table is that of its aggregate, which also sets a header; of its columns, it is the usual one.
+    get(
+        "/exports?id=eq.42",
+        b"\xef\xbb\xbfid,name\n42,Acme\n",
+        send={"Accept": "text/csv"},
+        shown={"Content-Type": "text/csv", "Content-Disposition": 'attachment; filename="exports.csv"'},
+    ),
+    media("/exports?id=eq.42&select=id,name", "text/csv", b"id,name\n42,Acme\n", "text/csv; charset=utf-8"),
+    Case(
+        "POST",
+        "/exports",
+        201,
+        b"\xef\xbb\xbfid,name\n1,a\n",
+        {"Content-Type": "text/csv"},
+        {"Accept": "text/csv", **FULL},
+        {"id": 1, "name": "a"},
+    ),
+    Case("POST", "/exports", 201, None, {}, {"Accept": "text/csv"}, {"id": 1, "name": "a"}),
+    # Over any rows
+    media("/films?id=eq.1&select=id,title", "application/vnd.keys", b"id,title;"),
+    media("/clients?id=eq.42&select=name,projects(id)", "application/vnd.keys", b"name,projects;"),
+    media("/rpc/add_them?a=1&b=2", "application/vnd.keys", b"add_them;"),
+    Case("GET", "/films?id=eq.1&select=other_name:id", 400, send={"Accept": "application/vnd.keys"}),
+    # The table's own wins over the one for any rows.
+    media("/films?id=eq.1", "application/vnd.own", b"film;"),
+    media("/films?id=eq.1&select=id", "application/vnd.own", b"any;"),
+    media("/clients?id=eq.42", "application/vnd.own", b"any;"),
+    # For all media types, before those that are ours, but not before a single object
+    *(
+        media("/any_films?id=lt.3&order=id", accepted, b"1;2;", "application/octet-stream")
+        for accepted in ("*/*", "application/json", "text/csv", "what/ever")
+    ),
+    media(
+        "/any_films?id=eq.1",
+        "application/vnd.pgrst.object+json",
+        ...,
+        "application/vnd.pgrst.object+json; charset=utf-8",
+    ),
+    media("/any_films?id=eq.1&select=id", "application/json", [{"id": 1}], "application/json; charset=utf-8"),
+    Case(
+        "HEAD",
+        "/films?id=eq.1",
+        200,
+        None,
+        {"Content-Type": "application/vnd.titles"},
+        {"Accept": "application/vnd.titles"},
+    ),
+    media(
+        "/films",
+        'application/vnd.pgrst.plan+json; for="application/vnd.titles"',
+        ...,
+        'application/vnd.pgrst.plan+json; for="application/vnd.titles"; charset=utf-8',
+    ),
+    Case("GET", "/directors", 406, send={"Accept": 'application/vnd.pgrst.plan+json; for="application/vnd.titles"'}),
+]
+
 PLAN = [
     get(
         "/clients?id=eq.42",
@@ -1385,6 +1466,7 @@ MORE_WRITES = [
         400,
         "PGRST102",
         "All lines must have same number of fields",
+        "Line 3 of the body has 1 fields, and the first line has 2.",
         body=b"id,name\n1,a\n2",
         send={"Content-Type": "text/csv"},
     ),
@@ -1529,8 +1611,6 @@ MORE_CALLS = [
 
 #: What is answered otherwise than PostgREST does.
 DIFFERENT = [
-    # Media types by an aggregate of a relation: PostgREST answers what the aggregate makes.
-    Case("GET", "/films", 406, send={"Accept": "application/vnd.titles"}),
     # Aggregates in spreads to many are arrays as other columns are: PostgREST answers 400, PGRST127.
     get("/directors?select=id,...films(year.max())&order=id&limit=1", [{"id": 1, "max": [1995]}]),
     # Writes need a filter: PostgREST writes all rows.

@@ -207,7 +207,35 @@ CREATE FUNCTION titles_step(state "application/vnd.titles", next films) RETURNS 
   LANGUAGE sql IMMUTABLE AS $$ SELECT (state || next.title || ';')::"application/vnd.titles" $$;
 CREATE AGGREGATE titles_agg(films) (
   initcond = '', stype = "application/vnd.titles", sfunc = titles_step);
+CREATE DOMAIN "text/csv" AS text;
+CREATE TABLE exports (id int PRIMARY KEY, name text);
+INSERT INTO exports VALUES (42, 'Acme');
+CREATE FUNCTION bom_step(state text, next exports) RETURNS "text/csv" LANGUAGE sql IMMUTABLE AS $$ SELECT state || next.id || ',' || next.name || E'\n' $$;
+CREATE FUNCTION bom_final(state "text/csv") RETURNS "text/csv" LANGUAGE sql AS $$
+  SELECT set_config('response.headers', '[{"Content-Disposition": "attachment; filename=\"exports.csv\""}]', true);
+  SELECT E'\uFEFFid,name\n' || state $$;
+CREATE AGGREGATE bom_agg(exports) (initcond = '', stype = "text/csv", sfunc = bom_step, finalfunc = bom_final);
+CREATE DOMAIN "application/vnd.keys" AS bytea;
+CREATE FUNCTION keys_step(state bytea, next anyelement) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
+  BEGIN RETURN state || convert_to((SELECT string_agg(k, ',') FROM json_object_keys(row_to_json(next)) AS k) || ';', 'UTF8'); END $$;
+CREATE FUNCTION keys_final(state bytea) RETURNS "application/vnd.keys" LANGUAGE sql IMMUTABLE AS $$ SELECT state $$;
+CREATE AGGREGATE keys_agg(anyelement) (initcond = '', stype = bytea, sfunc = keys_step, finalfunc = keys_final);
+CREATE DOMAIN "application/vnd.own" AS text;
+CREATE FUNCTION any_own_step(state "application/vnd.own", next anyelement) RETURNS "application/vnd.own"
+  LANGUAGE sql IMMUTABLE AS $$ SELECT (state || 'any;')::"application/vnd.own" $$;
+CREATE AGGREGATE any_own_agg(anyelement) (initcond = '', stype = "application/vnd.own", sfunc = any_own_step);
+CREATE FUNCTION films_own_step(state "application/vnd.own", next films) RETURNS "application/vnd.own"
+  LANGUAGE sql IMMUTABLE AS $$ SELECT (state || 'film;')::"application/vnd.own" $$;
+CREATE AGGREGATE films_own_agg(films) (initcond = '', stype = "application/vnd.own", sfunc = films_own_step);
+CREATE FUNCTION hidden.titles_step(state "application/vnd.titles", next directors) RETURNS "application/vnd.titles"
+  LANGUAGE sql IMMUTABLE AS $$ SELECT 'hidden'::"application/vnd.titles" $$;
+CREATE AGGREGATE hidden.titles_agg(directors) (
+  initcond = '', stype = "application/vnd.titles", sfunc = hidden.titles_step);
 CREATE DOMAIN "*/*" AS bytea;
+CREATE VIEW any_films AS SELECT id, title FROM films;
+CREATE FUNCTION any_films_step(state "*/*", next any_films) RETURNS "*/*" LANGUAGE sql IMMUTABLE AS $$
+  SELECT (state || convert_to(next.id || ';', 'UTF8'))::"*/*" $$;
+CREATE AGGREGATE any_films_agg(any_films) (initcond = '', stype = "*/*", sfunc = any_films_step);
 CREATE FUNCTION anything() RETURNS "*/*" LANGUAGE sql STABLE AS $$
   SELECT set_config('response.headers', '[{"Content-Type": "text/x-any"}]', true); SELECT 'any'::bytea $$;
 

@@ -43,6 +43,8 @@ class Level:
     distinct: bool = False
     #: The version of each row, which is one more column of the SELECT, named VERSION.
     version: str | None = None
+    #: The whole row of the only source, if that is rows of a relation.
+    row: str | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""

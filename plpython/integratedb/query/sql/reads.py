@@ -89,6 +89,8 @@ class Reads:
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
         level = Level(source, distinct=select.distinct)
+        if len(scope.sources) == 1:
+            level.row = scope.sources[0].row
         for item in select.items:
             match item:
                 case Star():

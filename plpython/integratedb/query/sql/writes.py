@@ -267,7 +267,8 @@ def row_version(relation: Relation, alias: str) -> str | None:
 
 def _row(relation: Relation) -> str | None:
     """Return the column that has the whole row, where functions take it."""
-    return unused_name(relation, "r") if relation.computed or relation.has_computed_relationships else None
+    is_taken = relation.computed or relation.has_computed_relationships or relation.has_aggregates
+    return unused_name(relation, "r") if is_taken else None
 
 
 def _as(alias: str, relation: Relation, row: str | None) -> str:

@@ -10,16 +10,12 @@ from ...plan.routines import find_function, overloads
 from ...problems import ProblemError
 from ...request import Column, Conflict, Embed, Insert, Item, Query, Routine, Rows, Select, Star, Update, Value
 from ...statement import Form, Options, Statement, Subjects, compile_query, pins_a_key
-from ...surface import Function, Relation, Surface
+from ...surface import Aggregate, Function, Relation, Surface
 from . import conditions, errors
 from .answering import Shown
-from .media import Form as MediaType
+from .handlers import handlers_of
 from .parsing import UrlRequest
 from .writing import check_key
-
-#: The domain of functions that answer every media type, and what their answer is if they do not say it themselves.
-ANY: Final = "*/*"
-RAW: Final = MediaType("binary", "application/octet-stream")
 
 _FORMS: Final[dict[str, Form]] = {
     "json": "array",
@@ -29,6 +25,7 @@ _FORMS: Final[dict[str, Form]] = {
     "text": "text",
     "xml": "text",
     "binary": "bytes",
+    "geojson": "geojson",
 }
 
 
@@ -96,13 +93,8 @@ def compile_request(
             check_key(parsed.key_columns, relation.primary_key)
     assert parsed.query is not None
     query = parsed.query
-    handled = _media_type(function)
-    form = parsed.form(frozenset([handled] if handled is not None else ())) if handled != ANY else RAW
-    if function is not None and handled in (form.name, ANY):
-        form = replace(form, kind="binary" if function.returns.base == "pg_catalog.bytea" else "text", is_raw=True)
+    form = parsed.form(handlers_of(surface, query, relation, function))
     answered = form.plan_of or form
-    if answered.kind not in _FORMS:
-        raise errors.not_implemented(f"The media type {answered.name} is not answered yet")
     is_read = isinstance(query, Select)
     preferences = parsed.preferences
     if function is not None and not function.returns_set and preferences.affected_limit is not None:
@@ -139,6 +131,7 @@ def compile_request(
             form=wanted,
             unwraps=function is not None,
             strip_nulls=answered.nulls_stripped,
+            aggregate=answered.handler if isinstance(answered.handler, Aggregate) else None,
             exact_count=preferences.count is not None and is_read and not is_estimated,
             max_rows=options.max_rows,
             aggregates=options.aggregates,
@@ -243,14 +236,6 @@ def _has_row_only(query: Query, relation: Relation | None) -> bool:
         or (isinstance(item, Item) and isinstance(item.expression, Column) and item.expression.name in relation.columns)
         for item in query.items
     )
-
-
-def _media_type(function: Function | None) -> str | None:
-    """Return the media type that a function answers itself: it returns a domain of that name."""
-    if function is None or not function.returns.is_domain:
-        return None
-    name = function.returns.sql.rpartition('."')[2].removesuffix('"')
-    return name if "/" in name else None
 
 
 def methods(surface: Surface, parsed: UrlRequest, schema: str) -> list[str]:

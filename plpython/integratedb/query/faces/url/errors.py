@@ -128,10 +128,6 @@ def root_disabled() -> UrlError:
     return UrlError(404, "PGRST126", "Root endpoint metadata is disabled")
 
 
-def not_implemented(details: str) -> UrlError:
-    return UrlError(400, "PGRST127", "Feature not implemented", details)
-
-
 def max_affected_of_single() -> UrlError:
     message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
     return UrlError(400, "PGRST128", message)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from . import errors
+from .handlers import ANY as EVERY
+from .handlers import NONE, Handler, Handlers, is_binary
 
 FormKind: TypeAlias = Literal[
     "json", "object", "csv", "ndjson", "geojson", "text", "xml", "binary", "form", "plan", "openapi", "html", "any",
@@ -74,18 +75,23 @@ class Form:
     plan_format: Literal["text", "json"] = "text"
     plan_options: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
-    #: Whether a function of the database answers this media type, and so decides about its parameters.
-    is_raw: bool = False
+    #: The function or the aggregate of the database that answers this media type, and so decides about its parameters.
+    handler: Handler | None = None
 
     @property
     def content_type(self) -> str:
         """The value of Content-Type of an answer."""
-        return self.name if self.is_raw or self.kind in {"binary", "other"} else f"{self.name}; charset=utf-8"
+        return (
+            self.name if self.handler is not None or self.kind in {"binary", "other"} else f"{self.name}; charset=utf-8"
+        )
 
 
 JSON = Form("json", "application/json")
 OPENAPI = Form("openapi", "application/openapi+json")
 ANY = Form("any", "*/*")
+#: What an answer for every media type is, if it does not say it itself.
+RAW: Final = Form("binary", "application/octet-stream")
+_NOT_ANSWERED: Final = frozenset({"other", "form", "html", "openapi"})
 
 
 @lru_cache(maxsize=128)
@@ -140,16 +146,36 @@ def parse_accept(header: str | None) -> tuple[Form, ...]:
     return tuple(form for _, _, form in ranked) or (ANY,)
 
 
-def negotiate(accepts: tuple[Form, ...], handlers: Container[str] = (), plan: bool = False) -> Form:
-    """The first media type that can be answered; ``handlers`` are those that the database has functions for."""
-    for form in accepts:
-        if form.kind == "any":
-            return JSON
-        if form.name in handlers or (form.kind not in {"other", "plan", "form", "html", "openapi"}):
-            return form
-        if form.kind == "plan" and plan:
-            return form
+def negotiate(accepts: tuple[Form, ...], handlers: Handlers = NONE, plan: bool = False) -> Form:
+    """The first media type that can be answered, by the database's ``handlers`` or as one of ours."""
+    for wanted in accepts:
+        form = _answered(wanted.plan_of or wanted, handlers)
+        if form is None or (wanted.plan_of is not None and not plan):
+            continue
+        return form if wanted.plan_of is None else replace(wanted, plan_of=form)
     raise errors.unavailable_media_types(form.name for form in accepts)
+
+
+def _answered(form: Form, handlers: Handlers) -> Form | None:
+    """What answers a media type; a single object, and objects without nulls, are always ours."""
+    if form.kind == "object" or form.nulls_stripped:
+        return form
+    if handlers.every is not None:
+        return _handled(RAW, handlers.every)
+    if form.kind == "any":
+        handler = handlers.by_type.get(EVERY)
+        return JSON if handler is None else _handled(RAW, handler)
+    name = form.name.partition(";")[0].strip().lower()
+    handler = handlers.by_type.get(name)
+    if handler is not None:
+        return _handled(replace(form, name=name), handler)
+    if form.kind in _NOT_ANSWERED or (form.kind == "geojson" and not handlers.geojson):
+        return None
+    return form
+
+
+def _handled(form: Form, handler: Handler) -> Form:
+    return replace(form, kind="binary" if is_binary(handler) else "text", handler=handler)
 
 
 def negotiate_root(accepts: tuple[Form, ...]) -> Form:

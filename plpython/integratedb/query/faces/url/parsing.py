@@ -11,6 +11,7 @@ from ...request import Insert, Query, Rows, Table, Update
 from . import errors, writing
 from .bodies import read_arguments, read_rows
 from .calls import CallParts, divide
+from .handlers import NONE, Handlers
 from .media import JSON, Form, negotiate, negotiate_root, parse_accept, parse_media_type
 from .parameters import Pair, decode, split
 from .preferences import Preferences, parse_preferences
@@ -51,8 +52,8 @@ class UrlRequest:
     key_columns: tuple[str, ...] = ()
     call: CallParts | None = None
 
-    def form(self, handlers: AbstractSet[str] = frozenset()) -> Form:
-        """What the answer is; ``handlers`` are the media types that the database has functions for."""
+    def form(self, handlers: Handlers = NONE) -> Form:
+        """What the answer is; ``handlers`` are what the database itself has for media types."""
         if self.kind == "root":
             return negotiate_root(self.accepts)
         return negotiate(self.accepts, handlers, self.plan)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from integratedb.query.faces.url import Preferences, UrlError, UrlSettings, parse
+from integratedb.query.faces.url.handlers import Handlers
 from integratedb.query.faces.url.media import Form, negotiate, parse_accept, parse_media_type
 from integratedb.query.faces.url.preferences import parse_preferences
+from integratedb.query.plan.types import TEXT
 from integratedb.query.request import Select
+from integratedb.query.surface import Aggregate
 
 
 @pytest.mark.parametrize(
@@ -181,12 +184,17 @@ def test_media_types_are_ordered_by_quality_then_by_precision() -> None:
 
 
 def test_what_can_be_answered_is_chosen() -> None:
-    def kind(header: str, handlers: frozenset[str] = frozenset(), plan: bool = False) -> str:
+    def kind(header: str, named: str | None = None, plan: bool = False) -> str:
+        handlers = Handlers({named: Aggregate("shop.a", named, TEXT)} if named is not None else {})
         return negotiate(parse_accept(header), handlers, plan).name
 
     assert kind("*/*") == "application/json"
     assert kind("image/png, text/csv") == "text/csv"
-    assert kind("image/png, text/csv", frozenset({"image/png"})) == "image/png"
+    assert kind("image/png, text/csv", "image/png") == "image/png"
+    assert kind("Image/PNG; x=1, text/csv", "image/png") == "image/png"
+    assert kind("*/*", "*/*") == "application/octet-stream"
+    assert kind("application/json", "*/*") == "application/json"
+    assert kind("application/geo+json, text/csv") == "text/csv"
     assert kind("application/vnd.pgrst.plan, text/csv") == "text/csv"
     assert kind("application/vnd.pgrst.plan", plan=True).startswith("application/vnd.pgrst.plan+text")
     with pytest.raises(UrlError) as raised:
