@@ -29,6 +29,18 @@ class Output:
 
 
 @dataclass(slots=True)
+class Page:
+    """The only source of a level, whose rows can be limited before related rows are joined to them."""
+
+    alias: str
+    columns: list[str]  #: all that anything around it may use
+    row: str | None  #: the whole row, which it does not give
+    #: What embeds add to FROM, and their aliases.
+    joins: list[str] = field(default_factory=list)
+    embeds: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Level:
     """A SELECT in parts."""
 
@@ -45,6 +57,7 @@ class Level:
     version: str | None = None
     #: The whole row of the only source, if that is rows of a relation.
     row: str | None = None
+    page: Page | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""
@@ -52,7 +65,29 @@ class Level:
         if self.version is not None:
             also += f", {self.version} AS {VERSION}"
         columns += also if columns else also.removeprefix(", ")
-        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self.body()}{self._window()}"
+        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self._paged(columns)}"
+
+    def _paged(self, columns: str) -> str:
+        """Return all after the columns. No related rows are looked up for rows before the offset, if that is the same.
+
+        It is not if related rows decide which rows there are, or in which order. A page does not give the whole row.
+        """
+        page, window = self.page, self._window()
+        if page is None or not page.joins or self.offset is None or self.version is not None:
+            return self.body() + window
+        joins = "".join(page.joins)
+        deciding = [*self.conditions, *self.order]
+        if (
+            self.distinct
+            or self.group_by is not None
+            or self.having is not None
+            or any(f"{embed}." in text for embed in page.embeds for text in deciding)
+            or (page.row is not None and any(page.row in text for text in (columns, joins, *self.order)))
+        ):
+            return self.body() + window
+        rows = f"SELECT {', '.join(page.columns)} {self.body(self.source.removesuffix(joins))}{window}"
+        order = f" ORDER BY {', '.join(self.order)}" if self.order else ""
+        return f"FROM ({rows}) AS {page.alias}{joins}{order}"
 
     def select_rows(self, names: list[str], alias: str, row: str) -> str:
         """Return a SELECT of one column, named row, with all columns of these names, and of the version beside it."""

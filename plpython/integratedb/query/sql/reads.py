@@ -17,7 +17,7 @@ from ..surface import Column as SurfaceColumn
 from ..surface import Relation, Relationship, Surface, Type
 from .expressions import Expressions
 from .functions import direction
-from .levels import Level, Objects, Output, comparable, objects, positions
+from .levels import Level, Objects, Output, Page, comparable, objects, positions
 from .operators import AGGREGATES
 from .sources import Sources
 from .writer import Writer
@@ -58,7 +58,9 @@ class Reads:
         """Write a query with its sources; the most rows of an answer apply to no sub-query."""
         with self._deeper(), self.sources.named(select.with_queries):
             sources, text = self.sources.write(select, outer)
-            return self.level(select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost)
+            return self.level(
+                select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost, paged=True
+            )
 
     @contextmanager
     def _deeper(self) -> Iterator[None]:
@@ -80,17 +82,20 @@ class Reads:
         hoisted: bool = False,
         capped: bool = True,
         nested: bool = False,
+        paged: bool = False,
     ) -> Level:
         """Write one level over sources that are written.
 
         ``hoisted``: its aggregates belong to the level around it. ``capped``: the most rows of an answer apply.
-        ``nested``: SQL uses its columns, not an answer, so they keep their types.
+        ``nested``: SQL uses its columns, not an answer, so they keep their types. ``paged``: its rows may be limited
+        before related rows are joined.
         """
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
         level = Level(source, distinct=select.distinct)
         if len(scope.sources) == 1:
             level.row = scope.sources[0].row
+            level.page = _page(scope.sources[0]) if paged and not hoisted else None
         for item in select.items:
             match item:
                 case Star():
@@ -213,7 +218,7 @@ class Reads:
         # At most one row is related to one, so the limit of rows would only hide the foreign key from the planner.
         capped = not relationship.to_one
         inner = self.level(
-            embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts, capped=capped
+            embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts, capped=capped, paged=True
         )
         alias = self._writer.alias("e")
         if embed.spread:
@@ -228,8 +233,14 @@ class Reads:
             body, marker = self._nested(rows, relationship.to_one), f"{alias}.j"
             value = f"{alias}.j" if relationship.to_one else f"COALESCE({alias}.j, '[]'::pg_catalog.json)"
             outputs = [Output(embed.name, value, is_json=True)]
-        level.source += f" {'INNER' if embed.inner else 'LEFT'} JOIN LATERAL ({body}) AS {alias} ON "
-        level.source += f"{marker} IS NOT NULL" if embed.inner else "true"
+        join = f" {'INNER' if embed.inner else 'LEFT'} JOIN LATERAL ({body}) AS {alias} ON "
+        join += f"{marker} IS NOT NULL" if embed.inner else "true"
+        level.source += join
+        if embed.inner:
+            level.page = None
+        elif level.page is not None:
+            level.page.joins.append(join)
+            level.page.embeds.append(alias)
         level.outputs += outputs
         scope.embeds[embed.name] = f"({marker} IS NOT NULL)"
 
@@ -293,6 +304,11 @@ class Reads:
         level = self.query(select, scope)
         of = level.outputs[0].type if len(level.outputs) == 1 else None
         return level.select(positions(level)), of or TEXT
+
+
+def _page(source: Source) -> Page | None:
+    columns = [f"{source.alias}.{column.sql}" for column in source.columns.values() if column.can_select]
+    return Page(source.alias, columns, source.row) if columns else None
 
 
 def _stars(star: Star, scope: Scope, nested: bool) -> list[Output]:
