@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from .expansion import expand as expansion
 from .interrupts import steps
@@ -13,6 +13,10 @@ from .specification.model import Path, Specification
 from .specification.names import named_by
 from .specification.reader import read
 from .specification.short_form import shorten
+
+
+#: An array of names as SQL gives it.
+Names: TypeAlias = Sequence[str | None] | None
 
 
 def parse_specification(plpy: Plpy, document: str | None, kind: str) -> str | None:
@@ -118,40 +122,60 @@ def new_password() -> tuple[str, str]:
     return password, scram.scram_sha_256_verifier(password)
 
 
-def compile_query(plpy: Plpy, role: int, schemas: Sequence[str], query: str, params: str | None, in_array: bool) -> str:
-    """Compile a query as data for a role, as session.compile_data() says."""
+def compile_query(
+    plpy: Plpy, role: int | None, schemas: Names, query: str | None, params: str | None, in_array: bool | None
+) -> str | None:
+    """Compile a query as data for a role, as session.compile_data() says; None if a value is missing."""
     # Imported here, because claims and migrations need none of it.
     from .query import session
 
-    return session.compile_data(PlpySurfaces(plpy), role, schemas, query, params, in_array)
+    if role is None or schemas is None or query is None:
+        return None
+    return session.compile_data(PlpySurfaces(plpy), role, _names(schemas), query, params, bool(in_array))
 
 
 def answer_rest(
     plpy: Plpy,
-    role: int,
-    schemas: Sequence[str],
-    request: tuple[str, str, str | None],
-    version: str,
+    role: int | None,
+    schemas: Names,
+    request: tuple[str | None, str | None, str | None],
+    version: str | None,
     row: Sequence[str | None] | None,
-) -> str:
-    """Compile a request of the URL face, or answer it, as session.answer_rest() says."""
+) -> str | None:
+    """Compile a request of the URL face, or answer it, as session.answer_rest() says; None if a value is missing."""
     from .query import session
 
-    return session.answer_rest(PlpySurfaces(plpy), role, schemas, request, version, row)
+    method, url, body = request
+    if role is None or schemas is None or method is None or url is None:
+        return None
+    if row is not None and not session.is_row(row):
+        return None
+    return session.answer_rest(PlpySurfaces(plpy), role, _names(schemas), (method, url, body), version or "", row)
 
 
-def answer_error(sqlstate: str, message: str, detail: str | None, hint: str | None) -> str:
-    """Answer a request of the URL face whose statement failed."""
+def answer_error(sqlstate: str | None, message: str | None, detail: str | None, hint: str | None) -> str | None:
+    """Answer a request of the URL face whose statement failed; None if a value is missing."""
     from .query import session
 
+    if sqlstate is None or message is None:
+        return None
     return session.answer_error(sqlstate, message, detail, hint)
 
 
-def describe_surface(plpy: Plpy, role: int, schemas: Sequence[str], wanted: str, version: str) -> str | None:
-    """Return the OpenAPI document of what a role may see."""
+def describe_surface(
+    plpy: Plpy, role: int | None, schemas: Names, wanted: str | None, version: str | None
+) -> str | None:
+    """Return the OpenAPI document of what a role may see; None if a value is missing."""
     from .query import session
 
-    return session.describe_surface(PlpySurfaces(plpy), role, schemas, wanted, version)
+    if role is None or schemas is None or wanted is None:
+        return None
+    return session.describe_surface(PlpySurfaces(plpy), role, _names(schemas), wanted, version or "")
+
+
+def _names(names: Sequence[Any]) -> list[str]:
+    """Return the names in an array; nulls and arrays in it are none."""
+    return [name for name in names if isinstance(name, str)]
 
 
 def _stored(document: str, kind: str) -> Specification:

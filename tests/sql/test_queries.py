@@ -224,3 +224,33 @@ def test_rest_without_http_calls_functions(shop: Session) -> None:
 def test_a_request_without_method_is_an_error(shop: Session) -> None:
     with refused("22023"):
         shop.rows("SELECT * FROM integratedb_rest(NULL, '/orders')")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "compiled_query(NULL, NULL, NULL, NULL, NULL)",
+        "compiled_query(NULL, '{shop}', '{}', NULL, true)",
+        "compiled_query(10::oid, NULL, '{}', NULL, true)",
+        "compiled_query(10::oid, '{shop}', NULL, NULL, true)",
+        "answered_rest(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "answered_rest(NULL, '{shop}', 'GET', '/orders', NULL, 'x', NULL)",
+        "answered_rest(10::oid, '{shop}', 'GET', NULL, NULL, 'x', NULL)",
+        "answered_rest(10::oid, '{shop}', 'GET', '/orders', NULL, 'x', '{}')",
+        "answered_rest(10::oid, '{shop}', 'GET', '/orders', NULL, 'x', '{{a},{b}}')",
+        "answered_rest(10::oid, '{shop}', 'GET', '/orders', NULL, 'x', '{[],many,NULL,f,NULL,NULL,NULL,NULL,NULL}')",
+        "answered_error(NULL, NULL, NULL, NULL)",
+        "answered_error('22023', NULL, NULL, NULL)",
+        "described_surface(NULL, NULL, NULL, NULL)",
+        "described_surface(10::oid, NULL, '3.1', 'x')",
+    ],
+)
+def test_internal_functions_answer_null_to_what_is_missing(shop: Session, call: str) -> None:
+    assert shop.value(f"SELECT integratedb.{call}") is None
+
+
+def test_internal_functions_pass_over_names_that_are_none(shop: Session) -> None:
+    query = """integratedb.compiled_query(10::oid, '{%s}', '{"select": ["id"], "from": "orders"}', NULL, NULL)"""
+    for names in ("shop,NULL", "{shop},{NULL}"):
+        assert "22023" not in str(shop.value(f"SELECT {query % names}"))
+    assert shop.value("SELECT integratedb.answered_rest(10::oid, '{NULL,shop}', 'GET', '/orders', NULL, NULL, NULL)")

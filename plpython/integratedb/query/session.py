@@ -19,7 +19,7 @@ from .openapi.swagger import convert
 from .problems import ProblemError
 from .reading import read
 from .request import named_schemas
-from .statement import Options
+from .statement import COLUMNS, Options
 from .surface import Surface
 
 #: Surfaces of other roles and schemas than the last ones are read again.
@@ -126,6 +126,14 @@ def answer_rest(
         return _shown(of_error(word_url(problem)), undo=True)
     except UrlError as error:
         return _shown(of_error(error), undo=True)
+
+
+def is_row(row: Sequence[Any]) -> bool:
+    """Whether a list can be the row of a statement: it has the columns, and numbers where they are."""
+    if len(row) != len(COLUMNS) or not all(value is None or isinstance(value, str) for value in row):
+        return False
+    numbers = (row[COLUMNS.index(name)] for name in ("row_count", "total", "new_count"))
+    return all(value is None or (value.isascii() and value.isdigit()) for value in numbers)
 
 
 def _taken(key: tuple[Any, ...]) -> Any:

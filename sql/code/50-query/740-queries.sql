@@ -16,7 +16,7 @@ COMMENT ON FUNCTION integratedb.compiled_query(oid, text[], jsonb, jsonb, boolea
 'Compiles queries as data for a role and runs nothing. Returns {"problem": {code, message, hint, pointer}}, or '
 '{"statements": [{"statement", "params": [text, ...], "holes": [[parameter, form, query, key, many], ...], "reads", '
 '"returns_rows", "uses"}, ...], "is_list", "explain"}. schemas: where names without a schema are looked up. params: the '
-'values of {"param": name}. in_array: the statements get their parameters as one array of texts. holes: parameters that '
+'values of {"param": name}. Null if the role, the schemas or the query is null. in_array: the statements get their parameters as one array of texts. holes: parameters that '
 'are values of earlier answers.';
 
 CREATE OR REPLACE FUNCTION integratedb.described_surface(for_role oid, schemas text[], wanted text, version text)
@@ -32,7 +32,7 @@ $python$;
 
 COMMENT ON FUNCTION integratedb.described_surface(oid, text[], text, text) IS
 'The OpenAPI document (wanted: 3.1 or 2.0) of what a role may see in the first of these schemas. Null for another '
-'version.';
+'version, and where a value is null.';
 
 CREATE OR REPLACE FUNCTION integratedb.schemas_of_session(for_role oid)
 RETURNS text[]

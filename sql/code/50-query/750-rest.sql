@@ -14,7 +14,8 @@ $python$;
 
 COMMENT ON FUNCTION integratedb.answered_rest(oid, text[], text, text, text, text, text[]) IS
 'Compiles a request for a role and runs nothing; or, with the row of its statement, answers it. Returns {"statement", '
-'"params"}, or {"status", "headers", "body", "undo"}. schemas: where names are looked up. version: that of the extension.';
+'"params"}, or {"status", "headers", "body", "undo"}. schemas: where names are looked up. version: that of the extension. '
+'Null if one of these is null, or the row is none.';
 
 CREATE OR REPLACE FUNCTION integratedb.answered_error(sqlstate text, message text, detail text, hint text)
 RETURNS jsonb
@@ -28,7 +29,7 @@ return entry.answer_error(sqlstate, message, detail, hint)
 $python$;
 
 COMMENT ON FUNCTION integratedb.answered_error(text, text, text, text) IS
-'The answer to a request whose statement failed, as answered_rest() returns it.';
+'The answer to a request whose statement failed, as answered_rest() returns it. Null without a SQLSTATE or a message.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rest(method text, url text, request_body jsonb DEFAULT NULL)
 RETURNS TABLE (status integer, headers jsonb, body jsonb)
