@@ -15,6 +15,7 @@ from integratedb_companion.common.logs import fault
 from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
 from . import bodies, errors, lines, worker
+from .budget import Budget, Share
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Heads, Request, Response, failure
@@ -57,11 +58,11 @@ class _Watcher:
 
     __slots__ = ("_receive", "_task", "_watch", "has_ended", "since_s")
 
-    def __init__(self, watch: Watch, receive: Receive, since_s: float) -> None:
+    def __init__(self, watch: Watch, receive: Receive) -> None:
         self._watch = watch
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self.since_s = since_s
+        self.since_s = 0.0
         self.has_ended = False
 
     def begin(self) -> None:
@@ -88,15 +89,14 @@ class _Watchers:
         self._waiting: deque[_Watcher] = deque()
         self._has_timer = False
 
-    def add(self, watch: Watch, receive: Receive) -> _Watcher:
-        """Return the watcher of a request that begins now."""
+    def add(self, watcher: _Watcher) -> None:
+        """Let a watcher begin in a while. The body must be read: a watcher would take parts of it."""
         loop = asyncio.get_running_loop()
-        watcher = _Watcher(watch, receive, loop.time())
+        watcher.since_s = loop.time()
         self._waiting.append(watcher)
         if not self._has_timer:
             self._has_timer = True
             loop.call_later(WATCH_AFTER_S, self._look, loop)
-        return watcher
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         due_s = loop.time() - WATCH_AFTER_S
@@ -118,6 +118,7 @@ class Application:
         self._proxies = Proxies(services.settings.trusted_proxies)
         self._heads = Heads()
         self._watchers = _Watchers()
+        self._budget = Budget(services.settings.max_body_bytes)
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -205,10 +206,10 @@ class Application:
             return errors.invalid_token(problem.code, problem.message, problem.details)
         step_s = request.took("jwt", step_s)
         role.append(caller.role)
-        watch = services.watch()
-        watcher = self._watchers.add(watch, receive)
+        watch, share = services.watch(), Share(self._budget)
+        watcher = _Watcher(watch, receive)
         try:
-            await self._read(request, receive, watcher)
+            await self._read(request, receive, watcher, share)
             request.took("body", step_s)
             return await services.faces.answer(request, caller, watch)
         except bodies.BodyError as refused:
@@ -230,8 +231,9 @@ class Application:
             return errors.unchanging(unstable.attempts)
         finally:
             watcher.end()
+            share.free()
 
-    async def _read(self, request: Request, receive: Receive, watcher: _Watcher) -> None:
+    async def _read(self, request: Request, receive: Receive, watcher: _Watcher, share: Share) -> None:
         """Read the body, or the first batch of a long one. Errors: BodyError, GoneError."""
         if request.method in WITH_BODY:
             limit = self._settings.max_body_bytes
@@ -241,11 +243,11 @@ class Application:
                 request.body = b"" if first is None else first.content
                 if not reading.is_all_read:
                     request.lines = reading
-                    reading.on_end = watcher.begin
+                    reading.on_end = lambda: self._watchers.add(watcher)
                     return
             else:
-                request.body = await bodies.read(request, receive, limit)
-        watcher.begin()
+                request.body = await bodies.read(request, receive, limit, share)
+        self._watchers.add(watcher)
 
     async def _caller(self, request: Request) -> Caller:
         try:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from .budget import NoRoomError, Share
 from .messages import Request, Response, failure
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -21,6 +22,7 @@ MAX_CONTAINERS: Final = 500_000
 TIMEOUT_S: Final = 10.0
 LEAST_BYTES_PER_S: Final = 64 << 10
 CLOSE: Final = {"Connection": "close"}
+LATER: Final = {**CLOSE, "Retry-After": "1"}
 LARGE_BYTES: Final = 4 << 20
 _BRACKETS: Final = b"[]{}"
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -54,18 +56,33 @@ def too_slow() -> BodyError:
     return BodyError(failure(408, "PGRST130", "The body did not come in time", None, None, CLOSE))
 
 
+def no_room() -> BodyError:
+    """The bodies of other requests take all the memory that there is for bodies."""
+    return BodyError(failure(503, "PGRST136", "Too many long bodies come at once", None, None, LATER))
+
+
 def check_encoding(request: Request) -> None:
     """Refuse bodies that would have to be decompressed. Error: BodyError."""
     if (request.header(b"content-encoding") or "identity").strip().lower() != "identity":
         raise BodyError(failure(415, "PGRST102", "A body in a content encoding is not accepted"))
 
 
-async def read(request: Request, receive: Receive, limit: int) -> bytes:
-    """Read a body. Errors: BodyError, GoneError."""
+async def read(request: Request, receive: Receive, limit: int, share: Share | None = None) -> bytes:
+    """Read a body; ``share`` holds its memory. Errors: BodyError, GoneError."""
     announced = request.header(b"content-length")
-    if announced is not None and announced.isdigit() and int(announced) > limit:
+    length = int(announced) if announced is not None and announced.isascii() and announced.isdigit() else 0
+    if length > limit:
         raise too_large(limit)
     check_encoding(request)
+    try:
+        if share is not None:
+            await share.admit(length)
+        return await _read(receive, limit, share)
+    except NoRoomError:
+        raise no_room() from None
+
+
+async def _read(receive: Receive, limit: int, share: Share | None) -> bytes:
     # A list of portions would be kept beside what is joined of them, and its memory would stay with the process.
     whole = bytearray()
     try:
@@ -77,6 +94,8 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
                 chunk: bytes = received.get("body", b"")
                 if len(whole) + len(chunk) > limit:
                     raise too_large(limit)
+                if share is not None:
+                    await share.grow(len(whole) + len(chunk))
                 if not received.get("more_body", False):
                     if not whole:
                         return chunk

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -361,3 +362,33 @@ def test_figures_and_logs_say_nothing_of_values(api: Api, place: Place) -> None:
     assert "topsecret" not in log
     assert "secretsubject" not in log
     assert any(line.get("role") == place.user and line["route"] == "/relation" for line in api.logs())
+
+
+def test_bodies_that_would_take_too_much_memory_together_are_refused_for_a_while(
+    fresh: Place, start_api: Callable[..., Api]
+) -> None:
+    api = start_api(fresh, "--workers", "1")
+    held = []
+    for _ in range(6):
+        announced = ("Content-Type: application/json", "Content-Length: 10000000")
+        held.append(api.raw("POST", "/people", *announced, role=fresh.user))
+        held[-1].send(b"[" + b" " * 9_900_000)
+    time.sleep(3)
+    refused = api.send("POST", "/people", [{"id": 1, "name": "x" * 9_000_000}], role=fresh.user)
+    assert (refused.status_code, refused.json()["code"]) == (503, "PGRST136"), refused.text
+    assert refused.headers["retry-after"] == "1"
+    assert api.send("POST", "/people", {"id": 5001, "name": "small"}, role=fresh.user).status_code == 201
+    for one in held:
+        one.connection.close()
+    row = {"id": 5002, "name": "x" * 9_000_000}
+    assert api.send("POST", "/people", row, role=fresh.user).status_code == 201
+
+
+def test_a_body_that_comes_slowly_is_whole(api: Api, place: Place) -> None:
+    body = b'[{"id": 7001, "name": "slow"}, {"id": 7002, "name": "slow"}]'
+    length = f"Content-Length: {len(body)}"
+    raw = api.raw("POST", "/people", "Content-Type: application/json", length, "Prefer: tx=rollback", role=place.user)
+    for start in range(0, len(body), 10):
+        raw.send(body[start : start + 10])
+        time.sleep(0.05)
+    assert raw.status() == 201
