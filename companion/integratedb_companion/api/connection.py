@@ -33,6 +33,9 @@ LARGE_BYTES: Final = 4 << 20
 
 Values = Sequence[bytes | None]
 
+#: A function may raise texts of any length; a client gets so much of the message, of the detail and of the hint.
+MOST_ERROR_BYTES: Final = 64 << 10
+
 # Numbers, because a look-up of an enumeration's member takes longer than what it is compared with.
 _SYNC: Final = int(pq.ExecStatus.PIPELINE_SYNC)
 _CHUNK: Final = int(pq.ExecStatus.TUPLES_CHUNK)
@@ -68,6 +71,9 @@ class DatabaseError(Exception):
 
         def text(code: pq.DiagnosticField) -> str | None:
             value = result.error_field(code)
+            if value is not None and len(value) > MOST_ERROR_BYTES:
+                # A character that is cut is left out.
+                return f"{value[:MOST_ERROR_BYTES].decode(errors='ignore')}..."
             return None if value is None else value.decode(errors="replace")
 
         sqlstate = text(pq.DiagnosticField.SQLSTATE)

@@ -185,3 +185,16 @@ def test_nothing_of_one_request_is_visible_to_the_next(api: Api, place: Place) -
         assert settings() == before
         left = api.send("GET", "/rpc/setting?name=request.jwt.claim.secret_claim").json()
         assert "very secret" not in str(left)
+
+
+def test_long_texts_of_errors_are_cut(api: Api, place: Place) -> None:
+    place.superuser.run(
+        "CREATE OR REPLACE FUNCTION long_error() RETURNS int LANGUAGE plpgsql STABLE AS"
+        " $$ BEGIN RAISE EXCEPTION USING MESSAGE = repeat('é', 3000000), DETAIL = repeat('d', 3000000),"
+        " HINT = repeat('h', 100); END $$"
+    )
+    answer = api.send("GET", "/rpc/long_error")
+    error = answer.json()
+    assert (answer.status_code, error["code"], len(answer.content) < 200_000) == (400, "P0001", True)
+    assert error["message"] == "é" * 32768 + "..."
+    assert (error["details"], error["hint"]) == ("d" * 65536 + "...", "h" * 100)
