@@ -14,7 +14,6 @@ from .specification.names import named_by
 from .specification.reader import read
 from .specification.short_form import shorten
 
-
 #: An array of names as SQL gives it.
 Names: TypeAlias = Sequence[str | None] | None
 
