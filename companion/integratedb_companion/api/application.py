@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from integratedb_companion.common.logs import fault
@@ -57,11 +58,11 @@ class _Watcher:
 
     __slots__ = ("_receive", "_task", "_watch", "has_ended", "since_s")
 
-    def __init__(self, watch: Watch, receive: Receive, since_s: float) -> None:
+    def __init__(self, watch: Watch, receive: Receive) -> None:
         self._watch = watch
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self.since_s = since_s
+        self.since_s = 0.0
         self.has_ended = False
 
     def begin(self) -> None:
@@ -88,15 +89,14 @@ class _Watchers:
         self._waiting: deque[_Watcher] = deque()
         self._has_timer = False
 
-    def add(self, watch: Watch, receive: Receive) -> _Watcher:
-        """Return the watcher of a request that begins now."""
+    def add(self, watcher: _Watcher) -> None:
+        """Let a watcher begin soon: its client has sent everything."""
         loop = asyncio.get_running_loop()
-        watcher = _Watcher(watch, receive, loop.time())
+        watcher.since_s = loop.time()
         self._waiting.append(watcher)
         if not self._has_timer:
             self._has_timer = True
             loop.call_later(WATCH_AFTER_S, self._look, loop)
-        return watcher
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         due_s = loop.time() - WATCH_AFTER_S
@@ -206,7 +206,7 @@ class Application:
         step_s = request.took("jwt", step_s)
         role.append(caller.role)
         watch = services.watch()
-        watcher = self._watchers.add(watch, receive)
+        watcher = _Watcher(watch, receive)
         try:
             await self._read(request, receive, watcher)
             request.took("body", step_s)
@@ -241,11 +241,11 @@ class Application:
                 request.body = b"" if first is None else first.content
                 if not reading.is_all_read:
                     request.lines = reading
-                    reading.on_end = watcher.begin
+                    reading.on_end = partial(self._watchers.add, watcher)
                     return
             else:
                 request.body = await bodies.read(request, receive, limit)
-        watcher.begin()
+        self._watchers.add(watcher)
 
     async def _caller(self, request: Request) -> Caller:
         try:
