@@ -141,11 +141,13 @@ class Api:
         assert answer.status_code in (200, 206), answer.text
         return answer.json()
 
-    def raw(self, method: str, path: str, *headers: str, body: bytes = b"", role: str | None = None) -> Raw:
+    def raw(
+        self, method: str, path: str, *headers: str, body: bytes = b"", role: str | None = None, **claims: Any
+    ) -> Raw:
         """Connect, and send the head of a request and the beginning of its body."""
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
         if role is not None:
-            lines.append(f"Authorization: Bearer {token(role)}")
+            lines.append(f"Authorization: Bearer {token(role, **claims)}")
         return Raw.open(self.port, "\n".join(lines), body)
 
     def workers(self) -> list[int]:

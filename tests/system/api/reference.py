@@ -1466,7 +1466,7 @@ MORE_WRITES = [
         400,
         "PGRST102",
         "All lines must have same number of fields",
-        "Line 3 of the body has 1 fields, and the first line has 2.",
+        "Line 3 of the body has 1 fields, and the first line has 2.",  # PostgREST does not say which line
         body=b"id,name\n1,a\n2",
         send={"Content-Type": "text/csv"},
     ),

@@ -164,7 +164,9 @@ def test_a_client_that_hangs_up_leaves_nothing(api: Api, place: Place, events: S
     body = b"".join(ndjson(range(ROWS)))
     if framing.startswith("Transfer"):
         body = b"%x\r\n%s\r\n" % (len(body), body)
-    raw = api.raw("POST", "/events", framing, "Content-Type: application/x-ndjson", role=place.user, body=body)
+    raw = api.raw(
+        "POST", "/events", framing, "Content-Type: application/x-ndjson", role=place.user, sub="ann", body=body
+    )
     assert eventually(lambda: any(state == "idle in transaction" for _, state, _ in place.sessions()))
     raw.connection.close()
     assert eventually(lambda: all(state == "idle" for _, state, _ in place.sessions()), timeout_s=5)
@@ -173,7 +175,7 @@ def test_a_client_that_hangs_up_leaves_nothing(api: Api, place: Place, events: S
 
 def test_a_client_that_stops_sending_is_cut(api: Api, place: Place, events: Session) -> None:
     headers = ("Content-Length: 90000000", "Content-Type: application/x-ndjson")
-    raw = api.raw("POST", "/events", *headers, role=place.user, body=b"".join(ndjson(range(ROWS))))
+    raw = api.raw("POST", "/events", *headers, role=place.user, sub="ann", body=b"".join(ndjson(range(ROWS))))
     began_s = time.monotonic()
     assert raw.answer().startswith("HTTP/1.1 408 ")
     assert time.monotonic() - began_s < 20
@@ -184,18 +186,21 @@ def test_long_bodies_leave_connections_for_others(api: Api, place: Place) -> Non
     """The service has three connections, of which one may be occupied by long bodies."""
     headers = ("Content-Length: 90000000", "Content-Type: application/x-ndjson")
     body = b"".join(ndjson(range(ROWS)))
-    for _ in range(4):
-        api.raw("POST", "/events", *headers, role=place.user, body=body)
+    clients = [api.raw("POST", "/events", *headers, role=place.user, sub="ann", body=body) for _ in range(4)]
     assert eventually(lambda: any(state == "idle in transaction" for _, state, _ in place.sessions()))
     for _ in range(10):
         assert api.get("/people?id=eq.1&select=id") == [{"id": 1}]
     assert sum(state == "idle in transaction" for _, state, _ in place.sessions()) == 1
+    for client in clients:
+        client.connection.close()
 
 
 def test_a_client_waits_for_postgres(api: Api, place: Place, events: Session) -> None:
     with events.transaction():
         events.run("LOCK TABLE events")
-        raw = api.raw("POST", "/events", "Content-Length: 90000000", "Content-Type: text/csv", role=place.user)
+        raw = api.raw(
+            "POST", "/events", "Content-Length: 90000000", "Content-Type: text/csv", role=place.user, sub="ann"
+        )
         raw.connection.setblocking(False)
         sent, until_s = 0, time.monotonic() + 2
         part = b"".join(csv(range(10_000)))
