@@ -28,6 +28,24 @@ class Output:
     type: Type | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """A page: the expression of the object, and where its rows come from; ``needed``: the expression uses them."""
+
+    body: str
+    rows: str
+    needed: bool
+
+    def select(self) -> str:
+        """Return the SELECT of the object, which is one row."""
+        return f"SELECT {self.body} AS j FROM {self.source}"
+
+    @property
+    def source(self) -> str:
+        """The rows, or one row where none is needed."""
+        return self.rows if self.needed else "(SELECT 1 AS n) AS s"
+
+
 @dataclass(slots=True)
 class Level:
     """A SELECT in parts."""
@@ -43,6 +61,12 @@ class Level:
     distinct: bool = False
     #: The version of each row, which is one more column of the SELECT, named VERSION.
     version: str | None = None
+    #: The source before embeds were joined to it.
+    bare: str = ""
+    #: Of a page: where it begins or ends in the order, and the most rows; the limit is one more.
+    seek: str | None = None
+    size: str | None = None
+    page: WrittenPage | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""
@@ -72,8 +96,9 @@ class Level:
     def body(self, source: str | None = None) -> str:
         """Return FROM, WHERE, GROUP BY and HAVING."""
         text = f"FROM {source or self.source}"
-        if self.conditions:
-            text += f" WHERE {' AND '.join(self.conditions)}"
+        conditions = self.conditions if self.seek is None else [*self.conditions, self.seek]
+        if conditions:
+            text += f" WHERE {' AND '.join(conditions)}"
         if self.group_by:
             text += f" GROUP BY {', '.join(self.group_by)}"
         if self.having is not None:
@@ -83,6 +108,11 @@ class Level:
     def existing(self, offset: str) -> str:
         """Return a SELECT of at most one row: the one behind the offset, if there is one."""
         return f"SELECT 1 {self.body()} OFFSET {offset} LIMIT 1"
+
+    def whole(self, also: str = "") -> str:
+        """Return FROM and WHERE of all rows that satisfy the condition, without embeds and whatever the page."""
+        conditions = [*self.conditions, also] if also else self.conditions
+        return f"FROM {self.bare}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
     def counted(self) -> str:
         """Return a SELECT with the number of all rows, without limit and offset."""
@@ -136,10 +166,11 @@ def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: st
     pairs = [
         f"{writer.constant(output.key)}, {alias}.{name}" for output, name in zip(level.outputs, names, strict=True)
     ]
-    return Objects(level.select(names, also or ("" if names else ", true AS c0")), alias, _build_object(pairs))
+    return Objects(level.select(names, also or ("" if names else ", true AS c0")), alias, build_object(pairs))
 
 
-def _build_object(pairs: list[str]) -> str:
+def build_object(pairs: list[str]) -> str:
+    """Return a JSON object of pairs: a key and a value, each SQL, with a comma between."""
     parts = [
         f"pg_catalog.json_build_object({', '.join(pairs[start : start + _MOST_PAIRS])})"
         for start in range(0, len(pairs), _MOST_PAIRS)

@@ -12,13 +12,14 @@ from ..plan.relationships import find_relationship
 from ..plan.scope import Found, Scope, Source
 from ..plan.types import JSON, TEXT
 from ..problems import ProblemError
-from ..request import Call, Cast, Column, Embed, Expression, Item, Order, Path, Select, Star, Table
+from ..request import Call, Cast, Column, Embed, Expression, Group, Item, Order, Path, Select, Star, Table
 from ..surface import Column as SurfaceColumn
 from ..surface import Relation, Relationship, Surface, Type
 from .expressions import Expressions
 from .functions import direction
-from .levels import Level, Objects, Output, comparable, objects, positions
+from .levels import Level, Objects, Output, build_object, comparable, objects, positions
 from .operators import AGGREGATES
+from .pages import Pages
 from .sources import Sources
 from .writer import Writer
 
@@ -88,7 +89,7 @@ class Reads:
         """
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
-        level = Level(source, distinct=select.distinct)
+        level = Level(source, distinct=select.distinct, bare=source)
         for item in select.items:
             match item:
                 case Star():
@@ -97,6 +98,8 @@ class Reads:
                     level.outputs.append(self._item(item, scope, hoisted, nested))
                 case Embed():
                     self._embed(level, item, scope, depth, hoisted)
+                case Group():
+                    level.outputs.append(self._object(level, item, scope, depth))
         level.conditions = list(conditions)
         if select.where is not None:
             level.conditions.append(self.expressions.condition(select.where, scope))
@@ -105,14 +108,38 @@ class Reads:
         if not hoisted:
             self._group(level, select, scope)
         level.order = [self._order(level, term, select, scope) for term in select.order]
+        if select.page is not None:
+            seek = select.page.seek
+            level.seek = None if seek is None else self.expressions.condition(seek, scope)
         self._limit(level, select, capped)
+        if select.page is not None:
+            level.page = Pages(self._writer, self.expressions).write(level, select.page, scope)
         return level
+
+    def _object(self, level: Level, group: Group, scope: Scope, depth: int) -> Output:
+        """Write an object within the row; what it embeds is joined to the level."""
+        around, level.outputs = level.outputs, []
+        for item in group.items:
+            match item:
+                case Item():
+                    level.outputs.append(self._item(item, scope, hoisted=False))
+                case Embed():
+                    self._embed(level, item, scope, depth, hoisted=False)
+                case Group():
+                    level.outputs.append(self._object(level, item, scope, depth))
+        pairs = [f"{self._writer.constant(output.key)}, {output.sql}" for output in level.outputs]
+        level.outputs = around
+        return Output(group.alias, build_object(pairs), is_json=True)
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
         applies = capped and self._max_rows is not None
         most = self._writer.constant(self._max_rows, "pg_catalog.int8") if applies else None
-        limit = None if select.limit is None else self._writer.value(select.limit, "pg_catalog.int8")
+        wanted = select.limit if select.page is None else select.page.size
+        limit = None if wanted is None else self._writer.value(wanted, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
+        if select.page is not None and level.limit is not None:
+            # One row more tells whether others follow.
+            level.size, level.limit = level.limit, f"{level.limit} OPERATOR(pg_catalog.+) 1"
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
 
     def _item(self, item: Item, scope: Scope, hoisted: bool, nested: bool = False) -> Output:
@@ -217,6 +244,9 @@ class Reads:
         if embed.spread:
             body, outputs = self._spread(inner, alias, relationship.to_one)
             marker = f"{alias}.found"
+        elif inner.page is not None:
+            body, outputs, marker = inner.page.select(), [], f"{alias}.j"
+            outputs = [Output(embed.name, marker, is_json=True)]
         elif not inner.outputs:
             body, outputs, marker = inner.select([], ", true AS found"), [], f"{alias}.found"
             if not relationship.to_one:
