@@ -43,7 +43,6 @@ CREATE TABLE contact_person (id int PRIMARY KEY, "eMail" text, e_mail text);
 CREATE TABLE "contactPerson" (id int PRIMARY KEY);
 CREATE TABLE "no name"";--" (id int PRIMARY KEY, "x y" int, "é" int);
 CREATE TABLE page_info (id int PRIMARY KEY);
-CREATE TABLE "1st" (id int PRIMARY KEY);
 """
 
 

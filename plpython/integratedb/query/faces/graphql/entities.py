@@ -65,6 +65,12 @@ class Fields(Generic[Made]):
         self._type_name = type_name
         self._withheld = withheld
         self._found: dict[str, list[tuple[str, Callable[[], Made | None]]]] = {}
+        self._own: set[str] = set()
+
+    def own(self, name: str, make: Callable[[], Made | None]) -> None:
+        """Add a field that the schema itself needs: nothing else can have its name."""
+        self._own.add(name)
+        self._found[name] = [(f"{name} of this schema", make)]
 
     def add(self, name: str, source: str, make: Callable[[], Made | None]) -> None:
         """Add a field; ``source`` is what it comes from, for whoever misses it."""
@@ -79,7 +85,9 @@ class Fields(Generic[Made]):
         for name, found in self._found.items():
             if len(found) > 1:
                 self._withheld.add(self._type_name, name, (source for source, _ in found))
-            elif (one := found[0][1]()) is not None:
+            if len(found) > 1 and name not in self._own:
+                continue
+            if (one := found[0][1]()) is not None:
                 fields[name] = one
         return fields
 
@@ -113,7 +121,12 @@ def entities_of(surface: Surface, withheld: Withheld) -> dict[int, Entity]:
             sources = clashing | ({f"the type {reserved} of this schema"} if reserved else set())
             withheld.add("Query", f"{camel(called)}Nodes", sources)
             continue
-        found[relation.oid] = _entity(relation, called, withheld)
+        entity = _entity(relation, called, withheld)
+        if entity.fields:
+            found[relation.oid] = entity
+        else:
+            source = f"{relation.schema}.{relation.name}"
+            withheld.reasons["Query", f"{entity.name}Nodes"] = f"no column of {source} has a name in GraphQL."
     return found
 
 

@@ -54,8 +54,8 @@ class Filters:
         own, name = self.of(entity), f"{entity.type_name}Filter"
         fields: Fields[GraphQLInputField] = Fields(name, self._withheld)
         for word in ("and", "or"):
-            fields.add(word, "the logic of filters", lambda: GraphQLInputField(GraphQLList(GraphQLNonNull(own))))
-        fields.add("not", "the logic of filters", lambda: GraphQLInputField(own))
+            fields.own(word, lambda: GraphQLInputField(GraphQLList(GraphQLNonNull(own))))
+        fields.own("not", lambda: GraphQLInputField(own))
         for field, column in entity.fields.items():
             made = GraphQLInputField(self._operators_of(column.type), extensions=meaning(Condition(column.name)))
             fields.add(field, f"the column {column.name}", lambda made=made: made)  # type: ignore[misc]

@@ -114,8 +114,10 @@ class Mutations:
         arguments = {"orderBy": GraphQLArgument(order)} if order is not None else {}
         return {f"{entity.name}Edge": GraphQLField(self._connections.edge(entity), arguments)}
 
-    def _bulk(self, entity: Entity, verb: Verb) -> GraphQLField:
+    def _bulk(self, entity: Entity, verb: Verb) -> GraphQLField | None:
         write, name = self._write(entity, verb, bulk=True), f"{verb.title()}{entity.type_name}Nodes"
+        if verb != "delete" and not write.columns:
+            return None
         arguments: dict[str, GraphQLArgument] = {}
         if verb != "insert":
             arguments["filter"] = _required(self._connections.filters.of(entity))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SEPARATOR: Final = re.compile(r"[^A-Za-z0-9]+")
+#: Letters beyond ASCII separate nothing: such a name is none in GraphQL, and a comment renames it.
+_SEPARATOR: Final = re.compile(r"[^A-Za-z0-9\x80-\U0010ffff]+")
 _OUTER: Final = re.compile(r"(_*)(.*?)(_*)", re.DOTALL)
 _TAG: Final = re.compile(r"@(name|deprecated)(?:[ \t]+(.*))?")
 

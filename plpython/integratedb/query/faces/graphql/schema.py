@@ -20,6 +20,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSkipDirective,
     GraphQLSpecifiedByDirective,
+    GraphQLString,
 )
 
 from ...surface import Column, Relationship, Surface, Type
@@ -89,8 +90,8 @@ class _Builder:
                     self._root_fields(fields, entity)
                 entities = {entity.name: entity for entity in self._entities.values() if entity.key}
                 node = GraphQLField(self._node, {"id": _required(GraphQLID)}, extensions=meaning(Node(entities)))
-                fields.add("node", "node(id) of Relay", lambda: node)
-                fields.add("viewer", "viewer of Relay", lambda: None)
+                fields.own("node", lambda: node)
+                fields.own("viewer", lambda: None)
                 for name, source, make in routines.queries():
                     fields.add(name, source, make)
                 made.update(fields.made())
@@ -143,7 +144,7 @@ class _Builder:
         fields: Fields[GraphQLField] = Fields(entity.type_name, self._withheld)
         if entity.key:
             id_ = GraphQLField(GraphQLNonNull(GraphQLID), extensions=meaning(GlobalId(entity)))
-            fields.add("id", "the global id of Relay", lambda: id_)
+            fields.own("id", lambda: id_)
         for name, column in entity.fields.items():
             fields.add(name, f"the column {column.name}", partial(self._column, column))
         for function in entity.relation.computed.values():
@@ -157,7 +158,8 @@ class _Builder:
             fields.add(name, f"the function {function.name}", lambda made=made: made)  # type: ignore[misc]
         for name, related in self._related(entity).items():
             fields.add(name, f"the relationship {related.relationship.name}", partial(self._relationship, related))
-        return fields.made()
+        # A type needs a field.
+        return fields.made() or {"typeName": GraphQLField(GraphQLString, description="Its fields collide.")}
 
     def _column(self, column: Column) -> GraphQLField:
         comment, scalar = read_comment(column.comment), self.scalar(column.type)
