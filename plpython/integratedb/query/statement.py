@@ -250,7 +250,7 @@ class _Compilation:
         if level.version is not None:
             facts = {**facts, "etag": f"pg_catalog.string_agg({alias}.{VERSION}::pg_catalog.text, ',')"}
         if form in ("csv", "csv lines", "text", "bytes"):
-            return self._answer_text(level, facts, alias), keys
+            return self._answer_text(level, facts, alias, checked), keys
         if level.page is not None:
             body = f"({level.page.body})::pg_catalog.text"
             return (
@@ -282,10 +282,9 @@ class _Compilation:
             body = f"COALESCE({array}::pg_catalog.text, '[]')"
         return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
 
-    def _answer_text(self, level: Level, facts: dict[str, str], alias: str) -> str:
+    def _answer_text(self, level: Level, facts: dict[str, str], alias: str, checked: str) -> str:
         """Return the SELECT of an answer that is no JSON."""
-        form, checked = self._options.form, self._checked()
-        names = positions(level)
+        form, names = self._options.form, positions(level)
         select = level.select(names, "" if names else ", true AS c0")
         if form in ("csv", "csv lines"):
             row = _csv(alias, names)
