@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +16,7 @@ from integratedb.query.faces import url
 from integratedb.query.faces.data.wording import word
 from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
+from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, Subjects, compile_query
@@ -29,6 +33,8 @@ from .transaction import request_settings
 _RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
 #: A larger document is read beside other requests.
 _LARGE: Final = 2 << 10
+#: So many schemas are kept: one of a thousand tables takes much memory.
+MOST_SCHEMAS: Final = 50
 
 
 @dataclass(slots=True)
@@ -45,6 +51,7 @@ class GraphQL:
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._settings = settings
         self._executor = executor
+        self._kept: deque[Entry] = deque()
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
@@ -68,11 +75,12 @@ class GraphQL:
 
         def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
             served: _Served | None = entry.graphql
-            is_known = served is not None and served.documents.known(wanted.query) is not None
-            # Only a schema and documents that are new take long.
-            if is_known or (served is not None and len(wanted.query) <= _LARGE):
-                return made(entry)
-            return Slow(lambda: made(entry))
+            size = max(len(request.body), len(wanted.query))
+            is_large = size > _LARGE and (served is None or served.documents.known(wanted.query) is None)
+            # A new schema or document, many variables, and questions about the schema take long.
+            if served is None or is_large or size > 4 * _LARGE or asks(wanted.query):
+                return Slow(lambda: made(entry))
+            return made(entry)
 
         try:
             return await self._executor.execute(caller.role, make, watch)
@@ -112,8 +120,12 @@ class GraphQL:
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql
         if served is None:
-            schema = build_schema(entry.surface, aggregates=self._settings.aggregates)
+            with _without_collection():
+                schema = build_schema(entry.surface, aggregates=self._settings.aggregates)
             served = entry.graphql = _Served(schema, Documents(introspection=self._settings.introspection))
+            self._kept.append(entry)
+            while len(self._kept) > MOST_SCHEMAS:
+                self._kept.popleft().graphql = None
         return served
 
     def _statement(self, root: Root, entry: Entry) -> Statement:
@@ -171,6 +183,18 @@ class GraphQL:
         if worded.status in (503, 504):
             return respond(kind, None, [formatted], worded.status)
         return respond(kind, b"null", [formatted])
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Make many objects that stay: looking for those that do not takes two thirds of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _responded(kind: str, operation: Operation, row: Row) -> Response:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from graphql import build_client_schema, get_introspection_query
 
 from tests.system.api.conftest import StartApi, new_place
 from tests.system.api.harness import Api, Place
@@ -350,6 +351,33 @@ def test_costly_documents_are_refused_soon(service: Api, query: str) -> None:
     answer = post(service, query)
     assert answer.status_code in (400, 422), answer.text[:500]
     assert answer.elapsed.total_seconds() < 5
+
+
+def test_the_usual_introspection_is_answered(service: Api) -> None:
+    data = ask(service, get_introspection_query())
+    assert "Post" in {of["name"] for of in data["__schema"]["types"]}
+    assert str(build_client_schema(data).query_type) == "Query"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ __schema { types { fields { type { fields { name } } } } } }",
+        "{ __schema { a: types { name } b: types { name } } }",
+        "{ a: __schema { types { name } } b: __schema { types { name } } }",
+        '{ a: __type(name: "A") { name } b: __type(name: "A") { name } c: __type(name: "A") { name } }',
+    ],
+)
+def test_introspection_does_not_multiply_the_schema(service: Api, query: str) -> None:
+    assert refused(service, query)
+
+
+def test_many_values_in_variables_are_refused_soon(service: Api) -> None:
+    query = "query($f: PostFilter) { postNodes(filter: $f) { totalCount } }"
+    assert "more than 50000 values" in refused(service, query, f={"or": [{"rowId": {"eq": 1}}] * 30_000})
+    assert "more than 1000 conditions" in refused(service, query, f={"or": [{"rowId": {"eq": 1}}] * 3_000})
+    found = ask(service, query, f={"rowId": {"in": [*range(20_000)]}})
+    assert found["postNodes"]["totalCount"] >= 4
 
 
 def test_introspection_can_be_off(blog: Place, start_api: StartApi) -> None:

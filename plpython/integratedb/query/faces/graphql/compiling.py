@@ -8,30 +8,33 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     GraphQLError,
     GraphQLObjectType,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    execute_sync,
+    get_named_type,
 )
 from graphql.execution.values import get_variable_values
 
-from ...request import Query, Routine, Select, Table
+from ...request import Cast, Column, Item, Query, Routine, Select, Table
 from ...statement import Form
 from .conditions import all_of, equal, read_token, value_of
 from .documents import Document, InvalidError
+from .introspection import check_number, introspect
 from .meanings import ById, ByKey, Called, Connection, Entity, Node, Viewer, Write, meaning_of
 from .mutations import CLIENT_ID
 from .reading import Reader, named
+from .scalars import AS_TEXT
 from .schema import Schema
 from .selections import Selected, Selections
 from .writing import WriteReader
 
 #: The most fields at the root: each is a statement of its own.
 MOST_ROOTS: Final = 50
+#: The most values of all variables.
+MOST_VALUES: Final = 50_000
 #: The alias of the relation at the root: no name of GraphQL has a space.
 _ROWS: Final = "the rows"
 
@@ -84,6 +87,20 @@ class Operation:
         return _assembled(self.shape, answers)
 
 
+def _is_small(variables: Mapping[str, Any]) -> bool:
+    """Whether variables have a bounded number of values: each is coerced to its type."""
+    open_: list[Any] = [variables]
+    count = 0
+    while open_:
+        value = open_.pop()
+        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        count += len(inside)
+        if count > MOST_VALUES:
+            return False
+        open_.extend(each for each in inside if isinstance(each, dict | list))
+    return True
+
+
 def is_mutation(operation: OperationDefinitionNode) -> bool:
     """Whether an operation writes."""
     return operation.operation is OperationType.MUTATION
@@ -97,6 +114,8 @@ def compile_operation(
     max_rows: int | None,
 ) -> Operation:
     """Compile an operation of a document. Error: InvalidError."""
+    if not _is_small(variables):
+        raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
     values: Any = get_variable_values(schema.graphql, wanted.variable_definitions or (), dict(variables), 10)
     if isinstance(values, list):
         raise InvalidError(values)
@@ -135,11 +154,16 @@ class _Compiler:
 
     def _fields(self, of: GraphQLObjectType, sets: list[SelectionSetNode], path: tuple[str, ...]) -> dict[str, Shape]:
         shape: dict[str, Shape] = {}
-        for selected in self._selections.collect(of, sets, len(path) + 1):
+        fields = self._selections.collect(of, sets, len(path) + 1)
+        check_number(fields)
+        for selected in fields:
             if selected.name == "__typename":
                 shape[selected.key] = Constant(of.name)
             elif selected.name.startswith("__"):
-                shape[selected.key] = Constant(self._introspected(selected))
+                found = introspect(
+                    self._schema.graphql, selected, self._wanted, self._document.fragments, self._variables
+                )
+                shape[selected.key] = Constant(found)
             else:
                 shape[selected.key] = self._field(selected, (*path, selected.key))
         return shape
@@ -237,31 +261,12 @@ class _Compiler:
             raise selected.error("'atMost' is negative.")
         return self._add(selected, path, query, "object", most=most)
 
-    def _introspected(self, selected: Selected) -> Any:
-        """Return what graphql-core says about the schema."""
-        definition = OperationDefinitionNode(
-            operation=OperationType.QUERY,
-            selection_set=SelectionSetNode(selections=tuple(selected.nodes)),
-            variable_definitions=self._wanted.variable_definitions,
-            directives=(),
-        )
-        document = DocumentNode(definitions=(definition, *self._document.fragments.values()))
-        result = execute_sync(self._schema.graphql, document, variable_values=dict(self._variables))
-        if result.errors:
-            raise result.errors[0]
-        return (result.data or {}).get(selected.key)
-
 
 def _table(entity: Entity) -> Table:
     return Table(entity.relation.name, entity.relation.schema, _ROWS)
 
 
 def _scalars(means: Called, routine: Routine, selected: Selected) -> Select:
-    from graphql import get_named_type
-
-    from ...request import Cast, Column, Item
-    from .scalars import AS_TEXT
-
     assert selected.field is not None
     column = Column(means.function.name)
     if means.labels is not None:

@@ -19,16 +19,24 @@ from .selections import Selected
 _NULL: Final = "null is no operand of a comparison. Write filter: {%s: {is: NULL}}."
 
 
+#: The most conditions of an operation; each is text in a statement, and a list of 'in' is one.
+MOST_CONDITIONS: Final = 1_000
+
+
 class Conditions:
     """The conditions of one operation; each related relation has an alias of its own."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
+        self._count = 0
 
     def filter(
         self, given: Mapping[str, Any], of: GraphQLInputObjectType, relation: Relation, alias: str, at: Selected
     ) -> Expression:
         """Make the condition of a filter. Error: GraphQLError."""
+        self._count += 1 + len(given)
+        if self._count > MOST_CONDITIONS:
+            raise at.error(f"The filters of the operation have more than {MOST_CONDITIONS} conditions.")
         parts: list[Expression] = []
         for name, value in given.items():
             if value is None:

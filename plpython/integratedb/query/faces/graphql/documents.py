@@ -78,6 +78,8 @@ class Documents:
     def __init__(self, *, introspection: bool = True) -> None:
         self._known: OrderedDict[bytes, Document] = OrderedDict()
         self._rules: Any = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
+        # Suggestions would name what introspection hides.
+        self._hides = not introspection
 
     def known(self, text: str) -> Document | None:
         """Return a document that was valid before."""
@@ -94,7 +96,7 @@ class Documents:
             return found
         parsed = parse_document(text)
         try:
-            errors = validate(schema.graphql, parsed, self._rules, max_errors=MOST_ERRORS)
+            errors = validate(schema.graphql, parsed, self._rules, max_errors=MOST_ERRORS, hide_suggestions=self._hides)
         except RecursionError:
             errors = [GraphQLError("The document is nested too deeply.")]
         if errors:

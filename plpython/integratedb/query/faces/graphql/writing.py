@@ -37,7 +37,7 @@ from .selections import Selected
 #: The alias of the table that is written: no name of GraphQL has a space.
 _WRITTEN = "the rows"
 #: The most rows of one insert.
-MOST_ROWS = 10_000
+MOST_ROWS = 1_000
 
 
 class WriteReader:
