@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from .transaction import request_settings
 _RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
 #: A larger document is read beside other requests.
 _LARGE: Final = 2 << 10
+_PARAMETER: Final = re.compile(r"\$([0-9]+)::")
 #: So many schemas are kept: one of a thousand tables takes much memory.
 MOST_SCHEMAS: Final = 50
 
@@ -100,14 +102,18 @@ class GraphQL:
         document = served.documents.read(wanted.query, served.schema)
         operation = self._operation(document, wanted, served.schema, request)
         roots[:] = operation.roots
-        statements = [self._statement(root, entry) for root in operation.roots]
+        # One query needs no function that runs several.
+        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
+        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        if is_alone and not _uses_all_parameters(statements[0]):
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
         if not statements:
             return respond(kind, operation.assemble(()))
         return Plan(
-            query=self._query(operation, statements),
+            query=_alone(statements[0]) if is_alone else self._query(operation, statements),
             reads=not operation.is_mutation and all(statement.reads for statement in statements),
             settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
-            respond=lambda row: _responded(kind, operation, row),
+            respond=lambda row: _responded(kind, operation, row[: len(statements)]),
             rolls_back=self._settings.tx_end.startswith("rollback"),
         )
 
@@ -128,7 +134,7 @@ class GraphQL:
                 self._kept.popleft().graphql = None
         return served
 
-    def _statement(self, root: Root, entry: Entry) -> Statement:
+    def _statement(self, root: Root, entry: Entry, *, in_array: bool) -> Statement:
         schemas = self._settings.schemas
         options = Options(
             schemas[0],
@@ -138,7 +144,7 @@ class GraphQL:
             max_rows=self._settings.max_rows,
             aggregates=self._settings.aggregates,
             subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
-            parameters_in_array=True,
+            parameters_in_array=in_array,
         )
         try:
             return compile_query(root.query, entry.surface, options)
@@ -195,6 +201,17 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _uses_all_parameters(statement: Statement) -> bool:
+    """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
+    return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
+
+
+def _alone(statement: Statement) -> Query:
+    """Return the query of one field, which Postgres prepares once."""
+    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in statement.bind())
+    return Query(statement.text.encode(), tuple(values))
 
 
 def _responded(kind: str, operation: Operation, row: Row) -> Response:

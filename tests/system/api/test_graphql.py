@@ -189,6 +189,25 @@ def test_aggregates_and_counts_ignore_the_page(service: Api) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("{ postNodes { totalCount } }", {"totalCount": 4}),
+        ("{ postNodes(first: 2) { __typename } }", {"__typename": "PostConnection"}),
+        ("{ postNodes(first: 2) { pageInfo { hasNextPage } } }", {"pageInfo": {"hasNextPage": True}}),
+        ("{ postNodes(first: 0) { nodes { rowId } aggregate { count } } }", {"nodes": [], "aggregate": {"count": "4"}}),
+        ("{ postNodes { edges { __typename } pageInfo { __typename } } }", None),
+    ],
+)
+def test_what_is_not_asked_for_is_not_needed(service: Api, given: str, found: Any) -> None:
+    page = ask(service, given)["postNodes"]
+    assert found is None or page == found
+
+
+def test_a_function_of_a_value(service: Api) -> None:
+    assert ask(service, '{ double(n: "4") }') == {"double": "8"}
+
+
 def test_null_is_no_operand(service: Api) -> None:
     message = refused(service, "query($s: String) { postNodes(slug: $s) { nodes { rowId } } }", s=None)
     assert "null is no operand" in message
