@@ -11,6 +11,14 @@ from .levels import Level, WrittenPage, build_object, positions
 from .writer import Writer
 
 
+def has_facts(parts: Parts) -> bool:
+    """Whether an object has facts about the rows of the page, which need their numbers and the row behind it."""
+    return any(
+        has_facts(part) if isinstance(part, Parts) else isinstance(part, str) and part != "total"
+        for _, part in parts.parts
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """Writes the pages of one statement."""
@@ -23,8 +31,13 @@ class Pages:
         alias, numbered = self.writer.alias("s"), self.writer.alias("s")
         names = positions(level)
         select = level.select(names, "" if names else ", true AS c0")
-        source = f"(SELECT {numbered}.*, pg_catalog.row_number() OVER () AS n FROM ({select}) AS {numbered}) AS {alias}"
-        body = _Page(self, level, page, scope, alias).built(page.parts)
+        numbers = page.backward or has_facts(page.parts)
+        source = f"({select}) AS {alias}"
+        if numbers:
+            source = (
+                f"(SELECT {numbered}.*, pg_catalog.row_number() OVER () AS n FROM ({select}) AS {numbered}) AS {alias}"
+            )
+        body = _Page(self, level, page, scope, alias, numbers).built(page.parts)
         # Without an aggregate over the rows, the object is one row, and they need not be read.
         return WrittenPage(body, source, f"{alias}." in body)
 
@@ -36,6 +49,8 @@ class _Page:
     page: Page
     scope: Scope
     alias: str
+    #: Whether the rows are numbered; otherwise they come in their order.
+    numbers: bool
 
     def built(self, parts: Parts) -> str:
         """Return the object of parts."""
@@ -64,6 +79,8 @@ class _Page:
         return f"{self.alias}.{positions(self.level)[position]}"
 
     def _ordered(self, key: str) -> str:
+        if not self.numbers:
+            return self._column(key)
         return f"{self._column(key)} ORDER BY {self.alias}.n{' DESC' if self.page.backward else ''}"
 
     def _shown(self) -> str:

@@ -19,7 +19,7 @@ from .expressions import Expressions
 from .functions import direction
 from .levels import Level, Objects, Output, build_object, comparable, objects, positions
 from .operators import AGGREGATES
-from .pages import Pages
+from .pages import Pages, has_facts
 from .sources import Sources
 from .writer import Writer
 
@@ -137,7 +137,7 @@ class Reads:
         wanted = select.limit if select.page is None else select.page.size
         limit = None if wanted is None else self._writer.value(wanted, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
-        if select.page is not None and level.limit is not None:
+        if select.page is not None and level.limit is not None and has_facts(select.page.parts):
             # One row more tells whether others follow.
             level.size, level.limit = level.limit, f"{level.limit} OPERATOR(pg_catalog.+) 1"
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
