@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .data import Data
 from .execution import Executor, Watch
+from .graphql import GraphQL
 from .messages import Request, Response
 from .rest import Rest
 from .settings import Settings
@@ -11,13 +12,16 @@ from .tokens import Caller
 
 
 class Faces:
-    """The faces of the service; POST /query is a query as data, and every other path PostgREST's."""
+    """The faces of the service: POST /query is a query as data, /graphql GraphQL, and every other path PostgREST's."""
 
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._rest = Rest(settings, executor)
         self._data = Data(settings, executor)
+        self._graphql = GraphQL(settings, executor)
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
+        if request.path == "/graphql" and request.method in ("GET", "POST"):
+            return await self._graphql.answer(request, caller, watch)
         is_data = request.method == "POST" and request.path == "/query"
         return await (self._data if is_data else self._rest).answer(request, caller, watch)

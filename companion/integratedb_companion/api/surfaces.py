@@ -112,6 +112,8 @@ class Entry:
     #: Statements by the shape of their requests.
     statements: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     read_at_s: float = field(default_factory=time.monotonic)
+    #: The schema of GraphQL and its documents, once somebody has asked.
+    graphql: Any = None
 
     def remember(self, shape: Any, statement: Any) -> None:
         """Remember a statement."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
+from .surface import Relationship
+
 #: Where something stands in the request, for errors of faces whose requests are documents: ("where", 1) is #/where/1.
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -155,8 +157,15 @@ class Embedded:
     place: Place = NOWHERE
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The texts of expressions as one opaque text: a JSON array in Base64. Cursors and global ids are tokens."""
+
+    parts: tuple[Expression, ...]
+
+
 Expression: TypeAlias = (
-    Column | Path | Value | Call | Window | Cast | Case | Array | Subquery | Operation | Logic | Not | Embedded
+    Column | Path | Value | Call | Window | Cast | Case | Array | Subquery | Operation | Logic | Not | Embedded | Token
 )
 
 # What a query returns.
@@ -197,10 +206,66 @@ class Embed:
     inner: bool = False
     spread: bool = False
     place: Place = NOWHERE
+    #: The relationship itself, where the face has it from the surface.
+    by: Relationship | None = None
 
     @property
     def name(self) -> str:
         return self.alias or self.relation
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An object within each row, with these items."""
+
+    alias: str
+    items: tuple[Item | Embed | Group, ...]
+
+
+# Pages: rows that are answered as one object, with parts of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the rows have under a key, as an array."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Aggregates over all rows that satisfy the condition, on whatever page they are."""
+
+    parts: tuple[tuple[str, Expression | Whole], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An object with parts of a page."""
+
+    parts: tuple[tuple[str, Part], ...]
+
+
+#: Facts about a page: whether rows follow it or precede it, the tokens of its first and last rows, and the number of
+#: all rows that satisfy the condition.
+Fact: TypeAlias = Literal["following", "preceding", "first", "last", "total"]
+Part: TypeAlias = Answered | Whole | Parts | Fact | Value
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the rows, in order.
+
+    ``size`` is the most rows. ``backward``: the order is reversed, and the page is the first rows of that.
+    """
+
+    parts: Parts
+    size: Value | None = None
+    backward: bool = False
+    #: The place in the order, beside the condition of the query, where the page begins or ends.
+    seek: Expression | None = None
+    #: Which key of the rows has their tokens.
+    token: str | None = None
 
 
 # Sources.
@@ -275,7 +340,7 @@ class Order:
 class Select:
     """A query that reads."""
 
-    items: tuple[Star | Item | Embed, ...] = (Star(),)
+    items: tuple[Star | Item | Embed | Group, ...] = (Star(),)
     source: tuple[Source, ...] = ()
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
@@ -286,6 +351,8 @@ class Select:
     limit: Value | None = None
     offset: Value | None = None
     distinct: bool = False
+    #: The rows are answered as one object, not as an array.
+    page: Page | None = None
     #: Queries that this one, and the next ones of these, use as tables.
     with_queries: tuple[With, ...] = ()
 

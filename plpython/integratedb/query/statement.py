@@ -31,8 +31,10 @@ from .sql.writer import Parameter, Writer, array_text, quoted, unused_name
 from .surface import Aggregate, Function, Relation, Surface
 
 #: What the body is: an array of objects; one object; rows one by one (a stream); CSV; the only value, as text or bytes;
-#: a collection of features.
-Form: TypeAlias = Literal["array", "object", "lines", "csv", "csv lines", "text", "bytes", "geojson", "nothing"]
+#: a collection of features; nothing; an array of the only values.
+Form: TypeAlias = Literal[
+    "array", "object", "lines", "csv", "csv lines", "text", "bytes", "geojson", "nothing", "values"
+]
 
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
@@ -134,7 +136,7 @@ class _Compilation:
         function = self._only_function(query)
         facts = {
             "total": f"({level.counted()})" if self._options.exact_count else "NULL::pg_catalog.int8",
-            "more": self._more(level, query) if not unique else "false",
+            "more": self._more(level, query) if not unique and level.page is None else "false",
         }
         if self._options.etag and relation is not None and level.group_by is None:
             level.version = writes.row_version(relation, "t_1")  # the first alias of a statement
@@ -206,7 +208,7 @@ class _Compilation:
         if not level.order and level.group_by is None:
             # Joins may change the order in which the rows were written.
             level.order = [f"{alias}.{number}"]
-        text, keys = self._answer(level, facts)
+        text, keys = self._answer(level, facts, reads=False)
         return self._statement(prefix + text, keys, False, [relation], None)
 
     def _with(self, *more: tuple[str, str]) -> str:
@@ -235,9 +237,17 @@ class _Compilation:
         )
 
     def _answer(
-        self, level: Level, facts: dict[str, str], called: Function | None = None, whole: bool = False
+        self,
+        level: Level,
+        facts: dict[str, str],
+        called: Function | None = None,
+        whole: bool = False,
+        reads: bool = True,
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the SELECT of the answer, and its keys; ``whole``: all that the function ``called`` returns."""
+        """Return the SELECT of the answer, and its keys; ``whole``: all that the function ``called`` returns.
+
+        Without ``reads``, the rows are counted that were written.
+        """
         form, checked, aggregate = self._options.form, self._checked(), self._options.aggregate
         keys = tuple(output.key for output in level.outputs)
         alias = self._writer.alias("s")
@@ -246,20 +256,13 @@ class _Compilation:
         if aggregate is not None and form in ("text", "bytes"):
             return self._aggregated(level, aggregate, alias, facts, checked), keys
         if form in ("csv", "csv lines", "text", "bytes"):
-            names = positions(level)
-            select = level.select(names, "" if names else ", true AS c0")
-            if form in ("csv", "csv lines"):
-                row = _csv(alias, names)
-                if form == "csv lines":
-                    return f"SELECT {row} FROM ({select}) AS {alias}{checked}", keys
-                body = f"COALESCE(pg_catalog.string_agg({row}, ''), '')"
-            else:
-                if len(names) != 1:
-                    raise ProblemError("syntax", (), text="select", expected="one column for this media type")
-                glue = "''::pg_catalog.bytea" if form == "bytes" else "''"
-                of = "pg_catalog.bytea" if form == "bytes" else "pg_catalog.text"
-                body = f"pg_catalog.string_agg(({alias}.c1)::{of}, {glue})"
-            return f"SELECT {_columns(body, facts)} FROM ({select}) AS {alias}{checked}", keys
+            return self._answer_text(level, facts, alias, checked), keys
+        if level.page is not None:
+            body = f"({level.page.body})::pg_catalog.text"
+            return (
+                f"SELECT {_columns(body, facts)} FROM {level.page.source if reads else level.page.rows}{checked}",
+                keys,
+            )
         rows = objects(level, self._writer, self._surface, alias)
         if form == "lines":
             line = rows.single()
@@ -273,6 +276,10 @@ class _Compilation:
             body = f"pg_catalog.json_build_object('type', 'FeatureCollection', 'features', {features})::pg_catalog.text"
             return f"SELECT {_columns(body, facts)} FROM ({rows.select}) AS {alias}{checked}", keys
         array = rows.array()
+        if form == "values":
+            [name] = names = positions(level)
+            rows = replace(rows, select=level.select(names))
+            array = f"pg_catalog.json_agg({alias}.{name})"
         if called is not None and whole and called.relation is None and not called.columns:
             [name] = names = positions(level)
             rows = replace(rows, select=level.select(names))
@@ -304,6 +311,23 @@ class _Compilation:
             # What a request calls a column never becomes a name in SQL.
             raise ProblemError("syntax", (), text="select", expected="names of columns for this media type")
         return rows.row
+
+    def _answer_text(self, level: Level, facts: dict[str, str], alias: str, checked: str) -> str:
+        """Return the SELECT of an answer that is no JSON."""
+        form, names = self._options.form, positions(level)
+        select = level.select(names, "" if names else ", true AS c0")
+        if form in ("csv", "csv lines"):
+            row = _csv(alias, names)
+            if form == "csv lines":
+                return f"SELECT {row} FROM ({select}) AS {alias}{checked}"
+            body = f"COALESCE(pg_catalog.string_agg({row}, ''), '')"
+        else:
+            if len(names) != 1:
+                raise ProblemError("syntax", (), text="select", expected="one column for this media type")
+            glue = "''::pg_catalog.bytea" if form == "bytes" else "''"
+            of = "pg_catalog.bytea" if form == "bytes" else "pg_catalog.text"
+            body = f"pg_catalog.string_agg(({alias}.c1)::{of}, {glue})"
+        return f"SELECT {_columns(body, facts)} FROM ({select}) AS {alias}{checked}"
 
     def _statement(
         self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None

@@ -209,9 +209,23 @@ BEGIN
     END IF;
 
     EXECUTE statement OPERATOR(pg_catalog.->>) 'statement' INTO answer USING integratedb.filled_parameters(statement, answers);
+    IF answer.row_count OPERATOR(pg_catalog.<) (statement OPERATOR(pg_catalog.->>) 'least')::pg_catalog.int8 THEN
+      refused := integratedb.refuse(
+        code => 'P0002',
+        message => pg_catalog.format('no row of %s was found that this role may write', statement OPERATOR(pg_catalog.->>) 'field'),
+        detail => NULL,
+        hint => 'All changes of the request were undone.');
+    ELSIF answer.row_count OPERATOR(pg_catalog.>) (statement OPERATOR(pg_catalog.->>) 'most')::pg_catalog.int8 THEN
+      refused := integratedb.refuse(
+        code => '21000',
+        message => pg_catalog.format('%s touches %s rows, more than atMost: %s', statement OPERATOR(pg_catalog.->>) 'field', answer.row_count, statement OPERATOR(pg_catalog.->>) 'most'),
+        detail => NULL,
+        hint => 'All changes of the request were undone. Narrow the filter, or raise atMost.');
+    END IF;
+
     more := more OR answer.more;
     answers := pg_catalog.array_append(answers, CASE
-      WHEN (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN answer.body
+      WHEN (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN coalesce(answer.body, 'null')
       ELSE pg_catalog.format('{"count": %s}', answer.row_count) END);
   END LOOP;
 
@@ -225,7 +239,8 @@ $$;
 COMMENT ON FUNCTION integratedb.run_queries(jsonb, double precision) IS
 'Runs what compiled_query() returned. body: JSON, the rows of a query or {"count": n} for a write that returns none; for '
 'a list of queries, a list of these. more: whether rows were left out, because an answer has a maximum. max_cost: the '
-'highest cost that the planner may expect. Errors: 21000, 54000, and those of the statements.';
+'highest cost that the planner may expect. A statement may have "least" and "most", the rows that it must touch, and '
+'"field", what the caller calls it. Errors: P0002, 21000, 54000, and those of the statements.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_query(query jsonb, params jsonb DEFAULT NULL)
 RETURNS jsonb

@@ -13,6 +13,8 @@ def find_relationship(surface: Surface, source: Relation, embed: Embed) -> Relat
     The embed names the target, the foreign key, its referencing column or a computed relationship; with several
     candidates, its hint names a foreign key, a column or a junction.
     """
+    if embed.by is not None:
+        return embed.by
     candidates = [r for r in surface.relationships.get(source.oid, ()) if _is_named(surface, r, embed.relation)]
     # A computed relationship overrides those that Postgres knows.
     candidates = [r for r in candidates if r.kind == "computed"] or candidates

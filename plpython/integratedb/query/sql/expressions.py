@@ -24,6 +24,7 @@ from ..request import (
     Path,
     Select,
     Subquery,
+    Token,
     Value,
     Window,
 )
@@ -76,6 +77,8 @@ class Expressions:
             case Operation():
                 found = self._operations.operation(wanted, scope)
                 return found if found.sql.startswith("(") else replace(found, sql=f"({found.sql})")
+            case Token():
+                return self._token(wanted, scope)
             case Logic() | Not() | Embedded():
                 return Found(f"({self.condition(wanted, scope)})", BOOLEAN)
             case _:
@@ -111,6 +114,13 @@ class Expressions:
             return self._writer.value(value, of.base, "json")
         is_list = of.is_array and isinstance(value.value, list | tuple)
         return self._writer.value(value, of.base, "array" if is_list else "scalar")
+
+    def _token(self, wanted: Token, scope: Scope) -> Found:
+        parts = ", ".join(f"({self.expression(part, scope).sql})::pg_catalog.text" for part in wanted.parts)
+        array = f"pg_catalog.json_build_array({parts})::pg_catalog.text"
+        text = f"pg_catalog.encode(pg_catalog.convert_to({array}, 'UTF8'), 'base64')"
+        # Base64 of Postgres has lines.
+        return Found(f"pg_catalog.translate({text}, E'\\n', '')", TEXT)
 
     def _path(self, wanted: Path, scope: Scope) -> Found:
         base = self.expression(wanted.base, scope)

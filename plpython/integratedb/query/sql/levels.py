@@ -28,8 +28,26 @@ class Output:
     type: Type | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """A page: the expression of the object, and where its rows come from; ``needed``: the expression uses them."""
+
+    body: str
+    rows: str
+    needed: bool
+
+    def select(self) -> str:
+        """Return the SELECT of the object, which is one row."""
+        return f"SELECT {self.body} AS j FROM {self.source}"
+
+    @property
+    def source(self) -> str:
+        """The rows, or one row where none is needed."""
+        return self.rows if self.needed else "(SELECT 1 AS n) AS s"
+
+
 @dataclass(slots=True)
-class Page:
+class Limited:
     """The only source of a level, whose rows can be limited before related rows are joined to them."""
 
     alias: str
@@ -57,7 +75,13 @@ class Level:
     version: str | None = None
     #: The whole row of the only source, if that is rows of a relation.
     row: str | None = None
-    page: Page | None = None
+    first: Limited | None = None
+    #: The source before embeds were joined to it.
+    bare: str = ""
+    #: Of a page: where it begins or ends in the order, and the most rows; the limit is one more.
+    seek: str | None = None
+    size: str | None = None
+    page: WrittenPage | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""
@@ -65,29 +89,29 @@ class Level:
         if self.version is not None:
             also += f", {self.version} AS {VERSION}"
         columns += also if columns else also.removeprefix(", ")
-        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self._paged(columns)}"
+        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self._after(columns)}"
 
-    def _paged(self, columns: str) -> str:
+    def _after(self, columns: str) -> str:
         """Return all after the columns. No related rows are looked up for rows before the offset, if that is the same.
 
-        It is not if related rows decide which rows there are, or in which order. A page does not give the whole row.
+        It is not if related rows decide which rows there are, or in which order. A limited source does not give the whole row.
         """
-        page, window = self.page, self._window()
-        if page is None or not page.joins or self.offset is None or self.version is not None:
+        first, window = self.first, self._window()
+        if first is None or not first.joins or self.offset is None or self.version is not None:
             return self.body() + window
-        joins = "".join(page.joins)
+        joins = "".join(first.joins)
         deciding = [*self.conditions, *self.order]
         if (
             self.distinct
             or self.group_by is not None
             or self.having is not None
-            or any(f"{embed}." in text for embed in page.embeds for text in deciding)
-            or (page.row is not None and any(page.row in text for text in (columns, joins, *self.order)))
+            or any(f"{embed}." in text for embed in first.embeds for text in deciding)
+            or (first.row is not None and any(first.row in text for text in (columns, joins, *self.order)))
         ):
             return self.body() + window
-        rows = f"SELECT {', '.join(page.columns)} {self.body(self.source.removesuffix(joins))}{window}"
+        rows = f"SELECT {', '.join(first.columns)} {self.body(self.source.removesuffix(joins))}{window}"
         order = f" ORDER BY {', '.join(self.order)}" if self.order else ""
-        return f"FROM ({rows}) AS {page.alias}{joins}{order}"
+        return f"FROM ({rows}) AS {first.alias}{joins}{order}"
 
     def select_rows(self, names: list[str], alias: str, row: str) -> str:
         """Return a SELECT of one column, named row, with all columns of these names, and of the version beside it."""
@@ -109,8 +133,9 @@ class Level:
     def body(self, source: str | None = None) -> str:
         """Return FROM, WHERE, GROUP BY and HAVING."""
         text = f"FROM {source or self.source}"
-        if self.conditions:
-            text += f" WHERE {' AND '.join(self.conditions)}"
+        conditions = self.conditions if self.seek is None else [*self.conditions, self.seek]
+        if conditions:
+            text += f" WHERE {' AND '.join(conditions)}"
         if self.group_by:
             text += f" GROUP BY {', '.join(self.group_by)}"
         if self.having is not None:
@@ -120,6 +145,11 @@ class Level:
     def existing(self, offset: str) -> str:
         """Return a SELECT of at most one row: the one behind the offset, if there is one."""
         return f"SELECT 1 {self.body()} OFFSET {offset} LIMIT 1"
+
+    def whole(self, also: str = "") -> str:
+        """Return FROM and WHERE of all rows that satisfy the condition, without embeds and whatever the page."""
+        conditions = [*self.conditions, also] if also else self.conditions
+        return f"FROM {self.bare}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
     def counted(self) -> str:
         """Return a SELECT with the number of all rows, without limit and offset."""
@@ -173,10 +203,11 @@ def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: st
     pairs = [
         f"{writer.constant(output.key)}, {alias}.{name}" for output, name in zip(level.outputs, names, strict=True)
     ]
-    return Objects(level.select(names, also or ("" if names else ", true AS c0")), alias, _build_object(pairs))
+    return Objects(level.select(names, also or ("" if names else ", true AS c0")), alias, build_object(pairs))
 
 
-def _build_object(pairs: list[str]) -> str:
+def build_object(pairs: list[str]) -> str:
+    """Return a JSON object of pairs: a key and a value, each SQL, with a comma between."""
     parts = [
         f"pg_catalog.json_build_object({', '.join(pairs[start : start + _MOST_PAIRS])})"
         for start in range(0, len(pairs), _MOST_PAIRS)

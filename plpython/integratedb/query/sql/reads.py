@@ -12,13 +12,14 @@ from ..plan.relationships import find_relationship
 from ..plan.scope import Found, Scope, Source
 from ..plan.types import JSON, TEXT
 from ..problems import ProblemError
-from ..request import Call, Cast, Column, Embed, Expression, Item, Order, Path, Select, Star, Table
+from ..request import Call, Cast, Column, Embed, Expression, Group, Item, Order, Path, Select, Star, Table
 from ..surface import Column as SurfaceColumn
 from ..surface import Relation, Relationship, Surface, Type
 from .expressions import Expressions
 from .functions import direction
-from .levels import Level, Objects, Output, Page, comparable, objects, positions
+from .levels import Level, Limited, Objects, Output, build_object, comparable, objects, positions
 from .operators import AGGREGATES
+from .pages import Pages, has_facts
 from .sources import Sources
 from .writer import Writer
 
@@ -59,7 +60,7 @@ class Reads:
         with self._deeper(), self.sources.named(select.with_queries):
             sources, text = self.sources.write(select, outer)
             return self.level(
-                select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost, paged=True
+                select, Scope(sources, outer), text, [], depth=1, capped=capped, nested=not outermost, limited=True
             )
 
     @contextmanager
@@ -82,20 +83,20 @@ class Reads:
         hoisted: bool = False,
         capped: bool = True,
         nested: bool = False,
-        paged: bool = False,
+        limited: bool = False,
     ) -> Level:
         """Write one level over sources that are written.
 
         ``hoisted``: its aggregates belong to the level around it. ``capped``: the most rows of an answer apply.
-        ``nested``: SQL uses its columns, not an answer, so they keep their types. ``paged``: its rows may be limited
+        ``nested``: SQL uses its columns, not an answer, so they keep their types. ``limited``: its rows may be limited
         before related rows are joined.
         """
         if depth > self._max_depth:
             raise ProblemError("too deep", (), limit=self._max_depth)
-        level = Level(source, distinct=select.distinct)
+        level = Level(source, distinct=select.distinct, bare=source)
         if len(scope.sources) == 1:
             level.row = scope.sources[0].row
-            level.page = _page(scope.sources[0]) if paged and not hoisted else None
+            level.first = _limited(scope.sources[0]) if limited and not hoisted and select.page is None else None
         for item in select.items:
             match item:
                 case Star():
@@ -104,6 +105,8 @@ class Reads:
                     level.outputs.append(self._item(item, scope, hoisted, nested))
                 case Embed():
                     self._embed(level, item, scope, depth, hoisted)
+                case Group():
+                    level.outputs.append(self._object(level, item, scope, depth))
         level.conditions = list(conditions)
         if select.where is not None:
             level.conditions.append(self.expressions.condition(select.where, scope))
@@ -112,14 +115,38 @@ class Reads:
         if not hoisted:
             self._group(level, select, scope)
         level.order = [self._order(level, term, select, scope) for term in select.order]
+        if select.page is not None:
+            seek = select.page.seek
+            level.seek = None if seek is None else self.expressions.condition(seek, scope)
         self._limit(level, select, capped)
+        if select.page is not None:
+            level.page = Pages(self._writer, self.expressions).write(level, select.page, scope)
         return level
+
+    def _object(self, level: Level, group: Group, scope: Scope, depth: int) -> Output:
+        """Write an object within the row; what it embeds is joined to the level."""
+        around, level.outputs = level.outputs, []
+        for item in group.items:
+            match item:
+                case Item():
+                    level.outputs.append(self._item(item, scope, hoisted=False))
+                case Embed():
+                    self._embed(level, item, scope, depth, hoisted=False)
+                case Group():
+                    level.outputs.append(self._object(level, item, scope, depth))
+        pairs = [f"{self._writer.constant(output.key)}, {output.sql}" for output in level.outputs]
+        level.outputs = around
+        return Output(group.alias, build_object(pairs), is_json=True)
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
         applies = capped and self._max_rows is not None
         most = self._writer.constant(self._max_rows, "pg_catalog.int8") if applies else None
-        limit = None if select.limit is None else self._writer.value(select.limit, "pg_catalog.int8")
+        wanted = select.limit if select.page is None else select.page.size
+        limit = None if wanted is None else self._writer.value(wanted, "pg_catalog.int8")
         level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
+        if select.page is not None and level.limit is not None and has_facts(select.page.parts):
+            # One row more tells whether others follow.
+            level.size, level.limit = level.limit, f"{level.limit} OPERATOR(pg_catalog.+) 1"
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
 
     def _item(self, item: Item, scope: Scope, hoisted: bool, nested: bool = False) -> Output:
@@ -218,12 +245,15 @@ class Reads:
         # At most one row is related to one, so the limit of rows would only hide the foreign key from the planner.
         capped = not relationship.to_one
         inner = self.level(
-            embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts, capped=capped, paged=True
+            embed.query, Scope([source], scope), text, conditions, depth + 1, hoisted=lifts, capped=capped, limited=True
         )
         alias = self._writer.alias("e")
         if embed.spread:
             body, outputs = self._spread(inner, alias, relationship.to_one)
             marker = f"{alias}.found"
+        elif inner.page is not None:
+            body, outputs, marker = inner.page.select(), [], f"{alias}.j"
+            outputs = [Output(embed.name, marker, is_json=True)]
         elif not inner.outputs:
             body, outputs, marker = inner.select([], ", true AS found"), [], f"{alias}.found"
             if not relationship.to_one:
@@ -237,10 +267,10 @@ class Reads:
         join += f"{marker} IS NOT NULL" if embed.inner else "true"
         level.source += join
         if embed.inner:
-            level.page = None
-        elif level.page is not None:
-            level.page.joins.append(join)
-            level.page.embeds.append(alias)
+            level.first = None
+        elif level.first is not None:
+            level.first.joins.append(join)
+            level.first.embeds.append(alias)
         level.outputs += outputs
         scope.embeds[embed.name] = f"({marker} IS NOT NULL)"
 
@@ -306,9 +336,9 @@ class Reads:
         return level.select(positions(level)), of or TEXT
 
 
-def _page(source: Source) -> Page | None:
+def _limited(source: Source) -> Limited | None:
     columns = [f"{source.alias}.{column.sql}" for column in source.columns.values() if column.can_select]
-    return Page(source.alias, columns, source.row) if columns else None
+    return Limited(source.alias, columns, source.row) if columns else None
 
 
 def _stars(star: Star, scope: Scope, nested: bool) -> list[Output]:

@@ -10,7 +10,7 @@ from ..plan.routines import find_function
 from ..plan.scope import Scope, Source, result_columns
 from ..plan.types import JSON, TEXT
 from ..problems import ProblemError
-from ..request import Combined, Derived, Join, Routine, Select, Table, With
+from ..request import Combined, Derived, Group, Join, Routine, Select, Table, With
 from ..request import Source as Wanted
 from ..surface import Column, Function, Relation, Surface
 from .calls import called
@@ -179,7 +179,8 @@ class Sources:
             return level, f" {_COMBINED[query.operator]} ".join(f"({each})" for each in (text, *more))
         level = self._query(query, outer)
         if width is not None and len(level.outputs) != width:
-            place = query.items[0].place if query.items else ()
+            first = query.items[0] if query.items else None
+            place = first.place if first is not None and not isinstance(first, Group) else ()
             raise ProblemError("different columns", place, found=len(level.outputs), expected=width)
         if compared:
             level.outputs = [comparable(output) for output in level.outputs]

@@ -7,12 +7,12 @@ import pytest
 from integratedb.query.faces.url import UrlError
 from integratedb.query.faces.url.select import parse_select
 from integratedb.query.problems import ProblemError
-from integratedb.query.request import Call, Cast, Column, Embed, Expression, Item, Path, Select, Star
+from integratedb.query.request import Call, Cast, Column, Embed, Expression, Group, Item, Path, Select, Star
 
 NAME = Column("name")
 
 
-def items(text: str) -> tuple[Star | Item | Embed, ...]:
+def items(text: str) -> tuple[Star | Item | Embed | Group, ...]:
     return parse_select(text, 10).select().items
 
 

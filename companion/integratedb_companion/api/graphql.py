@@ -1,0 +1,218 @@
+"""Answers GraphQL over HTTP: /graphql, by POST, and by GET for queries."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLError
+
+from integratedb.query.faces import url
+from integratedb.query.faces.data.wording import word
+from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation
+from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
+from integratedb.query.faces.graphql.introspection import asks
+from integratedb.query.faces.graphql.schema import Schema, build_schema
+from integratedb.query.problems import ProblemError
+from integratedb.query.statement import Options, Statement, Subjects, compile_query
+
+from .connection import DatabaseError, Query
+from .execution import Executor, Plan, RequestError, Row, Slow, Watch
+from .graphql_requests import GRAPHQL, HttpError, Wanted, media_type, read_request, refuse, respond
+from .messages import Request, Response
+from .settings import Settings
+from .surfaces import Entry
+from .tokens import Caller
+from .transaction import request_settings
+
+_RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
+#: A larger document is read beside other requests.
+_LARGE: Final = 2 << 10
+_PARAMETER: Final = re.compile(r"\$([0-9]+)::")
+#: So many schemas are kept: one of a thousand tables takes much memory.
+MOST_SCHEMAS: Final = 50
+
+
+@dataclass(slots=True)
+class _Served:
+    """The schema of an entry, and the documents that were valid for it."""
+
+    schema: Schema
+    documents: Documents
+
+
+class GraphQL:
+    """GraphQL over HTTP."""
+
+    def __init__(self, settings: Settings, executor: Executor) -> None:
+        self._settings = settings
+        self._executor = executor
+        self._kept: deque[Entry] = deque()
+
+    async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
+        """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
+        try:
+            response = await self._answer(request, caller, watch)
+        except HttpError as error:
+            response = refuse(GRAPHQL, error.status, [GraphQLError(str(error))], error.headers)
+        response.route = "/graphql"
+        return response
+
+    async def _answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
+        kind = media_type(request.header(b"accept"))
+        wanted = read_request(request)
+        roots: list[Root] = []
+
+        def made(entry: Entry) -> Plan | Response:
+            try:
+                return self._plan(entry, wanted, request, caller, kind, roots)
+            except InvalidError as error:
+                raise RequestError from error
+
+        def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+            served: _Served | None = entry.graphql
+            size = max(len(request.body), len(wanted.query))
+            is_large = size > _LARGE and (served is None or served.documents.known(wanted.query) is None)
+            # A new schema or document, many variables, and questions about the schema take long.
+            if served is None or is_large or size > 4 * _LARGE or asks(wanted.query):
+                return Slow(lambda: made(entry))
+            return made(entry)
+
+        try:
+            return await self._executor.execute(caller.role, make, watch)
+        except RequestError as wrapped:
+            error = wrapped.__cause__
+            assert isinstance(error, InvalidError)
+            return refuse(kind, 422 if error.is_parsed else 400, error.errors)
+        except DatabaseError as error:
+            if watch.is_gone:
+                raise
+            return self._failed(error, roots, caller, kind)
+
+    def _plan(
+        self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, roots: list[Root]
+    ) -> Plan | Response:
+        served = self._served(entry)
+        document = served.documents.read(wanted.query, served.schema)
+        operation = self._operation(document, wanted, served.schema, request)
+        roots[:] = operation.roots
+        # One query needs no function that runs several.
+        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
+        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        if is_alone and not _uses_all_parameters(statements[0]):
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+        if not statements:
+            return respond(kind, operation.assemble(()))
+        return Plan(
+            query=_alone(statements[0]) if is_alone else self._query(operation, statements),
+            reads=not operation.is_mutation and all(statement.reads for statement in statements),
+            settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
+            respond=lambda row: _responded(kind, operation, row[: len(statements)]),
+            rolls_back=self._settings.tx_end.startswith("rollback"),
+        )
+
+    def _operation(self, document: Document, wanted: Wanted, schema: Schema, request: Request) -> Operation:
+        operation = document.operation(wanted.operation)
+        if request.method == "GET" and is_mutation(operation):
+            raise HttpError(405, "A mutation is sent by POST.", [(b"allow", b"POST")])
+        return compile_operation(document, operation, wanted.variables, schema, self._settings.max_rows)
+
+    def _served(self, entry: Entry) -> _Served:
+        served: _Served | None = entry.graphql
+        if served is None:
+            with _without_collection():
+                schema = build_schema(entry.surface, aggregates=self._settings.aggregates)
+            served = entry.graphql = _Served(schema, Documents(introspection=self._settings.introspection))
+            self._kept.append(entry)
+            while len(self._kept) > MOST_SCHEMAS:
+                self._kept.popleft().graphql = None
+        return served
+
+    def _statement(self, root: Root, entry: Entry, *, in_array: bool) -> Statement:
+        schemas = self._settings.schemas
+        options = Options(
+            schemas[0],
+            form=root.form,
+            unwraps=root.unwraps,
+            further_schemas=schemas[1:],
+            max_rows=self._settings.max_rows,
+            aggregates=self._settings.aggregates,
+            subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
+            parameters_in_array=in_array,
+        )
+        try:
+            return compile_query(root.query, entry.surface, options)
+        except ProblemError as problem:
+            worded = word(problem)
+            message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+            raise InvalidError([GraphQLError(message, root.nodes, path=list(root.path))]) from None
+
+    def _query(self, operation: Operation, statements: Sequence[Statement]) -> Query:
+        """Return the one statement that runs those of all fields, in order and in one transaction."""
+        cost = self._settings.max_cost
+        compiled = [
+            {
+                "statement": statement.text,
+                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in statement.bind()],
+                "holes": [],
+                "returns_rows": True,
+                "least": root.least or None,
+                "most": root.most,
+                "field": ".".join(root.path),
+            }
+            for root, statement in zip(operation.roots, statements, strict=True)
+        ]
+        text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
+        columns = ", ".join(
+            f"(r.body::pg_catalog.json OPERATOR(pg_catalog.->) {n})::pg_catalog.text" for n in range(len(compiled))
+        )
+        run = f"SELECT {columns} FROM {_RUN}".encode()  # noqa: S608
+        return Query(run, [text.encode("utf-8", "surrogatepass"), None if cost is None else str(cost).encode()])
+
+    def _failed(self, error: DatabaseError, roots: Sequence[Root], caller: Caller, kind: str) -> Response:
+        """Word what Postgres refuses: all changes are undone, and all fields are null."""
+        worded = url.word_database(error.sqlstate, error.message, error.detail, error.hint, caller.is_anonymous)
+        extensions: dict[str, Any] = {"code": worded.code}
+        if self._settings.error_verbosity == "verbose":
+            extensions |= {"details": worded.details, "hint": worded.hint}
+        formatted: dict[str, Any] = {"message": worded.message, "extensions": extensions}
+        if len(roots) == 1:
+            places = [node.loc.start_token for node in roots[0].nodes if node.loc is not None]
+            formatted["locations"] = [{"line": place.line, "column": place.column} for place in places]
+            formatted["path"] = list(roots[0].path)
+        if worded.status in (503, 504):
+            return respond(kind, None, [formatted], worded.status)
+        return respond(kind, b"null", [formatted])
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Make many objects that stay: looking for those that do not takes two thirds of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _uses_all_parameters(statement: Statement) -> bool:
+    """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
+    return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
+
+
+def _alone(statement: Statement) -> Query:
+    """Return the query of one field, which Postgres prepares once."""
+    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in statement.bind())
+    return Query(statement.text.encode(), tuple(values))
+
+
+def _responded(kind: str, operation: Operation, row: Row) -> Response:
+    return respond(kind, operation.assemble([value if value is not None else b"null" for value in row]))

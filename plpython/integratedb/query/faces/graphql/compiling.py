@@ -1,0 +1,294 @@
+"""Compiles an operation: each field of its root becomes one query, and the answer is put together of theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    get_named_type,
+)
+from graphql.execution.values import get_variable_values
+
+from ...request import Cast, Column, Item, Query, Routine, Select, Table
+from ...statement import Form
+from .conditions import all_of, equal, read_token, value_of
+from .documents import Document, InvalidError
+from .introspection import check_number, introspect
+from .meanings import ById, ByKey, Called, Connection, Entity, Node, Viewer, Write, meaning_of
+from .mutations import CLIENT_ID
+from .reading import Reader, named
+from .scalars import AS_TEXT
+from .schema import Schema
+from .selections import Selected, Selections
+from .writing import WriteReader
+
+#: The most fields at the root: each is a statement of its own.
+MOST_ROOTS: Final = 50
+#: The most values of all variables.
+MOST_VALUES: Final = 50_000
+#: The alias of the relation at the root: no name of GraphQL has a space.
+_ROWS: Final = "the rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A field at the root that becomes a query."""
+
+    path: tuple[str, ...]
+    nodes: tuple[FieldNode, ...]
+    query: Query
+    form: Form
+    unwraps: bool = False
+    #: How many rows it must touch, so that nothing is undone.
+    least: int = 0
+    most: int | None = None
+
+
+@dataclass(slots=True)
+class Wrapped:
+    """The answer of a query inside of an object."""
+
+    root: int
+    key: str
+    others: dict[str, Any]
+    order: list[str]
+
+
+#: What a field answers: a query by its number, an object, or a value that is known.
+Shape: TypeAlias = "int | dict[str, Shape] | Constant | Wrapped"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is known without the database."""
+
+    value: Any
+
+
+@dataclass(slots=True)
+class Operation:
+    """A compiled operation."""
+
+    is_mutation: bool
+    roots: list[Root] = field(default_factory=list)
+    shape: dict[str, Shape] = field(default_factory=dict)
+
+    def assemble(self, answers: Sequence[bytes]) -> bytes:
+        """Return the data of the response, of the answers to its queries."""
+        return _assembled(self.shape, answers)
+
+
+def _is_small(variables: Mapping[str, Any]) -> bool:
+    """Whether variables have a bounded number of values: each is coerced to its type."""
+    open_: list[Any] = [variables]
+    count = 0
+    while open_:
+        value = open_.pop()
+        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        count += len(inside)
+        if count > MOST_VALUES:
+            return False
+        open_.extend(each for each in inside if isinstance(each, dict | list))
+    return True
+
+
+def is_mutation(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation writes."""
+    return operation.operation is OperationType.MUTATION
+
+
+def compile_operation(
+    document: Document,
+    wanted: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    schema: Schema,
+    max_rows: int | None,
+) -> Operation:
+    """Compile an operation of a document. Error: InvalidError."""
+    if not _is_small(variables):
+        raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
+    values: Any = get_variable_values(schema.graphql, wanted.variable_definitions or (), dict(variables), 10)
+    if isinstance(values, list):
+        raise InvalidError(values)
+    selections = Selections(schema.graphql, document.fragments, values)
+    try:
+        return _Compiler(document, wanted, variables, schema, selections, max_rows).run()
+    except GraphQLError as error:
+        raise InvalidError([error]) from None
+
+
+class _Compiler:
+    def __init__(
+        self,
+        document: Document,
+        wanted: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+        schema: Schema,
+        selections: Selections,
+        max_rows: int | None,
+    ) -> None:
+        self._document = document
+        self._wanted = wanted
+        self._variables = variables
+        self._schema = schema
+        self._selections = selections
+        self._reader = Reader(selections, max_rows)
+        self._made = Operation(is_mutation(wanted))
+
+    def run(self) -> Operation:
+        """Compile the operation."""
+        graphql = self._schema.graphql
+        of = graphql.mutation_type if self._made.is_mutation else graphql.query_type
+        assert of is not None
+        self._made.shape = self._fields(of, [self._wanted.selection_set], ())
+        return self._made
+
+    def _fields(self, of: GraphQLObjectType, sets: list[SelectionSetNode], path: tuple[str, ...]) -> dict[str, Shape]:
+        shape: dict[str, Shape] = {}
+        fields = self._selections.collect(of, sets, len(path) + 1)
+        check_number(fields)
+        for selected in fields:
+            if selected.name == "__typename":
+                shape[selected.key] = Constant(of.name)
+            elif selected.name.startswith("__"):
+                found = introspect(
+                    self._schema.graphql, selected, self._wanted, self._document.fragments, self._variables
+                )
+                shape[selected.key] = Constant(found)
+            else:
+                shape[selected.key] = self._field(selected, (*path, selected.key))
+        return shape
+
+    def _field(self, selected: Selected, path: tuple[str, ...]) -> Shape:
+        means, reader = meaning_of(selected.field), self._reader
+        depth = len(path)
+        match means:
+            case Viewer():
+                return self._fields(reader.type_of(selected), selected.sets, path)
+            case Connection():
+                source = (_table(means.entity),)
+                query = reader.connection(means.entity, selected, source, _ROWS, [], depth)
+                return self._add(selected, path, query, "object")
+            case ByKey():
+                where = all_of(equal(means.entity, selected.arguments, means.columns, _ROWS, selected))
+                return self._row(means.entity, reader.type_of(selected), selected, path, where)
+            case ById() | Node():
+                return self._by_id(means, selected, path)
+            case Called():
+                return self._called(means, selected, path)
+            case Write():
+                return self._write(means, selected, path)
+        raise selected.error(f"'{selected.name}' is not built.")
+
+    def _add(self, selected: Selected, path: tuple[str, ...], query: Query, form: Form, **more: Any) -> int:
+        if len(self._made.roots) >= MOST_ROOTS:
+            raise selected.error(f"The operation has more than {MOST_ROOTS} fields at its root.")
+        self._made.roots.append(Root(path, tuple(selected.nodes), query, form, **more))
+        return len(self._made.roots) - 1
+
+    def _row(self, entity: Entity, of: GraphQLObjectType, selected: Selected, path: tuple[str, ...], where: Any) -> int:
+        items = self._reader.items(entity, of, selected.sets, _ROWS, len(path) + 1)
+        return self._add(selected, path, Select(items=items, source=(_table(entity),), where=where), "object")
+
+    def _by_id(self, means: ById | Node, selected: Selected, path: tuple[str, ...]) -> Shape:
+        given = selected.arguments["id"]
+        entities = [means.entity] if isinstance(means, ById) else means.entities.values()
+        for entity in entities:
+            values = read_token(given, entity.name, len(entity.key))
+            if values is None or None in values:
+                continue
+            of: Any = self._schema.graphql.type_map[entity.type_name]
+            columns = {name: name for name in entity.key}
+            where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
+            return self._row(entity, of, selected, path, where)
+        if isinstance(means, Node):
+            return Constant(None)
+        raise selected.error(f"'id' is no global id of {means.entity.type_name}.")
+
+    def _called(self, means: Called, selected: Selected, path: tuple[str, ...]) -> Shape:
+        function = means.function
+        given = selected.arguments
+        if self._made.is_mutation:
+            given = given.get("input") or {}
+        types = {argument.name: argument.type for argument in function.arguments}
+        values = {name: value_of(given[key], types[name]) for key, name in means.arguments.items() if key in given}
+        routine = Routine(function.name, function.schema, values)
+        if not self._made.is_mutation:
+            return self._output(means, routine, selected, path)
+        outputs, shape = [], {}
+        of = self._reader.type_of(selected)
+        for each in self._selections.collect(of, selected.sets, 2):
+            if each.name == "output":
+                outputs.append(each)
+            else:
+                shape[each.key] = given.get(CLIENT_ID) if each.name == CLIENT_ID else of.name
+        if len(outputs) > 1:
+            raise outputs[1].error("'output' may be selected once, because the function is called once.")
+        if not outputs:
+            root = self._add(selected, path, Select(source=(routine,)), "nothing")
+            return Wrapped(root, "", shape, [*shape])
+        number = self._output(means, routine, outputs[0], (*path, outputs[0].key))
+        assert isinstance(number, int)
+        order = [each.key for each in self._selections.collect(of, selected.sets, 2)]
+        return Wrapped(number, outputs[0].key, shape, order)
+
+    def _output(self, means: Called, routine: Routine, selected: Selected, path: tuple[str, ...]) -> Shape:
+        function, reader = means.function, self._reader
+        if means.entity is None:
+            return self._add(selected, path, _scalars(means, routine, selected), "values", unwraps=True)
+        if function.returns_set and not self._made.is_mutation:
+            query = reader.connection(means.entity, selected, (routine,), function.name, [], len(path))
+            return self._add(selected, path, query, "object")
+        items = reader.items(means.entity, reader.type_of(selected), selected.sets, function.name, len(path) + 1)
+        query = Select(items=items, source=(routine,))
+        return self._add(selected, path, query, "array", unwraps=True)
+
+    def _write(self, means: Write, selected: Selected, path: tuple[str, ...]) -> Shape:
+        query = WriteReader(self._reader).write(means, selected)
+        if not means.bulk:
+            return self._add(selected, path, query, "object", least=0 if means.verb == "insert" else 1)
+        most = selected.arguments.get("atMost")
+        if most is not None and most < 0:
+            raise selected.error("'atMost' is negative.")
+        return self._add(selected, path, query, "object", most=most)
+
+
+def _table(entity: Entity) -> Table:
+    return Table(entity.relation.name, entity.relation.schema, _ROWS)
+
+
+def _scalars(means: Called, routine: Routine, selected: Selected) -> Select:
+    assert selected.field is not None
+    column = Column(means.function.name)
+    if means.labels is not None:
+        return Select(items=(Item(named(column, means.labels), "v"),), source=(routine,))
+    wide = get_named_type(selected.field.type) in AS_TEXT
+    return Select(items=(Item(Cast(column, "text") if wide else column, "v"),), source=(routine,))
+
+
+def _assembled(shape: Shape, answers: Sequence[bytes]) -> bytes:
+    match shape:
+        case int():
+            return answers[shape]
+        case Constant():
+            return json.dumps(shape.value).encode()
+        case Wrapped():
+            return b"{" + b",".join(_wrapped(shape, answers)) + b"}"
+        case _:
+            pairs = (json.dumps(key).encode() + b":" + _assembled(part, answers) for key, part in shape.items())
+            return b"{" + b",".join(pairs) + b"}"
+
+
+def _wrapped(shape: Wrapped, answers: Sequence[bytes]) -> Iterator[bytes]:
+    for key in shape.order:
+        value = answers[shape.root] if key == shape.key else json.dumps(shape.others[key]).encode()
+        yield json.dumps(key).encode() + b":" + value

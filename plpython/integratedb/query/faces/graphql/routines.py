@@ -1,0 +1,102 @@
+"""Makes the fields of functions: volatile ones are mutations, others fields of the query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from graphql import GraphQLArgument, GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType
+
+from ...surface import Function, Surface, Type
+from .connections import ARGUMENTS, Connections
+from .meanings import Called, Entity, meaning
+from .names import camel, is_name, read_comment
+
+Named = tuple[str, str, Callable[[], GraphQLField | None]]
+
+
+class Routines:
+    """The functions of one schema that GraphQL can call: with named arguments, and rows or values as their result."""
+
+    def __init__(
+        self,
+        surface: Surface,
+        entities: Mapping[int, Entity],
+        scalar: Callable[[Type], Any],
+        type_of: Callable[[Entity], GraphQLObjectType],
+        connections: Connections,
+    ) -> None:
+        self._surface = surface
+        self._entities = entities
+        self._scalar = scalar
+        self._type_of = type_of
+        self._connections = connections
+
+    def queries(self) -> Iterator[Named]:
+        """Yield the names, sources and makers of fields of the query."""
+        for name, source, function in self._named(volatile=False):
+            yield name, source, partial(self._query, function)
+
+    def mutations(self) -> Iterator[tuple[str, str, Function]]:
+        """Yield the names and sources of volatile functions, with the functions."""
+        yield from self._named(volatile=True)
+
+    def _named(self, *, volatile: bool) -> Iterator[tuple[str, str, Function]]:
+        for overloads in self._surface.functions.values():
+            for function in overloads:
+                if (function.volatility == "volatile") == volatile and self._is_shown(function):
+                    name = camel(read_comment(function.comment).name or function.name)
+                    yield name, f"the function {function.schema}.{function.name}", function
+
+    def _is_shown(self, function: Function) -> bool:
+        fields = [camel(argument.name) for argument in function.arguments]
+        if not all(map(is_name, fields)) or len({*fields}) < len(fields) or function.columns:
+            return False
+        if any(argument.variadic or argument.type.kind == "pseudo" for argument in function.arguments):
+            return False
+        if function.relation is not None:
+            return function.relation in self._entities and not {*fields} & ARGUMENTS
+        return function.is_void or function.returns.kind not in ("pseudo", "composite")
+
+    def arguments(self, function: Function) -> dict[str, Any]:
+        """Return the scalars of the arguments, by field; those without a default must be given."""
+        return {
+            camel(argument.name): self._scalar(argument.type)
+            if argument.has_default
+            else GraphQLNonNull(self._scalar(argument.type))
+            for argument in function.arguments
+        }
+
+    def output(self, function: Function) -> Any:
+        """Return the type of what a function returns; None: nothing."""
+        if function.is_void:
+            return None
+        entity = self._entities.get(function.relation) if function.relation is not None else None
+        of = self._type_of(entity) if entity is not None else self._scalar(function.returns)
+        return GraphQLList(of) if function.returns_set else of
+
+    def called(self, function: Function) -> Called:
+        """Return what the field of a function means."""
+        entity = self._entities.get(function.relation) if function.relation is not None else None
+        enum = self._connections.enums.of(function.returns)
+        labels = None if enum is None else {value.value: name for name, value in enum.values.items()}
+        return Called(function, {camel(a.name): a.name for a in function.arguments}, entity, labels)
+
+    def _query(self, function: Function) -> GraphQLField | None:
+        arguments = {name: GraphQLArgument(of) for name, of in self.arguments(function).items()}
+        means, comment = self.called(function), read_comment(function.comment)
+        output = self.output(function)
+        if output is None:
+            return None
+        if means.entity is not None and function.returns_set:
+            output = self._connections.type(means.entity)
+            own = self._connections.arguments(means.entity)
+            arguments = {**{name: each for name, each in own.items() if name in ARGUMENTS}, **arguments}
+        return GraphQLField(
+            output,
+            arguments,
+            description=comment.description,
+            deprecation_reason=comment.deprecated,
+            extensions=meaning(means),
+        )
