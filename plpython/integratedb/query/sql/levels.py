@@ -94,7 +94,7 @@ class Level:
     def _after(self, columns: str) -> str:
         """Return all after the columns. No related rows are looked up for rows before the offset, if that is the same.
 
-        It is not if related rows decide which rows there are, or in which order. A limited source does not give the whole row.
+        It is not if related rows decide which rows there are, or in which order. A limited source gives no whole row.
         """
         first, window = self.first, self._window()
         if first is None or not first.joins or self.offset is None or self.version is not None:
