@@ -141,7 +141,9 @@ def test_a_long_csv_body_is_read_in_time() -> None:
     for body in (b'a\n"' + b'""' * 100_000, b"a," * 100_000, b'"a' * 100_000, b"a\n" * 100_000):
         with suppress(UrlError):
             ask("", "POST", body=body, content_type="text/csv")
-    assert time.process_time() - begun < 3
+    # It takes about a second, and more where the collector of garbage has much to look through. What grows with the
+    # square of the length takes minutes.
+    assert time.process_time() - begun < 15
 
 
 PIECES = st.sampled_from(
