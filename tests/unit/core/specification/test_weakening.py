@@ -295,7 +295,8 @@ def test_thousands_of_matches_of_one_table_are_not_compared_each_with_each() -> 
     began = time.process_time()
     assert is_weaker(numbered(range(5000)), numbered(range(4999, 0, -1)))
     assert not is_weaker(numbered(range(5000)), numbered(range(5000, 10000)))
-    assert time.process_time() - began < 10
+    # It takes a few seconds, more on a busy machine; 25 million comparisons take minutes.
+    assert time.process_time() - began < 40
 
 
 def test_a_replacement_that_takes_too_many_comparisons_is_not_weaker() -> None:
