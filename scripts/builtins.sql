@@ -21,8 +21,10 @@ WITH judged (allowed, refused) AS (
     'covar_pop covar_samp crc32 crc32c cume_dist date date_add date_bin date_part date_subtract date_trunc '
     'datemultirange daterange decode degrees dense_rank diagonal diameter div encode erf erfc every exp extract family '
     'first_value floor gamma gcd get_bit get_byte height host hostmask inet_merge inet_same_family initcap int4multirange '
-    'int4range int8multirange int8range is_normalized isclosed isempty isfinite isopen json_agg json_array_length '
+    'int4range int8multirange int8range is_normalized isclosed isempty isfinite isopen json_agg json_agg_strict json_array_length '
     'json_build_array json_build_object json_extract_path json_extract_path_text json_object json_object_agg '
+    'json_object_agg_strict json_object_agg_unique json_object_agg_unique_strict jsonb_agg_strict jsonb_object_agg_strict '
+    'jsonb_object_agg_unique jsonb_object_agg_unique_strict '
     'json_strip_nulls json_to_tsvector json_typeof jsonb_agg jsonb_array_length jsonb_build_array jsonb_build_object '
     'jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_agg jsonb_path_exists '
     'jsonb_path_exists_tz jsonb_path_match jsonb_path_match_tz jsonb_path_query_array jsonb_path_query_array_tz '
@@ -45,8 +47,8 @@ WITH judged (allowed, refused) AS (
     -- A regular expression: names that are judged and refused.
     '^(pg_|has_|inet_client_|inet_server_|txid_|lo_|currtid|xml|cursor_to_|query_to_|table_to_|schema_to_|database_to_)'
     '|^(array_fill|current_setting|enum_first|enum_last|enum_range|factorial|format|icu_unicode_version|json_populate_record'
-    '|jsonb_populate_record|like|like_escape|lpad|mode|notlike|percentile_cont|percentile_disc|repeat|row_security_active'
-    '|rpad|similar_escape|similar_to_escape|system_user|ts_rewrite|unicode_version|version)$'
+    '|jsonb_populate_record|jsonb_populate_record_valid|like|like_escape|lpad|mode|notlike|percentile_cont|percentile_disc|repeat|row_security_active'
+    '|rpad|similar_escape|similar_to_escape|system_user|to_regtypemod|ts_rewrite|unicode_version|version)$'
     -- The implementation of types, operators and other functions, under names that are no interface.
     '|^(daterange|int4range|int8range|numrange|tsrange|tstzrange)_(canonical|subdiff)$'
     '|^(dexp|dlog1|dlog10|dround|dsqrt|dtrunc|enum_send|int4inc|int8_sum|int8inc|ishorizontal|isparallel|isperp|isvertical'

@@ -43,6 +43,7 @@ CHANGES = {
     ),
     "catalogs, and the text of parse trees that readability follows": ("test_readability", "test_temporary"),
     "what plpgsql_check knows, privileges, predefined roles": ("test_privileges", "test_access"),
+    "built-in functions": ("test_builtins",),
     "settings that sessions have, and their names": ("test_session_settings", "test_set_constraints"),
     "pg_dump and its restore, updates of the extension": ("test_restore", "test_upgrade", "test_packaging"),
     "when triggers fire and locks are taken at COMMIT": ("test_enforcement", "test_races"),
@@ -54,7 +55,7 @@ SYSTEM_CHANGES = {
 }
 IN_BETWEEN = (
     *("sql/test_command_tags", "sql/test_privileges", "sql/test_readability", "sql/test_session_settings"),
-    *("sql/test_restore", "sql/test_upgrade", "system/test_stream"),
+    *("sql/test_restore", "sql/test_upgrade", "sql/test_builtins", "system/test_stream"),
 )
 
 

@@ -24,7 +24,7 @@ class EdnError(ValueError):
     """The text is no EDN that a query is made of."""
 
 
-class _Tagged(edn_format.TaggedElement):  # type: ignore[misc]
+class _Tagged(edn_format.TaggedElement):  # type: ignore[misc]  # the library has no types
     """A tagged value."""
 
     tag = ""

@@ -14,6 +14,7 @@ acosd 2732:f0-:float8:float8
 acosh 2466:f0-:float8:float8
 age 1199:f0-:timestamptz,timestamptz:interval 1386:f0-:timestamptz:interval 2058:f0-:timestamp,timestamp:interval
 age 2059:f0-:timestamp:interval
+any_value 6291:a0-:anyelement:anyelement
 area 975:f0-:box:float8 979:f0-:path:float8 1468:f0-:circle:float8
 array_agg 2335:a0-:anynonarray:anyarray 4053:a0-:anyarray:anyarray
 array_append 378:f0-:anycompatiblearray,anycompatible:anycompatiblearray
@@ -27,6 +28,8 @@ array_positions 3279:f0-:anycompatiblearray,anycompatible:_int4
 array_prepend 379:f0-:anycompatible,anycompatiblearray:anycompatiblearray
 array_remove 3167:f0-:anycompatiblearray,anycompatible:anycompatiblearray
 array_replace 3168:f0-:anycompatiblearray,anycompatible,anycompatible:anycompatiblearray
+array_reverse 6381:f0-:anyarray:anyarray
+array_sort 6388:f0-:anyarray:anyarray 6389:f0-:anyarray,bool:anyarray 6390:f0-:anyarray,bool,bool:anyarray
 array_to_json 3153:f0-:anyarray:json 3154:f0-:anyarray,bool:json
 array_to_string 384:f0-:anyarray,text,text:text 395:f0-:anyarray,text:text
 array_to_tsvector 3327:f0-:_text:tsvector
@@ -54,6 +57,7 @@ box 1421:f0-:point,point:box 1446:f0-:polygon:box 1480:f0-:circle:box 4091:f0-:p
 broadcast 698:f0-:inet:inet
 btrim 884:f0-:text,text:text 885:f0-:text:text 2015:f0-:bytea,bytea:bytea
 cardinality 3179:f0-:anyarray:int4
+casefold 6412:f0-:text:text
 cbrt 1345:f0-:float8:float8
 ceil 1711:f0-:numeric:numeric 2308:f0-:float8:float8
 ceiling 2167:f0-:numeric:numeric 2320:f0-:float8:float8
@@ -73,11 +77,15 @@ cotd 2738:f0-:float8:float8
 count 2147:a0-:any:int8 2803:a0-:-:int8
 covar_pop 2827:a0-:float8,float8:float8
 covar_samp 2828:a0-:float8,float8:float8
+crc32 6364:f0-:bytea:int8
+crc32c 6365:f0-:bytea:int8
 cume_dist 3104:w0-:-:float8
 date 1178:f0-:timestamptz:date 2029:f0-:timestamp:date
+date_add 6221:f0-:timestamptz,interval:timestamptz 6222:f0-:timestamptz,interval,text:timestamptz
 date_bin 6177:f0-:interval,timestamp,timestamp:timestamp 6178:f0-:interval,timestamptz,timestamptz:timestamptz
 date_part 1171:f0-:text,timestamptz:float8 1172:f0-:text,interval:float8 1273:f0-:text,timetz:float8
 date_part 1384:f0-:text,date:float8 1385:f0-:text,time:float8 2021:f0-:text,timestamp:float8
+date_subtract 6223:f0-:timestamptz,interval:timestamptz 6273:f0-:timestamptz,interval,text:timestamptz
 date_trunc 1217:f0-:text,timestamptz:timestamptz 1218:f0-:text,interval:interval
 date_trunc 1284:f0-:text,timestamptz,text:timestamptz 2020:f0-:text,timestamp:timestamp
 datemultirange 4292:f0-:-:datemultirange 4293:f0-:daterange:datemultirange 4294:f0v:_daterange:datemultirange
@@ -89,6 +97,8 @@ diagonal 981:f0-:box:lseg
 diameter 1469:f0-:circle:float8
 div 1973:f0-:numeric,numeric:numeric
 encode 1946:f0-:bytea,text:text
+erf 6219:f0-:float8:float8
+erfc 6220:f0-:float8:float8
 every 2519:a0-:bool:bool
 exp 1347:f0-:float8:float8 1732:f0-:numeric:numeric
 extract 6199:f0-:text,date:numeric 6200:f0-:text,time:numeric 6201:f0-:text,timetz:numeric
@@ -96,6 +106,7 @@ extract 6202:f0-:text,timestamp:numeric 6203:f0-:text,timestamptz:numeric 6204:f
 family 711:f0-:inet:int4
 first_value 3112:w0-:anyelement:anyelement
 floor 1712:f0-:numeric:numeric 2309:f0-:float8:float8
+gamma 6383:f0-:float8:float8
 gcd 5044:f0-:int4,int4:int4 5045:f0-:int8,int8:int8 5048:f0-:numeric,numeric:numeric
 get_bit 723:f0-:bytea,int8:int4 3032:f0-:bit,int4:int4
 get_byte 721:f0-:bytea,int4:int4
@@ -115,6 +126,7 @@ isempty 3850:f0-:anyrange:bool 4237:f0-:anymultirange:bool
 isfinite 1373:f0-:date:bool 1389:f0-:timestamptz:bool 1390:f0-:interval:bool 2048:f0-:timestamp:bool
 isopen 1431:f0-:path:bool
 json_agg 3175:a0-:anyelement:json
+json_agg_strict 6276:a0-:anyelement:json
 json_array_length 3956:f0-:json:int4
 json_build_array 3198:f0v:any:json 3199:f0-:-:json
 json_build_object 3200:f0v:any:json 3201:f0-:-:json
@@ -122,10 +134,14 @@ json_extract_path 3951:f0v:json,_text:json
 json_extract_path_text 3953:f0v:json,_text:text
 json_object 3202:f0-:_text:json 3203:f0-:_text,_text:json
 json_object_agg 3197:a0-:any,any:json
-json_strip_nulls 3261:f0-:json:json
+json_object_agg_strict 6280:a0-:any,any:json
+json_object_agg_unique 6281:a0-:any,any:json
+json_object_agg_unique_strict 6282:a0-:any,any:json
+json_strip_nulls 3261:f1-:json,bool:json
 json_to_tsvector 4215:f0-:json,jsonb:tsvector
 json_typeof 3968:f0-:json:text
 jsonb_agg 3267:a0-:anyelement:jsonb
+jsonb_agg_strict 6284:a0-:anyelement:jsonb
 jsonb_array_length 3207:f0-:jsonb:int4
 jsonb_build_array 3271:f0v:any:jsonb 3272:f0-:-:jsonb
 jsonb_build_object 3273:f0v:any:jsonb 3274:f0-:-:jsonb
@@ -134,6 +150,9 @@ jsonb_extract_path_text 3940:f0v:jsonb,_text:text
 jsonb_insert 3579:f1-:jsonb,_text,jsonb,bool:jsonb
 jsonb_object 3263:f0-:_text:jsonb 3264:f0-:_text,_text:jsonb
 jsonb_object_agg 3270:a0-:any,any:jsonb
+jsonb_object_agg_strict 6288:a0-:any,any:jsonb
+jsonb_object_agg_unique 6289:a0-:any,any:jsonb
+jsonb_object_agg_unique_strict 6290:a0-:any,any:jsonb
 jsonb_path_exists 4005:f2-:jsonb,jsonpath,jsonb,bool:bool
 jsonb_path_exists_tz 1177:f2-:jsonb,jsonpath,jsonb,bool:bool
 jsonb_path_match 4009:f2-:jsonb,jsonpath,jsonb,bool:bool
@@ -145,7 +164,7 @@ jsonb_path_query_first_tz 2023:f2-:jsonb,jsonpath,jsonb,bool:jsonb
 jsonb_pretty 3306:f0-:jsonb:text
 jsonb_set 3305:f1-:jsonb,_text,jsonb,bool:jsonb
 jsonb_set_lax 5054:f2-:jsonb,_text,jsonb,bool,text:jsonb
-jsonb_strip_nulls 3262:f0-:jsonb:jsonb
+jsonb_strip_nulls 3262:f1-:jsonb,bool:jsonb
 jsonb_to_tsvector 4213:f0-:jsonb,jsonb:tsvector
 jsonb_typeof 3210:f0-:jsonb:text
 justify_days 1295:f0-:interval:interval
@@ -160,6 +179,7 @@ lead 3111:w0-:anycompatible,int4,anycompatible:anycompatible
 left 3060:f0-:text,int4:text
 length 1317:f0-:text:int4 1318:f0-:bpchar:int4 1530:f0-:lseg:float8 1531:f0-:path:float8 1681:f0-:bit:int4
 length 2010:f0-:bytea:int4 3711:f0-:tsvector:int4
+lgamma 6384:f0-:float8:float8
 line 1493:f0-:point,point:line
 ln 1341:f0-:float8:float8 1734:f0-:numeric:numeric
 log 1340:f0-:float8:float8 1736:f0-:numeric,numeric:numeric 1741:f0-:numeric:numeric
@@ -179,12 +199,12 @@ masklen 697:f0-:inet:int4
 max 2050:a0-:anyarray:anyarray 2115:a0-:int8:int8 2116:a0-:int4:int4 2117:a0-:int2:int2 2119:a0-:float4:float4
 max 2120:a0-:float8:float8 2122:a0-:date:date 2123:a0-:time:time 2124:a0-:timetz:timetz 2126:a0-:timestamp:timestamp
 max 2127:a0-:timestamptz:timestamptz 2128:a0-:interval:interval 2129:a0-:text:text 2130:a0-:numeric:numeric
-max 2244:a0-:bpchar:bpchar 3526:a0-:anyenum:anyenum 3564:a0-:inet:inet
+max 2244:a0-:bpchar:bpchar 3526:a0-:anyenum:anyenum 3564:a0-:inet:inet 6395:a0-:bytea:bytea
 md5 2311:f0-:text:text 2321:f0-:bytea:text
 min 2051:a0-:anyarray:anyarray 2131:a0-:int8:int8 2132:a0-:int4:int4 2133:a0-:int2:int2 2135:a0-:float4:float4
 min 2136:a0-:float8:float8 2138:a0-:date:date 2139:a0-:time:time 2140:a0-:timetz:timetz 2142:a0-:timestamp:timestamp
 min 2143:a0-:timestamptz:timestamptz 2144:a0-:interval:interval 2145:a0-:text:text 2146:a0-:numeric:numeric
-min 2245:a0-:bpchar:bpchar 3527:a0-:anyenum:anyenum 3565:a0-:inet:inet
+min 2245:a0-:bpchar:bpchar 3527:a0-:anyenum:anyenum 3565:a0-:inet:inet 6396:a0-:bytea:bytea
 min_scale 5042:f0-:numeric:int4
 mod 940:f0-:int2,int2:int2 941:f0-:int4,int4:int4 947:f0-:int8,int8:int8 1728:f0-:numeric,numeric:numeric
 multirange 4298:f0-:anyrange:anymultirange
@@ -253,7 +273,7 @@ regr_sxx 2819:a0-:float8,float8:float8
 regr_sxy 2821:a0-:float8,float8:float8
 regr_syy 2820:a0-:float8,float8:float8
 replace 2087:f0-:text,text,text:text
-reverse 3062:f0-:text:text
+reverse 3062:f0-:text:text 6382:f0-:bytea:bytea
 right 3061:f0-:text,int4:text
 round 1342:f0-:float8:float8 1707:f0-:numeric,int4:numeric 1708:f0-:numeric:numeric
 row_number 3100:w0-:-:int8
@@ -295,7 +315,9 @@ tand 2737:f0-:float8:float8
 tanh 2464:f0-:float8:float8
 timezone 1026:f0-:interval,timestamptz:timestamp 1159:f0-:text,timestamptz:timestamp 2037:f0-:text,timetz:timetz
 timezone 2038:f0-:interval,timetz:timetz 2069:f0-:text,timestamp:timestamptz 2070:f0-:interval,timestamp:timestamptz
+timezone 6334:f0-:timestamptz:timestamp 6335:f0-:timestamp:timestamptz 6336:f0-:timetz:timetz
 to_ascii 1845:f0-:text:text 1846:f0-:text,int4:text
+to_bin 6330:f0-:int4:text 6331:f0-:int8:text
 to_char 1768:f0-:interval,text:text 1770:f0-:timestamptz,text:text 1772:f0-:numeric,text:text 1773:f0-:int4,text:text
 to_char 1774:f0-:int8,text:text 1775:f0-:float4,text:text 1776:f0-:float8,text:text 2049:f0-:timestamp,text:text
 to_date 1780:f0-:text,text:date
@@ -303,6 +325,7 @@ to_hex 2089:f0-:int4:text 2090:f0-:int8:text
 to_json 3176:f0-:anyelement:json
 to_jsonb 3787:f0-:anyelement:jsonb
 to_number 1777:f0-:text,text:numeric
+to_oct 6332:f0-:int4:text 6333:f0-:int8:text
 to_timestamp 1158:f0-:float8:timestamptz 1778:f0-:text,text:timestamptz
 to_tsquery 3750:f0-:text:tsquery
 to_tsvector 3749:f0-:text:tsvector 4209:f0-:jsonb:tsvector 4210:f0-:json:tsvector
@@ -325,10 +348,13 @@ tsrange 3933:f0-:timestamp,timestamp:tsrange 3934:f0-:timestamp,timestamp,text:t
 tstzmultirange 4289:f0-:-:tstzmultirange 4290:f0-:tstzrange:tstzmultirange 4291:f0v:_tstzrange:tstzmultirange
 tstzrange 3937:f0-:timestamptz,timestamptz:tstzrange 3938:f0-:timestamptz,timestamptz,text:tstzrange
 tsvector_to_array 3326:f0-:tsvector:_text
+unicode_assigned 6105:f0-:text:bool
 unistr 6198:f0-:text:text
 upper 871:f0-:text:text 3849:f0-:anyrange:anyelement 4236:f0-:anymultirange:anyelement
 upper_inc 3852:f0-:anyrange:bool 4239:f0-:anymultirange:bool
 upper_inf 3854:f0-:anyrange:bool 4241:f0-:anymultirange:bool
+uuid_extract_timestamp 6342:f0-:uuid:timestamptz
+uuid_extract_version 6343:f0-:uuid:int2
 var_pop 2718:a0-:int8:numeric 2719:a0-:int4:numeric 2720:a0-:int2:numeric 2721:a0-:float4:float8 2722:a0-:float8:float8
 var_pop 2723:a0-:numeric:numeric
 var_samp 2641:a0-:int8:numeric 2642:a0-:int4:numeric 2643:a0-:int2:numeric 2644:a0-:float4:float8
