@@ -14,7 +14,12 @@ from tests.tools.harness import PASSWORD, Project, Tool, environment
 
 # The fixtures of the tests in SQL: the same shop, the same roles.
 admin, claim, connect, created, database, owner = (
-    sql.admin, sql.claim, sql.connect, sql.created, sql.database, sql.owner,
+    sql.admin,
+    sql.claim,
+    sql.connect,
+    sql.created,
+    sql.database,
+    sql.owner,
 )
 server, stakeholder, superuser, template = sql.server, sql.stakeholder, sql.superuser, sql.template
 
