@@ -29,8 +29,9 @@ from .transaction import request_settings
 
 EDN: Final = b"application/edn; charset=utf-8"
 _RUN: Final = b"SELECT r.body, r.more FROM integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
-#: A larger document is read beside other requests.
-_LARGE_BYTES: Final = 32 << 10
+#: A larger document is read beside other requests, and compiled if it has more lists and objects.
+_LARGE_BYTES: Final = 4 << 10
+_MANY_NODES: Final = 50
 
 
 class Data:
@@ -39,7 +40,8 @@ class Data:
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._settings = settings
         self._executor = executor
-        self._reading = asyncio.Lock()
+        #: One document in EDN is read, and one is written, at a time.
+        self._reading, self._editing = asyncio.Lock(), asyncio.Lock()
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
@@ -58,15 +60,20 @@ class Data:
             return _failure(_of_problem(error, caller), word(error)["pointer"])
         seen: list[Entry] = []
 
-        def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+        def made(entry: Entry) -> Plan:
             try:
                 return self._plan(entry, document, request, caller)
             except (DocumentError, ProblemError) as problem:
                 seen.append(entry)
                 raise RequestError from problem
 
+        def make(entry: Entry) -> Plan | Slow[Plan | Response]:
+            is_large = len(request.body) > _LARGE_BYTES or document.nodes > _MANY_NODES
+            return Slow(lambda: made(entry)) if is_large else made(entry)
+
         try:
-            return await self._executor.execute(caller.role, make, watch)
+            response = await self._executor.execute(caller.role, make, watch)
+            return await self._written(request, response)
         except RequestError as wrapped:
             problem = wrapped.__cause__
             assert isinstance(problem, DocumentError | ProblemError)
@@ -83,11 +90,22 @@ class Data:
                 worded.details = worded.hint = None
             return _failure(worded)
 
+    async def _written(self, request: Request, response: Response) -> Response:
+        """Return the answer in the notation that the client accepts."""
+        if "application/edn" in (request.header(b"accept") or ""):
+            # The writer is slow.
+            async with self._editing:
+                response.body = await asyncio.to_thread(lambda: edn.dumps(orjson.loads(response.body)).encode())
+            response.headers[0] = (b"content-type", EDN)
+        return response
+
     async def _document(self, body: bytes, *, is_edn: bool) -> Document:
         if not is_edn and len(body) <= _LARGE_BYTES:
             return _read_json(body)
+        if not is_edn:
+            return await asyncio.to_thread(_read_json, body)
         async with self._reading:
-            return await asyncio.to_thread(_read_edn if is_edn else _read_json, body)
+            return await asyncio.to_thread(_read_edn, body)
 
     def _plan(self, entry: Entry, document: Document, request: Request, caller: Caller) -> Plan:
         schemas = self._settings.schemas
@@ -105,13 +123,10 @@ class Data:
         compiled = compile_document(document, entry.surface, options)
         cost = self._settings.max_cost
         text = as_json(compiled, document).encode("utf-8", "surrogatepass")
-        as_edn = "application/edn" in (request.header(b"accept") or "")
 
         def respond(row: Row) -> Response:
             body, is_truncated = row[0] or b"", row[1] == b"t"
-            if as_edn:
-                body = edn.dumps(orjson.loads(body)).encode()
-            headers = [(b"content-type", EDN if as_edn else JSON)]
+            headers = [(b"content-type", JSON)]
             if is_truncated:
                 headers.append((b"integratedb-truncated", b"true"))
             return Response(206 if is_truncated else 200, headers, body)

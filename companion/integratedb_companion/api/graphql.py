@@ -20,7 +20,7 @@ from integratedb.query.faces.graphql.documents import Document, Documents, Inval
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
 from integratedb.query.problems import ProblemError
-from integratedb.query.statement import Options, Statement, Subjects, compile_query
+from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
@@ -149,24 +149,26 @@ class GraphQL:
         try:
             return compile_query(root.query, entry.surface, options)
         except ProblemError as problem:
-            worded = word(problem)
-            message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-            raise InvalidError([GraphQLError(message, root.nodes, path=list(root.path))]) from None
+            raise InvalidError([_worded(problem, root)]) from None
 
     def _query(self, operation: Operation, statements: Sequence[Statement]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
         cost = self._settings.max_cost
+        try:
+            bound = bind_all(statements)
+        except ProblemError as problem:
+            raise InvalidError([_worded(problem)]) from None
         compiled = [
             {
                 "statement": statement.text,
-                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in statement.bind()],
+                "params": texts,
                 "holes": [],
                 "returns_rows": True,
                 "least": root.least or None,
                 "most": root.most,
                 "field": ".".join(root.path),
             }
-            for root, statement in zip(operation.roots, statements, strict=True)
+            for root, statement, texts in zip(operation.roots, statements, bound, strict=True)
         ]
         text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
         columns = ", ".join(
@@ -201,6 +203,12 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
+    worded = word(problem)
+    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+    return GraphQLError(message) if root is None else GraphQLError(message, root.nodes, path=list(root.path))
 
 
 def _uses_all_parameters(statement: Statement) -> bool:

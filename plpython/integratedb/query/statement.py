@@ -100,6 +100,41 @@ class Statement:
         return [parameter.text(holes) for parameter in self.parameters]
 
 
+#: Values that statements which run together repeat, because a request names them several times.
+MOST_REPEATED = 16 << 20
+
+
+def bind_all(statements: Sequence[Statement], holes: Sequence[int] | None = None) -> list[list[str | None]]:
+    """Return the parameters of statements that run together, as texts. ``holes``: how many each one has, left empty.
+
+    Error: ProblemError: a few large values, named often, would fill the memory.
+    """
+    known: dict[tuple[int, str], str | None] = {}
+    repeated = 0
+    bound = []
+    for number, statement in enumerate(statements):
+        empty = [None] * (0 if holes is None else holes[number])
+        texts: list[str | None] = []
+        for parameter in statement.parameters:
+            key = (id(parameter.value), parameter.form)
+            is_known = parameter.hole is None and key in known
+            text = known[key] if is_known else _text(parameter.text(empty))
+            if is_known:
+                repeated += len(text or "")
+                if repeated > MOST_REPEATED:
+                    limit = f"{MOST_REPEATED} characters"
+                    raise ProblemError("too large", (), what="what the queries repeat of their values", limit=limit)
+            elif parameter.hole is None:
+                known[key] = text
+            texts.append(text)
+        bound.append(texts)
+    return bound
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
 def compile_query(query: Query, surface: Surface, options: Options) -> Statement:
     """Compile a request. Error: ProblemError. Nothing of the request becomes text of the statement."""
     return _Compilation(surface, options).run(query)

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ..problems import ProblemError
 from ..request import Value
 from ..surface import Relation
+
+#: All expressions of a statement together, each with those in it. A short request can repeat one expression often.
+MOST_CHARACTERS = 4_000_000
+#: A longer text, and each list, is one parameter, however often a request uses it.
+SHARED_CHARACTERS = 256
 
 #: How a value becomes the text of a parameter.
 Form: TypeAlias = Literal["scalar", "array", "json"]
@@ -98,12 +104,29 @@ class Writer:
         self.parameters: list[Parameter] = []
         self._in_array = in_array
         self._aliases = 0
+        self._characters = 0
+        self._shared: dict[tuple[object, ...], str] = {}
 
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
+        key = None
+        if value.hole is None and _is_large(value.value):
+            # A parameter has one type; an element of the array is a text of any.
+            key = (id(value.value), form, None if self._in_array else type_sql)
+            if (shared := self._shared.get(key)) is not None:
+                return f"{shared}::{type_sql}"
         self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole))
         number = len(self.parameters)
-        return f"($1)[{number}]::{type_sql}" if self._in_array else f"${number}::{type_sql}"
+        text = f"($1)[{number}]" if self._in_array else f"${number}"
+        if key is not None:
+            self._shared[key] = text
+        return f"{text}::{type_sql}"
+
+    def count(self, text: str) -> None:
+        """Count the text of an expression. Error: ProblemError: there is too much of it."""
+        self._characters += len(text)
+        if self._characters > MOST_CHARACTERS:
+            raise ProblemError("too large", (), what="the SQL of the query", limit=f"{MOST_CHARACTERS} characters")
 
     def constant(self, value: Any, type_sql: str = "pg_catalog.text") -> str:
         """Add a parameter whose value is part of the request's shape: a key of JSON, a step of a path."""
@@ -113,3 +136,7 @@ class Writer:
         """Return a new alias, which is no name of the surface's or the request's."""
         self._aliases += 1
         return f"{prefix}_{self._aliases}"
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > SHARED_CHARACTERS)

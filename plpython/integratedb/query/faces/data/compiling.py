@@ -9,7 +9,7 @@ from typing import Any
 
 from ...problems import ProblemError
 from ...request import Select
-from ...statement import Options, Statement, compile_query
+from ...statement import Options, Statement, bind_all, compile_query
 from ...surface import Surface
 from .documents import Document
 from .expressions import Result
@@ -73,19 +73,22 @@ class _Number(str):
 
 
 def as_json(compiled: Sequence[Compiled], document: Document) -> str:
-    """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many]."""
+    """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many].
+
+    Error: ProblemError.
+    """
     statements = []
-    for each in compiled:
+    bound = bind_all([each.statement for each in compiled], [len(each.results) for each in compiled])
+    for each, texts in zip(compiled, bound, strict=True):
         holes = [
             [number, parameter.form, *_described(each.results[parameter.hole])]
             for number, parameter in enumerate(each.statement.parameters, 1)
             if parameter.hole is not None
         ]
-        texts = each.statement.bind([None] * len(each.results))
         statements.append(
             {
                 "statement": each.statement.text,
-                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in texts],
+                "params": texts,
                 "holes": holes,
                 "reads": each.statement.reads,
                 "returns_rows": each.returns_rows,

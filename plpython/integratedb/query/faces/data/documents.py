@@ -31,6 +31,8 @@ class Document:
     steps: tuple[Step, ...]
     is_list: bool = False
     explain: bool = False
+    #: How many lists and objects all queries have together, each as often as it is used.
+    nodes: int = 0
 
 
 def read_document(given: Any, params: Mapping[str, Any] | None = None, *, marked_names: bool = False) -> Document:
@@ -49,9 +51,11 @@ def read_document(given: Any, params: Mapping[str, Any] | None = None, *, marked
     queries = given if isinstance(given, list) else [given]
     if not 0 < len(queries) <= MOST_QUERIES:
         raise DocumentError(place, f"expected 1 to {MOST_QUERIES} queries, found {len(queries)}")
-    steps = []
+    steps: list[Step] = []
+    nodes = 0
     for number, query in enumerate(queries):
-        reader = Reader(params or {}, marked_names=marked_names, before=number)
+        reader = Reader(params or {}, marked_names=marked_names, before=number, nodes=nodes)
         read = reader.query(query, (*place, number) if isinstance(given, list) else place)
         steps.append(Step(read, reader.results))
-    return Document(tuple(steps), isinstance(given, list), explain)
+        nodes = reader.nodes
+    return Document(tuple(steps), isinstance(given, list), explain, nodes)

@@ -39,8 +39,16 @@ FORMS: Final[dict[str, frozenset[str]]] = {
     "path": frozenset(),
     "result": frozenset(),
 }
-#: More lists and maps than this are no query that a person or a program needs.
+#: A document with more lists and maps is none that a person or a program needs. What is written twice counts twice.
 MOST_NODES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """What is selected under an alias, and how many lists and objects it is made of."""
+
+    expression: Expression
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +65,19 @@ class Expressions:
     """Reads the expressions of one query; ``params`` are the values beside it.
 
     ``results``: the values of earlier queries' answers, whose positions are holes in the query. ``before`` is how many
-    queries are before this one.
+    queries are before this one, and ``nodes`` how many lists and objects these have.
     """
 
     def __init__(
-        self, params: Mapping[str, Any], names: Names, query: Callable[[Any, Place], Select], before: int
+        self, params: Mapping[str, Any], names: Names, query: Callable[[Any, Place], Select], before: int, nodes: int
     ) -> None:
         self.names = names
         self.results: list[Result] = []
+        self._holes: dict[Result, int] = {}
         self._params = params
         self._query = query
         self._before = before
-        self._nodes = 0
+        self._nodes = nodes
         self._operators = Operators(self)
 
     def expression(self, given: Any, place: Place) -> Expression:
@@ -76,7 +85,7 @@ class Expressions:
         if isinstance(given, list):
             return self.condition(given, place)
         if isinstance(given, dict):
-            self._count(place)
+            self.count(place)
             return self._structure(given, place)
         if isinstance(given, Name):
             return field(given, place)
@@ -85,7 +94,7 @@ class Expressions:
     def condition(self, given: Any, place: Place) -> Expression:
         """Read a condition. Error: DocumentError."""
         if isinstance(given, list) and given and isinstance(given[0], str):
-            self._count(place)
+            self.count(place)
             return self._operators.operation(given, place)
         if isinstance(given, dict | bool | Name):
             return self.expression(given, place)
@@ -95,10 +104,16 @@ class Expressions:
             'A list that is a value is written {"value": [...]}.' if isinstance(given, list) else None,
         )
 
-    def _count(self, place: Place) -> None:
-        self._nodes += 1
+    @property
+    def nodes(self) -> int:
+        """How many lists and objects were read, each as often as the query uses it."""
+        return self._nodes
+
+    def count(self, place: Place, nodes: int = 1) -> None:
+        """Count what is read, or is used once more. Error: DocumentError."""
+        self._nodes += nodes
         if self._nodes > MOST_NODES:
-            raise DocumentError(place, f"the query has more than {MOST_NODES} lists and objects", None, "54000")
+            raise DocumentError(place, f"the document has more than {MOST_NODES} lists and objects", None, "54000")
 
     def named(self, given: Any, place: Place) -> Expression:
         """Read what stands where only names can stand: a text is a name."""
@@ -118,9 +133,10 @@ class Expressions:
         if not 0 <= given[0] < self._before:
             raise DocumentError((*place, 0), f"there is no query {given[0]} before this one")
         wanted = Result(given[0], str(given[1]), many, place)
-        if wanted not in self.results:
+        hole = self._holes.setdefault(wanted, len(self.results))
+        if hole == len(self.results):
             self.results.append(wanted)
-        return Value(None, hole=self.results.index(wanted), place=place, is_document=True)
+        return Value(None, hole=hole, place=place, is_document=True)
 
     def _structure(self, given: dict[str, Any], place: Place) -> Expression:
         form = next((key for key in FORMS if key in given), None)
@@ -224,14 +240,14 @@ class Expressions:
             self.orders(window.get("order-by", []), (*place, 1, "order-by")),
         )
 
-    def orders(self, given: Any, place: Place, aliases: Mapping[str, Expression] | None = None) -> tuple[Order, ...]:
+    def orders(self, given: Any, place: Place, aliases: Mapping[str, Aliased] | None = None) -> tuple[Order, ...]:
         """Read the terms of an order: a name, or a list of a name or an expression and its directions.
 
         A name of ``aliases`` means what is selected under it.
         """
         return tuple(self._order(term, (*place, n), aliases or {}) for n, term in enumerate(listed(given, place)))
 
-    def _order(self, given: Any, place: Place, aliases: Mapping[str, Expression]) -> Order:
+    def _order(self, given: Any, place: Place, aliases: Mapping[str, Aliased]) -> Order:
         words: list[Any] = []
         is_directed = isinstance(given, list) and all(isinstance(word, str) for word in given[1:])
         if is_directed and given and not (self.names.is_name(given[0]) and self._operators.has(given[0])):
@@ -246,7 +262,9 @@ class Expressions:
         elif "nulls-last" in directions:
             nulls = "last"
         found = aliases.get(given) if isinstance(given, str) else None
-        return Order(found or self.named(given, place), "desc" in directions, nulls)
+        self.count(place, 1 if found is None else found.nodes)
+        expression = self.named(given, place) if found is None else found.expression
+        return Order(expression, "desc" in directions, nulls)
 
     def subquery(self, given: Any, place: Place) -> Select:
         """Read what must be a sub-query. Error: DocumentError."""
