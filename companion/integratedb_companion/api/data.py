@@ -18,7 +18,7 @@ from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Subjects
 
 from . import edn
-from .bodies import MAX_DEPTH, check_depth
+from .bodies import MAX_DEPTH, read_json
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
 from .messages import JSON, Request, Response
@@ -156,8 +156,7 @@ class Data:
 
 def _read_json(body: bytes) -> Document:
     try:
-        check_depth(body)
-        given = json.loads(body, parse_constant=_refuse)
+        given = read_json(body)
     except ValueError as error:
         raise DocumentError((), f"the body is no JSON: {str(error)[:200]}") from None
     return read_document(given)
@@ -171,10 +170,6 @@ def _read_edn(body: bytes) -> Document:
     except ValueError as error:
         raise DocumentError((), f"the body is no EDN: {str(error)[:200]}") from None
     return read_document(given, marked_names=True)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _of_problem(problem: DocumentError | ProblemError, caller: Caller) -> UrlError:
