@@ -47,7 +47,7 @@ class GoneError(Exception):
 
 
 class BrokenError(GoneError):
-    """The body ended before its end: the client has gone, or its chunks are no chunks. The server does not say which."""
+    """The body is not whole: the client has gone, or its chunks are malformed. The server does not say which."""
 
 
 def too_large(limit: int, what: str = "The body") -> BodyError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any, Final
+from typing import Final
 
 import orjson
 

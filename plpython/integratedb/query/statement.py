@@ -159,6 +159,7 @@ class _Compilation:
             aggregates=options.aggregates,
             further_schemas=options.further_schemas,
         )
+        self._reads.sources.write_named = self._write_named
         return self._read(query) if isinstance(query, Select) else self._write(query)
 
     def _read(self, query: Select) -> Statement:
@@ -176,7 +177,7 @@ class _Compilation:
         if self._options.etag and relation is not None and level.group_by is None:
             level.version = writes.row_version(relation, "t_1")  # the first alias of a statement
         text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
-        is_volatile = self._reads.expressions.functions.is_volatile
+        is_volatile = self._reads.expressions.functions.is_volatile or self._reads.sources.has_writes
         reads = (function is None or function.volatility != "volatile") and not is_volatile
         return self._statement(
             prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
@@ -200,23 +201,38 @@ class _Compilation:
         offset = most if level.offset is None else f"{level.offset} + {most}"
         return f"CASE WHEN pg_catalog.count(*) >= {most}{wanted} THEN EXISTS ({level.existing(offset)}) ELSE false END"
 
-    def _write(self, query: Insert | Update | Delete) -> Statement:
-        options = self._options
-        write_sql = writes.Writes(self._writer, self._reads, allow_unfiltered=options.allow_unfiltered)
-        relation = self._reads.relation(query.table)
-        wanted = query.returning
-        returned = (
-            [column.name for column in relation.columns.values() if column.can_select] if wanted is not None else []
-        )
-        located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
+    def _written(self, query: Insert | Update | Delete, located: Sequence[str] = ()) -> writes.Write:
+        """Write an INSERT, UPDATE or DELETE that returns all columns, if they are wanted; else those for Location."""
+        write_sql = writes.Writes(self._writer, self._reads, allow_unfiltered=self._options.allow_unfiltered)
+        columns = self._reads.relation(query.table).columns.values()
+        returned = [column.name for column in columns if column.can_select] if query.returning is not None else []
         with self._reads.sources.named(query.with_queries):
             match query:
                 case Insert():
-                    write = write_sql.insert(query, returned or located)
+                    return write_sql.insert(query, returned or located)
                 case Update():
-                    write = write_sql.update(query, returned)
+                    return write_sql.update(query, returned)
                 case Delete():
-                    write = write_sql.delete(query, returned)
+                    return write_sql.delete(query, returned)
+
+    def _write_named(self, query: Insert | Update | Delete) -> tuple[Level, str]:
+        """Write a query of WITH that writes, and what it returns."""
+        write, name, alias = self._written(query), self._writer.alias("w"), self._writer.alias("t")
+        self._reads.sources.with_queries.append((name, write.text))
+        relation = write.relation
+        row = f"{alias}.{write.row}" if write.row is not None else None
+        source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        wanted = query.returning or Select(items=())
+        level = self._reads.level(wanted, Scope([source]), f"{name} AS {alias}", [], depth=1, capped=False, nested=True)
+        names = positions(level)
+        return level, level.select(names, "" if names else "true AS c0")
+
+    def _write(self, query: Insert | Update | Delete) -> Statement:
+        options = self._options
+        relation = self._reads.relation(query.table)
+        wanted = query.returning
+        located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
+        write = self._written(query, located)
         prefix = self._with((writes.WRITTEN, write.text))
         facts = {}
         if write.is_new is not None:

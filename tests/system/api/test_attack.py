@@ -95,9 +95,7 @@ def test_any_code_and_message_can_be_raised(api: Api, place: Place, message: dic
 def test_sql_chooses_nothing_that_python_cannot_read(
     api: Api, place: Place, setting: str, chosen: str, code: str
 ) -> None:
-    answer = answer_of_function(
-        api, place, f"PERFORM set_config('response.{setting}', {chosen}, true); RETURN '{{}}';"
-    )
+    answer = answer_of_function(api, place, f"PERFORM set_config('response.{setting}', {chosen}, true); RETURN '{{}}';")
     assert (answer.status_code, answer.json()["code"]) == (500, code)
 
 

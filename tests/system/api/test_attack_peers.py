@@ -13,7 +13,7 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 @pytest.mark.parametrize(
     "body",
-    [b"zz\r\n{}\r\n0\r\n\r\n", b"1\r\n{\r\nzz\r\n", b"-1\r\n{}\r\n", b"2\r\n{}oops\r\n0\r\n\r\n", b"f" * 17 + b"\r\n{}"],
+    [b"zz\r\n{}\r\n0\r\n\r\n", b"1\r\n{\r\nzz\r\n", b"-1\r\n{}\r\n", b"2\r\n{}oops\r\n0\r\n\r\n", b"f" * 17 + b"\r\n"],
     ids=["no number", "no number later", "negative", "longer than it says", "huge"],
 )
 @pytest.mark.parametrize("path", ["/notes", "/query", "/graphql", "/rpc/setting", "/oauth/token"])

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.api.harness import Api, Place
+from tests.system.api.harness import Api, Place, unique
 
 EDN = "application/edn"
 ID = {"field": "id"}
@@ -83,3 +83,48 @@ def test_facts_of_a_connection_that_repeat_its_filter_are_limited(api: Api, plac
     body = {"query": f"{{ peopleNodes(filter: {{and: [{conditions}]}}) {{ {counts} }} }}"}
     answer = api.send("POST", "/graphql", body, role=place.user)
     assert (answer.status_code, json.dumps(answer.json())[:200].count("more than 1000 conditions")) == (422, 1)
+
+
+def test_a_column_with_the_name_of_an_alias_is_only_a_column_in_every_query(api: Api, place: Place) -> None:
+    """Of queries as data, GraphQL, and rows before an offset."""
+    table = unique("aliases")
+    letters = [f"{letter}_{number}" for letter in "tsewbvaqrf" for number in range(1, 6)]
+    names = [*letters, *"wrnvj", "c1", "c2", "found", "body", "status", "excluded", "union"]
+    columns = ", ".join(f'"{name}" text DEFAULT {name!r}' for name in names)
+    place.superuser.run(
+        f"CREATE TABLE {table} (id int PRIMARY KEY, parent int REFERENCES {table}, {columns});"
+        f"GRANT ALL ON {table} TO {place.user};"
+        f"INSERT INTO {table} (id, parent) VALUES (1, NULL), (2, 1), (3, 1)"
+    )
+    whole = {name: name for name in names}
+    rows = [{"id": number, "parent": parent, **whole} for number, parent in ((1, None), (2, 1), (3, 1))]
+
+    def asked(query: Any) -> Any:
+        answer = api.send("POST", "/query", query, role=place.user)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert asked({"from": table, "order-by": ["id"]}) == rows
+    above = {"relation": table, "hint": "parent", "as": "above", "select": names}
+    page = {"from": table, "order-by": ["id"], "offset": 1, "limit": 1, "embed": [above]}
+    assert asked(page) == [{**rows[1], "above": whole}]
+    grouped = {"select": ["t_1", "w", [{"call": ["count", "*"]}, "n"]], "from": table, "group-by": ["t_1", "w"]}
+    assert asked(grouped) == [{"t_1": "t_1", "w": "w", "n": 3}]
+    both = {"union": [{"select": names, "from": table}, {"select": names, "from": table}]}
+    assert asked(both) == [whole]
+    named = {"with": [["w", {"from": table}], ["q_1", {"from": "w"}]], "select": names, "from": "q_1", "limit": 1}
+    assert asked(named) == [whole]
+    written = {
+        "insert-into": table, "values": [{"id": 1}], "returning": ["id", *names],
+        "on-conflict": {"columns": ["id"], "do": "update", "set": {"w": {"field": "excluded.t_1"}}},
+    }  # fmt: skip
+    assert asked(written) == [{"id": 1, **whole, "w": "t_1"}]
+    path = f"/{table}?select={','.join(names)},above:{table}!parent({','.join(names)})&order=id.desc&limit=1&offset=1"
+    assert api.get(path, role=place.user) == [{**whole, "above": {**whole, "w": "t_1"}}]
+    facts = "totalCount pageInfo { hasNextPage hasPreviousPage } nodes { rowId w j n found }"
+    arguments = 'first: 1, offset: 1, filter: {s1: {eq: "s_1"}}'
+    document = f"{{ nodes: {table.replace('_', '')}Nodes({arguments}) {{ {facts} }} }}"
+    answer = api.send("POST", "/graphql", {"query": document}, role=place.user)
+    node = {"rowId": 2, **{name: name for name in ("w", "j", "n", "found")}}
+    page_info = {"hasNextPage": True, "hasPreviousPage": True}
+    assert answer.json() == {"data": {"nodes": {"totalCount": 3, "pageInfo": page_info, "nodes": [node]}}}

@@ -9,10 +9,12 @@ from typing import Any, Final, Literal
 from ...request import (
     NOWHERE,
     Array,
+    Bound,
     Call,
     Case,
     Cast,
     Expression,
+    Frame,
     Order,
     Path,
     Place,
@@ -39,6 +41,13 @@ FORMS: Final[dict[str, frozenset[str]]] = {
     "path": frozenset(),
     "result": frozenset(),
 }
+#: The keys of a window; the units of its frame, and where that may begin and end.
+WINDOW: Final = {"partition-by", "order-by", "frame"}
+UNITS: Final[dict[str, Literal["rows", "range", "groups"]]] = {"rows": "rows", "range": "range", "groups": "groups"}
+BOUNDS: Final[dict[str, Literal["preceding", "current row", "following"]]] = {
+    "unbounded-preceding": "preceding", "current-row": "current row", "unbounded-following": "following",
+}  # fmt: skip
+_FRAMES: Final = 'A frame is ["rows", [2, "preceding"], "current-row"]; also "range" and "groups".'
 #: A document with more lists and maps is none that a person or a program needs. What is written twice counts twice.
 MOST_NODES: Final = 10_000
 
@@ -232,13 +241,27 @@ class Expressions:
         if not (isinstance(given, list) and len(given) in (1, 2) and all(isinstance(each, dict) for each in given)):
             raise DocumentError(place, f'expected [{{"call": [...]}}, {{"partition-by": [...]}}], found {shown(given)}')
         window = given[1] if len(given) == 2 else {}
-        only(window, {"partition-by", "order-by"}, (*place, 1))
+        only(window, WINDOW, (*place, 1))
         at = (*place, 1, "partition-by")
         return Window(
             self.call(given[0], (*place, 0)),
             tuple(self.named(each, (*at, n)) for n, each in enumerate(listed(window.get("partition-by", []), at))),
             self.orders(window.get("order-by", []), (*place, 1, "order-by")),
+            self._frame(window["frame"], (*place, 1, "frame")) if window.get("frame") is not None else None,
         )
+
+    def _frame(self, given: Any, place: Place) -> Frame:
+        if not (isinstance(given, list) and len(given) == 3 and given[0] in UNITS):
+            raise DocumentError(place, f'expected ["rows", start, end], found {shown(given)}', _FRAMES)
+        start, end = (self._bound(each, (*place, n)) for n, each in enumerate(given[1:], 1))
+        return Frame(UNITS[given[0]], start, end)
+
+    def _bound(self, given: Any, place: Place) -> Bound:
+        if isinstance(given, str) and given in BOUNDS:
+            return Bound(BOUNDS[given])
+        if not (isinstance(given, list) and len(given) == 2 and given[1] in ("preceding", "following")):
+            raise DocumentError(place, f"expected where a frame begins or ends, found {shown(given)}", _FRAMES)
+        return Bound("preceding" if given[1] == "preceding" else "following", self.scalar(given[0], (*place, 0)))
 
     def orders(self, given: Any, place: Place, aliases: Mapping[str, Aliased] | None = None) -> tuple[Order, ...]:
         """Read the terms of an order: a name, or a list of a name or an expression and its directions.

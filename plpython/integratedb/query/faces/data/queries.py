@@ -101,7 +101,11 @@ class Reader:
     def _named(self, given: Any, place: Place, *, recursive: bool) -> With:
         if not isinstance(given, list) or len(given) != 2:
             raise DocumentError(place, f'expected ["name", {{...}}], found {shown(given)}')
-        query = self._combined(given[1], (*place, 1))
+        query: Query | Combined
+        if isinstance(given[1], dict) and any(word in given[1] for word in WRITES):
+            query = self.query(given[1], (*place, 1))
+        else:
+            query = self._combined(given[1], (*place, 1))
         # WITH RECURSIVE has queries that are not recursive, too.
         is_union = isinstance(query, Combined) and query.operator in ("union", "union all")
         return With(self._names.name(given[0], (*place, 0)), query, recursive and is_union, (*place, 1))

@@ -26,11 +26,11 @@ from ...request import (
 from .expressions import Expressions
 from .names import listed, only
 from .problems import DocumentError, shown
-from .tables import Tables
+from .tables import JOINS, Tables
 
 WRITES: Final = {
     "insert-into": {"insert-into", "columns", "values", "query", "on-conflict", "returning"},
-    "update": {"update", "set", "where", "returning"},
+    "update": {"update", "set", "from", *JOINS, "where", "returning"},
     "delete-from": {"delete-from", "where", "returning"},
 }
 WITH: Final = {"with", "with-recursive"}
@@ -67,7 +67,11 @@ class Writes:
         if word == "update":
             row = self._row(given.get("set"), (*place, "set"))
             rows = _rows([row], (*place, "set"), is_array=False)
-            return Update(target, rows, where, returning, with_queries=queries)
+            source = self._tables.sources(given["from"], (*place, "from")) if given.get("from") is not None else ()
+            joins = self._tables.joins(given, place)
+            if joins and not source:
+                raise DocumentError(place, 'a join of an update needs "from"')
+            return Update(target, rows, where, returning, with_queries=queries, source=source, joins=joins)
         conflict = self._conflict(given.get("on-conflict"), (*place, "on-conflict"))
         return Insert(target, self._inserted(given, place), conflict, returning, with_queries=queries)
 
