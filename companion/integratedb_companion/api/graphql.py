@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +33,6 @@ from .transaction import request_settings
 _RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
 #: A larger document is read beside other requests.
 _LARGE: Final = 2 << 10
-_PARAMETER: Final = re.compile(r"\$([0-9]+)::")
 #: So many schemas are kept: one of a thousand tables takes much memory.
 MOST_SCHEMAS: Final = 50
 
@@ -105,7 +103,7 @@ class GraphQL:
         # One query needs no function that runs several.
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
         statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
-        if is_alone and not _uses_all_parameters(statements[0]):
+        if is_alone and not statements[0].uses_all_parameters:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
         if not statements:
             return respond(kind, operation.assemble(()))
@@ -209,11 +207,6 @@ def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
     worded = word(problem)
     message = f"{worded['message']}. {worded['hint'] or ''}".strip()
     return GraphQLError(message) if root is None else GraphQLError(message, root.nodes, path=list(root.path))
-
-
-def _uses_all_parameters(statement: Statement) -> bool:
-    """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
-    return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
 
 
 def _alone(statement: Statement) -> Query:

@@ -52,6 +52,8 @@ class Value:
     place: Place = NOWHERE
     #: Whether a text in the place of JSON is the JSON of a text; otherwise it is JSON itself.
     is_document: bool = False
+    #: The name of the parameter of the request whose value this is; another request may give it another one.
+    name: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

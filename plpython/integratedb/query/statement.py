@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +36,8 @@ from .surface import Aggregate, Function, Relation, Surface
 Form: TypeAlias = Literal[
     "array", "object", "lines", "csv", "csv lines", "text", "bytes", "geojson", "nothing", "values"
 ]
+
+_PARAMETER = re.compile(r"\$([0-9]+)::")
 
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
@@ -95,16 +98,23 @@ class Statement:
     #: What it reads by name: schema, relation, columns.
     uses: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
-    def bind(self, holes: Sequence[Any] = ()) -> list[str | bytes | None]:
-        """Return the parameters as text, in the order of their numbers."""
-        return [parameter.text(holes) for parameter in self.parameters]
+    @property
+    def uses_all_parameters(self) -> bool:
+        """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
+        return len({*_PARAMETER.findall(self.text)}) == len(self.parameters)
+
+    def bind(self, holes: Sequence[Any] = (), named: Mapping[str, Any] | None = None) -> list[str | bytes | None]:
+        """Return the parameters as text, in the order of their numbers; ``named`` are those of the request."""
+        return [parameter.text(holes, named) for parameter in self.parameters]
 
 
 #: Values that statements which run together repeat, because a request names them several times.
 MOST_REPEATED = 16 << 20
 
 
-def bind_all(statements: Sequence[Statement], holes: Sequence[int] | None = None) -> list[list[str | None]]:
+def bind_all(
+    statements: Sequence[Statement], holes: Sequence[int] | None = None, named: Mapping[str, Any] | None = None
+) -> list[list[str | None]]:
     """Return the parameters of statements that run together, as texts. ``holes``: how many each one has, left empty.
 
     Error: ProblemError: a few large values, named often, would fill the memory.
@@ -116,9 +126,9 @@ def bind_all(statements: Sequence[Statement], holes: Sequence[int] | None = None
         empty = [None] * (0 if holes is None else holes[number])
         texts: list[str | None] = []
         for parameter in statement.parameters:
-            key = (id(parameter.value), parameter.form)
+            key = (id(parameter.given(named)), parameter.form)
             is_known = parameter.hole is None and key in known
-            text = known[key] if is_known else _text(parameter.text(empty))
+            text = known[key] if is_known else _text(parameter.text(empty, named))
             if is_known:
                 repeated += len(text or "")
                 if repeated > MOST_REPEATED:

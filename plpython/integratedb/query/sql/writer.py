@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -27,10 +27,16 @@ class Parameter:
     form: Form
     value: Any = None
     hole: int | None = None
+    #: The parameter of the request whose value it is.
+    name: str | None = None
 
-    def text(self, holes: Sequence[Any]) -> str | bytes | None:
+    def given(self, named: Mapping[str, Any] | None) -> Any:
+        """Return the value, of these parameters of a request if it is one of them."""
+        return self.value if self.name is None or named is None else named[self.name]
+
+    def text(self, holes: Sequence[Any], named: Mapping[str, Any] | None = None) -> str | bytes | None:
         """Return the parameter as text in the input syntax of its type."""
-        value = self.value if self.hole is None else holes[self.hole]
+        value = self.given(named) if self.hole is None else holes[self.hole]
         if value is None and self.form != "json":
             return None
         return FORMS[self.form](value)
@@ -110,12 +116,12 @@ class Writer:
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
         key = None
-        if value.hole is None and _is_large(value.value):
+        if value.hole is None and is_large(value.value):
             # A parameter has one type; an element of the array is a text of any.
             key = (id(value.value), form, None if self._in_array else type_sql)
             if (shared := self._shared.get(key)) is not None:
                 return f"{shared}::{type_sql}"
-        self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole))
+        self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole, value.name))
         number = len(self.parameters)
         text = f"($1)[{number}]" if self._in_array else f"${number}"
         if key is not None:
@@ -138,5 +144,6 @@ class Writer:
         return f"{prefix}_{self._aliases}"
 
 
-def _is_large(value: Any) -> bool:
+def is_large(value: Any) -> bool:
+    """Whether a value becomes one parameter, however often it is used."""
     return isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > SHARED_CHARACTERS)

@@ -41,7 +41,7 @@ functions = either(
 def structures(inner: st.SearchStrategy[Any], queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     calls = st.tuples(functions, st.lists(inner, max_size=3)).map(lambda each: {"call": [each[0], *each[1]]})
     terms = st.lists(inner | either("id", "name"), max_size=2)
-    ends = st.sampled_from(["unbounded-preceding", "current-row", "unbounded-following"])
+    ends: st.SearchStrategy[Any] = st.sampled_from(["unbounded-preceding", "current-row", "unbounded-following"])
     ends |= st.tuples(scalars, either("preceding", "following")).map(list)
     frames = st.tuples(either("rows", "range", "groups"), ends | hostile, ends).map(list)
     windows = st.fixed_dictionaries({}, optional={"partition-by": terms, "order-by": terms, "frame": frames})

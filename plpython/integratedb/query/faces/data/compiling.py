@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...problems import ProblemError
@@ -23,6 +23,11 @@ class Compiled:
     statement: Statement
     results: tuple[Result, ...]
     returns_rows: bool
+
+    def without_values(self) -> Compiled:
+        """Return the same without the values of params, which each request has itself."""
+        parameters = tuple(one if one.name is None else replace(one, value=None) for one in self.statement.parameters)
+        return replace(self, statement=replace(self.statement, parameters=parameters))
 
     def bind(self, answers: Sequence[bytes]) -> list[str | bytes | None]:
         """Return the parameters, with the answers of all earlier queries. Error: DocumentError."""
@@ -72,13 +77,19 @@ class _Number(str):
     __slots__ = ()
 
 
-def as_json(compiled: Sequence[Compiled], document: Document) -> str:
+def as_json(
+    compiled: Sequence[Compiled],
+    named: Mapping[str, Any] | None = None,
+    *,
+    is_list: bool = False,
+    explain: bool = False,
+) -> str:
     """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many].
 
-    Error: ProblemError.
+    ``named``: the params of this request, where the document is of one like it. Error: ProblemError.
     """
     statements = []
-    bound = bind_all([each.statement for each in compiled], [len(each.results) for each in compiled])
+    bound = bind_all([each.statement for each in compiled], [len(each.results) for each in compiled], named)
     for each, texts in zip(compiled, bound, strict=True):
         holes = [
             [number, parameter.form, *_described(each.results[parameter.hole])]
@@ -95,7 +106,7 @@ def as_json(compiled: Sequence[Compiled], document: Document) -> str:
                 "uses": each.statement.uses,
             }
         )
-    return json.dumps({"statements": statements, "is_list": document.is_list, "explain": document.explain})
+    return json.dumps({"statements": statements, "is_list": is_list, "explain": explain})
 
 
 def _described(result: Result) -> list[Any]:

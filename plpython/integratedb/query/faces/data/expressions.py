@@ -83,6 +83,8 @@ class Expressions:
         self.names = names
         self.results: list[Result] = []
         self._holes: dict[Result, int] = {}
+        #: Whether a value of ``params`` is more than a value of the query.
+        self.is_fixed = False
         self._params = params
         self._query = query
         self._before = before
@@ -129,11 +131,16 @@ class Expressions:
         return field(given, place) if self.names.is_name(given) else self.expression(given, place)
 
     def scalar(self, given: Any, place: Place) -> Value:
-        """Read a value. Error: DocumentError."""
+        """Read a value that the query is made of. Error: DocumentError."""
         found = self.expression(given, place)
         if not isinstance(found, Value):
             raise DocumentError(place, f"expected a value, found {shown(given)}")
+        self.fix(found)
         return found
+
+    def fix(self, value: Value) -> None:
+        """Record that the query is made of a value, so another value of a parameter makes another query."""
+        self.is_fixed = self.is_fixed or value.name is not None
 
     def result(self, given: Any, place: Place, *, many: bool = False) -> Value:
         """Read a reference to an earlier query's answer. Error: DocumentError."""
@@ -165,7 +172,7 @@ class Expressions:
             case "param":
                 if not isinstance(inner, str) or inner not in self._params:
                     raise DocumentError(at, f"the parameter {shown(inner)} is not given")
-                return Value(self._params[inner], place=at, is_document=True)
+                return Value(self._params[inner], place=at, is_document=True, name=inner)
             case "value":
                 return Value(inner, place=at, is_document=True)
             case "call":

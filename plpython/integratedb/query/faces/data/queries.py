@@ -45,6 +45,11 @@ class Reader:
         """How many lists and objects this query and those before it have."""
         return self._expressions.nodes
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether other values of the parameters would make another query."""
+        return self._expressions.is_fixed
+
     def query(self, given: Any, place: Place) -> Query:
         """Read a query. Error: DocumentError."""
         if not isinstance(given, dict):
@@ -147,6 +152,8 @@ class Reader:
             return None
         found = self._expressions.expression(given[word], (*place, word))
         number = found.value if isinstance(found, Value) else None
+        if isinstance(found, Value):
+            self._expressions.fix(found)
         if isinstance(found, Value) and isinstance(number, int) and not isinstance(number, bool) and number >= 0:
             return found
         raise DocumentError((*place, word), f"expected a number from 0, found {shown(given[word])}")

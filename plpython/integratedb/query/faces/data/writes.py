@@ -66,7 +66,7 @@ class Writes:
             return Delete(target, where, returning, with_queries=queries)
         if word == "update":
             row = self._row(given.get("set"), (*place, "set"))
-            rows = _rows([row], (*place, "set"), is_array=False)
+            rows = _rows([row], (*place, "set"), self._expressions.fix, is_array=False)
             source = self._tables.sources(given["from"], (*place, "from")) if given.get("from") is not None else ()
             joins = self._tables.joins(given, place)
             if joins and not source:
@@ -88,8 +88,15 @@ class Writes:
         if not rows:
             raise DocumentError(at, "expected at least one row")
         if columns is None:
-            return _rows([self._row(row, (*at, n)) for n, row in enumerate(rows)], at, is_array=True)
-        return _rows([self._tuple(row, columns, (*at, n)) for n, row in enumerate(rows)], at, is_array=True)
+            return _rows(
+                [self._row(row, (*at, n)) for n, row in enumerate(rows)], at, self._expressions.fix, is_array=True
+            )
+        return _rows(
+            [self._tuple(row, columns, (*at, n)) for n, row in enumerate(rows)],
+            at,
+            self._expressions.fix,
+            is_array=True,
+        )
 
     def _tuple(self, given: Any, columns: tuple[str, ...], place: Place) -> dict[str, Expression]:
         if not isinstance(given, list) or len(given) != len(columns):
@@ -121,7 +128,9 @@ class Writes:
         return Conflict("merge" if given["do"] == "update" else "ignore", columns, changes)
 
 
-def _rows(rows: list[dict[str, Expression]], place: Place, *, is_array: bool) -> Rows | Computed:
+def _rows(
+    rows: list[dict[str, Expression]], place: Place, fix: Callable[[Value], None], *, is_array: bool
+) -> Rows | Computed:
     """Return rows of plain values as one JSON text, however many there are; others as expressions."""
     keys = tuple(dict.fromkeys(key for row in rows for key in row))
     plain = [
@@ -130,6 +139,10 @@ def _rows(rows: list[dict[str, Expression]], place: Place, *, is_array: bool) ->
     ]
     if any(len(some) < len(row) for some, row in zip(plain, rows, strict=True)):
         return Computed(keys, tuple(tuple(row.get(key) for key in keys) for row in rows))
+    for row in rows:
+        for value in row.values():
+            assert isinstance(value, Value)
+            fix(value)
     document = json.dumps(plain if is_array else plain[0], ensure_ascii=False).encode("utf-8", "surrogatepass")
     missing = any(len(row) < len(keys) for row in rows)
     return Rows(Value(document, place=place), keys, is_array, missing_default=missing)
