@@ -126,7 +126,7 @@ written = st.builds(
 )
 
 
-@settings(max_examples=6 * settings.default.max_examples)
+@settings(max_examples=6 * settings.get_profile("integratedb").max_examples)
 @given(reads | writes | written, anything)
 def test_every_token_of_a_document_is_of_the_surface_or_the_grammar_or_a_parameter(document: Any, param: Any) -> None:
     try:

@@ -59,7 +59,7 @@ documents = st.one_of(
 )
 
 
-@settings(max_examples=12 * settings.default.max_examples)
+@settings(max_examples=12 * settings.get_profile("integratedb").max_examples)
 @given(documents, pairs, pairs, st.booleans())
 @example({"from": "projects", "where": ["=", {"field": "id"}, {"param": "a"}]}, (1, 2**40), (1, 2), True)
 @example({"from": "projects", "limit": {"param": "a"}}, (1, 2), (1, 2), True)
