@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import subprocess
 from pathlib import Path
@@ -115,9 +116,16 @@ def test_a_login_that_only_reads_is_refused_what_writes(place: Place) -> None:
 
 def test_what_answers_and_is_no_postgres_is_named_so() -> None:
     """Any program may listen at a port: here one that lets everybody in, and then sends no message of the protocol."""
-    greeting = b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I"
-    with raw_server(lambda connection, _: connection.sendall(greeting + b"\xff" * 100)) as port:
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I")
+        connection.recv(1 << 16)
+        connection.sendall(b"\xff" * 100)
+
+    with raw_server(answer) as port:
         where = f"host=127.0.0.1 port={port} user=x dbname=x sslmode=disable gssencmode=disable"
         result = run("status", "--dsn", where)
     assert result.returncode == 5
-    assert result.stderr.startswith("integratedb: what answers there does not speak the protocol of Postgres: lost sync")
+    assert result.stderr.startswith(
+        "integratedb: what answers there does not speak the protocol of Postgres: lost sync"
+    )
