@@ -55,6 +55,7 @@ SURFACE_FUNCTIONS = {
     "as_json",
     "claimed_keys",
     "claimed_names",
+    "answer_too_large",
     "compiled_for_caller",
     "compiled_query",
     "described_surface",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import pq
+
+from integratedb_companion.common.logs import fault
+
+log = logging.getLogger(__name__)
 
 #: Prepared statements of a connection; each takes memory in Postgres.
 MOST_PREPARED: Final = 200
@@ -28,7 +33,7 @@ STALE: Final = frozenset({"0A000", "26000"})
 #: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects.
 UNCLEAN: Final = "integratedb.session_has_temporary_objects"
 
-#: libpq keeps the largest buffer that it has needed, so a connection that sent more than this is not used again.
+#: libpq keeps the largest buffers that it has needed, so a connection that sent or got more is not used again.
 LARGE_BYTES: Final = 4 << 20
 
 Values = Sequence[bytes | None]
@@ -203,6 +208,12 @@ class Connection:
             pq.TransactionStatus.INERROR,
         )
 
+    def got(self, values: Values) -> None:
+        """Note how much came as one row."""
+        for value in values:
+            if value is not None and len(value) > LARGE_BYTES:
+                self._is_large = True
+
     def close(self) -> None:
         """Close the connection at once."""
         self._lose()
@@ -350,43 +361,55 @@ class Connection:
         self._is_reading = True
 
     def _readable(self) -> None:
+        # Nobody awaits this, so whatever fails here would leave a request without an answer.
         try:
             self._pgconn.consume_input()
-        except psycopg.Error:
-            self._lose()
+            while self._pgconn.notifies() is not None:
+                # Code of a request listens, and libpq would keep everything that comes.
+                self.is_broken = True
+        except Exception as problem:
+            self._fail(problem)
             return
-        while self._pgconn.notifies() is not None:
-            # Code of a request listens, and libpq would keep everything that comes.
-            self.is_broken = True
         self._process()
 
     def _process(self) -> None:
         """Take what has come."""
+        try:
+            self._take_all()
+        except Exception as problem:
+            self._fail(problem)
+
+    def _fail(self, problem: Exception) -> None:
+        """Lose the connection; that the server has gone is no fault of the service."""
+        if not isinstance(problem, psycopg.Error | LostError):
+            log.error("results of Postgres cannot be read", extra=fault(problem))
+        self._lose()
+
+    def _take_all(self) -> None:
         run, pgconn = self._run, self._pgconn
         if run is None or run.is_ended:
             return
-        try:
-            while not pgconn.is_busy():
-                if len(run.portions) >= MOST_WAITING:
-                    self._loop.remove_reader(self._fd)
-                    self._is_reading = False
-                    return
-                result = pgconn.get_result()
-                if result is None:
-                    if run.at >= len(run.commands):
-                        # After an error at the COMMIT of the Sync.
-                        continue
-                    run.at += 1
-                    if run.streams:
-                        self._set_mode(run)
-                elif result.status == _SYNC:
-                    run.is_ended = True
-                    run.wake()
-                    return
-                else:
-                    self._take(run, result)
-        except psycopg.Error:
-            self._lose()
+        while not pgconn.is_busy():
+            if len(run.portions) >= MOST_WAITING:
+                self._loop.remove_reader(self._fd)
+                self._is_reading = False
+                return
+            result = pgconn.get_result()
+            if result is None:
+                if run.at >= len(run.commands):
+                    # After an error at the COMMIT of the Sync.
+                    if pgconn.status == pq.ConnStatus.BAD:
+                        raise LostError
+                    continue
+                run.at += 1
+                if run.streams:
+                    self._set_mode(run)
+            elif result.status == _SYNC:
+                run.is_ended = True
+                run.wake()
+                return
+            else:
+                self._take(run, result)
 
     def _set_mode(self, run: _Run) -> None:
         """Ask for portions where the results of a stream are next."""

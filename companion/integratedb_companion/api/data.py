@@ -173,6 +173,7 @@ class Data:
             first,
             further_schemas=tuple(schema for schema in schemas if schema != first),
             max_rows=self._settings.max_rows,
+            max_answer_bytes=self._settings.max_answer_bytes,
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
             subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
@@ -193,9 +194,13 @@ class Data:
             values = [_bytes(value) for value in compiled[0].statement.bind((), asked.params)]
             query = Query(known.alone, values)
         else:
-            text = as_json(compiled, asked.params, is_list=known.is_list, explain=known.explains).encode(
-                "utf-8", "surrogatepass"
-            )
+            text = as_json(
+                compiled,
+                asked.params,
+                is_list=known.is_list,
+                explain=known.explains,
+                most_bytes=self._settings.max_answer_bytes,
+            ).encode("utf-8", "surrogatepass")
             query = Query(_RUN, [text, None if cost is None else str(cost).encode()])
 
         def respond(row: Row) -> Response:

@@ -219,16 +219,16 @@ class Executor:
                 return await self._run_deciding(connection, [begin, *queries], plan)
             if plan.rolls_back:
                 results = await self._run_explicit(connection, [begin, *queries, ROLLBACK])
-                row = results[-2]
+                row = _row(results[-2], plan, connection)
             elif entry.role.begin is not None:
                 results = await self._run_explicit(connection, [begin, *queries, COMMIT])
-                row = results[-2]
+                row = _row(results[-2], plan, connection)
             else:
-                row = (await connection.run(queries))[-1]
+                row = _row((await connection.run(queries))[-1], plan, connection)
         finally:
             watch.connection = None
             self.pool.give_back(connection)
-        return plan.respond(_row(row, plan))
+        return plan.respond(row)
 
     async def _run_held(self, entry: Entry, plan: Plan, make: Make, watch: Watch) -> Response:
         """Run in a transaction that has the locks of the statement before the surface is read.
@@ -249,7 +249,7 @@ class Executor:
                 if made.examine is not None and made.examined is not None:
                     made = made.examined(await self._examine(entry, made, made.examine, Watch()))
                 results = await connection.run(self._queries(entry, made))
-                response = made.respond(_row(results[-1], made))
+                response = made.respond(_row(results[-1], made, connection))
                 await connection.run([ROLLBACK if made.rolls_back else COMMIT])
                 return response
             finally:
@@ -267,7 +267,7 @@ class Executor:
         results = await self._run_explicit(connection, queries)
         row = results[-1]
         try:
-            response = plan.respond(_row(row, plan))
+            response = plan.respond(_row(row, plan, connection))
         except BaseException:
             await self._roll_back(connection)
             raise
@@ -295,10 +295,10 @@ class Executor:
             watch.connection = connection
             is_begun = is_ended = False
             try:
-                row = _row((await connection.run(queries))[-1], plan)
+                row = _row((await connection.run(queries))[-1], plan, connection)
                 is_begun = True
                 while (query := await following()) is not None:
-                    row = added(row, _row((await connection.run([query]))[-1], plan))
+                    row = added(row, _row((await connection.run([query]))[-1], plan, connection))
                 is_ended = True
                 response = plan.respond(row)
                 await connection.run([ROLLBACK if plan.rolls_back else COMMIT])
@@ -345,10 +345,12 @@ class Executor:
         return response
 
 
-def _row(result: pq.abc.PGresult, plan: Plan) -> Row:
+def _row(result: pq.abc.PGresult, plan: Plan, connection: Connection) -> Row:
     if plan.is_text:
         return [b"\n".join(result.get_value(row, 0) or b"" for row in range(result.ntuples))]
-    return [result.get_value(0, column) for column in range(result.nfields)]
+    row = [result.get_value(0, column) for column in range(result.nfields)]
+    connection.got(row)
+    return row
 
 
 async def _made(slow: Slow[Plan | Response]) -> Plan | Response:

@@ -140,6 +140,7 @@ class GraphQL:
             unwraps=root.unwraps,
             further_schemas=schemas[1:],
             max_rows=self._settings.max_rows,
+            max_answer_bytes=self._settings.max_answer_bytes,
             aggregates=self._settings.aggregates,
             subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
             parameters_in_array=in_array,
@@ -168,7 +169,8 @@ class GraphQL:
             }
             for root, statement, texts in zip(operation.roots, statements, bound, strict=True)
         ]
-        text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
+        most_bytes = self._settings.max_answer_bytes
+        text = json.dumps({"statements": compiled, "is_list": True, "explain": False, "most_bytes": most_bytes})
         columns = ", ".join(
             f"(r.body::pg_catalog.json OPERATOR(pg_catalog.->) {n})::pg_catalog.text" for n in range(len(compiled))
         )

@@ -98,6 +98,7 @@ class Pool:
     async def take(self) -> Connection:
         """Lend a connection until it is given back. Errors: UnreachableError, BusyError."""
         # Room is counted before anything is awaited, so that a cancelled request does not take it along.
+        until_s: float | None = None
         while True:
             idle = self.take_idle()
             if idle is not None:
@@ -111,21 +112,29 @@ class Pool:
                 finally:
                     self._opening -= 1
                     self._wake()
-            await self._wait()
+            # Others may be faster than who was woken. It waits at the front then, and not longer in all.
+            is_first_wait = until_s is None
+            until_s = asyncio.get_running_loop().time() + self.wait_s if until_s is None else until_s
+            await self._wait(until_s, at_front=not is_first_wait)
 
-    async def _wait(self) -> None:
+    async def _wait(self, until_s: float, *, at_front: bool) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        if at_front:
+            self._waiters.appendleft(waiter)
+        else:
+            self._waiters.append(waiter)
+        goes_on = False
         try:
-            async with asyncio.timeout(self.wait_s):
+            async with asyncio.timeout_at(until_s):
                 await waiter
+                goes_on = True
         except TimeoutError:
             raise BusyError from None
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            elif waiter.cancelled():
-                self._wake()  # it was woken and cannot go on: the next one can
+            elif not goes_on:
+                self._wake()  # it was woken, but its time was over or it was cancelled: the next one can go on
 
     def _wake(self) -> None:
         while self._waiters:

@@ -328,6 +328,7 @@ class Rest:
         options = UrlOptions(
             schemas=self._settings.schemas,
             max_rows=self._settings.max_rows,
+            max_answer_bytes=self._settings.max_answer_bytes,
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
             subjects=Subjects(entry.role.oid, self._settings.schemas, entry.surface.further) if is_compared else None,

@@ -49,6 +49,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "max_rows": 1000,
     "max_cost": None,
     "max_body": "10MB",
+    "max_answer": "64MB",
     "statement_timeout": "30s",
     "allow_unfiltered_writes": False,
     "aggregates": True,
@@ -98,6 +99,7 @@ OPTIONS: Final = {
     "max_rows": Kind.NUMBER,
     "max_cost": Kind.NUMBER,
     "max_body": Kind.SIZE,
+    "max_answer": Kind.SIZE,
     "statement_timeout": Kind.TEXT,
     "allow_unfiltered_writes": Kind.SWITCH,
     "aggregates": Kind.SWITCH,
@@ -160,6 +162,7 @@ class Settings:
     max_rows: int | None
     max_cost: int | None
     max_body_bytes: int
+    max_answer_bytes: int
     statement_timeout_s: float | None
     allow_unfiltered_writes: bool
     aggregates: bool
@@ -265,6 +268,8 @@ def build(options: Mapping[str, Any]) -> Settings:
         max_rows=_optional_number("max-rows", options["max_rows"], 1, 10**9),
         max_cost=_optional_number("max-cost", options["max_cost"], 1, 10**15),
         max_body_bytes=_size("max-body", options["max_body"]),
+        # Postgres makes no longer value.
+        max_answer_bytes=min(_size("max-answer", options["max_answer"]), 1 << 30),
         statement_timeout_s=_seconds("statement-timeout", options["statement_timeout"]),
         allow_unfiltered_writes=bool(options["allow_unfiltered_writes"]),
         aggregates=bool(options["aggregates"]),

@@ -47,6 +47,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @_option("--max-rows", "The most rows of an answer; none for no limit.  [1000]")
 @_option("--max-cost", "The most that the planner may expect a request to cost.")
 @_option("--max-body", "The most bytes of a body.  [10MB]")
+@_option("--max-answer", "The most bytes of an answer that is no stream.  [64MB]")
 @_option("--statement-timeout", "How long a request may take; none for no limit.  [30s]")
 @_switch("--allow-unfiltered-writes", "Let UPDATE and DELETE go without a filter.")
 @_switch("--no-aggregates", "Refuse aggregates.")

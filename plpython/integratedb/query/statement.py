@@ -63,6 +63,8 @@ class Options:
     exact_count: bool = False
     #: The most rows of an answer and of each embed; ``more`` tells whether there are others.
     max_rows: int | None = None
+    #: The most bytes of an answer, beyond which the statement raises. Lines of a stream have no limit.
+    max_answer_bytes: int | None = None
     max_depth: int = 32
     aggregates: bool = True
     allow_unfiltered: bool = False
@@ -190,7 +192,7 @@ class _Compilation:
         is_volatile = self._reads.expressions.functions.is_volatile or self._reads.sources.has_writes
         reads = (function is None or function.volatility != "volatile") and not is_volatile
         return self._statement(
-            prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
+            prefix + self._limited(text), keys, reads, _relations(query, self._surface, self._options.schema), level
         )
 
     def _only_relation(self, query: Select) -> Relation | None:
@@ -270,7 +272,7 @@ class _Compilation:
             # Joins may change the order in which the rows were written.
             level.order = [f"{alias}.{number}"]
         text, keys = self._answer(level, facts, reads=False)
-        return self._statement(prefix + text, keys, False, [relation], None)
+        return self._statement(prefix + self._limited(text), keys, False, [relation], None)
 
     def _with(self, *more: tuple[str, str]) -> str:
         sources = self._reads.sources
@@ -295,6 +297,23 @@ class _Compilation:
             f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)} THEN true"
             " ELSE integratedb.surface_changed() END FROM integratedb.surface_change AS v"
             f" WHERE v.subject OPERATOR(pg_catalog.=) ANY ({counted}))"
+        )
+
+    def _limited(self, text: str) -> str:
+        """Return the SELECT of an answer, and limit its bytes: a short request can ask for more than memory holds."""
+        options = self._options
+        if options.max_answer_bytes is None or options.form in ("lines", "csv lines", "nothing"):
+            return text
+        alias, most = self._writer.alias("a"), f"'{options.max_answer_bytes:d}'::pg_catalog.int8"
+        # What code of the database says by settings is sent, too. An aggregate is in the text, so Postgres makes the
+        # body only once; the function is volatile, so it stays outside.
+        sizes = " OPERATOR(pg_catalog.+) ".join(
+            f"COALESCE(pg_catalog.octet_length({alias}.{name}), 0)::pg_catalog.int8"
+            for name in ("body", "headers", "status")
+        )
+        return (
+            f"SELECT {alias}.* FROM ({text}) AS {alias} WHERE CASE WHEN {sizes} OPERATOR(pg_catalog.>) {most}"
+            f" THEN integratedb.answer_too_large({most}) ELSE true END"
         )
 
     def _answer(

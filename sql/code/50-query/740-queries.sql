@@ -170,6 +170,29 @@ $$;
 COMMENT ON FUNCTION integratedb.explained_query(jsonb) IS
 'What a statement of compiled_query() is, and how Postgres would run it: {"statement", "params", "plan", "claims"}.';
 
+CREATE OR REPLACE FUNCTION integratedb.answer_too_large(most bigint)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL SAFE -- volatile, so that the planner does not move a condition with it
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  refused := integratedb.refuse(
+    code => 'IDB09',
+    message => format('the answer has more than %s bytes', most),
+    detail => 'Nothing was done.',
+    hint => 'Ask for fewer rows or columns. The URL face also streams rows as text/csv or application/x-ndjson, without a limit.');
+  RETURN refused;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.answer_too_large(bigint) IS
+'Raises IDB09. A statement of the data API calls it where its answer has more bytes than the service takes. Never '
+'returns.';
+
 CREATE OR REPLACE FUNCTION integratedb.run_queries(compiled jsonb, max_cost double precision DEFAULT NULL)
 RETURNS TABLE (body text, more boolean)
 LANGUAGE plpgsql
@@ -180,6 +203,8 @@ SECURITY INVOKER
 AS $$
 DECLARE
   explain CONSTANT boolean := (compiled OPERATOR(pg_catalog.->) 'explain')::pg_catalog.bool;
+  most_bytes CONSTANT pg_catalog.int8 := (compiled OPERATOR(pg_catalog.->>) 'most_bytes')::pg_catalog.int8;
+  bytes pg_catalog.int8 := '0'::pg_catalog.int8;
   statement pg_catalog.jsonb;
   answers pg_catalog.text[] := ARRAY[]::pg_catalog.text[];
   cost double precision;
@@ -227,6 +252,10 @@ BEGIN
     answers := pg_catalog.array_append(answers, CASE
       WHEN (statement OPERATOR(pg_catalog.->) 'returns_rows')::pg_catalog.bool THEN coalesce(answer.body, 'null')
       ELSE pg_catalog.format('{"count": %s}', answer.row_count) END);
+    bytes := bytes OPERATOR(pg_catalog.+) pg_catalog.octet_length(answers[pg_catalog.cardinality(answers)]);
+    IF bytes OPERATOR(pg_catalog.>) most_bytes THEN
+      refused := integratedb.answer_too_large(most_bytes);
+    END IF;
   END LOOP;
 
   body := CASE
@@ -240,7 +269,8 @@ COMMENT ON FUNCTION integratedb.run_queries(jsonb, double precision) IS
 'Runs what compiled_query() returned. body: JSON, the rows of a query or {"count": n} for a write that returns none; for '
 'a list of queries, a list of these. more: whether rows were left out, because an answer has a maximum. max_cost: the '
 'highest cost that the planner may expect. A statement may have "least" and "most", the rows that it must touch, and '
-'"field", what the caller calls it. Errors: P0002, 21000, 54000, and those of the statements.';
+'"field", what the caller calls it; compiled may have "most_bytes", which all answers together may have. Errors: P0002, '
+'21000, 54000, IDB09, and those of the statements.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_query(query jsonb, params jsonb DEFAULT NULL)
 RETURNS jsonb

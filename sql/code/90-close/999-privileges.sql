@@ -33,6 +33,7 @@ DECLARE
     'integratedb.run_queries(jsonb, double precision)',
     'integratedb.surface_version(oid, text[], oid[])',
     'integratedb.surface_changed()',
+    'integratedb.answer_too_large(bigint)',
     'integratedb.refuse(text, text, text, text)',
     'integratedb.surface(oid, text[])',
     'integratedb.why_not_visible(oid, text, text, text)',

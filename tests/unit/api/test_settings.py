@@ -49,6 +49,7 @@ def test_defaults_are_ours() -> None:
     made = settings()
     assert (made.host, made.port, made.admin_port) == ("127.0.0.1", 3000, 3001)
     assert (made.max_rows, made.max_body_bytes, made.statement_timeout_s) == (1000, 10 << 20, 30)
+    assert made.max_answer_bytes == 64 << 20
     assert not made.allow_no_expiry
     assert not made.allow_unfiltered_writes
     assert made.workers >= 1

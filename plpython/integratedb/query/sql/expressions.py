@@ -60,7 +60,9 @@ class Expressions:
     def _expression(self, wanted: Expression, scope: Scope, like: Type | None) -> Found:
         match wanted:
             case Column():
-                return scope.find(wanted)
+                found = scope.find(wanted)
+                self._writer.name(found.sql.partition(".")[0])
+                return found
             case Value():
                 of = like or type_of(wanted)
                 return Found(self.operand(wanted, of), of)

@@ -29,7 +29,7 @@ from ..surface import Column, Function, Relation, Surface
 from .calls import called
 from .expressions import Expressions
 from .levels import Level, comparable, positions
-from .writer import Writer, unused_name, whole_row
+from .writer import MOST_MERGED, Writer, unused_name, whole_row
 
 _JOINS = {
     "inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN",
@@ -48,6 +48,8 @@ class _Named:
 
     sql: str
     columns: Mapping[str, Column]
+    #: How many columns are behind each name.
+    behind: int = 1
 
 
 class Sources:
@@ -124,6 +126,7 @@ class Sources:
             case Table():
                 named = self._named.get(wanted.name) if wanted.schema is None else None
                 if named is not None:
+                    self._behind(alias, named.behind)
                     return Source(alias, wanted.alias or wanted.name, named.columns), f"{named.sql} AS {alias}"
                 relation = self.relation(wanted)
                 return self.of(relation, alias, wanted.alias), f"{relation.sql} AS {alias}"
@@ -133,9 +136,23 @@ class Sources:
                 return self._called(wanted, alias, Scope(list(before), outer))
             case Derived():
                 scope = Scope(list(before), outer) if wanted.lateral else outer
-                level, text = self._combined(wanted.query, scope)
+                level, text, behind = self._merged(wanted.query, scope)
+                self._behind(alias, behind)
                 lateral = "LATERAL " if wanted.lateral else ""
                 return Source(alias, wanted.alias, _columns(level)), f"{lateral}({text}) AS {alias}"
+
+    def _behind(self, alias: str, columns: int) -> None:
+        self._writer.behind[alias] = columns
+        # Stars are no names, and pass on what is behind them.
+        self._writer.name(alias)
+
+    def _merged(self, query: Select | Combined, outer: Scope | None) -> tuple[Level, str, int]:
+        """Write a sub-query; return, too, how many columns are behind a name of it at most."""
+        before = self._writer.named
+        level, text = self._combined(query, outer)
+        behind = self._writer.named - before
+        # With OFFSET the planner does not merge it into the query around it.
+        return (level, text, max(behind, 1)) if behind <= MOST_MERGED else (level, f"({text}) OFFSET 0", 1)
 
     def _called(self, wanted: Called, alias: str, scope: Scope) -> tuple[Source, str]:
         function, call = self._expressions.functions.table(wanted.call, scope)
@@ -172,7 +189,7 @@ class Sources:
             self._named = around
 
     def _name(self, wanted: With) -> None:
-        name = self._writer.alias("q")
+        name, behind = self._writer.alias("q"), 1
         if wanted.recursive:
             self.is_recursive = True
             level, text = self._recursive(wanted, name)
@@ -181,8 +198,8 @@ class Sources:
             self.has_writes = True
             level, text = self.write_named(wanted.query)
         else:
-            level, text = self._combined(wanted.query, None)
-        self._named[wanted.name] = _Named(name, _columns(level))
+            level, text, behind = self._merged(wanted.query, None)
+        self._named[wanted.name] = _Named(name, _columns(level), behind)
         names = ", ".join(positions(level))
         self.with_queries.append((f"{name} ({names})" if names else name, text))
 

@@ -16,6 +16,12 @@ MOST_CHARACTERS = 4_000_000
 #: A longer text, and each list, is one parameter, however often a request uses it.
 SHARED_CHARACTERS = 256
 
+#: The planner puts an expression of a sub-query in the place of each name that means it, so a chain of sub-queries can
+#: double its expressions at each step. So many columns may be behind the names of a sub-query; behind more, Postgres
+#: computes it by itself. And so many may be behind all names of a statement.
+MOST_MERGED = 1_000
+MOST_NAMED = 1_000_000
+
 #: How a value becomes the text of a parameter.
 Form: TypeAlias = Literal["scalar", "array", "json"]
 
@@ -112,6 +118,9 @@ class Writer:
         self._aliases = 0
         self._characters = 0
         self._shared: dict[tuple[object, ...], str] = {}
+        #: How many columns are behind the names that were written, and behind each name of a sub-query, by its alias.
+        self.named = 0
+        self.behind: dict[str, int] = {}
 
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
@@ -133,6 +142,12 @@ class Writer:
         self._characters += len(text)
         if self._characters > MOST_CHARACTERS:
             raise ProblemError("too large", (), what="the SQL of the query", limit=f"{MOST_CHARACTERS} characters")
+
+    def name(self, alias: str) -> None:
+        """Count what is behind the name of a column. Error: ProblemError: there is too much."""
+        self.named += self.behind.get(alias, 1)
+        if self.named > MOST_NAMED:
+            raise ProblemError("too large", (), what="the names of sub-queries in the query", limit=MOST_NAMED)
 
     def constant(self, value: Any, type_sql: str = "pg_catalog.text") -> str:
         """Add a parameter whose value is part of the request's shape: a key of JSON, a step of a path."""

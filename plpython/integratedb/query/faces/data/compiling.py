@@ -83,10 +83,12 @@ def as_json(
     *,
     is_list: bool = False,
     explain: bool = False,
+    most_bytes: int | None = None,
 ) -> str:
     """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many].
 
-    ``named``: the params of this request, where the document is of one like it. Error: ProblemError.
+    ``named``: the params of this request, where the document is of one like it; ``most_bytes``: what all answers
+    together have at most. Error: ProblemError.
     """
     statements = []
     bound = bind_all([each.statement for each in compiled], [len(each.results) for each in compiled], named)
@@ -106,7 +108,8 @@ def as_json(
                 "uses": each.statement.uses,
             }
         )
-    return json.dumps({"statements": statements, "is_list": is_list, "explain": explain})
+    whole: dict[str, Any] = {"statements": statements, "is_list": is_list, "explain": explain}
+    return json.dumps(whole if most_bytes is None else {**whole, "most_bytes": most_bytes})
 
 
 def _described(result: Result) -> list[Any]:

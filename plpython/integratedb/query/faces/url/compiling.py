@@ -35,6 +35,7 @@ class UrlOptions:
 
     schemas: tuple[str, ...]
     max_rows: int | None = None
+    max_answer_bytes: int | None = None
     aggregates: bool = True
     allow_unfiltered: bool = False
     #: Whether NDJSON and CSV may be answered row by row.
@@ -134,6 +135,7 @@ def compile_request(
             aggregate=answered.handler if isinstance(answered.handler, Aggregate) else None,
             exact_count=preferences.count is not None and is_read and not is_estimated,
             max_rows=options.max_rows,
+            max_answer_bytes=options.max_answer_bytes,
             aggregates=options.aggregates,
             allow_unfiltered=options.allow_unfiltered,
             etag=pinned and is_read and not is_stream,
