@@ -133,6 +133,36 @@ def compile_query(
     return session.compile_data(PlpySurfaces(plpy), role, _names(schemas), query, params, bool(in_array))
 
 
+def save_query(
+    plpy: Plpy, role: int | None, schemas: Names, saver: int | None, name: str | None, query: str | None, claimed: str
+) -> str | None:
+    """Check a query that is to be saved, as session.save_query() says; None if a value is missing."""
+    from .query import session
+
+    if role is None or schemas is None or saver is None or name is None or query is None:
+        return None
+    return session.save_query(PlpySurfaces(plpy), role, _names(schemas), saver, name, query, claimed)
+
+
+def saved_statements(plpy: Plpy, role: int | None, schemas: Names) -> str | None:
+    """Return the statements that the saved queries of a role are now, as JSON."""
+    from .query import session
+
+    if role is None or schemas is None:
+        return None
+    return session.saved_statements(PlpySurfaces(plpy), role, _names(schemas))
+
+
+def derived_document(plpy: Plpy, matches: str | None) -> str | None:
+    """Return the matches of saved queries as a document with the names in it."""
+    from .query.saved.saving import document_of
+
+    if matches is None:
+        return None
+    with interruptible(plpy):
+        return json.dumps(document_of(json.loads(matches)))
+
+
 def answer_rest(
     plpy: Plpy,
     role: int | None,

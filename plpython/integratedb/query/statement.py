@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from .plan.reading import NOTHING, Reading, reading_of
 from .plan.routines import find_function
 from .plan.scope import Scope, Source
 from .problems import ProblemError
@@ -92,8 +93,13 @@ class Statement:
     row_security: bool = False
     #: Counts all rows, for the planner's estimate.
     count_text: str | None = None
-    #: What it reads by name: schema, relation, columns.
-    uses: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    #: What it reads, by the names of the surface.
+    reading: Reading = NOTHING
+
+    @property
+    def uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """What it reads by name: schema, relation, columns."""
+        return tuple((one.schema, one.name, one.columns) for one in self.reading.relations)
 
     def bind(self, holes: Sequence[Any] = ()) -> list[str | bytes | None]:
         """Return the parameters as text, in the order of their numbers."""
@@ -339,15 +345,8 @@ class _Compilation:
             reads,
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
-            self._uses(),
+            reading_of(self._reads.sources.read, self._reads.sources.related, self._surface),
         )
-
-    def _uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        uses: dict[tuple[str, str], set[str]] = {}
-        for source in self._reads.sources.read:
-            if source.relation is not None:
-                uses.setdefault((source.relation.schema, source.relation.name), set()).update(source.used)
-        return tuple((*name, tuple(sorted(columns))) for name, columns in sorted(uses.items()))
 
 
 def _columns(body: str, facts: dict[str, str]) -> str:

@@ -487,12 +487,12 @@ DECLARE
   refused boolean;
 BEGIN
 
-  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications', 'queries') THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
-      hint => 'The kinds are claims and notifications.');
+      hint => 'The kinds are claims, notifications and queries.');
   END IF;
 
   document := coalesce(
@@ -505,7 +505,7 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_specification(text, text) IS
 'A stakeholder''s specification in its short form; {"match": []} when the stakeholder has none.
-stakeholder: its name. kind: claims or notifications.
+stakeholder: its name. kind: claims, notifications or queries.
 Errors: 22023 unknown kind; 42501 the caller may not read it; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';
 
@@ -524,12 +524,12 @@ DECLARE
   unmet bigint[];
   refused boolean;
 BEGIN
-  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications', 'queries') THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
-      hint => 'The kinds are claims and notifications.');
+      hint => 'The kinds are claims, notifications and queries.');
   END IF;
 
   -- A SECURITY DEFINER function of an admin may call this for other roles. The responsibility of an admin must not be
@@ -586,7 +586,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_claim(text, text) IS
 'Makes the caller the submitter of a stakeholder''s specification, and grants what it claims. Use it when the earlier
 submitter was dropped, or may not grant any more.
-stakeholder: its name. kind: claims or notifications.
+stakeholder: its name. kind: claims, notifications or queries.
 Errors: 22023 unknown kind, or the stakeholder has no specification of this kind; 42501 the session does not act as an
 admin; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
 For members of integratedb_admin.';

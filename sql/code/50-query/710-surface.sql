@@ -15,8 +15,9 @@ AS $$
 DECLARE
   acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
   of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
+  sees_all CONSTANT boolean := pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting);
 BEGIN
-  IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
+  IF of_stakeholder IS NULL THEN
     RETURN;
   END IF;
 
@@ -86,14 +87,15 @@ BEGIN
     SELECT r.oid, r.schema_name::text, r.relation_name::text, array_agg(s.attnum), array_agg(s.api_name::text)
       FROM relations AS r
       LEFT JOIN single AS s ON s.oid = r.oid
+     WHERE sees_all OR integratedb.could_grant(acting, r.oid)
      GROUP BY r.oid, r.schema_name, r.relation_name;
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.claimed_names(oid) IS
 'What the claims of a stakeholder''s role call the relations and columns that meet them now: the first alternative of '
-'the match, and of the field. numbers and names are the columns, by their numbers. No row for another role, or if the '
-'session may not become the role and is no admin.';
+'the match, and of the field. numbers and names are the columns, by their numbers. If the session may not become the role '
+'and is no admin: only the relations that it could grant.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_keys(for_role oid)
 RETURNS TABLE (kind text, relid oid, attnums smallint[], to_relid oid, to_attnums smallint[])
@@ -159,7 +161,7 @@ $$;
 COMMENT ON FUNCTION integratedb.exposed_schemas(oid, text[]) IS
 'Of these schemas, those that the role may use. Schemas of Postgres and the schema integratedb are never among them.';
 
-CREATE OR REPLACE FUNCTION integratedb.surface(for_role oid, schemas text[])
+CREATE OR REPLACE FUNCTION integratedb.surface(for_role oid, schemas text[], saver oid DEFAULT NULL)
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -171,6 +173,7 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
   spaces CONSTANT oid[] := integratedb.exposed_schemas(for_role, schemas);
+  read_spaces CONSTANT oid[] := spaces || CASE WHEN saver IS NOT NULL THEN integratedb.exposed_schemas(saver, schemas) END;
   relations oid[];
   relation_schemas text[];
   relation_names text[];
@@ -194,7 +197,7 @@ BEGIN
       FROM pg_namespace AS n
       JOIN pg_depend AS d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
       JOIN pg_class AS k ON k.oid = d.objid
-     WHERE n.oid = ANY (spaces)
+     WHERE n.oid = ANY (read_spaces)
        AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
        AND NOT k.relispartition
        -- Relations of extensions surface where somebody claims them.
@@ -207,8 +210,9 @@ BEGIN
     SELECT DISTINCT ON (p.schema_name, p.relation_name) p.oid, p.schema_name, p.relation_name
       FROM present AS p
       JOIN pg_class AS k ON k.oid = p.oid
-     WHERE has_schema_privilege(for_role, k.relnamespace, 'USAGE')
-       AND (has_any_column_privilege(for_role, p.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(for_role, p.oid, 'DELETE'))
+     WHERE (has_schema_privilege(for_role, k.relnamespace, 'USAGE')
+            AND (has_any_column_privilege(for_role, p.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(for_role, p.oid, 'DELETE')))
+        OR (saver IS NOT NULL AND has_schema_privilege(saver, k.relnamespace, 'USAGE') AND has_any_column_privilege(saver, p.oid, 'SELECT'))
      ORDER BY p.schema_name, p.relation_name, p.is_claimed DESC
   )
   SELECT array_agg(v.oid), array_agg(v.schema_name), array_agg(v.relation_name) INTO relations, relation_schemas, relation_names FROM visible AS v;
@@ -276,7 +280,7 @@ BEGIN
 
   RETURN QUERY SELECT * FROM integratedb.surface_types(for_role, spaces, relations, functions || aggregates);
   RETURN QUERY SELECT * FROM integratedb.surface_relations(
-    for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers);
+    for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers, saver);
   RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations, views, view_numbers, bases, base_numbers);
   -- A claim declares the keys of views, and of what has none in the catalog. Those that the catalog has are above.
   RETURN QUERY
@@ -299,12 +303,18 @@ BEGIN
      WHERE p.oid = ANY (aggregates)
      -- Of two for one media type, the first schema has it, as for names.
      ORDER BY array_position(schemas, n.nspname::text), p.proname, p.oid;
+  RETURN QUERY
+    SELECT json_build_object('saved_query', json_build_object(
+             'name', q.name, 'face', q.face, 'query', q.query, 'schemas', q.schemas, 'reading', q.reading))
+      FROM integratedb.saved_queries(for_role) AS q
+     WHERE saver IS NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface(oid, text[]) IS
+COMMENT ON FUNCTION integratedb.surface(oid, text[], oid) IS
 'What a role may see and do in these schemas, one JSON object a row, each with one key: surface, type, relation, '
-'foreign_key, claimed_key, function or aggregate. The privileges are those of for_role, not of the session.';
+'foreign_key, claimed_key, function, aggregate or saved_query. The privileges are those of for_role, not of the session. '
+'saver: a role; what it may read is there as well, as if for_role might read it, and saved queries are not.';
 
 CREATE OR REPLACE FUNCTION integratedb.media_type_aggregates(for_role oid, spaces oid[], relations oid[])
 RETURNS oid[]
@@ -351,7 +361,7 @@ COMMENT ON FUNCTION integratedb.media_type_aggregates(oid, oid[], oid[]) IS
 
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
   for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],
-  views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])
+  views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[], saver oid)
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -366,7 +376,7 @@ BEGIN
     WITH relation AS MATERIALIZED (
       SELECT k.oid, k.relkind, k.relnatts, g.schema_name, g.relation_name,
              format('%I.%I', n.nspname, k.relname) AS sql_name,
-             has_table_privilege(for_role, k.oid, 'SELECT') AS can_select,
+             has_table_privilege(for_role, k.oid, 'SELECT') OR coalesce(has_table_privilege(saver, k.oid, 'SELECT'), false) AS can_select,
              has_table_privilege(for_role, k.oid, 'INSERT') AS can_insert,
              has_table_privilege(for_role, k.oid, 'UPDATE') AS can_update,
              has_table_privilege(for_role, k.oid, 'DELETE') AS can_delete,
@@ -383,7 +393,8 @@ BEGIN
     ), attribute AS (
       SELECT r.oid, r.relkind, r.writes, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated, a.attidentity, a.atthasdef,
              coalesce(c.name, a.attname::text) AS name,
-             r.can_select OR has_column_privilege(for_role, r.oid, a.attnum, 'SELECT') AS can_select,
+             r.can_select OR has_column_privilege(for_role, r.oid, a.attnum, 'SELECT')
+                          OR coalesce(has_column_privilege(saver, r.oid, a.attnum, 'SELECT'), false) AS can_select,
              r.can_insert OR has_column_privilege(for_role, r.oid, a.attnum, 'INSERT') AS can_insert,
              r.can_update OR has_column_privilege(for_role, r.oid, a.attnum, 'UPDATE') AS can_update
         FROM relation AS r
@@ -473,10 +484,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[]) IS
+COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[], oid) IS
 'The relations of a surface, as rows of surface(). schema_names, relation_names: what the API calls them. claimed, numbers, '
 'names: the columns that claims name, by relation and number. views, view_numbers, bases, base_numbers: the rows of '
-'view_columns().';
+'view_columns(). saver: as for surface().';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_foreign_keys(
   relations oid[], views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])
