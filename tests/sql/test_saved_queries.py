@@ -188,7 +188,9 @@ def test_a_migration_that_breaks_a_query_is_refused_with_its_name(
         owner.run("ALTER TABLE shop.orders DROP COLUMN status CASCADE")
     diagnosis = caught.value.diag
     assert (diagnosis.message_primary or "").endswith("it breaks a claim of reporter")
-    assert diagnosis.message_detail == "reporter (query big-orders): shop.orders.status: does not exist"
+    assert diagnosis.message_detail == (
+        "reporter (query big-orders): shop.orders.status: expected a column of type shop.order_status, found none"
+    )
     assert "SELECT integratedb_drop_query('reporter', 'big-orders')" in (diagnosis.message_hint or "")
     owner.run("ALTER TABLE shop.orders DROP COLUMN note")
 
@@ -196,11 +198,11 @@ def test_a_migration_that_breaks_a_query_is_refused_with_its_name(
 @pytest.mark.parametrize(
     "migration",
     [
-        "DROP TABLE shop.order_lines",
+        "DROP TABLE shop.order_lines CASCADE",
         "ALTER TABLE shop.orders DROP CONSTRAINT orders_customer_id_fkey",
         "ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_pkey",
         "ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_product_id_fkey",
-        "ALTER TABLE shop.customers ALTER COLUMN name TYPE varchar(20)",
+        "ALTER TABLE shop.products ALTER COLUMN sku DROP NOT NULL",
         "ALTER TABLE shop.products RENAME COLUMN sku TO number",
         "REVOKE SELECT (sku) ON shop.products FROM reporter",
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
@@ -239,10 +241,10 @@ def test_a_renamed_table_that_the_claim_allows_is_read_by_the_query(
     admin: Session, owner: Session, reporter: Session, claim: Callable[..., Any]
 ) -> None:
     fields = ["id", "status", "total"]
-    claim({"alternatives": [{"path": "shop.orders", "fields": fields}, {"path": "shop.sales", "fields": fields}]})
+    claim({"alternatives": [{"path": "shop.orders", "fields": fields}, {"path": "shop.sold", "fields": fields}]})
     save(admin, "orders", ORDERS)
-    owner.run("ALTER TABLE shop.orders RENAME TO sales")
-    assert "FROM shop.sales AS t_1" in admin.value("SELECT statement FROM integratedb_queries('reporter')")
+    owner.run("ALTER TABLE shop.orders RENAME TO sold")
+    assert "FROM shop.sold AS t_1" in admin.value("SELECT statement FROM integratedb_queries('reporter')")
 
 
 def test_dependents_have_the_name_of_the_query(
@@ -260,23 +262,13 @@ def test_dependents_have_the_name_of_the_query(
     assert owner.rows("SELECT kind FROM integratedb_dependents('shop.orders', 'status')") == [("query orders",)]
 
 
-def test_a_preview_and_the_list_of_unmet_claims_have_the_name_of_the_query(
+def test_a_preview_has_the_name_of_the_query(
     admin: Session, owner: Session, reporter: Session
 ) -> None:
     save(admin, "orders", ORDERS)
     drop = "ALTER TABLE shop.orders DROP COLUMN total CASCADE"
     [row] = owner.dicts("SELECT * FROM integratedb_preview_migration(%s)", drop)
     assert (row["kind"], row["problems"][0]["query"]) == ("queries", "orders")
-    with admin.transaction():
-        admin.run("SET LOCAL ROLE shop_owner") if False else None
-    with owner.transaction(), refused("IDB01"):
-        owner.run(drop)
-        raise_at_commit(owner)
-
-
-def raise_at_commit(session: Session) -> None:
-    session.rows("SELECT * FROM integratedb_validate_migration()")
-    session.run("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def test_an_overridden_query_is_unmet_and_has_no_statement(
@@ -289,7 +281,7 @@ def test_an_overridden_query_is_unmet_and_has_no_statement(
     assert admin.row("SELECT name, statement FROM integratedb_queries('reporter')") == ("orders", None)
     [row] = admin.dicts("SELECT * FROM integratedb_unmet_claims()")
     assert (row["kind"], row["path"]) == ("queries", "shop.orders")
-    superuser.run("ALTER TABLE shop.orders ADD COLUMN status text NOT NULL DEFAULT 'new'")
+    superuser.run("ALTER TABLE shop.orders ADD COLUMN status shop.order_status NOT NULL DEFAULT 'new'")
     assert admin.row("SELECT statement IS NOT NULL FROM integratedb_queries('reporter')") == (True,)
 
 
@@ -301,7 +293,7 @@ def test_an_owner_saves_what_it_could_grant_and_nothing_else(
 ) -> None:
     superuser.run("CREATE TABLE public.secrets (id integer)")
     assert save(owner, "orders", ORDERS)
-    with refused("42P01", "42501"):
+    with refused("42P01"):
         save(owner, "secrets", {"select": ["id"], "from": "public.secrets"})
     superuser.run("GRANT SELECT ON public.secrets TO shop_owner")
     with refused("42501"):
@@ -310,11 +302,11 @@ def test_an_owner_saves_what_it_could_grant_and_nothing_else(
 
 
 def test_a_stakeholder_narrows_and_drops_its_queries_but_widens_nothing(admin: Session, reporter: Session) -> None:
-    with refused("42501", "42P01"):
+    with refused("42P01"):
         save(reporter, "orders", ORDERS)
     save(admin, "orders", ORDERS)
     assert save(reporter, "ids", {"select": ["id"], "from": "shop.orders"})
-    with refused("42703", "42501"):
+    with refused("42703"):
         save(reporter, "notes", {"select": ["note"], "from": "shop.orders"})
     reporter.run(DROP, "reporter", "orders")
     assert names(reporter) == ["ids"]

@@ -3,24 +3,16 @@
 -- The objects of the surface are looked up, and no catalog is read as a whole. So scans of whole tables are off: the
 -- planner does not know how few objects there are.
 
-CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
+CREATE OR REPLACE FUNCTION integratedb.names_in_claims(of_stakeholder bigint, for_role oid)
 RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
-SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = off
 SET enable_mergejoin = off
 AS $$
-DECLARE
-  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
-  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
-  sees_all CONSTANT boolean := pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting);
 BEGIN
-  IF of_stakeholder IS NULL THEN
-    RETURN;
-  END IF;
-
   RETURN QUERY
     WITH claim AS MATERIALIZED (
       SELECT c.id, c.wildcard_schema, row_number() OVER (ORDER BY s.kind, c.match) AS place
@@ -87,15 +79,57 @@ BEGIN
     SELECT r.oid, r.schema_name::text, r.relation_name::text, array_agg(s.attnum), array_agg(s.api_name::text)
       FROM relations AS r
       LEFT JOIN single AS s ON s.oid = r.oid
-     WHERE sees_all OR integratedb.could_grant(acting, r.oid)
      GROUP BY r.oid, r.schema_name, r.relation_name;
 END
 $$;
 
+COMMENT ON FUNCTION integratedb.names_in_claims(bigint, oid) IS
+'What the claims of a stakeholder, whose role is for_role, call the relations and columns that meet them now: the first '
+'alternative of the match, and of the field. numbers and names are the columns, by their numbers.';
+
+CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
+RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
+  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
+BEGIN
+  IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
+    RETURN;
+  END IF;
+
+  RETURN QUERY SELECT * FROM integratedb.names_in_claims(of_stakeholder, for_role);
+END
+$$;
+
 COMMENT ON FUNCTION integratedb.claimed_names(oid) IS
-'What the claims of a stakeholder''s role call the relations and columns that meet them now: the first alternative of '
-'the match, and of the field. numbers and names are the columns, by their numbers. If the session may not become the role '
-'and is no admin: only the relations that it could grant.';
+'The names_in_claims() of a stakeholder''s role. No row for another role, or if the session may not become the role and '
+'is no admin.';
+
+CREATE OR REPLACE FUNCTION integratedb.names_for_saver(for_role oid, saver oid)
+RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT n.*
+      FROM integratedb.stakeholder_role AS r
+     CROSS JOIN LATERAL integratedb.names_in_claims(r.stakeholder_id, for_role) AS n
+     WHERE r.role_oid = for_role
+       AND (pg_has_role(saver, for_role, 'MEMBER') OR has_table_privilege(saver, n.relid, 'SELECT WITH GRANT OPTION'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.names_for_saver(oid, oid) IS
+'The names_in_claims() of a stakeholder''s role, for a role that saves a query for it: of all relations if it may become '
+'the role, otherwise of those that it could grant.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_keys(for_role oid)
 RETURNS TABLE (kind text, relid oid, attnums smallint[], to_relid oid, to_attnums smallint[])
@@ -191,7 +225,9 @@ DECLARE
 BEGIN
   -- Identifiers of objects come first, by the dependency on their schema: the catalogs have no index on the schema.
   WITH claim AS MATERIALIZED (
-    SELECT * FROM integratedb.claimed_names(for_role)
+    SELECT * FROM integratedb.claimed_names(for_role) WHERE saver IS NULL
+    UNION ALL
+    SELECT * FROM integratedb.names_for_saver(for_role, saver) WHERE saver IS NOT NULL
   ), present AS (
     SELECT k.oid, n.nspname::text AS schema_name, k.relname::text AS relation_name, false AS is_claimed
       FROM pg_namespace AS n
@@ -219,7 +255,9 @@ BEGIN
 
   SELECT array_agg(c.relid), array_agg(u.number), array_agg(u.name)
     INTO claimed, numbers, names
-    FROM integratedb.claimed_names(for_role) AS c
+    FROM (SELECT * FROM integratedb.claimed_names(for_role) WHERE saver IS NULL
+          UNION ALL
+          SELECT * FROM integratedb.names_for_saver(for_role, saver) WHERE saver IS NOT NULL) AS c
    CROSS JOIN LATERAL unnest(c.numbers, c.names) AS u (number, name)
    WHERE c.relid = ANY (relations)
      AND u.number IS NOT NULL;
