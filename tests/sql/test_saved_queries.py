@@ -125,8 +125,7 @@ def test_one_related_row_relies_on_the_unique_key_that_makes_it_one(
 
 
 def test_a_grouped_primary_key_is_relied_on(admin: Session, reporter: Session) -> None:
-    query = {"select": ["id", "name", ["total", "t"]], "from": "shop.orders"}
-    query = {
+    query: dict[str, Any] = {
         "select": ["o.note", {"call": ["count", "*"]}],
         "from": [["shop.orders", "o"]],
         "group-by": ["o.id"],
@@ -146,7 +145,7 @@ def test_a_computed_field_takes_the_whole_row(admin: Session, reporter: Session,
         "CREATE FUNCTION shop.label(shop.products) RETURNS text STABLE LANGUAGE sql"
         " AS $$ SELECT $1.sku || ' ' || $1.name $$"
     )
-    admin.run("SELECT integratedb_claim('reporter', '{\"match\": [{\"path\": \"shop.products\"}]}')")
+    admin.run('SELECT integratedb_claim(\'reporter\', \'{"match": [{"path": "shop.products"}]}\')')
     owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
     assert save(admin, "labels", {"select": ["label"], "from": "shop.products"}) == [
         {"path": "shop.products", "fields": ["*"]}
@@ -208,9 +207,7 @@ def test_a_migration_that_breaks_a_query_is_refused_with_its_name(
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
     ],
 )
-def test_each_thing_that_a_query_needs_stays(
-    admin: Session, owner: Session, reporter: Session, migration: str
-) -> None:
+def test_each_thing_that_a_query_needs_stays(admin: Session, owner: Session, reporter: Session, migration: str) -> None:
     embeds = [{"relation": "customers", "select": ["name"]}, {"relation": "products", "select": ["sku"]}]
     save(admin, "all", {"select": ["id"], "from": "shop.orders", "embed": embeds})
     with refused("IDB01") as caught:
@@ -262,9 +259,7 @@ def test_dependents_have_the_name_of_the_query(
     assert owner.rows("SELECT kind FROM integratedb_dependents('shop.orders', 'status')") == [("query orders",)]
 
 
-def test_a_preview_has_the_name_of_the_query(
-    admin: Session, owner: Session, reporter: Session
-) -> None:
+def test_a_preview_has_the_name_of_the_query(admin: Session, owner: Session, reporter: Session) -> None:
     save(admin, "orders", ORDERS)
     drop = "ALTER TABLE shop.orders DROP COLUMN total CASCADE"
     [row] = owner.dicts("SELECT * FROM integratedb_preview_migration(%s)", drop)
@@ -381,8 +376,8 @@ def test_size_and_number_are_bounded(admin: Session, superuser: Session, reporte
         save(admin, "long", {"select": ["id"], "from": "shop.orders", "where": ["=", "x" * 70_000, "y"]})
     superuser.run(
         "INSERT INTO integratedb.saved_query (stakeholder_id, name, face, query, schemas, reading)"
-        " SELECT s.id, 'q' || n, 'data', '{}', '{}', '{}' FROM integratedb.stakeholder AS s, generate_series(1, 500) AS n"
-        " WHERE s.name = 'reporter'"
+        " SELECT s.id, 'q' || n, 'data', '{}', '{}', '{}'"
+        " FROM integratedb.stakeholder AS s, generate_series(1, 500) AS n WHERE s.name = 'reporter'"
     )
     with refused("54000"):
         save(admin, "one-more", ORDERS)
@@ -409,7 +404,9 @@ def test_an_admin_adopts_queries_as_it_adopts_claims(
     assert superuser.value(by) == "shop_admin"
 
 
-def test_queries_go_with_their_stakeholder(admin: Session, owner: Session, superuser: Session, reporter: Session) -> None:
+def test_queries_go_with_their_stakeholder(
+    admin: Session, owner: Session, superuser: Session, reporter: Session
+) -> None:
     save(admin, "orders", ORDERS)
     reporter.close()
     admin.run("SELECT integratedb_drop_stakeholder('reporter')")

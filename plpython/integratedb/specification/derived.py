@@ -84,9 +84,7 @@ def _required(field: str | Document) -> str | Document:
     return rest["name"] if {*rest} == {"name"} else rest
 
 
-def _match(
-    query: str, wanted: Wanted, paths: Sequence[Path], known: _Claimed, firsts: Mapping[Path, Path]
-) -> Document:
+def _match(query: str, wanted: Wanted, paths: Sequence[Path], known: _Claimed, firsts: Mapping[Path, Path]) -> Document:
     keys: dict[str, Any] = {}
     if wanted.unique:
         keys["unique"] = [list(columns) for columns in wanted.unique]

@@ -54,7 +54,6 @@ class Reading:
     relations: tuple[Read, ...] = ()
     links: tuple[Link, ...] = ()
 
-
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, which reading_from() reads."""
         return asdict(self)

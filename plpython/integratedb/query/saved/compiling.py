@@ -11,7 +11,7 @@ from ..faces.data.compiling import compile_document
 from ..faces.data.documents import Document
 from ..faces.data.problems import DocumentError, shown
 from ..faces.data.wording import word
-from ..faces.url import Body, UrlError, UrlSettings, parse
+from ..faces.url import UrlError, UrlSettings, parse
 from ..faces.url import word as word_url
 from ..faces.url.compiling import Compiled as CompiledUrl
 from ..faces.url.compiling import UrlOptions, compile_request

@@ -46,9 +46,13 @@ def save(
         saved.names()
         wanted = _wanted(checked.reading, surface)
         if not wanted:
-            raise DocumentError((), "the query reads no table, so there is nothing that could be claimed", None, "0A000")
+            raise DocumentError(
+                (), "the query reads no table, so there is nothing that could be claimed", None, "0A000"
+            )
         if len(wanted) > MOST_TABLES:
-            raise DocumentError((), f"the query reads {len(wanted)} tables; at most {MOST_TABLES} are allowed", None, "54000")
+            raise DocumentError(
+                (), f"the query reads {len(wanted)} tables; at most {MOST_TABLES} are allowed", None, "54000"
+            )
     except (DocumentError, ProblemError, UrlError) as problem:
         return {"problem": worded(problem, saved)}
     read_in = {relation.schema for relation in checked.reading.relations}
