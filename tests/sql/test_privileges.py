@@ -66,6 +66,7 @@ SURFACE_FUNCTIONS = {
     "exposed_schemas",
     "filled_parameters",
     "media_type_aggregates",
+    "possible_writes",
     "refuse",
     "run_queries",
     "saved_queries",

@@ -280,6 +280,33 @@ def test_an_overridden_query_is_unmet_and_has_no_statement(
     assert admin.row("SELECT statement IS NOT NULL FROM integratedb_queries('reporter')") == (True,)
 
 
+def test_queries_are_saved_and_dropped_while_others_are_unmet(
+    admin: Session, superuser: Session, owner: Session, reporter: Session
+) -> None:
+    for name in ("a", "b", "c"):
+        save(admin, name, ORDERS)
+    save(admin, "d", NAMES)
+    with superuser.transaction():
+        superuser.run("SELECT integratedb_override('test')")
+        superuser.run("ALTER TABLE shop.orders DROP COLUMN status CASCADE")
+    admin.run(DROP, "reporter", "b")
+    save(admin, "e", {"select": ["sku"], "from": "shop.products"})
+    with refused("42703"):
+        save(admin, "a", ORDERS)
+    save(admin, "a", {"select": ["id"], "from": "shop.orders"})
+    unmet = "SELECT p ->> 'query' FROM integratedb_unmet_claims(), jsonb_array_elements(problems) AS p"
+    assert admin.rows(unmet) == [("c",)]
+    with refused("IDB01"):
+        owner.run("ALTER TABLE shop.customers DROP COLUMN name CASCADE")
+    places = (
+        "SELECT c.match, c.document ->> 'query', s.document #>> ARRAY['match', c.match::text, 'query']"
+        " FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id ORDER BY 1"
+    )
+    assert superuser.rows(places) == [(0, "c", "c"), (1, "d", "d"), (2, "e", "e"), (3, "a", "a")]
+    admin.run(DROP, "reporter", "c")
+    assert admin.rows("SELECT * FROM integratedb_unmet_claims()") == []
+
+
 # Rights.
 
 

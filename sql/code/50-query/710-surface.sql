@@ -397,6 +397,25 @@ COMMENT ON FUNCTION integratedb.media_type_aggregates(oid, oid[], oid[]) IS
 'rows (anyelement), and returning a domain that is named as a media type. Only those that the role may execute, over rows '
 'that it may read. Not those of extensions.';
 
+CREATE OR REPLACE FUNCTION integratedb.possible_writes(relation oid)
+RETURNS integer
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN pg_relation_is_updatable(relation, true);
+EXCEPTION
+  -- The wrapper of a foreign table has no handler. One such table must not stop the rest.
+  WHEN object_not_in_prerequisite_state THEN
+    RETURN 0;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.possible_writes(oid) IS
+'What may be done to a view or foreign table, as pg_relation_is_updatable() says it; 0 where nothing can be asked.';
+
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
   for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],
   views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[], saver oid)
@@ -419,7 +438,7 @@ BEGIN
              has_table_privilege(for_role, k.oid, 'UPDATE') AS can_update,
              has_table_privilege(for_role, k.oid, 'DELETE') AS can_delete,
              -- The bits of updates, inserts and deletes.
-             CASE WHEN k.relkind IN ('r', 'p') THEN 28 WHEN k.relkind = 'm' THEN 0 ELSE pg_relation_is_updatable(k.oid, true) END AS writes,
+             CASE WHEN k.relkind IN ('r', 'p') THEN 28 WHEN k.relkind = 'm' THEN 0 ELSE integratedb.possible_writes(k.oid) END AS writes,
              k.relrowsecurity AND NOT (pg_has_role(for_role, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity) AND NOT u.rolbypassrls AND NOT u.rolsuper AS row_security,
              obj_description(k.oid, 'pg_class') AS comment
         FROM unnest(relations, schema_names, relation_names) AS g (oid, schema_name, relation_name)

@@ -209,7 +209,7 @@ BEGIN
   -- Under the lock nothing changes any more: neither the tables nor the other queries of the stakeholder.
   checked := integratedb.check_query(owner, caller, name, query);
   parsed := integratedb.replaced_query(owner, name, checked -> 'match');
-  PERFORM integratedb.submit(stakeholder, 'queries', parsed);
+  PERFORM integratedb.submit(stakeholder, 'queries', parsed, of_query => name);
 
   SELECT count(*) AS number, coalesce(sum(octet_length(q.query::text)), 0) AS bytes
     INTO others
@@ -281,7 +281,7 @@ BEGIN
       hint => format('SELECT name FROM integratedb_queries(%L) lists them.', owner.name));
   END IF;
 
-  PERFORM integratedb.submit(stakeholder, 'queries', integratedb.replaced_query(owner, name, '[]'));
+  PERFORM integratedb.submit(stakeholder, 'queries', integratedb.replaced_query(owner, name, '[]'), of_query => name);
   PERFORM integratedb.add_surface_stakeholders(ARRAY[owner.id]);
 END
 $$;

@@ -44,6 +44,7 @@ DECLARE
     'integratedb.saved_queries(oid)',
     'integratedb.exposed_schemas(oid, text[])',
     'integratedb.media_type_aggregates(oid, oid[], oid[])',
+    'integratedb.possible_writes(oid)',
     'integratedb.view_origins(oid)',
     'integratedb.view_columns(oid[])',
     'integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[], oid)',

@@ -578,10 +578,19 @@ def has_stake(state: State, catalog: Catalog) -> bool:
     return bool(tables & set(catalog.relations) or schemas & set(catalog.schemas))
 
 
-def submit(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:
-    """The state with this specification instead of the earlier one; None when it is refused."""
+def submit(
+    state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog, query: str | None = None
+) -> State | None:
+    """The state with this specification instead of the earlier one; None when it is refused.
+
+    With `query`, the document has what this saved query reads, and the claims of the others stay as they are.
+    """
     new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
-    old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
+    old = [
+        claim
+        for claim in state.claims
+        if (claim.stakeholder, claim.kind) == (stakeholder, kind) and query in (None, claim.source.get("query"))
+    ]
     others = tuple(claim for claim in state.claims if claim not in old)
     oids = frozenset(t.oid for claim in old + new for t in claim.tables() if t.oid is not None)
     for _ in range(2):
