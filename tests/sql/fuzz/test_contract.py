@@ -173,8 +173,8 @@ class World:
                 assert model.submit(self.state, who, "queries", {"match": [match]}, now, name) is None
             return
         matches: list[dict[str, Any]] = [{**match, "query": name} for match in reads or []]
-        for match in matches:
-            written: list[dict[str, Any]] = match.get("alternatives", [match])
+        for derived in matches:
+            written = derived.get("alternatives", [derived])
             [present] = [one for one in written if model.split_path(one["path"]) == relation.key]
             assert len(present["fields"]) == len(set(columns)), reads
         expected = model.submit(self.state, who, "queries", {"match": matches}, now, name)
