@@ -242,6 +242,8 @@ def test_a_restored_saved_query_is_listed_and_protected(saved_query, restored, w
         owner.run("ALTER TABLE shop.orders DROP COLUMN total CASCADE")
     assert "reporter (query totals): shop.orders.total" in (caught.value.diag.message_detail or "")
     reporter.run("SELECT total FROM shop.orders")
+    # The first sync finds the role of the stakeholder again.
+    superuser.run("SELECT integratedb_sync()")
     [(name, statement, reads)] = superuser.rows("SELECT name, statement, reads FROM integratedb_queries('reporter')")
     assert (name, [match["path"] for match in reads]) == ("totals", ["shop.customers", "shop.orders"])
     assert statement is not None
