@@ -7,6 +7,7 @@ they stand there (``found`` takes them out of it), and then what was refused.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -572,13 +573,75 @@ def what_is_kept_of_who_is_gone(world: World) -> None:
 # Specifications
 
 
-@gives("The kinds are claims and notifications")
+@gives("The kinds are claims and notifications", "The kinds are claims, notifications and queries")
 def a_kind_that_is_none(world: World) -> None:
     world.stakeholder("reporter")
-    hint = world.refused(world.admin, "SELECT integratedb_specification('reporter', 'queries')")
-    world.refused(world.admin, "SELECT * FROM integratedb_check_spec('{\"match\": []}', 'queries')")
-    for kind in (found("claims", hint), found("notifications", hint)):
+    hint = world.refused(world.admin, "SELECT integratedb_specification('reporter', 'claim')")
+    for kind in (found("claims", hint), found("notifications", hint), found("queries", hint)):
         world.admin.run("SELECT integratedb_specification('reporter', %s)", kind)
+    hint = world.refused(world.admin, "SELECT * FROM integratedb_check_spec('{\"match\": []}', 'queries')")
+    for kind in (found("claims", hint), found("notifications", hint)):
+        world.admin.run("SELECT * FROM integratedb_check_spec('{\"match\": []}', %s)", kind)
+
+
+# Saved queries
+
+SAVE = "SELECT integratedb_save_query('reporter', 'notes', %s)"
+NOTES = Jsonb({"select": ["note"], "from": "shop.orders"})
+DROP_QUERY = r"SELECT integratedb_drop_query\('reporter', '\w+'\)"
+
+
+@gives("docs/saved-queries.md describes", "SELECT name FROM integratedb_queries", "Drop those that nobody asks")
+def a_query_that_cannot_be_saved_or_dropped(world: World) -> None:
+    world.stakeholder("reporter")
+    world.refused(world.admin, SAVE, None)
+    hint = world.refused(world.admin, SAVE, Jsonb({"select": ["note"], "from": 1}))
+    assert "{" + '"select"' in (ROOT / found(r"docs/[\w-]+\.md", hint)).read_text()
+    world.admin.run(SAVE, NOTES)
+    hint = world.refused(world.admin, "SELECT integratedb_drop_query('reporter', 'note')")
+    [(name,)] = world.admin.rows(found(r"SELECT name FROM integratedb_queries\('reporter'\)", hint))
+    world.superuser.run(
+        "INSERT INTO integratedb.saved_query (stakeholder_id, name, face, query, schemas, reading)"
+        " SELECT stakeholder_id, 'q' || n, face, query, schemas, reading"
+        " FROM integratedb.saved_query, generate_series(1, 499) AS n"
+    )
+    another = SAVE.replace("notes", "another")
+    hint = world.refused(world.admin, another, NOTES)
+    world.admin.run(found(DROP_QUERY, hint).replace("'name'", f"'{name}'"))
+    world.admin.run(another, NOTES)
+
+
+@gives("SELECT integratedb_adopt_role(%L) gives it one.")
+def a_query_of_a_stakeholder_without_a_role(world: World) -> None:
+    world.stakeholder("reporter")
+    world.superuser.run("DROP OWNED BY reporter; DROP ROLE reporter")
+    hint = world.refused(world.admin, SAVE, NOTES)
+    world.superuser.run("CREATE ROLE reporter LOGIN")
+    world.admin.run(found(r"SELECT integratedb_adopt_role\('reporter'\)", hint))
+    world.admin.run(SAVE, NOTES)
+
+
+@gives("save query %s again without")
+def a_column_of_a_query(world: World) -> None:
+    world.stakeholder("reporter")
+    world.admin.run(SAVE, NOTES)
+    hint = world.refused(world.owner, DROP_NOTE)
+    assert "save query notes again without shop.orders.note" in hint
+    world.admin.run(found(DROP_QUERY, hint))
+    world.owner.run(DROP_NOTE)
+
+
+@gives("%s in the claims, save query")
+def a_renamed_column_of_a_query(world: World) -> None:
+    world.stakeholder("reporter")
+    world.admin.run(SAVE, NOTES)
+    rename = "ALTER TABLE shop.orders RENAME COLUMN note TO remark"
+    hint = world.refused(world.owner, rename)
+    field = json.loads(found(r"\{.*\}(?= instead of)", hint))
+    world.admin.run(CLAIM, claims({"path": "shop.orders", "fields": [field]}))
+    assert "save query notes again" in hint
+    world.admin.run(SAVE, NOTES)
+    world.owner.run(rename)
 
 
 @gives("Ask the stakeholder or a member of integratedb_admin. Whoever owns")
