@@ -323,6 +323,32 @@ def test_an_owner_saves_what_it_could_grant_and_nothing_else(
     assert names(admin) == ["orders"]
 
 
+def test_a_refusal_tells_nobody_what_the_claims_are(
+    owner: Session,
+    superuser: Session,
+    reporter: Session,
+    claim: Callable[..., Any],
+    stakeholder: Callable[[str], Session],
+) -> None:
+    other = stakeholder("other")
+    claim(
+        {"path": "shop.products"},
+        {
+            "alternatives": [
+                {"path": "shop.orders", "fields": [{"alternatives": ["id", "number"]}]},
+                {"path": "secret.plan", "fields": ["id"]},
+            ]
+        },
+    )
+    for session in (other, owner):
+        with refused("42501") as caught:
+            save(session, "q", {"select": ["id"], "from": "shop.orders"})
+        told = str(caught.value.diag.message_primary)
+        assert ("secret.plan" in told) == (session is owner)
+    with refused("42P01"):
+        save(other, "q", {"select": ["id"], "from": "orders"})
+
+
 def test_a_stakeholder_narrows_and_drops_its_queries_but_widens_nothing(admin: Session, reporter: Session) -> None:
     with refused("42P01"):
         save(reporter, "orders", ORDERS)

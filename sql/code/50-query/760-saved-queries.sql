@@ -100,12 +100,7 @@ DECLARE
   for_role CONSTANT oid := (SELECT r.role_oid FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = owner.id);
   schemas CONSTANT text[] := ARRAY(
     SELECT s.name
-      FROM (SELECT DISTINCT cr.schema_name::text AS name, 1 AS place
-              FROM integratedb.specification AS s
-              JOIN integratedb.claim AS c ON c.specification_id = s.id
-              JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.alternative = 0
-             WHERE s.stakeholder_id = owner.id
-               AND s.kind <> 'queries'
+      FROM (SELECT n.schema_name AS name, 1 AS place FROM integratedb.names_for_saver(for_role, saver) AS n
             UNION ALL
             VALUES (owner.name, 2), ('public', 3)) AS s
      GROUP BY s.name
@@ -114,6 +109,7 @@ DECLARE
     SELECT coalesce(jsonb_agg(s.document -> 'match' ORDER BY s.kind), '[]')
       FROM integratedb.specification AS s
      WHERE s.stakeholder_id = owner.id);
+  may_see_claims CONSTANT boolean := integratedb.is_admin(caller) OR integratedb.is_caller(owner);
   checked jsonb;
   refused boolean;
 BEGIN
@@ -125,7 +121,13 @@ BEGIN
       hint => format('SELECT integratedb_adopt_role(%L) gives it one.', owner.name));
   END IF;
 
-  checked := integratedb.checked_query(for_role, schemas, saver, query_name, query, claimed);
+  -- A refusal names relations. It must not name alternatives of claims to somebody who may not even claim what the query
+  -- reads now.
+  checked := integratedb.checked_query(for_role, schemas, saver, query_name, query, CASE WHEN may_see_claims THEN claimed ELSE '[]' END);
+  IF NOT may_see_claims AND NOT checked ? 'problem' THEN
+    PERFORM integratedb.require_right_to_submit(caller, owner, 'queries', NULL, integratedb.derived_document(checked -> 'match'));
+    checked := integratedb.checked_query(for_role, schemas, saver, query_name, query, claimed);
+  END IF;
   IF checked ? 'problem' THEN
     refused := integratedb.refuse(
       code => checked #>> '{problem,code}',
@@ -139,8 +141,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.check_query(integratedb.stakeholder, name, text, jsonb) IS
-'checked_query() for a stakeholder. Errors: 55000 for a stakeholder without a role, and the code of the problem '
-'(22023, 42P01, 42703, ...).';
+'checked_query() for a stakeholder. Errors: 55000 for a stakeholder without a role, the code of the problem (22023, '
+'42P01, 42703, ...), and 42501 for a caller who may neither see the claims nor claim what the query reads.';
 
 CREATE OR REPLACE FUNCTION integratedb.replaced_query(owner integratedb.stakeholder, query_name text, matches jsonb)
 RETURNS jsonb
