@@ -396,6 +396,17 @@ def test_saving_runs_nothing_of_the_query(
         ({"select": ["id"], "from": "shop.nothing"}, "42P01", "#/from/0"),
         ({"select": ["nothing"], "from": "shop.orders"}, "42703", "#/select/0"),
         ({"delete-from": "shop.orders", "where": ["=", 1, 1]}, "0A000", "#"),
+        (
+            {
+                "with": [
+                    ["w", {"delete-from": "shop.orders", "where": ["=", {"field": "id"}, 1], "returning": ["id"]}]
+                ],
+                "select": ["id"],
+                "from": "w",
+            },
+            "0A000",
+            "#",
+        ),
         ({"rest": "DELETE /orders"}, "22023", "#/rest"),
         ({"rest": "GET /orders?id={{x}}", "schema": "shop"}, "22023", "#/rest"),
         ({"rest": "GET /orders?nothing=eq.1", "schema": "shop"}, "42703", "#/rest"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from integratedb.query.faces.graphql.documents import Document, Documents, Inval
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
 from integratedb.query.problems import ProblemError
-from integratedb.query.statement import Options, Statement, Subjects, compile_query
+from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
@@ -34,7 +33,6 @@ from .transaction import request_settings
 _RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
 #: A larger document is read beside other requests.
 _LARGE: Final = 2 << 10
-_PARAMETER: Final = re.compile(r"\$([0-9]+)::")
 #: So many schemas are kept: one of a thousand tables takes much memory.
 MOST_SCHEMAS: Final = 50
 
@@ -105,7 +103,7 @@ class GraphQL:
         # One query needs no function that runs several.
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
         statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
-        if is_alone and not _uses_all_parameters(statements[0]):
+        if is_alone and not statements[0].uses_all_parameters:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
         if not statements:
             return respond(kind, operation.assemble(()))
@@ -149,24 +147,26 @@ class GraphQL:
         try:
             return compile_query(root.query, entry.surface, options)
         except ProblemError as problem:
-            worded = word(problem)
-            message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-            raise InvalidError([GraphQLError(message, root.nodes, path=list(root.path))]) from None
+            raise InvalidError([_worded(problem, root)]) from None
 
     def _query(self, operation: Operation, statements: Sequence[Statement]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
         cost = self._settings.max_cost
+        try:
+            bound = bind_all(statements)
+        except ProblemError as problem:
+            raise InvalidError([_worded(problem)]) from None
         compiled = [
             {
                 "statement": statement.text,
-                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in statement.bind()],
+                "params": texts,
                 "holes": [],
                 "returns_rows": True,
                 "least": root.least or None,
                 "most": root.most,
                 "field": ".".join(root.path),
             }
-            for root, statement in zip(operation.roots, statements, strict=True)
+            for root, statement, texts in zip(operation.roots, statements, bound, strict=True)
         ]
         text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
         columns = ", ".join(
@@ -203,9 +203,10 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _uses_all_parameters(statement: Statement) -> bool:
-    """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
-    return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
+def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
+    worded = word(problem)
+    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+    return GraphQLError(message) if root is None else GraphQLError(message, root.nodes, path=list(root.path))
 
 
 def _alone(statement: Statement) -> Query:

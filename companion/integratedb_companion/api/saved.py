@@ -101,7 +101,7 @@ class Saved:
         document, compiled = compile_data(
             saved, surface, values, max_rows=self._settings.max_rows, subjects=self._subjects(entry)
         )
-        text = as_json(compiled, document).encode("utf-8", "surrogatepass")
+        text = as_json(compiled, is_list=document.is_list, explain=False).encode("utf-8", "surrogatepass")
         cost = self._settings.max_cost
 
         def respond(row: Row) -> Response:

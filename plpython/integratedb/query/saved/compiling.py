@@ -42,7 +42,9 @@ def check(saved: SavedQuery, surface: Surface) -> Checked:
     else:
         statements = [compile_url(saved, surface, None).statement]
     if not all(statement.reads for statement in statements):
-        raise DocumentError((), "a saved query reads: it calls a function that may write", None, "0A000")
+        raise DocumentError(
+            (), "a saved query reads: this one writes in WITH, or calls a function that may write", None, "0A000"
+        )
     reading = merged(statement.reading for statement in statements)
     relations = tuple(_with_column(one, surface) for one in reading.relations)
     return Checked(";\n".join(one.text for one in statements), replace(reading, relations=relations))
