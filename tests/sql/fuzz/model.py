@@ -88,6 +88,8 @@ class Claim:
     #: Of `schema.*`: what the stakeholder cannot read, and never could.
     left_out: frozenset[int]
     source: dict[str, Any] = field(hash=False, compare=False)
+    #: The saved query that it is derived from: two may read the same.
+    query: str | None = None
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -142,6 +144,7 @@ def expand(stakeholder: str, kind: str, match: dict[str, Any], catalog: Catalog)
         any("*" in (alternative.get("fields") or []) for alternative in written),
         frozenset(),
         match,
+        match.get("query"),
     )
 
 
@@ -589,7 +592,7 @@ def submit(
     old = [
         claim
         for claim in state.claims
-        if (claim.stakeholder, claim.kind) == (stakeholder, kind) and query in (None, claim.source.get("query"))
+        if (claim.stakeholder, claim.kind) == (stakeholder, kind) and query in (None, claim.query)
     ]
     others = tuple(claim for claim in state.claims if claim not in old)
     oids = frozenset(t.oid for claim in old + new for t in claim.tables() if t.oid is not None)
