@@ -378,6 +378,33 @@ def test_the_usual_introspection_is_answered(service: Api) -> None:
     assert str(build_client_schema(data).query_type) == "Query"
 
 
+def test_a_remembered_answer_about_the_schema_follows_migrations(service: Api) -> None:
+    question = "query Remembered { __schema { types { name fields { name } } } }"
+
+    def fields() -> list[str]:
+        types = ask(service, question)["__schema"]["types"]
+        return [field["name"] for of in types if of["name"] == "User" for field in of["fields"]]
+
+    first = fields()
+    assert first == fields()
+    anonymous = post(service, question, None).json()["data"]["__schema"]["types"]
+    assert "User" not in {of["name"] for of in anonymous}
+    place = service.place
+    place.superuser.run('ALTER TABLE "user" ADD remembered int')
+    assert fields() == [*first[:-1], "remembered", first[-1]]
+    place.superuser.run('ALTER TABLE "user" DROP remembered')
+    assert fields() == first
+
+
+def test_a_long_answer_about_the_schema_is_compressed(service: Api) -> None:
+    query = get_introspection_query()
+    plain = post(service, query, headers={"Accept-Encoding": "identity"})
+    packed = post(service, query, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -64,7 +64,7 @@ class Wrapped:
 
 
 #: What a field answers: a query by its number, an object, or a value that is known.
-Shape: TypeAlias = "int | dict[str, Shape] | Constant | Wrapped"
+Shape: TypeAlias = "int | dict[str, Shape] | Constant | Written | Wrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,13 @@ class Constant:
     """A value that is known without the database."""
 
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value that is known without the database, as JSON."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -121,7 +128,7 @@ def compile_operation(
         raise InvalidError(values)
     selections = Selections(schema.graphql, document.fragments, values)
     try:
-        return _Compiler(document, wanted, variables, schema, selections, max_rows).run()
+        return _Compiler(document, wanted, schema, selections, max_rows).run()
     except GraphQLError as error:
         raise InvalidError([error]) from None
 
@@ -131,14 +138,12 @@ class _Compiler:
         self,
         document: Document,
         wanted: OperationDefinitionNode,
-        variables: Mapping[str, Any],
         schema: Schema,
         selections: Selections,
         max_rows: int | None,
     ) -> None:
         self._document = document
         self._wanted = wanted
-        self._variables = variables
         self._schema = schema
         self._selections = selections
         self._reader = Reader(selections, max_rows)
@@ -160,10 +165,9 @@ class _Compiler:
             if selected.name == "__typename":
                 shape[selected.key] = Constant(of.name)
             elif selected.name.startswith("__"):
-                found = introspect(
-                    self._schema.graphql, selected, self._wanted, self._document.fragments, self._variables
-                )
-                shape[selected.key] = Constant(found)
+                fragments = self._document.fragments
+                found = introspect(self._schema, selected, fragments, self._selections)
+                shape[selected.key] = Written(found)
             else:
                 shape[selected.key] = self._field(selected, (*path, selected.key))
         return shape
@@ -281,6 +285,8 @@ def _assembled(shape: Shape, answers: Sequence[bytes]) -> bytes:
             return answers[shape]
         case Constant():
             return json.dumps(shape.value).encode()
+        case Written():
+            return shape.text.encode()
         case Wrapped():
             return b"{" + b",".join(_wrapped(shape, answers)) + b"}"
         case _:

@@ -10,10 +10,11 @@ from graphql import GraphQLArgument, GraphQLField, GraphQLList, GraphQLNonNull, 
 
 from ...surface import Function, Surface, Type
 from .connections import ARGUMENTS, Connections
+from .lazy import Argument, Field
 from .meanings import Called, Entity, meaning
 from .names import camel, is_name, read_comment
 
-Named = tuple[str, str, Callable[[], GraphQLField | None]]
+Named = tuple[str, str, Callable[[], GraphQLField]]
 
 
 class Routines:
@@ -36,7 +37,8 @@ class Routines:
     def queries(self) -> Iterator[Named]:
         """Yield the names, sources and makers of fields of the query."""
         for name, source, function in self._named(volatile=False):
-            yield name, source, partial(self._query, function)
+            if not function.is_void:
+                yield name, source, partial(self._query, function)
 
     def mutations(self) -> Iterator[tuple[str, str, Function]]:
         """Yield the names and sources of volatile functions, with the functions."""
@@ -83,17 +85,15 @@ class Routines:
         labels = None if enum is None else {value.value: name for name, value in enum.values.items()}
         return Called(function, {camel(a.name): a.name for a in function.arguments}, entity, labels)
 
-    def _query(self, function: Function) -> GraphQLField | None:
-        arguments = {name: GraphQLArgument(of) for name, of in self.arguments(function).items()}
+    def _query(self, function: Function) -> GraphQLField:
+        arguments: dict[str, GraphQLArgument] = {name: Argument(of) for name, of in self.arguments(function).items()}
         means, comment = self.called(function), read_comment(function.comment)
         output = self.output(function)
-        if output is None:
-            return None
         if means.entity is not None and function.returns_set:
             output = self._connections.type(means.entity)
             own = self._connections.arguments(means.entity)
             arguments = {**{name: each for name, each in own.items() if name in ARGUMENTS}, **arguments}
-        return GraphQLField(
+        return Field(
             output,
             arguments,
             description=comment.description,

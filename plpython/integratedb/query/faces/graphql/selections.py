@@ -19,6 +19,7 @@ from graphql import (
     InlineFragmentNode,
     SelectionNode,
     SelectionSetNode,
+    TypeMetaFieldDef,
     is_abstract_type,
     print_ast,
 )
@@ -98,7 +99,8 @@ class Selections:
         key = node.alias.value if node.alias is not None else name
         before = found.get(key)
         if before is None:
-            found[key] = Selected(key, name, [node], of.fields.get(name))
+            field = TypeMetaFieldDef if name == "__type" else of.fields.get(name)
+            found[key] = Selected(key, name, [node], field)
             return
         # graphql-core's own rule compares each pair of fields. Here each field is compared with the first one.
         if before.name != name or _arguments(before.nodes[0]) != _arguments(node):
