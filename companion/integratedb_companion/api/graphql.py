@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 
 from integratedb.query.faces import url
 from integratedb.query.faces.data.wording import word
-from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation
+from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation, marked
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
+from integratedb.query.faces.graphql.variables import Compiled, Variables
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, Subjects, compile_query
 
@@ -44,12 +45,23 @@ MOST_SCHEMAS: Final = 50
 _NUMBERS: Final = itertools.count()
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What an operation was compiled to; its statements get the values of variables in their holes."""
+
+    operation: Operation
+    statements: tuple[Statement, ...]
+    #: Whether the only statement is run as it is: one query needs no function that runs several.
+    is_alone: bool
+
+
 @dataclass(slots=True)
 class _Served:
     """The schema of an entry, and the documents that were valid for it."""
 
     schema: Schema
     documents: Documents
+    compiled: Compiled[_Made] = field(default_factory=Compiled)
     number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
@@ -74,11 +86,11 @@ class GraphQL:
     async def _answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         kind = media_type(request.header(b"accept"))
         wanted = read_request(request)
-        roots: list[Root] = []
+        seen: list[Operation] = []
 
         def made(entry: Entry) -> Plan | Response:
             try:
-                return self._plan(entry, wanted, request, caller, kind, roots)
+                return self._plan(entry, wanted, request, caller, kind, seen)
             except InvalidError as error:
                 raise RequestError from error
 
@@ -108,38 +120,57 @@ class GraphQL:
         except DatabaseError as error:
             if watch.is_gone:
                 raise
-            return self._failed(error, roots, caller, kind)
+            return self._failed(error, seen[-1] if seen else Operation(False), caller, kind)
 
     def _plan(
-        self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, roots: list[Root]
+        self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, seen: list[Operation]
     ) -> Plan | Response:
         served = self._served(entry)
-        document = served.documents.read(wanted.query, served.schema)
-        with _without_collection():
-            operation = self._operation(document, wanted, served.schema, request)
-        roots[:] = operation.roots
-        # One query needs no function that runs several.
-        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
-        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
-        if is_alone and not _uses_all_parameters(statements[0]):
-            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+        made, holes = self._made(entry, served, wanted, request)
+        operation, statements = made.operation, made.statements
+        seen.append(operation)
         if not statements:
             answer = Answer(operation.assemble(()))
             self._answers.keep((served.number, *_identity(wanted)), answer)
             return answer.response(kind, request)
         return Plan(
-            query=_alone(statements[0]) if is_alone else self._query(operation, statements),
+            query=_alone(statements[0], holes) if made.is_alone else self._query(operation, statements, holes),
             reads=not operation.is_mutation and all(statement.reads for statement in statements),
-            settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
+            settings=lambda: [
+                *request_settings(caller, request.method.encode(), request.raw_path, request.head),
+                *_function_settings(operation),
+            ],
             respond=lambda row: _responded(kind, operation, row[: len(statements)]),
             rolls_back=self._settings.tx_end.startswith("rollback"),
         )
 
-    def _operation(self, document: Document, wanted: Wanted, schema: Schema, request: Request) -> Operation:
+    def _made(self, entry: Entry, served: _Served, wanted: Wanted, request: Request) -> tuple[_Made, list[Any]]:
+        """Return what a request is compiled to, and the values of its holes. Errors: InvalidError, HttpError."""
+        document = served.documents.read(wanted.query, served.schema)
         operation = document.operation(wanted.operation)
         if request.method == "GET" and is_mutation(operation):
             raise HttpError(405, "A mutation is sent by POST.", [(b"allow", b"POST")])
-        return compile_operation(document, operation, wanted.variables, schema, self._settings.max_rows)
+        variables = Variables(served.schema.graphql, operation, wanted.variables)
+        key = (document.digest, wanted.operation)
+        found = served.compiled.find(key, variables)
+        if found is None:
+            made = self._compile(entry, served, document, operation, variables)
+            # Values of variables have their text in answers about the schema.
+            if made.statements and document is served.documents.known(wanted.query):
+                served.compiled.keep(key, variables, made)
+            found = made, variables.holes
+        return found
+
+    def _compile(
+        self, entry: Entry, served: _Served, document: Document, wanted: OperationDefinitionNode, variables: Variables
+    ) -> _Made:
+        with _without_collection():
+            operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
+        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
+        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        if is_alone and not _uses_all_parameters(statements[0]):
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+        return _Made(operation, tuple(statements), is_alone)
 
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql
@@ -171,20 +202,20 @@ class GraphQL:
             message = f"{worded['message']}. {worded['hint'] or ''}".strip()
             raise InvalidError([GraphQLError(message, root.nodes, path=list(root.path))]) from None
 
-    def _query(self, operation: Operation, statements: Sequence[Statement]) -> Query:
+    def _query(self, operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
         cost = self._settings.max_cost
         compiled = [
             {
-                "statement": statement.text,
-                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in statement.bind()],
+                "statement": marked(number, statement.text),
+                "params": [_text(value) for value in statement.bind(holes)],
                 "holes": [],
                 "returns_rows": True,
                 "least": root.least or None,
                 "most": root.most,
                 "field": ".".join(root.path),
             }
-            for root, statement in zip(operation.roots, statements, strict=True)
+            for number, (root, statement) in enumerate(zip(operation.roots, statements, strict=True))
         ]
         text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
         columns = ", ".join(
@@ -193,17 +224,16 @@ class GraphQL:
         run = f"SELECT {columns} FROM {_RUN}".encode()  # noqa: S608  only numbers are put in
         return Query(run, [text.encode("utf-8", "surrogatepass"), None if cost is None else str(cost).encode()])
 
-    def _failed(self, error: DatabaseError, roots: Sequence[Root], caller: Caller, kind: str) -> Response:
+    def _failed(self, error: DatabaseError, operation: Operation, caller: Caller, kind: str) -> Response:
         """Word what Postgres refuses: all changes are undone, and all fields are null."""
         worded = url.word_database(error.sqlstate, error.message, error.detail, error.hint, caller.is_anonymous)
         extensions: dict[str, Any] = {"code": worded.code}
         if self._settings.error_verbosity == "verbose":
             extensions |= {"details": worded.details, "hint": worded.hint}
         formatted: dict[str, Any] = {"message": worded.message, "extensions": extensions}
-        if len(roots) == 1:
-            places = [node.loc.start_token for node in roots[0].nodes if node.loc is not None]
-            formatted["locations"] = [{"line": place.line, "column": place.column} for place in places]
-            formatted["path"] = list(roots[0].path)
+        root = operation.failed(error.sqlstate, error.message, error.context)
+        if root is not None:
+            formatted |= root.place()
         if worded.status in (503, 504):
             return respond(kind, None, [formatted], worded.status)
         return respond(kind, b"null", [formatted])
@@ -225,14 +255,27 @@ def _identity(wanted: Wanted) -> tuple[str, str | None, str]:
     return wanted.query, wanted.operation, json.dumps(wanted.variables, sort_keys=True)
 
 
+def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the settings of the functions that are called; of two for one name, the first field's."""
+    found: dict[str, str] = {}
+    for root in operation.roots:
+        found = {**root.settings, **found}
+    return ((name.encode(), value.encode()) for name, value in found.items())
+
+
 def _uses_all_parameters(statement: Statement) -> bool:
     """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
     return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
 
 
-def _alone(statement: Statement) -> Query:
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def _alone(statement: Statement, holes: Sequence[Any]) -> Query:
     """Return the query of one field, which Postgres prepares once."""
-    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in statement.bind())
+    bound = statement.bind(holes)
+    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in bound)
     return Query(statement.text.encode(), tuple(values))
 
 

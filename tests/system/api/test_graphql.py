@@ -40,6 +40,13 @@ CREATE FUNCTION busy(lowest bigint) RETURNS SETOF post LANGUAGE sql STABLE AS
 CREATE FUNCTION double(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 2 * n';
 CREATE FUNCTION rename(post_id int, headline text) RETURNS post LANGUAGE sql VOLATILE AS
   'UPDATE post SET headline = rename.headline WHERE id = post_id RETURNING *';
+CREATE FUNCTION scores(lowest bigint) RETURNS TABLE (id int, total bigint, mood mood) LANGUAGE sql STABLE AS
+  $$SELECT id, score, 'sad'::mood FROM post WHERE score >= lowest ORDER BY id$$;
+CREATE FUNCTION extremes(OUT lowest bigint, OUT highest bigint) LANGUAGE sql VOLATILE AS
+  'SELECT min(score), max(score) FROM post';
+CREATE FUNCTION patience() RETURNS text LANGUAGE sql STABLE SET statement_timeout = '7s' AS
+  $$SELECT current_setting('statement_timeout')$$;
+CREATE FUNCTION timeout_of_all() RETURNS text LANGUAGE sql STABLE AS $$SELECT current_setting('statement_timeout')$$;
 CREATE TABLE contact_person (id int PRIMARY KEY, "eMail" text, e_mail text);
 CREATE TABLE "contactPerson" (id int PRIMARY KEY);
 CREATE TABLE "no name"";--" (id int PRIMARY KEY, "x y" int, "é" int);
@@ -440,6 +447,74 @@ def test_the_schema_follows_migrations(service: Api) -> None:
     assert ask(service, query) == {"postNodes": {"nodes": [{"added": None}]}}
     place.superuser.run("ALTER TABLE post DROP added")
     assert "added" in refused(service, query)
+
+
+def test_functions_that_return_columns(service: Api) -> None:
+    query = '{ scores(lowest: "5") { rowId total mood __typename } }'
+    assert ask(service, query)["scores"] == [
+        {"rowId": 1, "total": "9007199254740993", "mood": "SAD", "__typename": "ScoresRow"},
+        {"rowId": 2, "total": "5", "mood": "SAD", "__typename": "ScoresRow"},
+        {"rowId": 3, "total": "5", "mood": "SAD", "__typename": "ScoresRow"},
+    ]
+    found = ask(service, "mutation { extremes { output { lowest highest } } }")
+    assert found == {"extremes": {"output": {"lowest": "5", "highest": "9007199254740993"}}}
+    named = ask(service, '{ __type(name: "ScoresRow") { fields { name type { name } } } }')["__type"]["fields"]
+    assert [(field["name"], field["type"]["name"]) for field in named] == [
+        ("rowId", "Int"),
+        ("total", "BigInt"),
+        ("mood", "Mood"),
+    ]
+
+
+def test_settings_of_a_function_hold_for_its_request(service: Api) -> None:
+    assert ask(service, "{ timeoutOfAll }") == {"timeoutOfAll": "30s"}
+    assert ask(service, "{ patience timeoutOfAll }") == {"patience": "7s", "timeoutOfAll": "7s"}
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "path"),
+    [
+        ('{ a: double(n: "1") b: double(n: "9223372036854775807") c: double(n: "2") }', "22003", ["b"]),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            ' b: insertPost(input: {headline: "x", slug: "first"}) { clientMutationId } }',
+            "23505",
+            ["b"],
+        ),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            " b: deletePost(input: {rowId: 0}) { clientMutationId }"
+            " c: deletePost(input: {rowId: 0}) { clientMutationId } }",
+            "P0002",
+            ["b"],
+        ),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            " b: updatePostNodes(filter: {rowId: {lt: 4}}, input: {newScore: 1}) { clientMutationId } }",
+            "21000",
+            ["b"],
+        ),
+    ],
+)
+def test_an_error_names_its_field_among_several(service: Api, query: str, code: str, path: list[str]) -> None:
+    answer = post(service, query)
+    assert (answer.status_code, answer.json()["data"]) == (294, None)
+    [error] = answer.json()["errors"]
+    assert (error["extensions"]["code"], error.get("path")) == (code, path)
+    assert error["locations"] == [{"line": 1, "column": query.index(f"{path[0]}: ") + 1}]
+
+
+def test_other_values_of_variables_have_their_own_answers(service: Api) -> None:
+    fields = "postNodes(filter: $f) { nodes { rowId } } postByRowId(rowId: $n) { slug }"
+    query = f"query Reused($f: PostFilter, $n: Int!) {{ {fields} }}"
+
+    def found(numbers: list[int], number: int) -> tuple[list[int], str]:
+        data = ask(service, query, f={"rowId": {"in": numbers}}, n=number)
+        return [node["rowId"] for node in data["postNodes"]["nodes"]], data["postByRowId"]["slug"]
+
+    assert found([1, 2], 1) == ([1, 2], "first")
+    assert found([3], 3) == ([3], "third")
+    assert found([2, 4, 1], 2) == ([1, 2, 4], "second")
 
 
 def test_what_postgres_refuses_names_its_field(service: Api) -> None:

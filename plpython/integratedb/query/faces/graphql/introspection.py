@@ -35,6 +35,7 @@ from graphql.utilities.get_default_value_ast import get_default_value_ast
 
 from .schema import Schema
 from .selections import Selected, Selections
+from .variables import plain
 
 #: Writes a value of the schema as JSON.
 Write: TypeAlias = Callable[[Any], str]
@@ -64,7 +65,7 @@ def introspect(
     """Return what a field says about the schema, as JSON. Error: GraphQLError."""
     _Check(fragments).walk(selected.nodes, 0)
     if selected.name == "__type":
-        found = schema.graphql.type_map.get(selected.arguments["name"])
+        found = schema.graphql.type_map.get(plain(selected.arguments["name"]))
         write = _Writer(schema.graphql, selections).object("__Type", selected.sets)
         return "null" if found is None else write(found)
     whole = schema.whole()
@@ -104,7 +105,7 @@ class _Writer:
         if _is_list(of) and name == "__Type":
             return _listed(get(self._schema), write)
         if _is_list(of):
-            return _each(get, write, has_deprecated=selected.arguments["includeDeprecated"])
+            return _each(get, write, has_deprecated=plain(selected.arguments["includeDeprecated"]))
         return _optional(get, _remembered(write) if name == "__Type" else write)
 
 

@@ -76,7 +76,16 @@ class _Builder:
         #: What relations share, because their columns are alike.
         self._columns: dict[tuple[Any, ...], GraphQLField] = {}
         self._node = GraphQLInterfaceType("Node", {"id": Field(_ID)})
-        self._routines = Routines(surface, self._entities, self.scalar, self.type_of, self._connections)
+        self._routines = Routines(
+            surface,
+            self._entities,
+            self.scalar,
+            self.type_of,
+            self._connections,
+            self._column,
+            self._withheld,
+            taken,
+        )
         self._mutations = Mutations(
             self._entities, self._withheld, self.scalar, self.type_of, self._connections, self._routines, taken
         )
@@ -111,9 +120,12 @@ class _Builder:
             return reached([*own, self._connections.order(entity), *used], of_entity.__contains__).get(name)
         fixed = (self._query, self._mutation, self._viewer, self._node, PAGE_INFO, IS, *SCALARS)
         found = next((of for of in fixed if of is not None and of.name == name), None)
-        return found or self._enums.named(name) or self._filters.named(name, self._surface) or self._called(name)
+        return found or self._enums.named(name) or self._filters.named(name, self._surface) or self._of_function(name)
 
-    def _called(self, name: str) -> GraphQLNamedType | None:
+    def _of_function(self, name: str) -> GraphQLNamedType | None:
+        row = self._routines.named(name)
+        if row is not None:
+            return row
         field = self._mutations.field_of(name)
         if self._mutation is None or field is None:
             return None

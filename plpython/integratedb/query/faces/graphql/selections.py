@@ -25,6 +25,8 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values, get_directive_values
 
+from .variables import plain
+
 #: The most fields of an operation, with those of fragments as often as they are used.
 MOST_FIELDS: Final = 2_000
 #: How deep fields may be nested.
@@ -113,7 +115,7 @@ class Selections:
             return True
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-        return not (skip and skip["if"]) and (include is None or bool(include["if"]))
+        return not (skip and plain(skip["if"])) and (include is None or bool(plain(include["if"])))
 
     def _applies(self, of: GraphQLObjectType, condition: str) -> bool:
         if of.name == condition:

@@ -24,6 +24,7 @@ from integratedb.query.faces.graphql import lazy
 from integratedb.query.faces.graphql.compiling import compile_operation
 from integratedb.query.faces.graphql.documents import Documents, InvalidError
 from integratedb.query.faces.graphql.schema import Schema, build_schema
+from integratedb.query.faces.graphql.variables import Variables
 from integratedb.query.surface import Column, Relation, Surface, Type
 from tests.unit.core.query.surfaces import SHOP, surface_with
 
@@ -55,7 +56,8 @@ def eager(schema: Schema) -> GraphQLSchema:
 def asked(schema: Schema, document: str, **variables: Any) -> Any:
     """Return our answer."""
     read = Documents().read(document, schema)
-    compiled = compile_operation(read, read.operation(None), variables, schema, 10)
+    wanted = read.operation(None)
+    compiled = compile_operation(read, wanted, Variables(schema.graphql, wanted, variables), schema, 10)
     return ordered(json.loads(compiled.assemble(())))
 
 
@@ -187,7 +189,8 @@ def test_a_document_makes_the_types_that_it_touches(made: list[str]) -> None:
         "fragment P on Table7 { rowId } mutation M($i: UpdateTable8Input!) { updateTable8(input: $i) { __typename } }"
     )
     read = Documents().read(document, schema)
-    compile_operation(read, read.operation("M"), {"i": {"rowId": 1, "newName": "a"}}, schema, 10)
+    wanted = read.operation("M")
+    compile_operation(read, wanted, Variables(schema.graphql, wanted, {"i": {"rowId": 1, "newName": "a"}}), schema, 10)
     assert {*made} >= {"Table7", "Table7Filter", "UpdateTable8Input"}
     assert len(made) < 60
 
