@@ -200,7 +200,7 @@ class GraphQL:
         except ProblemError as problem:
             worded = word(problem)
             message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-            raise InvalidError([GraphQLError(message, root.nodes, path=list(root.path))]) from None
+            raise InvalidError([GraphQLError(message, list(root.nodes), path=list(root.path))]) from None
 
     def _query(self, operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
