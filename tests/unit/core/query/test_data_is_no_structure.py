@@ -108,7 +108,7 @@ writes: st.SearchStrategy[Any] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(reads | writes, anything)
 def test_every_token_of_a_document_is_of_the_surface_or_the_grammar_or_a_parameter(document: Any, param: Any) -> None:
     try:
