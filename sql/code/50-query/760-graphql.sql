@@ -103,8 +103,8 @@ BEGIN
 
   RETURN pg_catalog.jsonb_build_object('data', (
     SELECT pg_catalog.string_agg(
-             CASE pg_catalog.jsonb_typeof(p.value)
-               WHEN 'number' THEN answers[(p.value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.int4 OPERATOR(pg_catalog.+) 1]
+             CASE
+               WHEN pg_catalog.jsonb_typeof(p.value) OPERATOR(pg_catalog.=) 'number' THEN answers[(p.value OPERATOR(pg_catalog.#>>) '{}')::pg_catalog.int4 OPERATOR(pg_catalog.+) 1]
                ELSE p.value OPERATOR(pg_catalog.#>>) '{}'
              END, '' ORDER BY p.place)::pg_catalog.jsonb
       FROM pg_catalog.jsonb_array_elements(compiled OPERATOR(pg_catalog.->) 'pieces') WITH ORDINALITY AS p (value, place)));

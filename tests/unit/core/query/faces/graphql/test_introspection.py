@@ -17,7 +17,7 @@ from graphql import (
     introspection_types,
     parse,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb.query.faces.graphql import lazy
@@ -118,7 +118,6 @@ questions = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(questions, st.booleans())
 def test_any_question(question: str, flag: bool) -> None:
     document = f"query Q($all: Boolean = true) {{ {question} __typename }}"
@@ -133,7 +132,6 @@ def test_any_question(question: str, flag: bool) -> None:
 names = st.text(max_size=8) | st.sampled_from(["Query", "user", "a_b", "aB", "id", "row_id", "first", "filter", "__x"])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(names, max_size=4, unique=True), st.lists(names, min_size=1, max_size=4, unique=True), names)
 def test_any_names(relations: list[str], columns: list[str], comment: str) -> None:
     given_names = [name for name in relations if ("shop", name) not in SHOP.relations]

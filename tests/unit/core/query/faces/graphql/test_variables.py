@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb.query.faces.graphql.compiling import Operation, compile_operation
@@ -165,7 +165,6 @@ requests = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(requests, min_size=2, max_size=12))
 def test_what_is_remembered_is_what_would_be_compiled(several: list[tuple[str, dict[str, Any]]]) -> None:
     known: Compiled[Made] = Compiled()
