@@ -43,6 +43,8 @@ INSTALLED = Path(__file__).parents[1] / ".build" / "postgraphile"
 GRAPHQL = """query Embed($after: Cursor) { allClients(first: 20, after: $after, orderBy: PRIMARY_KEY_ASC) { nodes { \
 rowId name projectsByClientId(orderBy: PRIMARY_KEY_ASC) { nodes { rowId name } } } } }"""
 EMBED = "select=id,name,project(id,name)&project.order=id&order=id&limit=20&id=gt."
+OUR_GRAPHQL = """query Embed($n: Int!) { clientNodes(first: 20, orderBy: ROW_ID, filter: {rowId: {gt: $n}}) { nodes { \
+rowId name projectNodesByClientId(orderBy: ROW_ID) { nodes { rowId name } } } } }"""
 CURSORS = "{ allClients(orderBy: PRIMARY_KEY_ASC) { edges { cursor } } }"
 TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
 
@@ -347,10 +349,21 @@ def embedding(database: str) -> bool:
         nodes = theirs_said["data"]["allClients"]["nodes"]
         assert names == [[one["name"] for one in each["projectsByClientId"]["nodes"]] for each in nodes]
         assert [len(each) for each in names] == [10] * 20, names
+        ask_ours = json.dumps({"query": OUR_GRAPHQL, "variables": {"n": "?"}}).replace('"?"', "%d")
+        own_body = f"string.format([==[{ask_ours}]==], n % {CLIENTS - 20})"
+        nodes = json.loads(ask(f"{ours}/graphql", (ask_ours % 7).encode()))["data"]["clientNodes"]["nodes"]
+        assert names == [[one["name"] for one in each["projectNodesByClientId"]["nodes"]] for each in nodes]
         rate(ours, path, 1)
+        rate(ours, "'/graphql'", 1, own_body)
         rate(theirs, "'/graphql'", 2, body, prelude)
-        embeds, embeds_peer = best(lambda: rate(ours, path), lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude))
-    return faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
+        embeds, graphql, embeds_peer = best(
+            lambda: rate(ours, path),
+            lambda: rate(ours, "'/graphql'", SECONDS, own_body),
+            lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude),
+        )
+    good = faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
+    good &= faster("the same by GraphQL, against PostGraphile", graphql, embeds_peer, 2)
+    return good & faster("the same by GraphQL, against REST", graphql, embeds, 1 / 1.2)
 
 
 def while_migrating(session: Connection, url: str) -> bool:

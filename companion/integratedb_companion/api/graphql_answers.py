@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
+from threading import Lock
 from typing import Final
 
 from .graphql_requests import respond
@@ -55,21 +57,25 @@ class Answers:
         self._most_bytes = most_bytes
         self._known: OrderedDict[Hashable, Answer] = OrderedDict()
         self._bytes = 0
+        self._lock = Lock()
 
     def get(self, key: Hashable) -> Answer | None:
         """Return a remembered answer."""
         found = self._known.get(key)
         if found is not None:
-            self._known.move_to_end(key)
+            # Another thread may have forgotten it meanwhile.
+            with suppress(KeyError):
+                self._known.move_to_end(key)
         return found
 
     def keep(self, key: Hashable, answer: Answer) -> None:
         """Remember an answer, and forget those that were asked for longest ago."""
-        before = self._known.pop(key, None)
-        self._bytes += len(answer) - (0 if before is None else len(before))
-        self._known[key] = answer
-        while self._bytes > self._most_bytes:
-            self._bytes -= len(self._known.popitem(last=False)[1])
+        with self._lock:
+            before = self._known.pop(key, None)
+            self._bytes += len(answer) - (0 if before is None else len(before))
+            self._known[key] = answer
+            while self._bytes > self._most_bytes:
+                self._bytes -= len(self._known.popitem(last=False)[1])
 
 
 def _compressed(data: bytes) -> bytes:

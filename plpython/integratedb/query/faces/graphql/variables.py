@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -201,8 +202,10 @@ class Compiled(Generic[Made]):
         holes = kept.filled(variables.holes) if kept is not None else None
         if kept is None or holes is None:
             return None
-        self._kept.move_to_end(key)
-        self._seen.move_to_end(shape)
+        # Another thread may have forgotten them meanwhile.
+        with suppress(KeyError):
+            self._kept.move_to_end(key)
+            self._seen.move_to_end(shape)
         return kept.made, holes
 
     def keep(self, operation: Hashable, variables: Variables, made: Made) -> None:
