@@ -24,6 +24,12 @@ INSERT INTO shop.jobs (id, person_id, title, hours) VALUES (1, 1, 'lead', 10), (
 SELECT setval(pg_get_serial_sequence('shop.jobs', 'id'), 100);
 CREATE FUNCTION shop.twice(n integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT 2 * n';
 CREATE FUNCTION shop.twice(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT t || t';
+CREATE OR REPLACE FUNCTION shop.count_to(n integer) RETURNS SETOF integer IMMUTABLE LANGUAGE sql AS
+  'SELECT generate_series(1, n)';
+CREATE FUNCTION shop.jobs_of(person integer) RETURNS SETOF shop.jobs STABLE LANGUAGE sql AS
+  'SELECT * FROM shop.jobs WHERE person_id = person ORDER BY id';
+CREATE OR REPLACE FUNCTION shop.both(n integer, OUT half integer, OUT whole integer) IMMUTABLE LANGUAGE sql AS
+  'SELECT n / 2, n';
 """
 
 
@@ -133,8 +139,43 @@ def test_an_expression_has_the_value(people: Session, expression: Any, value: An
 
 NAMES = {"select": ["name"], "from": "people"}
 
+
+def summed(frame: list[Any], by: str = "id") -> dict[str, Any]:
+    over = {"over": [call("sum", f("id")), {"order-by": [by], "frame": frame}]}
+    return {"select": ["id", [over, "s"]], "from": "people", "where": ["<", f("id"), 4], "order-by": ["id"]}
+
+
 #: A query, and its answer.
 QUERIES: dict[str, tuple[Any, Any]] = {
+    "a frame of rows": (
+        summed(["rows", [1, "preceding"], "current-row"]),
+        [{"id": 1, "s": 1}, {"id": 2, "s": 3}, {"id": 3, "s": 5}],
+    ),
+    "a frame of a range of dates": (
+        summed(["range", ["11 years", "preceding"], [{"value": "1 day"}, "following"]], "born"),
+        [{"id": 1, "s": 1}, {"id": 2, "s": 3}, {"id": 3, "s": 5}],
+    ),
+    "a frame of a range of numbers": (
+        summed(["range", [0.5, "preceding"], "unbounded-following"], "pay"),
+        [{"id": 1, "s": 1}, {"id": 2, "s": 6}, {"id": 3, "s": 6}],
+    ),
+    "a frame of groups": (
+        summed(["groups", "unbounded-preceding", [1, "following"]], "pay") | {"where": True},
+        [{"id": 1, "s": 10}, {"id": 2, "s": 6}, {"id": 3, "s": 6}, {"id": 4, "s": 10}],
+    ),
+    "a function as a table": ({"from": [[call("count_to", 3), "n"]]}, [{"n": 1}, {"n": 2}, {"n": 3}]),
+    "a function of columns of a table before it": (
+        {
+            "select": ["p.name", "j.title"],
+            "from": [["people", "p"], [call("shop.jobs_of", f("p.id")), "j"]],
+            "order-by": ["j.id"],
+        },
+        [{"name": "Ann", "title": "lead"}, {"name": "Bob", "title": "code"}, {"name": "Bob", "title": "test"}],
+    ),
+    "a function with columns of its own": (
+        {"select": ["name", "half"], "from": "people", "join": [[call("both", f("id")), "b"], ["=", f("whole"), 4]]},
+        [{"name": "Dot", "half": 2}],
+    ),
     "with": (
         {
             "with": [["rich", {"select": ["id", "name"], "from": "people", "where": [">", f("pay"), 90]}]],
@@ -373,6 +414,47 @@ def test_writes_take_expressions(people: Session) -> None:
         },
     }
     assert query(people, copied) == {"count": 4}
+
+
+def test_an_update_takes_values_of_other_tables(people: Session) -> None:
+    own = ["=", f("j.person_id"), f("p.id")]
+    update = {"update": ["people", "p"], "from": [["jobs", "j"]], "returning": ["id", "pay", "name"]}
+    computed = {"set": {"pay": ["+", f("p.pay"), f("j.hours")]}, "where": ["and", own, ["=", f("j.title"), "lead"]]}
+    assert query(people, update | computed) == [{"id": 1, "pay": 110.5, "name": "Ann"}]
+    plain = {"set": {"name": "coder"}, "where": ["and", own, ["=", f("j.title"), "code"]]}
+    assert query(people, update | plain) == [{"id": 2, "pay": 80, "name": "coder"}]
+    joined = {
+        "update": "jobs", "set": {"hours": 0}, "from": [["people", "p"]],
+        "join": [["people", "boss"], ["=", f("boss.id"), f("p.boss_id")]],
+        "where": ["and", ["=", f("person_id"), f("p.id")], ["=", f("boss.name"), "Ann"]],
+    }  # fmt: skip
+    assert query(people, joined) == {"count": 2}
+    with refused("21000"):
+        query(people, {"update": "people", "set": {"name": "x"}, "from": "jobs"})
+    with refused("22023"):
+        query(people, {key: value for key, value in joined.items() if key != "from"})
+
+
+def test_queries_of_with_may_write(people: Session) -> None:
+    gone = ["gone", {"delete-from": "jobs", "where": ["=", f("person_id"), 2], "returning": ["title", "hours"]}]
+    moved = {
+        "with": [gone],
+        "insert-into": "jobs", "columns": ["person_id", "title", "hours"],
+        "query": {"select": [[3, "p"], "title", "hours"], "from": "gone"}, "returning": ["person_id", "title"],
+    }  # fmt: skip
+    assert query(people, moved) == [{"person_id": 3, "title": "code"}, {"person_id": 3, "title": "test"}]
+    named = ["named", {"update": "people", "set": {"name": "Zoe"}, "where": ["=", f("id"), 4]}]
+    added = [
+        "added",
+        {"insert-into": "people", "values": [{"id": 5, "name": "Eve"}], "returning": ["id", ["name", "n"]]},
+    ]
+    read = {"with": [named, added], "select": ["id", "n"], "from": "added"}
+    assert query(people, read) == [{"id": 5, "n": "Eve"}]
+    assert people.rows("SELECT name FROM people WHERE id > 3 ORDER BY id") == [("Zoe",), ("Eve",)]
+    with refused("21000"):
+        query(people, {"with": [["all", {"delete-from": "jobs", "returning": ["id"]}]], "from": "all"})
+    with refused("42703"):
+        query(people, {"with": [named], "select": ["id"], "from": "named"})
 
 
 def test_a_conflict_can_change_other_columns(people: Session) -> None:

@@ -151,6 +151,9 @@ class Application:
         role: list[str] = []
         try:
             response = await self._respond(request, receive, role)
+        except bodies.BrokenError:
+            # Who has gone does not read the answer.
+            response = failure(400, "PGRST102", "The body is incomplete or malformed", None, None, bodies.CLOSE)
         except bodies.GoneError:
             self._note(request, "", 499, began_s, role)
             return

@@ -46,6 +46,10 @@ class GoneError(Exception):
     """The client has gone."""
 
 
+class BrokenError(GoneError):
+    """The body is not whole: the client has gone, or its chunks are malformed. The server does not say which."""
+
+
 def too_large(limit: int, what: str = "The body") -> BodyError:
     """The body has too many bytes, or a part of it."""
     return BodyError(failure(413, "PGRST129", f"{what} is longer than {limit} bytes", None, None, CLOSE))
@@ -68,7 +72,7 @@ def check_encoding(request: Request) -> None:
 
 
 async def read(request: Request, receive: Receive, limit: int, share: Share | None = None) -> bytes:
-    """Read a body; ``share`` holds its memory. Errors: BodyError, GoneError."""
+    """Read a body; ``share`` holds its memory. Errors: BodyError, BrokenError."""
     announced = request.header(b"content-length")
     length = int(announced) if announced is not None and announced.isascii() and announced.isdigit() else 0
     if length > limit:
@@ -90,7 +94,7 @@ async def _read(receive: Receive, limit: int, share: Share | None) -> bytes:
             while True:
                 received = await receive()
                 if received["type"] == "http.disconnect":
-                    raise GoneError
+                    raise BrokenError
                 chunk: bytes = received.get("body", b"")
                 if len(whole) + len(chunk) > limit:
                     raise too_large(limit)
@@ -133,13 +137,19 @@ class _RowOfBytes(dict[str, None]):
 def _keys_of_large(text: bytes) -> Any:
     """Read a document of which only the keys are kept; that is slower, and takes little memory. Error: ValueError."""
     if b"\\u" in text:
-        return json.loads(text, object_pairs_hook=_Row, parse_constant=_refuse)
+        return json.loads(text.decode(), object_pairs_hook=_Row, parse_constant=_refuse)
     # In Latin-1 each byte is a character. In UTF-8, one rare character makes four bytes of each.
     return json.loads(text.decode("latin-1"), object_pairs_hook=_RowOfBytes, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+def read_json(text: bytes) -> Any:
+    """Read a document of JSON, which is UTF-8: in another encoding, the depth would not be seen. Error: ValueError."""
+    check_depth(text)
+    return json.loads(text.decode(), parse_constant=_refuse)
 
 
 def check_depth(text: bytes) -> None:

@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import edn_format
+import edn_format.edn_lex
+import edn_format.edn_parse
+import ply.lex
+import ply.yacc
 
 from integratedb.query.faces.data.names import Name
 
 #: The reader is slow: it takes 5 s for a megabyte.
 MAX_BYTES: Final = 64 << 10
+#: The library would make both for each text, write tables into its own directory, and log each of its rules.
+_LEXER: Final = ply.lex.lex(module=edn_format.edn_lex, reflags=re.UNICODE)
+_PARSER: Final = ply.yacc.yacc(module=edn_format.edn_parse, write_tables=False, debug=False)
 _TEXT: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|;[^\n]*|\\.', re.DOTALL)
 #: HoneySQL's forms, as a call of a function of Clojure or as a tagged value.
 _FORMS: Final = ("sql/call", "sql/param", "sql/raw", "sql/inline")
@@ -41,7 +48,7 @@ for _form in _FORMS:
 
 
 def loads(text: str, max_depth: int) -> Any:
-    """Read EDN as what JSON would be. Error: EdnError."""
+    """Read EDN as what JSON would be; one text at a time. Error: EdnError."""
     depth = most = 0
     for character in _TEXT.sub("", text):
         depth += (character in "([{") - (character in ")]}")
@@ -49,7 +56,10 @@ def loads(text: str, max_depth: int) -> Any:
     if most > max_depth:
         raise EdnError(f"nested more than {max_depth} levels deep")
     try:
-        return _plain(edn_format.loads(text))
+        found = list(_PARSER.parse(text, lexer=_LEXER.clone()))
+        if len(found) != 1:
+            raise EdnError(f"expected one form, found {len(found)}")
+        return _plain(found[0])
     except EdnError:
         raise
     except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
 from integratedb.query.faces.graphql.variables import Compiled, Variables
 from integratedb.query.problems import ProblemError
-from integratedb.query.statement import Options, Statement, Subjects, compile_query
+from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
@@ -37,7 +36,6 @@ from .transaction import request_settings
 _RUN: Final = "integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
 #: A larger document is read beside other requests.
 _LARGE: Final = 2 << 10
-_PARAMETER: Final = re.compile(r"\$([0-9]+)::")
 #: So many schemas are kept: one of a thousand tables takes much memory.
 MOST_SCHEMAS: Final = 50
 
@@ -168,7 +166,7 @@ class GraphQL:
             operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
         statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
-        if is_alone and not _uses_all_parameters(statements[0]):
+        if is_alone and not statements[0].uses_all_parameters:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
         return _Made(operation, tuple(statements), is_alone)
 
@@ -198,24 +196,23 @@ class GraphQL:
         try:
             return compile_query(root.query, entry.surface, options)
         except ProblemError as problem:
-            worded = word(problem)
-            message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-            raise InvalidError([GraphQLError(message, list(root.nodes), path=list(root.path))]) from None
+            raise InvalidError([_worded(problem, root)]) from None
 
     def _query(self, operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
         cost = self._settings.max_cost
+        bound = _bound(statements, holes)
         compiled = [
             {
                 "statement": marked(number, statement.text),
-                "params": [_text(value) for value in statement.bind(holes)],
+                "params": texts,
                 "holes": [],
                 "returns_rows": True,
                 "least": root.least or None,
                 "most": root.most,
                 "field": ".".join(root.path),
             }
-            for number, (root, statement) in enumerate(zip(operation.roots, statements, strict=True))
+            for number, (root, statement, texts) in enumerate(zip(operation.roots, statements, bound, strict=True))
         ]
         text = json.dumps({"statements": compiled, "is_list": True, "explain": False})
         columns = ", ".join(
@@ -263,19 +260,24 @@ def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
     return ((name.encode(), value.encode()) for name, value in found.items())
 
 
-def _uses_all_parameters(statement: Statement) -> bool:
-    """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
-    return len({*_PARAMETER.findall(statement.text)}) == len(statement.parameters)
+def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
+    worded = word(problem)
+    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+    return GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
 
 
-def _text(value: str | bytes | None) -> str | None:
-    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
+    """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
+    try:
+        return bind_all(statements, filled=holes)
+    except ProblemError as problem:
+        raise InvalidError([_worded(problem)]) from None
 
 
 def _alone(statement: Statement, holes: Sequence[Any]) -> Query:
     """Return the query of one field, which Postgres prepares once."""
-    bound = statement.bind(holes)
-    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in bound)
+    [texts] = _bound((statement,), holes)
+    values = (None if text is None else text.encode("utf-8", "surrogatepass") for text in texts)
     return Query(statement.text.encode(), tuple(values))
 
 

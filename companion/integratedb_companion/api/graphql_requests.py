@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,7 +10,7 @@ from urllib.parse import parse_qs
 import orjson
 from graphql import GraphQLError
 
-from .bodies import check_depth
+from .bodies import read_json
 from .messages import Headers, Request, Response
 
 GRAPHQL: Final = "application/graphql-response+json"
@@ -64,14 +63,9 @@ def _of_url(query: str) -> dict[str, Any]:
 
 def _json(text: bytes, what: str) -> Any:
     try:
-        check_depth(text)
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        return read_json(text)
+    except ValueError as error:
         raise HttpError(400, f"{what} is no JSON: {str(error)[:200]}") from None
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _wanted(given: Any) -> Wanted:

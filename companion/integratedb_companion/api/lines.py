@@ -10,7 +10,7 @@ from typing import Final
 from integratedb.query.faces import url
 
 from . import bodies
-from .bodies import LEAST_BYTES_PER_S, TIMEOUT_S, GoneError, Receive
+from .bodies import LEAST_BYTES_PER_S, TIMEOUT_S, BrokenError, Receive
 from .messages import Request
 
 #: One statement inserts the rows of so many bytes.
@@ -69,7 +69,7 @@ class Lines:
         return f"Lines {self._first} to {self._line - 1} of the body were being inserted."
 
     async def next(self) -> Batch | None:
-        """Return the next lines; None: there are no more. Errors: BodyError, GoneError."""
+        """Return the next lines; None: there are no more. Errors: BodyError, BrokenError."""
         while True:
             await self._fill()
             size = len(self._unread) if self.is_ended else self._whole
@@ -102,7 +102,7 @@ class Lines:
             except TimeoutError:
                 raise bodies.too_slow() from None
             if received["type"] == "http.disconnect":
-                raise GoneError
+                raise BrokenError
             chunk: bytes = received.get("body", b"")
             self._take(chunk)
             read += len(chunk)

@@ -105,6 +105,9 @@ def explain(problem: Exception) -> Failure:
             return _refusal(problem)
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return Failure(STATUS_NO_CONNECTION, f"the connection was lost: {' '.join(str(problem).split())}")
+        case psycopg.DatabaseError() if type(problem) is psycopg.DatabaseError:  # libpq cannot read what it gets
+            said = " ".join(str(problem).split())
+            return Failure(STATUS_NO_CONNECTION, f"what answers there does not speak the protocol of Postgres: {said}")
         case psycopg.DataError():  # psycopg refused a value
             return Failure(STATUS_USAGE, str(problem))
         case OSError():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,9 +17,10 @@ from .faces.graphql.schema import Schema, build_schema
 from .faces.graphql.variables import Compiled, Variables
 from .problems import ProblemError
 from .session import SurfaceReader, surface_of
-from .statement import Options, Statement, compile_query
+from .statement import Options, Statement, bind_all, compile_query
 from .surface import Surface
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: The schemas of so many roles and lists of schemas are kept.
 _KEPT: Final = 4
 
@@ -81,18 +83,26 @@ def _statement(root: Root, surface: Surface, schemas: Sequence[str]) -> Statemen
     try:
         return compile_query(root.query, surface, options)
     except ProblemError as problem:
-        worded = word(problem)
-        message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-        raise InvalidError([GraphQLError(message, list(root.nodes), path=list(root.path))]) from None
+        raise InvalidError([_worded(problem, root)]) from None
+
+
+def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
+    worded = word(problem)
+    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+    return GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
 
 
 def _shown(operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> dict[str, Any]:
     compiled = []
-    for number, (root, statement) in enumerate(zip(operation.roots, statements, strict=True)):
+    try:
+        bound = bind_all(statements, filled=holes)
+    except ProblemError as problem:
+        raise InvalidError([_worded(problem)]) from None
+    for number, (root, statement, texts) in enumerate(zip(operation.roots, statements, bound, strict=True)):
         compiled.append(
             {
                 "statement": marked(number, statement.text),
-                "params": [_text(value, root) for value in statement.bind(holes)],
+                "params": [_storable(text, root) for text in texts],
                 "holes": [],
                 "returns_rows": True,
                 "least": root.least or None,
@@ -109,15 +119,8 @@ def _shown(operation: Operation, statements: Sequence[Statement], holes: Sequenc
     }
 
 
-def _text(value: str | bytes | None, root: Root) -> str | None:
-    """Return a parameter as text. Error: InvalidError: no text of Postgres is like that."""
-    try:
-        text = value.decode() if isinstance(value, bytes) else value
-        if text is not None and "\0" not in text:
-            text.encode()
-            return text
-    except UnicodeError:
-        text = ""
-    if text is None:
-        return None
+def _storable(text: str | None, root: Root) -> str | None:
+    """Return a parameter. Error: InvalidError: no text of Postgres is like that."""
+    if text is None or ("\0" not in text and not _SURROGATE.search(text)):
+        return text
     raise InvalidError([GraphQLError("A text has a character that Postgres cannot store.", list(root.nodes))])

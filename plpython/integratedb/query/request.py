@@ -52,6 +52,8 @@ class Value:
     place: Place = NOWHERE
     #: Whether a text in the place of JSON is the JSON of a text; otherwise it is JSON itself.
     is_document: bool = False
+    #: The name of the parameter of the request whose value this is; another request may give it another one.
+    name: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """Where a frame begins or ends; ``offset`` is how far that is from the row, without it all of the partition."""
+
+    direction: Literal["preceding", "current row", "following"]
+    offset: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The rows of a window that a call takes."""
+
+    unit: Literal["rows", "range", "groups"]
+    start: Bound
+    end: Bound
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A call over a window."""
 
     call: Call
     partition_by: tuple[Expression, ...] = ()
     order_by: tuple[Order, ...] = ()
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +322,15 @@ class Routine:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """The rows of a function as a source; its arguments may use columns of the sources before it."""
+
+    call: Call
+    alias: str
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A sub-query as a source; ``lateral``: it may use columns of the sources before it."""
 
@@ -311,7 +340,7 @@ class Derived:
     place: Place = NOWHERE
 
 
-Source: TypeAlias = Table | Routine | Derived
+Source: TypeAlias = Table | Routine | Called | Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,10 +397,13 @@ class Combined:
 
 @dataclass(frozen=True, slots=True)
 class With:
-    """A query of WITH; ``recursive``: a union whose second query may use the name itself."""
+    """A query of WITH; of a write, the rows are those that it returns.
+
+    ``recursive``: a union whose second query may use the name itself.
+    """
 
     name: str
-    query: Select | Combined
+    query: Select | Combined | Insert | Update | Delete
     recursive: bool = False
     place: Place = NOWHERE
 
@@ -435,7 +467,10 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Changes the rows that satisfy ``where`` to one object; or, ``by_key``, each row of an array to its own values."""
+    """Changes the rows that satisfy ``where`` to one object; or, ``by_key``, each row of an array to its own values.
+
+    The values and ``where`` may use columns of ``source``.
+    """
 
     table: Table
     rows: Rows | Computed
@@ -445,6 +480,8 @@ class Update:
     #: The versions (xmin, as texts) of which a row must have one to be changed.
     versions: Value | None = None
     with_queries: tuple[With, ...] = ()
+    source: tuple[Source, ...] = ()
+    joins: tuple[Join, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def compile_data(
         surface = surface_of(reader, role, schemas)
         first, *further = schemas or ("",)
         options = Options(first, further_schemas=tuple(further), parameters_in_array=in_array)
-        return as_json(compile_document(read, surface, options), read)
+        compiled = compile_document(read, surface, options)
+        return as_json(compiled, is_list=read.is_list, explain=read.explain)
     except (DocumentError, ProblemError) as problem:
         return json.dumps({"problem": word(problem)})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +36,8 @@ from .surface import Aggregate, Function, Relation, Surface
 Form: TypeAlias = Literal[
     "array", "object", "lines", "csv", "csv lines", "text", "bytes", "geojson", "nothing", "values"
 ]
+
+_PARAMETER = re.compile(r"\$([0-9]+)::")
 
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
@@ -95,9 +98,58 @@ class Statement:
     #: What it reads by name: schema, relation, columns.
     uses: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
-    def bind(self, holes: Sequence[Any] = ()) -> list[str | bytes | None]:
-        """Return the parameters as text, in the order of their numbers."""
-        return [parameter.text(holes) for parameter in self.parameters]
+    @property
+    def uses_all_parameters(self) -> bool:
+        """Whether Postgres can find the type of each parameter: where no row is needed, some are in no text."""
+        return len({*_PARAMETER.findall(self.text)}) == len(self.parameters)
+
+    def bind(self, holes: Sequence[Any] = (), named: Mapping[str, Any] | None = None) -> list[str | bytes | None]:
+        """Return the parameters as text, in the order of their numbers; ``named`` are those of the request."""
+        return [parameter.text(holes, named) for parameter in self.parameters]
+
+
+#: Values that statements which run together repeat, because a request names them several times.
+MOST_REPEATED = 16 << 20
+
+
+def bind_all(
+    statements: Sequence[Statement],
+    holes: Sequence[int] | None = None,
+    named: Mapping[str, Any] | None = None,
+    filled: Sequence[Any] | None = None,
+) -> list[list[str | None]]:
+    """Return the parameters of statements that run together, as texts.
+
+    ``holes``: how many each one has, left empty. ``filled``: the values of the holes, which all of them share.
+
+    Error: ProblemError: a few large values, named often, would fill the memory.
+    """
+    known: dict[tuple[int, str], str | None] = {}
+    repeated = 0
+    bound = []
+    for number, statement in enumerate(statements):
+        values = filled if filled is not None else [None] * (0 if holes is None else holes[number])
+        texts: list[str | None] = []
+        for parameter in statement.parameters:
+            is_empty = parameter.hole is not None and filled is None
+            given = values[parameter.hole] if parameter.hole is not None else parameter.given(named)
+            key = (id(given), parameter.form)
+            is_known = not is_empty and key in known
+            text = known[key] if is_known else _text(parameter.text(values, named))
+            if is_known:
+                repeated += len(text or "")
+                if repeated > MOST_REPEATED:
+                    limit = f"{MOST_REPEATED} characters"
+                    raise ProblemError("too large", (), what="what the queries repeat of their values", limit=limit)
+            elif not is_empty:
+                known[key] = text
+            texts.append(text)
+        bound.append(texts)
+    return bound
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
 def compile_query(query: Query, surface: Surface, options: Options) -> Statement:
@@ -124,6 +176,7 @@ class _Compilation:
             aggregates=options.aggregates,
             further_schemas=options.further_schemas,
         )
+        self._reads.sources.write_named = self._write_named
         return self._read(query) if isinstance(query, Select) else self._write(query)
 
     def _read(self, query: Select) -> Statement:
@@ -141,7 +194,7 @@ class _Compilation:
         if self._options.etag and relation is not None and level.group_by is None:
             level.version = writes.row_version(relation, "t_1")  # the first alias of a statement
         text, keys = self._answer(level, facts, function if options.unwraps else None, query.items == (Star(),))
-        is_volatile = self._reads.expressions.functions.is_volatile
+        is_volatile = self._reads.expressions.functions.is_volatile or self._reads.sources.has_writes
         reads = (function is None or function.volatility != "volatile") and not is_volatile
         return self._statement(
             prefix + text, keys, reads, _relations(query, self._surface, self._options.schema), level
@@ -165,23 +218,38 @@ class _Compilation:
         offset = most if level.offset is None else f"{level.offset} + {most}"
         return f"CASE WHEN pg_catalog.count(*) >= {most}{wanted} THEN EXISTS ({level.existing(offset)}) ELSE false END"
 
-    def _write(self, query: Insert | Update | Delete) -> Statement:
-        options = self._options
-        write_sql = writes.Writes(self._writer, self._reads, allow_unfiltered=options.allow_unfiltered)
-        relation = self._reads.relation(query.table)
-        wanted = query.returning
-        returned = (
-            [column.name for column in relation.columns.values() if column.can_select] if wanted is not None else []
-        )
-        located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
+    def _written(self, query: Insert | Update | Delete, located: Sequence[str] = ()) -> writes.Write:
+        """Write an INSERT, UPDATE or DELETE that returns all columns, if they are wanted; else those for Location."""
+        write_sql = writes.Writes(self._writer, self._reads, allow_unfiltered=self._options.allow_unfiltered)
+        columns = self._reads.relation(query.table).columns.values()
+        returned = [column.name for column in columns if column.can_select] if query.returning is not None else []
         with self._reads.sources.named(query.with_queries):
             match query:
                 case Insert():
-                    write = write_sql.insert(query, returned or located)
+                    return write_sql.insert(query, returned or located)
                 case Update():
-                    write = write_sql.update(query, returned)
+                    return write_sql.update(query, returned)
                 case Delete():
-                    write = write_sql.delete(query, returned)
+                    return write_sql.delete(query, returned)
+
+    def _write_named(self, query: Insert | Update | Delete) -> tuple[Level, str]:
+        """Write a query of WITH that writes, and what it returns."""
+        write, name, alias = self._written(query), self._writer.alias("w"), self._writer.alias("t")
+        self._reads.sources.with_queries.append((name, write.text))
+        relation = write.relation
+        row = f"{alias}.{write.row}" if write.row is not None else None
+        source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        wanted = query.returning or Select(items=())
+        level = self._reads.level(wanted, Scope([source]), f"{name} AS {alias}", [], depth=1, capped=False, nested=True)
+        names = positions(level)
+        return level, level.select(names, "" if names else "true AS c0")
+
+    def _write(self, query: Insert | Update | Delete) -> Statement:
+        options = self._options
+        relation = self._reads.relation(query.table)
+        wanted = query.returning
+        located = [name for name in relation.primary_key if options.location and relation.columns[name].can_select]
+        write = self._written(query, located)
         prefix = self._with((writes.WRITTEN, write.text))
         facts = {}
         if write.is_new is not None:

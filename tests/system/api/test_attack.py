@@ -87,6 +87,18 @@ def test_any_code_and_message_can_be_raised(api: Api, place: Place, message: dic
     assert answer.headers["proxy-status"] == "integratedb; error=PGRST121"
 
 
+@pytest.mark.parametrize(
+    ("setting", "chosen", "code"),
+    [("status", "repeat('9', 5000)", "PGRST112"), ("headers", "repeat('[', 100000)", "PGRST111")],
+    ids=["many digits", "deep"],
+)
+def test_sql_chooses_nothing_that_python_cannot_read(
+    api: Api, place: Place, setting: str, chosen: str, code: str
+) -> None:
+    answer = answer_of_function(api, place, f"PERFORM set_config('response.{setting}', {chosen}, true); RETURN '{{}}';")
+    assert (answer.status_code, answer.json()["code"]) == (500, code)
+
+
 @pytest.mark.parametrize("status", [204, 205, 304])
 def test_an_answer_with_a_status_without_a_body_has_none(api: Api, place: Place, status: int) -> None:
     chosen = answer_of_function(

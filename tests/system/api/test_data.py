@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.system.api.conftest import StartApi
-from tests.system.api.harness import Api, Place
+from tests.system.api.harness import Api, Place, unique
 
 FIRST = {"select": ["id", "name"], "from": "people", "where": ["<=", {"field": "id"}, 2], "order-by": ["id"]}
 ROWS = [{"id": 1, "name": "person 1"}, {"id": 2, "name": "person 2"}]
@@ -122,3 +122,41 @@ def test_a_migration_is_followed_at_once(api: Api, place: Place) -> None:
     place.superuser.run("ALTER TABLE moved RENAME old TO new")
     assert api.send("POST", "/query", {"from": "moved"}, role=place.user).json() == [{"id": 1, "new": "x"}]
     place.superuser.run("DROP TABLE moved")
+
+
+def test_a_query_with_other_params_has_its_own_answer(api: Api, place: Place) -> None:
+    def asked(params: Any, **more: Any) -> Any:
+        query = {"select": ["id"], "from": "people", "where": ["=", {"field": "id"}, {"param": "id"}], **more}
+        return api.send("POST", "/query", {"query": query, "params": params}, role=place.user).json()
+
+    assert [asked({"id": n}) for n in (1, 2, 2**40, 3)] == [[{"id": 1}], [{"id": 2}], [], [{"id": 3}]]
+    assert asked({"id": "x"})["code"] == "22P02"
+    assert asked({"id": None})["pointer"] == "#/query/where/2"
+    assert [len(asked({"id": 5, "most": most}, limit={"param": "most"})) for most in (1, 0, 1)] == [1, 0, 1]
+    among = {
+        "select": ["id"],
+        "from": "people",
+        "where": ["in", {"field": "id"}, [{"param": "a"}, 7]],
+        "order-by": ["id"],
+    }
+    for a in (1, 2):
+        answer = api.send("POST", "/query", {"query": among, "params": {"a": a}}, role=place.user)
+        assert answer.json() == [{"id": a}, {"id": 7}]
+
+
+def test_a_query_that_comes_again_follows_params_and_migrations(api: Api, place: Place) -> None:
+    table = unique("again")
+    place.superuser.run(f"CREATE TABLE {table} (id int); GRANT ALL ON {table} TO {place.user}")
+    written = {"query": {"insert-into": table, "columns": ["id"], "query": {
+        "select": [[{"cast": [{"param": "n"}, "integer"]}, "n"]], "from": "people", "limit": 1}}}  # fmt: skip
+    answers = [api.send("POST", "/query", {**written, "params": {"n": n}}, role=place.user).json() for n in (1, 2, 3)]
+    assert answers == [{"count": 1}] * 3
+    assert place.superuser.rows(f"SELECT id FROM {table} ORDER BY id") == [(1,), (2,), (3,)]
+    one = {"select": ["id"], "from": table, "order-by": ["id"]}
+    assert api.send("POST", "/query", one, role=place.user).json() == [{"id": n} for n in (1, 2, 3)]
+    assert api.send("POST", "/query", [one], role=place.user).json() == [[{"id": n} for n in (1, 2, 3)]]
+    place.superuser.run(f"ALTER TABLE {table} ADD more int; ALTER TABLE {table} RENAME id TO nr")
+    answer = api.send("POST", "/query", one, role=place.user)
+    assert (answer.status_code, answer.json()["code"]) == (400, "42703")
+    place.superuser.run(f"ALTER TABLE {table} RENAME nr TO id")
+    assert api.send("POST", "/query", one, role=place.user).json() == [{"id": n} for n in (1, 2, 3)]

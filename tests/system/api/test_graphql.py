@@ -433,6 +433,15 @@ def test_many_values_in_variables_are_refused_soon(service: Api) -> None:
     assert found["postNodes"]["totalCount"] >= 4
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_large_variable_is_sent_once_a_statement(service: Api, is_alone: bool) -> None:
+    conditions = ", ".join("{headline: {eq: $x}}" for _ in range(200))
+    query = f"query($x: String) {{ postNodes(filter: {{or: [{conditions}]}}) {{ totalCount }} "
+    query += "}" if is_alone else "userNodes { totalCount } }"
+    assert ask(service, query, x="x" * 200_000)["postNodes"] == {"totalCount": 0}
+    assert ask(service, query, x="First")["postNodes"] == {"totalCount": 1}
+
+
 def test_introspection_can_be_off(blog: Place, start_api: StartApi) -> None:
     service = start_api(blog, "--no-introspection")
     assert post(service, "{ __schema { types { name } } }").status_code == 422

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.system.command_line.conftest import Place, run
+from tests.system.hostile import raw_server
 from tests.system.processes import COMMAND
 
 MALFORMED = [
@@ -109,3 +112,20 @@ def test_a_login_that_only_reads_is_refused_what_writes(place: Place) -> None:
     refused = place.run("stakeholder", "add", "mailer", status=1)
     assert "25006" in one_line(refused.stderr)
     assert "default_transaction_read_only" in refused.stderr
+
+
+def test_what_answers_and_is_no_postgres_is_named_so() -> None:
+    """Any program may listen at a port: here one that lets everybody in, and then sends no message of the protocol."""
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I")
+        connection.recv(1 << 16)
+        connection.sendall(b"\xff" * 100)
+
+    with raw_server(answer) as port:
+        where = f"host=127.0.0.1 port={port} user=x dbname=x sslmode=disable gssencmode=disable"
+        result = run("status", "--dsn", where)
+    assert result.returncode == 5
+    assert result.stderr.startswith(
+        "integratedb: what answers there does not speak the protocol of Postgres: lost sync"
+    )

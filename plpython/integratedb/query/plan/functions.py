@@ -147,6 +147,33 @@ def find(surface: Surface, schemas: Sequence[str], call: Call, given: Sequence[G
     )
 
 
+def find_table(surface: Surface, schemas: Sequence[str], call: Call, given: Sequence[Given]) -> Function:
+    """Return the function of the surface whose rows a call in FROM means. Error: ProblemError."""
+    for schema in (call.schema,) if call.schema is not None else schemas:
+        named = [each for each in surface.functions.get((schema, call.function), ()) if _gives_rows(each)]
+        found = {candidate.oid for candidate in _best([of_surface(each) for each in named], given)}
+        fitting = [each for each in named if each.oid in found]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise ProblemError("ambiguous function", call.place, name=call.function, schema=schema, candidates=[])
+    near = [name for (schema, name), f in surface.functions.items() if schema in schemas and any(map(_gives_rows, f))]
+    facts: dict[str, object] = {
+        "name": call.function,
+        "schema": call.schema or "",
+        "arguments": [],
+        "near": near,
+        "overloads": [],
+    }
+    raise ProblemError("unknown function", call.place, **facts)
+
+
+def _gives_rows(function: Function) -> bool:
+    # What a record has in it is only known when the function runs.
+    has_columns = function.relation is not None or bool(function.columns)
+    return not function.is_void and (has_columns or function.returns.sql != "pg_catalog.record")
+
+
 def _best(candidates: Sequence[Candidate], given: Sequence[Given]) -> list[Candidate]:
     scored = []
     for candidate in candidates:

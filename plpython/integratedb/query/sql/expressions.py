@@ -53,6 +53,11 @@ class Expressions:
 
     def expression(self, wanted: Expression, scope: Scope, like: Type | None = None) -> Found:
         """Write an expression; ``like`` is the type that a value in its place gets. Error: ProblemError."""
+        found = self._expression(wanted, scope, like)
+        self._writer.count(found.sql)
+        return found
+
+    def _expression(self, wanted: Expression, scope: Scope, like: Type | None) -> Found:
         match wanted:
             case Column():
                 return scope.find(wanted)
@@ -86,6 +91,11 @@ class Expressions:
 
     def condition(self, wanted: Expression, scope: Scope) -> str:
         """Write a condition. Error: ProblemError."""
+        text = self._condition(wanted, scope)
+        self._writer.count(text)
+        return text
+
+    def _condition(self, wanted: Expression, scope: Scope) -> str:
         match wanted:
             case Logic():
                 if not wanted.parts:

@@ -9,10 +9,10 @@ from typing import Protocol
 from ..plan import functions
 from ..plan.functions import Given
 from ..plan.scope import Found, Scope
-from ..plan.types import of_aggregate
+from ..plan.types import BIGINT, INTERVAL, of_aggregate
 from ..problems import ProblemError
-from ..request import Call, Expression, Order, Value, Window
-from ..surface import Surface, Type
+from ..request import Call, Expression, Frame, Order, Value, Window
+from ..surface import Function, Surface, Type
 from .operators import AGGREGATES, NULLS
 
 #: What SQL's grammar has in the form of functions; all arguments have one type.
@@ -67,6 +67,17 @@ class Functions:
         )
         returns = functions.concrete(candidate.returns, declared, kinds)
         return Found(self._applied(candidate.sql, arguments, wanted, scope), returns)
+
+    def table(self, wanted: Call, scope: Scope) -> tuple[Function, str]:
+        """Write a call whose rows are a table; return the function, too. Error: ProblemError."""
+        given = [self._given(argument, scope) for argument in wanted.arguments]
+        kinds: list[Given] = [one.type if isinstance(one, Found) else one for one in given]
+        function = functions.find_table(self.surface, self.schemas, wanted, kinds)
+        candidate = functions.of_surface(function)
+        self.is_volatile = self.is_volatile or candidate.is_volatile
+        declared = candidate.declared(len(given)) or ()
+        arguments = (self._argument(want, have, declared, kinds) for want, have in zip(declared, given, strict=True))
+        return function, f"{function.sql}({', '.join(arguments)})"
 
     def _given(self, argument: Expression, scope: Scope) -> Found | Value:
         return argument if isinstance(argument, Value) else self.others.expression(argument, scope)
@@ -141,7 +152,26 @@ class Functions:
             parts.append(f"PARTITION BY {', '.join(terms)}")
         if wanted.order_by:
             parts.append(f"ORDER BY {self.orders(wanted.order_by, scope)}")
+        if wanted.frame is not None:
+            parts.append(self._frame(wanted.frame, wanted.order_by, scope))
         return Found(f"{call.sql} OVER ({' '.join(parts)})", call.type)
+
+    def _frame(self, frame: Frame, order: Sequence[Order], scope: Scope) -> str:
+        """Write a frame; the offset of a range has the type of what the rows are ordered by, or of a time between."""
+        of = BIGINT
+        if frame.unit == "range" and order:
+            ordered = self.others.expression(order[0].expression, scope).type
+            of = INTERVAL if ordered.category == "D" else ordered
+        bounds = []
+        for bound in (frame.start, frame.end):
+            word = bound.direction.upper()
+            if bound.direction == "current row":
+                bounds.append(word)
+            elif bound.offset is None:
+                bounds.append(f"UNBOUNDED {word}")
+            else:
+                bounds.append(f"{self.others.expression(bound.offset, scope, of).sql} {word}")
+        return f"{frame.unit.upper()} BETWEEN {bounds[0]} AND {bounds[1]}"
 
 
 def direction(term: Order) -> str:

@@ -71,6 +71,8 @@ class Level:
     limit: str | None = None
     offset: str | None = None
     distinct: bool = False
+    #: The items of the select list by what they are, once they are looked for.
+    selected: dict[str, Output] | None = None
     #: The version of each row, which is one more column of the SELECT, named VERSION.
     version: str | None = None
     #: The whole row of the only source, if that is rows of a relation.

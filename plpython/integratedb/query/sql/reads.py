@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -22,6 +22,9 @@ from .operators import AGGREGATES
 from .pages import Pages, has_facts
 from .sources import Sources
 from .writer import Writer
+
+#: Postgres has no more columns in a SELECT.
+MOST_COLUMNS = 1664
 
 
 class Reads:
@@ -107,6 +110,8 @@ class Reads:
                     self._embed(level, item, scope, depth, hoisted)
                 case Group():
                     level.outputs.append(self._object(level, item, scope, depth))
+            if len(level.outputs) > MOST_COLUMNS:
+                raise ProblemError("too large", (), what="the number of columns", limit=MOST_COLUMNS)
         level.conditions = list(conditions)
         if select.where is not None:
             level.conditions.append(self.expressions.condition(select.where, scope))
@@ -184,12 +189,18 @@ class Reads:
         elif any(output.is_aggregate for output in outputs):
             level.outputs = [comparable(output) for output in outputs]
             level.group_by = [output.sql for output in level.outputs if not output.is_aggregate]
+            for text in level.group_by:
+                self._writer.count(text)
         if select.having is not None:
             level.having = self.expressions.condition(select.having, scope)
 
     def _grouped(self, level: Level, select: Select, scope: Scope) -> list[str]:
         """Write the terms of GROUP BY; one that is selected is written as there, with the same parameters."""
-        terms = [_unaliased(term, select, scope) for term in select.group_by or ()]
+        aliased: dict[str, Expression] = {}
+        for item in select.items:
+            if isinstance(item, Item) and item.alias is not None:
+                aliased.setdefault(item.alias, item.expression)
+        terms = [_unaliased(term, aliased, scope) for term in select.group_by or ()]
         groups = Groups(terms, scope)
         for item in select.items:
             if isinstance(item, Item):
@@ -205,11 +216,17 @@ class Reads:
 
     def _selected(self, wanted: Expression, level: Level, select: Select, scope: Scope) -> Found:
         """Return what an item of the select list is written as, if it is the expression; else write that."""
-        if not any(isinstance(item, Star | Embed) for item in select.items):
-            for item, output in zip(select.items, level.outputs, strict=True):
-                if isinstance(item, Item) and repr(item.expression) == repr(wanted):
-                    return Found(output.sql, output.type or TEXT)
-        return self.expressions.expression(wanted, scope)
+        if level.selected is None:
+            level.selected = {}
+            if not any(isinstance(item, Star | Embed) for item in select.items):
+                for item, output in zip(select.items, level.outputs, strict=True):
+                    if isinstance(item, Item):
+                        level.selected.setdefault(repr(item.expression), output)
+        found = level.selected.get(repr(wanted)) if level.selected else None
+        if found is None:
+            return self.expressions.expression(wanted, scope)
+        self._writer.count(found.sql)
+        return Found(found.sql, found.type or TEXT)
 
     def _order(self, level: Level, term: Order, select: Select, scope: Scope) -> str:
         if term.embed is None:
@@ -343,14 +360,16 @@ def _limited(source: Source) -> Limited | None:
 
 def _stars(star: Star, scope: Scope, nested: bool) -> list[Output]:
     outputs: list[Output] = []
+    keys: set[str] = set()
     for source in scope.sources if star.every else [scope.source(star.of, star.place)]:
         for column in source.columns.values():
             if not column.can_select:
                 continue
-            if star.every and any(output.key == column.name for output in outputs):
+            if star.every and column.name in keys:
                 raise ProblemError(
                     "ambiguous column", star.place, name=column.name, candidates=[s.name for s in scope.sources]
                 )
+            keys.add(column.name)
             source.used.add(column.name)
             text = f"{source.alias}.{column.sql}"
             if column.type.to_json is not None and not nested:
@@ -360,12 +379,11 @@ def _stars(star: Star, scope: Scope, nested: bool) -> list[Output]:
     return outputs
 
 
-def _unaliased(term: Expression, select: Select, scope: Scope) -> Expression:
+def _unaliased(term: Expression, aliased: Mapping[str, Expression], scope: Scope) -> Expression:
     """Return what is selected under a name that is no column."""
     if not isinstance(term, Column) or term.of is not None or scope.column(term.name) is not None:
         return term
-    aliased = (item.expression for item in select.items if isinstance(item, Item) and item.alias == term.name)
-    return next(aliased, term)
+    return aliased.get(term.name, term)
 
 
 def _equal(left_alias: str, left: SurfaceColumn, right_alias: str, right: SurfaceColumn) -> str:

@@ -10,7 +10,20 @@ from ..plan.routines import find_function
 from ..plan.scope import Scope, Source, result_columns
 from ..plan.types import JSON, TEXT
 from ..problems import ProblemError
-from ..request import Combined, Derived, Group, Join, Routine, Select, Table, With
+from ..request import (
+    Called,
+    Combined,
+    Delete,
+    Derived,
+    Group,
+    Insert,
+    Join,
+    Routine,
+    Select,
+    Table,
+    Update,
+    With,
+)
 from ..request import Source as Wanted
 from ..surface import Column, Function, Relation, Surface
 from .calls import called
@@ -54,6 +67,9 @@ class Sources:
         self._expressions = expressions
         self._query = query
         self._named: dict[str, _Named] = {}
+        #: Writes what a query of WITH writes, and the query of what it returns.
+        self.write_named: Callable[[Insert | Update | Delete], tuple[Level, str]] | None = None
+        self.has_writes = False
         self._count = 0
         #: Queries that the statement begins with: names, with lists of columns, and their texts.
         self.with_queries: list[tuple[str, str]] = []
@@ -78,7 +94,7 @@ class Sources:
         self.read.append(source)
         return source
 
-    def write(self, select: Select, outer: Scope | None) -> tuple[list[Source], str]:
+    def write(self, select: Select | Update, outer: Scope | None) -> tuple[list[Source], str]:
         """Write the sources of a query and their joins. Sources are cross joined before joins apply."""
         sources: list[Source] = []
         joined = ""
@@ -113,11 +129,23 @@ class Sources:
                 return self.of(relation, alias, wanted.alias), f"{relation.sql} AS {alias}"
             case Routine():
                 return self._routine(wanted, alias)
+            case Called():
+                return self._called(wanted, alias, Scope(list(before), outer))
             case Derived():
                 scope = Scope(list(before), outer) if wanted.lateral else outer
                 level, text = self._combined(wanted.query, scope)
                 lateral = "LATERAL " if wanted.lateral else ""
                 return Source(alias, wanted.alias, _columns(level)), f"{lateral}({text}) AS {alias}"
+
+    def _called(self, wanted: Called, alias: str, scope: Scope) -> tuple[Source, str]:
+        function, call = self._expressions.functions.table(wanted.call, scope)
+        relation = self._surface.by_oid.get(function.relation) if function.relation is not None else None
+        columns = result_columns(function, relation)
+        if columns:
+            row = whole_row(alias, function.returns.sql) if relation is not None else None
+            return Source(alias, wanted.alias, columns, relation, row, function.schema), f"{call} AS {alias}"
+        columns = {wanted.alias: Column(wanted.alias, "v", function.returns, function.returns.sql)}
+        return Source(alias, wanted.alias, columns, None, None, function.schema), f"{call} AS {alias} (v)"
 
     def _routine(self, wanted: Routine, alias: str) -> tuple[Source, str]:
         function = find_function(self._surface, self._schemas[0], wanted)
@@ -148,10 +176,15 @@ class Sources:
         if wanted.recursive:
             self.is_recursive = True
             level, text = self._recursive(wanted, name)
+        elif isinstance(wanted.query, Insert | Update | Delete):
+            assert self.write_named is not None
+            self.has_writes = True
+            level, text = self.write_named(wanted.query)
         else:
             level, text = self._combined(wanted.query, None)
         self._named[wanted.name] = _Named(name, _columns(level))
-        self.with_queries.append((f"{name} ({', '.join(positions(level))})", text))
+        names = ", ".join(positions(level))
+        self.with_queries.append((f"{name} ({names})" if names else name, text))
 
     def _recursive(self, wanted: With, name: str) -> tuple[Level, str]:
         query = wanted.query

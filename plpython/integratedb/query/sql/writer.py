@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ..problems import ProblemError
 from ..request import Value
 from ..surface import Relation
+
+#: All expressions of a statement together, each with those in it. A short request can repeat one expression often.
+MOST_CHARACTERS = 4_000_000
+#: A longer text, and each list, is one parameter, however often a request uses it.
+SHARED_CHARACTERS = 256
 
 #: How a value becomes the text of a parameter.
 Form: TypeAlias = Literal["scalar", "array", "json"]
@@ -21,10 +27,16 @@ class Parameter:
     form: Form
     value: Any = None
     hole: int | None = None
+    #: The parameter of the request whose value it is.
+    name: str | None = None
 
-    def text(self, holes: Sequence[Any]) -> str | bytes | None:
+    def given(self, named: Mapping[str, Any] | None) -> Any:
+        """Return the value, of these parameters of a request if it is one of them."""
+        return self.value if self.name is None or named is None else named[self.name]
+
+    def text(self, holes: Sequence[Any], named: Mapping[str, Any] | None = None) -> str | bytes | None:
         """Return the parameter as text in the input syntax of its type."""
-        value = self.value if self.hole is None else holes[self.hole]
+        value = self.given(named) if self.hole is None else holes[self.hole]
         if value is None and self.form != "json":
             return None
         return FORMS[self.form](value)
@@ -98,12 +110,30 @@ class Writer:
         self.parameters: list[Parameter] = []
         self._in_array = in_array
         self._aliases = 0
+        self._characters = 0
+        self._shared: dict[tuple[object, ...], str] = {}
 
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
-        self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole))
+        key: tuple[object, ...] | None = None
+        if value.hole is not None or is_large(value.value):
+            # A parameter has one type; an element of the array is a text of any.
+            what = ("value", id(value.value)) if value.hole is None else ("hole", value.hole)
+            key = (*what, form, None if self._in_array else type_sql)
+            if (shared := self._shared.get(key)) is not None:
+                return f"{shared}::{type_sql}"
+        self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole, value.name))
         number = len(self.parameters)
-        return f"($1)[{number}]::{type_sql}" if self._in_array else f"${number}::{type_sql}"
+        text = f"($1)[{number}]" if self._in_array else f"${number}"
+        if key is not None:
+            self._shared[key] = text
+        return f"{text}::{type_sql}"
+
+    def count(self, text: str) -> None:
+        """Count the text of an expression. Error: ProblemError: there is too much of it."""
+        self._characters += len(text)
+        if self._characters > MOST_CHARACTERS:
+            raise ProblemError("too large", (), what="the SQL of the query", limit=f"{MOST_CHARACTERS} characters")
 
     def constant(self, value: Any, type_sql: str = "pg_catalog.text") -> str:
         """Add a parameter whose value is part of the request's shape: a key of JSON, a step of a path."""
@@ -113,3 +143,8 @@ class Writer:
         """Return a new alias, which is no name of the surface's or the request's."""
         self._aliases += 1
         return f"{prefix}_{self._aliases}"
+
+
+def is_large(value: Any) -> bool:
+    """Whether a value becomes one parameter, however often it is used."""
+    return isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > SHARED_CHARACTERS)

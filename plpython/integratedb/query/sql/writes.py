@@ -68,7 +68,8 @@ class Writes:
         alias = self._writer.alias("t")
         keys = _key_of(relation, wanted) if wanted.by_key else ()
         columns = _writable(relation, wanted.rows.keys, but=keys)
-        scope = Scope([self._reads.sources.of(relation, alias, wanted.table.alias)])
+        sources, others = self._reads.sources.write(wanted, None) if wanted.source else ([], "")
+        scope = Scope([self._reads.sources.of(relation, alias, wanted.table.alias), *sources])
         condition = self._condition(wanted.where, scope, "PATCH", relation, filtered=wanted.by_key)
         condition += self._versions(wanted, relation, alias)
         if not columns:
@@ -81,7 +82,8 @@ class Writes:
             return Write(text, relation, row=row)
         if isinstance(wanted.rows, Computed):
             assignments = self._assignments(zip(wanted.rows.keys, wanted.rows.rows[0], strict=True), relation, scope)
-            text = f"UPDATE {relation.sql} AS {alias} SET {assignments} WHERE {condition}"
+            joined = f" FROM {others}" if others else ""
+            text = f"UPDATE {relation.sql} AS {alias} SET {assignments}{joined} WHERE {condition}"
             return self._returning(text, relation, alias, returned)
         source, values = self._rows(wanted.rows, [*columns, *(relation.columns[key] for key in keys)], relation)
         assignments = ", ".join(
@@ -92,7 +94,8 @@ class Writes:
             f" AND {alias}.{relation.columns[key].sql} OPERATOR({relation.columns[key].type.operators}.=) {value}"
             for key, value in zip(keys, values[len(columns) :], strict=True)
         )
-        text = f"UPDATE {relation.sql} AS {alias} SET {assignments} FROM {source.text} WHERE {condition}{same}"
+        joined = f", {others}" if others else ""
+        text = f"UPDATE {relation.sql} AS {alias} SET {assignments} FROM {source.text}{joined} WHERE {condition}{same}"
         return self._returning(text, relation, alias, returned)
 
     def delete(self, wanted: Delete, returned: Sequence[str]) -> Write:

@@ -41,7 +41,10 @@ functions = either(
 def structures(inner: st.SearchStrategy[Any], queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     calls = st.tuples(functions, st.lists(inner, max_size=3)).map(lambda each: {"call": [each[0], *each[1]]})
     terms = st.lists(inner | either("id", "name"), max_size=2)
-    windows = st.fixed_dictionaries({}, optional={"partition-by": terms, "order-by": terms})
+    ends: st.SearchStrategy[Any] = st.sampled_from(["unbounded-preceding", "current-row", "unbounded-following"])
+    ends |= st.tuples(scalars, either("preceding", "following")).map(list)
+    frames = st.tuples(either("rows", "range", "groups"), ends | hostile, ends).map(list)
+    windows = st.fixed_dictionaries({}, optional={"partition-by": terms, "order-by": terms, "frame": frames})
     return (
         st.tuples(words, columns, inner.filter(lambda each: each is not None)).map(list)
         | st.tuples(st.sampled_from(["is", "is-not"]), inner, st.none()).map(list)
@@ -70,12 +73,15 @@ def selects(queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     conditions = st.lists(comparisons, min_size=1, max_size=2).map(lambda each: ["and", *each])
     derived = st.tuples(queries.map(lambda each: {"query": each}), st.just("projects")).map(list)
     lateral = st.tuples(queries.map(lambda each: {"lateral": each}), st.just("t")).map(list)
+    called = st.tuples(st.builds(lambda term: {"call": ["find_projects", term]}, expressions), st.just("projects")).map(
+        list
+    )
     items = either("id", "name") | st.tuples(expressions, hostile | st.just("x")).map(list)
     orders = st.tuples(expressions, either("asc", "desc")).map(list)
     return st.fixed_dictionaries(
         {
             "select": st.lists(items | st.just("projects.*"), min_size=1, max_size=3),
-            "from": st.lists(st.just("projects") | derived, min_size=1, max_size=1),
+            "from": st.lists(st.just("projects") | derived | called, min_size=1, max_size=1),
         },
         optional={
             "where": conditions,
@@ -104,12 +110,24 @@ writes: st.SearchStrategy[Any] = st.fixed_dictionaries(
     optional={"on-conflict": st.builds(dict, columns=st.just(["id"]), do=st.just("update"), set=rows)},
 ) | st.fixed_dictionaries(
     {"update": either("projects", "clients"), "set": rows, "where": st.just(["=", {"field": "id"}, 1])},
-    optional={"returning": st.lists(columns.map(lambda each: each["field"]), min_size=1, max_size=2)},
+    optional={
+        "returning": st.lists(columns.map(lambda each: each["field"]), min_size=1, max_size=2),
+        "from": st.sampled_from([["people", MARK], [{"query": {"select": ["id"], "from": "people"}}, "p"]]).map(
+            lambda each: [each]
+        ),
+    },
 )
 
 
-@settings(max_examples=6 * settings.default.max_examples)
-@given(reads | writes, anything)
+written = st.builds(
+    lambda write, name: {"with": [[name, write]], "from": name},
+    writes.map(lambda each: each | {"returning": ["id", ["name", MARK]]}),
+    st.sampled_from(["w", MARK]),
+)
+
+
+@settings(max_examples=6 * settings.get_profile("integratedb").max_examples)
+@given(reads | writes | written, anything)
 def test_every_token_of_a_document_is_of_the_surface_or_the_grammar_or_a_parameter(document: Any, param: Any) -> None:
     try:
         [compiled] = compile_document(read_document(document, {"p": param}), SHOP, Options("shop", max_rows=9))

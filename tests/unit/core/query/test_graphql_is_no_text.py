@@ -94,7 +94,7 @@ writes = st.one_of(
 operations = (connections | others).map(lambda each: ("query", each)) | writes.map(lambda each: ("mutation", each))
 
 
-@settings(max_examples=4 * settings.default.max_examples)
+@settings(max_examples=4 * settings.get_profile("integratedb").max_examples)
 @given(operations, hostile, hostile)
 def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(operation: Any, text: str, cursor: str) -> None:
     kind, field = operation

@@ -204,7 +204,7 @@ options = st.builds(
 )
 
 
-@settings(max_examples=6 * settings.default.max_examples)
+@settings(max_examples=6 * settings.get_profile("integratedb").max_examples)
 @given(queries, options)
 def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Query, wanted: Options) -> None:
     try:

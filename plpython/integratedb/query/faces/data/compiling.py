@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...problems import ProblemError
 from ...request import Select
-from ...statement import Options, Statement, compile_query
+from ...statement import Options, Statement, bind_all, compile_query
 from ...surface import Surface
 from .documents import Document
 from .expressions import Result
@@ -23,6 +23,11 @@ class Compiled:
     statement: Statement
     results: tuple[Result, ...]
     returns_rows: bool
+
+    def without_values(self) -> Compiled:
+        """Return the same without the values of params, which each request has itself."""
+        parameters = tuple(one if one.name is None else replace(one, value=None) for one in self.statement.parameters)
+        return replace(self, statement=replace(self.statement, parameters=parameters))
 
     def bind(self, answers: Sequence[bytes]) -> list[str | bytes | None]:
         """Return the parameters, with the answers of all earlier queries. Error: DocumentError."""
@@ -72,27 +77,36 @@ class _Number(str):
     __slots__ = ()
 
 
-def as_json(compiled: Sequence[Compiled], document: Document) -> str:
-    """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many]."""
+def as_json(
+    compiled: Sequence[Compiled],
+    named: Mapping[str, Any] | None = None,
+    *,
+    is_list: bool = False,
+    explain: bool = False,
+) -> str:
+    """Return what a session runs: statements with their parameters, in which holes are [form, query, key, many].
+
+    ``named``: the params of this request, where the document is of one like it. Error: ProblemError.
+    """
     statements = []
-    for each in compiled:
+    bound = bind_all([each.statement for each in compiled], [len(each.results) for each in compiled], named)
+    for each, texts in zip(compiled, bound, strict=True):
         holes = [
             [number, parameter.form, *_described(each.results[parameter.hole])]
             for number, parameter in enumerate(each.statement.parameters, 1)
             if parameter.hole is not None
         ]
-        texts = each.statement.bind([None] * len(each.results))
         statements.append(
             {
                 "statement": each.statement.text,
-                "params": [t.decode("utf-8", "surrogatepass") if isinstance(t, bytes) else t for t in texts],
+                "params": texts,
                 "holes": holes,
                 "reads": each.statement.reads,
                 "returns_rows": each.returns_rows,
                 "uses": each.statement.uses,
             }
         )
-    return json.dumps({"statements": statements, "is_list": document.is_list, "explain": document.explain})
+    return json.dumps({"statements": statements, "is_list": is_list, "explain": explain})
 
 
 def _described(result: Result) -> list[Any]:

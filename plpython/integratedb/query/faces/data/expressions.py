@@ -9,10 +9,12 @@ from typing import Any, Final, Literal
 from ...request import (
     NOWHERE,
     Array,
+    Bound,
     Call,
     Case,
     Cast,
     Expression,
+    Frame,
     Order,
     Path,
     Place,
@@ -39,8 +41,23 @@ FORMS: Final[dict[str, frozenset[str]]] = {
     "path": frozenset(),
     "result": frozenset(),
 }
-#: More lists and maps than this are no query that a person or a program needs.
+#: The keys of a window; the units of its frame, and where that may begin and end.
+WINDOW: Final = {"partition-by", "order-by", "frame"}
+UNITS: Final[dict[str, Literal["rows", "range", "groups"]]] = {"rows": "rows", "range": "range", "groups": "groups"}
+BOUNDS: Final[dict[str, Literal["preceding", "current row", "following"]]] = {
+    "unbounded-preceding": "preceding", "current-row": "current row", "unbounded-following": "following",
+}  # fmt: skip
+_FRAMES: Final = 'A frame is ["rows", [2, "preceding"], "current-row"]; also "range" and "groups".'
+#: A document with more lists and maps is none that a person or a program needs. What is written twice counts twice.
 MOST_NODES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """What is selected under an alias, and how many lists and objects it is made of."""
+
+    expression: Expression
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +74,21 @@ class Expressions:
     """Reads the expressions of one query; ``params`` are the values beside it.
 
     ``results``: the values of earlier queries' answers, whose positions are holes in the query. ``before`` is how many
-    queries are before this one.
+    queries are before this one, and ``nodes`` how many lists and objects these have.
     """
 
     def __init__(
-        self, params: Mapping[str, Any], names: Names, query: Callable[[Any, Place], Select], before: int
+        self, params: Mapping[str, Any], names: Names, query: Callable[[Any, Place], Select], before: int, nodes: int
     ) -> None:
         self.names = names
         self.results: list[Result] = []
+        self._holes: dict[Result, int] = {}
+        #: Whether a value of ``params`` is more than a value of the query.
+        self.is_fixed = False
         self._params = params
         self._query = query
         self._before = before
-        self._nodes = 0
+        self._nodes = nodes
         self._operators = Operators(self)
 
     def expression(self, given: Any, place: Place) -> Expression:
@@ -76,7 +96,7 @@ class Expressions:
         if isinstance(given, list):
             return self.condition(given, place)
         if isinstance(given, dict):
-            self._count(place)
+            self.count(place)
             return self._structure(given, place)
         if isinstance(given, Name):
             return field(given, place)
@@ -85,7 +105,7 @@ class Expressions:
     def condition(self, given: Any, place: Place) -> Expression:
         """Read a condition. Error: DocumentError."""
         if isinstance(given, list) and given and isinstance(given[0], str):
-            self._count(place)
+            self.count(place)
             return self._operators.operation(given, place)
         if isinstance(given, dict | bool | Name):
             return self.expression(given, place)
@@ -95,21 +115,32 @@ class Expressions:
             'A list that is a value is written {"value": [...]}.' if isinstance(given, list) else None,
         )
 
-    def _count(self, place: Place) -> None:
-        self._nodes += 1
+    @property
+    def nodes(self) -> int:
+        """How many lists and objects were read, each as often as the query uses it."""
+        return self._nodes
+
+    def count(self, place: Place, nodes: int = 1) -> None:
+        """Count what is read, or is used once more. Error: DocumentError."""
+        self._nodes += nodes
         if self._nodes > MOST_NODES:
-            raise DocumentError(place, f"the query has more than {MOST_NODES} lists and objects", None, "54000")
+            raise DocumentError(place, f"the document has more than {MOST_NODES} lists and objects", None, "54000")
 
     def named(self, given: Any, place: Place) -> Expression:
         """Read what stands where only names can stand: a text is a name."""
         return field(given, place) if self.names.is_name(given) else self.expression(given, place)
 
     def scalar(self, given: Any, place: Place) -> Value:
-        """Read a value. Error: DocumentError."""
+        """Read a value that the query is made of. Error: DocumentError."""
         found = self.expression(given, place)
         if not isinstance(found, Value):
             raise DocumentError(place, f"expected a value, found {shown(given)}")
+        self.fix(found)
         return found
+
+    def fix(self, value: Value) -> None:
+        """Record that the query is made of a value, so another value of a parameter makes another query."""
+        self.is_fixed = self.is_fixed or value.name is not None
 
     def result(self, given: Any, place: Place, *, many: bool = False) -> Value:
         """Read a reference to an earlier query's answer. Error: DocumentError."""
@@ -118,9 +149,10 @@ class Expressions:
         if not 0 <= given[0] < self._before:
             raise DocumentError((*place, 0), f"there is no query {given[0]} before this one")
         wanted = Result(given[0], str(given[1]), many, place)
-        if wanted not in self.results:
+        hole = self._holes.setdefault(wanted, len(self.results))
+        if hole == len(self.results):
             self.results.append(wanted)
-        return Value(None, hole=self.results.index(wanted), place=place, is_document=True)
+        return Value(None, hole=hole, place=place, is_document=True)
 
     def _structure(self, given: dict[str, Any], place: Place) -> Expression:
         form = next((key for key in FORMS if key in given), None)
@@ -140,7 +172,7 @@ class Expressions:
             case "param":
                 if not isinstance(inner, str) or inner not in self._params:
                     raise DocumentError(at, f"the parameter {shown(inner)} is not given")
-                return Value(self._params[inner], place=at, is_document=True)
+                return Value(self._params[inner], place=at, is_document=True, name=inner)
             case "value":
                 return Value(inner, place=at, is_document=True)
             case "call":
@@ -216,22 +248,36 @@ class Expressions:
         if not (isinstance(given, list) and len(given) in (1, 2) and all(isinstance(each, dict) for each in given)):
             raise DocumentError(place, f'expected [{{"call": [...]}}, {{"partition-by": [...]}}], found {shown(given)}')
         window = given[1] if len(given) == 2 else {}
-        only(window, {"partition-by", "order-by"}, (*place, 1))
+        only(window, WINDOW, (*place, 1))
         at = (*place, 1, "partition-by")
         return Window(
             self.call(given[0], (*place, 0)),
             tuple(self.named(each, (*at, n)) for n, each in enumerate(listed(window.get("partition-by", []), at))),
             self.orders(window.get("order-by", []), (*place, 1, "order-by")),
+            self._frame(window["frame"], (*place, 1, "frame")) if window.get("frame") is not None else None,
         )
 
-    def orders(self, given: Any, place: Place, aliases: Mapping[str, Expression] | None = None) -> tuple[Order, ...]:
+    def _frame(self, given: Any, place: Place) -> Frame:
+        if not (isinstance(given, list) and len(given) == 3 and given[0] in UNITS):
+            raise DocumentError(place, f'expected ["rows", start, end], found {shown(given)}', _FRAMES)
+        start, end = (self._bound(each, (*place, n)) for n, each in enumerate(given[1:], 1))
+        return Frame(UNITS[given[0]], start, end)
+
+    def _bound(self, given: Any, place: Place) -> Bound:
+        if isinstance(given, str) and given in BOUNDS:
+            return Bound(BOUNDS[given])
+        if not (isinstance(given, list) and len(given) == 2 and given[1] in ("preceding", "following")):
+            raise DocumentError(place, f"expected where a frame begins or ends, found {shown(given)}", _FRAMES)
+        return Bound("preceding" if given[1] == "preceding" else "following", self.scalar(given[0], (*place, 0)))
+
+    def orders(self, given: Any, place: Place, aliases: Mapping[str, Aliased] | None = None) -> tuple[Order, ...]:
         """Read the terms of an order: a name, or a list of a name or an expression and its directions.
 
         A name of ``aliases`` means what is selected under it.
         """
         return tuple(self._order(term, (*place, n), aliases or {}) for n, term in enumerate(listed(given, place)))
 
-    def _order(self, given: Any, place: Place, aliases: Mapping[str, Expression]) -> Order:
+    def _order(self, given: Any, place: Place, aliases: Mapping[str, Aliased]) -> Order:
         words: list[Any] = []
         is_directed = isinstance(given, list) and all(isinstance(word, str) for word in given[1:])
         if is_directed and given and not (self.names.is_name(given[0]) and self._operators.has(given[0])):
@@ -246,7 +292,9 @@ class Expressions:
         elif "nulls-last" in directions:
             nulls = "last"
         found = aliases.get(given) if isinstance(given, str) else None
-        return Order(found or self.named(given, place), "desc" in directions, nulls)
+        self.count(place, 1 if found is None else found.nodes)
+        expression = self.named(given, place) if found is None else found.expression
+        return Order(expression, "desc" in directions, nulls)
 
     def subquery(self, given: Any, place: Place) -> Select:
         """Read what must be a sub-query. Error: DocumentError."""

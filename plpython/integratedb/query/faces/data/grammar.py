@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .documents import MOST_QUERIES
-from .expressions import FORMS
+from .expressions import BOUNDS, FORMS, UNITS
 from .operators import ARROWS, CALCULATIONS, COMPARISONS, NEGATED, OTHERS, SEARCHES
 from .queries import EMBED, READ, UNIONS
 from .tables import JOINS
@@ -88,7 +88,7 @@ def _clauses(words: set[str]) -> Schema:
         "limit": number,
         "offset": number,
         "embed": _list({"$ref": "#/$defs/embed"}),
-        **{word: _list(_tuple(_NAME, _SELECT)) for word in WITH},
+        **{word: _list(_tuple(_NAME, {"$ref": "#/$defs/query"})) for word in WITH},
         "relation": _NAME,
         "as": {"type": ["string", "null"]},
         "hint": {"type": ["string", "null"]},
@@ -114,14 +114,15 @@ def _write(word: str) -> Schema:
         "returning": _list({"$ref": "#/$defs/item"}),
         "set": row,
         "where": {"anyOf": [_CONDITION, {"type": "null"}]},
-        **_clauses(WITH),
+        **_clauses({"from", *JOINS, *WITH}),
     }
     required = (word, "set") if word == "update" else (word,)
     return _object({key: known[key] for key in WRITES[word] | WITH}, *required)
 
 
 def _parts() -> Schema:
-    inner = {"anyOf": [_object({"query": _SELECT}, "query"), _object({"lateral": _SELECT}, "lateral"), _SELECT]}
+    called = _object({"call": {"$ref": "#/$defs/call/properties/call"}}, "call")
+    inner = {"anyOf": [_object({"query": _SELECT}, "query"), _object({"lateral": _SELECT}, "lateral"), called, _SELECT]}
     directions = {"enum": ["asc", "desc", "nulls-first", "nulls-last"]}
     embed = {"relation", *EMBED, *(READ - {"from", *JOINS, *WITH})}
     return {
@@ -162,7 +163,9 @@ def _expressions() -> Schema:
         {**_operation(list(SEARCHES), *two, more=_EXPRESSION), "maxItems": 4},
     ]
     forms = [{"$ref": f"#/$defs/{'sub-query' if form == 'query' else form}"} for form in FORMS]
-    window = _object({"partition-by": _list(_NAMED), "order-by": {"$ref": "#/$defs/order"}})
+    bound = {"anyOf": [{"enum": [*BOUNDS]}, _tuple(_EXPRESSION, {"enum": ["preceding", "following"]})]}
+    frame = {"anyOf": [_tuple({"enum": [*UNITS]}, bound, bound), {"type": "null"}]}
+    window = _object({"partition-by": _list(_NAMED), "order-by": {"$ref": "#/$defs/order"}, "frame": frame})
     call: Schema = {"$ref": "#/$defs/call"}
     over = {"type": "array", "prefixItems": [call, window], "items": False, "minItems": 1}
     path = {"type": "array", "prefixItems": [_EXPRESSION], "items": {"type": ["string", "integer"]}, "minItems": 2}

@@ -36,6 +36,13 @@ class Others(Protocol):
 
     names: Names
 
+    @property
+    def nodes(self) -> int:
+        """How many lists and objects were read."""
+
+    def count(self, place: Place, nodes: int = 1) -> None:
+        """Count what is used once more."""
+
     def expression(self, given: Any, place: Place) -> Expression:
         """Read an expression."""
 
@@ -103,7 +110,11 @@ class Operators:
     def _between(self, word: str, rest: list[Any], place: Place) -> Expression:
         self._count(word, rest, 3, place)
         self._refuse_values(word, rest, place)
-        operands = self._operands(rest, place)
+        before = self._others.nodes
+        first = self._others.expression(rest[0], (*place, 1))
+        # It is compared twice.
+        self._others.count(place, self._others.nodes - before)
+        operands = (first, *(self._others.expression(rest[n], (*place, n + 1)) for n in (1, 2)))
         self._refuse_null(operands, place)
         return Operation("between", operands, place=place)
 
@@ -119,7 +130,11 @@ class Operators:
             self._count(word, rest, 2, place)
         if word not in CALCULATIONS:
             self._refuse_values(word, rest, place)
+        before = self._others.nodes
         operands = self._operands(rest, place)
+        if word == "is-distinct-from" or (len(rest) > 2 and word not in CALCULATIONS):
+            # SQL has these operands twice.
+            self._others.count(place, self._others.nodes - before)
         if word != "is-distinct-from":
             self._refuse_null(operands, place)
         if word in CALCULATIONS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from ...request import Combined, Derived, Embed, Expression, Item, Place, Query, Select, Star, Value, With
-from .expressions import Expressions, Result
+from .expressions import Aliased, Expressions, Result
 from .names import Names, listed, only
 from .problems import DocumentError, shown
 from .tables import JOINS, Tables
@@ -25,11 +25,13 @@ EMBED: Final = {"relation", "as", "hint", "inner"}
 
 
 class Reader:
-    """Reads one query. ``before`` is how many queries of the document are before it."""
+    """Reads one query. ``before`` is how many queries of the document are before it, and ``nodes`` what these have."""
 
-    def __init__(self, params: Mapping[str, Any], *, marked_names: bool = False, before: int = 0) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], *, marked_names: bool = False, before: int = 0, nodes: int = 0
+    ) -> None:
         self._names = Names(marked=marked_names)
-        self._expressions = Expressions(params, self._names, self._select, before)
+        self._expressions = Expressions(params, self._names, self._select, before, nodes)
         self._tables = Tables(self._expressions, self._combined)
         self._writes = Writes(self._expressions, self._tables, self._item, self._select)
 
@@ -37,6 +39,16 @@ class Reader:
     def results(self) -> tuple[Result, ...]:
         """The values of earlier answers that fill the query's holes."""
         return tuple(self._expressions.results)
+
+    @property
+    def nodes(self) -> int:
+        """How many lists and objects this query and those before it have."""
+        return self._expressions.nodes
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether other values of the parameters would make another query."""
+        return self._expressions.is_fixed
 
     def query(self, given: Any, place: Place) -> Query:
         """Read a query. Error: DocumentError."""
@@ -94,7 +106,11 @@ class Reader:
     def _named(self, given: Any, place: Place, *, recursive: bool) -> With:
         if not isinstance(given, list) or len(given) != 2:
             raise DocumentError(place, f'expected ["name", {{...}}], found {shown(given)}')
-        query = self._combined(given[1], (*place, 1))
+        query: Query | Combined
+        if isinstance(given[1], dict) and any(word in given[1] for word in WRITES):
+            query = self.query(given[1], (*place, 1))
+        else:
+            query = self._combined(given[1], (*place, 1))
         # WITH RECURSIVE has queries that are not recursive, too.
         is_union = isinstance(query, Combined) and query.operator in ("union", "union all")
         return With(self._names.name(given[0], (*place, 0)), query, recursive and is_union, (*place, 1))
@@ -103,15 +119,13 @@ class Reader:
         modifiers = given.get("modifiers", [])
         if modifiers not in ([], ["distinct"]):
             raise DocumentError((*place, "modifiers"), f'expected ["distinct"], found {shown(modifiers)}')
+        aliases: dict[str, Aliased] = {}
+        items = self._items(given, place, aliases)
         group_by = None
         if "group-by" in given:
             at = (*place, "group-by")
             terms = enumerate(listed(given["group-by"], at))
-            group_by = tuple(self._expressions.named(term, (*at, n)) for n, term in terms)
-        items = self._items(given, place)
-        aliases: dict[str, Expression] = {
-            item.alias: item.expression for item in items if isinstance(item, Item) and item.alias is not None
-        }
+            group_by = tuple(self._group(term, (*at, n), aliases) for n, term in terms)
         return Select(
             items=(*items, *self._embeds(given, place)),
             where=self._condition(given, "where", place),
@@ -124,6 +138,12 @@ class Reader:
             **more,
         )
 
+    def _group(self, given: Any, place: Place, aliases: Mapping[str, Aliased]) -> Expression:
+        # The name may be an alias, which is known when the columns are.
+        aliased = aliases.get(given) if isinstance(given, str) else None
+        self._expressions.count(place, 1 if aliased is None else aliased.nodes)
+        return self._expressions.named(given, place)
+
     def _condition(self, given: Mapping[str, Any], word: str, place: Place) -> Expression | None:
         return self._expressions.condition(given[word], (*place, word)) if given.get(word) is not None else None
 
@@ -132,16 +152,26 @@ class Reader:
             return None
         found = self._expressions.expression(given[word], (*place, word))
         number = found.value if isinstance(found, Value) else None
+        if isinstance(found, Value):
+            self._expressions.fix(found)
         if isinstance(found, Value) and isinstance(number, int) and not isinstance(number, bool) and number >= 0:
             return found
         raise DocumentError((*place, word), f"expected a number from 0, found {shown(given[word])}")
 
-    def _items(self, given: Mapping[str, Any], place: Place) -> list[Star | Item]:
+    def _items(self, given: Mapping[str, Any], place: Place, aliases: dict[str, Aliased]) -> list[Star | Item]:
+        """Read what is selected; add what has an alias to ``aliases``."""
         at = (*place, "select")
-        items = given.get("select")
-        if items is None:
+        if given.get("select") is None:
             return [Star(every=True, place=at)]
-        return [self._item(item, (*at, n)) for n, item in enumerate(listed(items, at))]
+        items = []
+        for n, each in enumerate(listed(given["select"], at)):
+            before = self._expressions.nodes
+            item = self._item(each, (*at, n))
+            self._expressions.count((*at, n))
+            if isinstance(item, Item) and item.alias is not None:
+                aliases[item.alias] = Aliased(item.expression, self._expressions.nodes - before)
+            items.append(item)
+        return items
 
     def _item(self, given: Any, place: Place) -> Star | Item:
         if self._names.is_name(given):
@@ -164,6 +194,7 @@ class Reader:
         if not isinstance(given, dict) or not self._names.is_name(given.get("relation")):
             raise DocumentError(place, f'expected a name or {{"relation": "name", ...}}, found {shown(given)}')
         only(given, EMBED | _CLAUSES, place)
+        self._expressions.count(place)
         for word in ("as", "hint"):
             if given.get(word) is not None:
                 self._names.name(given[word], (*place, word))

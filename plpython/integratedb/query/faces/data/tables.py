@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from ...request import Combined, Derived, Join, Place, Select, Source, Table
+from ...request import Called, Combined, Derived, Join, Place, Select, Source, Table
 from .expressions import Expressions
 from .names import listed
 from .problems import DocumentError, shown
@@ -14,7 +14,7 @@ Kind = Literal["inner", "left", "right", "full", "cross"]
 JOINS: Final[dict[str, Kind]] = {
     "join": "inner", "left-join": "left", "right-join": "right", "full-join": "full", "cross-join": "cross",
 }  # fmt: skip
-_EXPECTED: Final = 'a table: "people", "shop.people", ["people", "p"] or [{"query": {...}}, "p"]'
+_EXPECTED: Final = 'a table: "people", ["people", "p"], [{"query": {...}}, "p"] or [{"call": [...]}, "p"]'
 
 
 class Tables:
@@ -37,6 +37,8 @@ class Tables:
         if isinstance(given, list) and len(given) == 2 and isinstance(given[0], dict):
             alias = self._names.name(given[1], (*place, 1), "an alias")
             inner, at = given[0], (*place, 0)
+            if {*inner} == {"call"}:
+                return Called(self._expressions.call(inner, at), alias, at)
             for word in ("query", "lateral"):
                 if {*inner} == {word}:
                     query = self._query(inner[word], (*at, word))

@@ -26,11 +26,11 @@ from ...request import (
 from .expressions import Expressions
 from .names import listed, only
 from .problems import DocumentError, shown
-from .tables import Tables
+from .tables import JOINS, Tables
 
 WRITES: Final = {
     "insert-into": {"insert-into", "columns", "values", "query", "on-conflict", "returning"},
-    "update": {"update", "set", "where", "returning"},
+    "update": {"update", "set", "from", *JOINS, "where", "returning"},
     "delete-from": {"delete-from", "where", "returning"},
 }
 WITH: Final = {"with", "with-recursive"}
@@ -66,8 +66,12 @@ class Writes:
             return Delete(target, where, returning, with_queries=queries)
         if word == "update":
             row = self._row(given.get("set"), (*place, "set"))
-            rows = _rows([row], (*place, "set"), is_array=False)
-            return Update(target, rows, where, returning, with_queries=queries)
+            rows = _rows([row], (*place, "set"), self._expressions.fix, is_array=False)
+            source = self._tables.sources(given["from"], (*place, "from")) if given.get("from") is not None else ()
+            joins = self._tables.joins(given, place)
+            if joins and not source:
+                raise DocumentError(place, 'a join of an update needs "from"')
+            return Update(target, rows, where, returning, with_queries=queries, source=source, joins=joins)
         conflict = self._conflict(given.get("on-conflict"), (*place, "on-conflict"))
         return Insert(target, self._inserted(given, place), conflict, returning, with_queries=queries)
 
@@ -84,8 +88,15 @@ class Writes:
         if not rows:
             raise DocumentError(at, "expected at least one row")
         if columns is None:
-            return _rows([self._row(row, (*at, n)) for n, row in enumerate(rows)], at, is_array=True)
-        return _rows([self._tuple(row, columns, (*at, n)) for n, row in enumerate(rows)], at, is_array=True)
+            return _rows(
+                [self._row(row, (*at, n)) for n, row in enumerate(rows)], at, self._expressions.fix, is_array=True
+            )
+        return _rows(
+            [self._tuple(row, columns, (*at, n)) for n, row in enumerate(rows)],
+            at,
+            self._expressions.fix,
+            is_array=True,
+        )
 
     def _tuple(self, given: Any, columns: tuple[str, ...], place: Place) -> dict[str, Expression]:
         if not isinstance(given, list) or len(given) != len(columns):
@@ -117,7 +128,9 @@ class Writes:
         return Conflict("merge" if given["do"] == "update" else "ignore", columns, changes)
 
 
-def _rows(rows: list[dict[str, Expression]], place: Place, *, is_array: bool) -> Rows | Computed:
+def _rows(
+    rows: list[dict[str, Expression]], place: Place, fix: Callable[[Value], None], *, is_array: bool
+) -> Rows | Computed:
     """Return rows of plain values as one JSON text, however many there are; others as expressions."""
     keys = tuple(dict.fromkeys(key for row in rows for key in row))
     plain = [
@@ -126,6 +139,10 @@ def _rows(rows: list[dict[str, Expression]], place: Place, *, is_array: bool) ->
     ]
     if any(len(some) < len(row) for some, row in zip(plain, rows, strict=True)):
         return Computed(keys, tuple(tuple(row.get(key) for key in keys) for row in rows))
+    for row in rows:
+        for value in row.values():
+            assert isinstance(value, Value)
+            fix(value)
     document = json.dumps(plain if is_array else plain[0], ensure_ascii=False).encode("utf-8", "surrogatepass")
     missing = any(len(row) < len(keys) for row in rows)
     return Rows(Value(document, place=place), keys, is_array, missing_default=missing)

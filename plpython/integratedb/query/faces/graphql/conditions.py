@@ -26,15 +26,20 @@ class Conditions:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._count = 0
+        #: How many there are, each as often as the statements have it.
+        self.count = 0
+
+    def add(self, conditions: int, at: Selected) -> None:
+        """Count conditions. Error: GraphQLError."""
+        self.count += conditions
+        if self.count > MOST_CONDITIONS:
+            raise at.error(f"The filters of the operation have more than {MOST_CONDITIONS} conditions.")
 
     def filter(
         self, given: Mapping[str, Any], of: GraphQLInputObjectType, relation: Relation, alias: str, at: Selected
     ) -> Expression:
         """Make the condition of a filter. Error: GraphQLError."""
-        self._count += 1 + len(given)
-        if self._count > MOST_CONDITIONS:
-            raise at.error(f"The filters of the operation have more than {MOST_CONDITIONS} conditions.")
+        self.add(1 + len(given), at)
         parts: list[Expression] = []
         for name, value in given.items():
             if value is None:

@@ -127,15 +127,17 @@ class Reader:
                 f"The operation may answer more than {MOST_ROWS} rows. Write smaller values for 'first'."
             )
         given = selected.arguments
+        before = self.conditions.count
         all_conditions = [*conditions, *self._equalities(entity, selected, alias)]
         if given.get("filter") is not None:
             assert selected.field is not None
             of: Any = selected.field.args["filter"].type
             all_conditions.append(self.conditions.filter(given["filter"], of, entity.relation, alias, selected))
+        own = self.conditions.count - before + len(all_conditions)
         order = self._order(entity, given)
         descending = bool(plain(given.get("descending")))
         token = Token((Value(self._order_name(entity, given)), *(Column(name) for name in order)))
-        items, parts = self._parts(entity, self.type_of(selected), selected.sets, alias, token, depth, rows)
+        items, parts = self._parts(entity, selected, alias, token, depth, rows, own)
         return Select(
             items=items,
             source=source,
@@ -203,19 +205,23 @@ class Reader:
     def _parts(
         self,
         entity: Entity,
-        of: GraphQLObjectType,
-        sets: Iterable[SelectionSetNode],
+        connection: Selected,
         alias: str,
         token: Token,
         depth: int,
         rows: int,
+        conditions: int,
     ) -> tuple[tuple[Item | Embed | Group, ...], Parts]:
-        collected = self.selections.collect(of, sets, depth + 1)
+        """Return the items of the rows, and the parts of the answer; some of these repeat all ``conditions``."""
+        of = self.type_of(connection)
+        collected = self.selections.collect(of, connection.sets, depth + 1)
         has_ends = bool(entity.key) and any(selected.name == "pageInfo" for selected in collected)
         items: list[Item | Embed | Group] = [Item(token, _TOKENS)] if has_ends else []
         parts: list[tuple[str, Part]] = []
         for number, selected in enumerate(collected):
             group, part = str(number), Answered(str(number))
+            if selected.name in _REPEATING:
+                self.conditions.add(conditions + 1, selected)
             match selected.name:
                 case "nodes":
                     inner = self.items(entity, self.type_of(selected), selected.sets, alias, depth + 2, rows)
@@ -292,6 +298,8 @@ class Reader:
         return Whole(tuple(parts))
 
 
+#: The parts of a connection that are sub-queries with its conditions.
+_REPEATING: Final = ("aggregate", "pageInfo", "totalCount")
 _OTHERS: Final = frozenset({"first", "last", "before", "after", "offset", "orderBy", "descending", "filter"})
 
 

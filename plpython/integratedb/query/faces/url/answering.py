@@ -218,7 +218,7 @@ def _chosen(row: Row, status: int, headers: Headers) -> int:
         headers[:] = [header for header in headers if header[0] not in names] + headers_chosen
     if chosen is None:
         return status
-    if not (chosen.isascii() and chosen.isdigit() and 200 <= int(chosen) <= 599):
+    if not (len(chosen) == 3 and chosen.isascii() and chosen.isdigit() and 200 <= int(chosen) <= 599):
         raise errors.invalid_response_status()
     return int(chosen)
 
@@ -226,7 +226,7 @@ def _chosen(row: Row, status: int, headers: Headers) -> int:
 def _headers(text: str) -> Headers:
     try:
         given: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise errors.invalid_response_headers() from None
     found: Headers = []
     for one in given if isinstance(given, list) else [None]:

@@ -66,7 +66,7 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(max_examples=2 * settings.default.max_examples)
+@settings(max_examples=2 * settings.get_profile("integratedb").max_examples)
 @given(
     st.lists(names, max_size=4, unique=True), st.lists(names, min_size=1, max_size=4, unique=True), st.none() | names
 )
