@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as Directory
 from typing import Any, TypeAlias
 
 from .expansion import expand as expansion
@@ -161,6 +163,28 @@ def derived_document(plpy: Plpy, matches: str | None) -> str | None:
         return None
     with interruptible(plpy):
         return json.dumps(document_of(json.loads(matches)))
+
+
+def compile_graphql(
+    plpy: Plpy, role: int | None, schemas: Names, document: str | None, variables: str | None, operation: str | None
+) -> str | None:
+    """Compile a document of GraphQL for a role, as graphql_session.compile_graphql() says; None if a value is missing.
+
+    {"missing": why}: the server has no graphql-core 3.3.
+    """
+    if role is None or schemas is None or document is None:
+        return None
+    package = Directory(__file__).parent
+    # make install-graphql; Debian's own graphql-core is version 2.
+    beside = str(package.with_name(f"{package.name}_graphql"))
+    sys.path.insert(0, beside)
+    try:
+        from .query import graphql_session
+    except ImportError as error:
+        return json.dumps({"missing": str(error)})
+    finally:
+        sys.path.remove(beside)
+    return graphql_session.compile_graphql(PlpySurfaces(plpy), role, _names(schemas), document, variables, operation)
 
 
 def answer_rest(

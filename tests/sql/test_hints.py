@@ -154,6 +154,7 @@ ELSEWHERE = {
     "Filter by columns with an index": "tests/system/api/test_data.py::test_a_query_of_too_high_a_cost_is_refused",
     "All changes of the request were undone.": "tests/system/api/test_graphql.py::test_mutations_of_a_document_are_one",
     "All changes of the request were undone. Narrow": "tests/system/api/test_graphql.py::test_bulk_mutations_touch_at",
+    "Where the server runs, install it": "tests/sql/test_graphql.py::test_a_server_without_the_library_names_the_cure",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
 
@@ -193,7 +194,13 @@ DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
 # Who is asking
 
 
-@gives("Write a query as data", "docs/data-api.md describes queries as data", "The versions are 3.1", "Write a request")
+@gives(
+    "Write a query as data",
+    "docs/data-api.md describes queries as data",
+    "The versions are 3.1",
+    "Write a request",
+    "Write a document",
+)
 def what_the_data_api_cannot_read(world: World) -> None:
     world.owner.run("SET search_path = shop, public; CREATE TABLE shop.people (id integer, age integer)")
     world.owner.run("INSERT INTO shop.people VALUES (1, 20)")
@@ -205,6 +212,8 @@ def what_the_data_api_cannot_read(world: World) -> None:
     assert world.owner.value(found(r"SELECT integratedb_openapi\(\)", hint))["openapi"] == "3.1.0"
     world.refused(world.owner, "SELECT integratedb_openapi('4')")
     assert world.owner.value("SELECT integratedb_openapi('2.0')")["swagger"] == "2.0"
+    hint = world.refused(world.owner, "SELECT integratedb_graphql(NULL)")
+    assert world.owner.value(found(r"SELECT integratedb_graphql\('.*'\)", hint)) == {"data": {"__typename": "Query"}}
     hint = world.refused(world.owner, "SELECT integratedb_rest(NULL, '/people')")
     assert world.owner.row(found(r"SELECT \* FROM integratedb_rest\('.*'\)", hint))[0] == 200
 

@@ -119,9 +119,14 @@ MOST_REPEATED = 16 << 20
 
 
 def bind_all(
-    statements: Sequence[Statement], holes: Sequence[int] | None = None, named: Mapping[str, Any] | None = None
+    statements: Sequence[Statement],
+    holes: Sequence[int] | None = None,
+    named: Mapping[str, Any] | None = None,
+    filled: Sequence[Any] | None = None,
 ) -> list[list[str | None]]:
-    """Return the parameters of statements that run together, as texts. ``holes``: how many each one has, left empty.
+    """Return the parameters of statements that run together, as texts.
+
+    ``holes``: how many each one has, left empty. ``filled``: the values of the holes, which all of them share.
 
     Error: ProblemError: a few large values, named often, would fill the memory.
     """
@@ -129,18 +134,20 @@ def bind_all(
     repeated = 0
     bound = []
     for number, statement in enumerate(statements):
-        empty = [None] * (0 if holes is None else holes[number])
+        values = filled if filled is not None else [None] * (0 if holes is None else holes[number])
         texts: list[str | None] = []
         for parameter in statement.parameters:
-            key = (id(parameter.given(named)), parameter.form)
-            is_known = parameter.hole is None and key in known
-            text = known[key] if is_known else _text(parameter.text(empty, named))
+            is_empty = parameter.hole is not None and filled is None
+            given = values[parameter.hole] if parameter.hole is not None else parameter.given(named)
+            key = (id(given), parameter.form)
+            is_known = not is_empty and key in known
+            text = known[key] if is_known else _text(parameter.text(values, named))
             if is_known:
                 repeated += len(text or "")
                 if repeated > MOST_REPEATED:
                     limit = f"{MOST_REPEATED} characters"
                     raise ProblemError("too large", (), what="what the queries repeat of their values", limit=limit)
-            elif parameter.hole is None:
+            elif not is_empty:
                 known[key] = text
             texts.append(text)
         bound.append(texts)
