@@ -22,7 +22,7 @@ from ..surface import Surface
 from .forms import SavedQuery, read_saved
 from .narrowing import narrowed
 
-_NO_GRAPHQL: Final = "a saved GraphQL document needs graphql-core 3 on the server, which is not installed"
+_NO_GRAPHQL: Final = "a document of GraphQL cannot be saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Checked:
 def check(saved: SavedQuery, surface: Surface) -> Checked:
     """Check a query that is to be saved. Errors: DocumentError, ProblemError, UrlError."""
     if saved.face == "graphql":
-        raise DocumentError(("graphql",), _NO_GRAPHQL, "Install it with make install-graphql.", "0A000")
+        raise DocumentError(("graphql",), _NO_GRAPHQL, "Save it as data, or as a URL.", "0A000")
     if saved.face == "data":
         statements = [one.statement for one in compile_data(saved, surface, None)[1]]
     else:
