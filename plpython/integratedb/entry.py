@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as Directory
 from typing import Any, TypeAlias
 
 from .expansion import expand as expansion
@@ -131,6 +133,58 @@ def compile_query(
     if role is None or schemas is None or query is None:
         return None
     return session.compile_data(PlpySurfaces(plpy), role, _names(schemas), query, params, bool(in_array))
+
+
+def save_query(
+    plpy: Plpy, role: int | None, schemas: Names, saver: int | None, name: str | None, query: str | None, claimed: str
+) -> str | None:
+    """Check a query that is to be saved, as session.save_query() says; None if a value is missing."""
+    from .query import session
+
+    if role is None or schemas is None or saver is None or name is None or query is None:
+        return None
+    return session.save_query(PlpySurfaces(plpy), role, _names(schemas), saver, name, query, claimed)
+
+
+def saved_statements(plpy: Plpy, role: int | None, schemas: Names) -> str | None:
+    """Return the statements that the saved queries of a role are now, as JSON."""
+    from .query import session
+
+    if role is None or schemas is None:
+        return None
+    return session.saved_statements(PlpySurfaces(plpy), role, _names(schemas))
+
+
+def derived_document(plpy: Plpy, matches: str | None) -> str | None:
+    """Return the matches of saved queries as a document with the names in it."""
+    from .query.saved.saving import document_of
+
+    if matches is None:
+        return None
+    with interruptible(plpy):
+        return json.dumps(document_of(json.loads(matches)))
+
+
+def compile_graphql(
+    plpy: Plpy, role: int | None, schemas: Names, document: str | None, variables: str | None, operation: str | None
+) -> str | None:
+    """Compile a document of GraphQL for a role, as graphql_session.compile_graphql() says; None if a value is missing.
+
+    {"missing": why}: the server has no graphql-core 3.3.
+    """
+    if role is None or schemas is None or document is None:
+        return None
+    package = Directory(__file__).parent
+    # make install-graphql; Debian's own graphql-core is version 2.
+    beside = str(package.with_name(f"{package.name}_graphql"))
+    sys.path.insert(0, beside)
+    try:
+        from .query import graphql_session
+    except ImportError as error:
+        return json.dumps({"missing": str(error)})
+    finally:
+        sys.path.remove(beside)
+    return graphql_session.compile_graphql(PlpySurfaces(plpy), role, _names(schemas), document, variables, operation)
 
 
 def answer_rest(

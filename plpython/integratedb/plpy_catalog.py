@@ -144,6 +144,7 @@ class PlpySurfaces:
         version: str = _run(self._plpy, query, [str(role)], schemas, [str(oid) for oid in further])[0]["version"]
         return version
 
-    def rows(self, role: int, schemas: Sequence[str]) -> Sequence[str]:
-        query = "SELECT s.s::text AS row FROM integratedb.surface($1[1]::oid, $2::text[]) AS s (s)"
-        return [row["row"] for row in _run(self._plpy, query, [str(role)], schemas)]
+    def rows(self, role: int, schemas: Sequence[str], saver: int | None = None) -> Sequence[str]:
+        query = "SELECT s.s::text AS row FROM integratedb.surface($1[1]::oid, $2::text[], $1[2]::oid) AS s (s)"
+        roles = [str(role), None if saver is None else str(saver)]
+        return [row["row"] for row in _run(self._plpy, query, roles, schemas)]

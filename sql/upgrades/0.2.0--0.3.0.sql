@@ -44,6 +44,7 @@ DROP FUNCTION integratedb.reconcile_publications();
 DROP FUNCTION integratedb.publish_control(bigint[], oid[]);
 DROP FUNCTION integratedb.claimed_schema(bigint);
 DROP FUNCTION integratedb.type_structures(oid[]);
+DROP FUNCTION integratedb.describe_unmet(bigint[]);
 
 -- The checks that are queued in a transaction, including that of the update.
 #include sql/state/088-queued-check.sql
@@ -86,6 +87,9 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- The data API.
 #include sql/state/110-surface.sql
 #include sql/state/115-api-key.sql
+
+-- Saved queries.
+#include sql/state/120-saved-queries.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

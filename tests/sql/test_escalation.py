@@ -1194,12 +1194,16 @@ CALLS = [
     "integratedb_deliveries('reporter', 'x')",
     "integratedb_claim('reporter', '{\"match\": []}')",
     "integratedb_notify('reporter', '{\"match\": []}')",
+    "integratedb_save_query('reporter', 'r', '{\"from\": \"shop.orders\"}')",
+    "integratedb_drop_query('reporter', 'q')",
+    "integratedb_queries('reporter')",
 ]
 
 
 def test_each_function_that_asks_who_the_caller_is_wants_to_be_named(superuser, admin, stakeholder):
     stakeholder("reporter")
     admin.run("SELECT integratedb_notify('reporter', %s)", CHANNEL)
+    admin.run("SELECT integratedb_save_query('reporter', 'q', '{\"from\": \"shop.orders\"}')")
     for number, call in enumerate(CALLS):
         superuser.run(f"CREATE VIEW public.reached_{number} AS SELECT 1 AS one FROM {call}")
         superuser.run(f"GRANT SELECT ON public.reached_{number} TO PUBLIC")

@@ -7,6 +7,7 @@ they stand there (``found`` takes them out of it), and then what was refused.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -153,6 +154,7 @@ ELSEWHERE = {
     "Filter by columns with an index": "tests/system/api/test_data.py::test_a_query_of_too_high_a_cost_is_refused",
     "All changes of the request were undone.": "tests/system/api/test_graphql.py::test_mutations_of_a_document_are_one",
     "All changes of the request were undone. Narrow": "tests/system/api/test_graphql.py::test_bulk_mutations_touch_at",
+    "Where the server runs, install it": "tests/sql/test_graphql.py::test_a_server_without_the_library_names_the_cure",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
 
@@ -192,7 +194,13 @@ DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
 # Who is asking
 
 
-@gives("Write a query as data", "docs/data-api.md describes queries as data", "The versions are 3.1", "Write a request")
+@gives(
+    "Write a query as data",
+    "docs/data-api.md describes queries as data",
+    "The versions are 3.1",
+    "Write a request",
+    "Write a document",
+)
 def what_the_data_api_cannot_read(world: World) -> None:
     world.owner.run("SET search_path = shop, public; CREATE TABLE shop.people (id integer, age integer)")
     world.owner.run("INSERT INTO shop.people VALUES (1, 20)")
@@ -204,6 +212,8 @@ def what_the_data_api_cannot_read(world: World) -> None:
     assert world.owner.value(found(r"SELECT integratedb_openapi\(\)", hint))["openapi"] == "3.1.0"
     world.refused(world.owner, "SELECT integratedb_openapi('4')")
     assert world.owner.value("SELECT integratedb_openapi('2.0')")["swagger"] == "2.0"
+    hint = world.refused(world.owner, "SELECT integratedb_graphql(NULL)")
+    assert world.owner.value(found(r"SELECT integratedb_graphql\('.*'\)", hint)) == {"data": {"__typename": "Query"}}
     hint = world.refused(world.owner, "SELECT integratedb_rest(NULL, '/people')")
     assert world.owner.row(found(r"SELECT \* FROM integratedb_rest\('.*'\)", hint))[0] == 200
 
@@ -572,13 +582,75 @@ def what_is_kept_of_who_is_gone(world: World) -> None:
 # Specifications
 
 
-@gives("The kinds are claims and notifications")
+@gives("The kinds are claims and notifications", "The kinds are claims, notifications and queries")
 def a_kind_that_is_none(world: World) -> None:
     world.stakeholder("reporter")
-    hint = world.refused(world.admin, "SELECT integratedb_specification('reporter', 'queries')")
-    world.refused(world.admin, "SELECT * FROM integratedb_check_spec('{\"match\": []}', 'queries')")
-    for kind in (found("claims", hint), found("notifications", hint)):
+    hint = world.refused(world.admin, "SELECT integratedb_specification('reporter', 'claim')")
+    for kind in (found("claims", hint), found("notifications", hint), found("queries", hint)):
         world.admin.run("SELECT integratedb_specification('reporter', %s)", kind)
+    hint = world.refused(world.admin, "SELECT * FROM integratedb_check_spec('{\"match\": []}', 'queries')")
+    for kind in (found("claims", hint), found("notifications", hint)):
+        world.admin.run("SELECT * FROM integratedb_check_spec('{\"match\": []}', %s)", kind)
+
+
+# Saved queries
+
+SAVE = "SELECT integratedb_save_query('reporter', 'notes', %s)"
+NOTES = Jsonb({"select": ["note"], "from": "shop.orders"})
+DROP_QUERY = r"SELECT integratedb_drop_query\('reporter', '\w+'\)"
+
+
+@gives("docs/saved-queries.md describes", "SELECT name FROM integratedb_queries", "Drop those that nobody asks")
+def a_query_that_cannot_be_saved_or_dropped(world: World) -> None:
+    world.stakeholder("reporter")
+    world.refused(world.admin, SAVE, None)
+    hint = world.refused(world.admin, SAVE, Jsonb({"select": ["note"], "from": 1}))
+    assert "{" + '"select"' in (ROOT / found(r"docs/[\w-]+\.md", hint)).read_text()
+    world.admin.run(SAVE, NOTES)
+    hint = world.refused(world.admin, "SELECT integratedb_drop_query('reporter', 'note')")
+    [(name,)] = world.admin.rows(found(r"SELECT name FROM integratedb_queries\('reporter'\)", hint))
+    world.superuser.run(
+        "INSERT INTO integratedb.saved_query (stakeholder_id, name, face, query, schemas, reading)"
+        " SELECT stakeholder_id, 'q' || n, face, query, schemas, reading"
+        " FROM integratedb.saved_query, generate_series(1, 499) AS n"
+    )
+    another = SAVE.replace("notes", "another")
+    hint = world.refused(world.admin, another, NOTES)
+    world.admin.run(found(DROP_QUERY, hint).replace("'name'", f"'{name}'"))
+    world.admin.run(another, NOTES)
+
+
+@gives("SELECT integratedb_adopt_role(%L) gives it one.")
+def a_query_of_a_stakeholder_without_a_role(world: World) -> None:
+    world.stakeholder("reporter")
+    world.superuser.run("DROP OWNED BY reporter; DROP ROLE reporter")
+    hint = world.refused(world.admin, SAVE, NOTES)
+    world.superuser.run("CREATE ROLE reporter LOGIN")
+    world.admin.run(found(r"SELECT integratedb_adopt_role\('reporter'\)", hint))
+    world.admin.run(SAVE, NOTES)
+
+
+@gives("save query %s again without")
+def a_column_of_a_query(world: World) -> None:
+    world.stakeholder("reporter")
+    world.admin.run(SAVE, NOTES)
+    hint = world.refused(world.owner, DROP_NOTE)
+    assert "save query notes again without shop.orders.note" in hint
+    world.admin.run(found(DROP_QUERY, hint))
+    world.owner.run(DROP_NOTE)
+
+
+@gives("%s in the claims, save query")
+def a_renamed_column_of_a_query(world: World) -> None:
+    world.stakeholder("reporter")
+    world.admin.run(SAVE, NOTES)
+    rename = "ALTER TABLE shop.orders RENAME COLUMN note TO remark"
+    hint = world.refused(world.owner, rename)
+    field = json.loads(found(r"\{.*\}(?= instead of)", hint))
+    world.admin.run(CLAIM, claims({"path": "shop.orders", "fields": [field]}))
+    assert "save query notes again" in hint
+    world.admin.run(SAVE, NOTES)
+    world.owner.run(rename)
 
 
 @gives("Ask the stakeholder or a member of integratedb_admin. Whoever owns")

@@ -64,6 +64,13 @@ def source(claim, owner: Session, server: Server) -> Server:
 
 
 @pytest.fixture
+def saved_query(source: Server, admin: Session) -> None:
+    """A saved query of the stakeholder."""
+    query = '{"select": ["total"], "from": "shop.orders", "embed": ["customers"]}'
+    admin.run("SELECT integratedb_save_query('reporter', 'totals', %s)", query)
+
+
+@pytest.fixture
 def roles(source: Server, second_server: Server) -> None:
     """The first step of every restore."""
     script = tool(source, "pg_dumpall", "--roles-only")
@@ -224,6 +231,25 @@ def test_the_grants_of_a_restored_database_are_still_ours(restored):
     with refused("42501"):
         reporter.run("SELECT sku FROM shop.products")
     assert not superuser.value("SELECT has_schema_privilege('reporter', 'shop', 'USAGE')")
+
+
+@pytest.mark.parametrize(
+    "way", [restore_plain, restore_custom, restore_clean_by_pg_restore], ids=lambda way: way.__name__
+)
+def test_a_restored_saved_query_is_listed_and_protected(saved_query, restored, way):
+    superuser, owner, reporter = (restored(user, way) for user in ("postgres", "shop_owner", "reporter"))
+    with refused("IDB01") as caught:
+        owner.run("ALTER TABLE shop.orders DROP COLUMN total CASCADE")
+    assert "reporter (query totals): shop.orders.total" in (caught.value.diag.message_detail or "")
+    reporter.run("SELECT total FROM shop.orders")
+    # The first sync finds the role of the stakeholder again.
+    superuser.run("SELECT integratedb_sync()")
+    [(name, statement, reads)] = superuser.rows("SELECT name, statement, reads FROM integratedb_queries('reporter')")
+    assert (name, [match["path"] for match in reads]) == ("totals", ["shop.customers", "shop.orders"])
+    assert statement is not None
+    superuser.run("SELECT integratedb_drop_query('reporter', 'totals')")
+    with refused("42501"):
+        reporter.run("SELECT total FROM shop.orders")
 
 
 def test_the_grants_of_others_are_still_theirs(source, superuser, restored):

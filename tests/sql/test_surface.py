@@ -508,3 +508,12 @@ def test_a_claim_declares_how_views_are_related(superuser, owner, claim) -> None
     with superuser.transaction():
         superuser.run("SET LOCAL ROLE shop_owner")
         assert superuser.rows("SELECT * FROM integratedb.claimed_keys('reader'::regrole)") == []
+
+
+def test_a_foreign_table_whose_wrapper_has_no_handler_stops_nothing(superuser, owner):
+    superuser.run("CREATE FOREIGN DATA WRAPPER none; CREATE SERVER none FOREIGN DATA WRAPPER none")
+    superuser.run("GRANT USAGE ON FOREIGN SERVER none TO shop_owner")
+    owner.run("CREATE FOREIGN TABLE shop.far (id integer) SERVER none; CREATE VIEW shop.seen AS SELECT * FROM shop.far")
+    seen = surface(owner, OWNER)
+    for name in ("far", "seen"):
+        assert (seen.relations["shop", name].can_select, seen.relations["shop", name].can_insert) == (True, False)

@@ -23,3 +23,12 @@ def test_pgxn_metadata_has_the_version_of_the_control_file():
 def test_the_changelog_has_a_section_for_what_comes_or_for_the_version():
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert "## [Unreleased]" in changelog or f"## [{control_version()}]" in changelog
+
+
+def test_the_server_and_the_tests_have_one_graphql_core():
+    installed, tested = (
+        re.findall(r"^graphql-core==(\S+)", (ROOT / file).read_text(), re.MULTILINE)
+        for file in ("plpython/graphql.txt", "tests/requirements.txt")
+    )
+    assert installed == tested
+    assert len(installed) == 1

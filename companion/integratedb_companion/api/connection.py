@@ -48,6 +48,10 @@ _FAILURES: Final = frozenset(map(int, (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.
 _IDLE: Final = int(pq.TransactionStatus.IDLE)
 
 
+#: How a comment begins that says which part of a request a statement is.
+_MARKED: Final = b"/* field "
+
+
 class LostError(Exception):
     """The connection ended, so it is unknown how far the transaction got."""
 
@@ -64,6 +68,8 @@ class DatabaseError(Exception):
     place: str | None = None
     #: Whether the request cannot run again, because a part of it has run.
     is_final: bool = False
+    #: Where it happened, if a statement there says by a comment which part of the request it is.
+    context: str | None = None
 
     @property
     def is_of_session(self) -> bool:
@@ -89,7 +95,16 @@ class DatabaseError(Exception):
             text(pq.DiagnosticField.MESSAGE_PRIMARY) or "",
             text(pq.DiagnosticField.MESSAGE_DETAIL),
             text(pq.DiagnosticField.MESSAGE_HINT),
+            context=_context(result),
         )
+
+
+def _context(result: pq.abc.PGresult) -> str | None:
+    for code in (pq.DiagnosticField.CONTEXT, pq.DiagnosticField.INTERNAL_QUERY):
+        value = result.error_field(code) or b""
+        if _MARKED in value:
+            return value.decode(errors="replace")
+    return None
 
 
 @dataclass(slots=True)

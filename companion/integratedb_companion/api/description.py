@@ -60,6 +60,7 @@ class Description:
             server=self._settings.openapi_server or self._settings.prefix or "/",
             secured=self._settings.openapi_security,
             path=path,
+            saved_only=self._settings.saved_only,
         )
         return convert(document) if is_swagger else document
 
@@ -76,6 +77,8 @@ def _is_swagger(form: Form, parsed: UrlRequest) -> bool:
 def _has(entry: Entry, schema: str, path: str) -> bool:
     if path == "/":
         return True
+    if path.startswith("/queries/"):
+        return path.removeprefix("/queries/") in entry.surface.saved
     name = path.removeprefix("/")
     if name.startswith("rpc/"):
         return (schema, name.removeprefix("rpc/")) in entry.surface.functions

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 
 from integratedb.query.faces import url
 from integratedb.query.faces.data.wording import word
-from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation
+from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation, marked
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
+from integratedb.query.faces.graphql.variables import Compiled, Variables
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
+from .graphql_answers import Answer, Answers
 from .graphql_requests import GRAPHQL, HttpError, Wanted, media_type, read_request, refuse, respond
 from .messages import Request, Response
 from .settings import Settings
@@ -37,12 +40,27 @@ _LARGE: Final = 2 << 10
 MOST_SCHEMAS: Final = 50
 
 
+_NUMBERS: Final = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What an operation was compiled to; its statements get the values of variables in their holes."""
+
+    operation: Operation
+    statements: tuple[Statement, ...]
+    #: Whether the only statement is run as it is: one query needs no function that runs several.
+    is_alone: bool
+
+
 @dataclass(slots=True)
 class _Served:
     """The schema of an entry, and the documents that were valid for it."""
 
     schema: Schema
     documents: Documents
+    compiled: Compiled[_Made] = field(default_factory=Compiled)
+    number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
 class GraphQL:
@@ -52,6 +70,7 @@ class GraphQL:
         self._settings = settings
         self._executor = executor
         self._kept: deque[Entry] = deque()
+        self._answers = Answers()
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
@@ -65,20 +84,28 @@ class GraphQL:
     async def _answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         kind = media_type(request.header(b"accept"))
         wanted = read_request(request)
-        roots: list[Root] = []
+        seen: list[Operation] = []
 
         def made(entry: Entry) -> Plan | Response:
             try:
-                return self._plan(entry, wanted, request, caller, kind, roots)
+                return self._plan(entry, wanted, request, caller, kind, seen)
             except InvalidError as error:
                 raise RequestError from error
 
+        def made_of(known: Answer) -> Callable[[], Response]:
+            return lambda: known.response(kind, request)
+
         def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
             served: _Served | None = entry.graphql
+            is_question = asks(wanted.query)
+            if is_question and served is not None:
+                known = self._answers.get((served.number, *_identity(wanted)))
+                if known is not None:
+                    return known.response(kind, request) if known.is_ready(request) else Slow(made_of(known))
             size = max(len(request.body), len(wanted.query))
             is_large = size > _LARGE and (served is None or served.documents.known(wanted.query) is None)
             # A new schema or document, many variables, and questions about the schema take long.
-            if served is None or is_large or size > 4 * _LARGE or asks(wanted.query):
+            if served is None or is_large or size > 4 * _LARGE or is_question:
                 return Slow(lambda: made(entry))
             return made(entry)
 
@@ -91,35 +118,57 @@ class GraphQL:
         except DatabaseError as error:
             if watch.is_gone:
                 raise
-            return self._failed(error, roots, caller, kind)
+            return self._failed(error, seen[-1] if seen else Operation(False), caller, kind)
 
     def _plan(
-        self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, roots: list[Root]
+        self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, seen: list[Operation]
     ) -> Plan | Response:
         served = self._served(entry)
-        document = served.documents.read(wanted.query, served.schema)
-        operation = self._operation(document, wanted, served.schema, request)
-        roots[:] = operation.roots
-        # One query needs no function that runs several.
-        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
-        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
-        if is_alone and not statements[0].uses_all_parameters:
-            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+        made, holes = self._made(entry, served, wanted, request)
+        operation, statements = made.operation, made.statements
+        seen.append(operation)
         if not statements:
-            return respond(kind, operation.assemble(()))
+            answer = Answer(operation.assemble(()))
+            self._answers.keep((served.number, *_identity(wanted)), answer)
+            return answer.response(kind, request)
         return Plan(
-            query=_alone(statements[0]) if is_alone else self._query(operation, statements),
+            query=_alone(statements[0], holes) if made.is_alone else self._query(operation, statements, holes),
             reads=not operation.is_mutation and all(statement.reads for statement in statements),
-            settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
+            settings=lambda: [
+                *request_settings(caller, request.method.encode(), request.raw_path, request.head),
+                *_function_settings(operation),
+            ],
             respond=lambda row: _responded(kind, operation, row[: len(statements)]),
             rolls_back=self._settings.tx_end.startswith("rollback"),
         )
 
-    def _operation(self, document: Document, wanted: Wanted, schema: Schema, request: Request) -> Operation:
+    def _made(self, entry: Entry, served: _Served, wanted: Wanted, request: Request) -> tuple[_Made, list[Any]]:
+        """Return what a request is compiled to, and the values of its holes. Errors: InvalidError, HttpError."""
+        document = served.documents.read(wanted.query, served.schema)
         operation = document.operation(wanted.operation)
         if request.method == "GET" and is_mutation(operation):
             raise HttpError(405, "A mutation is sent by POST.", [(b"allow", b"POST")])
-        return compile_operation(document, operation, wanted.variables, schema, self._settings.max_rows)
+        variables = Variables(served.schema.graphql, operation, wanted.variables)
+        key = (document.digest, wanted.operation)
+        found = served.compiled.find(key, variables)
+        if found is None:
+            made = self._compile(entry, served, document, operation, variables)
+            # Values of variables have their text in answers about the schema.
+            if made.statements and document is served.documents.known(wanted.query):
+                served.compiled.keep(key, variables, made)
+            found = made, variables.holes
+        return found
+
+    def _compile(
+        self, entry: Entry, served: _Served, document: Document, wanted: OperationDefinitionNode, variables: Variables
+    ) -> _Made:
+        with _without_collection():
+            operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
+        is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
+        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        if is_alone and not statements[0].uses_all_parameters:
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+        return _Made(operation, tuple(statements), is_alone)
 
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql
@@ -150,16 +199,13 @@ class GraphQL:
         except ProblemError as problem:
             raise InvalidError([_worded(problem, root)]) from None
 
-    def _query(self, operation: Operation, statements: Sequence[Statement]) -> Query:
+    def _query(self, operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
         cost = self._settings.max_cost
-        try:
-            bound = bind_all(statements)
-        except ProblemError as problem:
-            raise InvalidError([_worded(problem)]) from None
+        bound = _bound(statements, holes)
         compiled = [
             {
-                "statement": statement.text,
+                "statement": marked(number, statement.text),
                 "params": texts,
                 "holes": [],
                 "returns_rows": True,
@@ -167,7 +213,7 @@ class GraphQL:
                 "most": root.most,
                 "field": ".".join(root.path),
             }
-            for root, statement, texts in zip(operation.roots, statements, bound, strict=True)
+            for number, (root, statement, texts) in enumerate(zip(operation.roots, statements, bound, strict=True))
         ]
         most_bytes = self._settings.max_answer_bytes
         text = json.dumps({"statements": compiled, "is_list": True, "explain": False, "most_bytes": most_bytes})
@@ -177,17 +223,16 @@ class GraphQL:
         run = f"SELECT {columns} FROM {_RUN}".encode()  # noqa: S608  only numbers are put in
         return Query(run, [text.encode("utf-8", "surrogatepass"), None if cost is None else str(cost).encode()])
 
-    def _failed(self, error: DatabaseError, roots: Sequence[Root], caller: Caller, kind: str) -> Response:
+    def _failed(self, error: DatabaseError, operation: Operation, caller: Caller, kind: str) -> Response:
         """Word what Postgres refuses: all changes are undone, and all fields are null."""
         worded = url.word_database(error.sqlstate, error.message, error.detail, error.hint, caller.is_anonymous)
         extensions: dict[str, Any] = {"code": worded.code}
         if self._settings.error_verbosity == "verbose":
             extensions |= {"details": worded.details, "hint": worded.hint}
         formatted: dict[str, Any] = {"message": worded.message, "extensions": extensions}
-        if len(roots) == 1:
-            places = [node.loc.start_token for node in roots[0].nodes if node.loc is not None]
-            formatted["locations"] = [{"line": place.line, "column": place.column} for place in places]
-            formatted["path"] = list(roots[0].path)
+        root = operation.failed(error.sqlstate, error.message, error.context)
+        if root is not None:
+            formatted |= root.place()
         if worded.status in (503, 504):
             return respond(kind, None, [formatted], worded.status)
         return respond(kind, b"null", [formatted])
@@ -205,15 +250,36 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _identity(wanted: Wanted) -> tuple[str, str | None, str]:
+    return wanted.query, wanted.operation, json.dumps(wanted.variables, sort_keys=True)
+
+
+def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the settings of the functions that are called; of two for one name, the first field's."""
+    found: dict[str, str] = {}
+    for root in operation.roots:
+        found = {**root.settings, **found}
+    return ((name.encode(), value.encode()) for name, value in found.items())
+
+
 def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
     worded = word(problem)
     message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-    return GraphQLError(message) if root is None else GraphQLError(message, root.nodes, path=list(root.path))
+    return GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
 
 
-def _alone(statement: Statement) -> Query:
+def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
+    """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
+    try:
+        return bind_all(statements, filled=holes)
+    except ProblemError as problem:
+        raise InvalidError([_worded(problem)]) from None
+
+
+def _alone(statement: Statement, holes: Sequence[Any]) -> Query:
     """Return the query of one field, which Postgres prepares once."""
-    values = (value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in statement.bind())
+    [texts] = _bound((statement,), holes)
+    values = (None if text is None else text.encode("utf-8", "surrogatepass") for text in texts)
     return Query(statement.text.encode(), tuple(values))
 
 

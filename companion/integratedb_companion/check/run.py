@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,8 +280,9 @@ class Check:
         final = self._unmet_rows()
         for row in final:
             for problem in row["problems"]:
-                if (row["stakeholder"], row["kind"], problem["path"], problem["message"]) not in known:
-                    self.report.breaks.append(self._break(row["stakeholder"], row["kind"], problem, row["hint"]))
+                kind = _kind(row, problem)
+                if (row["stakeholder"], kind, problem["path"], problem["message"]) not in known:
+                    self.report.breaks.append(self._break(row["stakeholder"], kind, problem, row["hint"]))
         reported = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
         for refusal in refusals(self._log(position)):
             if not _is_reported(refusal, reported):
@@ -300,12 +301,12 @@ class Check:
             column=column,
             hint=hint,
             file=contract.file if contract else None,
-            line=contract.line_of_column(kind, path, column) if contract else None,
+            line=_line(contract, kind, path, column) if contract else None,
         )
 
     def _unmet(self) -> list[tuple[str, str, str, str]]:
         rows = self._unmet_rows()
-        return [(row["stakeholder"], row["kind"], p["path"], p["message"]) for row in rows for p in row["problems"]]
+        return [(row["stakeholder"], _kind(row, p), p["path"], p["message"]) for row in rows for p in row["problems"]]
 
     def _unmet_rows(self) -> list[dict[str, Any]]:
         with self._database() as database:
@@ -354,3 +355,13 @@ def to_standard_error(line: str) -> None:
     """Print progress, without foreign control characters."""
     for part in clean_lines(line):
         say(part, err=True)
+
+
+def _kind(row: Mapping[str, Any], problem: Mapping[str, Any]) -> str:
+    """Return what is broken, as refusals word it: a kind of specification, or a saved query."""
+    return f"query {problem['query']}" if "query" in problem else str(row["kind"])
+
+
+def _line(contract: Contract, kind: str, path: str | None, column: str | None) -> int:
+    query = kind.removeprefix("query ")
+    return contract.line_of_query(query) if query != kind else contract.line_of_column(kind, path, column)

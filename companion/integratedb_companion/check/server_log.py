@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 #: The beginnings of the warnings about a migration that breaks a claim and is permitted.
 _LET_THROUGH = ("enforcement is explicit: ", "overridden (")
-_LINE = re.compile(r"^(?P<stakeholder>\w+) \((?P<kind>claims|notifications)\): (?P<message>.*)$")
+_LINE = re.compile(r"^(?P<stakeholder>\w+) \((?P<kind>claims|notifications|query [a-z0-9_-]+)\): (?P<message>.*)$")
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,9 @@ def export(directory: Path, force: bool, dsn: str, dbname: str | None, as_json: 
             claims, notifications = (
                 database.value("integratedb_specification", stakeholder=row["name"], kind=kind) for kind in KINDS
             )
-            files[f"{row['name']}.yaml"] = contract_text(row["name"], claims, notifications, variables)
+            saved = database.rows("integratedb_queries", stakeholder=row["name"])
+            queries = {one["name"]: one["query"] for one in saved}
+            files[f"{row['name']}.yaml"] = contract_text(row["name"], claims, notifications, variables, queries)
     write_files(directory, files, ours=(SCHEMA_FILE,), force=force)
     if as_json:
         print_json({"files": [str(directory / name) for name in files], "variables": sorted(variables)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ Action = Literal["add", "change", "remove"]
 class PartChange:
     """A match or a channel that is added, changed or removed; `before` or `after` is None where it does not exist."""
 
-    part: Literal["claims", "notifications", "channels"]
+    part: Literal["claims", "notifications", "queries", "channels"]
     name: str
     before: Document | None
     after: Document | None
@@ -51,6 +51,13 @@ def compare(kind: Literal["claims", "notifications"], before: Document, after: D
     changes = [PartChange(kind, name, old, new) for name, old, new in matches]
     channels = _paired(before.get("channels", []), after.get("channels", []), channel_name, lambda channel: channel)
     return changes + [PartChange("channels", name, old, new) for name, old, new in channels]
+
+
+def compare_queries(before: Mapping[str, Document], after: Mapping[str, Document]) -> list[PartChange]:
+    """Return the differences of saved queries, which have the keys query and reads."""
+    names = dict.fromkeys([*before, *after])
+    changed = (name for name in names if before.get(name) != after.get(name))
+    return [PartChange("queries", name, before.get(name), after.get(name)) for name in changed]
 
 
 def match_name(match: Document) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .model import Document
@@ -16,7 +17,13 @@ SCHEMA_FILE = "contract.schema.json"
 HEADER = f"# yaml-language-server: $schema={SCHEMA_FILE}\n"
 
 
-def contract_text(stakeholder: str, claims: Document, notifications: Document, variables: set[str]) -> str:
+def contract_text(
+    stakeholder: str,
+    claims: Document,
+    notifications: Document,
+    variables: set[str],
+    queries: Mapping[str, Any] | None = None,
+) -> str:
     """Return the contract file of a stakeholder, without specifications that are empty.
 
     ``variables`` are the names that other secrets already have; new names are added to it.
@@ -29,6 +36,8 @@ def contract_text(stakeholder: str, claims: Document, notifications: Document, v
         if "channels" in shown:
             shown["channels"] = [_with_variables(stakeholder, channel, variables) for channel in shown["channels"]]
         contract["notifications"] = shown
+    if queries:
+        contract["queries"] = _escaped(queries)
     return HEADER + write(contract)
 
 

@@ -18,7 +18,7 @@ def check_shapes(contracts: list[Contract]) -> list[Finding]:
     findings = []
     for contract in contracts:
         document: Document = {"stakeholder": contract.stakeholder}
-        document |= {"claims": contract.claims, "notifications": contract.notifications}
+        document |= {"claims": contract.claims, "notifications": contract.notifications, "queries": contract.queries}
         for error in validator.iter_errors(document):
             steps: Steps = tuple(error.absolute_path)
             findings += [Finding(text, contract.file, contract.line(where)) for text, where in _explain(error, steps)]

@@ -10,6 +10,8 @@ Steps = tuple[str | int, ...]
 Document = dict[str, Any]
 
 KINDS = ("claims", "notifications")
+#: What a contract has beside its stakeholder: the specifications, and saved queries by their names.
+PARTS = (*KINDS, "queries")
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,15 @@ class Contract:
     notifications: Document
     file: str
     lines: Mapping[Steps, int] = field(default_factory=dict)
+    queries: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self, kind: str) -> Document:
         """Return the specification of a kind."""
         return self.claims if kind == "claims" else self.notifications
+
+    def line_of_query(self, name: str, pointer: str = "#") -> int:
+        """Return the line of a place in a saved query."""
+        return self.line_of_pointer("queries", f"#/{name}{pointer.lstrip('#')}")
 
     def line(self, steps: Steps) -> int:
         """Return the line of a value, or of the nearest enclosing value with a line."""
@@ -42,6 +49,8 @@ class Contract:
 
     def line_of_column(self, kind: str, path: str | None, column: str | None) -> int:
         """Return the line of a column in a specification, otherwise of its table, otherwise of the specification."""
+        if kind not in KINDS:
+            return self.line((kind,))
         for steps, alternative in _tables((kind,), self.document(kind)):
             if alternative["path"] == path:
                 for inner, value in _values((*steps, "fields"), alternative.get("fields")):

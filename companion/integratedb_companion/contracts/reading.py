@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .model import KINDS, Contract, Document, Finding, UnusableContractsError
+from .model import KINDS, PARTS, Contract, Document, Finding, UnusableContractsError
 from .variables import Lookup, interpolate
 from .yaml_source import MAX_CHARACTERS, read
 
 SUFFIXES = (".yaml", ".yml")
-KEYS = ("stakeholder", *KINDS)
+KEYS = ("stakeholder", *PARTS)
 EMPTY: Document = {"match": []}
 STANDARD_INPUT = "<stdin>"
 #: The limit of a contract in bytes; a character has at most four.
@@ -81,7 +81,7 @@ def parse(text: str, file: str, lookup: Lookup) -> Contract:
     value, lines = read(text, file)
     if not isinstance(value, dict):
         raise UnusableContractsError(
-            [Finding("a contract is an object with stakeholder, claims and notifications", file)]
+            [Finding("a contract is an object with stakeholder, claims, notifications and queries", file)]
         )
     value, findings = interpolate(value, lookup, file, lines)
     for key in value:
@@ -97,9 +97,14 @@ def parse(text: str, file: str, lookup: Lookup) -> Contract:
         if document is not None and not isinstance(document, dict):
             findings.append(Finding(f"{kind} is an object with the key match", file, lines[kind,]))
         documents[kind] = EMPTY if document is None else document
+    queries = value.get("queries")
+    if queries is not None and not isinstance(queries, dict):
+        message = "queries is an object: the name of each saved query, and the query"
+        findings.append(Finding(message, file, lines["queries",]))
     if findings:
         raise UnusableContractsError(findings)
-    return Contract(str(name), documents["claims"], _whole(documents["notifications"]), file, lines)
+    claims, notifications = documents["claims"], _whole(documents["notifications"])
+    return Contract(str(name), claims, notifications, file, lines, queries or {})
 
 
 def _whole(notifications: Document) -> Document:

@@ -7,18 +7,20 @@ Stakeholders are dropped only at the end of an application, because that ends th
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from integratedb_companion.common.extension import Extension, transaction
 from integratedb_companion.common.refusals import structured
 
 from .credentials import Credentials, Target, issued
-from .difference import Change, PartChange, compare
+from .difference import Change, PartChange, compare, compare_queries
 from .handover import handover
 from .model import Contract, ContractsError, Document, Finding
 from .reading import EMPTY
@@ -103,7 +105,8 @@ class Reconciliation:
     def _contract(self, contract: Contract, *, exists: bool) -> None:
         claims, _ = self._submit(contract, "claims", exists=exists)
         notifications, hidden = self._submit(contract, "notifications", exists=exists)
-        parts = tuple(claims + notifications)
+        queries = self._save_queries(contract, exists=exists, again=bool(claims))
+        parts = tuple(claims + notifications + queries)
         if not exists:
             self.changes.append(Change(contract.stakeholder, "add", parts, file=contract.file))
         elif parts or hidden:
@@ -150,6 +153,56 @@ class Reconciliation:
             self._refused(refusal, contract, kind)
         return [], False
 
+    def _save_queries(self, contract: Contract, *, exists: bool, again: bool) -> list[PartChange]:
+        """Save and drop queries; returns those that change.
+
+        ``again``: the claims have changed, whose alternatives what the queries read may have.
+        """
+        stored = self._queries(contract.stakeholder) if exists else {}
+        changes: list[PartChange] = []
+        for name in dict.fromkeys([*stored, *contract.queries]):
+            try:
+                with self.database.connection.transaction() as savepoint:
+                    if name not in contract.queries:
+                        self.database.value("integratedb_drop_query", stakeholder=contract.stakeholder, name=name)
+                        changes += compare_queries({name: stored[name]}, {})
+                        continue
+                    query = contract.queries[name]
+                    before = {name: stored[name]} if name in stored else {}
+                    if before and stored[name]["query"] == query and not again:
+                        continue
+                    reads = self.database.value(
+                        "integratedb_save_query", stakeholder=contract.stakeholder, name=name, query=Jsonb(query)
+                    )
+                    found = compare_queries(before, {name: {"query": query, "reads": reads}})
+                    if not found:
+                        raise psycopg.Rollback(savepoint)
+                    changes += found
+            except psycopg.Error as refusal:
+                self._refused_query(refusal, contract, name)
+        return changes
+
+    def _queries(self, stakeholder: str) -> dict[str, Document]:
+        rows = self.database.rows("integratedb_queries", stakeholder=stakeholder)
+        return {row["name"]: {"query": row["query"], "reads": row["reads"]} for row in rows}
+
+    def _refused_query(self, refusal: psycopg.Error, contract: Contract, name: str) -> None:
+        if refusal.sqlstate is None or refusal.sqlstate in RETRIED:
+            raise refusal
+        said = refusal.diag
+        more: dict[str, Any] = {
+            "sqlstate": refusal.sqlstate, "stakeholder": contract.stakeholder, "kind": f"query {name}",
+        }  # fmt: skip
+        problems = structured(said.message_detail)
+        for problem in problems:
+            message = f"query {name}: {problem['message']}"
+            self.findings.append(Finding(message, contract.file, contract.line_of_query(name), {**problem, **more}))
+        if not problems:
+            place = re.fullmatch(r"In the query: (#\S*)\.", said.message_detail or "")
+            line = contract.line_of_query(name, place[1] if place else "#")
+            message = f"query {name}: {said.message_primary or refusal}"
+            self.findings.append(Finding(message, contract.file, line, {**more, "hint": said.message_hint}))
+
     def _stored(self, contract: Contract, kind: str) -> Document:
         stored: Document = self.database.value("integratedb_specification", stakeholder=contract.stakeholder, kind=kind)
         return stored
@@ -163,6 +216,7 @@ class Reconciliation:
         for kind in ("claims", "notifications"):
             stored = self.database.value("integratedb_specification", stakeholder=name, kind=kind)
             parts += compare(kind, stored, EMPTY)
+        parts += compare_queries(self._queries(name), {})
         return Change(name, "remove", tuple(parts))
 
     def _finding(self, contract: Contract, steps: tuple[str, ...], message: str, **more: Any) -> None:

@@ -15,7 +15,7 @@ from .yaml_source import write
 
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 WORDS = {"add": "to add", "change": "to change", "remove": "to remove"}
-PARTS = ("claims", "notifications", "channels")
+PARTS = ("claims", "notifications", "queries", "channels")
 
 
 def as_text(changes: list[Change], unmanaged: list[str], directory: str) -> Iterator[str]:

@@ -41,6 +41,17 @@ def build(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
         definitions |= {f"{kind}_{name}": definition for name, definition in whole.pop("$defs").items()}
         del whole["$schema"]
         properties[kind] = {**whole, "title": f"a specification of {kind}", "description": _TEXTS[kind]}
+    properties["queries"] = {
+        "title": "the saved queries, by their names",
+        "description": "What the stakeholder may ask by name: each query as integratedb_save_query() takes it. A query "
+        "that the file leaves out is dropped.",
+        "type": "object",
+        "propertyNames": {"title": "a name of a to z, 0 to 9, _ and -", "pattern": "^[a-z_][a-z0-9_-]{0,62}$"},
+        "additionalProperties": {
+            "title": 'a query as data, {"rest": "GET /people"} or {"graphql": "..."}',
+            "type": ["object", "array"],
+        },
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "a contract",

@@ -76,6 +76,7 @@ def read(rows: Iterable[Row]) -> Surface:
         further=tuple(head["further"]),
         aggregates=aggregates,
         geojson=head.get("geojson"),
+        saved={row["name"]: row for row in by_key.get("saved_query", ())},
     )
 
 

@@ -19,6 +19,8 @@ from .openapi.swagger import convert
 from .problems import ProblemError
 from .reading import read
 from .request import named_schemas
+from .saved import saving
+from .saved.compiling import statement_of
 from .statement import COLUMNS, Options
 from .surface import Surface
 
@@ -35,8 +37,8 @@ class SurfaceReader(Protocol):
     def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
         """Return the present version of a surface."""
 
-    def rows(self, role: int, schemas: Sequence[str]) -> Sequence[str]:
-        """Return the rows of a surface, as JSON."""
+    def rows(self, role: int, schemas: Sequence[str], saver: int | None = None) -> Sequence[str]:
+        """Return the rows of a surface, as JSON; with ``saver``, also of what that role may read."""
 
 
 #: The request that was compiled last, which is to be answered next.
@@ -77,6 +79,23 @@ def compile_data(
         return as_json(compiled, is_list=read.is_list, explain=read.explain)
     except (DocumentError, ProblemError) as problem:
         return json.dumps({"problem": word(problem)})
+
+
+def save_query(
+    reader: SurfaceReader, role: int, schemas: Sequence[str], saver: int, name: str, document: str, claimed: str
+) -> str:
+    """Check a query that ``saver`` saves for a role, and derive its claims: JSON, as saving.save() says."""
+
+    def surface_of(wanted: Sequence[str]) -> Surface:
+        return read(map(json.loads, reader.rows(role, wanted, saver)))
+
+    return json.dumps(saving.save(name, document, schemas, surface_of, json.loads(claimed)))
+
+
+def saved_statements(reader: SurfaceReader, role: int, schemas: Sequence[str]) -> str:
+    """Return the statements that the saved queries of a role are now, by name, as JSON."""
+    surface = surface_of(reader, role, schemas)
+    return json.dumps({name: statement_of(row, surface) for name, row in surface.saved.items()})
 
 
 def describe_surface(reader: SurfaceReader, role: int, schemas: Sequence[str], wanted: str, version: str) -> str | None:

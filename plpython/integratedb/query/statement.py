@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from .plan.reading import NOTHING, Reading, reading_of
 from .plan.routines import find_function
 from .plan.scope import Scope, Source
 from .problems import ProblemError
@@ -97,8 +98,13 @@ class Statement:
     row_security: bool = False
     #: Counts all rows, for the planner's estimate.
     count_text: str | None = None
-    #: What it reads by name: schema, relation, columns.
-    uses: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    #: What it reads, by the names of the surface.
+    reading: Reading = NOTHING
+
+    @property
+    def uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """What it reads by name: schema, relation, columns."""
+        return tuple((one.schema, one.name, one.columns) for one in self.reading.relations)
 
     @property
     def uses_all_parameters(self) -> bool:
@@ -115,9 +121,14 @@ MOST_REPEATED = 16 << 20
 
 
 def bind_all(
-    statements: Sequence[Statement], holes: Sequence[int] | None = None, named: Mapping[str, Any] | None = None
+    statements: Sequence[Statement],
+    holes: Sequence[int] | None = None,
+    named: Mapping[str, Any] | None = None,
+    filled: Sequence[Any] | None = None,
 ) -> list[list[str | None]]:
-    """Return the parameters of statements that run together, as texts. ``holes``: how many each one has, left empty.
+    """Return the parameters of statements that run together, as texts.
+
+    ``holes``: how many each one has, left empty. ``filled``: the values of the holes, which all of them share.
 
     Error: ProblemError: a few large values, named often, would fill the memory.
     """
@@ -125,18 +136,20 @@ def bind_all(
     repeated = 0
     bound = []
     for number, statement in enumerate(statements):
-        empty = [None] * (0 if holes is None else holes[number])
+        values = filled if filled is not None else [None] * (0 if holes is None else holes[number])
         texts: list[str | None] = []
         for parameter in statement.parameters:
-            key = (id(parameter.given(named)), parameter.form)
-            is_known = parameter.hole is None and key in known
-            text = known[key] if is_known else _text(parameter.text(empty, named))
+            is_empty = parameter.hole is not None and filled is None
+            given = values[parameter.hole] if parameter.hole is not None else parameter.given(named)
+            key = (id(given), parameter.form)
+            is_known = not is_empty and key in known
+            text = known[key] if is_known else _text(parameter.text(values, named))
             if is_known:
                 repeated += len(text or "")
                 if repeated > MOST_REPEATED:
                     limit = f"{MOST_REPEATED} characters"
                     raise ProblemError("too large", (), what="what the queries repeat of their values", limit=limit)
-            elif parameter.hole is None:
+            elif not is_empty:
                 known[key] = text
             texts.append(text)
         bound.append(texts)
@@ -419,15 +432,8 @@ class _Compilation:
             reads,
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
-            self._uses(),
+            reading_of(self._reads.sources.read, self._reads.sources.related, self._surface),
         )
-
-    def _uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        uses: dict[tuple[str, str], set[str]] = {}
-        for source in self._reads.sources.read:
-            if source.relation is not None:
-                uses.setdefault((source.relation.schema, source.relation.name), set()).update(source.used)
-        return tuple((*name, tuple(sorted(columns))) for name, columns in sorted(uses.items()))
 
 
 def _columns(body: str, facts: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,8 @@ class Surface:
     aggregates: Mapping[int | None, Mapping[str, Aggregate]] = field(default_factory=dict)
     #: PostGIS's function that makes GeoJSON of a row.
     geojson: str | None = None
+    #: The saved queries of the role, by name, as the database has them: saved.forms reads them.
+    saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: All names above, by themselves: the keys of JSON that may also be names in SQL.
     names: Mapping[str, str] = field(init=False)
 

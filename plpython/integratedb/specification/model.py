@@ -7,6 +7,7 @@ from typing import NamedTuple
 #: A column without a length or precision limit; larger than Postgres's limits, so that limits compare as numbers.
 UNLIMITED = 2147483647
 
+#: What a document that is submitted may be. The third kind, queries, is derived from saved queries.
 KINDS = ("claims", "notifications")
 
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
@@ -59,12 +60,16 @@ class Alternative(NamedTuple):
 
 
 class Match(NamedTuple):
-    """One dependency: met when one of its alternatives is met. Events and channels are for notifications only."""
+    """One dependency: met when one of its alternatives is met. Events and channels are for notifications only.
+
+    ``query`` is the name of the saved query that the match is derived from.
+    """
 
     alternatives: tuple[Alternative, ...]
     optional: bool = False
     events: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    query: str | None = None
 
 
 class Specification(NamedTuple):

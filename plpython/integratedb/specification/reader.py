@@ -124,8 +124,8 @@ class _Reader:
             )
             if (first := self._known.setdefault(meaning, steps)) != steps:
                 self._refusals.add(f"the same match stands before it, at {pointer(first)}", steps)
-        if self._kind == "claims":
-            return Match(alternatives, is_optional)
+        if self._kind in ("claims", "queries"):
+            return Match(alternatives, is_optional, query=match.get("query"))
         return Match(alternatives, is_optional, said, tuple(channels))
 
     def _alternatives(self, steps: Steps, match: Document) -> tuple[Alternative, ...] | None:

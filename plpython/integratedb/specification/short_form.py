@@ -28,6 +28,8 @@ def _shorten_match(match: Match) -> dict[str, Any]:
         document["events"] = list(match.events)
     if match.channels not in ((), ALL):
         document["channels"] = list(match.channels)
+    if match.query is not None:
+        document["query"] = match.query
     return document
 
 

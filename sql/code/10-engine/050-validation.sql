@@ -419,7 +419,8 @@ RETURNS TABLE (
   problems jsonb,
   summary text,
   author_hint text,
-  stakeholder_hint text
+  stakeholder_hint text,
+  source text
 )
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -430,7 +431,8 @@ AS $$
   -- problems.
   WITH subject AS MATERIALIZED (
     SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.id AS stakeholder_id, st.name AS stakeholder,
-           jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema
+           jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema,
+           CASE WHEN s.kind = 'queries' THEN m.document ->> 'query' END AS query
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
@@ -449,9 +451,11 @@ AS $$
            jsonb_agg(
              jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
                                 'message', format('%s: %s', p.place, p.found))
+               || CASE WHEN c.query IS NULL THEN '{}' ELSE jsonb_build_object('query', c.query) END
              ORDER BY p.position) AS problems,
            string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.position) AS summary
       FROM problem AS p
+      JOIN subject AS c ON c.id = p.claim_id
      GROUP BY p.claim_id
   ), author AS (
     -- The first problem of a claim is enough for the hint.
@@ -485,6 +489,12 @@ AS $$
   ), reader AS (
     SELECT p.claim_id,
            CASE
+             WHEN c.query IS NOT NULL AND p.renamed_column IS NOT NULL AND NOT c.is_wildcard THEN
+               format('%s in the claims, save query %s again, and the rename passes',
+                      split_part(integratedb.rename_hint(c.document, p.path, p.field, p.renamed_column), ', and the rename passes', 1), c.query)
+             WHEN c.query IS NOT NULL AND p.reader_cure IS NULL THEN
+               format('save query %s again without %s, or drop it: SELECT integratedb_drop_query(%L, %L)', c.query,
+                      CASE WHEN p.key IS NULL THEN p.place ELSE p.expected::text END, c.stakeholder, c.query)
              WHEN p.renamed_column IS NOT NULL AND NOT c.is_wildcard THEN
                integratedb.rename_hint(c.document, p.path, p.field, p.renamed_column)
              WHEN p.key IS NOT NULL AND p.renamed_relation IS NOT NULL THEN
@@ -514,7 +524,8 @@ AS $$
          coalesce(d.problems, '[]'),
          d.summary,
          author.hint,
-         reader.hint
+         reader.hint,
+         coalesce('query ' || c.query, c.kind)
     FROM subject AS c
     LEFT JOIN described AS d ON d.claim_id = c.id
     LEFT JOIN author ON author.claim_id = c.id
@@ -524,4 +535,4 @@ $$;
 
 COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS
 'These unmet claims with their problems as JSON, as one line (summary), and with hints for the author of a migration '
-'and for the stakeholder.';
+'and for the stakeholder. source: the kind of the specification, or the saved query.';

@@ -234,7 +234,8 @@ BEGIN
          format('invalid migration: with what is temporary in %s %s would go, which %s claims',
                 CASE WHEN namespaces = ARRAY[pg_my_temp_schema()] THEN 'this session' ELSE 'a session' END,
                 string_agg(DISTINCT d.path, ', '), string_agg(DISTINCT st.name, ', ')),
-         string_agg(DISTINCT format('%s (%s): %s goes, or loses its policy or replica identity, with %s', st.name, s.kind, d.path, d.with_what), E'\n'),
+         string_agg(DISTINCT format('%s (%s): %s goes, or loses its policy or replica identity, with %s', st.name,
+                                    CASE WHEN s.kind = 'queries' THEN 'query ' || (c.document ->> 'query') ELSE s.kind END, d.path, d.with_what), E'\n'),
          concat_ws(E'\n',
            'Author of the migration: make what it uses in a schema that stays, in place of the temporary one.',
            'Admin: SELECT integratedb_override(''reason'') in the same transaction lets it pass, on record.')

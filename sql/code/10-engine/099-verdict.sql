@@ -22,7 +22,7 @@ AS $$
          format('invalid migration%s: it breaks %s of %s', coalesce(' (' || statement.tags || ')', ''),
                 CASE hurt.number WHEN 1 THEN 'a claim' ELSE hurt.number || ' claims' END, hurt.stakeholders),
          (SELECT string_agg(CASE WHEN u.position <= max_results
-                                 THEN format('%s (%s): %s', u.stakeholder, u.kind, u.summary)
+                                 THEN format('%s (%s): %s', u.stakeholder, u.source, u.summary)
                                  ELSE format('... and %s more', hurt.number - max_results) END,
                             E'\n' ORDER BY u.position)
             FROM unmet AS u

@@ -361,7 +361,43 @@ $$;
 
 COMMENT ON FUNCTION integratedb.refuse_unmet(bigint[]) IS 'Raises IDB03 with the problems of these claims.';
 
-CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb)
+CREATE OR REPLACE FUNCTION integratedb.replace_claims(for_specification bigint, old_document jsonb, new_document jsonb, of_query text)
+RETURNS integer[]
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  offset_of_kept CONSTANT integer := 1000000;
+  number_of_kept integer;
+BEGIN
+  DELETE FROM integratedb.claim AS c
+   WHERE c.specification_id = for_specification
+     AND coalesce(c.document, old_document -> 'match' -> c.match) ->> 'query' = of_query;
+
+  -- The other claims keep their baselines, and come first. The offset keeps their numbers distinct meanwhile.
+  UPDATE integratedb.claim AS c SET match = c.match + offset_of_kept WHERE c.specification_id = for_specification;
+  UPDATE integratedb.claim AS c
+     SET match = n.place
+    FROM (SELECT k.id, row_number() OVER (ORDER BY k.match) - 1 AS place FROM integratedb.claim AS k WHERE k.specification_id = for_specification) AS n
+   WHERE c.id = n.id;
+  GET DIAGNOSTICS number_of_kept = ROW_COUNT;
+
+  INSERT INTO integratedb.claim (specification_id, match, optional, alternatives, path, document)
+  SELECT for_specification, m.place - 1, false, coalesce(jsonb_array_length(m.match -> 'alternatives'), 1),
+         coalesce(m.match ->> 'path', m.match #>> '{alternatives,0,path}'), m.match
+    FROM jsonb_array_elements(new_document -> 'match') WITH ORDINALITY AS m (match, place)
+   WHERE m.place > number_of_kept;
+  RETURN ARRAY(SELECT c.match FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match >= number_of_kept ORDER BY c.match);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.replace_claims(bigint, jsonb, jsonb, text) IS
+'Replaces the claims of one saved query, without their expansion, and returns the positions of the new ones. Those of '
+'other queries stay as they are, met or not. new_document: with the matches of the other queries first.';
+
+CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb, of_query text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -376,7 +412,9 @@ DECLARE
   is_responsible boolean;
   newest bigint;
   stored_id bigint;
+  positions integer[];
   expanded jsonb;
+  submitted bigint[];
   unmet bigint[];
 BEGIN
   PERFORM integratedb.require_writable();
@@ -406,7 +444,8 @@ BEGIN
     FROM integratedb.claim AS c
     JOIN integratedb.specification AS s ON s.id = c.specification_id
    WHERE s.stakeholder_id = owner.id
-     AND s.kind = submit.kind;
+     AND s.kind = submit.kind
+     AND (of_query IS NULL OR coalesce(c.document, s.document -> 'match' -> c.match) ->> 'query' = of_query);
 
   INSERT INTO integratedb.specification AS s (stakeholder_id, kind, document, handed_in_by, handed_in_by_oid)
   SELECT owner.id, submit.kind, parsed -> 'document', u.rolname, u.oid FROM pg_roles AS u WHERE u.rolname = caller
@@ -417,20 +456,23 @@ BEGIN
          handed_in_at = EXCLUDED.handed_in_at
   RETURNING s.id INTO stored_id;
 
-  DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
+  IF of_query IS NULL THEN
+    DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
+  ELSE
+    positions := integratedb.replace_claims(stored_id, old_document, parsed -> 'document', of_query);
+  END IF;
   newest := integratedb.newest_relation();
-  expanded := integratedb.store_expansion(stored_id, with_document => true);
+  expanded := integratedb.store_expansion(stored_id, matches => positions, with_document => true);
+  submitted := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id AND (positions IS NULL OR c.match = ANY (positions)));
 
   PERFORM integratedb.reconcile_grants(
     stakeholders => ARRAY[owner.id],
     relations => old_relations || ARRAY(
-      SELECT cr.relid FROM integratedb.claim_relation AS cr JOIN integratedb.claim AS c ON c.id = cr.claim_id
-       WHERE c.specification_id = stored_id AND cr.relid IS NOT NULL),
+      SELECT cr.relid FROM integratedb.claim_relation AS cr WHERE cr.claim_id = ANY (submitted) AND cr.relid IS NOT NULL),
     giving_back => is_responsible);
-  PERFORM integratedb.leave_out_unreadable(
-    ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id), newest, '{}', '{}', '{}', NULL);
+  PERFORM integratedb.leave_out_unreadable(submitted, newest, '{}', '{}', '{}', NULL);
 
-  unmet := integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id));
+  unmet := integratedb.unmet_among(submitted);
   IF cardinality(unmet) > 0 THEN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
@@ -444,9 +486,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submit(text, text, jsonb) IS
+COMMENT ON FUNCTION integratedb.submit(text, text, jsonb, text) IS
 'Replaces a stakeholder''s specification of this kind with the new one, in the form that parsed() returns. Returns '
-'the specification as expanded. Errors: those of integratedb_claim().';
+'the specification as expanded. of_query: only the matches of this saved query are new. Errors: those of '
+'integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
 RETURNS jsonb
@@ -487,12 +530,12 @@ DECLARE
   refused boolean;
 BEGIN
 
-  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications', 'queries') THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
-      hint => 'The kinds are claims and notifications.');
+      hint => 'The kinds are claims, notifications and queries.');
   END IF;
 
   document := coalesce(
@@ -505,7 +548,7 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_specification(text, text) IS
 'A stakeholder''s specification in its short form; {"match": []} when the stakeholder has none.
-stakeholder: its name. kind: claims or notifications.
+stakeholder: its name. kind: claims, notifications or queries.
 Errors: 22023 unknown kind; 42501 the caller may not read it; IDB04 unknown stakeholder.
 For members of integratedb_admin, and for the stakeholder itself.';
 
@@ -524,12 +567,12 @@ DECLARE
   unmet bigint[];
   refused boolean;
 BEGIN
-  IF kind IS NULL OR kind NOT IN ('claims', 'notifications') THEN
+  IF kind IS NULL OR kind NOT IN ('claims', 'notifications', 'queries') THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('unknown kind of specification: %s', coalesce(quote_literal(left(kind, 80)), 'null')),
       detail => NULL,
-      hint => 'The kinds are claims and notifications.');
+      hint => 'The kinds are claims, notifications and queries.');
   END IF;
 
   -- A SECURITY DEFINER function of an admin may call this for other roles. The responsibility of an admin must not be
@@ -586,7 +629,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_claim(text, text) IS
 'Makes the caller the submitter of a stakeholder''s specification, and grants what it claims. Use it when the earlier
 submitter was dropped, or may not grant any more.
-stakeholder: its name. kind: claims or notifications.
+stakeholder: its name. kind: claims, notifications or queries.
 Errors: 22023 unknown kind, or the stakeholder has no specification of this kind; 42501 the session does not act as an
 admin; IDB04 unknown stakeholder; 40001, 40P01, 55P03: retry; 54000 an access list is full.
 For members of integratedb_admin.';

@@ -106,7 +106,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_unmet_claims(integer) IS
 'The claims that the present catalog, with this transaction''s changes, does not satisfy.
 max_results: the greatest number of rows; null: all.
-Returns one row for each claim: claim_id, stakeholder, kind (claims or notifications), path of its first alternative,
+Returns one row for each claim: claim_id, stakeholder, kind (claims, notifications or queries), path of its first alternative,
 problems, hint.
 problems: an array of {path, field, property, expected, actual, message}; property is table, column, type, min_length,
 is_nullable, unique, references, privilege, row_security or replica_identity.

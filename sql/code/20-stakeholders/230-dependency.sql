@@ -99,9 +99,9 @@ DECLARE
   asked CONSTANT text := integratedb.path_as_stored(path);
 BEGIN
   RETURN QUERY
-    SELECT DISTINCT ON (st.name, s.kind)
+    SELECT DISTINCT ON (st.name, s.kind, d.query)
            st.name,
-           s.kind,
+           coalesce('query ' || d.query, s.kind),
            d.dependency
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -114,12 +114,13 @@ BEGIN
                 WHEN c.optional OR coalesce(cc.optional, false) OR (k.optional AND cr.id IS NULL) THEN 'optional'
                 WHEN c.alternatives > 1 OR cc.choices > 1 THEN 'alternative'
                 ELSE 'required'
-              END AS dependency
+              END AS dependency,
+              CASE WHEN s.kind = 'queries' THEN coalesce(c.document, s.document -> 'match' -> c.match) ->> 'query' END AS query
      ) AS d
      WHERE k.claim_id IS NOT NULL
         OR (cr.id IS NOT NULL AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL))
         OR (integratedb_dependents.field IS NULL AND c.wildcard_schema IS NOT NULL AND c.path = asked)
-     ORDER BY st.name, s.kind, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
+     ORDER BY st.name, s.kind, d.query, array_position(ARRAY['required', 'alternative', 'optional'], d.dependency);
 
   IF NOT FOUND THEN
     PERFORM integratedb.refuse_unknown(path, field);
@@ -130,8 +131,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_dependents(text, text) IS
 'The stakeholders that depend on a table or column, because they claim it or rely on a foreign key to it.
 path: schema.table as in a specification, or schema.*. field: a column; null: the table as such.
-Returns one row for each stakeholder and kind of specification: stakeholder, kind (claims or notifications),
-dependency.
+Returns one row for each stakeholder and kind of specification, and for each saved query: stakeholder, kind (claims,
+notifications, or "query" and its name), dependency.
 dependency: required, alternative (another alternative would do) or optional; the strictest of several. No rows: no
 stakeholder depends on it.
 Errors: 22023 path is not a path; 42P01, 42703, 3F000 the table, column or schema (for schema.*) does not exist, and no

@@ -3,23 +3,16 @@
 -- The objects of the surface are looked up, and no catalog is read as a whole. So scans of whole tables are off: the
 -- planner does not know how few objects there are.
 
-CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
+CREATE OR REPLACE FUNCTION integratedb.names_in_claims(of_stakeholder bigint, for_role oid)
 RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
-SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
+SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 SET enable_seqscan = off
 SET enable_mergejoin = off
 AS $$
-DECLARE
-  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
-  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
 BEGIN
-  IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
-    RETURN;
-  END IF;
-
   RETURN QUERY
     WITH claim AS MATERIALIZED (
       SELECT c.id, c.wildcard_schema, row_number() OVER (ORDER BY s.kind, c.match) AS place
@@ -90,10 +83,53 @@ BEGIN
 END
 $$;
 
+COMMENT ON FUNCTION integratedb.names_in_claims(bigint, oid) IS
+'What the claims of a stakeholder, whose role is for_role, call the relations and columns that meet them now: the first '
+'alternative of the match, and of the field. numbers and names are the columns, by their numbers.';
+
+CREATE OR REPLACE FUNCTION integratedb.claimed_names(for_role oid)
+RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- claims are private: they are shown to admins, and to roles that may become the stakeholder
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := coalesce(nullif(current_setting('role'), 'none')::name, SESSION_USER);
+  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
+BEGIN
+  IF of_stakeholder IS NULL OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
+    RETURN;
+  END IF;
+
+  RETURN QUERY SELECT * FROM integratedb.names_in_claims(of_stakeholder, for_role);
+END
+$$;
+
 COMMENT ON FUNCTION integratedb.claimed_names(oid) IS
-'What the claims of a stakeholder''s role call the relations and columns that meet them now: the first alternative of '
-'the match, and of the field. numbers and names are the columns, by their numbers. No row for another role, or if the '
-'session may not become the role and is no admin.';
+'The names_in_claims() of a stakeholder''s role. No row for another role, or if the session may not become the role and '
+'is no admin.';
+
+CREATE OR REPLACE FUNCTION integratedb.names_for_saver(for_role oid, saver oid)
+RETURNS TABLE (relid oid, schema_name text, relation_name text, numbers smallint[], names text[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT n.*
+      FROM integratedb.stakeholder_role AS r
+     CROSS JOIN LATERAL integratedb.names_in_claims(r.stakeholder_id, for_role) AS n
+     WHERE r.role_oid = for_role
+       AND (pg_has_role(saver, for_role, 'MEMBER') OR has_table_privilege(saver, n.relid, 'SELECT WITH GRANT OPTION'));
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.names_for_saver(oid, oid) IS
+'The names_in_claims() of a stakeholder''s role, for a role that saves a query for it: of all relations if it may become '
+'the role, otherwise of those that it could grant.';
 
 CREATE OR REPLACE FUNCTION integratedb.claimed_keys(for_role oid)
 RETURNS TABLE (kind text, relid oid, attnums smallint[], to_relid oid, to_attnums smallint[])
@@ -159,7 +195,7 @@ $$;
 COMMENT ON FUNCTION integratedb.exposed_schemas(oid, text[]) IS
 'Of these schemas, those that the role may use. Schemas of Postgres and the schema integratedb are never among them.';
 
-CREATE OR REPLACE FUNCTION integratedb.surface(for_role oid, schemas text[])
+CREATE OR REPLACE FUNCTION integratedb.surface(for_role oid, schemas text[], saver oid DEFAULT NULL)
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -171,6 +207,7 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
   spaces CONSTANT oid[] := integratedb.exposed_schemas(for_role, schemas);
+  read_spaces CONSTANT oid[] := spaces || CASE WHEN saver IS NOT NULL THEN integratedb.exposed_schemas(saver, schemas) END;
   relations oid[];
   relation_schemas text[];
   relation_names text[];
@@ -188,13 +225,15 @@ DECLARE
 BEGIN
   -- Identifiers of objects come first, by the dependency on their schema: the catalogs have no index on the schema.
   WITH claim AS MATERIALIZED (
-    SELECT * FROM integratedb.claimed_names(for_role)
+    SELECT * FROM integratedb.claimed_names(for_role) WHERE saver IS NULL
+    UNION ALL
+    SELECT * FROM integratedb.names_for_saver(for_role, saver) WHERE saver IS NOT NULL
   ), present AS (
     SELECT k.oid, n.nspname::text AS schema_name, k.relname::text AS relation_name, false AS is_claimed
       FROM pg_namespace AS n
       JOIN pg_depend AS d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
       JOIN pg_class AS k ON k.oid = d.objid
-     WHERE n.oid = ANY (spaces)
+     WHERE n.oid = ANY (read_spaces)
        AND k.relkind IN ('r', 'v', 'm', 'f', 'p')
        AND NOT k.relispartition
        -- Relations of extensions surface where somebody claims them.
@@ -207,15 +246,18 @@ BEGIN
     SELECT DISTINCT ON (p.schema_name, p.relation_name) p.oid, p.schema_name, p.relation_name
       FROM present AS p
       JOIN pg_class AS k ON k.oid = p.oid
-     WHERE has_schema_privilege(for_role, k.relnamespace, 'USAGE')
-       AND (has_any_column_privilege(for_role, p.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(for_role, p.oid, 'DELETE'))
+     WHERE (has_schema_privilege(for_role, k.relnamespace, 'USAGE')
+            AND (has_any_column_privilege(for_role, p.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(for_role, p.oid, 'DELETE')))
+        OR (saver IS NOT NULL AND has_schema_privilege(saver, k.relnamespace, 'USAGE') AND has_any_column_privilege(saver, p.oid, 'SELECT'))
      ORDER BY p.schema_name, p.relation_name, p.is_claimed DESC
   )
   SELECT array_agg(v.oid), array_agg(v.schema_name), array_agg(v.relation_name) INTO relations, relation_schemas, relation_names FROM visible AS v;
 
   SELECT array_agg(c.relid), array_agg(u.number), array_agg(u.name)
     INTO claimed, numbers, names
-    FROM integratedb.claimed_names(for_role) AS c
+    FROM (SELECT * FROM integratedb.claimed_names(for_role) WHERE saver IS NULL
+          UNION ALL
+          SELECT * FROM integratedb.names_for_saver(for_role, saver) WHERE saver IS NOT NULL) AS c
    CROSS JOIN LATERAL unnest(c.numbers, c.names) AS u (number, name)
    WHERE c.relid = ANY (relations)
      AND u.number IS NOT NULL;
@@ -276,7 +318,7 @@ BEGIN
 
   RETURN QUERY SELECT * FROM integratedb.surface_types(for_role, spaces, relations, functions || aggregates);
   RETURN QUERY SELECT * FROM integratedb.surface_relations(
-    for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers);
+    for_role, relations, relation_schemas, relation_names, claimed, numbers, names, views, view_numbers, bases, base_numbers, saver);
   RETURN QUERY SELECT * FROM integratedb.surface_foreign_keys(relations, views, view_numbers, bases, base_numbers);
   -- A claim declares the keys of views, and of what has none in the catalog. Those that the catalog has are above.
   RETURN QUERY
@@ -299,12 +341,18 @@ BEGIN
      WHERE p.oid = ANY (aggregates)
      -- Of two for one media type, the first schema has it, as for names.
      ORDER BY array_position(schemas, n.nspname::text), p.proname, p.oid;
+  RETURN QUERY
+    SELECT json_build_object('saved_query', json_build_object(
+             'name', q.name, 'face', q.face, 'query', q.query, 'schemas', q.schemas, 'reading', q.reading))
+      FROM integratedb.saved_queries(for_role) AS q
+     WHERE saver IS NULL;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface(oid, text[]) IS
+COMMENT ON FUNCTION integratedb.surface(oid, text[], oid) IS
 'What a role may see and do in these schemas, one JSON object a row, each with one key: surface, type, relation, '
-'foreign_key, claimed_key, function or aggregate. The privileges are those of for_role, not of the session.';
+'foreign_key, claimed_key, function, aggregate or saved_query. The privileges are those of for_role, not of the session. '
+'saver: a role; what it may read is there as well, as if for_role might read it, and saved queries are not.';
 
 CREATE OR REPLACE FUNCTION integratedb.media_type_aggregates(for_role oid, spaces oid[], relations oid[])
 RETURNS oid[]
@@ -349,9 +397,28 @@ COMMENT ON FUNCTION integratedb.media_type_aggregates(oid, oid[], oid[]) IS
 'rows (anyelement), and returning a domain that is named as a media type. Only those that the role may execute, over rows '
 'that it may read. Not those of extensions.';
 
+CREATE OR REPLACE FUNCTION integratedb.possible_writes(relation oid)
+RETURNS integer
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN pg_relation_is_updatable(relation, true);
+EXCEPTION
+  -- The wrapper of a foreign table has no handler. One such table must not stop the rest.
+  WHEN object_not_in_prerequisite_state THEN
+    RETURN 0;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.possible_writes(oid) IS
+'What may be done to a view or foreign table, as pg_relation_is_updatable() says it; 0 where nothing can be asked.';
+
 CREATE OR REPLACE FUNCTION integratedb.surface_relations(
   for_role oid, relations oid[], schema_names text[], relation_names text[], claimed oid[], numbers smallint[], names text[],
-  views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])
+  views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[], saver oid)
 RETURNS SETOF json
 LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
@@ -366,12 +433,12 @@ BEGIN
     WITH relation AS MATERIALIZED (
       SELECT k.oid, k.relkind, k.relnatts, g.schema_name, g.relation_name,
              format('%I.%I', n.nspname, k.relname) AS sql_name,
-             has_table_privilege(for_role, k.oid, 'SELECT') AS can_select,
+             has_table_privilege(for_role, k.oid, 'SELECT') OR coalesce(has_table_privilege(saver, k.oid, 'SELECT'), false) AS can_select,
              has_table_privilege(for_role, k.oid, 'INSERT') AS can_insert,
              has_table_privilege(for_role, k.oid, 'UPDATE') AS can_update,
              has_table_privilege(for_role, k.oid, 'DELETE') AS can_delete,
              -- The bits of updates, inserts and deletes.
-             CASE WHEN k.relkind IN ('r', 'p') THEN 28 WHEN k.relkind = 'm' THEN 0 ELSE pg_relation_is_updatable(k.oid, true) END AS writes,
+             CASE WHEN k.relkind IN ('r', 'p') THEN 28 WHEN k.relkind = 'm' THEN 0 ELSE integratedb.possible_writes(k.oid) END AS writes,
              k.relrowsecurity AND NOT (pg_has_role(for_role, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity) AND NOT u.rolbypassrls AND NOT u.rolsuper AS row_security,
              obj_description(k.oid, 'pg_class') AS comment
         FROM unnest(relations, schema_names, relation_names) AS g (oid, schema_name, relation_name)
@@ -383,7 +450,8 @@ BEGIN
     ), attribute AS (
       SELECT r.oid, r.relkind, r.writes, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated, a.attidentity, a.atthasdef,
              coalesce(c.name, a.attname::text) AS name,
-             r.can_select OR has_column_privilege(for_role, r.oid, a.attnum, 'SELECT') AS can_select,
+             r.can_select OR has_column_privilege(for_role, r.oid, a.attnum, 'SELECT')
+                          OR coalesce(has_column_privilege(saver, r.oid, a.attnum, 'SELECT'), false) AS can_select,
              r.can_insert OR has_column_privilege(for_role, r.oid, a.attnum, 'INSERT') AS can_insert,
              r.can_update OR has_column_privilege(for_role, r.oid, a.attnum, 'UPDATE') AS can_update
         FROM relation AS r
@@ -473,10 +541,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[]) IS
+COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[], oid) IS
 'The relations of a surface, as rows of surface(). schema_names, relation_names: what the API calls them. claimed, numbers, '
 'names: the columns that claims name, by relation and number. views, view_numbers, bases, base_numbers: the rows of '
-'view_columns().';
+'view_columns(). saver: as for surface().';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_foreign_keys(
   relations oid[], views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])

@@ -88,6 +88,8 @@ class Claim:
     #: Of `schema.*`: what the stakeholder cannot read, and never could.
     left_out: frozenset[int]
     source: dict[str, Any] = field(hash=False, compare=False)
+    #: The saved query that it is derived from: two may read the same.
+    query: str | None = None
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -142,6 +144,7 @@ def expand(stakeholder: str, kind: str, match: dict[str, Any], catalog: Catalog)
         any("*" in (alternative.get("fields") or []) for alternative in written),
         frozenset(),
         match,
+        match.get("query"),
     )
 
 
@@ -578,10 +581,19 @@ def has_stake(state: State, catalog: Catalog) -> bool:
     return bool(tables & set(catalog.relations) or schemas & set(catalog.schemas))
 
 
-def submit(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> State | None:
-    """The state with this specification instead of the earlier one; None when it is refused."""
+def submit(
+    state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog, query: str | None = None
+) -> State | None:
+    """The state with this specification instead of the earlier one; None when it is refused.
+
+    With `query`, the document has what this saved query reads, and the claims of the others stay as they are.
+    """
     new = [expand(stakeholder, kind, match, catalog) for match in document["match"]]
-    old = [claim for claim in state.claims if (claim.stakeholder, claim.kind) == (stakeholder, kind)]
+    old = [
+        claim
+        for claim in state.claims
+        if (claim.stakeholder, claim.kind) == (stakeholder, kind) and query in (None, claim.query)
+    ]
     others = tuple(claim for claim in state.claims if claim not in old)
     oids = frozenset(t.oid for claim in old + new for t in claim.tables() if t.oid is not None)
     for _ in range(2):

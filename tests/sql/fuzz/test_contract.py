@@ -67,7 +67,12 @@ class World:
             "SELECT st.name, s.kind FROM integratedb.specification AS s"
             " JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id WHERE s.document <> '{\"match\": []}'"
         ):
-            self.superuser.run(f"SELECT {CALLS[kind]}(%s, %s)", who, Jsonb({"match": []}))
+            if kind == "queries":
+                self.superuser.run(
+                    "SELECT integratedb_drop_query(%s, q.name) FROM integratedb_queries(%s) AS q", who, who
+                )
+            else:
+                self.superuser.run(f"SELECT {CALLS[kind]}(%s, %s)", who, Jsonb({"match": []}))
         for name in self.catalog().schemas:
             self.owner.run(f'DROP SCHEMA "{name}" CASCADE')
         self.state = State()
@@ -119,6 +124,8 @@ class World:
         for who, kind in itertools.product(ROLES, CALLS) if self.admin is None else ():
             # Twice again if it is refused, so that there is something to break.
             any(self.submit(draw, who, kind) for _ in range(3))
+        for _ in range(draw.number(0, 2)) if self.admin is None else ():
+            self.save_query(draw, self.owner, guarded=True)
         self.commit(State())
         self.compare()
         if self.admin is not None:
@@ -137,6 +144,60 @@ class World:
             owners = self.state.by_owner | {(who, kind)} if self.admin is not None else frozenset()
             self.state = replace(expected, by_owner=owners)
         return expected is not None and bool(document["match"])
+
+    def save_query(self, draw: Draw, session: Session, *, guarded: bool) -> None:
+        """Save or drop a query; what it reads is claimed beside what other queries read."""
+        who, name = draw.one(ROLES), draw.one(("recent", "all-of-it"))
+        now = self.catalog()
+        saved = [claim for claim in self.state.claims if claim.source.get("query") == name and claim.stakeholder == who]
+        if saved and draw.chance(3):
+            text, values = "SELECT public.integratedb_drop_query(%s, %s)", [who, name]
+            columns: list[str] = []
+        else:
+            relations = [r for r in now.relations.values() if r.columns and "." not in "".join(r.key)]
+            if not relations:
+                return
+            relation = draw.one(relations)
+            columns = draw.some([c for c in relation.columns if "." not in c], 1, 3)
+            query = {"select": columns, "from": ".".join(relation.key)}
+            text, values = "SELECT public.integratedb_save_query(%s, %s, %s)", [who, name, json.dumps(query)]
+        refused, reads = self.called(session, text, values, guarded=guarded)
+        if refused is not None and refused.sqlstate in ("42P01", "42703", "42702"):
+            return  # the claims of the stakeholder call it something else
+        if refused is not None:
+            assert refused.sqlstate == "IDB03", refused
+            known = {table.key for claim in self.state.claims if claim.stakeholder == who for table in claim.tables()}
+            if relation.key not in known:
+                path = ".".join(map(model.quoted, relation.key))
+                match = {"path": path, "fields": sorted(columns), "query": name}
+                assert model.submit(self.state, who, "queries", {"match": [match]}, now, name) is None
+            return
+        matches: list[dict[str, Any]] = [{**match, "query": name} for match in reads or []]
+        for derived in matches:
+            written = derived.get("alternatives", [derived])
+            [present] = [one for one in written if model.split_path(one["path"]) == relation.key]
+            assert len(present["fields"]) == len(set(columns)), reads
+        expected = model.submit(self.state, who, "queries", {"match": matches}, now, name)
+        assert expected is not None, f"the model refuses {matches}"
+        self.state = expected
+
+    def called(
+        self, session: Session, text: str, values: list[Any], *, guarded: bool
+    ) -> tuple[psycopg.Error | None, Any]:
+        """Call a function, in a savepoint of the owner's transaction or between them."""
+        self.transcript.append(text % tuple(f"'{v}'" for v in values) + ";")
+        try:
+            if guarded:
+                with session.transaction():
+                    found = session.value(text, *values)
+            else:
+                found = session.value(text, *values)
+        except psycopg.Error as error:
+            self.transcript.append(f"-- {error.sqlstate} {error.diag.message_primary}")
+            self.outcomes[f"{text.split('_', 1)[1].split('(')[0]} {error.sqlstate}"] += 1
+            return error, None
+        self.outcomes[text.split("public.")[1].split("(")[0]] += 1
+        return None, found
 
     def hand_in_as_admin(self, draw: Draw, *, times: int = 1) -> None:
         """New specifications by the admin, between the owner's transactions."""
@@ -160,6 +221,8 @@ class World:
                 self.state = replace(expected, by_owner=self.state.by_owner - {(who, kind)})
                 if document["match"]:
                     break
+        for _ in range(draw.number(0, 2)):
+            self.save_query(draw, self.admin, guarded=False)
         self.compare()
 
     def may_sync(self, now: Catalog) -> bool:
@@ -222,12 +285,14 @@ class World:
                     self.override()
                 case 4 | 5 | 6:
                     self.submit(draw, draw.one(ROLES), draw.one(list(CALLS)))
+                case 10 | 11 | 12 if self.admin is None:
+                    self.save_query(draw, self.owner, guarded=True)
                 case 7:
                     self.run("SET CONSTRAINTS ALL IMMEDIATE")
                 case 8 | 9:
                     self.run(f"SAVEPOINT s{len(kept)}")
                     kept.append(self.state)
-                case 10 | 11 if kept:
+                case 13 | 14 if kept:
                     self.state = kept.pop()
                     self.run(f"ROLLBACK TO SAVEPOINT s{len(kept)}")
                 case _:
@@ -250,7 +315,8 @@ class World:
         except psycopg.Error as error:
             if error.sqlstate != "IDB01":
                 raise
-            named = Counter(re.findall(r"^(\w+) \((\w+)\): ", error.diag.message_detail or "", re.MULTILINE))
+            found = re.findall(r"^(\w+) \((\w+)( [\w-]+)?\): ", error.diag.message_detail or "", re.MULTILINE)
+            named = Counter((who, "queries" if query else kind) for who, kind, query in found)
             assert set(named) == set(verdict.refused), f"the model refuses {verdict.refused}; the engine: {named}"
             self.state = before
             return

@@ -40,6 +40,13 @@ CREATE FUNCTION busy(lowest bigint) RETURNS SETOF post LANGUAGE sql STABLE AS
 CREATE FUNCTION double(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 2 * n';
 CREATE FUNCTION rename(post_id int, headline text) RETURNS post LANGUAGE sql VOLATILE AS
   'UPDATE post SET headline = rename.headline WHERE id = post_id RETURNING *';
+CREATE FUNCTION scores(lowest bigint) RETURNS TABLE (id int, total bigint, mood mood) LANGUAGE sql STABLE AS
+  $$SELECT id, score, 'sad'::mood FROM post WHERE score >= lowest ORDER BY id$$;
+CREATE FUNCTION extremes(OUT lowest bigint, OUT highest bigint) LANGUAGE sql VOLATILE AS
+  'SELECT min(score), max(score) FROM post';
+CREATE FUNCTION patience() RETURNS text LANGUAGE sql STABLE SET statement_timeout = '7s' AS
+  $$SELECT current_setting('statement_timeout')$$;
+CREATE FUNCTION timeout_of_all() RETURNS text LANGUAGE sql STABLE AS $$SELECT current_setting('statement_timeout')$$;
 CREATE TABLE contact_person (id int PRIMARY KEY, "eMail" text, e_mail text);
 CREATE TABLE "contactPerson" (id int PRIMARY KEY);
 CREATE TABLE "no name"";--" (id int PRIMARY KEY, "x y" int, "é" int);
@@ -378,6 +385,33 @@ def test_the_usual_introspection_is_answered(service: Api) -> None:
     assert str(build_client_schema(data).query_type) == "Query"
 
 
+def test_a_remembered_answer_about_the_schema_follows_migrations(service: Api) -> None:
+    question = "query Remembered { __schema { types { name fields { name } } } }"
+
+    def fields() -> list[str]:
+        types = ask(service, question)["__schema"]["types"]
+        return [field["name"] for of in types if of["name"] == "User" for field in of["fields"]]
+
+    first = fields()
+    assert first == fields()
+    anonymous = post(service, question, None).json()["data"]["__schema"]["types"]
+    assert "User" not in {of["name"] for of in anonymous}
+    place = service.place
+    place.superuser.run('ALTER TABLE "user" ADD remembered int')
+    assert fields() == [*first[:-1], "remembered", first[-1]]
+    place.superuser.run('ALTER TABLE "user" DROP remembered')
+    assert fields() == first
+
+
+def test_a_long_answer_about_the_schema_is_compressed(service: Api) -> None:
+    query = get_introspection_query()
+    plain = post(service, query, headers={"Accept-Encoding": "identity"})
+    packed = post(service, query, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -399,6 +433,15 @@ def test_many_values_in_variables_are_refused_soon(service: Api) -> None:
     assert found["postNodes"]["totalCount"] >= 4
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_large_variable_is_sent_once_a_statement(service: Api, is_alone: bool) -> None:
+    conditions = ", ".join("{headline: {eq: $x}}" for _ in range(200))
+    query = f"query($x: String) {{ postNodes(filter: {{or: [{conditions}]}}) {{ totalCount }} "
+    query += "}" if is_alone else "userNodes { totalCount } }"
+    assert ask(service, query, x="x" * 200_000)["postNodes"] == {"totalCount": 0}
+    assert ask(service, query, x="First")["postNodes"] == {"totalCount": 1}
+
+
 def test_introspection_can_be_off(blog: Place, start_api: StartApi) -> None:
     service = start_api(blog, "--no-introspection")
     assert post(service, "{ __schema { types { name } } }").status_code == 422
@@ -413,6 +456,74 @@ def test_the_schema_follows_migrations(service: Api) -> None:
     assert ask(service, query) == {"postNodes": {"nodes": [{"added": None}]}}
     place.superuser.run("ALTER TABLE post DROP added")
     assert "added" in refused(service, query)
+
+
+def test_functions_that_return_columns(service: Api) -> None:
+    query = '{ scores(lowest: "5") { rowId total mood __typename } }'
+    assert ask(service, query)["scores"] == [
+        {"rowId": 1, "total": "9007199254740993", "mood": "SAD", "__typename": "ScoresRow"},
+        {"rowId": 2, "total": "5", "mood": "SAD", "__typename": "ScoresRow"},
+        {"rowId": 3, "total": "5", "mood": "SAD", "__typename": "ScoresRow"},
+    ]
+    found = ask(service, "mutation { extremes { output { lowest highest } } }")
+    assert found == {"extremes": {"output": {"lowest": "5", "highest": "9007199254740993"}}}
+    named = ask(service, '{ __type(name: "ScoresRow") { fields { name type { name } } } }')["__type"]["fields"]
+    assert [(field["name"], field["type"]["name"]) for field in named] == [
+        ("rowId", "Int"),
+        ("total", "BigInt"),
+        ("mood", "Mood"),
+    ]
+
+
+def test_settings_of_a_function_hold_for_its_request(service: Api) -> None:
+    assert ask(service, "{ timeoutOfAll }") == {"timeoutOfAll": "30s"}
+    assert ask(service, "{ patience timeoutOfAll }") == {"patience": "7s", "timeoutOfAll": "7s"}
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "path"),
+    [
+        ('{ a: double(n: "1") b: double(n: "9223372036854775807") c: double(n: "2") }', "22003", ["b"]),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            ' b: insertPost(input: {headline: "x", slug: "first"}) { clientMutationId } }',
+            "23505",
+            ["b"],
+        ),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            " b: deletePost(input: {rowId: 0}) { clientMutationId }"
+            " c: deletePost(input: {rowId: 0}) { clientMutationId } }",
+            "P0002",
+            ["b"],
+        ),
+        (
+            'mutation { a: insertPost(input: {headline: "x"}) { clientMutationId }'
+            " b: updatePostNodes(filter: {rowId: {lt: 4}}, input: {newScore: 1}) { clientMutationId } }",
+            "21000",
+            ["b"],
+        ),
+    ],
+)
+def test_an_error_names_its_field_among_several(service: Api, query: str, code: str, path: list[str]) -> None:
+    answer = post(service, query)
+    assert (answer.status_code, answer.json()["data"]) == (294, None)
+    [error] = answer.json()["errors"]
+    assert (error["extensions"]["code"], error.get("path")) == (code, path)
+    assert error["locations"] == [{"line": 1, "column": query.index(f"{path[0]}: ") + 1}]
+
+
+def test_other_values_of_variables_have_their_own_answers(service: Api) -> None:
+    fields = "postNodes(filter: $f) { nodes { rowId } } postByRowId(rowId: $n) { slug }"
+    query = f"query Reused($f: PostFilter, $n: Int!) {{ {fields} }}"
+
+    def found(numbers: list[int], number: int) -> tuple[list[int], str]:
+        data = ask(service, query, f={"rowId": {"in": numbers}}, n=number)
+        return [node["rowId"] for node in data["postNodes"]["nodes"]], data["postByRowId"]["slug"]
+
+    assert found([1, 2], 1) == ([1, 2], "first")
+    assert found([3], 3) == ([3], "third")
+    assert found([2, 4, 1], 2) == ([1, 2, 4], "second")
 
 
 def test_what_postgres_refuses_names_its_field(service: Api) -> None:

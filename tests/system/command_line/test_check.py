@@ -295,3 +295,17 @@ def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> 
     process.stderr.close()
     assert list(room.iterdir()) == []
     eventually(lambda: not any(runs(pid) for pid in pids))
+
+
+def test_a_migration_that_breaks_a_saved_query_is_found(
+    project: Path, check: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    contract = "stakeholder: asker\nqueries:\n  names:\n    select: [name]\n    from: shop.customers\n  mails:\n"
+    (project / "contracts/asker.yaml").write_text(contract + "    select: [email]\n    from: shop.customers\n")
+    (project / "contracts/mailer.yaml").unlink()
+    (project / "0001.sql").write_text(BREAKING)
+    checked = check(f"{project}/0001.sql", status=1)
+    assert "query mails" in checked.stdout
+    assert "shop.customers.email" in checked.stdout
+    assert "query names" not in checked.stdout
+    assert "asker.yaml:6" in checked.stdout

@@ -538,3 +538,60 @@ def test_no_value_of_a_variable_in_a_channel_is_shown(place: Place) -> None:
         for command in ("plan", "apply"):
             for options in ((), ("--json",)):
                 shown(command, contracts, *options, token="T0K3N four", status=1)
+
+
+ASKER = """\
+stakeholder: asker
+claims:
+  match:
+    - path: shop.orders
+      fields: [id, status]
+queries:
+  open-orders:
+    select: [id, status]
+    from: shop.orders
+  spent:
+    rest: GET /orders?select=id&total=gte.{{least}}
+    schema: shop
+"""
+
+
+def saved(place: Place, stakeholder: str = "asker") -> dict[str, Any]:
+    with place.session() as superuser:
+        return dict(superuser.rows("SELECT name, query FROM integratedb_queries(%s)", stakeholder))
+
+
+def test_saved_queries_are_part_of_a_contract(place: Place, tmp_path: Path) -> None:
+    directory = place.contract(ASKER)
+    planned = place.run("plan", directory, status=3).stdout
+    assert re.search(r"^    queries$", planned, re.MULTILINE)
+    assert "+ open-orders" in planned
+    place.run("apply", directory, "--yes")
+    assert saved(place) == {
+        "open-orders": {"select": ["id", "status"], "from": "shop.orders"},
+        "spent": {"rest": "GET /orders?select=id&total=gte.{{least}}", "schema": "shop"},
+    }
+    before = events(place)
+    assert "No changes" in place.run("plan", directory, status=0).stdout
+    assert events(place) == before
+    exported = tmp_path / "exported"
+    place.run("export", exported)
+    place.run("plan", exported, status=0)
+    assert "rest: GET /orders?select=id&total=gte.{{least}}" in (exported / "asker.yaml").read_text()
+    place.contract(ASKER.replace("fields: [id, status]", "fields: [id, {alternatives: [status, state]}]"))
+    planned = place.run("plan", directory, status=3).stdout
+    assert "~ open-orders" in planned
+    place.run("apply", directory, "--yes")
+    place.contract(ASKER.partition("queries:")[0])
+    assert "- spent" in place.run("plan", directory, status=3).stdout
+    place.run("apply", directory, "--yes")
+    assert saved(place) == {}
+
+
+def test_a_query_that_cannot_be_saved_is_a_finding_at_its_line(place: Place) -> None:
+    directory = place.contract(ASKER.replace("select: [id, status]", "select: [id, nothing]"))
+    before = state(place)
+    refused = place.run("plan", directory, "--json", status=1)
+    [problem] = json.loads(refused.stderr)["error"]["problems"]
+    assert (problem["line"], problem["kind"], problem["sqlstate"]) == (8, "query open-orders", "42703")
+    assert state(place) == before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.system.serve.harness import Place, unique
 
-EXAMPLES = 12
+EXAMPLES = 5
 SEED = 20261120
 STAKEHOLDERS = 6
 # A changed password would end the token of the whole run.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..surface import Function, Relation, Surface
-from . import schemas
+from . import saved, schemas
 
 Document = dict[str, Any]
 
@@ -62,12 +62,19 @@ PARAMETERS: dict[str, Document] = {
 
 
 def describe(
-    surface: Surface, schema: str, *, version: str, server: str = "/", secured: bool = True, path: str | None = None
+    surface: Surface,
+    schema: str,
+    *,
+    version: str,
+    server: str = "/",
+    secured: bool = True,
+    path: str | None = None,
+    saved_only: bool = False,
 ) -> Document:
     """Return the document of one exposed schema.
 
     ``server`` is the URL of the service, ``version`` that of the extension. ``secured``: requests carry a token.
-    ``path`` limits the document to one path.
+    ``path`` limits the document to one path, ``saved_only`` to saved queries.
     """
     relations = [r for (its_schema, _), r in sorted(surface.relations.items()) if its_schema == schema]
     functions = [f[0] for (its_schema, _), f in sorted(surface.functions.items()) if its_schema == schema]
@@ -80,6 +87,10 @@ def describe(
             paths[f"/{relation.name}"] = operations
     for function in functions:
         paths[f"/rpc/{function.name}"] = _call(function, references)
+    if saved_only:
+        relations, paths = [], {"/": paths["/"]}
+    for row in surface.saved.values():
+        paths[f"/queries/{row['name']}"] = saved.operations(row, _ERROR)
     if path is not None:
         paths = {known: operations for known, operations in paths.items() if known == path}
         relations = [relation for relation in relations if f"/{relation.name}" in paths]

@@ -23,7 +23,7 @@ class Groups:
         self._columns = {scope.find(term).sql for term in terms if isinstance(term, Column)}
         #: A grouped primary key has one row a group.
         self._whole = {
-            source.alias
+            source.alias: source
             for source in scope.sources
             if source.relation is not None
             and source.relation.primary_key
@@ -51,8 +51,13 @@ class Groups:
         """Refuse a column of a source, unless it has one value in a group."""
         alias = sql.split(".")[0]
         is_own = any(source.alias == alias for source in self._scope.sources)
-        if is_own and sql not in self._columns and alias not in self._whole:
+        if not is_own or sql in self._columns:
+            return
+        if alias not in self._whole:
             raise ProblemError("not grouped", place, name=name)
+        source = self._whole[alias]
+        assert source.relation is not None
+        source.keys.add(source.relation.primary_key)
 
 
 def _is_aggregate(call: Call) -> bool:

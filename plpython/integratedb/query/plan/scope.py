@@ -10,6 +10,9 @@ from ..request import Column as ColumnName
 from ..request import Place
 from ..surface import Column, Function, Relation, Type
 
+#: Stands for all columns of a row, also those that are added later. No column has an empty name.
+WHOLE = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -26,6 +29,12 @@ class Source:
     schema: str = ""
     #: The columns that the query uses.
     used: set[str] = field(default_factory=set, compare=False)
+    #: The unique keys by which the query is right.
+    keys: set[tuple[str, ...]] = field(default_factory=set, compare=False)
+
+    def use_row(self) -> None:
+        """Note that the query uses the whole row, which stands for every column."""
+        self.used.add(WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ def _in(source: Source, wanted: ColumnName) -> Found | None:
         return Found(f"{source.alias}.{column.sql}", column.type, column)
     computed = source.relation.computed.get(wanted.name) if source.relation is not None else None
     if computed is not None and source.row is not None:
+        source.use_row()
         return Found(f"{computed.sql}({source.row})", computed.returns)
     return None
 

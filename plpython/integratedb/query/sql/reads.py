@@ -323,13 +323,17 @@ class Reads:
         target = self._surface.by_oid[relationship.target]
         alias = self._writer.alias("t")
         source = self.sources.of(target, alias, embed.name)
+        self.sources.related.append(relationship)
         if relationship.function is not None:
             if parent.row is None:
                 raise ProblemError(
                     "no relationship", embed.place, source=parent.name, target=embed.relation, hint=None, near=[]
                 )
+            parent.use_row()
             return source, f"{relationship.function.sql}({parent.row}) AS {alias}", []
         if relationship.junction is None:
+            parent.used.update(own for own, _ in relationship.pairs)
+            source.used.update(other for _, other in relationship.pairs)
             equal = [
                 _equal(parent.alias, parent.columns[own], alias, target.columns[other])
                 for own, other in relationship.pairs
@@ -337,6 +341,14 @@ class Reads:
             return source, f"{target.sql} AS {alias}", equal
         junction = self._surface.by_oid[relationship.junction.relation]
         through = self._writer.alias("t")
+        parent.used.update(own for own, _ in relationship.junction.source_pairs)
+        source.used.update(other for _, other in relationship.junction.target_pairs)
+        self.sources.of(junction, through).used.update(
+            (
+                *(other for _, other in relationship.junction.source_pairs),
+                *(own for own, _ in relationship.junction.target_pairs),
+            )
+        )
         equal = [
             _equal(parent.alias, parent.columns[own], through, junction.columns[other])
             for own, other in relationship.junction.source_pairs

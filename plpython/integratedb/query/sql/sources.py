@@ -25,7 +25,7 @@ from ..request import (
     With,
 )
 from ..request import Source as Wanted
-from ..surface import Column, Function, Relation, Surface
+from ..surface import Column, Function, Relation, Relationship, Surface
 from .calls import called
 from .expressions import Expressions
 from .levels import Level, comparable, positions
@@ -76,8 +76,9 @@ class Sources:
         #: Queries that the statement begins with: names, with lists of columns, and their texts.
         self.with_queries: list[tuple[str, str]] = []
         self.is_recursive = False
-        #: The relations that the statement reads.
+        #: The relations that the statement reads, and the relationships by which it goes from one to another.
         self.read: list[Source] = []
+        self.related: list[Relationship] = []
 
     def relation(self, table: Table) -> Relation:
         """Resolve the name of a relation. Error: ProblemError."""

@@ -124,10 +124,11 @@ class Writer:
 
     def value(self, value: Value, type_sql: str, form: Form = "scalar") -> str:
         """Add a parameter and return it, cast to a type; never in the text itself."""
-        key = None
-        if value.hole is None and is_large(value.value):
+        key: tuple[object, ...] | None = None
+        if value.hole is not None or is_large(value.value):
             # A parameter has one type; an element of the array is a text of any.
-            key = (id(value.value), form, None if self._in_array else type_sql)
+            what = ("value", id(value.value)) if value.hole is None else ("hole", value.hole)
+            key = (*what, form, None if self._in_array else type_sql)
             if (shared := self._shared.get(key)) is not None:
                 return f"{shared}::{type_sql}"
         self.parameters.append(Parameter(form, value.value if value.hole is None else None, value.hole, value.name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from integratedb.query.plan.types import BIGINT, BOOLEAN, JSONB, TEXT
 from integratedb.query.surface import Argument, Column, Function, Junction, Relation, Relationship, Surface, Type
 
@@ -128,3 +130,19 @@ SHOP = Surface(
     by_oid={relation.oid: relation for relation in RELATIONS.values()},
     types={of.name: of for of in (TEXT, INTEGER, BIGINT, BOOLEAN, JSONB)},
 )
+
+
+def surface_with(*names: str, columns: tuple[str, ...] = ("id",), comment: str | None = None) -> Surface:
+    """Add relations to the shop."""
+    relations = dict(SHOP.relations)
+    for number, name in enumerate(names, 100):
+        own = {
+            column: Column(column, f'"c{place}"', TEXT, TEXT.sql, can_insert=True)
+            for place, column in enumerate(columns)
+        }
+        key = columns[:1]
+        relations["shop", name] = Relation(
+            number, "shop", name, f'"shop"."t{number}"', "table", own, key, (key,), can_insert=True, comment=comment
+        )
+    by_oid = {relation.oid: relation for relation in relations.values()}
+    return replace(SHOP, relations=relations, by_oid=by_oid)

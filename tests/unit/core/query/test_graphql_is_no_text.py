@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from integratedb.query.faces.graphql.compiling import compile_operation
 from integratedb.query.faces.graphql.documents import Documents, InvalidError
 from integratedb.query.faces.graphql.schema import build_schema
+from integratedb.query.faces.graphql.variables import Variables
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, compile_query
 from tests.unit.core.query.surfaces import SHOP
@@ -102,7 +103,9 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(operation: 
     parse(document)
     try:
         read = DOCUMENTS.read(document, SCHEMA)
-        compiled = compile_operation(read, read.operation(MARK), {"text": text, "cursor": cursor}, SCHEMA, 10)
+        wanted = read.operation(MARK)
+        variables = Variables(SCHEMA.graphql, wanted, {"text": text, "cursor": cursor})
+        compiled = compile_operation(read, wanted, variables, SCHEMA, 10)
         for root in compiled.roots:
             options = Options("shop", form=root.form, unwraps=root.unwraps, max_rows=10)
             check_tokens(compile_query(root.query, SHOP, options))
@@ -118,7 +121,9 @@ def _declared(field: str) -> dict[str, str]:
 def test_most_documents_are_valid() -> None:
     document = f"query {MARK}($text: String) {{ projectsNodes(name: $text) {{ nodes {{ {MARK}: name }} }} }}"
     read = DOCUMENTS.read(document, SCHEMA)
-    [root] = compile_operation(read, read.operation(None), {"text": "a"}, SCHEMA, 10).roots
+    wanted = read.operation(None)
+    [root] = compile_operation(read, wanted, Variables(SCHEMA.graphql, wanted, {"text": "a"}), SCHEMA, 10).roots
     statement = compile_query(root.query, SHOP, Options("shop", form=root.form, max_rows=10))
     assert MARK in [parameter.value for parameter in statement.parameters]
+    assert "a" in statement.bind(["a"])
     check_tokens(statement)

@@ -22,7 +22,7 @@ class Reader:
     def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
         return SHOP.version
 
-    def rows(self, role: int, schemas: Sequence[str]) -> Sequence[str]:
+    def rows(self, role: int, schemas: Sequence[str], saver: int | None = None) -> Sequence[str]:
         return []
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from graphql import (
@@ -16,11 +17,10 @@ from graphql import (
     SelectionSetNode,
     get_named_type,
 )
-from graphql.execution.values import get_variable_values
 
 from ...request import Cast, Column, Item, Query, Routine, Select, Table
 from ...statement import Form
-from .conditions import all_of, equal, read_token, value_of
+from .conditions import all_of, equal
 from .documents import Document, InvalidError
 from .introspection import check_number, introspect
 from .meanings import ById, ByKey, Called, Connection, Entity, Node, Viewer, Write, meaning_of
@@ -29,12 +29,13 @@ from .reading import Reader, named
 from .scalars import AS_TEXT
 from .schema import Schema
 from .selections import Selected, Selections
+from .tokens import read_token
+from .variables import Held, Variables, plain, value_of, values_of
 from .writing import WriteReader
 
 #: The most fields at the root: each is a statement of its own.
 MOST_ROOTS: Final = 50
-#: The most values of all variables.
-MOST_VALUES: Final = 50_000
+_MARK: Final = re.compile(r"/\* field ([0-9]{1,4}) \*/")
 #: The alias of the relation at the root: no name of GraphQL has a space.
 _ROWS: Final = "the rows"
 
@@ -48,9 +49,17 @@ class Root:
     query: Query
     form: Form
     unwraps: bool = False
+    #: The settings of its function, for the whole transaction.
+    settings: Mapping[str, str] = field(default_factory=dict)
     #: How many rows it must touch, so that nothing is undone.
     least: int = 0
     most: int | None = None
+
+    def place(self) -> dict[str, Any]:
+        """Return where the field stands in the document and in the answer, as an error has that."""
+        places = [node.loc.start_token for node in self.nodes if node.loc is not None]
+        locations = [{"line": place.line, "column": place.column} for place in places]
+        return {"locations": locations, "path": list(self.path)}
 
 
 @dataclass(slots=True)
@@ -64,7 +73,7 @@ class Wrapped:
 
 
 #: What a field answers: a query by its number, an object, or a value that is known.
-Shape: TypeAlias = "int | dict[str, Shape] | Constant | Wrapped"
+Shape: TypeAlias = "int | dict[str, Shape] | Constant | Written | Wrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,13 @@ class Constant:
     """A value that is known without the database."""
 
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value that is known without the database, as JSON."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -84,21 +100,27 @@ class Operation:
 
     def assemble(self, answers: Sequence[bytes]) -> bytes:
         """Return the data of the response, of the answers to its queries."""
-        return _assembled(self.shape, answers)
+        return b"".join(answers[piece] if isinstance(piece, int) else piece.encode() for piece in self.pieces())
 
+    def pieces(self) -> list[str | int]:
+        """Return the data of the response in pieces: texts, and answers to queries by their numbers."""
+        return [*_pieces(self.shape)]
 
-def _is_small(variables: Mapping[str, Any]) -> bool:
-    """Whether variables have a bounded number of values: each is coerced to its type."""
-    open_: list[Any] = [variables]
-    count = 0
-    while open_:
-        value = open_.pop()
-        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-        count += len(inside)
-        if count > MOST_VALUES:
-            return False
-        open_.extend(each for each in inside if isinstance(each, dict | list))
-    return True
+    def failed(self, sqlstate: str, message: str, context: str | None) -> Root | None:
+        """Return the field whose query Postgres has refused; None: it is not known."""
+        if len(self.roots) == 1:
+            return self.roots[0]
+        marks = _MARK.findall(context or "")
+        if marks:
+            # The last one is the outermost statement.
+            return self.roots[int(marks[-1])] if int(marks[-1]) < len(self.roots) else None
+        for root in self.roots:
+            name = ".".join(root.path)
+            if (sqlstate == "P0002" and message.startswith(f"no row of {name} was")) or (
+                sqlstate == "21000" and message.startswith(f"{name} touches ")
+            ):
+                return root
+        return None
 
 
 def is_mutation(operation: OperationDefinitionNode) -> bool:
@@ -109,19 +131,14 @@ def is_mutation(operation: OperationDefinitionNode) -> bool:
 def compile_operation(
     document: Document,
     wanted: OperationDefinitionNode,
-    variables: Mapping[str, Any],
+    variables: Variables,
     schema: Schema,
     max_rows: int | None,
 ) -> Operation:
     """Compile an operation of a document. Error: InvalidError."""
-    if not _is_small(variables):
-        raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
-    values: Any = get_variable_values(schema.graphql, wanted.variable_definitions or (), dict(variables), 10)
-    if isinstance(values, list):
-        raise InvalidError(values)
-    selections = Selections(schema.graphql, document.fragments, values)
+    selections = Selections(schema.graphql, document.fragments, variables.marked)
     try:
-        return _Compiler(document, wanted, variables, schema, selections, max_rows).run()
+        return _Compiler(document, wanted, schema, selections, max_rows).run()
     except GraphQLError as error:
         raise InvalidError([error]) from None
 
@@ -131,14 +148,12 @@ class _Compiler:
         self,
         document: Document,
         wanted: OperationDefinitionNode,
-        variables: Mapping[str, Any],
         schema: Schema,
         selections: Selections,
         max_rows: int | None,
     ) -> None:
         self._document = document
         self._wanted = wanted
-        self._variables = variables
         self._schema = schema
         self._selections = selections
         self._reader = Reader(selections, max_rows)
@@ -160,10 +175,9 @@ class _Compiler:
             if selected.name == "__typename":
                 shape[selected.key] = Constant(of.name)
             elif selected.name.startswith("__"):
-                found = introspect(
-                    self._schema.graphql, selected, self._wanted, self._document.fragments, self._variables
-                )
-                shape[selected.key] = Constant(found)
+                fragments = self._document.fragments
+                found = introspect(self._schema, selected, fragments, self._selections)
+                shape[selected.key] = Written(found)
             else:
                 shape[selected.key] = self._field(selected, (*path, selected.key))
         return shape
@@ -190,6 +204,9 @@ class _Compiler:
         raise selected.error(f"'{selected.name}' is not built.")
 
     def _add(self, selected: Selected, path: tuple[str, ...], query: Query, form: Form, **more: Any) -> int:
+        means = meaning_of(selected.field)
+        if isinstance(means, Called):
+            more["settings"] = means.function.settings
         if len(self._made.roots) >= MOST_ROOTS:
             raise selected.error(f"The operation has more than {MOST_ROOTS} fields at its root.")
         self._made.roots.append(Root(path, tuple(selected.nodes), query, form, **more))
@@ -203,13 +220,16 @@ class _Compiler:
         given = selected.arguments["id"]
         entities = [means.entity] if isinstance(means, ById) else means.entities.values()
         for entity in entities:
-            values = read_token(given, entity.name, len(entity.key))
-            if values is None or None in values:
+            text = given.value if isinstance(given, Held) else given
+            found = read_token(text, entity.name, len(entity.key))
+            if found is None or None in found:
                 continue
+            values = values_of(given, entity.name, len(entity.key)) or ()
             of: Any = self._schema.graphql.type_map[entity.type_name]
             columns = {name: name for name in entity.key}
             where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
             return self._row(entity, of, selected, path, where)
+        plain(given)
         if isinstance(means, Node):
             return Constant(None)
         raise selected.error(f"'id' is no global id of {means.entity.type_name}.")
@@ -230,7 +250,7 @@ class _Compiler:
             if each.name == "output":
                 outputs.append(each)
             else:
-                shape[each.key] = given.get(CLIENT_ID) if each.name == CLIENT_ID else of.name
+                shape[each.key] = plain(given.get(CLIENT_ID)) if each.name == CLIENT_ID else of.name
         if len(outputs) > 1:
             raise outputs[1].error("'output' may be selected once, because the function is called once.")
         if not outputs:
@@ -238,11 +258,15 @@ class _Compiler:
             return Wrapped(root, "", shape, [*shape])
         number = self._output(means, routine, outputs[0], (*path, outputs[0].key))
         assert isinstance(number, int)
+        self._made.roots[number] = replace(self._made.roots[number], settings=means.function.settings)
         order = [each.key for each in self._selections.collect(of, selected.sets, 2)]
         return Wrapped(number, outputs[0].key, shape, order)
 
     def _output(self, means: Called, routine: Routine, selected: Selected, path: tuple[str, ...]) -> Shape:
         function, reader = means.function, self._reader
+        if means.has_columns:
+            items = reader.columns(reader.type_of(selected), selected.sets, len(path) + 1)
+            return self._add(selected, path, Select(items=items, source=(routine,)), "array", unwraps=True)
         if means.entity is None:
             return self._add(selected, path, _scalars(means, routine, selected), "values", unwraps=True)
         if function.returns_set and not self._made.is_mutation:
@@ -256,7 +280,7 @@ class _Compiler:
         query = WriteReader(self._reader).write(means, selected)
         if not means.bulk:
             return self._add(selected, path, query, "object", least=0 if means.verb == "insert" else 1)
-        most = selected.arguments.get("atMost")
+        most = plain(selected.arguments.get("atMost"))
         if most is not None and most < 0:
             raise selected.error("'atMost' is negative.")
         return self._add(selected, path, query, "object", most=most)
@@ -275,20 +299,30 @@ def _scalars(means: Called, routine: Routine, selected: Selected) -> Select:
     return Select(items=(Item(Cast(column, "text") if wide else column, "v"),), source=(routine,))
 
 
-def _assembled(shape: Shape, answers: Sequence[bytes]) -> bytes:
+def marked(number: int, text: str) -> str:
+    """Return the text of a statement with the number of its field, which Postgres repeats in the context of errors."""
+    return f"/* field {number} */ {text}"
+
+
+def _pieces(shape: Shape) -> Iterator[str | int]:
     match shape:
         case int():
-            return answers[shape]
+            yield shape
         case Constant():
-            return json.dumps(shape.value).encode()
+            yield json.dumps(shape.value)
+        case Written():
+            yield shape.text
         case Wrapped():
-            return b"{" + b",".join(_wrapped(shape, answers)) + b"}"
+            before = "{"
+            for key in shape.order:
+                yield f"{before}{json.dumps(key)}:"
+                yield shape.root if key == shape.key else json.dumps(shape.others[key])
+                before = ","
+            yield "}" if shape.order else "{}"
         case _:
-            pairs = (json.dumps(key).encode() + b":" + _assembled(part, answers) for key, part in shape.items())
-            return b"{" + b",".join(pairs) + b"}"
-
-
-def _wrapped(shape: Wrapped, answers: Sequence[bytes]) -> Iterator[bytes]:
-    for key in shape.order:
-        value = answers[shape.root] if key == shape.key else json.dumps(shape.others[key]).encode()
-        yield json.dumps(key).encode() + b":" + value
+            before = "{"
+            for key, part in shape.items():
+                yield f"{before}{json.dumps(key)}:"
+                yield from _pieces(part)
+                before = ","
+            yield "}" if shape else "{}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -15,6 +12,7 @@ from ...request import Column, Expression, Item, Logic, Not, Operation, Operator
 from ...surface import Relation, Type
 from .meanings import Condition, Entity, Related, meaning_of
 from .selections import Selected
+from .variables import is_special, plain, value_of
 
 _NULL: Final = "null is no operand of a comparison. Write filter: {%s: {is: NULL}}."
 
@@ -67,9 +65,9 @@ class Conditions:
         for operator, value in given.items():
             if value is None:
                 raise at.error(_NULL % name)
-            if operator == "in" and not value:
+            if operator == "in" and is_special(value):
                 raise at.error(f"The list of '{name}: {{in: []}}' is empty.")
-            operand = Value(value) if operator in ("in", "is") else value_of(value, of)
+            operand = Value(plain(value)) if operator == "is" else value_of(value, of)
             parts.append(Operation(cast(Operator, operator), (column, operand)))
         return parts[0] if len(parts) == 1 else Logic("and", tuple(parts))
 
@@ -126,23 +124,7 @@ def equal(
     return parts
 
 
-def value_of(value: Any, of: Type) -> Value:
-    """Return a value for a place of a type."""
-    return Value(value, is_document=of.is_json)
-
-
-def read_token(text: str, first: str, count: int) -> list[str | None] | None:
-    """Return what a token has behind its first part; None: it is not such a token."""
-    try:
-        parts = json.loads(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        return None
-    if not isinstance(parts, list) or len(parts) != count + 1 or parts[0] != first:
-        return None
-    return parts[1:] if all(part is None or isinstance(part, str) for part in parts) else None
-
-
-def beyond(columns: Sequence[Column], values: Sequence[str | None], *, ahead: bool) -> Expression:
+def beyond(columns: Sequence[Column], values: Sequence[Value | None], *, ahead: bool) -> Expression:
     """Return whether a row stands behind (``ahead``) or before a place in the ascending order, where null is last."""
     column, value = columns[0], values[0]
     strict: Expression
@@ -150,9 +132,9 @@ def beyond(columns: Sequence[Column], values: Sequence[str | None], *, ahead: bo
         strict = Logic("or", ()) if ahead else Operation("is", (column, Value("not_null")))
         same: Expression = Operation("is", (column, Value("null")))
     else:
-        compared = Operation("gt" if ahead else "lt", (column, Value(value)))
+        compared = Operation("gt" if ahead else "lt", (column, value))
         strict = Logic("or", (compared, Operation("is", (column, Value("null"))))) if ahead else compared
-        same = Operation("eq", (column, Value(value)))
+        same = Operation("eq", (column, value))
     if len(columns) == 1:
         return strict
     return Logic("or", (strict, Logic("and", (same, beyond(columns[1:], values[1:], ahead=ahead)))))

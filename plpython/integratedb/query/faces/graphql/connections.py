@@ -18,22 +18,31 @@ from graphql import (
 )
 
 from ...plan.types import of_aggregate
-from ...surface import Type
+from ...surface import Column, Type
 from .enums import Enums, ordering_of
 from .filters import Filters
+from .lazy import Argument, Field, ObjectType
 from .meanings import ColumnField, Entity, Meaning, meaning
 from .scalars import BIG_FLOAT, BIG_INT, CURSOR, scalar_of
 
-_FLAG: Final = GraphQLField(GraphQLNonNull(GraphQLBoolean))
+_FLAG: Final = Field(GraphQLNonNull(GraphQLBoolean))
 PAGE_INFO: Final = GraphQLObjectType(
     "PageInfo",
     {
         "hasNextPage": _FLAG,
         "hasPreviousPage": _FLAG,
-        "startCursor": GraphQLField(CURSOR),
-        "endCursor": GraphQLField(CURSOR),
+        "startCursor": Field(CURSOR),
+        "endCursor": Field(CURSOR),
     },
 )
+_PAGE: Final = Field(GraphQLNonNull(PAGE_INFO))
+_TOTAL: Final = Field(GraphQLInt)
+_COUNT: Final = Field(GraphQLNonNull(BIG_INT))
+_EDGE_CURSOR: Final = Field(CURSOR)
+_KEYED_CURSOR: Final = Field(GraphQLNonNull(CURSOR))
+_NUMBER: Final = Argument(GraphQLInt)
+_PLACE: Final = Argument(CURSOR)
+_DESCENDING: Final = Argument(GraphQLBoolean, default_value=False)
 #: Arguments that an equality argument of a column does not replace.
 ARGUMENTS: Final = frozenset({"first", "last", "before", "after", "offset", "orderBy", "descending", "filter"})
 
@@ -57,65 +66,90 @@ class Connections:
         self._types: dict[int, GraphQLObjectType] = {}
         self._edges: dict[int, GraphQLObjectType] = {}
         self._orders: dict[int, Any] = {}
+        #: What relations share, because their columns are alike.
+        self._equal: dict[int, GraphQLArgument] = {}
+        self._aggregates_of: dict[tuple[str, str, int], GraphQLField | None] = {}
+        self._arguments: dict[int, dict[str, GraphQLArgument]] = {}
 
     def field(self, entity: Entity, means: Meaning, but: Collection[str] = ()) -> GraphQLField:
         """Return a field with a connection; ``but``: columns without an equality argument."""
-        return GraphQLField(self.type(entity), self.arguments(entity, but), extensions=meaning(means))
+        return Field(self.type(entity), self.arguments(entity, but), extensions=meaning(means))
 
     def type(self, entity: Entity) -> GraphQLObjectType:
         """Return the type of connections to a relation."""
         oid = entity.relation.oid
         if oid not in self._types:
-            self._types[oid] = GraphQLObjectType(f"{entity.type_name}Connection", lambda: self._fields(entity))
+            self._types[oid] = ObjectType(f"{entity.type_name}Connection", lambda: self._fields(entity))
         return self._types[oid]
 
     def edge(self, entity: Entity) -> GraphQLObjectType:
         """Return the type of edges to rows of a relation."""
         oid = entity.relation.oid
         if oid not in self._edges:
-            cursor: Any = GraphQLNonNull(CURSOR) if entity.key else CURSOR
-            fields = {"cursor": GraphQLField(cursor), "node": GraphQLField(self._type_of(entity))}
-            self._edges[oid] = GraphQLObjectType(f"{entity.type_name}Edge", fields)
+            cursor = _KEYED_CURSOR if entity.key else _EDGE_CURSOR
+            fields: dict[str, GraphQLField] = {"cursor": cursor, "node": Field(self._type_of(entity))}
+            self._edges[oid] = ObjectType(f"{entity.type_name}Edge", fields)
         return self._edges[oid]
 
     def _fields(self, entity: Entity) -> dict[str, GraphQLField]:
-        fields = {
-            "nodes": GraphQLField(GraphQLList(self._type_of(entity))),
-            "edges": GraphQLField(GraphQLList(self.edge(entity))),
-            "pageInfo": GraphQLField(GraphQLNonNull(PAGE_INFO)),
-            "totalCount": GraphQLField(GraphQLInt),
+        fields: dict[str, GraphQLField] = {
+            "nodes": Field(GraphQLList(self._type_of(entity))),
+            "edges": Field(GraphQLList(self.edge(entity))),
+            "pageInfo": _PAGE,
+            "totalCount": _TOTAL,
         }
         if self._aggregates:
-            fields["aggregate"] = GraphQLField(self._aggregate(entity))
+            fields["aggregate"] = Field(self._aggregate(entity))
         return fields
 
     def _aggregate(self, entity: Entity) -> GraphQLObjectType:
-        fields = {"count": GraphQLField(GraphQLNonNull(BIG_INT))}
+        fields = {"count": _COUNT}
         for function in ("sum", "avg", "min", "max"):
             columns = {
-                field: GraphQLField(of, extensions=meaning(ColumnField(column.name, column.type)))
+                field: made
                 for field, column in entity.fields.items()
-                if (of := _aggregated(function, column.type)) is not None
+                if (made := self._aggregated(function, column)) is not None
             }
             if columns:
-                fields[function] = GraphQLField(GraphQLObjectType(f"{entity.type_name}{function.title()}", columns))
-        return GraphQLObjectType(f"{entity.type_name}Aggregate", fields)
+                fields[function] = Field(ObjectType(f"{entity.type_name}{function.title()}", columns))
+        return ObjectType(f"{entity.type_name}Aggregate", fields)
+
+    def _aggregated(self, function: str, column: Column) -> GraphQLField | None:
+        key = (function, column.name, column.type.oid)
+        if key not in self._aggregates_of:
+            of = _aggregated(function, column.type)
+            means = meaning(ColumnField(column.name, column.type))
+            self._aggregates_of[key] = None if of is None else Field(of, extensions=means)
+        return self._aggregates_of[key]
 
     def arguments(self, entity: Entity, but: Collection[str] = ()) -> dict[str, GraphQLArgument]:
-        """Return the arguments of a connection."""
-        arguments = {"first": GraphQLArgument(GraphQLInt), "offset": GraphQLArgument(GraphQLInt)}
+        """Return the arguments of a connection; several fields share them."""
+        oid = entity.relation.oid
+        if oid not in self._arguments:
+            self._arguments[oid] = self._all_arguments(entity)
+        arguments = self._arguments[oid]
+        if not but:
+            return arguments
+        left_out = {field for field, column in entity.fields.items() if column.name in but} - ARGUMENTS
+        return {name: argument for name, argument in arguments.items() if name not in left_out}
+
+    def _all_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        arguments: dict[str, GraphQLArgument] = {"first": _NUMBER, "offset": _NUMBER}
         if entity.key:
-            arguments["last"] = GraphQLArgument(GraphQLInt)
-            arguments |= {word: GraphQLArgument(CURSOR) for word in ("before", "after")}
+            arguments |= {"last": _NUMBER, "before": _PLACE, "after": _PLACE}
         order = self.order(entity)
         if order is not None:
-            arguments["orderBy"] = GraphQLArgument(order)
-            arguments["descending"] = GraphQLArgument(GraphQLBoolean, default_value=False)
-        arguments["filter"] = GraphQLArgument(self.filters.of(entity))
+            arguments |= {"orderBy": Argument(order), "descending": _DESCENDING}
+        arguments["filter"] = Argument(self.filters.of(entity))
         for field, column in entity.fields.items():
-            if field not in ARGUMENTS and column.name not in but and not (column.type.is_json or column.type.is_array):
-                arguments[field] = GraphQLArgument(self._scalar(column.type))
+            if field not in ARGUMENTS and not (column.type.is_json or column.type.is_array):
+                arguments[field] = self._argument(column.type)
         return arguments
+
+    def _argument(self, of: Type) -> GraphQLArgument:
+        if of.oid not in self._equal:
+            self._equal[of.oid] = Argument(self._scalar(of))
+        return self._equal[of.oid]
 
     def order(self, entity: Entity) -> Any:
         """Return the enum of orders."""

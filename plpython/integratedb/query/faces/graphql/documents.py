@@ -53,8 +53,9 @@ class InvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document."""
+    """A valid document, and the digest of its text."""
 
+    digest: bytes
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
 
@@ -101,9 +102,9 @@ class Documents:
             errors = [GraphQLError("The document is nested too deeply.")]
         if errors:
             raise InvalidError([_explained(error, schema) for error in errors])
-        document = _document(parsed)
+        document = _document(_digest(text), parsed)
         if len(text) <= MOST_REMEMBERED:
-            self._known[_digest(text)] = document
+            self._known[document.digest] = document
             while len(self._known) > MOST_DOCUMENTS:
                 self._known.popitem(last=False)
         return document
@@ -138,7 +139,7 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _document(parsed: DocumentNode) -> Document:
+def _document(digest: bytes, parsed: DocumentNode) -> Document:
     operations: dict[str | None, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
     for definition in parsed.definitions:
@@ -146,7 +147,7 @@ def _document(parsed: DocumentNode) -> Document:
             operations[definition.name.value if definition.name is not None else None] = definition
         elif isinstance(definition, FragmentDefinitionNode):
             fragments[definition.name.value] = definition
-    return Document(operations, fragments)
+    return Document(digest, operations, fragments)
 
 
 def _explained(error: GraphQLError, schema: Schema) -> GraphQLError:

@@ -64,32 +64,34 @@ class Fields(Generic[Made]):
     def __init__(self, type_name: str, withheld: Withheld) -> None:
         self._type_name = type_name
         self._withheld = withheld
-        self._found: dict[str, list[tuple[str, Callable[[], Made | None]]]] = {}
+        self._found: dict[str, list[tuple[str, Callable[[], Made]]]] = {}
         self._own: set[str] = set()
 
-    def own(self, name: str, make: Callable[[], Made | None]) -> None:
+    def own(self, name: str, make: Callable[[], Made]) -> None:
         """Add a field that the schema itself needs: nothing else can have its name."""
         self._own.add(name)
         self._found[name] = [(f"{name} of this schema", make)]
 
-    def add(self, name: str, source: str, make: Callable[[], Made | None]) -> None:
+    def add(self, name: str, source: str, make: Callable[[], Made]) -> None:
         """Add a field; ``source`` is what it comes from, for whoever misses it."""
         if is_name(name):
             self._found.setdefault(name, []).append((source, make))
         else:
             self._withheld.reasons[self._type_name, name] = f"the name of {source} is no name in GraphQL."
 
-    def made(self) -> dict[str, Made]:
-        """Return the fields, each made once."""
-        fields: dict[str, Made] = {}
+    def makers(self) -> dict[str, Callable[[], Made]]:
+        """Return what makes the fields that have their names alone."""
+        makers: dict[str, Callable[[], Made]] = {}
         for name, found in self._found.items():
             if len(found) > 1:
                 self._withheld.add(self._type_name, name, (source for source, _ in found))
-            if len(found) > 1 and name not in self._own:
-                continue
-            if (one := found[0][1]()) is not None:
-                fields[name] = one
-        return fields
+            if len(found) == 1 or name in self._own:
+                makers[name] = found[0][1]
+        return makers
+
+    def made(self) -> dict[str, Made]:
+        """Return the fields."""
+        return {name: make() for name, make in self.makers().items()}
 
 
 def type_names(name: str) -> list[str]:
@@ -99,8 +101,9 @@ def type_names(name: str) -> list[str]:
 
 def entities_of(surface: Surface, withheld: Withheld) -> dict[int, Entity]:
     """Return the relations that the schema has, by oid."""
-    taken: dict[str, list[tuple[Relation, str]]] = {}
-    named: list[tuple[Relation, str, list[str]]] = []
+    seen: set[str] = set()
+    twice: set[str] = set()
+    named: list[tuple[Relation, str, str, list[str]]] = []
     for relation in surface.relations.values():
         if not relation.can_select:
             continue
@@ -110,22 +113,25 @@ def entities_of(surface: Surface, withheld: Withheld) -> dict[int, Entity]:
             withheld.reasons["Query", f"{camel(called)}Nodes"] = f"the name of {source} is no name in GraphQL."
             continue
         names = type_names(type_name)
-        for name in names:
-            taken.setdefault(name, []).append((relation, source))
-        named.append((relation, called, names))
+        twice |= seen.intersection(names)
+        seen.update(names)
+        named.append((relation, called, source, names))
+    sources: dict[str, set[str]] = {}
+    for _, _, source, names in named:
+        for name in twice.intersection(names):
+            sources.setdefault(name, set()).add(source)
     found: dict[int, Entity] = {}
-    for relation, called, names in named:
-        clashing = {source for name in names for _, source in taken[name]}
+    for relation, called, source, names in named:
+        clashing = set() if twice.isdisjoint(names) else set().union(*(sources.get(name, ()) for name in names))
         reserved = next((name for name in names if name in RESERVED), None)
-        if len(clashing) > 1 or reserved is not None:
-            sources = clashing | ({f"the type {reserved} of this schema"} if reserved else set())
-            withheld.add("Query", f"{camel(called)}Nodes", sources)
+        if clashing or reserved is not None:
+            clashing |= {source} | ({f"the type {reserved} of this schema"} if reserved else set())
+            withheld.add("Query", f"{camel(called)}Nodes", clashing)
             continue
         entity = _entity(relation, called, withheld)
         if entity.fields:
             found[relation.oid] = entity
         else:
-            source = f"{relation.schema}.{relation.name}"
             withheld.reasons["Query", f"{entity.name}Nodes"] = f"no column of {source} has a name in GraphQL."
     return found
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 from graphql import GraphQLEnumType, GraphQLEnumValue
 
-from ...surface import Type
+from ...surface import Surface, Type
 from .entities import RESERVED
+from .lazy import EnumType
 from .meanings import Entity
 from .names import is_name, pascal, upper_snake
 
@@ -16,27 +20,61 @@ _XML = 142
 class Enums:
     """The enums of one schema. ``taken``: the names that types of relations have."""
 
-    def __init__(self, taken: set[str]) -> None:
-        self._taken = taken
-        self._made: dict[int, GraphQLEnumType | None] = {}
+    def __init__(self, taken: set[str], surface: Surface) -> None:
+        self._by_oid: dict[int, tuple[str, dict[str, str]]] = {}
+        self._made: dict[str, GraphQLEnumType] = {}
+        for of in {of.oid: of for of in _types(surface) if _is_enum(of)}.values():
+            named = _named(of)
+            if named is not None and named[0] not in taken:
+                self._by_oid[of.oid] = named
+                taken |= {named[0], f"{named[0]}Filter"}
 
     def of(self, of: Type) -> GraphQLEnumType | None:
         """Return the enum of a type; None: it is none, or its labels or name would be ambiguous."""
-        if of.kind != "enum" or of.is_domain or of.is_array:
-            return None
-        if of.oid not in self._made:
-            self._made[of.oid] = self._make(of)
-        return self._made[of.oid]
+        named = self._by_oid.get(of.oid) if _is_enum(of) else None
+        return None if named is None else self._enum(*named)
 
-    def _make(self, of: Type) -> GraphQLEnumType | None:
-        name = pascal(of.name.rpartition(".")[2].strip('"'))
-        values = {upper_snake(label): label for label in of.labels}
-        fits = len(values) == len(of.labels) > 0 and all(map(is_name, values))
-        reserved = {"TRUE", "FALSE", "NULL"} & {value.upper() for value in values}
-        if not fits or reserved or not is_name(name) or name in self._taken or name in RESERVED:
-            return None
-        self._taken |= {name, f"{name}Filter"}
-        return GraphQLEnumType(name, {value: GraphQLEnumValue(label) for value, label in values.items()})
+    def named(self, name: str) -> GraphQLEnumType | None:
+        """Return the enum with a name."""
+        found = next((named for named in self._by_oid.values() if named[0] == name), None)
+        return None if found is None else self._enum(*found)
+
+    def _enum(self, name: str, values: dict[str, str]) -> GraphQLEnumType:
+        if name not in self._made:
+            made = {value: GraphQLEnumValue(label) for value, label in values.items()}
+            self._made[name] = EnumType(name, made)
+        return self._made[name]
+
+
+def _is_enum(of: Type) -> bool:
+    return of.kind == "enum" and not of.is_domain and not of.is_array
+
+
+def _types(surface: Surface) -> Iterator[Type]:
+    for relation in surface.relations.values():
+        for column in relation.columns.values():
+            yield column.type
+        for function in relation.computed.values():
+            yield function.returns
+    for functions in surface.functions.values():
+        for function in functions:
+            yield function.returns
+            for argument in function.arguments:
+                yield argument.type
+
+
+def _named(of: Type) -> tuple[str, dict[str, str]] | None:
+    """Return the name and the values of an enum; None: they would be ambiguous, or no names."""
+    name = pascal(of.name.rpartition(".")[2].strip('"'))
+    values = {upper_snake(label): label for label in of.labels}
+    fits = len(values) == len(of.labels) > 0 and all(map(is_name, values))
+    reserved = {"TRUE", "FALSE", "NULL"} & {value.upper() for value in values}
+    return (name, values) if fits and not reserved and is_name(name) and name not in RESERVED else None
+
+
+@lru_cache(20_000)
+def _value(of: str) -> GraphQLEnumValue:
+    return GraphQLEnumValue(of)
 
 
 def ordering_of(entity: Entity) -> GraphQLEnumType | None:
@@ -47,7 +85,5 @@ def ordering_of(entity: Entity) -> GraphQLEnumType | None:
         if not (of.is_json or of.kind in ("composite", "pseudo") or of.category in _UNORDERED or of.oid == _XML):
             values.setdefault(upper_snake(field), []).append(column.name)
     # Of two columns that would have one name, neither gives an order.
-    unique = {
-        value: GraphQLEnumValue(names[0]) for value, names in values.items() if len(names) == 1 and is_name(value)
-    }
-    return GraphQLEnumType(f"{entity.type_name}Ordering", unique) if unique else None
+    unique = {value: _value(names[0]) for value, names in values.items() if len(names) == 1 and is_name(value)}
+    return EnumType(f"{entity.type_name}Ordering", unique) if unique else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from graphql import (
@@ -16,9 +17,10 @@ from graphql import (
     GraphQLString,
 )
 
-from ...surface import Type
+from ...surface import Column, Surface, Type
 from .entities import Fields, Withheld
 from .enums import Enums
+from .lazy import InputField, InputType
 from .meanings import Condition, Entity, Related, meaning
 from .scalars import JSON, scalar_of
 
@@ -42,54 +44,81 @@ class Filters:
         self._operators: dict[str, GraphQLInputObjectType] = {}
         self._conditions: dict[int, GraphQLInputObjectType] = {}
         self._to_many: dict[int, GraphQLInputObjectType] = {}
+        #: What relations share, because their columns are alike.
+        self._shared: dict[tuple[str, int], InputField] = {}
+        self._columns: Iterator[Column] | None = None
 
     def of(self, entity: Entity) -> GraphQLInputObjectType:
         """Return the input that filters rows of a relation."""
         oid = entity.relation.oid
         if oid not in self._conditions:
-            self._conditions[oid] = GraphQLInputObjectType(f"{entity.type_name}Filter", lambda: self._fields(entity))
+            self._conditions[oid] = InputType(f"{entity.type_name}Filter", lambda: self._fields(entity))
         return self._conditions[oid]
+
+    def named(self, name: str, surface: Surface) -> GraphQLInputObjectType | None:
+        """Return the input with the operators of some type."""
+        kind = name.removesuffix("Filter")
+        if kind == name:
+            return None
+        if self._columns is None:
+            self._columns = (column for relation in surface.relations.values() for column in relation.columns.values())
+        # Of all columns, each is looked at once.
+        while kind not in self._operators and (column := next(self._columns, None)) is not None:
+            if column.can_select:
+                self._operators_of(column.type)
+        return self._operators.get(kind)
 
     def _fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
         own, name = self.of(entity), f"{entity.type_name}Filter"
         fields: Fields[GraphQLInputField] = Fields(name, self._withheld)
         for word in ("and", "or"):
-            fields.own(word, lambda: GraphQLInputField(GraphQLList(GraphQLNonNull(own))))
-        fields.own("not", lambda: GraphQLInputField(own))
+            fields.own(word, lambda: InputField(GraphQLList(GraphQLNonNull(own))))
+        fields.own("not", lambda: InputField(own))
         for field, column in entity.fields.items():
-            made = GraphQLInputField(self._operators_of(column.type), extensions=meaning(Condition(column.name)))
-            fields.add(field, f"the column {column.name}", lambda made=made: made)  # type: ignore[misc]
+            fields.add(field, f"the column {column.name}", partial(self._column, column))
         for field, related in self._related(entity).items():
             if not related.relationship.pairs:
                 continue
-            target = self._many(related.entity) if related.to_many else self.of(related.entity)
-            made = GraphQLInputField(target, extensions=meaning(Condition(related=related)))
+            target = self.many(related.entity) if related.to_many else self.of(related.entity)
+            made = InputField(target, extensions=meaning(Condition(related=related)))
             fields.add(field, f"the relationship {related.relationship.name}", lambda made=made: made)  # type: ignore[misc]
         return fields.made()
 
-    def _many(self, entity: Entity) -> GraphQLInputObjectType:
+    def _column(self, column: Column) -> GraphQLInputField:
+        key = (column.name, column.type.oid)
+        if key not in self._shared:
+            means = meaning(Condition(column.name))
+            self._shared[key] = InputField(self._operators_of(column.type), extensions=means)
+        return self._shared[key]
+
+    def many(self, entity: Entity) -> GraphQLInputObjectType:
+        """Return the input that filters by related rows of a relation."""
         oid = entity.relation.oid
         if oid not in self._to_many:
-            one = GraphQLInputField(self.of(entity))
+            one = InputField(self.of(entity))
             fields = dict.fromkeys(("some", "every", "none"), one)
-            self._to_many[oid] = GraphQLInputObjectType(f"{entity.type_name}ToManyFilter", fields)
+            self._to_many[oid] = InputType(f"{entity.type_name}ToManyFilter", fields)
         return self._to_many[oid]
 
     def _operators_of(self, of: Type) -> GraphQLInputObjectType:
         enum = self._enums.of(of)
         scalar: GraphQLNamedInputType = enum or scalar_of(of)
-        kind = "List" if of.is_array else "Range" if of.kind == "range" else scalar.name
+        kind = "List" if of.is_array else "Range" if _is_range(of, scalar) else scalar.name
         if kind not in self._operators:
-            fields = {word: GraphQLInputField(scalar) for word in _words(of, scalar)}
+            fields = {word: InputField(scalar) for word in _words(of, scalar)}
             if scalar is not JSON and kind != "Range":
-                fields["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(scalar)))
-            fields["is"] = GraphQLInputField(IS)
-            self._operators[kind] = GraphQLInputObjectType(f"{kind}Filter", fields)
+                fields["in"] = InputField(GraphQLList(GraphQLNonNull(scalar)))
+            fields["is"] = InputField(IS)
+            self._operators[kind] = InputType(f"{kind}Filter", fields)
         return self._operators[kind]
 
 
+def _is_range(of: Type, scalar: GraphQLNamedInputType) -> bool:
+    return of.kind == "range" and scalar is GraphQLString
+
+
 def _words(of: Type, scalar: GraphQLNamedInputType) -> tuple[str, ...]:
-    if of.kind == "range":
+    if _is_range(of, scalar):
         return (*_COMPARED, *_RANGES)
     if scalar is JSON:
         return ("eq", "neq", "cs", "cd", "ov") if of.is_array else ("eq", "neq", "cs", "cd")

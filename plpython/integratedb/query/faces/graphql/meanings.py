@@ -100,12 +100,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A call of a function; ``entity``: what its rows are."""
+    """A call of a function; ``entity``: what its rows are, or ``has_columns``: they have columns of their own."""
 
     function: Function
     arguments: Mapping[str, str]
     entity: Entity | None
     labels: Mapping[str, str] | None = None
+    has_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

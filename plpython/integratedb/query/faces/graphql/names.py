@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+#: So many names are remembered: most columns of a database have the names of others.
+_NAMES: Final = 20_000
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Letters beyond ASCII separate nothing: such a name is none in GraphQL, and a comment renames it.
 _SEPARATOR: Final = re.compile(r"[^A-Za-z0-9\x80-\U0010ffff]+")
@@ -23,10 +26,15 @@ class Comment:
     deprecated: str | None = None
 
 
+_NONE: Final = Comment()
+
+
 def read_comment(text: str | None) -> Comment:
     """Read a comment; a line ``@name other`` renames, and ``@deprecated reason`` deprecates."""
+    if text is None:
+        return _NONE
     lines, name, deprecated = [], None, None
-    for line in (text or "").splitlines():
+    for line in text.splitlines():
         tag = _TAG.fullmatch(line.strip())
         if tag is None:
             lines.append(line)
@@ -48,6 +56,7 @@ def _lowered(word: str) -> str:
     return word.lower() if word.isupper() else word
 
 
+@lru_cache(_NAMES)
 def camel(name: str) -> str:
     """Return a name in camelCase: author_id is authorId."""
     before, words, behind = _words(name)
@@ -61,6 +70,7 @@ def pascal(name: str) -> str:
     return before + "".join(word[:1].upper() + word[1:] for word in words) + behind
 
 
+@lru_cache(_NAMES)
 def upper_snake(name: str) -> str:
     """Return a name in UPPER_SNAKE: createdAt is CREATED_AT."""
     parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
@@ -69,6 +79,7 @@ def upper_snake(name: str) -> str:
     return outer[1] + _SEPARATOR.sub("_", outer[2]).upper() + outer[3]
 
 
+@lru_cache(_NAMES)
 def is_name(name: str) -> bool:
     """Whether GraphQL takes a name; those that begin with two underscores are its own."""
     return _NAME.fullmatch(name) is not None and not name.startswith("__")

@@ -28,10 +28,12 @@ from ...request import (
     Value,
     Whole,
 )
-from .conditions import Conditions, all_of, beyond, equal, read_token
+from .conditions import Conditions, all_of, beyond, equal
 from .meanings import ColumnField, Entity, GlobalId, Related, meaning_of
 from .scalars import AS_TEXT
 from .selections import Selected, Selections
+from .variables import is_special as is_negative
+from .variables import plain, value_of, values_of
 
 #: The most rows of an operation, if each connection has as many as it may.
 MOST_ROWS: Final = 10_000_000
@@ -70,6 +72,17 @@ class Reader:
                     items.append(self._related(means, selected, depth, rows))
                 case _:
                     items.append(Item(Value(of.name), selected.key))
+        return tuple(items)
+
+    def columns(
+        self, of: GraphQLObjectType, sets: Iterable[SelectionSetNode], depth: int
+    ) -> tuple[Item | Embed | Group, ...]:
+        """Return what is selected of a row that is no row of a relation."""
+        items: list[Item | Embed | Group] = []
+        for selected in self.selections.collect(of, sets, depth):
+            means = meaning_of(selected.field) if selected.field is not None else None
+            value = self.value(means, selected.field) if isinstance(means, ColumnField) else Value(of.name)
+            items.append(Item(value, selected.key))
         return tuple(items)
 
     @staticmethod
@@ -122,7 +135,7 @@ class Reader:
             all_conditions.append(self.conditions.filter(given["filter"], of, entity.relation, alias, selected))
         own = self.conditions.count - before + len(all_conditions)
         order = self._order(entity, given)
-        descending = bool(given.get("descending"))
+        descending = bool(plain(given.get("descending")))
         token = Token((Value(self._order_name(entity, given)), *(Column(name) for name in order)))
         items, parts = self._parts(entity, selected, alias, token, depth, rows, own)
         return Select(
@@ -142,7 +155,7 @@ class Reader:
 
     @staticmethod
     def _size(selected: Selected) -> tuple[int | None, bool]:
-        first, last = (selected.arguments.get(word) for word in ("first", "last"))
+        first, last = (plain(selected.arguments.get(word)) for word in ("first", "last"))
         if first is not None and last is not None:
             raise selected.error("'first' and 'last' exclude each other.")
         size = last if first is None else first
@@ -153,9 +166,9 @@ class Reader:
     @staticmethod
     def _offset(selected: Selected) -> Value | None:
         offset = selected.arguments.get("offset")
-        if offset is not None and offset < 0:
+        if offset is not None and is_negative(offset):
             raise selected.error("'offset' is negative.")
-        return None if offset is None else Value(offset)
+        return None if offset is None else value_of(offset)
 
     @staticmethod
     def _equalities(entity: Entity, selected: Selected, alias: str) -> list[Expression]:
@@ -167,12 +180,12 @@ class Reader:
     @staticmethod
     def _order(entity: Entity, given: dict[str, Any]) -> list[str]:
         """Return the columns of the order: those of the key make it total."""
-        chosen = given.get("orderBy")
+        chosen = plain(given.get("orderBy"))
         return list(dict.fromkeys([*([chosen] if chosen else []), *entity.key]))
 
     @staticmethod
     def _order_name(entity: Entity, given: dict[str, Any]) -> str:
-        return f"{entity.name}:{given.get('orderBy') or ''}"
+        return f"{entity.name}:{plain(given.get('orderBy')) or ''}"
 
     def _seek(
         self, entity: Entity, selected: Selected, order: list[str], alias: str, *, descending: bool
@@ -183,7 +196,7 @@ class Reader:
             text = selected.arguments.get(word)
             if text is None:
                 continue
-            values = read_token(text, self._order_name(entity, selected.arguments), len(order))
+            values = values_of(text, self._order_name(entity, selected.arguments), len(order))
             if values is None:
                 raise selected.error(f"'{word}' is no cursor of this order of {entity.name}Nodes.")
             parts.append(beyond(columns, values, ahead=(word == "after") != descending))

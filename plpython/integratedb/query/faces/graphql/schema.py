@@ -1,40 +1,43 @@
-"""Makes the schema of a surface: what its role may read, with the names of PostGraphQL 1.x."""
+"""Makes the schema of a surface, part by part: what its role may read, with the names of PostGraphQL 1.x."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from graphql import (
-    GraphQLArgument,
     GraphQLDeprecatedDirective,
     GraphQLField,
     GraphQLID,
     GraphQLIncludeDirective,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLSchema,
     GraphQLSkipDirective,
     GraphQLSpecifiedByDirective,
     GraphQLString,
 )
 
 from ...surface import Column, Relationship, Surface, Type
-from .connections import Connections
+from .connections import PAGE_INFO, Connections
 from .entities import RESERVED, Fields, Withheld, entities_of, name_of, type_names
 from .enums import Enums
-from .filters import Filters
+from .filters import IS, Filters
+from .lazy import Argument, Field, Lazy, LazySchema, ObjectType, reached
 from .meanings import ById, ByKey, ColumnField, Connection, Entity, GlobalId, Node, Related, Viewer, meaning
 from .mutations import Mutations
 from .names import by, camel, read_comment
 from .routines import Routines
-from .scalars import scalar_of
+from .scalars import SCALARS, scalar_of
 
 _DIRECTIVES = (GraphQLIncludeDirective, GraphQLSkipDirective, GraphQLDeprecatedDirective, GraphQLSpecifiedByDirective)
+
+_ID = GraphQLNonNull(GraphQLID)
+_BY_ID = Argument(_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,13 @@ class Schema:
     """The schema of a surface, and why something that the surface has is not part of it."""
 
     surface: Surface
-    graphql: GraphQLSchema
+    graphql: LazySchema
+    aggregates: bool
+
+    def whole(self) -> LazySchema:
+        """Return the same schema, to look at all of it: what is made for that is not kept."""
+        return build_schema(self.surface, aggregates=self.aggregates).graphql
+
     withheld: Mapping[tuple[str, str], str]
 
 
@@ -54,55 +63,88 @@ def build_schema(surface: Surface, *, aggregates: bool = True) -> Schema:
 class _Builder:
     def __init__(self, surface: Surface, aggregates: bool) -> None:
         self._surface = surface
+        self._has_aggregates = aggregates
         self._withheld = Withheld()
         self._entities = entities_of(surface, self._withheld)
-        self._taken = {name for entity in self._entities.values() for name in type_names(entity.type_name)} | RESERVED
-        self._enums = Enums(self._taken)
+        #: The relations by the names of their types.
+        self._owners = {name: entity for entity in self._entities.values() for name in type_names(entity.type_name)}
+        taken = {*self._owners, *RESERVED}
+        self._enums = Enums(taken, surface)
         self._filters = Filters(self._enums, self._withheld, self._related)
         self._connections = Connections(self._enums, self._filters, self.type_of, self.scalar, aggregates)
         self._types: dict[int, GraphQLObjectType] = {}
-        self._node = GraphQLInterfaceType("Node", {"id": GraphQLField(GraphQLNonNull(GraphQLID))})
-        self._viewer: GraphQLObjectType | None = None
+        #: What relations share, because their columns are alike.
+        self._columns: dict[tuple[Any, ...], GraphQLField] = {}
+        self._node = GraphQLInterfaceType("Node", {"id": Field(_ID)})
+        self._routines = Routines(
+            surface,
+            self._entities,
+            self.scalar,
+            self.type_of,
+            self._connections,
+            self._column,
+            self._withheld,
+            taken,
+        )
+        self._mutations = Mutations(
+            self._entities, self._withheld, self.scalar, self.type_of, self._connections, self._routines, taken
+        )
 
     def build(self) -> Schema:
-        """Make all of it."""
-        routines = Routines(self._surface, self._entities, self.scalar, self.type_of, self._connections)
-        roots = self._roots(routines)
-        query = GraphQLObjectType("Query", lambda: {**roots(), **self._viewed(roots)})
-        mutations = Mutations(
-            self._entities, self._withheld, self.scalar, self.type_of, self._connections, routines, self._taken
-        )
-        schema = GraphQLSchema(
-            query,
-            mutations.type(),
-            types=[self.type_of(entity) for entity in self._entities.values()],
-            directives=_DIRECTIVES,
-        )
-        return Schema(self._surface, schema, self._withheld.reasons)
-
-    def _roots(self, routines: Routines) -> Callable[[], dict[str, GraphQLField]]:
-        made: dict[str, GraphQLField] = {}
-
-        def roots() -> dict[str, GraphQLField]:
-            if not made:
-                fields: Fields[GraphQLField] = Fields("Query", self._withheld)
-                for entity in self._entities.values():
-                    self._root_fields(fields, entity)
-                entities = {entity.name: entity for entity in self._entities.values() if entity.key}
-                node = GraphQLField(self._node, {"id": _required(GraphQLID)}, extensions=meaning(Node(entities)))
-                fields.own("node", lambda: node)
-                fields.own("viewer", lambda: None)
-                for name, source, make in routines.queries():
-                    fields.add(name, source, make)
-                made.update(fields.made())
-            return made
-
-        return roots
-
-    def _viewed(self, roots: Callable[[], dict[str, GraphQLField]]) -> dict[str, GraphQLField]:
-        viewer = GraphQLObjectType("Viewer", roots)
+        """Make what the rest is found by."""
+        roots = self._roots()
+        self._viewer = ObjectType("Viewer", roots)
         described = "All fields of the query again."
-        return {"viewer": GraphQLField(GraphQLNonNull(viewer), description=described, extensions=meaning(Viewer()))}
+        viewed = Field(GraphQLNonNull(self._viewer), description=described, extensions=meaning(Viewer()))
+        makers = {name: partial(roots.__getitem__, name) for name in roots}
+        self._query = ObjectType("Query", Lazy({**makers, "viewer": lambda: viewed}))
+        self._mutation = self._mutations.type()
+        schema = LazySchema(self._query, self._mutation, _DIRECTIVES, self._find, self._nodes, self._rows)
+        return Schema(self._surface, schema, self._has_aggregates, self._withheld.reasons)
+
+    def _rows(self) -> Iterator[GraphQLObjectType]:
+        return map(self.type_of, self._entities.values())
+
+    def _nodes(self) -> Iterator[GraphQLObjectType]:
+        return (self.type_of(entity) for entity in self._entities.values() if entity.key)
+
+    def _find(self, name: str) -> GraphQLNamedType | None:
+        """Return the type with a name; few others are made for that."""
+        entity = self._owners.get(name)
+        if entity is not None:
+            mutations = self._mutation.fields if self._mutation is not None else {}
+            fields = [mutations[name] for name in self._mutations.names_of(entity) if name in mutations]
+            used = [of for field in fields for of in (field.type, *(each.type for each in field.args.values()))]
+            own = (self._connections.type(entity), self._filters.of(entity), self._filters.many(entity))
+            of_entity = {*type_names(entity.type_name)}
+            return reached([*own, self._connections.order(entity), *used], of_entity.__contains__).get(name)
+        fixed = (self._query, self._mutation, self._viewer, self._node, PAGE_INFO, IS, *SCALARS)
+        found = next((of for of in fixed if of is not None and of.name == name), None)
+        return found or self._enums.named(name) or self._filters.named(name, self._surface) or self._of_function(name)
+
+    def _of_function(self, name: str) -> GraphQLNamedType | None:
+        row = self._routines.named(name)
+        if row is not None:
+            return row
+        field = self._mutations.field_of(name)
+        if self._mutation is None or field is None:
+            return None
+        found = self._mutation.fields[field]
+        return reached([found.type, *(each.type for each in found.args.values())], {name}.__contains__).get(name)
+
+    def _roots(self) -> Lazy[GraphQLField]:
+        fields: Fields[GraphQLField] = Fields("Query", self._withheld)
+        for entity in self._entities.values():
+            self._root_fields(fields, entity)
+        entities = {entity.name: entity for entity in self._entities.values() if entity.key}
+        node = Field(self._node, {"id": _BY_ID}, extensions=meaning(Node(entities)))
+        fields.own("node", lambda: node)
+        fields.own("viewer", lambda: node)
+        for name, source, make in self._routines.queries():
+            fields.add(name, source, make)
+        makers = fields.makers()
+        del makers["viewer"]
+        return Lazy(makers)
 
     def _root_fields(self, fields: Fields[GraphQLField], entity: Entity) -> None:
         source = f"{entity.relation.schema}.{entity.relation.name}"
@@ -110,18 +152,23 @@ class _Builder:
             f"{entity.name}Nodes", f"the rows of {source}", lambda: self._connections.field(entity, Connection(entity))
         )
         if entity.key:
-            one = GraphQLField(self.type_of(entity), {"id": _required(GraphQLID)}, extensions=meaning(ById(entity)))
-            fields.add(entity.name, f"the row of {source} with a global id", lambda: one)
+            fields.add(entity.name, f"the row of {source} with a global id", partial(self._by_id, entity))
         by_column = {column.name: (field, column) for field, column in entity.fields.items()}
         for key in dict.fromkeys((entity.relation.primary_key, *entity.relation.keys)):
             if not key or not all(name in by_column for name in key):
                 continue
             columns = [by_column[name] for name in key]
-            arguments = {field: GraphQLArgument(GraphQLNonNull(self.scalar(c.type))) for field, c in columns}
             called = by("row_id" if name_of(column) == "id" else name_of(column) for _, column in columns)
-            means = ByKey(entity, {field: column.name for field, column in columns})
-            make = partial(GraphQLField, self.type_of(entity), arguments, extensions=meaning(means))
+            make = partial(self._by_key, entity, columns)
             fields.add(camel(f"{entity.called}_by_{called}"), f"the unique key ({', '.join(key)}) of {source}", make)
+
+    def _by_id(self, entity: Entity) -> GraphQLField:
+        return Field(self.type_of(entity), {"id": _BY_ID}, extensions=meaning(ById(entity)))
+
+    def _by_key(self, entity: Entity, columns: list[tuple[str, Column]]) -> GraphQLField:
+        arguments = {field: _required(self.scalar(column.type)) for field, column in columns}
+        means = ByKey(entity, {field: column.name for field, column in columns})
+        return Field(self.type_of(entity), arguments, extensions=meaning(means))
 
     def scalar(self, of: Type) -> Any:
         """Return the scalar or the enum of a type."""
@@ -131,7 +178,7 @@ class _Builder:
         """Return the type of a relation's rows."""
         oid = entity.relation.oid
         if oid not in self._types:
-            self._types[oid] = GraphQLObjectType(
+            self._types[oid] = ObjectType(
                 entity.type_name,
                 lambda: self._fields(entity),
                 interfaces=[self._node] if entity.key else [],
@@ -143,12 +190,12 @@ class _Builder:
     def _fields(self, entity: Entity) -> dict[str, GraphQLField]:
         fields: Fields[GraphQLField] = Fields(entity.type_name, self._withheld)
         if entity.key:
-            id_ = GraphQLField(GraphQLNonNull(GraphQLID), extensions=meaning(GlobalId(entity)))
+            id_ = Field(_ID, extensions=meaning(GlobalId(entity)))
             fields.own("id", lambda: id_)
         for name, column in entity.fields.items():
             fields.add(name, f"the column {column.name}", partial(self._column, column))
         for function in entity.relation.computed.values():
-            made = GraphQLField(
+            made = Field(
                 self.scalar(function.returns),
                 description=read_comment(function.comment).description,
                 deprecation_reason=read_comment(function.comment).deprecated,
@@ -159,15 +206,20 @@ class _Builder:
         for name, related in self._related(entity).items():
             fields.add(name, f"the relationship {related.relationship.name}", partial(self._relationship, related))
         # A type needs a field.
-        return fields.made() or {"typeName": GraphQLField(GraphQLString, description="Its fields collide.")}
+        return fields.made() or {"typeName": Field(GraphQLString, description="Its fields collide.")}
 
     def _column(self, column: Column) -> GraphQLField:
+        key = (column.name, column.type.oid, column.nullable, column.comment)
+        made = self._columns.get(key)
+        if made is None:
+            made = self._columns[key] = self._column_field(column)
+        return made
+
+    def _column_field(self, column: Column) -> GraphQLField:
         comment, scalar = read_comment(column.comment), self.scalar(column.type)
         of: GraphQLOutputType = scalar if column.nullable else GraphQLNonNull(scalar)
         means = meaning(self.valued(column.name, column.type))
-        return GraphQLField(
-            of, description=comment.description, deprecation_reason=comment.deprecated, extensions=means
-        )
+        return Field(of, description=comment.description, deprecation_reason=comment.deprecated, extensions=means)
 
     def valued(self, name: str, of: Type) -> ColumnField:
         """Return what a field with a value of a type means."""
@@ -177,7 +229,7 @@ class _Builder:
 
     def _relationship(self, related: Related) -> GraphQLField:
         if not related.to_many:
-            return GraphQLField(self.type_of(related.entity), extensions=meaning(related))
+            return Field(self.type_of(related.entity), extensions=meaning(related))
         return self._connections.field(related.entity, related, but={other for _, other in related.relationship.pairs})
 
     def _related(self, entity: Entity) -> Mapping[str, Related]:
@@ -202,5 +254,5 @@ class _Builder:
         return camel(f"{target.called}{infix}{by(name_of(column) for column in columns)}")
 
 
-def _required(of: Any) -> GraphQLArgument:
-    return GraphQLArgument(GraphQLNonNull(of))
+def _required(of: Any) -> Argument:
+    return Argument(GraphQLNonNull(of))

@@ -19,10 +19,13 @@ from graphql import (
     InlineFragmentNode,
     SelectionNode,
     SelectionSetNode,
+    TypeMetaFieldDef,
     is_abstract_type,
     print_ast,
 )
 from graphql.execution.values import get_argument_values, get_directive_values
+
+from .variables import plain
 
 #: The most fields of an operation, with those of fragments as often as they are used.
 MOST_FIELDS: Final = 2_000
@@ -98,7 +101,8 @@ class Selections:
         key = node.alias.value if node.alias is not None else name
         before = found.get(key)
         if before is None:
-            found[key] = Selected(key, name, [node], of.fields.get(name))
+            field = TypeMetaFieldDef if name == "__type" else of.fields.get(name)
+            found[key] = Selected(key, name, [node], field)
             return
         # graphql-core's own rule compares each pair of fields. Here each field is compared with the first one.
         if before.name != name or _arguments(before.nodes[0]) != _arguments(node):
@@ -111,7 +115,7 @@ class Selections:
             return True
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-        return not (skip and skip["if"]) and (include is None or bool(include["if"]))
+        return not (skip and plain(skip["if"])) and (include is None or bool(plain(include["if"])))
 
     def _applies(self, of: GraphQLObjectType, condition: str) -> bool:
         if of.name == condition:

@@ -28,11 +28,12 @@ from ...request import (
     Value,
 )
 from ...surface import Column as SurfaceColumn
-from .conditions import all_of, value_of
+from .conditions import all_of
 from .meanings import Write
 from .mutations import CLIENT_ID
 from .reading import Reader, global_id
 from .selections import Selected
+from .variables import value_of
 
 #: The alias of the table that is written: no name of GraphQL has a space.
 _WRITTEN = "the rows"
@@ -104,7 +105,7 @@ class WriteReader:
             elif each.name == f"{entity.name}Edge":
                 items.append(Group(each.key, self._reader.edge(entity, each, alias, 3)))
             elif each.name == CLIENT_ID:
-                items.append(Item(Value(given.get(CLIENT_ID)), each.key))
+                items.append(Item(value_of(given.get(CLIENT_ID)), each.key))
             elif each.field is not None:
                 items.append(Item(global_id(entity), each.key))
             else:
@@ -121,7 +122,7 @@ class WriteReader:
                 items.append(Group(str(number), inner))
                 parts.append((each.key, Answered(str(number))))
             else:
-                parts.append((each.key, Value(given.get(CLIENT_ID) if each.name == CLIENT_ID else of.name)))
+                parts.append((each.key, value_of(given.get(CLIENT_ID)) if each.name == CLIENT_ID else Value(of.name)))
         return Select(items=tuple(items), page=Page(Parts(tuple(parts))))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,25 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integratedb.query.faces.graphql.schema import Schema, build_schema
-from integratedb.query.plan.types import TEXT
-from integratedb.query.surface import Column, Relation, Surface
-from tests.unit.core.query.surfaces import SHOP
-
-
-def surface_with(*names: str, columns: tuple[str, ...] = ("id",), comment: str | None = None) -> Surface:
-    """Add relations to the shop."""
-    relations = dict(SHOP.relations)
-    for number, name in enumerate(names, 100):
-        own = {
-            column: Column(column, f'"c{place}"', TEXT, TEXT.sql, can_insert=True)
-            for place, column in enumerate(columns)
-        }
-        key = columns[:1]
-        relations["shop", name] = Relation(
-            number, "shop", name, f'"shop"."t{number}"', "table", own, key, (key,), can_insert=True, comment=comment
-        )
-    by_oid = {relation.oid: relation for relation in relations.values()}
-    return replace(SHOP, relations=relations, by_oid=by_oid)
+from tests.unit.core.query.surfaces import SHOP, surface_with
 
 
 def fields(schema: Schema, of: str = "Query") -> set[str]:

@@ -1,0 +1,223 @@
+"""Marks the values of variables: what an operation was compiled to serves other values of the same shape, too.
+
+The compiler passes marked values on to statements, where they are holes. What it must look at (a number of rows, an
+order, a condition of @include) is noted, and only requests with the same value there share the result.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
+
+from graphql import (
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    type_from_ast,
+)
+from graphql.execution.values import get_variable_values
+
+from ...request import Value
+from ...surface import Type
+from .documents import InvalidError
+from .tokens import read_token
+
+Made = TypeVar("Made")
+
+#: The most values of all variables.
+MOST_VALUES: Final = 50_000
+#: So many operations of a schema are remembered, each with one shape of variables.
+MOST_COMPILED: Final = 1_000
+_MOST_ERRORS: Final = 10
+_SMALLINT: Final = "pg_catalog.int2"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A value of a variable, and its hole."""
+
+    value: Any
+    hole: int
+    owner: Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a token, whose hole is ``hole``; they have the next holes."""
+
+    hole: int
+    first: str
+    are_null: tuple[bool, ...]
+
+    def read(self, token: Any) -> list[str | None] | None:
+        """Return the parts of another token; None: another statement serves it."""
+        parts = read_token(token, self.first, len(self.are_null)) if isinstance(token, str) else None
+        return parts if parts is not None and tuple(part is None for part in parts) == self.are_null else None
+
+
+class Variables:
+    """The values of the variables of one request. Error: InvalidError."""
+
+    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode, given: Mapping[str, Any]) -> None:
+        if not _is_small(given):
+            raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
+        definitions = wanted.variable_definitions or ()
+        values: Any = get_variable_values(schema, definitions, dict(given), _MOST_ERRORS)
+        if isinstance(values, list):
+            raise InvalidError(values)
+        self.holes: list[Any] = []
+        #: The holes that the compiler has looked into.
+        self.seen: set[int] = set()
+        self.parts: list[Parts] = []
+        types = {each.variable.name.value: type_from_ast(schema, each.type) for each in definitions}
+        shapes: list[tuple[str, Hashable]] = []
+        marked: dict[str, Any] = {}
+        for name, value in values.coerced.items():
+            marked[name], shape = self._mark(value, types[name])
+            shapes.append((name, shape))
+        self.shape: Hashable = tuple(shapes)
+        self.marked = values._replace(coerced=marked)
+
+    def _mark(self, value: Any, of: Any) -> tuple[Any, Hashable]:
+        """Return a value with marks in it, and its shape."""
+        if isinstance(of, GraphQLNonNull):
+            of = of.of_type
+        if value is None:
+            return None, None
+        if isinstance(of, GraphQLInputObjectType):
+            parts = {name: self._mark(part, of.fields[name].type) for name, part in value.items()}
+            shape = tuple((name, shape) for name, (_, shape) in parts.items())
+            return {name: part for name, (part, _) in parts.items()}, shape
+        if isinstance(of, GraphQLList) and isinstance(_element(of), GraphQLInputObjectType):
+            items = [self._mark(item, of.of_type) for item in value]
+            return [item for item, _ in items], ("list", tuple(shape for _, shape in items))
+        self.holes.append(value)
+        is_special = value < 0 if isinstance(value, int | float) else not value
+        return Held(value, len(self.holes) - 1, self), (type(value).__name__, is_special)
+
+    def split(self, held: Held, first: str, parts: Sequence[str | None]) -> list[Value | None]:
+        """Return the parts of a token as values with holes of their own; None for null."""
+        place = len(self.holes)
+        self.parts.append(Parts(held.hole, first, tuple(part is None for part in parts)))
+        self.holes.extend(parts)
+        return [None if part is None else Value(part, place + number) for number, part in enumerate(parts)]
+
+
+def _element(of: Any) -> Any:
+    return of.of_type.of_type if isinstance(of.of_type, GraphQLNonNull) else of.of_type
+
+
+def _is_small(variables: Mapping[str, Any]) -> bool:
+    """Whether variables have a bounded number of values: each is coerced to its type."""
+    open_: list[Any] = [variables]
+    count = 0
+    while open_:
+        value = open_.pop()
+        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        count += len(inside)
+        if count > MOST_VALUES:
+            return False
+        open_.extend(each for each in inside if isinstance(each, dict | list))
+    return True
+
+
+def plain(value: Any) -> Any:
+    """Return a value that the compiler looks at."""
+    match value:
+        case Held():
+            value.owner.seen.add(value.hole)
+            return value.value
+        case dict():
+            return {name: plain(part) for name, part in value.items()}
+        case list():
+            return [plain(item) for item in value]
+    return value
+
+
+def is_special(value: Any) -> bool:
+    """Whether a number is negative, or a list or a text empty: that is part of the shape."""
+    content = value.value if isinstance(value, Held) else value
+    return bool(content < 0 if isinstance(content, int | float) else not content)
+
+
+def value_of(value: Any, of: Type | None = None) -> Value:
+    """Return a value for a place, of a type."""
+    is_document = of is not None and of.is_json
+    if isinstance(value, Value):
+        return replace(value, is_document=is_document)
+    # A number beside a smallint may be too wide for it.
+    if isinstance(value, Held) and (of is None or of.base != _SMALLINT):
+        return Value(value.value, value.hole, is_document=is_document)
+    return Value(plain(value), is_document=is_document)
+
+
+def values_of(token: Any, first: str, count: int) -> list[Value | None] | None:
+    """Return what a token has behind its first part; None: it is not such a token."""
+    text = token.value if isinstance(token, Held) else token
+    parts = read_token(text, first, count)
+    if isinstance(token, Held):
+        if parts is not None:
+            return token.owner.split(token, first, parts)
+        token.owner.seen.add(token.hole)
+    return None if parts is None else [None if part is None else Value(part) for part in parts]
+
+
+@dataclass(slots=True)
+class _Kept(Generic[Made]):
+    made: Made
+    holes: int
+    parts: tuple[Parts, ...]
+
+    def filled(self, holes: list[Any]) -> list[Any] | None:
+        """Return the values of all holes; None: another statement serves these."""
+        found = [*holes]
+        for each in self.parts:
+            parts = each.read(found[each.hole])
+            if parts is None:
+                return None
+            found.extend(parts)
+        return found
+
+
+@dataclass(slots=True)
+class Compiled(Generic[Made]):
+    """What operations were compiled to, by document, operation and the shape of variables."""
+
+    most: int = MOST_COMPILED
+    _kept: OrderedDict[Hashable, _Kept[Made]] = field(default_factory=OrderedDict)
+    #: Which holes the compiler has looked into, by document, operation and shape.
+    _seen: OrderedDict[Hashable, frozenset[int]] = field(default_factory=OrderedDict)
+
+    def find(self, operation: Hashable, variables: Variables) -> tuple[Made, list[Any]] | None:
+        """Return what was made for an operation, and the values of its holes; None: it must be compiled."""
+        shape = (operation, variables.shape)
+        key = self._key(shape, variables.holes)
+        kept = self._kept.get(key)
+        holes = kept.filled(variables.holes) if kept is not None else None
+        if kept is None or holes is None:
+            return None
+        # Another thread may have forgotten them meanwhile.
+        with suppress(KeyError):
+            self._kept.move_to_end(key)
+            self._seen.move_to_end(shape)
+        return kept.made, holes
+
+    def keep(self, operation: Hashable, variables: Variables, made: Made) -> None:
+        """Remember what was made for an operation with these variables."""
+        shape = (operation, variables.shape)
+        # Two threads may compile the same operation.
+        self._seen[shape] = self._seen.get(shape, frozenset()) | variables.seen
+        self._kept[self._key(shape, variables.holes)] = _Kept(made, len(variables.holes), tuple(variables.parts))
+        for known in (self._kept, self._seen):
+            while len(known) > self.most:
+                known.popitem(last=False)
+
+    def _key(self, shape: Hashable, holes: Sequence[Any]) -> Hashable:
+        seen = sorted(self._seen.get(shape, ()))
+        return (shape, tuple((hole, repr(holes[hole])) for hole in seen))

@@ -1,0 +1,43 @@
+"""Describes saved queries in an OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..faces.data.problems import DocumentError
+from ..saved.compiling import saved_query
+
+Document = dict[str, Any]
+
+
+def operations(row: Mapping[str, Any], error: Document) -> Document:
+    """Return the operations of one saved query, as its row in the surface has it."""
+    answer = {"description": "The answer.", "content": {"application/json": {"schema": {}}}}
+    return {
+        "get": {
+            "tags": ["saved queries"],
+            "summary": f"Ask {row['name']}",
+            "operationId": f"ask_{row['name']}",
+            "parameters": _parameters(row),
+            "responses": {"200": answer, "206": answer, "default": error},
+        }
+    }
+
+
+def _parameters(row: Mapping[str, Any]) -> list[Document]:
+    try:
+        saved = saved_query(row)
+        names = sorted(saved.names())
+    except DocumentError:
+        return []
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name not in saved.defaults,
+            "description": f"The value of {name}; several are a list.",
+            "schema": {"type": "string"},
+        }
+        for name in names
+    ]

@@ -1,0 +1,1 @@
+"""Reads, checks and narrows the saved queries of stakeholders."""

@@ -1,0 +1,155 @@
+"""Saved queries over HTTP: their parameters, what they may read, and a service that answers nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.support import Session
+from tests.system.api.conftest import StartApi
+from tests.system.api.harness import LOGIN, Api, Place, token, unique
+
+GROWN = {
+    "select": ["id", "name"],
+    "from": "people",
+    "where": ["and", [">=", {"field": "age"}, {"param": "least"}], ["in", {"field": "id"}, {"param": "ids"}]],
+    "order-by": ["id"],
+}
+
+
+class Asker:
+    """A stakeholder, and requests with its token."""
+
+    def __init__(self, place: Place) -> None:
+        self.superuser: Session = place.superuser
+        self.name = unique("asker")
+        self.superuser.run("SELECT integratedb_create_stakeholder(%s)", self.name)
+        self.superuser.run(f"GRANT {self.name} TO {LOGIN}")
+
+    def save(self, name: str, query: Any) -> None:
+        self.superuser.run("SELECT integratedb_save_query(%s, %s, %s)", self.name, name, Jsonb(query))
+
+    def get(self, api: Api, path: str, **more: Any) -> Any:
+        return api.send("GET", path, headers={"Authorization": f"Bearer {token(self.name)}"}, **more)
+
+
+@pytest.fixture
+def asker(place: Place) -> Iterator[Asker]:
+    made = Asker(place)
+    yield made
+    made.superuser.run("SELECT integratedb_drop_stakeholder(%s)", made.name)
+
+
+def test_a_saved_query_runs_with_the_values_of_its_parameters(api: Api, asker: Asker) -> None:
+    assert asker.get(api, "/queries/grown").status_code == 404
+    asker.save("grown", {"query": GROWN, "params": {"ids": [1, 2, 3], "least": 0}})
+    answer = asker.get(api, "/queries/grown?least=2")
+    assert (answer.status_code, answer.json()) == (200, [{"id": 2, "name": "person 2"}, {"id": 3, "name": "person 3"}])
+    assert asker.get(api, "/queries/grown?ids=5&ids=6").json() == [
+        {"id": 5, "name": "person 5"},
+        {"id": 6, "name": "person 6"},
+    ]
+    assert asker.get(api, "/people?select=id,note").status_code in (400, 404)
+
+
+def test_a_saved_url_runs_and_its_values_are_values(api: Api, asker: Asker) -> None:
+    asker.save("named", {"rest": "GET /people?select=id&or=(name.eq.{{name}},id.eq.7)&limit={{most}}&order=id"})
+    assert asker.get(api, "/queries/named?most=9&name=person+3").json() == [{"id": 3}, {"id": 7}]
+    for value in ("x,id.gt.0", 'x",id.gt.0,name.eq."', "x)%26select=name", "%5C"):
+        assert asker.get(api, f"/queries/named?most=9&name={value}").json() == [{"id": 7}]
+    answer = asker.get(api, "/queries/named?most=9&name=x")
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/queries/nothing", 404, "42704"),
+        ("/queries/", 404, "42704"),
+        ("/queries/a/b", 404, "42704"),
+        ("/queries/grown", 400, "22023"),
+        ("/queries/grown?least=1&ids=1&more=2", 400, "22023"),
+        ("/queries/grown?least=x&ids=1&ids=2", 400, "22P02"),
+        ("/queries/grown?least=%FF&ids=1&ids=2", 400, "PGRST100"),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error(api: Api, asker: Asker, path: str, status: int, code: str) -> None:
+    asker.save("grown", _two())
+    answer = asker.get(api, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def _two() -> dict[str, Any]:
+    return {
+        "select": ["id"],
+        "from": "people",
+        "where": ["or", [">=", {"field": "age"}, {"param": "least"}], ["=", {"field": "id"}, {"param": "ids"}]],
+    }
+
+
+def test_another_method_and_another_role_are_refused(api: Api, asker: Asker, place: Place) -> None:
+    asker.save("all", {"rest": "GET /people?select=id&limit=1"})
+    bearer = {"Authorization": f"Bearer {token(asker.name)}"}
+    answer = api.send("POST", "/queries/all", {}, headers=bearer)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS,GET,HEAD")
+    assert api.send("HEAD", "/queries/all", headers=bearer).text == ""
+    other = api.send("GET", "/queries/all", headers={"Authorization": f"Bearer {token(place.user)}"})
+    assert other.status_code == 404
+
+
+def test_what_is_claimed_later_changes_no_answer(api: Api, asker: Asker) -> None:
+    asker.superuser.run("CREATE TABLE pets (id int PRIMARY KEY, keeper int REFERENCES people, name text)")
+    try:
+        asker.superuser.run("INSERT INTO pets VALUES (1, 1, 'rex')")
+        query = {"select": ["*"], "from": "pets", "embed": [{"relation": "people", "select": ["id"]}]}
+        asker.save("pets", query)
+        expected = [{"id": 1, "keeper": 1, "name": "rex", "people": {"id": 1}}]
+        assert asker.get(api, "/queries/pets").json() == expected
+        asker.superuser.run("ALTER TABLE pets ADD COLUMN later text, ADD COLUMN friend int REFERENCES people")
+        claim = Jsonb({"match": [{"path": "public.pets", "fields": ["*"]}, {"path": "public.people", "fields": ["*"]}]})
+        asker.superuser.run("SELECT integratedb_claim(%s, %s)", asker.name, claim)
+        assert "later" in asker.get(api, "/pets").json()[0]
+        assert asker.get(api, "/pets?select=id,people(id)").status_code == 300
+        assert asker.get(api, "/queries/pets").json() == expected
+        asker.superuser.run("ALTER TABLE pets RENAME CONSTRAINT pets_keeper_fkey TO kept_by")
+        assert asker.get(api, "/queries/pets").json() == expected
+        with asker.superuser.transaction():
+            asker.superuser.run("SELECT integratedb_override('test')")
+            asker.superuser.run("ALTER TABLE pets DROP CONSTRAINT kept_by")
+        answer = asker.get(api, "/queries/pets")
+        assert (answer.status_code, answer.json()["code"]) == (409, "IDB01")
+    finally:
+        asker.superuser.run("SELECT integratedb_drop_query(%s, 'pets')", asker.name)
+        asker.superuser.run("SELECT integratedb_claim(%s, '{\"match\": []}')", asker.name)
+        asker.superuser.run("DROP TABLE pets")
+
+
+def test_the_description_lists_saved_queries(api: Api, asker: Asker) -> None:
+    asker.save("grown", {"query": GROWN, "params": {"ids": [1]}})
+    paths = asker.get(api, "/").json()["paths"]
+    parameters = {one["name"]: one["required"] for one in paths["/queries/grown"]["get"]["parameters"]}
+    assert parameters == {"ids": False, "least": True}
+    assert [*asker.get(api, "/?path=/queries/grown").json()["paths"]] == ["/queries/grown"]
+
+
+def test_saved_only_turns_everything_else_off(place: Place, asker: Asker, start_api: StartApi) -> None:
+    asker.save("all", {"rest": "GET /people?select=id&limit=2&order=id"})
+    api = start_api(place, "--saved-only")
+    assert asker.get(api, "/queries/all").json() == [{"id": 1}, {"id": 2}]
+    bearer = {"Authorization": f"Bearer {token(asker.name)}"}
+    for method, path in (
+        ("GET", "/people"),
+        ("POST", "/query"),
+        ("POST", "/graphql"),
+        ("GET", "/graphql?query={__typename}"),
+        ("POST", "/rpc/slow"),
+        ("OPTIONS", "/people"),
+        ("DELETE", "/people?id=eq.1"),
+    ):
+        answer = api.send(method, path, {} if method == "POST" else None, headers=bearer)
+        assert answer.status_code == 403, path
+        assert answer.json()["message"] == "This service answers saved queries only"
+    assert [*asker.get(api, "/").json()["paths"]] == ["/", "/queries/all"]
