@@ -30,7 +30,7 @@ ROLES = ("fz_reader", "fz_other")
 CALLS = {"claims": "integratedb_claim", "notifications": "integratedb_notify"}
 
 #: Stories a seed, for as many workers as there are shards; `make fuzz` sets the seconds, and goes on with new seeds.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 FIRST_SEED = int(os.environ.get("FUZZ_SEED", time.time_ns() % 2**32 if SECONDS else 1))
 SHARDS = 3
