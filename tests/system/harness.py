@@ -176,8 +176,8 @@ PREPARING = (
     "PREPARE stays AS SELECT 1; SELECT 1 / 0",
     "PREPARE stays AS SELECT 1; DO $$ BEGIN EXECUTE 'PREPARE inner_one AS SELECT 1'; RAISE 'no'; END $$",
 )
-#: Those that are there; psycopg has some of its own.
-PREPARED = r"SELECT name FROM pg_prepared_statements WHERE name NOT LIKE '\_pg3%'"
+#: Those that are there; psycopg has some of its own, and so has PgBouncer from 1.21 on.
+PREPARED = r"SELECT name FROM pg_prepared_statements WHERE name NOT LIKE '\_pg3%' AND name NOT LIKE 'PGBOUNCER\_%'"
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,13 @@ from integratedb.query.openapi.swagger import convert
 from integratedb.query.surface import Surface
 from tests.unit.core.query.surfaces import SHOP
 
+#: The validator goes with the jsonschema of Debian 12.
+validates = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="openapi-spec-validator 0.5 cannot read its schemas with Python 3.14"
+)
 
+
+@validates
 def test_the_document_is_openapi_3_1() -> None:
     document = describe(SHOP, "shop", version="1.2.3")
     assert list(openapi_v31_spec_validator.iter_errors(document)) == []
@@ -21,6 +28,7 @@ def test_the_document_is_openapi_3_1() -> None:
     assert {*document["paths"]["/projects"]} == {"get", "post", "put", "patch", "delete"}
 
 
+@validates
 def test_the_converted_document_is_swagger_2_0() -> None:
     document = convert(describe(SHOP, "shop", version="1.2.3", server="/rest/v1"))
     assert list(openapi_v2_spec_validator.iter_errors(document)) == []
@@ -35,6 +43,7 @@ def test_what_a_function_returns_may_be_null() -> None:
     assert answer == {"type": ["integer", "null"], "format": "int32"}
 
 
+@validates
 def test_swagger_of_another_host() -> None:
     document = convert(describe(SHOP, "shop", version="1", server="https://api.example.org/v1"))
     assert (document["host"], document["schemes"], document["basePath"]) == ("api.example.org", ["https"], "/v1")
@@ -67,12 +76,14 @@ def test_what_the_role_may_not_do_is_left_out() -> None:
     assert not any(name.endswith((".insert", ".update")) for name in document["components"]["schemas"])
 
 
+@validates
 def test_a_part_of_the_document() -> None:
     document = describe(SHOP, "shop", version="1", path="/clients")
     assert [*document["paths"]] == ["/clients"]
     assert list(openapi_v31_spec_validator.iter_errors(document)) == []
 
 
+@validates
 @pytest.mark.parametrize("name", ["naïve table", "a/b", 'qu"ote'])
 def test_names_that_components_cannot_have(name: str) -> None:
     relation = replace(SHOP.relations["shop", "clients"], name=name)
