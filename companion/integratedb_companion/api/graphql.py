@@ -14,8 +14,7 @@ from typing import Any, Final
 from graphql import GraphQLError, OperationDefinitionNode
 
 from integratedb.query.faces import url
-from integratedb.query.faces.data.wording import word
-from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation, marked
+from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation, marked, refusal
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
@@ -197,7 +196,7 @@ class GraphQL:
         try:
             return compile_query(root.query, entry.surface, options)
         except ProblemError as problem:
-            raise InvalidError([_worded(problem, root)]) from None
+            raise refusal(problem, root) from None
 
     def _query(self, operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> Query:
         """Return the one statement that runs those of all fields, in order and in one transaction."""
@@ -262,18 +261,12 @@ def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
     return ((name.encode(), value.encode()) for name, value in found.items())
 
 
-def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
-    worded = word(problem)
-    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-    return GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
-
-
 def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
     """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
     try:
         return bind_all(statements, filled=holes)
     except ProblemError as problem:
-        raise InvalidError([_worded(problem)]) from None
+        raise refusal(problem) from None
 
 
 def _alone(statement: Statement, holes: Sequence[Any]) -> Query:

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 
-from .faces.data.wording import word
-from .faces.graphql.compiling import Operation, Root, compile_operation, marked
+from .faces.graphql.compiling import Operation, Root, compile_operation, marked, refusal
 from .faces.graphql.documents import Documents, InvalidError
 from .faces.graphql.schema import Schema, build_schema
 from .faces.graphql.variables import Compiled, Variables
@@ -83,13 +82,7 @@ def _statement(root: Root, surface: Surface, schemas: Sequence[str]) -> Statemen
     try:
         return compile_query(root.query, surface, options)
     except ProblemError as problem:
-        raise InvalidError([_worded(problem, root)]) from None
-
-
-def _worded(problem: ProblemError, root: Root | None = None) -> GraphQLError:
-    worded = word(problem)
-    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
-    return GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
+        raise refusal(problem, root) from None
 
 
 def _shown(operation: Operation, statements: Sequence[Statement], holes: Sequence[Any]) -> dict[str, Any]:
@@ -97,7 +90,7 @@ def _shown(operation: Operation, statements: Sequence[Statement], holes: Sequenc
     try:
         bound = bind_all(statements, filled=holes)
     except ProblemError as problem:
-        raise InvalidError([_worded(problem)]) from None
+        raise refusal(problem) from None
     for number, (root, statement, texts) in enumerate(zip(operation.roots, statements, bound, strict=True)):
         compiled.append(
             {

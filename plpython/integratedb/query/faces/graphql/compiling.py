@@ -18,8 +18,10 @@ from graphql import (
     get_named_type,
 )
 
+from ...problems import ProblemError
 from ...request import Cast, Column, Item, Query, Routine, Select, Table
 from ...statement import Form
+from ..data.wording import word
 from .conditions import all_of, equal
 from .documents import Document, InvalidError
 from .introspection import check_number, introspect
@@ -297,6 +299,14 @@ def _scalars(means: Called, routine: Routine, selected: Selected) -> Select:
         return Select(items=(Item(named(column, means.labels), "v"),), source=(routine,))
     wide = get_named_type(selected.field.type) in AS_TEXT
     return Select(items=(Item(Cast(column, "text") if wide else column, "v"),), source=(routine,))
+
+
+def refusal(problem: ProblemError, root: Root | None = None) -> InvalidError:
+    """Return the error for what the core refuses, with the field that it is about."""
+    worded = word(problem)
+    message = f"{worded['message']}. {worded['hint'] or ''}".strip()
+    error = GraphQLError(message) if root is None else GraphQLError(message, list(root.nodes), path=list(root.path))
+    return InvalidError([error])
 
 
 def marked(number: int, text: str) -> str:
