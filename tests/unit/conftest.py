@@ -1,7 +1,8 @@
 """Hypothesis for the unit tests: no time limits, because the machine may be busy, and failures print how to repeat.
 
-Each run draws other examples, so many runs of a few find what one run of many does. INTEGRATEDB_EXAMPLES says how many
-of each property; a test that needs more takes a multiple of ``settings.get_profile("integratedb").max_examples``.
+A run draws the same examples from the same tests, so that a gate that turns red names the change that did it.
+INTEGRATEDB_EXAMPLES draws so many of each property, and others in each run; a test that needs more takes a multiple of
+``settings.get_profile("integratedb").max_examples``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+examples = os.environ.get("INTEGRATEDB_EXAMPLES")
 settings.register_profile(
     "integratedb",
-    max_examples=int(os.environ.get("INTEGRATEDB_EXAMPLES", "25")),
+    max_examples=int(examples or "25"),
+    derandomize=not examples,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -18,6 +18,10 @@ from .operators import AGGREGATES, NULLS
 #: What SQL's grammar has in the form of functions; all arguments have one type.
 _OF_ONE_TYPE = {"coalesce": "COALESCE", "greatest": "GREATEST", "least": "LEAST", "nullif": "NULLIF"}
 
+#: The words of frames: text of the compiler, whatever the request says.
+_UNITS = {"rows": "ROWS", "range": "RANGE", "groups": "GROUPS"}
+_DIRECTIONS = {"preceding": "PRECEDING", "current row": "CURRENT ROW", "following": "FOLLOWING"}
+
 
 class Others(Protocol):
     """Writes all other expressions."""
@@ -164,14 +168,14 @@ class Functions:
             of = INTERVAL if ordered.category == "D" else ordered
         bounds = []
         for bound in (frame.start, frame.end):
-            word = bound.direction.upper()
+            word = _DIRECTIONS[bound.direction]
             if bound.direction == "current row":
                 bounds.append(word)
             elif bound.offset is None:
                 bounds.append(f"UNBOUNDED {word}")
             else:
                 bounds.append(f"{self.others.expression(bound.offset, scope, of).sql} {word}")
-        return f"{frame.unit.upper()} BETWEEN {bounds[0]} AND {bounds[1]}"
+        return f"{_UNITS[frame.unit]} BETWEEN {bounds[0]} AND {bounds[1]}"
 
 
 def direction(term: Order) -> str:
