@@ -59,6 +59,7 @@ SURFACE_FUNCTIONS = {
     "as_json",
     "claimed_keys",
     "claimed_names",
+    "notified_relations",
     "answer_too_large",
     "compiled_for_caller",
     "compiled_graphql",

@@ -202,8 +202,9 @@ class Daemon:
         *options: str,
         environment: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.log_file = log
         command = [*wrapper, *COMMAND, "daemon"]
         command += ["--dsn", dsn, "--slot", slot, "--listen", f"127.0.0.1:{self.port}", *options]

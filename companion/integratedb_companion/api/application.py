@@ -129,7 +129,19 @@ class Application:
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+
+    async def _serve_socket(self, scope: Message, receive: Receive, send: Send) -> None:
+        sockets = self._services.sockets
+        request = self._request({**scope, "method": "GET"})
+        self._proxies.apply(request)
+        is_long = len(request.raw_path) > MAX_URL_BYTES or request.head.size > MAX_HEADERS_BYTES
+        if (await receive())["type"] != "websocket.connect":
+            return
+        if sockets is None or is_long or request.path != f"{self._prefix}/graphql":
             await send({"type": "websocket.close", "code": 1008})
+            return
+        await sockets.serve(request, scope["headers"], scope.get("subprotocols") or (), receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

@@ -21,7 +21,7 @@ class Faces:
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._rest = Rest(settings, executor)
         self._data = Data(settings, executor)
-        self._graphql = GraphQL(settings, executor)
+        self.graphql = GraphQL(settings, executor)
         self._saved = Saved(settings, executor)
         self._saved_only = settings.saved_only
         self._has_root_function = settings.root is not None
@@ -35,6 +35,6 @@ class Faces:
             if not is_root or self._has_root_function:
                 return turned_off(request)
         if request.path == "/graphql" and request.method in ("GET", "POST"):
-            return await self._graphql.answer(request, caller, watch)
+            return await self.graphql.answer(request, caller, watch)
         is_data = request.method == "POST" and request.path == "/query"
         return await (self._data if is_data else self._rest).answer(request, caller, watch)

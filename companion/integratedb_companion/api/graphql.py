@@ -169,11 +169,20 @@ class GraphQL:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
         return _Made(operation, tuple(statements), is_alone)
 
+    def document(self, entry: Entry, text: str) -> tuple[Schema, Document]:
+        """Return a document, and the schema of a surface that it is valid for. Error: InvalidError."""
+        served = self._served(entry)
+        return served.schema, served.documents.read(text, served.schema)
+
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql
         if served is None:
             with _without_collection():
-                schema = build_schema(entry.surface, aggregates=self._settings.aggregates)
+                schema = build_schema(
+                    entry.surface,
+                    aggregates=self._settings.aggregates,
+                    subscriptions=self._settings.daemon_url is not None,
+                )
             served = entry.graphql = _Served(schema, Documents(introspection=self._settings.introspection))
             self._kept.append(entry)
             while len(self._kept) > MOST_SCHEMAS:

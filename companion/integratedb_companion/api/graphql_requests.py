@@ -39,7 +39,7 @@ class Wanted:
 
 def read_request(request: Request) -> Wanted:
     """Read a request by GET or POST. Error: HttpError."""
-    return _wanted(_of_url(request.query) if request.method == "GET" else _of_body(request))
+    return wanted_of(_of_url(request.query) if request.method == "GET" else _of_body(request))
 
 
 def _of_body(request: Request) -> Any:
@@ -68,7 +68,8 @@ def _json(text: bytes, what: str) -> Any:
         raise HttpError(400, f"{what} is no JSON: {str(error)[:200]}") from None
 
 
-def _wanted(given: Any) -> Wanted:
+def wanted_of(given: Any) -> Wanted:
+    """Read what a request asks for. Error: HttpError."""
     if not isinstance(given, dict):
         raise HttpError(422, "A request is an object with 'query'. Lists of requests are not built.")
     query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")

@@ -43,6 +43,8 @@ class OwnKeys:
         self._tried_at_s = float("-inf")
         self._under_way: asyncio.Task[bool] | None = None
         self.signing: Key | None = None
+        #: The name and the secret of the key that signs, if the database has it.
+        self.of_database: tuple[str, bytes] | None = None
         self._known: tuple[Key, ...] = ()
 
     async def keep(self) -> None:
@@ -73,12 +75,15 @@ class OwnKeys:
                 log.error("the keys of tokens cannot be read; the known ones stay", extra=fault(problem))
                 return False
             rows = []
+        is_of_database = bool(rows)
         if not rows:
             if self.signing is None:
                 log.info("the tokens of /oauth/token end with this process: its login is no integratedb_authenticator")
             rows = [(hashlib.sha256(b"kid" + self._fallback).hexdigest()[:16], self._fallback, True)]
         keys = tuple(Key((ALGORITHM,), bytes(secret), f"{_PREFIX}{name}", is_own=True) for name, secret, _ in rows)
         self.signing = next(key for key, row in zip(keys, rows, strict=True) if row[2])
+        own = next((str(name), bytes(secret)) for name, secret, signs in rows if signs)
+        self.of_database = own if is_of_database else None
         if set(keys) == set(self._known):
             return False
         self._known = keys

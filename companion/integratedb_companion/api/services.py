@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import signal
 from collections.abc import Iterable
 from typing import Any
 
 from integratedb.query.reading import read
 from integratedb.query.surface import Surface
+from integratedb_companion.common.logs import fault
 
 from . import transaction
 from .authentication import Authentication
@@ -22,8 +26,12 @@ from .own_keys import OwnKeys
 from .page import Page
 from .pool import Pool
 from .settings import Settings
+from .subscriptions.hub import Hub
+from .subscriptions.socket import Sockets
 from .surfaces import Surfaces
 from .tokens import Rules, Tokens
+
+log = logging.getLogger(__name__)
 
 METRICS_EVERY_S = 2.0
 
@@ -68,6 +76,13 @@ class Services:
             pre_request=transaction.pre_request(settings.pre_request),
         )
         self.faces = Faces(settings, self.executor)
+        self.sockets: Sockets | None = None
+        self._hub: Hub | None = None
+        if settings.daemon_url is not None:
+            self._hub = Hub(settings, self.pool, self.executor, self.faces.graphql, self.own_keys)
+            self.sockets = Sockets(
+                self._hub, self.authentication, self.surfaces, self.faces, saved_only=settings.saved_only
+            )
         self._tasks: list[asyncio.Task[Any]] = []
 
     def _read_surface(self, rows: Iterable[Any]) -> Surface:
@@ -84,6 +99,10 @@ class Services:
         self._tasks.append(asyncio.create_task(self._show()))
         await self.own_keys.refresh()
         self._tasks.append(asyncio.create_task(self.own_keys.keep()))
+        if self._hub is not None:
+            following = asyncio.create_task(self._hub.run())
+            following.add_done_callback(_end_worker)
+            self._tasks.append(following)
         if self.key_set is not None:
             self._tasks.append(asyncio.create_task(self.key_set.keep()))
 
@@ -94,7 +113,16 @@ class Services:
 
     async def close(self) -> None:
         """Stop it, and disconnect."""
+        if self.sockets is not None:
+            self.sockets.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.pool.close()
+
+
+def _end_worker(task: asyncio.Task[None]) -> None:
+    """End the worker, of which the server starts another one: subscribers would wait for changes in vain."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        log.critical("subscriptions cannot be served", extra=fault(problem))
+        os.kill(os.getpid(), signal.SIGKILL)

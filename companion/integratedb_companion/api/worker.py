@@ -68,7 +68,7 @@ def server(settings: Settings, files: int) -> MPServer:
         workers=settings.workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
-        websockets=False,
+        websockets=settings.daemon_url is not None,
         backlog=1024,
         backpressure=max(1, min(settings.clients // settings.workers, files - settings.connections - OTHER_FILES)),
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),

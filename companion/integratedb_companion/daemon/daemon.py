@@ -50,6 +50,7 @@ from .stream.replication import (
     check_login,
     conninfo,
 )
+from .websocket.feeds import Feeds
 from .websocket.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Daemon:
             on_progress=self._confirmation.progressed,
             on_gone=self._on_gone,
         )
+        self._feeds = Feeds(self._database.feed_keys, self._on_watched, lambda: self._reader.position())
         self._states: dict[int, StakeholderState] = {}
         self._progress = Progress(0)
         self._source = ""
@@ -245,6 +247,7 @@ class Daemon:
                     await self._act_on(received)
                 if self._progress.routed_lsn >= lsn:
                     break
+        self._feeds.lost()
         # Nothing may be awaited since the transaction counts as routed: it may be confirmed once these are safe.
         enqueue = self._channels.enqueue()
         for channel in (channel for state in self._states.values() for channel in state.channels):
@@ -277,6 +280,7 @@ class Daemon:
         states = list(self._states.values())
         await self._channels.apply(states, stored)
         self._router.apply(states, self._channels.enqueue())
+        self._feeds.state_changed()
         log.info("in force", extra={"stakeholders": len(states), "channels": len(list(self._channels))})
 
     def _oldest_unsafe(self) -> list[int | None]:
@@ -350,7 +354,13 @@ class Daemon:
         channels = self._channels
         logins = Logins(self._database.server, channels.role_of)
         listener = Listener(
-            logins, channels.find_socket, self._is_changing, self._not_ready_reason, self._metrics, self._shares
+            logins,
+            channels.find_socket,
+            self._is_changing,
+            self._not_ready_reason,
+            self._metrics,
+            self._shares,
+            self._feeds,
         )
         host, port = self._settings.host, self._settings.port
         try:
@@ -365,7 +375,7 @@ class Daemon:
         )
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
-        self._router = Router(source)
+        self._router = Router(source, self._feeds.watches)
         self._encoding = await self._database.encoding()
         self._reader = StreamReader(self._router, self._progress, source, self._metrics, self._encoding)
         self._confirmation.begin(self._progress)
@@ -408,6 +418,9 @@ class Daemon:
         await self._channels.restart_all(self._policy, self._session)
         await old.close()
         log.info("configuration read again")
+
+    def _on_watched(self, relid: int) -> None:
+        self._router.watches_changed(relid)
 
     def _on_gone(self, channel: Channel, reason: str) -> None:
         names = {"stakeholder": channel.stakeholder, "channel": channel.name}

@@ -171,6 +171,11 @@ class Database:
             exists, usable, active_pid, parse_lsn(confirmed or "0/0"), known, parse_lsn(ceiling or "0/0"), same_system
         )
 
+    async def feed_keys(self) -> dict[str, bytes]:
+        """Return the secrets by which services of the data API are recognised, by the names of their keys."""
+        rows = await self._rows("SELECT k.id, k.secret FROM integratedb.daemon_feed_keys() AS k", {})
+        return {str(name): bytes(secret) for name, secret in rows}
+
     async def slot_announced(self, name: str) -> None:
         """Record that the slot is about to be created."""
         await self._rows("SELECT integratedb.daemon_slot_announced(%(slot)s::pg_catalog.text)", {"slot": name})

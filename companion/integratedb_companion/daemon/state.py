@@ -53,6 +53,8 @@ class StakeholderState:
 
     id: int
     stakeholder: str
+    #: As in Channel.
+    role: int | None
     channels: tuple[Channel, ...]
     routes: tuple[Route, ...]
     types: Mapping[int, TypeStructure]
@@ -68,6 +70,7 @@ def parse_state(body: Mapping[str, Any]) -> StakeholderState:
         return StakeholderState(
             id=int(body["id"]),
             stakeholder=stakeholder,
+            role=role,
             channels=tuple(_channel(stakeholder, role, channel) for channel in body["channels"]),
             routes=tuple(_route(route) for route in body["routes"]),
             types=_types(body["types"]),

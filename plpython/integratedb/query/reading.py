@@ -50,12 +50,14 @@ def read(rows: Iterable[Row]) -> Surface:
             computed.setdefault(source, {})[function.name] = function
 
     aggregates = _aggregates(by_key.get("aggregate", ()), types, row_types)
+    notified = {row["relation"]: frozenset(row["events"]) for row in by_key.get("notified", ())}
     relations = {
         oid: replace(
             each.relation,
             computed=computed.get(oid, {}),
             has_computed_relationships=any(r.kind == "computed" for r in relationships.get(oid, ())),
             has_aggregates=oid in aggregates,
+            notified=notified.get(oid, frozenset()),
         )
         for oid, each in found.items()
     }

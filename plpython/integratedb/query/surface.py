@@ -120,6 +120,8 @@ class Relation:
     has_row_version: bool = False  #: whether there is a system column xmin
     has_computed_relationships: bool = False
     has_aggregates: bool = False  #: whether an aggregate for a media type takes its rows
+    #: The events of its rows that the stakeholder is notified of: INSERT, UPDATE, DELETE, TRUNCATE.
+    notified: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,38 @@ COMMENT ON FUNCTION integratedb.claimed_keys(oid) IS
 'The unique keys and the references of the claims of a stakeholder''s role, as far as they are met: the relations and the '
 'numbers of the columns. A view has such a key by the claim alone. No row in the cases of claimed_names().';
 
+CREATE OR REPLACE FUNCTION integratedb.notified_relations(for_role oid)
+RETURNS TABLE (relid oid, events text[])
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- as claimed_names()
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  acting CONSTANT name := CASE WHEN current_setting('role') = 'none' THEN SESSION_USER ELSE current_setting('role')::name END;
+  of_stakeholder CONSTANT bigint := (SELECT r.stakeholder_id FROM integratedb.stakeholder_role AS r WHERE r.role_oid = for_role);
+BEGIN
+  IF NOT EXISTS (SELECT FROM integratedb.specification AS s WHERE s.stakeholder_id = of_stakeholder AND s.kind = 'notifications')
+     OR NOT (pg_has_role(acting, for_role, 'MEMBER') OR integratedb.is_admin(acting)) THEN
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+    SELECT n.relid, array_agg(DISTINCT e.event ORDER BY e.event)
+      FROM integratedb.notification AS n
+      -- What is published decides: a table without a replica identity is published with INSERT and TRUNCATE only.
+      JOIN integratedb.published AS p ON p.relid = n.relid
+     CROSS JOIN LATERAL unnest(n.events) AS e (event)
+     WHERE n.stakeholder_id = of_stakeholder
+       AND n.is_publishable
+       AND (p.publication = 'integratedb' OR (p.publication = 'integratedb_append' AND e.event IN ('INSERT', 'TRUNCATE')))
+     GROUP BY n.relid;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.notified_relations(oid) IS
+'The tables that the stakeholder of a role is notified of, and of which events. No row in the cases of claimed_names().';
+
 CREATE OR REPLACE FUNCTION integratedb.exposed_schemas(for_role oid, schemas text[])
 RETURNS oid[]
 LANGUAGE plpgsql
@@ -328,6 +360,12 @@ BEGIN
      WHERE k.relid = ANY (relations)
        AND (k.to_relid IS NULL OR k.to_relid = ANY (relations))
      ORDER BY k.relid, k.to_relid, k.attnums;
+  RETURN QUERY
+    SELECT json_build_object('notified', json_build_object('relation', n.relid::bigint, 'events', n.events))
+      FROM integratedb.notified_relations(for_role) AS n
+     WHERE saver IS NULL
+       AND n.relid = ANY (relations)
+     ORDER BY n.relid;
   RETURN QUERY SELECT * FROM integratedb.surface_functions(functions);
   RETURN QUERY
     SELECT json_build_object('aggregate', json_build_object(

@@ -1,4 +1,4 @@
--- The keys of the data API's tokens: who reads them, and how they are replaced.
+-- The keys of the data API's tokens: who reads them, what the daemon gets of them, and how they are replaced.
 
 CREATE OR REPLACE FUNCTION integratedb.add_api_key(signs_from timestamptz)
 RETURNS void
@@ -51,6 +51,22 @@ $$;
 COMMENT ON FUNCTION integratedb.api_keys() IS
 'The keys that verify the tokens of the data API, and which one signs. The first call makes a key, unless the server is a '
 'standby. Only its service may call it, with exactly one statement.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_feed_keys()
+RETURNS TABLE (id text, secret bytea)
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- The service computes the same. No key of tokens can be computed from what the daemon gets, so it can sign none.
+  SELECT k.id::text, sha256('integratedb feed '::bytea || k.secret)
+    FROM integratedb.api_key AS k
+   WHERE k.verifies_until > clock_timestamp()
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_feed_keys() IS
+'The keys by which the daemon recognises services of the data API: each is the hash of a key of the service.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rotate_api_key(at_once boolean DEFAULT false)
 RETURNS void

@@ -18,6 +18,7 @@ from .events import Event, Projection, Transaction
 from .identities import Identities, identity_of, one_of
 from .json_values import TypeStructure
 from .ordering import BARRIER, RowKeys
+from .watches import Watched, Watches
 
 #: Enqueues events of one channel, in order.
 Enqueue = Callable[[Sequence[Event]], None]
@@ -45,13 +46,16 @@ class Plan:
     keys: RowKeys | None
     #: Whether an UPDATE without an old row left the columns of these keys unchanged.
     knows_keys: bool
+    #: The services of the data API that watch the relation; None where none does.
+    watched: Watched | None = None
 
 
 class Router:
     """Turns the changes of the stream into events on channels."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, watches: Watches | None = None) -> None:
         self._source = source
+        self._watches = Watches() if watches is None else watches
         self._relations: dict[int, Relation] = {}
         self._states: dict[int, StakeholderState] = {}
         self._enqueue: Mapping[int, Enqueue] = {}
@@ -67,6 +71,10 @@ class Router:
         for route in self._routes():
             if route.lists_leaves:
                 self._leaves.pop(route.relid, None)
+
+    def watches_changed(self, relid: int) -> None:
+        """Compile the plan of a relation anew, because others watch it now."""
+        self._plans.pop(relid, None)
 
     def change_types(self, types: Mapping[int, TypeStructure]) -> None:
         """Replace type structures that change at this point of the stream."""
@@ -110,6 +118,8 @@ class Router:
             return 0
         new = message.new
         count = 0
+        if plan.watched is not None:
+            plan.watched.insert(transaction, new)
         key = BARRIER if plan.keys is None else plan.keys.of(None, new)
         for output in plan.inserts:
             payload = output.projection.insert(transaction, position, new)
@@ -122,7 +132,9 @@ class Router:
     def column_count(self, relid: int) -> int | None:
         """Return the number of columns of a table; None when rows of the table must be routed one by one."""
         plan = self._plans[relid] if relid in self._plans else self._compile(relid)
-        return None if plan is not None and plan.keys is not None else len(self._relations[relid].columns)
+        if plan is not None and (plan.keys is not None or plan.watched is not None):
+            return None
+        return len(self._relations[relid].columns)
 
     def route_runs(self, transaction: Transaction, relid: int, runs: Sequence[RowRun]) -> bool:
         """Route many rows of one table; returns False when they must be routed one by one."""
@@ -202,6 +214,8 @@ class Router:
         if plan is None:
             return 0
         count = 0
+        if plan.watched is not None:
+            _tell(plan.watched, transaction, kind, old, new)
         if plan.keys is None or kind == "TRUNCATE" or (kind == "UPDATE" and old is None and not plan.knows_keys):
             key = BARRIER
         else:
@@ -219,12 +233,24 @@ class Router:
         identities = self._identities(relation)
         outputs = {kind: tuple(self._outputs(relation, kind, identities)) for kind in EVENTS}
         plan = None
-        if any(outputs.values()):
+        watched = self._watched(relation, identities)
+        if any(outputs.values()) or watched is not None:
             keys = RowKeys(relation) if self._is_concurrent(relation) else None
             knows_keys = identities.knows([column.name for column in relation.columns if column.key])
-            plan = Plan(outputs, outputs["INSERT"], keys, knows_keys)
+            plan = Plan(outputs, outputs["INSERT"], keys, knows_keys, watched)
         self._plans[relid] = plan
         return plan
+
+    def _watched(self, relation: Relation, identities: Identities) -> Watched | None:
+        """Return what tells the watches of a relation; only what a stakeholder is notified of is told for its role."""
+        found = []
+        for watch in self._watches.of(relation.relid):
+            states = (state for state in self._states.values() if state.role in (watch.role, None))
+            routes = (route for state in states for route in state.routes if route.relid == relation.relid)
+            events = frozenset[str]().union(*(route.events for route in routes))
+            if events:
+                found.append((watch, events))
+        return Watched(relation, identities, found) if found else None
 
     def _identities(self, relation: Relation) -> Identities:
         """Return the replica identities that a row of this table may have been written under."""
@@ -267,3 +293,14 @@ class Router:
             for wanted, enqueue in together.items():
                 form = Projection(relation, path, wanted, state.types, self._source, identities)
                 yield Output(form, tuple(enqueue))
+
+
+def _tell(watched: Watched, transaction: Transaction, kind: str, old: Row | None, new: Row | None) -> None:
+    if kind == "TRUNCATE":
+        watched.truncate(transaction)
+    elif new is None:
+        watched.delete(transaction, old or [])
+    elif kind == "INSERT":
+        watched.insert(transaction, new)
+    else:
+        watched.update(transaction, old, new)

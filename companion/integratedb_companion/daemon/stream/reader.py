@@ -7,6 +7,7 @@ position in the stream, which is the same every time, and skips it.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -42,6 +43,8 @@ from .runs import SHORTEST, decode_run, successive_runs, table_of
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
+#: Commits that may not be visible to other sessions yet.
+RECENT: Final = 64
 #: A longer row loses its longest values. JSON may take six times as much memory, and the daemon holds several rows.
 ROW_BYTES: Final = 16 << 20
 
@@ -76,6 +79,9 @@ class StreamReader:
         self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
+        #: The last transactions: the server sends them before other sessions see them.
+        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._recent_lsn = 0
         #: How far the last transaction was routed that was not routed as a whole. It may come again, with earlier ones.
         self._partial: tuple[int, int] = (0, 0)
         self._skip_to = 0
@@ -167,7 +173,13 @@ class StreamReader:
             self._described_before = None
         return happened
 
+    def position(self) -> tuple[list[int], int]:
+        """Return the last transactions, and the commit LSN of the last one."""
+        return [*self._recent], self._recent_lsn
+
     def _begin(self, message: Begin) -> None:
+        self._recent.append(message.xid)
+        self._recent_lsn = max(self._recent_lsn, message.commit_lsn)
         self._transaction = Transaction(message, self._source)
         self._control = []
         self._described.clear()

@@ -18,16 +18,19 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
+from integratedb_companion.common.feed_tokens import FeedTokenError
 from integratedb_companion.common.networks import network_of
 from integratedb_companion.common.open_files import Shares
 from integratedb_companion.daemon.metrics import Metrics
 from integratedb_companion.http.login import Logins, NoServerError, TooManyFailuresError, parse_basic
 
 from .clients import Client
+from .feeds import Feed, Feeds, FullError
 from .handshakes import Handshakes
 from .sockets import SocketChannel
 
 SOCKET_PATH = "/v1/notifications/"
+FEED_PATH = "/v1/feed"
 #: How many connections the kernel queues until the daemon accepts them, and how many are accepted at once. A connection
 #: that must make room is closed only after those have been accepted.
 BACKLOG = 1024
@@ -53,6 +56,7 @@ class Listener:
         readiness: Readiness,
         metrics: Metrics,
         shares: Shares,
+        feeds: Feeds,
     ) -> None:
         """`is_changing`: whether a channel that is not found now may exist in a moment."""
         self._logins = logins
@@ -61,7 +65,8 @@ class Listener:
         self._readiness = readiness
         self._metrics = metrics
         self._handshakes: Handshakes[ServerConnection] = Handshakes(shares.handshakes)
-        self._channels: dict[ServerConnection, SocketChannel] = {}
+        self._feeds = feeds
+        self._channels: dict[ServerConnection, SocketChannel | Feed] = {}
         #: How many WebSockets the role of each stakeholder has open.
         self._clients: Counter[int] = Counter()
         self._clients_allowed = shares.clients
@@ -124,7 +129,27 @@ class Listener:
             return _answer(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
         if path.startswith(SOCKET_PATH):
             return await self._admit(connection, request, unquote(path.removeprefix(SOCKET_PATH)))
+        if path == FEED_PATH:
+            return await self._admit_feed(connection, request)
         return _answer(404, "there is nothing here\n")
+
+    async def _admit_feed(self, connection: ServerConnection, request: Request) -> Response | None:
+        try:
+            header = request.headers.get("Authorization")
+        except MultipleValuesError:
+            header = None
+        # Before channels are in force, nothing is known of what stakeholders are notified of.
+        if self._is_changing():
+            return _too_early("the channels are not in force yet\n")
+        try:
+            feed = await self._feeds.admit(header)
+        except FeedTokenError:
+            return self._refuse(401, "no service of the data API of this database\n")
+        except FullError:
+            return self._refuse(503, "too many services are connected\n")
+        if not connection.transport.is_closing():
+            self._channels[connection] = feed
+        return None
 
     async def _admit(self, connection: ServerConnection, request: Request, channel_name: str) -> Response | None:
         try:

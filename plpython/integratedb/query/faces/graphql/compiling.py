@@ -138,6 +138,8 @@ def compile_operation(
     max_rows: int | None,
 ) -> Operation:
     """Compile an operation of a document. Error: InvalidError."""
+    if wanted.operation is OperationType.SUBSCRIPTION:
+        raise InvalidError([GraphQLError("A subscription is sent over a WebSocket: graphql-transport-ws.", wanted)])
     selections = Selections(schema.graphql, document.fragments, variables.marked)
     try:
         return _Compiler(document, wanted, schema, selections, max_rows).run()

@@ -32,7 +32,7 @@ _PAYLOADS: Final = [
     for verb in ("Insert", "Update", "Delete")
     for bulk in ("", "Nodes")
     for kind in ("Input", "Payload", "Row")
-]
+] + ["{}SubscriptionPayload"]
 RESERVED: Final = frozenset(
     {
         *(scalar.name for scalar in SCALARS),

@@ -188,11 +188,13 @@ class LazySchema(GraphQLSchema):
         find: Callable[[str], GraphQLNamedType | None],
         nodes: Callable[[], Iterable[GraphQLObjectType]],
         types: Callable[[], Iterable[GraphQLNamedType]],
+        subscription: GraphQLObjectType | None = None,
     ) -> None:
         """``find`` knows most types by name; ``nodes`` have a global id; ``types`` may be reached from no root."""
         super().__init__(directives=directives, assume_valid=True)
         self.query_type = query
         self.mutation_type = mutation
+        self.subscription_type = subscription
         self.type_map: Any = _Types(self, find, types)
         self._nodes = nodes
 
@@ -269,7 +271,8 @@ class _Types(Mapping[str, GraphQLNamedType]):
     def _whole(self) -> dict[str, GraphQLNamedType]:
         if self._all is None:
             schema = self._schema
-            roots = [schema.query_type, schema.mutation_type, *self._types(), introspection_types["__Schema"]]
+            operations = [schema.query_type, schema.mutation_type, schema.subscription_type]
+            roots = [*operations, *self._types(), introspection_types["__Schema"]]
             arguments = (argument.type for one in schema.directives for argument in one.args.values())
             self._all = reached([*roots, *arguments])
         return self._all

@@ -60,6 +60,13 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes of the rows of a relation."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
 class ByKey:
     """The row with these values in a unique key: arguments with their columns."""
 
@@ -118,7 +125,7 @@ class Condition:
 
 
 Meaning: TypeAlias = (
-    ColumnField | GlobalId | Related | Connection | ByKey | ById | Node | Viewer | Write | Called | Condition
+    ColumnField | GlobalId | Related | Connection | Changes | ByKey | ById | Node | Viewer | Write | Called | Condition
 )
 
 

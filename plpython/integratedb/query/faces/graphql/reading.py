@@ -128,11 +128,7 @@ class Reader:
             )
         given = selected.arguments
         before = self.conditions.count
-        all_conditions = [*conditions, *self._equalities(entity, selected, alias)]
-        if given.get("filter") is not None:
-            assert selected.field is not None
-            of: Any = selected.field.args["filter"].type
-            all_conditions.append(self.conditions.filter(given["filter"], of, entity.relation, alias, selected))
+        all_conditions = [*conditions, *self.selecting(entity, selected, alias)]
         own = self.conditions.count - before + len(all_conditions)
         order = self._order(entity, given)
         descending = bool(plain(given.get("descending")))
@@ -152,6 +148,16 @@ class Reader:
                 _TOKENS if any(isinstance(item, Item) for item in items) else None,
             ),
         )
+
+    def selecting(self, entity: Entity, selected: Selected, alias: str) -> list[Expression]:
+        """Return the conditions of the arguments for columns, and of the filter. Error: GraphQLError."""
+        conditions = self._equalities(entity, selected, alias)
+        given = selected.arguments.get("filter")
+        if given is not None:
+            assert selected.field is not None
+            of: Any = selected.field.args["filter"].type
+            conditions.append(self.conditions.filter(given, of, entity.relation, alias, selected))
+        return conditions
 
     @staticmethod
     def _size(selected: Selected) -> tuple[int | None, bool]:

@@ -33,6 +33,7 @@ from .mutations import Mutations
 from .names import by, camel, read_comment
 from .routines import Routines
 from .scalars import SCALARS, scalar_of
+from .subscriptions import Subscriptions, is_followed
 
 _DIRECTIVES = (GraphQLIncludeDirective, GraphQLSkipDirective, GraphQLDeprecatedDirective, GraphQLSpecifiedByDirective)
 
@@ -47,23 +48,25 @@ class Schema:
     surface: Surface
     graphql: LazySchema
     aggregates: bool
+    subscriptions: bool
 
     def whole(self) -> LazySchema:
         """Return the same schema, to look at all of it: what is made for that is not kept."""
-        return build_schema(self.surface, aggregates=self.aggregates).graphql
+        return build_schema(self.surface, aggregates=self.aggregates, subscriptions=self.subscriptions).graphql
 
     withheld: Mapping[tuple[str, str], str]
 
 
-def build_schema(surface: Surface, *, aggregates: bool = True) -> Schema:
-    """Make the schema of a surface."""
-    return _Builder(surface, aggregates).build()
+def build_schema(surface: Surface, *, aggregates: bool = True, subscriptions: bool = False) -> Schema:
+    """Make the schema of a surface; ``subscriptions``: whether somebody tells of changes."""
+    return _Builder(surface, aggregates, subscriptions).build()
 
 
 class _Builder:
-    def __init__(self, surface: Surface, aggregates: bool) -> None:
+    def __init__(self, surface: Surface, aggregates: bool, subscriptions: bool) -> None:
         self._surface = surface
         self._has_aggregates = aggregates
+        self._has_subscriptions = subscriptions
         self._withheld = Withheld()
         self._entities = entities_of(surface, self._withheld)
         #: The relations by the names of their types.
@@ -89,6 +92,7 @@ class _Builder:
         self._mutations = Mutations(
             self._entities, self._withheld, self.scalar, self.type_of, self._connections, self._routines, taken
         )
+        self._subscriptions = Subscriptions(self._entities, self._withheld, self.type_of, self._connections)
 
     def build(self) -> Schema:
         """Make what the rest is found by."""
@@ -99,8 +103,12 @@ class _Builder:
         makers = {name: partial(roots.__getitem__, name) for name in roots}
         self._query = ObjectType("Query", Lazy({**makers, "viewer": lambda: viewed}))
         self._mutation = self._mutations.type()
-        schema = LazySchema(self._query, self._mutation, _DIRECTIVES, self._find, self._nodes, self._rows)
-        return Schema(self._surface, schema, self._has_aggregates, self._withheld.reasons)
+        self._subscription = self._subscriptions.type() if self._has_subscriptions else None
+        schema = LazySchema(
+            self._query, self._mutation, _DIRECTIVES, self._find, self._nodes, self._rows, self._subscription
+        )
+        reasons = self._withheld.reasons
+        return Schema(self._surface, schema, self._has_aggregates, self._has_subscriptions, reasons)
 
     def _rows(self) -> Iterator[GraphQLObjectType]:
         return map(self.type_of, self._entities.values())
@@ -116,9 +124,11 @@ class _Builder:
             fields = [mutations[name] for name in self._mutations.names_of(entity) if name in mutations]
             used = [of for field in fields for of in (field.type, *(each.type for each in field.args.values()))]
             own = (self._connections.type(entity), self._filters.of(entity), self._filters.many(entity))
+            if self._has_subscriptions and is_followed(entity):
+                used.append(self._subscriptions.payload(entity))
             of_entity = {*type_names(entity.type_name)}
             return reached([*own, self._connections.order(entity), *used], of_entity.__contains__).get(name)
-        fixed = (self._query, self._mutation, self._viewer, self._node, PAGE_INFO, IS, *SCALARS)
+        fixed = (self._query, self._mutation, self._subscription, self._viewer, self._node, PAGE_INFO, IS, *SCALARS)
         found = next((of for of in fixed if of is not None and of.name == name), None)
         return found or self._enums.named(name) or self._filters.named(name, self._surface) or self._of_function(name)
 

@@ -1,0 +1,1 @@
+"""Subscriptions of GraphQL over WebSockets, fed by the daemon."""

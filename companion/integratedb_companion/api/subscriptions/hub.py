@@ -1,0 +1,249 @@
+"""Connects subscriptions with the daemon: each change goes to the groups that watch its table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from integratedb_companion.api.execution import Executor
+from integratedb_companion.api.graphql import GraphQL
+from integratedb_companion.api.own_keys import OwnKeys
+from integratedb_companion.api.pool import Pool
+from integratedb_companion.api.settings import Settings
+from integratedb_companion.common.logs import fault
+
+from .feed import AwayError, Change, Feed, Position, Watch
+from .groups import Group, GroupError, Member, Shared, Subject, unavailable, worded
+from .visibility import Visibility
+
+log = logging.getLogger(__name__)
+
+#: Groups of one worker, and those of one role.
+MOST_GROUPS: Final = 2_000
+MOST_OF_ROLE: Final = 1_000
+#: Subscriptions of one worker.
+MOST_SUBSCRIPTIONS: Final = 10_000
+#: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
+AWAY_S: Final = 30.0
+CHECK_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A table that is watched, and the groups that watch it."""
+
+    number: int
+    groups: dict[Group, None] = field(default_factory=dict)
+
+
+class Hub:
+    """The subscriptions of one worker."""
+
+    def __init__(self, settings: Settings, pool: Pool, executor: Executor, graphql: GraphQL, keys: OwnKeys) -> None:
+        assert settings.daemon_url is not None
+        self._feed = Feed(settings.daemon_url, lambda: keys.of_database)
+        self._visibility = Visibility(pool)
+        # Requests keep half of the connections.
+        lanes = asyncio.Semaphore(max(1, pool.size // 2 - 1)), asyncio.Semaphore(1)
+        self._shared = Shared(settings, executor, graphql, *lanes)
+        self._groups: dict[Hashable, Group] = {}
+        self._starting: dict[Hashable, asyncio.Task[Group]] = {}
+        self._of_role: Counter[str] = Counter()
+        self._watched: dict[Watch, _Watched] = {}
+        self._by_number: dict[int, _Watched] = {}
+        self._watch_of: dict[Group, Watch] = {}
+        self._count = 0
+        self._moving: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Follow the daemon, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feed.run(self._on_open))
+            tasks.create_task(self._follow())
+            tasks.create_task(self._look_at_daemon())
+
+    @property
+    def count(self) -> int:
+        """The number of subscriptions."""
+        return self._count
+
+    async def subscribe(self, subject: Subject, member: Member) -> Group:
+        """Begin a subscription; the member's first message is the first one of these. Error: GroupError."""
+        if self._count >= MOST_SUBSCRIPTIONS:
+            raise _full()
+        self._count += 1
+        try:
+            while True:
+                group = await self._group(subject)
+                if not group.is_ended:
+                    break
+            group.members[member] = None
+            member.deliver(group.first())
+            return group
+        except BaseException:
+            self._count -= 1
+            raise
+
+    def unsubscribe(self, group: Group, member: Member) -> None:
+        """End a subscription."""
+        if group.members.pop(member, member) is None:
+            self._count -= 1
+        if not group.members:
+            self._drop(group)
+
+    async def _group(self, subject: Subject) -> Group:
+        key = subject.key
+        group = self._groups.get(key)
+        if group is not None and not group.is_ended:
+            return group
+        starting = self._starting.get(key)
+        if starting is None:
+            if len(self._groups) >= MOST_GROUPS or self._of_role[subject.caller.role] >= MOST_OF_ROLE:
+                raise _full()
+            starting = self._starting[key] = asyncio.create_task(self._start(key, subject))
+            starting.add_done_callback(lambda _: self._starting.pop(key, None))
+        # A subscriber who leaves takes nobody's group along.
+        return await asyncio.shield(starting)
+
+    async def _start(self, key: Hashable, subject: Subject) -> Group:
+        group = Group(subject, self._shared, self._on_made)
+        self._groups[key] = group
+        self._of_role[group.role] += 1
+        self._shared.groups = len(self._groups)
+        try:
+            await group.check()
+            position = await self._feed.confirm(self._watch(group))
+            await self._visibility.wait(position.xids, position.lsn)
+        except AwayError:
+            self._drop(group)
+            raise unavailable() from None
+        except BaseException:
+            self._drop(group)
+            raise
+        group.go_live()
+        # Whoever wanted it may be gone by now.
+        asyncio.get_running_loop().call_later(CHECK_EVERY_S, self._drop_unless_used, group)
+        return group
+
+    def _drop_unless_used(self, group: Group) -> None:
+        if not group.members:
+            self._drop(group)
+
+    def _drop(self, group: Group) -> None:
+        group.end()
+        if self._groups.get(group.key) is group:
+            del self._groups[group.key]
+            self._of_role[group.role] -= 1
+            self._of_role += Counter()
+            self._shared.groups = len(self._groups)
+        self._unwatch(group)
+
+    def _watch(self, group: Group) -> int:
+        watch = Watch(*group.table)
+        watched = self._watched.get(watch)
+        if watched is None:
+            watched = self._watched[watch] = _Watched(self._feed.watch(watch))
+            self._by_number[watched.number] = watched
+        watched.groups[group] = None
+        self._watch_of[group] = watch
+        return watched.number
+
+    def _unwatch(self, group: Group) -> None:
+        watch = self._watch_of.pop(group, None)
+        if watch is None:
+            return
+        watched = self._watched[watch]
+        watched.groups.pop(group, None)
+        if not watched.groups:
+            del self._watched[watch]
+            del self._by_number[watched.number]
+            self._spawn(self._end_watch(watched.number))
+
+    async def _end_watch(self, number: int) -> None:
+        # The daemon forgets all watches of a connection that ends.
+        with contextlib.suppress(AwayError):
+            await self._feed.unwatch(number)
+
+    def _on_made(self, group: Group) -> None:
+        """Watch the table that a group reads now, if that is another one."""
+        if self._watch_of.get(group) not in (None, Watch(*group.table)):
+            self._unwatch(group)
+            number = self._watch(group)
+            self._spawn(self._move(group, number))
+
+    async def _move(self, group: Group, number: int) -> None:
+        try:
+            position = await self._feed.confirm(number)
+            await self._visibility.wait(position.xids, position.lsn)
+        except AwayError:
+            return  # when it is back, all groups are told
+        group.resync()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._moving.add(task)
+        task.add_done_callback(self._moving.discard)
+
+    def _on_open(self, position: Position) -> None:
+        """Tell all subscribers that changes may be missing, once what was committed is visible."""
+        self._spawn(self._resync_all(position))
+
+    async def _resync_all(self, position: Position) -> None:
+        await self._visibility.wait(position.xids, position.lsn)
+        for group in [*self._watch_of]:
+            if group.is_live:
+                group.look()
+                group.resync()
+
+    async def _follow(self) -> None:
+        """Pass changes on, in their order, when every session sees them."""
+        told = self._feed.told
+        while True:
+            frames = [await told.get()]
+            while not told.empty():
+                frames.append(told.get_nowait())
+            changes = [change for frame in frames if frame is not None for change in frame]
+            rows = [change for change in changes if len(change) == 5]
+            if rows:
+                await self._visibility.wait({row[3] for row in rows}, max(row[4] for row in rows))
+            try:
+                if None in frames:
+                    for group in [*self._watch_of]:
+                        group.resync()
+                for change in changes:
+                    self._pass_on(change)
+            except Exception as problem:
+                log.error("changes not passed on", extra=fault(problem))
+                raise
+
+    def _pass_on(self, change: Change) -> None:
+        if change[1] == "S":
+            for group in [*self._watch_of]:
+                group.look()
+            return
+        watched = self._by_number.get(change[0])
+        if watched is not None:
+            key = None if change[2] is None else tuple(change[2])
+            for group in [*watched.groups]:
+                group.changed(change[1], key)
+
+    async def _look_at_daemon(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            since_s = self._feed.away_since_s
+            if since_s is None or time.monotonic() < since_s + AWAY_S:
+                continue
+            for group in [*self._watch_of]:
+                if group.is_live:
+                    group.fail(unavailable().errors)
+                    self._drop(group)
+
+
+def _full() -> GroupError:
+    return GroupError([worded("PGRSTX02", "Too many subscriptions are open.")])
