@@ -37,6 +37,17 @@ class Metrics:
         self.tokens_refused = Counter(
             "integratedb_api_tokens_refused", "Requests whose token was refused", ("code",), registry=registry
         )
+        self.subscriptions = Gauge(
+            "integratedb_api_subscriptions", "Open subscriptions", registry=registry, multiprocess_mode="livesum"
+        )
+        self.subscriptions_failed = Counter(
+            "integratedb_api_subscriptions_failed", "Subscriptions that ended with an error", registry=registry
+        )
+        self.too_slow = Counter(
+            "integratedb_api_subscribers_too_slow",
+            "Clients that read too slowly, and were disconnected",
+            registry=registry,
+        )
         self._connections = Gauge(
             "integratedb_api_database_connections",
             "Connections to the database",

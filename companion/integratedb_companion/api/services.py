@@ -81,7 +81,7 @@ class Services:
         if settings.daemon_url is not None:
             self._hub = Hub(settings, self.pool, self.executor, self.faces.graphql, self.own_keys)
             self.sockets = Sockets(
-                self._hub, self.authentication, self.surfaces, self.faces, saved_only=settings.saved_only
+                self._hub, self.authentication, self.surfaces, self.faces, self.metrics, saved_only=settings.saved_only
             )
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -109,6 +109,7 @@ class Services:
     async def _show(self) -> None:
         while True:
             self.metrics.connections(self.pool.open, self.pool.idle)
+            self.metrics.subscriptions.set(self._hub.count if self._hub is not None else 0)
             await asyncio.sleep(METRICS_EVERY_S)
 
     async def close(self) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from websockets.client import ClientProtocol
 from websockets.sync.client import ClientConnection, connect
+from websockets.uri import parse_uri
 
 from tests.support import Session
 from tests.system.api.harness import Api, Place, token, unique
@@ -18,6 +21,10 @@ from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Daemon
 
 ORDERS = "subscription { ordersNodes { resync nodes { rowId status } removedIds } }"
 SUBPROTOCOL = "graphql-transport-ws"
+
+
+#: The clients of a test, which end with it.
+OPENED: list[Subscriber | Slow] = []
 
 
 class Subscriber:
@@ -29,6 +36,7 @@ class Subscriber:
         self._open = contextlib.ExitStack()
         connecting = connect(url, subprotocols=offered, max_size=None, compression=None, **options)
         self.socket: ClientConnection = self._open.enter_context(connecting)
+        OPENED.append(self)
 
     @classmethod
     def opened(cls, api: Api, role: str, **claims: Any) -> Subscriber:
@@ -71,6 +79,47 @@ class Subscriber:
     def close(self) -> None:
         """Disconnect."""
         self._open.close()
+
+
+class Slow:
+    """A client that subscribes and then reads nothing."""
+
+    def __init__(self, api: Api, role: str, query: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", api.port), 10)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 << 10)
+        uri = parse_uri(api.url.replace("http", "ws") + "/graphql")
+        self._protocol = ClientProtocol(uri, subprotocols=[SUBPROTOCOL])
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+        while not self._protocol.events_received():
+            self._protocol.receive_data(self.socket.recv(4096))
+        self.send(type="connection_init", payload={"Authorization": f"Bearer {token(role)}"})
+        self.socket.recv(4096)
+        self.send(id="1", type="subscribe", payload={"query": query})
+        OPENED.append(self)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.socket.close()
+
+    def send(self, **message: Any) -> None:
+        """Send a message."""
+        self._protocol.send_text(json.dumps(message).encode())
+        self._flush()
+
+    def _flush(self) -> None:
+        self.socket.sendall(b"".join(self._protocol.data_to_send()))
+
+    def is_disconnected(self, timeout_s: float = 30) -> bool:
+        """Read what was sent; return whether the connection has ended."""
+        self.socket.settimeout(timeout_s)
+        with contextlib.suppress(ConnectionError):
+            try:
+                while self.socket.recv(1 << 20):
+                    pass
+            except TimeoutError:
+                return False
+        return True
 
 
 @dataclass

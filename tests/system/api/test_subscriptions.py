@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.system.api.conftest import StartApi, new_place
-from tests.system.api.harness import Api
-from tests.system.api.subscribing import Shop, Subscriber, new_shop
-from tests.system.harness import Cluster
+from tests.system.api.harness import Api, Place
+from tests.system.api.subscribing import OPENED, Shop, Slow, Subscriber, new_shop
+from tests.system.harness import Cluster, eventually
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +32,14 @@ def live(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     assert api.stop() == 0
 
 
+@pytest.fixture(autouse=True)
+def close_clients() -> Iterator[None]:
+    """Disconnect the clients of a test."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def test_a_subscriber_is_told_of_inserts_updates_and_deletes(shop: Shop, live: Api) -> None:
     subscriber = Subscriber.opened(live, shop.stakeholder)
     subscriber.subscribe()
@@ -36,4 +49,246 @@ def test_a_subscriber_is_told_of_inserts_updates_and_deletes(shop: Shop, live: A
     assert subscriber.next()["nodes"] == [{"rowId": 1, "status": "paid"}]
     shop.superuser.run("DELETE FROM orders WHERE id = 1")
     assert subscriber.next() == {"resync": False, "nodes": [], "removedIds": ["WyJvcmRlcnMiLCAiMSJd"]}
-    subscriber.close()
+
+
+PLAIN = "subscription { ordersNodes { nodes { rowId status } removedIds } }"
+
+
+def global_id(*key: str, name: str = "orders") -> str:
+    """Return the global id of a row."""
+    return base64.b64encode(json.dumps([name, *key]).encode()).decode()
+
+
+def test_all_subscribers_are_told_of_all_rows_in_the_order_of_their_changes(shop: Shop, live: Api) -> None:
+    subscribers = [Subscriber.opened(live, shop.stakeholder, sub=str(number % 3)) for number in range(9)]
+    for subscriber in subscribers:
+        subscriber.subscribe()
+    for number in range(100, 160):
+        shop.superuser.run("INSERT INTO orders VALUES (%s, 'new')", number)
+    for subscriber in subscribers:
+        told: list[int] = []
+        while len(told) < 60:
+            told += [node["rowId"] for node in subscriber.next()["nodes"]]
+        assert told == [*range(100, 160)]
+
+
+def test_a_transaction_of_many_rows_is_told_whole(shop: Shop, live: Api) -> None:
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    subscriber.subscribe()
+    shop.superuser.run("INSERT INTO orders SELECT g, 'many' FROM generate_series(1000, 2999) AS g")
+    told: list[int] = []
+    while len(told) < 2000:
+        told += [node["rowId"] for node in subscriber.next()["nodes"]]
+    assert told == [*range(1000, 3000)]
+
+
+def test_a_row_that_leaves_the_filter_is_removed_and_others_are_not_told(shop: Shop, live: Api) -> None:
+    shop.superuser.run("INSERT INTO orders VALUES (200, 'open'), (201, 'open')")
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    query = """subscription ($status: String) {
+      ordersNodes(filter: {status: {eq: $status}}) { nodes { rowId } removedIds resync } }"""
+    subscriber.subscribe(query, status="open")
+    shop.superuser.run("INSERT INTO orders VALUES (202, 'paid'), (203, 'open')")
+    assert subscriber.next() == {"nodes": [{"rowId": 203}], "removedIds": [], "resync": False}
+    shop.superuser.run("UPDATE orders SET status = 'paid' WHERE id = 203")
+    assert subscriber.next()["removedIds"] == [global_id("203")]
+    # The subscriber may know this row of a query.
+    shop.superuser.run("UPDATE orders SET status = 'paid' WHERE id = 200")
+    assert subscriber.next()["removedIds"] == [global_id("200")]
+    shop.superuser.run("UPDATE orders SET note = 'again' WHERE id = 200")
+    shop.superuser.run("UPDATE orders SET note = 'selected' WHERE id = 201")
+    assert subscriber.next()["nodes"] == [{"rowId": 201}]
+
+
+def test_a_row_whose_key_changes_is_another_row(shop: Shop, live: Api) -> None:
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    subscriber.subscribe()
+    shop.superuser.run("INSERT INTO orders VALUES (300, 'new')")
+    subscriber.next()
+    shop.superuser.run("UPDATE orders SET id = 301 WHERE id = 300")
+    told = subscriber.next()
+    assert (told["nodes"], told["removedIds"]) == ([{"rowId": 301, "status": "new"}], [global_id("300")])
+
+
+def test_truncate_lets_subscribers_read_anew(shop: Shop, live: Api) -> None:
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    subscriber.subscribe()
+    shop.superuser.run("TRUNCATE orders")
+    assert subscriber.next() == {"resync": True, "nodes": [], "removedIds": []}
+
+
+def test_related_rows_fragments_and_aliases_are_those_of_a_query(shop: Shop, live: Api) -> None:
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    query = """subscription Watch($with: Boolean = true) {
+      changed: ordersNodes { __typename rows: nodes { ...Row } gone: removedIds again: resync } }
+      fragment Row on Orders { id rowId note @include(if: $with) __typename }"""
+    subscriber.send(id="1", type="subscribe", payload={"query": query})
+    expected = {"changed": {"__typename": "OrdersSubscriptionPayload", "rows": [], "gone": [], "again": True}}
+    assert subscriber.receive()["payload"]["data"] == expected
+    shop.superuser.run("INSERT INTO orders VALUES (400, 'new', E'two\\nlines')")
+    [row] = subscriber.next()["rows"]
+    assert row == {"id": global_id("400"), "rowId": 400, "note": "two\nlines", "__typename": "Orders"}
+
+
+def test_nobody_is_told_what_a_policy_hides(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        shop.superuser.run("""
+            ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY own ON orders USING (owner = (SELECT current_setting('request.jwt.claim.sub', true)))""")
+        api = start_api(fresh, *shop.options())
+        ann, ben = (Subscriber.opened(api, shop.stakeholder, sub=sub) for sub in ("ann", "ben"))
+        for subscriber in (ann, ben):
+            subscriber.subscribe()
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'of ann', NULL, 'ann'), (2, 'of ben', NULL, 'ben')")
+        assert ann.next()["nodes"] == [{"rowId": 1, "status": "of ann"}]
+        assert ben.next()["nodes"] == [{"rowId": 2, "status": "of ben"}]
+        # Who saw the row learns that it is gone; nobody else learns of it.
+        shop.superuser.run("UPDATE orders SET owner = 'ben' WHERE id = 1")
+        assert ann.next() == {"resync": False, "nodes": [], "removedIds": [global_id("1")]}
+        assert ben.next()["nodes"] == [{"rowId": 1, "status": "of ann"}]
+        shop.superuser.run("DELETE FROM orders WHERE id = 2")
+        assert ben.next()["removedIds"] == [global_id("2")]
+        shop.superuser.run("INSERT INTO orders VALUES (3, 'of ann', NULL, 'ann')")
+        assert ann.next()["nodes"] == [{"rowId": 3, "status": "of ann"}]
+
+
+def test_a_policy_that_raises_ends_only_the_subscription_of_whom_it_concerns(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        shop.superuser.run("""
+            CREATE FUNCTION judged() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+            BEGIN
+              IF current_setting('request.jwt.claim.sub', true) = 'poisoned' THEN
+                RAISE EXCEPTION 'no' USING ERRCODE = 'P0001';
+              END IF;
+              RETURN true;
+            END $$;
+            ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY judged ON orders USING (judged())""")
+        api = start_api(fresh, *shop.options())
+        poisoned, healthy = (Subscriber.opened(api, shop.stakeholder, sub=sub) for sub in ("poisoned", "healthy"))
+        for subscriber in (poisoned, healthy):
+            subscriber.subscribe()
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
+        assert healthy.next()["nodes"] == [{"rowId": 1, "status": "new"}]
+        ended = poisoned.receive()
+        assert (ended["type"], ended["payload"][0]["message"]) == ("error", "no")
+        # The connection stays, and the client may try again.
+        poisoned.subscribe(id_="1")
+        shop.superuser.run("UPDATE orders SET status = 'paid'")
+        assert healthy.next()["nodes"] == [{"rowId": 1, "status": "paid"}]
+        assert poisoned.receive()["type"] == "error"
+
+
+def test_a_subscriber_that_stops_reading_is_disconnected_and_harms_nobody(shop: Shop, live: Api) -> None:
+    query = "subscription { ordersNodes { nodes { rowId note } resync } }"
+    healthy, slow = Subscriber.opened(live, shop.stakeholder), Slow(live, shop.stakeholder, query)
+    healthy.subscribe(query)
+    eventually(lambda: live.metrics()["integratedb_api_subscriptions"] == 2)
+    for number in range(500, 560):
+        shop.superuser.run("INSERT INTO orders VALUES (%s, 'new', repeat('x', 200000))", number)
+    told: list[int] = []
+    while len(told) < 60:
+        told += [node["rowId"] for node in healthy.next()["nodes"]]
+    assert told == [*range(500, 560)]
+    eventually(lambda: live.metrics()["integratedb_api_subscribers_too_slow_total"] == 1)
+    assert slow.is_disconnected()
+    eventually(lambda: live.metrics()["integratedb_api_subscriptions"] == 1)
+    shop.superuser.run("DELETE FROM orders WHERE id >= 500")
+
+
+def test_a_role_that_is_revoked_is_disconnected(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        shop.superuser.run("SELECT integratedb_allow_api(%s, false)", shop.stakeholder)
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
+        assert subscriber.receive()["type"] == "error"
+        assert subscriber.close_code() == 4403
+
+
+def test_a_token_that_expires_ends_the_connection(shop: Shop, live: Api) -> None:
+    # A token is accepted for 30 seconds longer.
+    subscriber = Subscriber.opened(live, shop.stakeholder, exp=int(time.time()) - 28)
+    subscriber.subscribe()
+    began_s = time.monotonic()
+    assert subscriber.close_code() == 4403
+    assert time.monotonic() < began_s + 5
+
+
+def test_a_migration_that_the_claim_allows_changes_nothing_for_subscribers(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        fields = ["id", {"alternatives": ["status", "state"]}]
+        claim = Jsonb({"match": [{"path": "public.orders", "fields": fields}]})
+        shop.superuser.run("SELECT integratedb_claim(%s, %s)", shop.stakeholder, claim)
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        shop.superuser.run("ALTER TABLE orders RENAME COLUMN status TO state")
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
+        told = subscriber.next()
+        # The surface is another one, so a client may want to look.
+        while not told["nodes"]:
+            assert told["resync"] is True
+            told = subscriber.next()
+        assert told["nodes"] == [{"rowId": 1, "status": "new"}]
+
+
+def test_a_document_that_is_valid_no_more_ends_with_an_error_that_says_so(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        claim = Jsonb({"match": [{"path": "public.orders", "fields": ["id"]}]})
+        shop.superuser.run("SELECT integratedb_claim(%s, %s)", shop.stakeholder, claim)
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
+        ended = subscriber.receive()
+        assert ended["type"] == "error"
+        assert "Cannot query field 'status' on type 'Orders'" in ended["payload"][0]["message"]
+
+
+def test_a_table_that_is_recreated_is_followed(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        with shop.superuser.transaction():
+            shop.superuser.run("ALTER TABLE orders RENAME TO old_orders")
+            shop.superuser.run("CREATE TABLE orders (id int PRIMARY KEY, status text, note text, owner text)")
+        assert subscriber.next()["resync"] is True
+        eventually(lambda: api.process.poll() is None)
+        told: list[int] = []
+        number = 0
+        while 1 not in told:
+            number += 1
+            shop.superuser.run(
+                "INSERT INTO orders VALUES (1, 'new') ON CONFLICT (id) DO UPDATE SET note = %s", str(number)
+            )
+            told += [node["rowId"] for node in subscriber.next()["nodes"]]
+
+
+def test_after_the_daemon_was_away_subscribers_read_anew(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        shop.daemon.kill()
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'missed')")
+        other = Subscriber.opened(api, shop.stakeholder)
+        other.send(id="1", type="subscribe", payload={"query": PLAIN})
+        refused = other.receive()
+        assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "PGRSTX01")
+        shop.start_daemon()
+        told = subscriber.next(20)
+        while not told["resync"]:
+            told = subscriber.next(20)
+        shop.superuser.run("INSERT INTO orders VALUES (2, 'new')")
+        rows: list[int] = []
+        while 2 not in rows:
+            rows += [node["rowId"] for node in subscriber.next()["nodes"]]

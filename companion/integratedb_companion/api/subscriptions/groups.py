@@ -52,8 +52,12 @@ MOST_WAITING: Final = 5_000
 #: For so many rows a group knows whether it selects them, and all groups of a worker together.
 MOST_KNOWN: Final = 10_000
 MOST_KNOWN_IN_ALL: Final = 400_000
-#: A group reads again after this time at the earliest. So changes that come close together are read together.
+#: A group reads again after a rest, so changes that come close together are read together: the rest is longer with more
+#: subscribers of the group, because each gets a message, and with more groups, because each has a statement.
 REST_S: Final = 0.02
+REST_OF_MEMBER_S: Final = 0.00025
+REST_OF_GROUP_S: Final = 0.00075
+LONGEST_REST_S: Final = 0.5
 #: A statement that takes longer makes its group wait for others that do.
 SLOW_S: Final = 0.25
 FIRST_RETRY_S: Final = 0.25
@@ -154,6 +158,16 @@ class Group:
         return self._subject.caller.role
 
     @property
+    def entry(self) -> Entry | None:
+        """The surface that the document is compiled for."""
+        return self._made.entry if self._made is not None else None
+
+    @property
+    def _rest_s(self) -> float:
+        wanted_s = REST_OF_MEMBER_S * len(self.members) + REST_OF_GROUP_S * self._shared.groups
+        return min(max(REST_S, wanted_s), LONGEST_REST_S)
+
+    @property
     def table(self) -> tuple[int, int, tuple[str, ...]]:
         """The table, the role and the columns of the key, as the database knows them now."""
         assert self._made is not None
@@ -226,7 +240,7 @@ class Group:
         """Read what waits, until nothing waits."""
         pause_s = FIRST_RETRY_S
         while (self._waiting or self._resync) and not self.is_ended:
-            rest_s = self._read_at_s + REST_S - time.monotonic()
+            rest_s = self._read_at_s + self._rest_s - time.monotonic()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
             taken = self._take()

@@ -11,11 +11,13 @@ from collections.abc import Coroutine, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from integratedb_companion.api.connection import DatabaseError, LostError
 from integratedb_companion.api.execution import Executor
 from integratedb_companion.api.graphql import GraphQL
 from integratedb_companion.api.own_keys import OwnKeys
-from integratedb_companion.api.pool import Pool
+from integratedb_companion.api.pool import BusyError, Pool, UnreachableError
 from integratedb_companion.api.settings import Settings
+from integratedb_companion.api.surfaces import RoleError
 from integratedb_companion.common.logs import fault
 
 from .feed import AwayError, Change, Feed, Position, Watch
@@ -32,6 +34,8 @@ MOST_SUBSCRIPTIONS: Final = 10_000
 #: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
 AWAY_S: Final = 30.0
 CHECK_EVERY_S: Final = 1.0
+#: How often surfaces are compared where nothing changes.
+LOOK_EVERY_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class Hub:
             tasks.create_task(self._feed.run(self._on_open))
             tasks.create_task(self._follow())
             tasks.create_task(self._look_at_daemon())
+            tasks.create_task(self._look_at_surfaces())
 
     @property
     def count(self) -> int:
@@ -232,6 +237,31 @@ class Hub:
             key = None if change[2] is None else tuple(change[2])
             for group in [*watched.groups]:
                 group.changed(change[1], key)
+
+    async def _look_at_surfaces(self) -> None:
+        """Let groups look whether their surface has changed, or their role may not use the API any more.
+
+        Each statement compares that, but a group may have nothing to read for long.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            by_entry: dict[int, list[Group]] = {}
+            for group in [*self._watch_of]:
+                if group.is_live and group.entry is not None:
+                    by_entry.setdefault(id(group.entry), []).append(group)
+            for groups in by_entry.values():
+                if await self._has_changed(groups[0]):
+                    for group in groups:
+                        group.look()
+
+    async def _has_changed(self, group: Group) -> bool:
+        assert group.entry is not None
+        try:
+            return await self._shared.executor.surfaces.has_changed(group.entry)
+        except RoleError:
+            return True
+        except (DatabaseError, LostError, UnreachableError, BusyError):
+            return False
 
     async def _look_at_daemon(self) -> None:
         while True:

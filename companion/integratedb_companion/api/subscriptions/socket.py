@@ -19,6 +19,7 @@ from integratedb_companion.api.authentication import Authentication
 from integratedb_companion.api.execution import Watch
 from integratedb_companion.api.faces import Faces
 from integratedb_companion.api.messages import Head, Headers, Request, Response
+from integratedb_companion.api.metrics import Metrics
 from integratedb_companion.api.surfaces import RoleError, Surfaces
 from integratedb_companion.api.tokens import Caller, TokenError, UnknownKeyError
 from integratedb_companion.common.logs import fault
@@ -52,12 +53,20 @@ class Sockets:
     """The WebSockets of one worker."""
 
     def __init__(
-        self, hub: Hub, authentication: Authentication, surfaces: Surfaces, faces: Faces, *, saved_only: bool
+        self,
+        hub: Hub,
+        authentication: Authentication,
+        surfaces: Surfaces,
+        faces: Faces,
+        metrics: Metrics,
+        *,
+        saved_only: bool,
     ) -> None:
         self.hub = hub
         self.authentication = authentication
         self.surfaces = surfaces
         self.faces = faces
+        self.metrics = metrics
         self.saved_only = saved_only
         self.open: set[Socket] = set()
         self.strangers = 0
@@ -107,6 +116,7 @@ class Subscription:
 
     def fail(self, errors: Sequence[dict[str, Any]], *, is_forbidden: bool) -> None:
         """End the subscription with an error."""
+        self._socket.metrics.subscriptions_failed.inc()
         self._socket.end(self.id, errors)
         if is_forbidden:
             self._socket.close(protocol.FORBIDDEN, "Forbidden")
@@ -124,6 +134,7 @@ class Socket:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         self._sockets = sockets
+        self.metrics = sockets.metrics
         self._request = request
         self._headers = [(name, value) for name, value in headers if not name.startswith(_HANDSHAKE)]
         self._bearer = request.head.bearer
@@ -185,6 +196,7 @@ class Socket:
             return
         size = sum(map(len, parts))
         if self._waiting and (self._size + size > MOST_WAITING or self._sockets.waiting + size > MOST_WAITING_IN_ALL):
+            self.metrics.too_slow.inc()
             self.close(protocol.TOO_SLOW, "The client reads too slowly")
             return
         self._size += size
