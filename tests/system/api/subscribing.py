@@ -13,6 +13,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from websockets.client import ClientProtocol
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from tests.support import Session
@@ -88,7 +89,7 @@ class Slow:
         self.socket = socket.create_connection(("127.0.0.1", api.port), 10)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 << 10)
         uri = parse_uri(api.url.replace("http", "ws") + "/graphql")
-        self._protocol = ClientProtocol(uri, subprotocols=[SUBPROTOCOL])
+        self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(SUBPROTOCOL)])
         self._protocol.send_request(self._protocol.connect())
         self._flush()
         while not self._protocol.events_received():

@@ -7,13 +7,18 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from graphql import build_client_schema, get_introspection_query, print_type
 from psycopg.types.json import Jsonb
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
+from integratedb_companion.common import feed_tokens
 from tests.system.api.conftest import StartApi, new_place
-from tests.system.api.harness import Api, Place
-from tests.system.api.subscribing import OPENED, Shop, Slow, Subscriber, new_shop
+from tests.system.api.harness import Api, Place, token
+from tests.system.api.subscribing import OPENED, ORDERS, Shop, Slow, Subscriber, new_shop, notify
 from tests.system.harness import Cluster, eventually
 
 
@@ -292,3 +297,210 @@ def test_after_the_daemon_was_away_subscribers_read_anew(start_api: StartApi, fr
         rows: list[int] = []
         while 2 not in rows:
             rows += [node["rowId"] for node in subscriber.next()["nodes"]]
+
+
+def test_an_idle_subscriber_is_told_of_a_changed_surface_and_a_revoked_role(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        shop.superuser.run("ALTER TABLE orders ADD COLUMN more int")
+        assert subscriber.next() == {"resync": True, "nodes": [], "removedIds": []}
+        shop.superuser.run("SELECT integratedb_allow_api(%s, false)", shop.stakeholder)
+        assert subscriber.receive()["type"] == "error"
+        assert subscriber.close_code() == 4403
+
+
+def test_a_key_of_several_columns_and_types(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        shop.superuser.run("""
+            CREATE TYPE side AS ENUM ('left', 'very "right"');
+            CREATE TABLE item (side side, code text, number numeric, other uuid, PRIMARY KEY (side, code, number));
+            CREATE TABLE dated (day date PRIMARY KEY);
+            CREATE TABLE keyless (id int);""")
+        paths: list[dict[str, Any]] = [
+            {"path": f"public.{name}", "fields": ["*"]} for name in ("item", "dated", "keyless")
+        ]
+        shop.superuser.run("SELECT integratedb_claim(%s, %s)", shop.stakeholder, Jsonb({"match": paths}))
+        match = [{**each, "events": ["INSERT"] if "keyless" in each["path"] else ["*"]} for each in paths]
+        notify(shop.superuser, shop.stakeholder, *match)
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe("subscription { itemNodes { resync nodes { id code } removedIds } }")
+        codes = ['a"b', "ü\\n", "", "{a,b}"]
+        for code in codes:
+            shop.superuser.run("INSERT INTO item VALUES ('very \"right\"', %s, 1.50), ('left', %s, 2)", code, code)
+        told: list[tuple[str, str]] = []
+        while len(told) < 8:
+            told += [(node["id"], node["code"]) for node in subscriber.next()["nodes"]]
+        assert [code for _, code in told] == [code for code in codes for _ in range(2)]
+        shop.superuser.run("DELETE FROM item")
+        removed: list[str] = []
+        while len(removed) < 8:
+            removed += subscriber.next()["removedIds"]
+        assert removed == [id_ for id_, _ in told]
+        # A date's text depends on settings, and rows without a key have no name.
+        subscriber.send(id="2", type="subscribe", payload={"query": "subscription { datedNodes { resync } }"})
+        refused = subscriber.receive()
+        assert (refused["type"], refused["id"]) == ("error", "2")
+        assert "Cannot query field 'datedNodes' on type 'Subscription'" in refused["payload"][0]["message"]
+
+
+def test_only_the_events_that_the_stakeholder_is_notified_of_are_told(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        match = {"path": "public.orders", "fields": ["id"], "events": ["INSERT"]}
+        notify(shop.superuser, shop.stakeholder, match)
+        # Another one is notified of everything, so everything is in the stream.
+        shop.superuser.run("SELECT integratedb_create_stakeholder('other')")
+        notify(shop.superuser, "other", {"path": "public.orders", "fields": ["id"]})
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
+        assert subscriber.next()["nodes"] == [{"rowId": 1, "status": "new"}]
+        shop.superuser.run("UPDATE orders SET status = 'unseen'")
+        shop.superuser.run("INSERT INTO orders VALUES (2, 'new')")
+        assert subscriber.next()["nodes"] == [{"rowId": 2, "status": "new"}]
+        shop.superuser.run("SELECT integratedb_drop_stakeholder('other')")
+
+
+def test_the_schema_has_subscriptions_for_who_is_notified_only(shop: Shop, live: Api, api: Api) -> None:
+    question = "{ __schema { subscriptionType { name fields { name args { name } type { ofType { name } } } } } }"
+
+    def asked(of: Api, role: str) -> Any:
+        return of.send("POST", "/graphql", {"query": question}, role=role).json()["data"]["__schema"]
+
+    found = asked(live, shop.stakeholder)["subscriptionType"]
+    assert found["name"] == "Subscription"
+    [field] = found["fields"]
+    assert (field["name"], field["type"]["ofType"]["name"]) == ("ordersNodes", "OrdersSubscriptionPayload")
+    assert {each["name"] for each in field["args"]} == {"filter", "rowId", "status", "note", "owner"}
+    assert asked(live, shop.place.user) == {"subscriptionType": None}
+    # A service without a daemon has none.
+    assert asked(api, api.place.user) == {"subscriptionType": None}
+
+
+def test_the_schema_with_subscriptions_is_built_by_clients(shop: Shop, live: Api) -> None:
+    question = {"query": get_introspection_query()}
+    answer = live.send("POST", "/graphql", question, role=shop.stakeholder).json()
+    schema = build_client_schema(answer["data"])
+    assert schema.subscription_type is not None
+    printed = print_type(schema.type_map["OrdersSubscriptionPayload"])
+    assert "resync: Boolean!" in printed
+    assert "nodes: [Orders!]!" in printed
+    assert "removedIds: [ID!]!" in printed
+
+
+def test_a_subscription_over_http_is_refused(shop: Shop, live: Api) -> None:
+    answer = live.send("POST", "/graphql", {"query": ORDERS}, role=shop.stakeholder)
+    assert answer.status_code == 422
+    assert "graphql-transport-ws" in answer.json()["errors"][0]["message"]
+
+
+def test_queries_and_mutations_are_answered_over_the_socket(shop: Shop, live: Api) -> None:
+    client = Subscriber.opened(live, shop.stakeholder)
+    client.send(id="q", type="subscribe", payload={"query": "{ ordersNodes(first: 0) { totalCount } }"})
+    answer = client.receive()
+    assert (answer["id"], answer["type"]) == ("q", "next")
+    assert isinstance(answer["payload"]["data"]["ordersNodes"]["totalCount"], int)
+    assert client.receive() == {"id": "q", "type": "complete"}
+    client.send(id="w", type="subscribe", payload={"query": "{ nothing }"})
+    refused = client.receive()
+    assert (refused["id"], refused["type"]) == ("w", "error")
+    assert "Cannot query field 'nothing'" in refused["payload"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("no JSON", 4400),
+        ("[]", 4400),
+        ('{"type": "unknown"}', 4400),
+        ('{"type": "subscribe", "payload": {"query": "{ viewer { id } }"}}', 4400),
+        ('{"id": "1", "type": "subscribe", "payload": {}}', 4400),
+        ('{"type": "connection_init", "payload": []}', 4400),
+        ('{"type": "connection_init"}', 4429),
+        (b'{"type": "ping"}', 4400),
+        ("[" * 100_000, 4400),
+        (" " * 600_000, 4400),
+    ],
+)
+def test_a_message_that_breaks_the_protocol_closes_the_connection(
+    shop: Shop, live: Api, sent: str | bytes, code: int
+) -> None:
+    client = Subscriber.opened(live, shop.stakeholder)
+    client.socket.send(sent)
+    assert client.close_code() == code
+
+
+def test_who_may_not_subscribe_is_disconnected_with_the_code_of_the_protocol(shop: Shop, live: Api) -> None:
+    early = Subscriber(live)
+    early.send(id="1", type="subscribe", payload={"query": ORDERS})
+    assert early.close_code() == 4401
+    forger = Subscriber(live)
+    forger.send(type="connection_init", payload={"Authorization": "Bearer a.b.c"})
+    assert forger.close_code() == 4403
+    stranger = Subscriber(live)
+    stranger.send(type="connection_init", payload={"headers": {"authorization": f"Bearer {token('postgres')}"}})
+    assert stranger.close_code() == 4403
+    old = Subscriber(live, subprotocols=["graphql-ws"])
+    assert old.close_code() == 4406
+    twice = Subscriber.opened(live, shop.stakeholder)
+    twice.subscribe()
+    twice.send(id="1", type="subscribe", payload={"query": ORDERS})
+    assert twice.close_code() == 4409
+
+
+def test_a_header_says_who_is_asking_too_and_nobody_is_anonymous(shop: Shop, live: Api) -> None:
+    headers = {"Authorization": f"Bearer {token(shop.stakeholder)}"}
+    client = Subscriber(live, additional_headers=headers)
+    client.send(type="connection_init")
+    assert client.receive() == {"type": "connection_ack"}
+    client.subscribe()
+    nobody = Subscriber(live)
+    nobody.send(type="ping")
+    nobody.send(type="connection_init", payload=None)
+    assert [nobody.receive(), nobody.receive()] == [{"type": "pong"}, {"type": "connection_ack"}]
+    nobody.send(id="1", type="subscribe", payload={"query": ORDERS})
+    assert nobody.receive()["type"] == "error"
+
+
+def test_an_id_can_be_used_again_after_complete(shop: Shop, live: Api) -> None:
+    client = Subscriber.opened(live, shop.stakeholder)
+    client.subscribe(id_="a")
+    client.send(id="a", type="complete")
+    shop.superuser.run("INSERT INTO orders VALUES (700, 'unseen')")
+    client.subscribe(PLAIN.replace("removedIds", "resync"), id_="a")
+    shop.superuser.run("DELETE FROM orders WHERE id = 700")
+    shop.superuser.run("INSERT INTO orders VALUES (701, 'seen')")
+    assert client.next()["nodes"] == [{"rowId": 701, "status": "seen"}]
+
+
+def test_only_a_service_of_the_database_is_fed(shop: Shop) -> None:
+    url = f"ws://127.0.0.1:{shop.daemon.port}/v1/feed"
+
+    def status(header: str | None) -> int:
+        headers = {} if header is None else {"Authorization": header}
+        with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers=headers):
+            pass
+        return refused.value.response.status_code
+
+    [(name, key)] = shop.superuser.rows("SELECT id::text, secret FROM integratedb.api_key")
+    secret = feed_tokens.secret_of(bytes(key))
+    genuine = feed_tokens.sign(name, secret, time.time())
+    with connect(url, additional_headers={"Authorization": genuine}) as client:
+        assert json.loads(client.recv()) == {"ready": True}
+    for header in (
+        None,
+        "Basic cG9zdGdyZXM6",
+        genuine,  # used before
+        genuine[:-1] + ("0" if genuine[-1] != "0" else "1"),
+        feed_tokens.sign(name, bytes(key), time.time()),  # the key itself is not the daemon's
+        feed_tokens.sign(name, secret, time.time() - 120),
+        feed_tokens.sign("other", secret, time.time()),
+    ):
+        assert status(header) == 401

@@ -69,8 +69,8 @@ _PASSING: Final = ("40", "53", "57P", "58", "08")
 class Member(Protocol):
     """A subscriber."""
 
-    def deliver(self, data: str) -> None:
-        """Take the data of a message ``next``."""
+    def deliver(self, payload: str) -> None:
+        """Take the payload of a message ``next``."""
 
     def fail(self, errors: Sequence[dict[str, Any]], *, is_forbidden: bool) -> None:
         """End the subscription."""
@@ -295,14 +295,14 @@ class Group:
         while len(self._known) > self._shared.most_known:
             self._known.popitem(last=False)
         if nodes or removed or resync:
-            data = following.payload(nodes, removed, resync=resync).decode()
+            payload = _payload(following.payload(nodes, removed, resync=resync))
             for member in [*self.members]:
-                member.deliver(data)
+                member.deliver(payload)
 
     def first(self) -> str:
-        """Return the data of a subscriber's first message: from now on, changes are told."""
+        """Return the payload of a subscriber's first message: from now on, changes are told."""
         assert self._made is not None
-        return self._made.following.payload((), (), resync=True).decode()
+        return _payload(self._made.following.payload((), (), resync=True))
 
     async def _read(self, keys: Sequence[Key]) -> dict[bytes, bytes]:
         """Read rows by their keys: what is selected of them, by their global ids. Errors: GroupError, _RetryError."""
@@ -417,6 +417,10 @@ def _bounded(text: str, most_bytes: int) -> bytes:
         f" WHERE CASE WHEN l.size OPERATOR(pg_catalog.>) {most}"
         f" THEN integratedb.answer_too_large({most}) ELSE true END"
     ).encode()
+
+
+def _payload(data: bytes) -> str:
+    return '{"data":' + data.decode() + "}"
 
 
 def _body(row: Row) -> Response:

@@ -35,7 +35,7 @@ MOST_SUBSCRIPTIONS: Final = 10_000
 AWAY_S: Final = 30.0
 CHECK_EVERY_S: Final = 1.0
 #: How often surfaces are compared where nothing changes.
-LOOK_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 2.0
 
 
 @dataclass(slots=True)

@@ -1,4 +1,8 @@
-"""Reads and writes the messages of the protocol graphql-transport-ws. Pure."""
+"""Reads and writes the messages of the protocol graphql-transport-ws. Pure.
+
+Python's client gql looks for the protocol that the server chose in a header with capitals, and finds none where a
+server writes it in lower case. Then it speaks the protocol before, so the words of that are understood, too.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from integratedb_companion.api.graphql_requests import HttpError, Wanted, wanted
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 
+NORMAL: Final = 1000
 BAD_MESSAGE: Final = 4400
 UNAUTHORIZED: Final = 4401
 FORBIDDEN: Final = 4403
@@ -67,6 +72,8 @@ class Subscribe:
     wanted: Wanted | None
     payload: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    #: Whether it has the word of the protocol before.
+    is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +108,12 @@ def read_message(frame: str | bytes | None) -> Message:
         case "pong":
             _object(payload)
             return Pong()
-        case "subscribe":
-            return _subscribe(_id(message), payload)
-        case "complete":
+        case "subscribe" | "start":
+            return _subscribe(_id(message), payload, is_old=message["type"] == "start")
+        case "complete" | "stop":
             return Complete(_id(message))
+        case "connection_terminate":
+            raise ProtocolError(NORMAL, "")
     raise ProtocolError(BAD_MESSAGE, "The 'type' of the message is none that a client sends.")
 
 
@@ -123,13 +132,13 @@ def _id(message: Mapping[str, Any]) -> str:
     return found
 
 
-def _subscribe(id_: str, payload: Any) -> Subscribe:
+def _subscribe(id_: str, payload: Any, *, is_old: bool) -> Subscribe:
     if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
         raise ProtocolError(BAD_MESSAGE, "The payload of 'subscribe' is an object with 'query'.")
     try:
-        return Subscribe(id_, wanted_of(payload), payload)
+        return Subscribe(id_, wanted_of(payload), payload, is_old=is_old)
     except HttpError as error:
-        return Subscribe(id_, None, payload, str(error))
+        return Subscribe(id_, None, payload, str(error), is_old=is_old)
 
 
 def _authorization(payload: Mapping[str, Any]) -> str | None:
@@ -142,17 +151,13 @@ def _authorization(payload: Mapping[str, Any]) -> str | None:
     return None
 
 
-def next_message(id_: str) -> str:
-    """Return the text before the data of a message ``next``; ``END`` follows the data."""
-    return '{"id":' + orjson.dumps(id_).decode() + ',"type":"next","payload":{"data":'
+def next_message(id_: str, *, is_old: bool = False) -> str:
+    """Return the text before the payload of a message that has the result of an operation; ``END`` follows it."""
+    word = "data" if is_old else "next"
+    return '{"id":' + orjson.dumps(id_).decode() + f',"type":"{word}","payload":'
 
 
-END: Final = "}}"
-
-
-def whole_message(id_: str, payload: str) -> str:
-    """Return a message ``next`` with a payload that is JSON already."""
-    return '{"id":' + orjson.dumps(id_).decode() + ',"type":"next","payload":' + payload + "}"
+END: Final = "}"
 
 
 def error_message(id_: str, errors: Sequence[Mapping[str, Any]]) -> str:

@@ -104,15 +104,15 @@ class Subscription:
 
     __slots__ = ("_before", "_socket", "group", "id")
 
-    def __init__(self, socket: Socket, id_: str) -> None:
+    def __init__(self, socket: Socket, id_: str, *, is_old: bool) -> None:
         self._socket = socket
-        self._before = protocol.next_message(id_)
+        self._before = protocol.next_message(id_, is_old=is_old)
         self.id = id_
         self.group: Group | None = None
 
-    def deliver(self, data: str) -> None:
-        """Send the data of a message ``next``."""
-        self._socket.put(self._before, data, protocol.END)
+    def deliver(self, payload: str) -> None:
+        """Send the payload of a message ``next``."""
+        self._socket.put(self._before, payload, protocol.END)
 
     def fail(self, errors: Sequence[dict[str, Any]], *, is_forbidden: bool) -> None:
         """End the subscription with an error."""
@@ -149,6 +149,8 @@ class Socket:
         self._may_send = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._heard_at_s = time.monotonic()
+        #: Whether the client speaks the protocol before, which has no pings.
+        self._is_old = False
         self._expiry: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
 
@@ -303,6 +305,7 @@ class Socket:
 
     def _subscribe(self, message: Subscribe) -> None:
         id_ = message.id
+        self._is_old = message.is_old
         if id_ in self._operations:
             raise ProtocolError(protocol.EXISTS, f"Subscriber for {id_[:60]} already exists")
         if message.wanted is None:
@@ -332,7 +335,7 @@ class Socket:
         assert self._caller is not None
         assert self._head is not None
         assert message.wanted is not None
-        subscription = Subscription(self, message.id)
+        subscription = Subscription(self, message.id, is_old=message.is_old)
         subject = Subject(self._caller, self._head, self._request.raw_path, message.wanted)
         group = await self._sockets.hub.subscribe(subject, subscription)
         subscription.group = group
@@ -347,7 +350,7 @@ class Socket:
         response: Response = await self._sockets.faces.answer(request, self._caller, Watch())
         answer = response.body.decode()
         if response.status < 300:
-            self.put(protocol.whole_message(message.id, answer))
+            self.put(protocol.next_message(message.id, is_old=message.is_old), answer, protocol.END)
             if self._operations.pop(message.id, None) is not None:
                 self.put(protocol.complete_message(message.id))
             return
@@ -378,9 +381,9 @@ class Socket:
         is_asked = False
         while True:
             silent_s = time.monotonic() - self._heard_at_s
-            if silent_s < SILENCE_S:
+            if silent_s < SILENCE_S or self._is_old:
                 is_asked = False
-                await asyncio.sleep(SILENCE_S - silent_s)
+                await asyncio.sleep(max(SILENCE_S - silent_s, 1.0))
             elif is_asked:
                 self.close(protocol.GOING_AWAY, "The client is silent")
                 return

@@ -15,7 +15,7 @@ from .meanings import Changes, Entity, meaning
 
 #: Types of columns of keys. The stream of the daemon has the same texts for their values as every session has.
 KEY_TYPES: Final = frozenset(
-    f"pg_catalog.{name}" for name in ("int2", "int4", "int8", "numeric", "text", "varchar", '"varchar"', "name", "uuid")
+    f"pg_catalog.{name}" for name in ("int2", "int4", "int8", "numeric", "text", "varchar", "name", "uuid")
 )
 _RESYNC = Field(
     GraphQLNonNull(GraphQLBoolean),
@@ -33,7 +33,7 @@ def is_followed(entity: Entity) -> bool:
     """Whether changes of a relation can be told: the stakeholder is notified of it, and a key names its rows."""
     relation = entity.relation
     return bool(relation.notified and entity.key) and all(
-        column.type.kind == "enum" or column.type.base in KEY_TYPES
+        column.type.kind == "enum" or column.type.base.replace('"', "") in KEY_TYPES
         for column in (relation.columns[name] for name in entity.key)
     )
 
