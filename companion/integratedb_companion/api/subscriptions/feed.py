@@ -25,6 +25,7 @@ PATH: Final = "/v1/feed"
 OPEN_TIMEOUT_S: Final = 5.0
 RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 2.0
+LOG_EVERY_S: Final = 30.0
 #: Watches in one frame: the daemon takes frames of 64 kB.
 MOST_AT_ONCE: Final = 100
 #: The daemon's frames have up to 1,000 keys.
@@ -73,6 +74,7 @@ class Feed:
         #: What the daemon tells: changes, or None where changes are missing.
         self.told: asyncio.Queue[list[Change] | None] = asyncio.Queue(MOST_WAITING)
         self.away_since_s: float | None = None
+        self._logged_at_s = float("-inf")
 
     @property
     def is_open(self) -> bool:
@@ -136,9 +138,17 @@ class Feed:
                 await self._serve(on_open)
                 pause_s = RETRY_S
             except (OSError, TimeoutError, WebSocketException, AwayError, ValueError) as problem:
-                log.warning("the daemon is away", extra=fault(problem))
+                self._log(problem)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))
             pause_s = min(pause_s * 2, LONGEST_RETRY_S)
+
+    def _log(self, problem: BaseException) -> None:
+        if time.monotonic() >= self._logged_at_s + LOG_EVERY_S:
+            self._logged_at_s = time.monotonic()
+            if self._key() is None:
+                log.error("subscriptions need a login that is a member of integratedb_authenticator")
+            else:
+                log.warning("the daemon is away", extra=fault(problem))
 
     async def _serve(self, on_open: Callable[[Position], None]) -> None:
         key = self._key()

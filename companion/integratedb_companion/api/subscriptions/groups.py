@@ -147,6 +147,8 @@ class Group:
         self._resync = False
         self._known: OrderedDict[Key, bool] = OrderedDict()
         self._reading: asyncio.Task[None] | None = None
+        self._watch = Watch()
+        self._cancelling: asyncio.Task[None] | None = None
         self._read_at_s = float("-inf")
         self._took_s = 0.0
         self._is_made_anew = False
@@ -205,7 +207,10 @@ class Group:
     def end(self) -> None:
         """Read nothing any more."""
         self.is_ended = True
-        if self._reading is not None:
+        if self._watch.connection is not None:
+            # Otherwise Postgres would not stop.
+            self._cancelling = asyncio.create_task(self._watch.cancel())
+        elif self._reading is not None:
             self._reading.cancel()
 
     def _begin(self) -> None:
@@ -243,6 +248,7 @@ class Group:
             rest_s = self._read_at_s + self._rest_s - time.monotonic()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
+                continue
             taken = self._take()
             resync, self._resync = self._resync, False
             try:
@@ -310,7 +316,7 @@ class Group:
         async with lane:
             began_s = time.monotonic()
             try:
-                response = await self._shared.executor.execute(self.role, self._maker(keys), Watch())
+                response = await self._shared.executor.execute(self.role, self._maker(keys), self._watch)
             except RequestError as wrapped:
                 error = wrapped.__cause__
                 assert isinstance(error, InvalidError)

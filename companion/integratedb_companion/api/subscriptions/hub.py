@@ -104,11 +104,11 @@ class Hub:
 
     async def _group(self, subject: Subject) -> Group:
         key = subject.key
-        group = self._groups.get(key)
-        if group is not None and not group.is_ended:
-            return group
         starting = self._starting.get(key)
         if starting is None:
+            group = self._groups.get(key)
+            if group is not None and not group.is_ended:
+                return group
             if len(self._groups) >= MOST_GROUPS or self._of_role[subject.caller.role] >= MOST_OF_ROLE:
                 raise _full()
             starting = self._starting[key] = asyncio.create_task(self._start(key, subject))

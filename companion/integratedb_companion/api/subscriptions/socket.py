@@ -16,10 +16,12 @@ from graphql import OperationDefinitionNode
 from integratedb.query.faces.graphql.documents import InvalidError, parse_document
 from integratedb.query.faces.graphql.following import is_subscription
 from integratedb_companion.api.authentication import Authentication
-from integratedb_companion.api.execution import Watch
+from integratedb_companion.api.connection import LostError
+from integratedb_companion.api.execution import SurfaceUnstableError, Watch
 from integratedb_companion.api.faces import Faces
 from integratedb_companion.api.messages import Head, Headers, Request, Response
 from integratedb_companion.api.metrics import Metrics
+from integratedb_companion.api.pool import BusyError, UnreachableError
 from integratedb_companion.api.surfaces import RoleError, Surfaces
 from integratedb_companion.api.tokens import Caller, TokenError, UnknownKeyError
 from integratedb_companion.common.logs import fault
@@ -347,7 +349,7 @@ class Socket:
         body = orjson.dumps(dict(message.payload))
         head = Head([*self._headers_of_request(), (b"content-type", b"application/json")])
         request = Request("POST", "/graphql", self._request.raw_path, "", head, self._request.address, body=body)
-        response: Response = await self._sockets.faces.answer(request, self._caller, Watch())
+        response = await self._answered(request, self._caller)
         answer = response.body.decode()
         if response.status < 300:
             self.put(protocol.next_message(message.id, is_old=message.is_old), answer, protocol.END)
@@ -356,6 +358,22 @@ class Socket:
             return
         problem = orjson.loads(answer)
         self.end(message.id, problem.get("errors") or [worded(problem.get("code", ""), problem.get("message", ""))])
+
+    async def _answered(self, request: Request, caller: Caller) -> Response:
+        """Return the answer to a request. Error: GroupError."""
+        watch = Watch()
+        answering = asyncio.create_task(self._sockets.faces.answer(request, caller, watch))
+        try:
+            return await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            # Otherwise Postgres would not stop.
+            await watch.cancel()
+            answering.add_done_callback(lambda task: task.cancelled() or task.exception())
+            raise
+        except RoleError:
+            raise GroupError([worded("42501", "The role may not use this API.")], is_forbidden=True) from None
+        except (LostError, UnreachableError, BusyError, SurfaceUnstableError):
+            raise GroupError([worded("PGRST000", "The database cannot answer now.")]) from None
 
     def _headers_of_request(self) -> Headers:
         authorization = self._head.texts.get(b"authorization") if self._head is not None else None
