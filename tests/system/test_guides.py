@@ -1,7 +1,7 @@
 """The pages about the data API: their examples are run in their order, by psql and a shell, and print what is there.
 
 The blocks are those of demo/story.md: ``sql`` that begins with ``-- as <role>``, ``console``, and hidden commands. Each
-page begins in an empty Postgres. The ports 3000 and 3001 of a page are free ones of this machine.
+page begins in an empty Postgres. The ports 3000, 3001 and 4400 of a page are free ones of this machine.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PAGES = ["data-api.md", "graphql.md", "row-security.md", "from-postgrest.md", "s
 #: Whether the page configures the service by PostgREST's names only.
 BY_FILE = re.compile(r"^server-port", re.MULTILINE)
 #: A block of these languages whose first line names a file is that file.
-FILE = re.compile(r"^```(?:ini|toml)\n# (?P<name>[\w.-]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```(?:ini|toml|python)\n# (?P<name>[\w.-]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Ports:
     """The ports of the page, and those of this run."""
 
     def __init__(self) -> None:
-        self.pairs = [("3000", str(free_port())), ("3001", str(free_port())), ("5432", "")]
+        self.pairs = [("3000", str(free_port())), ("3001", str(free_port())), ("5432", ""), ("4400", str(free_port()))]
 
     def filled_in(self, text: str) -> str:
         """Return a text of the page with the ports of this run."""
@@ -75,6 +75,7 @@ def test_the_examples_of_a_page_print_what_it_says(name: str, empty_cluster: Clu
             listen, admin = ports.pairs[0][1], ports.pairs[1][1]
             stage.shell.run(f"export INTEGRATEDB_API_LISTEN=127.0.0.1:{listen}")
             stage.shell.run(f"export INTEGRATEDB_API_ADMIN_LISTEN=127.0.0.1:{admin}")
+        stage.shell.run(f"export INTEGRATEDB_LISTEN=127.0.0.1:{ports.pairs[3][1]}")
         stage.shell.run("export INTEGRATEDB_API_WORKERS=1" if not BY_FILE.search(text) else ":")
         for step in steps(text):
             if step.kind in ("chapter", "prose"):
