@@ -52,6 +52,8 @@ class Known:
     #: The parameters; those at these places are the values of holes.
     values: list[bytes | None]
     places: list[int]
+    #: What opens a session for it, if it is plain.
+    opening: Query | None
 
     def bind(self, holes: tuple[Any, ...]) -> list[bytes | None]:
         """Return the parameters of a request."""
@@ -143,7 +145,7 @@ class Rest:
             if shape is None:
                 holes = parsed.holes
             if_match, none_match = request.header(b"if-match"), request.header(b"if-none-match")
-            known = self._known(self._compile(entry, parsed, if_match, none_match))
+            known = self._known(entry, self._compile(entry, parsed, if_match, none_match))
             if shape is not None:
                 entry.remember(shape, known)
         plan = self._run_of(known, request, caller, holes)
@@ -180,7 +182,7 @@ class Rest:
             if wanted == "planned" or (most is not None and rows > most):
                 return self._run_of(known, request, caller, holes, rows)
             exact = self._compile(entry, compiled.request, compiled.shown.if_match, is_exact=True)
-            return self._run_of(self._known(exact), request, caller, holes)
+            return self._run_of(self._known(entry, exact), request, caller, holes)
 
         return replace(
             plan,
@@ -251,14 +253,16 @@ class Rest:
             return None, (), Body(request.body, lambda _: scanned)
         return (key, head.shaping, is_array, *keys), (*holes, request.body), Body(NO_BODY, lambda _: scanned)
 
-    def _known(self, compiled: Compiled) -> Known:
-        parameters = compiled.statement.parameters
+    def _known(self, entry: Entry, compiled: Compiled) -> Known:
+        parameters, settings = compiled.statement.parameters, self._settings_of(compiled)
+        is_plain = compiled.statement.is_plain and not compiled.is_stream and not compiled.decides
         return Known(
             compiled,
             compiled.statement.text.encode(),
-            self._settings_of(compiled),
+            settings,
             [_bytes(one.text(())) if one.hole is None else None for one in parameters],
             [place for place, one in enumerate(parameters) if one.hole is not None],
+            self._executor.opening_of(entry, settings) if is_plain else None,
         )
 
     def _explained(self, plan: Plan, form: url.Form) -> Plan:
@@ -272,6 +276,7 @@ class Rest:
             is_text=True,
             decides=False,
             rolls_back=True,
+            opening=None,
         )
 
     def _run_of(
@@ -308,6 +313,7 @@ class Rest:
             ends_lines=compiled.shown.form.kind == "ndjson",
             decides=compiled.decides,
             rolls_back=self._rolls_back(compiled.request),
+            opening=known.opening,
         )
 
     def _rolls_back(self, parsed: UrlRequest) -> bool:

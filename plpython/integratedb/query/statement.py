@@ -40,6 +40,15 @@ Form: TypeAlias = Literal[
 
 _PARAMETER = re.compile(r"\$([0-9]+)::")
 
+#: Where a text names a function, an operator or a type that Postgres and the extension do not have: qualified by
+#: another schema before a parenthesis, in OPERATOR(), or after a cast's sign.
+_NAME = r"""(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z_0-9]*)"""
+_OTHERS_CODE = re.compile(
+    rf"(?<![A-Za-z_0-9\".])(?!pg_catalog\.|integratedb\.){_NAME}\s*\.\s*{_NAME}\s*\("
+    rf"|OPERATOR\((?!pg_catalog\.)"
+    rf"|::(?!pg_catalog\.)"
+)
+
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
 
@@ -100,6 +109,9 @@ class Statement:
     count_text: str | None = None
     #: What it reads, by the names of the surface.
     reading: Reading = NOTHING
+    #: Whether it only reads plain tables, and calls nothing but what Postgres and the extension have: it leaves a
+    #: session as it found it, and depends on no setting that requests have.
+    is_plain: bool = False
 
     @property
     def uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -425,6 +437,7 @@ class _Compilation:
     def _statement(
         self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None
     ) -> Statement:
+        reading = reading_of(self._reads.sources.read, self._reads.sources.related, self._surface)
         return Statement(
             text,
             tuple(self._writer.parameters),
@@ -432,7 +445,10 @@ class _Compilation:
             reads,
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
-            reading_of(self._reads.sources.read, self._reads.sources.related, self._surface),
+            reading,
+            reads
+            and all(self._surface.relations[one.schema, one.name].is_plain for one in reading.relations)
+            and _OTHERS_CODE.search(text) is None,
         )
 
 
