@@ -38,6 +38,8 @@ SLOW_BODY_BYTES: Final = 128 << 10
 MAX_SHAPE_ROWS: Final = 8
 #: The media types of JSON; with others, or parameters, a request is parsed each time.
 JSON_TYPES: Final = ("application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8")
+#: Beside a shape: the request wants more rows than an answer may have.
+LONG: Final = "long"
 #: Stands for the body where only its shape is compiled, so that no body is kept.
 NO_BODY: Final = b"{}"
 
@@ -138,6 +140,9 @@ class Rest:
         head = request.head
         shape, holes, body = self._shape(request)
         known: Known | None = None if shape is None else entry.statements.get(shape)
+        if known is not None and not known.compiled.serves(holes):
+            shape = (shape, LONG)
+            known = entry.statements.get(shape)
         if known is None:
             parsed = url.parse(request.method, request.path, request.query, head.last, body, self._url)
             if parsed.query is None:
@@ -338,6 +343,7 @@ class Rest:
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
             subjects=Subjects(entry.role.oid, self._settings.schemas, entry.surface.further) if is_compared else None,
+            asks=True,
         )
         return compile_request(entry.surface, parsed, options, if_match, none_match=none_match, is_exact=is_exact)
 

@@ -73,6 +73,8 @@ class Options:
     exact_count: bool = False
     #: The most rows of an answer and of each embed; ``more`` tells whether there are others.
     max_rows: int | None = None
+    #: Whether the request itself asks for no more rows than that, so that nothing is left out.
+    is_short: bool = False
     #: The most bytes of an answer, beyond which the statement raises. Lines of a stream have no limit.
     max_answer_bytes: int | None = None
     max_depth: int = 32
@@ -231,9 +233,9 @@ class _Compilation:
 
     def _more(self, level: Level, query: Select) -> str:
         """Return whether rows exist beyond the most that are answered; asked only when the answer has that many."""
-        if self._options.max_rows is None or self._options.form in ("lines", "csv lines"):
+        if self._options.max_rows is None or self._options.is_short or self._options.form in ("lines", "csv lines"):
             return "false"
-        most = self._writer.constant(self._options.max_rows, "pg_catalog.int8")
+        most = f"'{self._options.max_rows:d}'::pg_catalog.int8"
         wanted = "" if query.limit is None else f" AND {self._writer.value(query.limit, 'pg_catalog.int8')} > {most}"
         offset = most if level.offset is None else f"{level.offset} + {most}"
         return f"CASE WHEN pg_catalog.count(*) >= {most}{wanted} THEN EXISTS ({level.existing(offset)}) ELSE false END"
