@@ -129,6 +129,8 @@ class Executor:
     #: Settings of each transaction, which those of the role may replace.
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
+    #: Is told of each session that gets a role and settings.
+    opened: Callable[[], None] = lambda: None
     #: How many long bodies are inserted at once.
     _long: asyncio.Semaphore = field(init=False)
     _openings: dict[Hashable, Query] = field(default_factory=dict)
@@ -198,6 +200,7 @@ class Executor:
         return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
+        self.opened()
         first = self._openings.get(plan.alike)
         if first is None:
             settings = [*self.before_role, *entry.role.settings, *plan.settings()]
@@ -253,6 +256,8 @@ class Executor:
 
     async def _run_plain(self, plan: Plan, opened: Query, watch: Watch) -> Response:
         connection = watch.connection = self.pool.take_idle(opened) or await self.pool.take()
+        if not connection.is_kept(opened):
+            self.opened()
         try:
             row = _row(await connection.run_plain(opened, plan.query), plan, connection)
         finally:
