@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -504,3 +505,75 @@ def test_only_a_service_of_the_database_is_fed(shop: Shop) -> None:
         feed_tokens.sign("other", secret, time.time()),
     ):
         assert status(header) == 401
+
+
+def test_a_commit_that_sessions_do_not_see_yet_is_told_when_they_do(shop: Shop, live: Api) -> None:
+    """The stream has a commit as soon as it is written. Here it waits for a standby that does not exist."""
+    subscriber = Subscriber.opened(live, shop.stakeholder)
+    subscriber.subscribe()
+    superuser = shop.superuser
+    with shop.place.cluster.session(shop.place.name) as writer:
+        superuser.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        superuser.run("SELECT pg_reload_conf()")
+        try:
+            eventually(lambda: superuser.value("SHOW synchronous_standby_names") == "nobody")
+            writer.run("SET synchronous_commit = on")
+            inserting = threading.Thread(target=writer.run, args=("INSERT INTO orders VALUES (800, 'late')",))
+            inserting.start()
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE 'INSERT%%'"
+            eventually(lambda: superuser.value(waiting) == 1)
+            with pytest.raises(TimeoutError):
+                subscriber.receive(1)
+        finally:
+            superuser.run("ALTER SYSTEM RESET synchronous_standby_names")
+            superuser.run("SELECT pg_reload_conf()")
+        inserting.join()
+    assert subscriber.next()["nodes"] == [{"rowId": 800, "status": "late"}]
+
+
+def test_a_policy_that_takes_long_delays_nobody_else(start_api: StartApi, fresh: Place, tmp_path: Path) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        shop.superuser.run("""
+            CREATE FUNCTION slept() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+            BEGIN
+              PERFORM pg_sleep(2) WHERE current_setting('request.jwt.claim.sub', true) LIKE 'slow%';
+              RETURN true;
+            END $$;
+            ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY slept ON orders USING (slept())""")
+        api = start_api(fresh, *shop.options())
+        slow = [Subscriber.opened(api, shop.stakeholder, sub=f"slow {number}") for number in range(8)]
+        healthy = Subscriber.opened(api, shop.stakeholder, sub="healthy")
+        for subscriber in (*slow, healthy):
+            subscriber.subscribe()
+        # All of the slow ones read once before the service knows that they are slow.
+        shop.superuser.run("INSERT INTO orders VALUES (1, 'first')")
+        while not healthy.next(30)["nodes"]:
+            pass
+        for number in range(2, 5):
+            began_s = time.monotonic()
+            shop.superuser.run("INSERT INTO orders VALUES (%s, 'new')", number)
+            assert healthy.next()["nodes"] == [{"rowId": number, "status": "new"}]
+            assert time.monotonic() < began_s + 1.5
+            # Requests have connections, too.
+            assert api.send("GET", "/people?limit=1").status_code == 200
+            assert time.monotonic() < began_s + 1.5
+            time.sleep(0.3)
+
+
+def test_a_service_that_missed_changes_lets_subscribers_read_anew(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        subscriber = Subscriber.opened(api, shop.stakeholder)
+        subscriber.subscribe()
+        # More than the daemon and the service keep: they hold neither the stream nor memory for it.
+        shop.superuser.run("INSERT INTO orders SELECT g, 'many' FROM generate_series(1, 60000) AS g")
+        told = subscriber.next(30)
+        while not told["resync"]:
+            told = subscriber.next(30)
+        shop.superuser.run("INSERT INTO orders VALUES (100000, 'after')")
+        rows: list[int] = []
+        while 100000 not in rows:
+            rows += [node["rowId"] for node in subscriber.next()["nodes"]]
