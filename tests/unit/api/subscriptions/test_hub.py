@@ -1,0 +1,74 @@
+"""Which groups get which changes, and that what is missing is reported to all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+from integratedb_companion.api.subscriptions.feed import feed_url
+from integratedb_companion.api.subscriptions.hub import Hub
+
+
+class Group:
+    """What a hub calls of a group."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def changed(self, kind: str, key: Any) -> None:
+        self.calls.append((kind, key))
+
+    def resync(self) -> None:
+        self.calls.append("resync")
+
+    def look(self) -> None:
+        self.calls.append("look")
+
+
+def passed_on(*frames: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return what two groups get of what the daemon sends, and which commits were waited for."""
+    waited: list[Any] = []
+    first, other = Group(), Group()
+
+    async def wait(xids: set[int], lsn: int) -> None:
+        waited.append((sorted(xids), lsn))
+
+    async def follow() -> None:
+        hub: Any = Hub.__new__(Hub)
+        hub._feed = SimpleNamespace(told=asyncio.Queue())
+        hub._visibility = SimpleNamespace(wait=wait)
+        hub._watch_of = {first: 1, other: 2}
+        hub._by_number = {1: SimpleNamespace(groups={first: None}), 2: SimpleNamespace(groups={other: None})}
+        for frame in frames:
+            hub._feed.told.put_nowait(frame)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await hub._follow()
+
+    asyncio.run(follow())
+    return first.calls, other.calls, waited
+
+
+def test_a_change_is_passed_on_to_who_watches_the_table_when_it_is_visible() -> None:
+    first, other, waited = passed_on(
+        [[1, "I", ["5"], 731, 100], [2, "D", ["6"], 732, 110]], [[1, "T", None, 733, 120], [3, "I", ["7"], 733, 120]]
+    )
+    assert first == [("I", ("5",)), ("T", None)]
+    assert other == [("D", ("6",))]
+    assert waited == [([731, 732, 733], 120)]
+
+
+def test_missing_changes_are_reported_to_all_and_marks_to_nobody() -> None:
+    assert passed_on(None, [[9, "M", [731], 100]]) == (["resync"], ["resync"], [])
+
+
+def test_a_changed_state_lets_all_look_at_their_surface() -> None:
+    assert passed_on([[0, "S"]]) == (["look"], ["look"], [])
+
+
+def test_the_daemon_may_be_named_by_http_and_below_a_path() -> None:
+    assert feed_url("http://127.0.0.1:4400") == "ws://127.0.0.1:4400/v1/feed"
+    assert feed_url("wss://db.example/daemon/") == "wss://db.example/daemon/v1/feed"
+    assert feed_url("ws://db:4400/v1/feed") == "ws://db:4400/v1/feed"
