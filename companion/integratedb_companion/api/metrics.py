@@ -95,8 +95,8 @@ class Metrics:
         for route, took in self._took.items():
             # What observe() does, for many.
             shown = self.duration_s.labels(route)
-            shown._sum.inc(took.sum_s)  # noqa: SLF001  # the library has no public way to add several
-            for bucket, count in zip(shown._buckets, took.counts, strict=True):  # noqa: SLF001  # as above
+            shown._sum.inc(took.sum_s)  # the library has no public way to add several
+            for bucket, count in zip(shown._buckets, took.counts, strict=True):  # as above
                 if count:
                     bucket.inc(count)
         self.sessions_opened.inc(self._opened)

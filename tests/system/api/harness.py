@@ -17,7 +17,6 @@ import httpx
 import jwt
 
 from integratedb_companion.api.metrics import WRITE_AFTER_S
-
 from tests.support import Session
 from tests.system import processes
 from tests.system.harness import Cluster, eventually, free_port
