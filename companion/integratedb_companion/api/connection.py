@@ -30,8 +30,7 @@ MOST_WAITING: Final = 4
 #: A prepared statement is prepared anew after these: its result has other types, or the server has forgotten it.
 STALE: Final = frozenset({"0A000", "26000"})
 
-#: For so long a session keeps the role and the settings of a plain statement for the next one. Whether the login may
-#: still become the role is only asked when it is opened again.
+#: For so long a session keeps the role and the settings of a plain statement for the next one.
 KEEPS_S: Final = 1.0
 
 #: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects.

@@ -315,13 +315,16 @@ class _Compilation:
         names = [constant(quoted(name)) for name in dict.fromkeys(subjects.schemas)]
         schemas = [f"pg_catalog.to_regnamespace({name})::pg_catalog.oid" for name in names]
         numbers = " OPERATOR(pg_catalog.+) ".join(f"COALESCE({one}::pg_catalog.int8, 0)" for one in schemas) or "0"
-        counted = f"ARRAY[{', '.join([*schemas, constant(subjects.role, 'pg_catalog.oid'), '0::pg_catalog.oid'])}]"
+        role = constant(subjects.role, "pg_catalog.oid")
+        counted = f"ARRAY[{', '.join([*schemas, role, '0::pg_catalog.oid'])}]"
         if subjects.further:
             further = constant(array_text(list(subjects.further)), "pg_catalog.oid[]")
             counted = f"({counted} OPERATOR(pg_catalog.||) {further})"
         present = f"pg_catalog.concat_ws('.', NULLIF({numbers}, 0), COALESCE(pg_catalog.sum(v.weight), 0))"
         return (
-            f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)} THEN true"
+            f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)}"
+            # A session may have the role since an earlier request.
+            f" AND pg_catalog.pg_has_role(SESSION_USER, {role}, 'MEMBER') THEN true"
             " ELSE integratedb.surface_changed() END FROM integratedb.surface_change AS v"
             f" WHERE v.subject OPERATOR(pg_catalog.=) ANY ({counted}))"
         )
