@@ -483,6 +483,7 @@ def test_an_id_can_be_used_again_after_complete(shop: Shop, live: Api) -> None:
     client.send(id="a", type="complete")
     shop.superuser.run("INSERT INTO orders VALUES (700, 'unseen')")
     client.subscribe(PLAIN.replace("removedIds", "resync"), id_="a")
+    # Who does not select removedIds gets no message about that.
     shop.superuser.run("DELETE FROM orders WHERE id = 700")
     shop.superuser.run("INSERT INTO orders VALUES (701, 'seen')")
     assert client.next()["nodes"] == [{"rowId": 701, "status": "seen"}]

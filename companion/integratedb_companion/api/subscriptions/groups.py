@@ -300,7 +300,8 @@ class Group:
             self._known[key] = node is not None
         while len(self._known) > self._shared.most_known:
             self._known.popitem(last=False)
-        if nodes or removed or resync:
+        # A message says something that the document selects; the one about missing changes is sent in any case.
+        if resync or (nodes and following.wants("nodes")) or (removed and following.wants("removed")):
             payload = _payload(following.payload(nodes, removed, resync=resync))
             for member in [*self.members]:
                 member.deliver(payload)

@@ -51,10 +51,9 @@ class Following:
         """How many rows one statement reads."""
         return MOST_KEYS if len(self.entity.key) == 1 else MOST_LONG_KEYS
 
-    @property
-    def wants_nodes(self) -> bool:
-        """Whether rows are told at all."""
-        return any(part == "nodes" for _, part in self.parts)
+    def wants(self, part: Part) -> bool:
+        """Whether the document selects a part of an answer."""
+        return any(each == part for _, each in self.parts)
 
     def id_of(self, key: Key) -> bytes:
         """Return the global id of a row, as Postgres writes it."""
