@@ -292,7 +292,7 @@ class Application:
         await self._send_all(response, body, Sending(), receive, send)
 
     async def _send_all(self, response: Response, body: bytes, sending: Sending, receive: Receive, send: Send) -> None:
-        """Send a stream, and end what it comes from when the client hangs up. Errors: GoneError and those of the stream."""
+        """Send a stream, and end its source when the client hangs up. Errors: GoneError, those of the stream."""
         assert response.stream is not None
         is_gone = asyncio.Event()
 

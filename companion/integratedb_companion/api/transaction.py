@@ -88,8 +88,8 @@ def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool)
 def most_s(queries: Sequence[Query], commit_s: float | None) -> float | None:
     """Return how long statements and their COMMIT may take together; None: as long as they want.
 
-    Postgres limits each statement, but not COMMIT with its deferred triggers: it gets the time of a statement. ``commit_s``
-    is that of a COMMIT by itself.
+    Postgres limits each statement, but not COMMIT with its deferred triggers: it gets the time of a statement.
+    ``commit_s`` is that of a COMMIT by itself.
     """
     if len(queries) == 1 and queries[0] is COMMIT:
         return commit_s
