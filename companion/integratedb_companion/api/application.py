@@ -330,6 +330,7 @@ class Application:
                     raise bodies.GoneError from None
                 finally:
                     sending.timeout = None
+                self._unread.progressed(sending)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _request(self, scope: Message) -> Request:

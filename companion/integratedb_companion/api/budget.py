@@ -97,10 +97,11 @@ class Sending:
 
 
 class Unread:
-    """The long answers that clients are reading. Where they take too much memory, those end that began first."""
+    """The long answers that clients are reading. Where they take too much memory, those end that wait longest."""
 
     def __init__(self, longest: int) -> None:
         self.most = max(LEAST_UNREAD_BYTES, LONGEST_BODIES * longest)
+        #: Those whose clients have taken nothing for the longest time come first.
         self._under_way: dict[Sending, None] = {}
 
     @contextmanager
@@ -110,11 +111,17 @@ class Unread:
         self._under_way[one] = None
         total = sum(each.size for each in self._under_way)
         while total > self.most and len(self._under_way) > 1:
-            oldest = next(iter(self._under_way))
-            del self._under_way[oldest]
-            total -= oldest.size
-            oldest.give_up()
+            slowest = next(iter(self._under_way))
+            del self._under_way[slowest]
+            total -= slowest.size
+            slowest.give_up()
         try:
             yield one
         finally:
             self._under_way.pop(one, None)
+
+    def progressed(self, one: Sending) -> None:
+        """Note that the client has taken a portion."""
+        if one in self._under_way:
+            del self._under_way[one]
+            self._under_way[one] = None

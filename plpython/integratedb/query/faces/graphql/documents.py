@@ -30,10 +30,10 @@ MOST_DEFINITIONS: Final = 100
 MOST_NESTING: Final = 64
 MOST_ERRORS: Final = 10
 #: So many documents are remembered for a schema, each up to a size, and all of them together: a character becomes about
-#: 80 bytes of memory.
+#: 130 bytes of memory.
 MOST_DOCUMENTS: Final = 500
 MOST_REMEMBERED: Final = 32 << 10
-MOST_TOGETHER: Final = 1 << 20
+MOST_TOGETHER: Final = 512 << 10
 
 #: Selections compare fields that may be merged, in linear time; graphql-core's rule needs quadratic time.
 _RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)

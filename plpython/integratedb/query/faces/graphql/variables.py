@@ -36,7 +36,7 @@ MOST_VALUES: Final = 50_000
 #: So many operations of a schema are remembered, each with one shape of variables.
 MOST_COMPILED: Final = 1_000
 #: The characters of their statements together. A document that only they have counts ten times, as its tree does.
-MOST_CHARACTERS: Final = 8 << 20
+MOST_CHARACTERS: Final = 4 << 20
 TREE: Final = 10
 _MOST_ERRORS: Final = 10
 _SMALLINT: Final = "pg_catalog.int2"
