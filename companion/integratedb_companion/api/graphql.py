@@ -18,7 +18,7 @@ from integratedb.query.faces.graphql.compiling import Operation, Root, compile_o
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
-from integratedb.query.faces.graphql.variables import Compiled, Variables
+from integratedb.query.faces.graphql.variables import Compiled, Variables, size_of
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
 
@@ -154,7 +154,7 @@ class GraphQL:
             made = self._compile(entry, served, document, operation, variables)
             # Values of variables have their text in answers about the schema.
             if made.statements and document is served.documents.known(wanted.query):
-                served.compiled.keep(key, variables, made)
+                served.compiled.keep(key, variables, made, size_of(document, made.statements))
             found = made, variables.holes
         return found
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
+
 from integratedb.query.faces.data.compiling import as_json
 from integratedb.query.faces.data.problems import DocumentError
 from integratedb.query.faces.url import UrlError, answering, errors
@@ -20,7 +22,7 @@ from integratedb.query.surface import Surface
 
 from . import answers, estimates
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
 from .messages import JSON, Request, Response, failure
 from .settings import Settings
 from .surfaces import Entry
@@ -29,6 +31,8 @@ from .transaction import request_settings, search_path
 
 PREFIX: Final = "/queries/"
 _RUN: Final = b"SELECT r.body, r.more FROM integratedb.run_queries($1::pg_catalog.jsonb, $2::pg_catalog.float8) AS r"
+#: A larger query is compiled beside other requests.
+_LARGE_BYTES: Final = 4 << 10
 #: What a query meets when something that it reads is missing, although it is claimed.
 _MISSING: Final = frozenset({"unknown relation", "unknown column", "unknown function", "no relationship"})
 
@@ -59,10 +63,7 @@ class Saved:
             return answers.of_error(error)
         asked: list[SavedQuery] = []
 
-        def make(entry: Entry) -> Plan | Response:
-            row = entry.surface.saved.get(name) if NAME.fullmatch(name) else None
-            if row is None:
-                return _unknown(name, entry)
+        def made(entry: Entry, row: Mapping[str, Any]) -> Plan:
             try:
                 saved, surface = self._known(entry, row)
                 asked[:] = [saved]
@@ -72,12 +73,30 @@ class Saved:
             except (DocumentError, ProblemError, UrlError) as problem:
                 raise RequestError from problem
 
+        def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+            row = entry.surface.saved.get(name) if NAME.fullmatch(name) else None
+            if row is None:
+                return _unknown(name, entry)
+            return Slow(lambda: made(entry, row)) if self._is_large(entry, row) else made(entry, row)
+
         try:
             return await self._executor.execute(caller.role, make, watch)
         except RequestError as wrapped:
             problem = wrapped.__cause__
             assert isinstance(problem, DocumentError | ProblemError | UrlError)
+            if not asked:
+                # It is none that was saved: a dump brought it.
+                return failure(409, "IDB01", f"The saved query {name} cannot be read", None, "Save it again.")
             return self._refused(problem, asked[0])
+
+    def _is_large(self, entry: Entry, row: Mapping[str, Any]) -> bool:
+        """Whether a query is so large that others would wait while it is compiled."""
+        key = ("large saved query", row["name"])
+        known: bool | None = entry.statements.get(key)
+        if known is None:
+            known = len(orjson.dumps(row["query"], default=str)) > _LARGE_BYTES
+            entry.remember(key, known)
+        return known
 
     def _known(self, entry: Entry, row: Mapping[str, Any]) -> tuple[SavedQuery, Surface]:
         """Return a saved query, and the part of the surface that it may read."""

@@ -29,9 +29,11 @@ MOST_DEFINITIONS: Final = 100
 #: How deep braces, brackets and parentheses may be nested: the parser calls itself for each.
 MOST_NESTING: Final = 64
 MOST_ERRORS: Final = 10
-#: So many documents are remembered for a schema, each up to a size.
+#: So many documents are remembered for a schema, each up to a size, and all of them together: a character becomes about
+#: 130 bytes of memory.
 MOST_DOCUMENTS: Final = 500
 MOST_REMEMBERED: Final = 32 << 10
+MOST_TOGETHER: Final = 512 << 10
 
 #: Selections compare fields that may be merged, in linear time; graphql-core's rule needs quadratic time.
 _RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)
@@ -53,9 +55,10 @@ class InvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document, and the digest of its text."""
+    """A valid document, and the digest and the number of characters of its text."""
 
     digest: bytes
+    size: int
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
 
@@ -102,12 +105,18 @@ class Documents:
             errors = [GraphQLError("The document is nested too deeply.")]
         if errors:
             raise InvalidError([_explained(error, schema) for error in errors])
-        document = _document(_digest(text), parsed)
-        if len(text) <= MOST_REMEMBERED:
+        document = _document(text, parsed)
+        if document.size <= MOST_REMEMBERED:
             self._known[document.digest] = document
-            while len(self._known) > MOST_DOCUMENTS:
-                self._known.popitem(last=False)
+            forget(self._known, MOST_DOCUMENTS, MOST_TOGETHER)
         return document
+
+
+def forget(known: OrderedDict[Any, Any], most: int, together: int) -> None:
+    """Forget what was used longest ago, until the rest is no more than so many things, of a size together."""
+    total = sum(one.size for one in [*known.values()])
+    while len(known) > most or total > together:
+        total -= known.popitem(last=False)[1].size
 
 
 def parse_document(text: str) -> DocumentNode:
@@ -139,7 +148,7 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _document(digest: bytes, parsed: DocumentNode) -> Document:
+def _document(text: str, parsed: DocumentNode) -> Document:
     operations: dict[str | None, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
     for definition in parsed.definitions:
@@ -147,7 +156,7 @@ def _document(digest: bytes, parsed: DocumentNode) -> Document:
             operations[definition.name.value if definition.name is not None else None] = definition
         elif isinstance(definition, FragmentDefinitionNode):
             fragments[definition.name.value] = definition
-    return Document(digest, operations, fragments)
+    return Document(_digest(text), len(text), operations, fragments)
 
 
 def _explained(error: GraphQLError, schema: Schema) -> GraphQLError:
