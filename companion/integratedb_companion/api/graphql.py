@@ -20,7 +20,11 @@ from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
 from integratedb.query.faces.graphql.variables import Compiled, Variables
 from integratedb.query.problems import ProblemError
+from integratedb.query.saved.compiling import saved_query, seen_by
+from integratedb.query.saved.forms import SavedQuery
+from integratedb.query.saved.graphql import document_id, typed
 from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
+from integratedb.query.surface import Surface
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
@@ -54,10 +58,12 @@ class _Made:
 
 @dataclass(slots=True)
 class _Served:
-    """The schema of an entry, and the documents that were valid for it."""
+    """The schema of an entry, or of what a saved document may use, and the documents that were valid for it."""
 
+    surface: Surface
     schema: Schema
     documents: Documents
+    saved: SavedQuery | None = None
     compiled: Compiled[_Made] = field(default_factory=Compiled)
     number: int = field(default_factory=lambda: next(_NUMBERS))
 
@@ -71,38 +77,47 @@ class GraphQL:
         self._kept: deque[Entry] = deque()
         self._answers = Answers()
 
-    async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
-        """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
+    async def answer(self, request: Request, caller: Caller, watch: Watch, wanted: Wanted | None = None) -> Response:
+        """Answer a request, or what another path makes of one. Errors: those of the executor.
+
+        What Postgres refuses has a response.
+        """
         try:
-            response = await self._answer(request, caller, watch)
+            response = await self._answer(request, caller, watch, wanted)
         except HttpError as error:
             response = refuse(GRAPHQL, error.status, [GraphQLError(str(error))], error.headers)
         response.route = "/graphql"
         return response
 
-    async def _answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
+    async def _answer(self, request: Request, caller: Caller, watch: Watch, wanted: Wanted | None) -> Response:
         kind = media_type(request.header(b"accept"))
-        wanted = read_request(request)
+        if wanted is None:
+            wanted = read_request(request)
+        if self._settings.saved_only and wanted.document_id is None:
+            raise HttpError(403, "This service answers saved documents only. Name one by 'documentId'.")
+        asked = wanted
         seen: list[Operation] = []
 
         def made(entry: Entry) -> Plan | Response:
             try:
-                return self._plan(entry, wanted, request, caller, kind, seen)
-            except InvalidError as error:
+                return self._plan(entry, asked, request, caller, kind, seen)
+            except (InvalidError, HttpError) as error:
                 raise RequestError from error
 
         def made_of(known: Answer) -> Callable[[], Response]:
             return lambda: known.response(kind, request)
 
         def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+            if asked.document_id is not None:
+                return self._of_saved(entry, asked, made, len(request.body))
             served: _Served | None = entry.graphql
-            is_question = asks(wanted.query)
+            is_question = asks(asked.query)
             if is_question and served is not None:
-                known = self._answers.get((served.number, *_identity(wanted)))
+                known = self._answers.get((served.number, *_identity(asked)))
                 if known is not None:
                     return known.response(kind, request) if known.is_ready(request) else Slow(made_of(known))
-            size = max(len(request.body), len(wanted.query))
-            is_large = size > _LARGE and (served is None or served.documents.known(wanted.query) is None)
+            size = max(len(request.body), len(asked.query))
+            is_large = size > _LARGE and (served is None or served.documents.known(asked.query) is None)
             # A new schema or document, many variables, and questions about the schema take long.
             if served is None or is_large or size > 4 * _LARGE or is_question:
                 return Slow(lambda: made(entry))
@@ -111,6 +126,8 @@ class GraphQL:
         try:
             return await self._executor.execute(caller.role, make, watch)
         except RequestError as wrapped:
+            if isinstance(wrapped.__cause__, HttpError):
+                raise wrapped.__cause__ from None
             error = wrapped.__cause__
             assert isinstance(error, InvalidError)
             return refuse(kind, 422 if error.is_parsed else 400, error.errors)
@@ -119,16 +136,30 @@ class GraphQL:
                 raise
             return self._failed(error, seen[-1] if seen else Operation(False), caller, kind)
 
+    def _of_saved(
+        self, entry: Entry, wanted: Wanted, made: Callable[[Entry], Plan | Response], size: int
+    ) -> Plan | Response | Slow[Plan | Response]:
+        """Return the plan of a saved document. Error: RequestError."""
+        known = _saved_documents(entry)
+        name = known.get(wanted.document_id or "")
+        if name is None:
+            names = ", ".join(sorted(name for name in known if ":" not in name)[:20])
+            hint = f"Those of this role: {names}." if names else "This role has none."
+            return _failure(404, "42704", f"There is no saved document {(wanted.document_id or '')[:80]}. {hint}")
+        is_new = ("saved document", name) not in entry.statements
+        return Slow(lambda: made(entry)) if is_new or size > 4 * _LARGE else made(entry)
+
     def _plan(
         self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, seen: list[Operation]
     ) -> Plan | Response:
-        served = self._served(entry)
+        served = self._served(entry) if wanted.document_id is None else self._served_of(entry, wanted.document_id)
         made, holes = self._made(entry, served, wanted, request)
         operation, statements = made.operation, made.statements
         seen.append(operation)
         if not statements:
             answer = Answer(operation.assemble(()))
-            self._answers.keep((served.number, *_identity(wanted)), answer)
+            if served.saved is None:
+                self._answers.keep((served.number, *_identity(wanted)), answer)
             return answer.response(kind, request)
         return Plan(
             query=_alone(statements[0], holes) if made.is_alone else self._query(operation, statements, holes),
@@ -143,17 +174,30 @@ class GraphQL:
 
     def _made(self, entry: Entry, served: _Served, wanted: Wanted, request: Request) -> tuple[_Made, list[Any]]:
         """Return what a request is compiled to, and the values of its holes. Errors: InvalidError, HttpError."""
-        document = served.documents.read(wanted.query, served.schema)
-        operation = document.operation(wanted.operation)
-        if request.method == "GET" and is_mutation(operation):
+        saved = served.saved
+        text = wanted.query if saved is None else saved.text
+        try:
+            document = served.documents.read(text, served.schema)
+        except InvalidError as error:
+            if saved is None:
+                raise
+            # It was valid when it was saved, so something is missing.
+            raise HttpError(409, _missing(saved, error, self._settings)) from None
+        name = wanted.operation or (None if saved is None else saved.document.get("operation"))
+        operation = document.operation(name)
+        if request.method != "POST" and is_mutation(operation):
             raise HttpError(405, "A mutation is sent by POST.", [(b"allow", b"POST")])
-        variables = Variables(served.schema.graphql, operation, wanted.variables)
-        key = (document.digest, wanted.operation)
+        given = wanted.variables
+        if saved is not None:
+            texts = {} if wanted.texts is None else typed(served.schema.graphql, operation, wanted.texts)
+            given = {**saved.defaults, **given, **texts}
+        variables = Variables(served.schema.graphql, operation, given)
+        key = (document.digest, name)
         found = served.compiled.find(key, variables)
         if found is None:
             made = self._compile(entry, served, document, operation, variables)
             # Values of variables have their text in answers about the schema.
-            if made.statements and document is served.documents.known(wanted.query):
+            if made.statements and document is served.documents.known(text):
                 served.compiled.keep(key, variables, made)
             found = made, variables.holes
         return found
@@ -164,9 +208,10 @@ class GraphQL:
         with _without_collection():
             operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
-        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        surface = served.surface
+        statements = [self._statement(root, entry, surface, in_array=not is_alone) for root in operation.roots]
         if is_alone and not statements[0].uses_all_parameters:
-            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, in_array=True)]
         return _Made(operation, tuple(statements), is_alone)
 
     def _served(self, entry: Entry) -> _Served:
@@ -174,13 +219,28 @@ class GraphQL:
         if served is None:
             with _without_collection():
                 schema = build_schema(entry.surface, aggregates=self._settings.aggregates)
-            served = entry.graphql = _Served(schema, Documents(introspection=self._settings.introspection))
+            documents = Documents(introspection=self._settings.introspection)
+            served = entry.graphql = _Served(entry.surface, schema, documents)
             self._kept.append(entry)
             while len(self._kept) > MOST_SCHEMAS:
                 self._kept.popleft().graphql = None
         return served
 
-    def _statement(self, root: Root, entry: Entry, *, in_array: bool) -> Statement:
+    def _served_of(self, entry: Entry, document_id: str) -> _Served:
+        """Return the schema of what a saved document may use."""
+        name = _saved_documents(entry)[document_id]
+        key = ("saved document", name)
+        served: _Served | None = entry.statements.get(key)
+        if served is None:
+            saved = saved_query(entry.surface.saved[name])
+            surface = seen_by(saved, entry.surface)
+            with _without_collection():
+                schema = build_schema(surface, aggregates=self._settings.aggregates)
+            served = _Served(surface, schema, Documents(introspection=False), saved)
+            entry.remember(key, served)
+        return served
+
+    def _statement(self, root: Root, entry: Entry, surface: Surface, *, in_array: bool) -> Statement:
         schemas = self._settings.schemas
         options = Options(
             schemas[0],
@@ -194,7 +254,7 @@ class GraphQL:
             parameters_in_array=in_array,
         )
         try:
-            return compile_query(root.query, entry.surface, options)
+            return compile_query(root.query, surface, options)
         except ProblemError as problem:
             raise refusal(problem, root) from None
 
@@ -247,6 +307,29 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _saved_documents(entry: Entry) -> dict[str, str]:
+    """Return the names of the saved documents of a role, by the identifiers of each: its name, and its hash."""
+    key = ("saved documents",)
+    known: dict[str, str] | None = entry.statements.get(key)
+    if known is None:
+        known = {}
+        for name, row in entry.surface.saved.items():
+            if row["face"] == "graphql":
+                known[document_id(saved_query(row))] = known[name] = name
+        entry.remember(key, known)
+    return known
+
+
+def _missing(saved: SavedQuery, error: InvalidError, settings: Settings) -> str:
+    hidden = sorted({one.schema for one in saved.reading.relations} - {*settings.schemas})
+    why = f"It reads {', '.join(hidden)}, which this service does not expose." if hidden else str(error.errors[0])
+    return f"The saved query {saved.name} cannot be run now: {why}"
+
+
+def _failure(status: int, code: str, message: str) -> Response:
+    return refuse(GRAPHQL, status, [GraphQLError(message, extensions={"code": code})])
 
 
 def _identity(wanted: Wanted) -> tuple[str, str | None, str]:

@@ -12,15 +12,23 @@ from integratedb.query.faces.url import UrlError, answering, errors
 from integratedb.query.faces.url.compiling import Compiled
 from integratedb.query.faces.url.parameters import decode
 from integratedb.query.problems import ProblemError
-from integratedb.query.saved.compiling import check_values, compile_data, compile_url, saved_query, worded
+from integratedb.query.saved.compiling import (
+    check_values,
+    compile_data,
+    compile_url,
+    saved_query,
+    seen_by,
+    worded,
+)
 from integratedb.query.saved.forms import NAME, SavedQuery
-from integratedb.query.saved.narrowing import narrowed
 from integratedb.query.statement import Subjects
 from integratedb.query.surface import Surface
 
 from . import answers, estimates
 from .connection import Query
 from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
+from .graphql import GraphQL
+from .graphql_requests import Wanted
 from .messages import JSON, Request, Response, failure
 from .settings import Settings
 from .surfaces import Entry
@@ -33,12 +41,17 @@ _RUN: Final = b"SELECT r.body, r.more FROM integratedb.run_queries($1::pg_catalo
 _MISSING: Final = frozenset({"unknown relation", "unknown column", "unknown function", "no relationship"})
 
 
+class _DocumentAskedError(Exception):
+    """The saved query is a document of GraphQL."""
+
+
 class Saved:
     """Saved queries over HTTP."""
 
-    def __init__(self, settings: Settings, executor: Executor) -> None:
+    def __init__(self, settings: Settings, executor: Executor, graphql: GraphQL) -> None:
         self._settings = settings
         self._executor = executor
+        self._graphql = graphql
 
     async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
         """Answer a request. Errors: those of the executor."""
@@ -67,6 +80,8 @@ class Saved:
                 saved, surface = self._known(entry, row)
                 asked[:] = [saved]
                 check_values(saved, values)
+                if saved.face == "graphql":
+                    raise _DocumentAskedError
                 plan = self._data if saved.face == "data" else self._url
                 return plan(entry, saved, surface, values, request, caller)
             except (DocumentError, ProblemError, UrlError) as problem:
@@ -74,6 +89,9 @@ class Saved:
 
         try:
             return await self._executor.execute(caller.role, make, watch)
+        except _DocumentAskedError:
+            wanted = Wanted(document_id=name, texts=values)
+            return await self._graphql.answer(request, caller, watch, wanted)
         except RequestError as wrapped:
             problem = wrapped.__cause__
             assert isinstance(problem, DocumentError | ProblemError | UrlError)
@@ -85,7 +103,7 @@ class Saved:
         known: tuple[SavedQuery, Surface] | None = entry.statements.get(key)
         if known is None:
             saved = saved_query(row)
-            known = (saved, narrowed(entry.surface, saved.reading))
+            known = (saved, seen_by(saved, entry.surface))
             entry.remember(key, known)
         return known
 

@@ -100,6 +100,8 @@ class Statement:
     count_text: str | None = None
     #: What it reads, by the names of the surface.
     reading: Reading = NOTHING
+    #: What it takes of rows that it has written, or that functions return.
+    returned: Reading = NOTHING
 
     @property
     def uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -278,6 +280,7 @@ class _Compilation:
         alias = self._writer.alias("t")
         row = f"{alias}.{write.row}" if write.row is not None else None
         source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        self._reads.sources.returned.append(source)
         number = unused_name(relation, "n")
         rows = f"(SELECT w.*, pg_catalog.row_number() OVER () AS {number} FROM {writes.WRITTEN}) AS {alias}"
         level = self._reads.level(wanted, Scope([source]), rows, [], depth=1)
@@ -433,6 +436,7 @@ class _Compilation:
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
             reading_of(self._reads.sources.read, self._reads.sources.related, self._surface),
+            reading_of(self._reads.sources.returned, (), self._surface),
         )
 
 

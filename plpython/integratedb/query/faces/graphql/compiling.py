@@ -32,7 +32,8 @@ from .scalars import AS_TEXT
 from .schema import Schema
 from .selections import Selected, Selections
 from .tokens import read_token
-from .variables import Held, Variables, plain, value_of, values_of
+from .uses import Uses
+from .variables import Held, Variables, is_unknown, plain, value_of, values_of
 from .writing import WriteReader
 
 #: The most fields at the root: each is a statement of its own.
@@ -97,6 +98,7 @@ class Operation:
     """A compiled operation."""
 
     is_mutation: bool
+    uses: Uses = field(default_factory=Uses)
     roots: list[Root] = field(default_factory=list)
     shape: dict[str, Shape] = field(default_factory=dict)
 
@@ -159,7 +161,7 @@ class _Compiler:
         self._schema = schema
         self._selections = selections
         self._reader = Reader(selections, max_rows)
-        self._made = Operation(is_mutation(wanted))
+        self._made = Operation(is_mutation(wanted), self._reader.uses)
 
     def run(self) -> Operation:
         """Compile the operation."""
@@ -195,6 +197,7 @@ class _Compiler:
                 query = reader.connection(means.entity, selected, source, _ROWS, [], depth)
                 return self._add(selected, path, query, "object")
             case ByKey():
+                self._made.uses.key(means.entity.relation, means.columns.values())
                 where = all_of(equal(means.entity, selected.arguments, means.columns, _ROWS, selected))
                 return self._row(means.entity, reader.type_of(selected), selected, path, where)
             case ById() | Node():
@@ -208,6 +211,7 @@ class _Compiler:
     def _add(self, selected: Selected, path: tuple[str, ...], query: Query, form: Form, **more: Any) -> int:
         means = meaning_of(selected.field)
         if isinstance(means, Called):
+            self._made.uses.functions[means.function.schema, means.function.name] = None
             more["settings"] = means.function.settings
         if len(self._made.roots) >= MOST_ROOTS:
             raise selected.error(f"The operation has more than {MOST_ROOTS} fields at its root.")
@@ -220,21 +224,35 @@ class _Compiler:
 
     def _by_id(self, means: ById | Node, selected: Selected, path: tuple[str, ...]) -> Shape:
         given = selected.arguments["id"]
-        entities = [means.entity] if isinstance(means, ById) else means.entities.values()
+        entities = [means.entity] if isinstance(means, ById) else [*means.entities.values()]
+        if is_unknown(given):
+            return self._by_any_id(entities, selected, path)
         for entity in entities:
             text = given.value if isinstance(given, Held) else given
             found = read_token(text, entity.name, len(entity.key))
-            if found is None or None in found:
-                continue
-            values = values_of(given, entity.name, len(entity.key)) or ()
-            of: Any = self._schema.graphql.type_map[entity.type_name]
-            columns = {name: name for name in entity.key}
-            where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
-            return self._row(entity, of, selected, path, where)
+            if found is not None and None not in found:
+                return self._by_id_of(entity, selected, path)
         plain(given)
         if isinstance(means, Node):
             return Constant(None)
         raise selected.error(f"'id' is no global id of {means.entity.type_name}.")
+
+    def _by_id_of(self, entity: Entity, selected: Selected, path: tuple[str, ...]) -> int:
+        values = values_of(selected.arguments["id"], entity.name, len(entity.key)) or ()
+        of: Any = self._schema.graphql.type_map[entity.type_name]
+        columns = {name: name for name in entity.key}
+        where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
+        self._made.uses.key(entity.relation, entity.key)
+        return self._row(entity, of, selected, path, where)
+
+    def _by_any_id(self, entities: Sequence[Entity], selected: Selected, path: tuple[str, ...]) -> Shape:
+        """Add what each id would ask for that the field is made for."""
+        named = self._selections.types_of(selected.sets)
+        shape: dict[str, Shape] = {}
+        for entity in entities:
+            if len(entities) == 1 or entity.type_name in named:
+                shape[entity.type_name] = self._by_id_of(entity, selected, path)
+        return shape
 
     def _called(self, means: Called, selected: Selected, path: tuple[str, ...]) -> Shape:
         function = means.function
@@ -279,6 +297,7 @@ class _Compiler:
         return self._add(selected, path, query, "array", unwraps=True)
 
     def _write(self, means: Write, selected: Selected, path: tuple[str, ...]) -> Shape:
+        self._made.uses.key(means.entity.relation, [column.name for column in means.key.values()])
         query = WriteReader(self._reader).write(means, selected)
         if not means.bulk:
             return self._add(selected, path, query, "object", least=0 if means.verb == "insert" else 1)

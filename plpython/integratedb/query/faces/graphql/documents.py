@@ -56,8 +56,21 @@ class Document:
     """A valid document, and the digest of its text."""
 
     digest: bytes
+    parsed: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
+
+    @classmethod
+    def of(cls, digest: bytes, parsed: DocumentNode) -> Document:
+        """Return a parsed document."""
+        operations: dict[str | None, OperationDefinitionNode] = {}
+        fragments: dict[str, FragmentDefinitionNode] = {}
+        for definition in parsed.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                operations[definition.name.value if definition.name is not None else None] = definition
+            elif isinstance(definition, FragmentDefinitionNode):
+                fragments[definition.name.value] = definition
+        return cls(digest, parsed, operations, fragments)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation with a name, or the only one. Error: InvalidError."""
@@ -84,7 +97,7 @@ class Documents:
 
     def known(self, text: str) -> Document | None:
         """Return a document that was valid before."""
-        digest = _digest(text)
+        digest = digest_of(text)
         found = self._known.get(digest)
         if found is not None:
             self._known.move_to_end(digest)
@@ -95,19 +108,24 @@ class Documents:
         found = self.known(text)
         if found is not None:
             return found
-        parsed = parse_document(text)
-        try:
-            errors = validate(schema.graphql, parsed, self._rules, max_errors=MOST_ERRORS, hide_suggestions=self._hides)
-        except RecursionError:
-            errors = [GraphQLError("The document is nested too deeply.")]
-        if errors:
-            raise InvalidError([_explained(error, schema) for error in errors])
-        document = _document(_digest(text), parsed)
+        document = read_document(text, schema, self._rules, hides=self._hides)
         if len(text) <= MOST_REMEMBERED:
             self._known[document.digest] = document
             while len(self._known) > MOST_DOCUMENTS:
                 self._known.popitem(last=False)
         return document
+
+
+def read_document(text: str, schema: Schema, rules: Any = _RULES, *, hides: bool = False) -> Document:
+    """Parse and validate a document; ``hides``: without suggestions. Error: InvalidError."""
+    parsed = parse_document(text)
+    try:
+        errors = validate(schema.graphql, parsed, rules, max_errors=MOST_ERRORS, hide_suggestions=hides)
+    except RecursionError:
+        errors = [GraphQLError("The document is nested too deeply.")]
+    if errors:
+        raise InvalidError([_explained(error, schema) for error in errors])
+    return Document.of(digest_of(text), parsed)
 
 
 def parse_document(text: str) -> DocumentNode:
@@ -135,19 +153,9 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """Return the hash of a document."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _document(digest: bytes, parsed: DocumentNode) -> Document:
-    operations: dict[str | None, OperationDefinitionNode] = {}
-    fragments: dict[str, FragmentDefinitionNode] = {}
-    for definition in parsed.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            operations[definition.name.value if definition.name is not None else None] = definition
-        elif isinstance(definition, FragmentDefinitionNode):
-            fragments[definition.name.value] = definition
-    return Document(digest, operations, fragments)
 
 
 def _explained(error: GraphQLError, schema: Schema) -> GraphQLError:

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 from graphql import (
+    GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableDefinitionNode,
     type_from_ast,
 )
 from graphql.execution.values import get_variable_values
@@ -35,6 +37,8 @@ MOST_VALUES: Final = 50_000
 #: So many operations of a schema are remembered, each with one shape of variables.
 MOST_COMPILED: Final = 1_000
 _MOST_ERRORS: Final = 10
+#: Stands for a text, or for what is written as one: it is in the input syntax of most types.
+SAMPLE: Final = "1"
 _SMALLINT: Final = "pg_catalog.int2"
 
 
@@ -64,10 +68,14 @@ class Parts:
 class Variables:
     """The values of the variables of one request. Error: InvalidError."""
 
-    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode, given: Mapping[str, Any]) -> None:
+    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode, given: Mapping[str, Any] | None) -> None:
+        """Without ``given`` the values are not known: all of them are there, whatever they are."""
+        self.are_known = given is not None
+        definitions = wanted.variable_definitions or ()
+        if given is None:
+            given = {each.variable.name.value: sample_of_variable(schema, each) for each in definitions}
         if not _is_small(given):
             raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
-        definitions = wanted.variable_definitions or ()
         values: Any = get_variable_values(schema, definitions, dict(given), _MOST_ERRORS)
         if isinstance(values, list):
             raise InvalidError(values)
@@ -127,6 +135,37 @@ def _is_small(variables: Mapping[str, Any]) -> bool:
     return True
 
 
+def is_unknown(value: Any) -> bool:
+    """Whether a value only stands for those that requests will have."""
+    return isinstance(value, Held) and not value.owner.are_known
+
+
+def sample_of_variable(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Any:
+    """Return a value of the type of a variable, as a request would have it."""
+    return _sample_of(type_from_ast(schema, definition.type))
+
+
+def _sample_of(of: Any) -> Any:
+    if isinstance(of, GraphQLNonNull):
+        return _sample_of(of.of_type)
+    if isinstance(of, GraphQLList):
+        return [_sample_of(of.of_type)]
+    if isinstance(of, GraphQLInputObjectType):
+        if not of.name.endswith("Filter"):
+            return {name: _sample_of(each.type) for name, each in of.fields.items()}
+        if _has_operators(of):
+            return {"is": "NULL"}
+        # What the filter of a relation has is not known: it may name what the rest of the document names.
+        return {"some": {}} if of.name.endswith("ToManyFilter") else {"and": [{}]}
+    if isinstance(of, GraphQLEnumType):
+        return next(iter(of.values))
+    return {"Int": 1, "Float": 1.0, "Boolean": True}.get(of.name, SAMPLE)
+
+
+def _has_operators(of: GraphQLInputObjectType) -> bool:
+    return "is" in of.fields and getattr(of.fields["is"].type, "name", None) == "Is"
+
+
 def plain(value: Any) -> Any:
     """Return a value that the compiler looks at."""
     match value:
@@ -159,6 +198,8 @@ def value_of(value: Any, of: Type | None = None) -> Value:
 
 def values_of(token: Any, first: str, count: int) -> list[Value | None] | None:
     """Return what a token has behind its first part; None: it is not such a token."""
+    if isinstance(token, Held) and not token.owner.are_known:
+        return token.owner.split(token, first, [SAMPLE] * count)
     text = token.value if isinstance(token, Held) else token
     parts = read_token(text, first, count)
     if isinstance(token, Held):
