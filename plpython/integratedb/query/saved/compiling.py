@@ -91,7 +91,7 @@ def compile_data(
     """Compile queries as data; without values, with placeholders. Errors: DocumentError, ProblemError."""
     document = saved.data(values)
     first, *further = saved.schemas or ("",)
-    made = Options(first, further_schemas=tuple(further), parameters_in_array=True, **options)
+    made = Options(first, further_schemas=tuple(further), **{"parameters_in_array": True, **options})
     return document, compile_document(document, surface, made)
 
 
@@ -116,9 +116,8 @@ def compile_url(
     return compiled
 
 
-def check_values(saved: SavedQuery, values: Mapping[str, Any]) -> None:
-    """Refuse values of parameters that the query does not have. Error: DocumentError."""
-    names = saved.names()
+def check_values(saved: SavedQuery, names: frozenset[str], values: Mapping[str, Any]) -> None:
+    """Refuse values of parameters that are not among the names of the query's. Error: DocumentError."""
     for name in values:
         if name not in names:
             hint = f"Its parameters are {', '.join(sorted(names))}." if names else "It has no parameters."

@@ -188,7 +188,7 @@ def test_the_names_of_parameters_are_known_and_others_are_refused() -> None:
     assert saved.names() == {"id"}
     compile_data(saved, SHOP, {})
     with pytest.raises(DocumentError, match="has no parameter"):
-        check_values(saved, {"ids": 1})
+        check_values(saved, saved.names(), {"ids": 1})
     with pytest.raises(DocumentError, match="is not given"):
         compile_data(read_saved("q", TASKS_OF_PROJECTS, ("shop",)), SHOP, {})
 
