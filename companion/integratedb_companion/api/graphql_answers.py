@@ -26,7 +26,7 @@ class Answer:
 
     def __init__(self, data: bytes) -> None:
         self._is_long = len(data) > _LONG
-        self._data = data if not self._is_long else _compressed(b'{"data":' + data + b"}")
+        self._data = data if not self._is_long else _compressed(b'{"data":', data, b"}")
 
     def __len__(self) -> int:
         """Return how many bytes are kept."""
@@ -78,9 +78,9 @@ class Answers:
                 self._bytes -= len(self._known.popitem(last=False)[1])
 
 
-def _compressed(data: bytes) -> bytes:
+def _compressed(*parts: bytes) -> bytes:
     making = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    return making.compress(data) + making.flush()
+    return b"".join([*map(making.compress, parts), making.flush()])
 
 
 def takes_gzip(accept: str | None) -> bool:

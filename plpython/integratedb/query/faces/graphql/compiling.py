@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,9 +89,9 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A value that is known without the database, as JSON."""
+    """A value that is known without the database, as JSON in pieces: they are many, and large together."""
 
-    text: str
+    texts: list[str]
 
 
 @dataclass(slots=True)
@@ -104,11 +105,15 @@ class Operation:
 
     def assemble(self, answers: Sequence[bytes]) -> bytes:
         """Return the data of the response, of the answers to its queries."""
-        return b"".join(answers[piece] if isinstance(piece, int) else piece.encode() for piece in self.pieces())
+        return b"".join([answers[piece] if isinstance(piece, int) else piece.encode() for piece in _pieces(self.shape)])
 
     def pieces(self) -> list[str | int]:
         """Return the data of the response in pieces: texts, and answers to queries by their numbers."""
-        return [*_pieces(self.shape)]
+        pieces: list[str | int] = []
+        for is_text, some in itertools.groupby(_pieces(self.shape), lambda piece: isinstance(piece, str)):
+            found = [*some]
+            pieces += ["".join(map(str, found))] if is_text else found
+        return pieces
 
     def failed(self, sqlstate: str, message: str, context: str | None) -> Root | None:
         """Return the field whose query Postgres has refused; None: it is not known."""
@@ -340,7 +345,7 @@ def _pieces(shape: Shape) -> Iterator[str | int]:
         case Constant():
             yield json.dumps(shape.value)
         case Written():
-            yield shape.text
+            yield from shape.texts
         case Wrapped():
             before = "{"
             for key in shape.order:

@@ -85,6 +85,22 @@ def test_the_usual_question(more: dict[str, bool]) -> None:
     assert {"Mood", "MoodFilter", "Tasks", "__Type"} <= {of["name"] for of in found["__schema"]["types"]}
 
 
+def test_the_usual_question_makes_no_types_of_relations(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = build_schema(commented(SHOP))
+    monkeypatch.setattr(Schema, "whole", None)
+    made: list[str] = []
+    parts = lazy._Type._all_parts
+
+    def noted(of: lazy._Type) -> Any:
+        made.append(of.name)
+        return parts(of)
+
+    monkeypatch.setattr(lazy._Type, "_all_parts", noted)
+    asked(schema, get_introspection_query())
+    assert not {*made} & {"Tasks", "TasksConnection", "TasksFilter", "InsertTasksInput", "Projects"}
+    assert {"Query", "Mutation"} <= {*made}
+
+
 def selection(of: GraphQLObjectType, depth: int, lists: int) -> st.SearchStrategy[str]:
     """Generate what is selected of an object of the schema of schemas."""
     choices: list[st.SearchStrategy[str]] = [st.sampled_from(["__typename", "kind: __typename"])]
