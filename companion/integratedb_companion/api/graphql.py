@@ -6,7 +6,7 @@ import gc
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +18,7 @@ from integratedb.query.faces.graphql.compiling import Operation, Root, compile_o
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
-from integratedb.query.faces.graphql.variables import Compiled, Variables
+from integratedb.query.faces.graphql.variables import MOST_COMPILED, Compiled, Signature, Variables
 from integratedb.query.problems import ProblemError
 from integratedb.query.saved.compiling import saved_query, seen_by
 from integratedb.query.saved.forms import SavedQuery
@@ -46,14 +46,49 @@ MOST_SCHEMAS: Final = 50
 _NUMBERS: Final = itertools.count()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Made:
     """What an operation was compiled to; its statements get the values of variables in their holes."""
 
     operation: Operation
     statements: tuple[Statement, ...]
-    #: Whether the only statement is run as it is: one query needs no function that runs several.
-    is_alone: bool
+    #: The only statement, where it is run as it is: one query needs no function that runs several.
+    alone: _Known | None
+    #: The answer: texts, and the answers of queries by their numbers.
+    pieces: list[bytes | int]
+    settings: list[tuple[bytes, bytes]]
+
+    def respond(self, kind: str, row: Row) -> Response:
+        """Return the response of the answers."""
+        return respond(kind, b"".join([(row[one] or b"null") if isinstance(one, int) else one for one in self.pieces]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A statement whose parameters are written, all but those of holes."""
+
+    statement: Statement
+    text: bytes
+    values: list[bytes | None]
+    places: list[int]
+    #: Whether a hole is in several places.
+    repeats: bool
+
+    @classmethod
+    def of(cls, statement: Statement) -> _Known:
+        """Write the parameters that are the same in all requests."""
+        parameters = statement.parameters
+        places = [place for place, one in enumerate(parameters) if one.hole is not None]
+        values = [_bytes(one.text(())) if one.hole is None else None for one in parameters]
+        repeats = len({parameters[place].hole for place in places}) < len(places)
+        return cls(statement, statement.text.encode(), values, places, repeats)
+
+    def bind(self, holes: Sequence[Any]) -> list[bytes | None]:
+        """Return the parameters."""
+        values, parameters = self.values.copy(), self.statement.parameters
+        for place in self.places:
+            values[place] = _bytes(parameters[place].text(holes))
+        return values
 
 
 @dataclass(slots=True)
@@ -65,6 +100,7 @@ class _Served:
     documents: Documents
     saved: SavedQuery | None = None
     compiled: Compiled[_Made] = field(default_factory=Compiled)
+    signatures: dict[Hashable, Signature] = field(default_factory=dict)
     number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
@@ -162,14 +198,17 @@ class GraphQL:
                 self._answers.keep((served.number, *_identity(wanted)), answer)
             return answer.response(kind, request)
         return Plan(
-            query=_alone(statements[0], holes) if made.is_alone else self._query(operation, statements, holes),
+            query=self._query(operation, statements, holes) if made.alone is None else _alone(made.alone, holes),
             reads=not operation.is_mutation and all(statement.reads for statement in statements),
             settings=lambda: [
                 *request_settings(caller, request.method.encode(), request.raw_path, request.head),
-                *_function_settings(operation),
+                *made.settings,
             ],
-            respond=lambda row: _responded(kind, operation, row[: len(statements)]),
+            respond=lambda row: made.respond(kind, row),
             rolls_back=self._settings.tx_end.startswith("rollback"),
+            alike=(made, request.method, request.raw_path, request.head, caller)
+            if request.head.is_remembered
+            else None,
         )
 
     def _made(self, entry: Entry, served: _Served, wanted: Wanted, request: Request) -> tuple[_Made, list[Any]]:
@@ -191,14 +230,22 @@ class GraphQL:
         if saved is not None:
             texts = {} if wanted.texts is None else typed(served.schema.graphql, operation, wanted.texts)
             given = {**saved.defaults, **given, **texts}
-        variables = Variables(served.schema.graphql, operation, given)
         key = (document.digest, name)
+        signature = served.signatures.get(key)
+        plain = None if signature is None else signature.read(given)
+        found = None if plain is None else served.compiled.find(key, plain)
+        if found is not None:
+            return found
+        variables = Variables(served.schema.graphql, operation, given)
         found = served.compiled.find(key, variables)
         if found is None:
             made = self._compile(entry, served, document, operation, variables)
             # Values of variables have their text in answers about the schema.
             if made.statements and document is served.documents.known(text):
                 served.compiled.keep(key, variables, made)
+                while len(served.signatures) >= MOST_COMPILED:
+                    del served.signatures[next(iter(served.signatures))]
+                served.signatures[key] = Signature(served.schema.graphql, operation)
             found = made, variables.holes
         return found
 
@@ -209,10 +256,13 @@ class GraphQL:
             operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
         surface = served.surface
-        statements = [self._statement(root, entry, surface, in_array=not is_alone) for root in operation.roots]
+        names = frozenset(operation.uses.names)
+        statements = [self._statement(root, entry, surface, names, in_array=not is_alone) for root in operation.roots]
         if is_alone and not statements[0].uses_all_parameters:
-            is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, in_array=True)]
-        return _Made(operation, tuple(statements), is_alone)
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, names, in_array=True)]
+        pieces = [one.encode() if isinstance(one, str) else one for one in operation.pieces()] if statements else []
+        alone = _Known.of(statements[0]) if is_alone else None
+        return _Made(operation, tuple(statements), alone, pieces, [*_function_settings(operation)])
 
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql
@@ -240,7 +290,9 @@ class GraphQL:
             entry.remember(key, served)
         return served
 
-    def _statement(self, root: Root, entry: Entry, surface: Surface, *, in_array: bool) -> Statement:
+    def _statement(
+        self, root: Root, entry: Entry, surface: Surface, names: frozenset[str], *, in_array: bool
+    ) -> Statement:
         schemas = self._settings.schemas
         options = Options(
             schemas[0],
@@ -252,6 +304,7 @@ class GraphQL:
             aggregates=self._settings.aggregates,
             subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
             parameters_in_array=in_array,
+            names=names,
         )
         try:
             return compile_query(root.query, surface, options)
@@ -344,6 +397,10 @@ def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
     return ((name.encode(), value.encode()) for name, value in found.items())
 
 
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
 def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
     """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
     try:
@@ -352,12 +409,9 @@ def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[s
         raise refusal(problem) from None
 
 
-def _alone(statement: Statement, holes: Sequence[Any]) -> Query:
-    """Return the query of one field, which Postgres prepares once."""
-    [texts] = _bound((statement,), holes)
-    values = (None if text is None else text.encode("utf-8", "surrogatepass") for text in texts)
-    return Query(statement.text.encode(), tuple(values))
-
-
-def _responded(kind: str, operation: Operation, row: Row) -> Response:
-    return respond(kind, operation.assemble([value if value is not None else b"null" for value in row]))
+def _alone(known: _Known, holes: Sequence[Any]) -> Query:
+    """Return the query of one field, which Postgres prepares once. Error: InvalidError."""
+    if known.repeats:
+        # A large value that is named often would fill the memory.
+        _bound((known.statement,), holes)
+    return Query(known.text, known.bind(holes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -91,6 +92,7 @@ def _wanted(given: Any) -> Wanted:
     return Wanted(query or "", name or None, variables or {}, document_id)
 
 
+@lru_cache(100)
 def media_type(accept: str | None) -> str:
     """Return the media type of the response. Error: HttpError: the client takes none of ours."""
     if accept is None or not accept.strip():

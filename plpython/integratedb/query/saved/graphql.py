@@ -56,7 +56,8 @@ def compile_graphql(saved: SavedQuery, surface: Surface) -> Iterator[tuple[list[
             operation = compile_operation(document, wanted, variables, schema, 1)
             statements = []
             for root in operation.roots:
-                made = replace(options, form=root.form, unwraps=root.unwraps)
+                names = frozenset(operation.uses.names)
+                made = replace(options, form=root.form, unwraps=root.unwraps, names=names)
                 try:
                     statements.append(compile_query(root.query, surface, made))
                 except ProblemError as problem:

@@ -65,6 +65,7 @@ class Reader:
         """Return what is selected of a row, whose source has this alias; ``rows``: how many of it there may be."""
         items: list[Item | Embed | Group] = []
         for selected in self.selections.collect(of, sets, depth):
+            self.uses.name(selected)
             means = meaning_of(selected.field) if selected.field is not None else None
             match means:
                 case ColumnField():

@@ -18,6 +18,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
+    GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
     VariableDefinitionNode,
@@ -28,6 +29,7 @@ from graphql.execution.values import get_variable_values
 from ...request import Value
 from ...surface import Type
 from .documents import InvalidError
+from .scalars import JSON
 from .tokens import read_token
 
 Made = TypeVar("Made")
@@ -209,6 +211,57 @@ def values_of(token: Any, first: str, count: int) -> list[Value | None] | None:
     return None if parts is None else [None if part is None else Value(part) for part in parts]
 
 
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Values of scalars that need no coercion: what Variables would say of them."""
+
+    shape: Hashable
+    holes: list[Any]
+
+
+class Signature:
+    """The variables of an operation, for values that JSON already has as their types want them."""
+
+    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode) -> None:
+        self._types: list[tuple[str, str | None, bool, bool]] = []
+        for each in wanted.variable_definitions or ():
+            of: Any = type_from_ast(schema, each.type)
+            is_needed = isinstance(of, GraphQLNonNull)
+            of = of.of_type if is_needed else of
+            kind = of.name if isinstance(of, GraphQLScalarType) and of is not JSON else None
+            self._types.append((each.variable.name.value, kind, is_needed, each.default_value is not None))
+
+    def read(self, given: Mapping[str, Any]) -> Plain | None:
+        """Return the values; None: Variables must look at them."""
+        if len(given) > len(self._types):
+            return None
+        shapes: list[tuple[str, Hashable]] = []
+        holes: list[Any] = []
+        for name, kind, is_needed, has_default in self._types:
+            value = given.get(name)
+            if value is None:
+                if is_needed or has_default or name in given:
+                    return None
+                continue
+            if kind is None or not _is_plain(value, kind):
+                return None
+            holes.append(value)
+            special = value < 0 if isinstance(value, int) else not value
+            shapes.append((name, (type(value).__name__, special)))
+        return Plain(tuple(shapes), holes)
+
+
+def _is_plain(value: Any, kind: str) -> bool:
+    match kind:
+        case "Int":
+            return type(value) is int and -(2**31) <= value < 2**31
+        case "Boolean":
+            return isinstance(value, bool)
+        case "Float":
+            return False
+    return isinstance(value, str)
+
+
 @dataclass(slots=True)
 class _Kept(Generic[Made]):
     made: Made
@@ -235,7 +288,7 @@ class Compiled(Generic[Made]):
     #: Which holes the compiler has looked into, by document, operation and shape.
     _seen: OrderedDict[Hashable, frozenset[int]] = field(default_factory=OrderedDict)
 
-    def find(self, operation: Hashable, variables: Variables) -> tuple[Made, list[Any]] | None:
+    def find(self, operation: Hashable, variables: Variables | Plain) -> tuple[Made, list[Any]] | None:
         """Return what was made for an operation, and the values of its holes; None: it must be compiled."""
         shape = (operation, variables.shape)
         key = self._key(shape, variables.holes)
