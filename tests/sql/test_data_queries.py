@@ -382,6 +382,16 @@ def test_a_refused_query_names_its_place(people: Session, document: Any, code: s
     assert error.value.diag.message_detail == f"In the query: {place}."
 
 
+def test_arrays_are_found_in_a_list_of_arrays(people: Session) -> None:
+    ids = {"select": ["id"], "from": "people", "order-by": ["id"]}
+    found = {**ids, "where": ["in", f("tags"), {"param": "some"}]}
+    others = {**ids, "where": ["not-in", f("tags"), {"param": "some"}]}
+    assert query(people, found, {"some": [["b"]]}) == [{"id": 2}]
+    assert query(people, found, {"some": [["a", "b"], [","]]}) == [{"id": 1}]
+    assert query(people, found, {"some": [["a"], ["a", "b"], "{b}"]}) == [{"id": 1}, {"id": 2}]
+    assert query(people, others, {"some": [["a", "b"]]}) == [{"id": 2}, {"id": 4}]
+
+
 def test_writes_take_expressions(people: Session) -> None:
     raised = {
         "update": ["jobs", "j"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 examples = os.environ.get("INTEGRATEDB_EXAMPLES")
 settings.register_profile(
@@ -18,6 +18,8 @@ settings.register_profile(
     derandomize=not examples,
     deadline=None,
     print_blob=True,
+    # Explaining a failure takes minutes.
+    phases=[phase for phase in Phase if phase is not Phase.explain],
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("integratedb")

@@ -30,6 +30,9 @@ MOST_WAITING: Final = 4
 #: A prepared statement is prepared anew after these: its result has other types, or the server has forgotten it.
 STALE: Final = frozenset({"0A000", "26000"})
 
+#: For so long a session keeps the role and the settings of a plain statement for the next one.
+KEEPS_S: Final = 1.0
+
 #: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects.
 UNCLEAN: Final = "integratedb.session_has_temporary_objects"
 
@@ -184,10 +187,12 @@ class _Run:
 class Connection:
     """A connection in pipeline mode, for one request at a time."""
 
-    def __init__(self, opened: psycopg.AsyncConnection[Any], *, prepares: bool) -> None:
+    def __init__(self, opened: psycopg.AsyncConnection[Any], *, prepares: bool, keeps: bool = False) -> None:
+        """``keeps``: all transactions are in one session of Postgres, and no pooler is between."""
         self._opened = opened  # it closes the connection when it is collected
         self._pgconn = opened.pgconn
         self._prepares = prepares
+        self._keeps = keeps
         self._loop = asyncio.get_running_loop()
         self._fd = self._pgconn.socket
         #: The names of prepared statements, the least recently used first.
@@ -197,6 +202,9 @@ class Connection:
         self._is_writing = False
         self._is_reading = False
         self._is_large = False
+        #: What opened the session, if it is as that left it, and until when that counts.
+        self._kept: Query | None = None
+        self._kept_until_s = 0.0
         self.is_broken = False
         self.used_at_s = self.opened_at_s = self._loop.time()
         self._pgconn.nonblocking = 1
@@ -245,11 +253,33 @@ class Connection:
 
     async def run(self, queries: Sequence[Query]) -> list[pq.abc.PGresult]:
         """Run statements as one transaction; return a result for each. Errors: DatabaseError, LostError."""
+        self._kept = None
         run = self._begin(queries, _Kind.QUERY)
         await self._end(run)
         if run.error is not None:
             raise run.error
         return run.results
+
+    def is_kept(self, opening: Query) -> bool:
+        """Whether the session is as this statement has opened it."""
+        return self._kept is opening and self._loop.time() < self._kept_until_s
+
+    async def run_plain(self, opening: Query, query: Query) -> pq.abc.PGresult:
+        """Run a statement that leaves the session as it is; open the session first, unless that has been done.
+
+        Errors: DatabaseError, LostError.
+        """
+        is_open = self.is_kept(opening)
+        self._kept = None
+        run = self._begin((query,) if is_open else (opening, query), _Kind.QUERY, resets=not is_open)
+        await self._end(run)
+        if run.error is not None:
+            raise run.error
+        if self._keeps:
+            self._kept = opening
+            if not is_open:
+                self._kept_until_s = self._loop.time() + KEEPS_S
+        return run.results[-1]
 
     async def _end(self, run: _Run) -> None:
         try:
@@ -270,6 +300,7 @@ class Connection:
 
         Errors before the first portion are raised by this call, those after it by the iterator.
         """
+        self._kept = None
         run = self._begin(queries, _Kind.STREAM)
         try:
             while not (run.portions or run.is_ended):
@@ -306,12 +337,12 @@ class Connection:
 
     # Sending.
 
-    def _begin(self, queries: Sequence[Query], last: _Kind) -> _Run:
+    def _begin(self, queries: Sequence[Query], last: _Kind, *, resets: bool = True) -> _Run:
         if self._run is not None or self.is_broken:
             raise LostError
         run = self._run = _Run(self._loop, last is _Kind.STREAM)
         try:
-            if self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            if resets and self._pgconn.transaction_status == _IDLE:
                 self._pgconn.send_query_params(_RESET, None)
                 run.commands.append(_Command(_Kind.RESET, _RESET))
             for query in queries[:-1]:

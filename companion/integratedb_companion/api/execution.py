@@ -92,6 +92,8 @@ class Plan:
     examined: Callable[[bytes], Plan] | None = None
     #: What requests with the same settings have in common; None: nobody will ask again.
     alike: Hashable = None
+    #: What opens a session for a statement that runs no code of others, and leaves the session as it is.
+    opening: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,12 @@ class Executor:
     #: Settings of each transaction, which those of the role may replace.
     before_role: Sequence[tuple[bytes, bytes]] = ()
     pre_request: Query | None = None
+    #: Is told of each session that gets a role and settings.
+    opened: Callable[[], None] = lambda: None
     #: How many long bodies are inserted at once.
     _long: asyncio.Semaphore = field(init=False)
     _openings: dict[Hashable, Query] = field(default_factory=dict)
+    _plain_openings: dict[Hashable, Query] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Leave half of the connections for short requests."""
@@ -195,6 +200,7 @@ class Executor:
         return row.get_value(0, 0) or b""
 
     def _queries(self, entry: Entry, plan: Plan) -> list[Query]:
+        self.opened()
         first = self._openings.get(plan.alike)
         if first is None:
             settings = [*self.before_role, *entry.role.settings, *plan.settings()]
@@ -208,6 +214,8 @@ class Executor:
     async def _run(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
         if plan.is_stream:
             return await self._stream(entry, plan, watch)
+        if plan.opening is not None:
+            return await self._run_plain(plan, plan.opening, watch)
         queries = self._queries(entry, plan)
         begin = entry.role.begin or BEGIN
         if plan.following is not None:
@@ -225,6 +233,33 @@ class Executor:
                 row = _row(results[-2], plan, connection)
             else:
                 row = _row((await connection.run(queries))[-1], plan, connection)
+        finally:
+            watch.connection = None
+            self.pool.give_back(connection)
+        return plan.respond(row)
+
+    def opening_of(self, entry: Entry, settings: Sequence[tuple[bytes, bytes]]) -> Query | None:
+        """Return what opens a session for plain statements with these settings; None: sessions are opened each time.
+
+        Plain statements see no setting of the request, so those of all requests of a role have the same one.
+        """
+        if self.pre_request is not None or entry.role.begin is not None:
+            return None
+        key = (entry.role, tuple(settings))
+        opened = self._plain_openings.get(key)
+        if opened is None:
+            every = [*self.before_role, *entry.role.settings, *settings]
+            opened = self._plain_openings[key] = opening(entry.role, every, reads=False, stays=True)
+            while len(self._plain_openings) > MOST_OPENINGS:
+                del self._plain_openings[next(iter(self._plain_openings))]
+        return opened
+
+    async def _run_plain(self, plan: Plan, opened: Query, watch: Watch) -> Response:
+        connection = watch.connection = self.pool.take_idle(opened) or await self.pool.take()
+        if not connection.is_kept(opened):
+            self.opened()
+        try:
+            row = _row(await connection.run_plain(opened, plan.query), plan, connection)
         finally:
             watch.connection = None
             self.pool.give_back(connection)

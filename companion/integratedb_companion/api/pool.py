@@ -17,7 +17,7 @@ from integratedb_companion.common.logs import fault
 from integratedb_companion.common.session import read_conninfo
 from integratedb_companion.http.own_server import Parameters, parameters_of
 
-from .connection import Connection
+from .connection import Connection, Query
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,14 @@ class Pool:
         if self._waiters:
             self._wake()
 
-    def take_idle(self) -> Connection | None:
-        """Lend a connection until it is given back, if one waits."""
+    def take_idle(self, opening: Query | None = None) -> Connection | None:
+        """Lend a connection until it is given back, if one waits; rather one that this statement has opened."""
+        if opening is not None:
+            for place, connection in enumerate(self._idle):
+                if connection.is_kept(opening) and connection.is_clean:
+                    del self._idle[place]
+                    self._lent += 1
+                    return connection
         while self._idle:
             connection = self._idle.pop()
             if connection.is_clean:
@@ -159,7 +165,10 @@ class Pool:
         opened: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         self.server = parameters_of(opened.pgconn)
         self.last_reached_s = asyncio.get_running_loop().time()
-        return Connection(opened, prepares=self._prepares)
+        # A pooler has numbers of its own, because a cancellation must reach it first.
+        answer = await opened.execute("SELECT pg_catalog.pg_backend_pid()")
+        is_direct = await answer.fetchone() == (opened.pgconn.backend_pid,)
+        return Connection(opened, prepares=self._prepares, keeps=is_direct)
 
     async def keep(self) -> None:
         """Close idle and old connections at intervals."""

@@ -38,6 +38,8 @@ SLOW_BODY_BYTES: Final = 128 << 10
 MAX_SHAPE_ROWS: Final = 8
 #: The media types of JSON; with others, or parameters, a request is parsed each time.
 JSON_TYPES: Final = ("application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8")
+#: Beside a shape: the request wants more rows than an answer may have.
+LONG: Final = "long"
 #: Stands for the body where only its shape is compiled, so that no body is kept.
 NO_BODY: Final = b"{}"
 
@@ -52,6 +54,8 @@ class Known:
     #: The parameters; those at these places are the values of holes.
     values: list[bytes | None]
     places: list[int]
+    #: What opens a session for it, if it is plain.
+    opening: Query | None
 
     def bind(self, holes: tuple[Any, ...]) -> list[bytes | None]:
         """Return the parameters of a request."""
@@ -136,6 +140,9 @@ class Rest:
         head = request.head
         shape, holes, body = self._shape(request)
         known: Known | None = None if shape is None else entry.statements.get(shape)
+        if known is not None and not known.compiled.serves(holes):
+            shape = (shape, LONG)
+            known = entry.statements.get(shape)
         if known is None:
             parsed = url.parse(request.method, request.path, request.query, head.last, body, self._url)
             if parsed.query is None:
@@ -143,7 +150,7 @@ class Rest:
             if shape is None:
                 holes = parsed.holes
             if_match, none_match = request.header(b"if-match"), request.header(b"if-none-match")
-            known = self._known(self._compile(entry, parsed, if_match, none_match))
+            known = self._known(entry, self._compile(entry, parsed, if_match, none_match))
             if shape is not None:
                 entry.remember(shape, known)
         plan = self._run_of(known, request, caller, holes)
@@ -180,7 +187,7 @@ class Rest:
             if wanted == "planned" or (most is not None and rows > most):
                 return self._run_of(known, request, caller, holes, rows)
             exact = self._compile(entry, compiled.request, compiled.shown.if_match, is_exact=True)
-            return self._run_of(self._known(exact), request, caller, holes)
+            return self._run_of(self._known(entry, exact), request, caller, holes)
 
         return replace(
             plan,
@@ -251,14 +258,16 @@ class Rest:
             return None, (), Body(request.body, lambda _: scanned)
         return (key, head.shaping, is_array, *keys), (*holes, request.body), Body(NO_BODY, lambda _: scanned)
 
-    def _known(self, compiled: Compiled) -> Known:
-        parameters = compiled.statement.parameters
+    def _known(self, entry: Entry, compiled: Compiled) -> Known:
+        parameters, settings = compiled.statement.parameters, self._settings_of(compiled)
+        is_plain = compiled.statement.is_plain and not compiled.is_stream and not compiled.decides
         return Known(
             compiled,
             compiled.statement.text.encode(),
-            self._settings_of(compiled),
+            settings,
             [_bytes(one.text(())) if one.hole is None else None for one in parameters],
             [place for place, one in enumerate(parameters) if one.hole is not None],
+            self._executor.opening_of(entry, settings) if is_plain else None,
         )
 
     def _explained(self, plan: Plan, form: url.Form) -> Plan:
@@ -272,6 +281,7 @@ class Rest:
             is_text=True,
             decides=False,
             rolls_back=True,
+            opening=None,
         )
 
     def _run_of(
@@ -308,6 +318,7 @@ class Rest:
             ends_lines=compiled.shown.form.kind == "ndjson",
             decides=compiled.decides,
             rolls_back=self._rolls_back(compiled.request),
+            opening=known.opening,
         )
 
     def _rolls_back(self, parsed: UrlRequest) -> bool:
@@ -332,6 +343,7 @@ class Rest:
             aggregates=self._settings.aggregates,
             allow_unfiltered=self._settings.allow_unfiltered_writes,
             subjects=Subjects(entry.role.oid, self._settings.schemas, entry.surface.further) if is_compared else None,
+            asks=True,
         )
         return compile_request(entry.surface, parsed, options, if_match, none_match=none_match, is_exact=is_exact)
 

@@ -66,6 +66,7 @@ class Services:
             self.surfaces,
             before_role=transaction.service_settings(settings),
             pre_request=transaction.pre_request(settings.pre_request),
+            opened=self.metrics.opened,
         )
         self.faces = Faces(settings, self.executor)
         self._tasks: list[asyncio.Task[Any]] = []
@@ -97,4 +98,5 @@ class Services:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.metrics.write()
         self.pool.close()

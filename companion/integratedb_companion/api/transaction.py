@@ -57,24 +57,28 @@ AS_LOGIN: Final = Query(f"SELECT pg_catalog.set_config('role', 'none', true), {'
 
 
 @cache
-def _text(settings: int, *, reads: bool) -> bytes:
+def _text(settings: int, *, reads: bool, stays: bool = False) -> bytes:
     """Return the statement for so many settings. The role comes first: nothing else is done with the login's rights."""
-    calls = ["pg_catalog.set_config('role', $1, true)", *_CLEAN]
+    is_local = "false" if stays else "true"
+    calls = [f"pg_catalog.set_config('role', $1, {is_local})", *_CLEAN]
     if reads:
         calls.append("pg_catalog.set_config('transaction_read_only', 'on', true)")
-    calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, true)" for n in range(1, settings + 1)]
+    calls += [f"pg_catalog.set_config(${2 * n}, ${2 * n + 1}, {is_local})" for n in range(1, settings + 1)]
     # Arguments are evaluated in their order, and nothing of them is sent back. A function has 100 arguments at most.
     groups = [calls[start : start + MOST_ARGUMENTS] for start in range(0, len(calls), MOST_ARGUMENTS)]
     return f"SELECT {', '.join('pg_catalog.num_nulls(' + ', '.join(group) + ')' for group in groups)}".encode()
 
 
-def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool) -> Query:
-    """Return the statement that opens the transaction of a request; the next one compares the surface."""
+def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool, stays: bool = False) -> Query:
+    """Return the statement that opens the transaction of a request; the next one compares the surface.
+
+    ``stays``: its role and settings hold for the session, until something else opens it.
+    """
     values: list[bytes | None] = [role.name.encode()]
     for name, value in settings:
         values.append(name)
         values.append(value)
-    return Query(_text(len(settings), reads=reads), values)
+    return Query(_text(len(settings), reads=reads, stays=stays), values)
 
 
 def request_settings(caller: Caller, method: bytes, path: bytes, head: Head) -> list[tuple[bytes, bytes]]:

@@ -144,6 +144,7 @@ class _Found:
             can_update=row["can_update"],
             can_delete=row["can_delete"],
             row_security=row["row_security"],
+            is_plain=row["is_plain"],
             comment=row["comment"],
             has_row_version=row["has_row_version"],
         )

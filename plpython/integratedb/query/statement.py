@@ -40,6 +40,15 @@ Form: TypeAlias = Literal[
 
 _PARAMETER = re.compile(r"\$([0-9]+)::")
 
+#: Where a text names a function, an operator or a type that Postgres and the extension do not have: qualified by
+#: another schema before a parenthesis, in OPERATOR(), or after a cast's sign.
+_NAME = r"""(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z_0-9]*)"""
+_OTHERS_CODE = re.compile(
+    rf"(?<![A-Za-z_0-9\".])(?!pg_catalog\.|integratedb\.){_NAME}\s*\.\s*{_NAME}\s*\("
+    rf"|OPERATOR\((?!pg_catalog\.)"
+    rf"|::(?!pg_catalog\.)"
+)
+
 #: The columns of the answer, in order.
 COLUMNS = ("body", "row_count", "total", "more", "etag", "new_count", "location", "headers", "status")
 
@@ -64,6 +73,8 @@ class Options:
     exact_count: bool = False
     #: The most rows of an answer and of each embed; ``more`` tells whether there are others.
     max_rows: int | None = None
+    #: Whether the request itself asks for no more rows than that, so that nothing is left out.
+    is_short: bool = False
     #: The most bytes of an answer, beyond which the statement raises. Lines of a stream have no limit.
     max_answer_bytes: int | None = None
     max_depth: int = 32
@@ -104,6 +115,9 @@ class Statement:
     reading: Reading = NOTHING
     #: What it takes of rows that it has written, or that functions return.
     returned: Reading = NOTHING
+    #: Whether it only reads plain tables, and calls nothing but what Postgres and the extension have: it leaves a
+    #: session as it found it, and depends on no setting that requests have.
+    is_plain: bool = False
 
     @property
     def uses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -241,9 +255,9 @@ class _Compilation:
 
     def _more(self, level: Level, query: Select) -> str:
         """Return whether rows exist beyond the most that are answered; asked only when the answer has that many."""
-        if self._options.max_rows is None or self._options.form in ("lines", "csv lines"):
+        if self._options.max_rows is None or self._options.is_short or self._options.form in ("lines", "csv lines"):
             return "false"
-        most = self._writer.constant(self._options.max_rows, "pg_catalog.int8")
+        most = f"'{self._options.max_rows:d}'::pg_catalog.int8"
         wanted = "" if query.limit is None else f" AND {self._writer.value(query.limit, 'pg_catalog.int8')} > {most}"
         offset = most if level.offset is None else f"{level.offset} + {most}"
         return f"CASE WHEN pg_catalog.count(*) >= {most}{wanted} THEN EXISTS ({level.existing(offset)}) ELSE false END"
@@ -324,13 +338,16 @@ class _Compilation:
         names = [constant(quoted(name)) for name in dict.fromkeys(subjects.schemas)]
         schemas = [f"pg_catalog.to_regnamespace({name})::pg_catalog.oid" for name in names]
         numbers = " OPERATOR(pg_catalog.+) ".join(f"COALESCE({one}::pg_catalog.int8, 0)" for one in schemas) or "0"
-        counted = f"ARRAY[{', '.join([*schemas, constant(subjects.role, 'pg_catalog.oid'), '0::pg_catalog.oid'])}]"
+        role = constant(subjects.role, "pg_catalog.oid")
+        counted = f"ARRAY[{', '.join([*schemas, role, '0::pg_catalog.oid'])}]"
         if subjects.further:
             further = constant(array_text(list(subjects.further)), "pg_catalog.oid[]")
             counted = f"({counted} OPERATOR(pg_catalog.||) {further})"
         present = f"pg_catalog.concat_ws('.', NULLIF({numbers}, 0), COALESCE(pg_catalog.sum(v.weight), 0))"
         return (
-            f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)} THEN true"
+            f" WHERE (SELECT CASE WHEN {present} OPERATOR(pg_catalog.=) {constant(self._surface.version)}"
+            # A session may have the role since an earlier request.
+            f" AND pg_catalog.pg_has_role(SESSION_USER, {role}, 'MEMBER') THEN true"
             " ELSE integratedb.surface_changed() END FROM integratedb.surface_change AS v"
             f" WHERE v.subject OPERATOR(pg_catalog.=) ANY ({counted}))"
         )
@@ -448,6 +465,7 @@ class _Compilation:
     def _statement(
         self, text: str, keys: tuple[str, ...], reads: bool, relations: list[Relation], counted: Level | None
     ) -> Statement:
+        reading = reading_of(self._reads.sources.read, self._reads.sources.related, self._surface)
         return Statement(
             text,
             tuple(self._writer.parameters),
@@ -455,8 +473,11 @@ class _Compilation:
             reads,
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
-            reading_of(self._reads.sources.read, self._reads.sources.related, self._surface),
+            reading,
             reading_of(self._reads.sources.returned, (), self._surface),
+            reads
+            and all(self._surface.relations[one.schema, one.name].is_plain for one in reading.relations)
+            and _OTHERS_CODE.search(text) is None,
         )
 
 

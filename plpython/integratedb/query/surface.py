@@ -114,6 +114,7 @@ class Relation:
     can_update: bool = False
     can_delete: bool = False
     row_security: bool = False  #: policies apply to this role
+    is_plain: bool = False  #: a table such that reading it runs no code but that of Postgres
     comment: str | None = None
     #: Functions with the row as their only argument, that return a value, by name.
     computed: Mapping[str, Function] = field(default_factory=dict)

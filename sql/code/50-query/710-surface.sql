@@ -440,6 +440,7 @@ BEGIN
              -- The bits of updates, inserts and deletes.
              CASE WHEN k.relkind IN ('r', 'p') THEN 28 WHEN k.relkind = 'm' THEN 0 ELSE integratedb.possible_writes(k.oid) END AS writes,
              k.relrowsecurity AND NOT (pg_has_role(for_role, k.relowner, 'USAGE') AND NOT k.relforcerowsecurity) AND NOT u.rolbypassrls AND NOT u.rolsuper AS row_security,
+             k.relkind = 'r' AND NOT (k.relrowsecurity OR k.relhasrules OR k.relhassubclass OR k.relispartition) AS is_plain,
              obj_description(k.oid, 'pg_class') AS comment
         FROM unnest(relations, schema_names, relation_names) AS g (oid, schema_name, relation_name)
         JOIN pg_class AS k ON k.oid = g.oid
@@ -514,6 +515,23 @@ BEGIN
                GROUP BY v.relid, y.indexrelid, y.indisprimary, y.numbers
               HAVING count(*) = cardinality(y.numbers)) AS u
        GROUP BY u.relid
+    ), part AS (
+      -- The planner looks at indexes, constraints and statistics, and evaluates the functions in them.
+      SELECT r.oid AS relid, 'pg_class'::regclass AS classid, r.oid AS objid FROM relation AS r WHERE r.relkind = 'r'
+      UNION ALL
+      SELECT i.indrelid, 'pg_class'::regclass, i.indexrelid FROM pg_index AS i WHERE i.indrelid = ANY (relations)
+      UNION ALL
+      SELECT c.conrelid, 'pg_constraint'::regclass, c.oid FROM pg_constraint AS c WHERE c.conrelid = ANY (relations)
+      UNION ALL
+      SELECT x.stxrelid, 'pg_statistic_ext'::regclass, x.oid FROM pg_statistic_ext AS x WHERE x.stxrelid = ANY (relations)
+    ), with_code AS (
+      -- What Postgres has itself is in no dependency. The functions of an enum are Postgres's own.
+      SELECT DISTINCT p.relid
+        FROM part AS p
+        JOIN pg_depend AS d ON d.classid = p.classid AND d.objid = p.objid
+        LEFT JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.typtype = 'e'
+       WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass, 'pg_am'::regclass)
+         AND t.oid IS NULL
     )
     SELECT json_build_object('relation', json_build_object(
              'oid', r.oid::bigint,
@@ -529,6 +547,7 @@ BEGIN
              'can_update', (r.can_update OR coalesce(l.can_update, false)) AND r.writes & 4 <> 0,
              'can_delete', r.can_delete AND r.writes & 16 <> 0,
              'row_security', r.row_security,
+             'is_plain', r.is_plain AND NOT EXISTS (SELECT FROM with_code AS w WHERE w.relid = r.oid),
              'comment', r.comment,
              -- A right on columns, such as that of a claim, includes no system columns: xmin and xmax.
              'has_row_version', r.relkind IN ('r', 'p', 'm')
@@ -544,7 +563,8 @@ $$;
 COMMENT ON FUNCTION integratedb.surface_relations(oid, oid[], text[], text[], oid[], smallint[], text[], oid[], smallint[], oid[], smallint[], oid) IS
 'The relations of a surface, as rows of surface(). schema_names, relation_names: what the API calls them. claimed, numbers, '
 'names: the columns that claims name, by relation and number. views, view_numbers, bases, base_numbers: the rows of '
-'view_columns(). saver: as for surface().';
+'view_columns(). saver: as for surface(). is_plain: reading the table runs no code but that of Postgres: it has no '
+'policy, rule or child, and no type, index, constraint or statistics with functions of others.';
 
 CREATE OR REPLACE FUNCTION integratedb.surface_foreign_keys(
   relations oid[], views oid[], view_numbers smallint[], bases oid[], base_numbers smallint[])

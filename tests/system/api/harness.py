@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import jwt
 
+from integratedb_companion.api.metrics import WRITE_AFTER_S
 from tests.support import Session
 from tests.system import processes
 from tests.system.harness import Cluster, eventually, free_port
@@ -157,7 +158,8 @@ class Api:
         return [pid for pid, command in commands.items() if b"spawn_main" in command]
 
     def metrics(self) -> dict[str, float]:
-        """Give the figures of all workers."""
+        """Give the figures of all workers, which write them a moment after an answer."""
+        time.sleep(2 * WRITE_AFTER_S)
         lines = httpx.get(f"{self.admin_url}/metrics", timeout=10).text.splitlines()
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
 

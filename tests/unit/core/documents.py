@@ -91,10 +91,11 @@ def _with_keys(draw: st.DrawFn, tables: st.SearchStrategy[Document]) -> Document
     table = draw(tables)
     fields = table.get("fields") or []
     known = list(map(_name_or_path, fields))
-    of_fields = st.lists(column_names if known == ["*"] else st.sampled_from(known or ["id"]), min_size=1, unique=True)
+    names = column_names if known == ["*"] else st.sampled_from(known or ["id"])
+    of_fields = st.lists(names, min_size=1, max_size=32, unique=True)
     if not known or draw(st.booleans()):
         return table
-    unique = st.lists(of_fields.map(lambda names: names[:32]), max_size=2, unique_by=frozenset)
+    unique = st.lists(of_fields, max_size=2, unique_by=frozenset)
     if draw(st.booleans()):
         table = {**table, "unique": draw(unique)}
     if draw(st.booleans()):

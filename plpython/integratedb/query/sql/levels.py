@@ -70,6 +70,8 @@ class Level:
     order: list[str] = field(default_factory=list)
     limit: str | None = None
     offset: str | None = None
+    #: The most rows, whatever the request wants: a number that the planner knows.
+    most: str | None = None
     distinct: bool = False
     #: The items of the select list by what they are, once they are looked for.
     selected: dict[str, Output] | None = None
@@ -93,7 +95,7 @@ class Level:
         if self.version is not None:
             also += f", {self.version} AS {VERSION}"
         columns += also if columns else also.removeprefix(", ")
-        return f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self._after(columns)}"
+        return self._limited(f"SELECT {'DISTINCT ' if self.distinct else ''}{columns} {self._after(columns)}")
 
     def _after(self, columns: str) -> str:
         """Return all after the columns. No related rows are looked up for rows before the offset, if that is the same.
@@ -122,14 +124,31 @@ class Level:
         columns = ", ".join(f"{output.sql} AS {name}" for output, name in zip(self.outputs, names, strict=True))
         source = f"{self.source} CROSS JOIN LATERAL (SELECT {columns}) AS {alias}"
         whole = whole_row(alias, "pg_catalog.record")
-        return f"SELECT {whole} AS {row}, {self.version} AS {VERSION} {self.body(source)}{self._window()}"
+        return self._limited(
+            f"SELECT {whole} AS {row}, {self.version} AS {VERSION} {self.body(source)}{self._window()}"
+        )
+
+    @property
+    def _is_limited_twice(self) -> bool:
+        """Whether the limit of the request is around that of the service.
+
+        Of a LIMIT by a parameter the planner thinks that a tenth of all rows is wanted, so it would rather plan each
+        execution than use such a plan. Around a LIMIT that it knows, a tenth of that is near enough.
+        """
+        return self.most is not None and self.limit is not None and self.offset is None
+
+    def _limited(self, select: str) -> str:
+        return f"SELECT l.* FROM ({select}) AS l LIMIT {self.limit}" if self._is_limited_twice else select
 
     def _window(self) -> str:
         text = ""
         if self.order:
             text += f" ORDER BY {', '.join(self.order)}"
-        if self.limit is not None:
-            text += f" LIMIT {self.limit}"
+        limit = self.most if self.limit is None or self._is_limited_twice else self.limit
+        if limit is not None and self.most not in (None, limit):
+            limit = f"LEAST({limit}, {self.most})"
+        if limit is not None:
+            text += f" LIMIT {limit}"
         if self.offset is not None:
             text += f" OFFSET {self.offset}"
         return text

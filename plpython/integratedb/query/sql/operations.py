@@ -143,6 +143,13 @@ class Operations:
         if second.hole is None and isinstance(second.value, list):
             of = max((fitting(of, Value(each)) for each in second.value), key=_width, default=of)
         operator = _operator(symbol, left.type, of)
+        if of.is_array and second.name is not None and second.value and isinstance(second.value, list):
+            # Another request gives a list of another length, so the statement cannot have a parameter for each value.
+            texts = self.writer.value(second, "pg_catalog.text[]", "array" if of.from_text else "arrays")
+            value = f"{of.from_text}(v.v)" if of.from_text else f"v.v::{of.base}"
+            every = "every" if word == "ALL" else "bool_or"
+            compared = f"pg_catalog.{every}({left.sql} {operator} {value})"
+            return f"(SELECT {compared} FROM pg_catalog.unnest({texts}) AS v (v))"
         if of.is_array and second.hole is None and isinstance(second.value, list | tuple):
             # There are no arrays of arrays of one type, so each value is a parameter of its own.
             glue = " AND " if word == "ALL" else " OR "

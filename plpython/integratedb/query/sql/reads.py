@@ -162,13 +162,15 @@ class Reads:
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
         applies = capped and self._max_rows is not None
-        most = self._writer.constant(self._max_rows, "pg_catalog.int8") if applies else None
+        level.most = f"'{self._max_rows:d}'::pg_catalog.int8" if applies and self._max_rows is not None else None
         wanted = select.limit if select.page is None else select.page.size
-        limit = None if wanted is None else self._writer.value(wanted, "pg_catalog.int8")
-        level.limit = f"LEAST({limit}, {most})" if limit and most else limit or most
-        if select.page is not None and level.limit is not None and has_facts(select.page.parts):
+        level.limit = None if wanted is None else self._writer.value(wanted, "pg_catalog.int8")
+        if select.page is not None and has_facts(select.page.parts):
             # One row more tells whether others follow.
-            level.size, level.limit = level.limit, f"{level.limit} OPERATOR(pg_catalog.+) 1"
+            both = level.limit is not None and level.most is not None
+            level.size = f"LEAST({level.limit}, {level.most})" if both else level.limit or level.most
+            level.limit = level.limit and f"{level.limit} OPERATOR(pg_catalog.+) 1"
+            level.most = level.most and f"{level.most} OPERATOR(pg_catalog.+) 1"
         level.offset = None if select.offset is None else self._writer.value(select.offset, "pg_catalog.int8")
 
     def _item(self, item: Item, scope: Scope, hoisted: bool, nested: bool = False) -> Output:

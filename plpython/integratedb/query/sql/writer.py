@@ -23,7 +23,7 @@ MOST_MERGED = 1_000
 MOST_NAMED = 1_000_000
 
 #: How a value becomes the text of a parameter.
-Form: TypeAlias = Literal["scalar", "array", "json"]
+Form: TypeAlias = Literal["scalar", "array", "arrays", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,12 @@ def json_text(value: Any) -> str | bytes:
     return value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-FORMS = {"scalar": scalar_text, "array": array_text, "json": json_text}
+def arrays_text(values: Any) -> str:
+    """Return a list of arrays as an array of texts: there are no arrays of arrays of different lengths."""
+    return array_text([array_text(value) if isinstance(value, list | tuple) else value for value in values])
+
+
+FORMS = {"scalar": scalar_text, "array": array_text, "arrays": arrays_text, "json": json_text}
 
 
 def quoted(name: str) -> str:

@@ -18,7 +18,7 @@ from integratedb.query.problems import ProblemError
 from integratedb.query.request import Operation, Select, Value
 from integratedb.query.statement import Options
 from tests.unit.core.query.surfaces import SHOP
-from tests.unit.core.query.test_no_text_of_requests import MARK, check_tokens, either, hostile
+from tests.unit.core.query.test_no_text_of_requests import MARK, MOST_ROWS, check_tokens, either, hostile
 
 scalars = hostile | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
 #: Any JSON, much of it in the form of structure.
@@ -130,7 +130,7 @@ written = st.builds(
 @given(reads | writes | written, anything)
 def test_every_token_of_a_document_is_of_the_surface_or_the_grammar_or_a_parameter(document: Any, param: Any) -> None:
     try:
-        [compiled] = compile_document(read_document(document, {"p": param}), SHOP, Options("shop", max_rows=9))
+        [compiled] = compile_document(read_document(document, {"p": param}), SHOP, Options("shop", max_rows=MOST_ROWS))
     except (DocumentError, ProblemError):
         return
     check_tokens(compiled.statement)

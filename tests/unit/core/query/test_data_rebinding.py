@@ -63,6 +63,9 @@ documents = st.one_of(
 @given(documents, pairs, pairs, st.booleans())
 @example({"from": "projects", "where": ["=", {"field": "id"}, {"param": "a"}]}, (1, 2**40), (1, 2), True)
 @example({"from": "projects", "limit": {"param": "a"}}, (1, 2), (1, 2), True)
+@example(
+    {"from": "projects", "where": ["in", {"field": "tags"}, {"param": "b"}]}, (1, 1), ([["x"]], [["y"], ["z"]]), True
+)
 def test_other_values_of_the_same_kinds_have_the_same_statement(
     document: Any, a: tuple[Any, Any], b: tuple[Any, Any], in_array: bool
 ) -> None:

@@ -16,7 +16,7 @@ from integratedb.query.faces.graphql.variables import Variables
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, compile_query
 from tests.unit.core.query.surfaces import SHOP
-from tests.unit.core.query.test_no_text_of_requests import MARK, check_tokens, hostile
+from tests.unit.core.query.test_no_text_of_requests import MARK, MOST_ROWS, check_tokens, hostile
 
 SCHEMA = build_schema(SHOP)
 DOCUMENTS = Documents()
@@ -112,7 +112,7 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(operation: 
         for root in compiled.roots:
             names = frozenset(compiled.uses.names)
             assert names <= NAMES
-            options = Options("shop", form=root.form, unwraps=root.unwraps, max_rows=10, names=names)
+            options = Options("shop", form=root.form, unwraps=root.unwraps, max_rows=MOST_ROWS, names=names)
             check_tokens(compile_query(root.query, SHOP, options), names)
     except (InvalidError, ProblemError):
         return
@@ -128,7 +128,7 @@ def test_most_documents_are_valid() -> None:
     read = DOCUMENTS.read(document, SCHEMA)
     wanted = read.operation(None)
     [root] = compile_operation(read, wanted, Variables(SCHEMA.graphql, wanted, {"text": "a"}), SCHEMA, 10).roots
-    statement = compile_query(root.query, SHOP, Options("shop", form=root.form, max_rows=10))
+    statement = compile_query(root.query, SHOP, Options("shop", form=root.form, max_rows=MOST_ROWS))
     assert MARK in [parameter.value for parameter in statement.parameters]
     assert "a" in statement.bind(["a"])
     check_tokens(statement)

@@ -34,6 +34,7 @@ def relation(oid: int, name: str, *columns: dict[str, Any], keys: tuple[tuple[in
             "can_update": False,
             "can_delete": False,
             "row_security": False,
+            "is_plain": True,
             "comment": None,
             "has_row_version": True,
         }

@@ -43,6 +43,8 @@ class UrlOptions:
     #: The statement compares the version of these.
     subjects: Subjects | None = None
     parameters_in_array: bool = False
+    #: Whether each request with other values asks Compiled.serves() first.
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,21 @@ class Compiled:
     is_estimated: bool = False
     #: The cost that has been allowed, at the first use.
     accepted: list[float] = field(default_factory=list)
+    #: The most rows that a request of this statement may ask for.
+    most: int | None = None
 
     def offset(self, holes: Sequence[Any] = ()) -> int:
         """Return how many rows are left out first."""
-        value: Value | None = getattr(self.query, "offset", None)
-        if value is None:
-            return 0
-        return int(value.value if value.hole is None else holes[value.hole])
+        return _number(getattr(self.query, "offset", None), holes) or 0
+
+    def serves(self, holes: Sequence[Any]) -> bool:
+        """Whether the statement is that of a request with these values."""
+        wanted = None if self.most is None else _number(getattr(self.query, "limit", None), holes)
+        return self.most is None or wanted is None or wanted <= self.most
+
+
+def _number(value: Value | None, holes: Sequence[Any]) -> int | None:
+    return None if value is None else int(value.value if value.hole is None else holes[value.hole])
 
 
 def compile_request(
@@ -124,11 +134,14 @@ def compile_request(
         and preferences.count in ("planned", "estimated")
         and _may_be_estimated(query, relation)
     )
+    wanted_rows = _number(query.limit, parsed.holes) if isinstance(query, Select) and options.asks else None
+    is_short = wanted_rows is not None and options.max_rows is not None and wanted_rows <= options.max_rows
     statement = compile_query(
         query,
         surface,
         Options(
             schema=schema,
+            is_short=is_short,
             form=wanted,
             unwraps=function is not None,
             strip_nulls=answered.nulls_stripped,
@@ -179,6 +192,7 @@ def compile_request(
         )
         or (function is not None and not statement.reads and form.kind == "object"),
         is_estimated=is_estimated,
+        most=options.max_rows if is_short else None,
     )
 
 

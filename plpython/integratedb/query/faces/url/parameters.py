@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from .errors import UrlError, parse_error
@@ -91,9 +92,18 @@ def split(query: str, holes: bool) -> Iterator[Pair]:
 
 def canonical(query: str) -> str:
     """The query string with its parameters sorted by name, for Content-Location."""
+    return _short(query) if len(query) <= _SHORT else _canonical(query)
+
+
+def _canonical(query: str) -> str:
     pairs: Iterable[tuple[str, str]] = (
         (decode(name), decode(value))
         for name, _, value in (piece.partition("=") for piece in query.split("&") if piece)
     )
     ordered = sorted(pairs, key=lambda pair: pair[0])
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in ordered)
+
+
+#: Query strings up to this length are remembered: a client mostly sends the same few.
+_SHORT = 500
+_short = lru_cache(maxsize=500)(_canonical)
