@@ -57,6 +57,8 @@ class _Made:
     #: The answer: texts, and the answers of queries by their numbers.
     pieces: list[bytes | int]
     settings: list[tuple[bytes, bytes]]
+    #: What opens a session for the only statement, if that is a plain one.
+    opening: Query | None
 
     def respond(self, kind: str, row: Row) -> Response:
         """Return the response of the answers."""
@@ -206,6 +208,7 @@ class GraphQL:
             ],
             respond=lambda row: made.respond(kind, row),
             rolls_back=self._settings.tx_end.startswith("rollback"),
+            opening=made.opening,
             alike=(made, request.method, request.raw_path, request.head, caller)
             if request.head.is_remembered
             else None,
@@ -262,7 +265,10 @@ class GraphQL:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, names, in_array=True)]
         pieces = [one.encode() if isinstance(one, str) else one for one in operation.pieces()] if statements else []
         alone = _Known.of(statements[0]) if is_alone else None
-        return _Made(operation, tuple(statements), alone, pieces, [*_function_settings(operation)])
+        settings = [*_function_settings(operation)]
+        is_plain = alone is not None and statements[0].is_plain
+        opened = self._executor.opening_of(entry, settings) if is_plain else None
+        return _Made(operation, tuple(statements), alone, pieces, settings, opened)
 
     def _served(self, entry: Entry) -> _Served:
         served: _Served | None = entry.graphql

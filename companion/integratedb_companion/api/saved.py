@@ -67,6 +67,7 @@ class _Statements:
     is_list: bool
     compiled: list[CompiledData]
     alone: bytes | None
+    opening: Query | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +77,7 @@ class _Statement:
     compiled: Compiled
     text: bytes
     settings: list[tuple[bytes, bytes]]
+    opening: Query | None
 
 
 #: Other values of the same kinds make another statement.
@@ -172,6 +174,7 @@ class Saved:
             reads=True,
             settings=lambda: request_settings(caller, request.method.encode(), request.raw_path, request.head),
             respond=respond,
+            opening=made.opening,
             alike=(made, request.method, request.head, caller) if request.head.is_remembered else None,
         )
 
@@ -192,7 +195,10 @@ class Saved:
             statement = one.statement
             if len(statement.parameters) <= _MOST_PARAMETERS and statement.uses_all_parameters:
                 compiled, alone = [one], statement.text.encode()
-        made = _Statements(document.is_list, [each.without_values() for each in compiled], alone)
+        opened = None
+        if alone is not None and compiled[0].statement.is_plain:
+            opened = self._executor.opening_of(entry, ())
+        made = _Statements(document.is_list, [each.without_values() for each in compiled], alone, opened)
         if document.is_fixed:
             entry.remember((*kinds, _digest(given)), made)
         entry.remember(kinds, _FIXED if document.is_fixed else made)
@@ -224,6 +230,7 @@ class Saved:
                 *made.settings,
             ],
             respond=respond,
+            opening=made.opening,
             alike=(made, request.method, request.head, caller) if request.head.is_remembered else None,
         )
         limit = self._settings.max_cost
@@ -261,7 +268,8 @@ class Saved:
         settings = [(name.encode(), value.encode()) for name, value in _function_settings(compiled)]
         if compiled.schema != self._settings.schemas[0]:
             settings.append((b"search_path", search_path((compiled.schema, *self._settings.extra_search_path))))
-        made = _Statement(compiled, compiled.statement.text.encode(), settings)
+        opened = self._executor.opening_of(entry, settings) if compiled.statement.is_plain else None
+        made = _Statement(compiled, compiled.statement.text.encode(), settings, opened)
         if key is not None:
             entry.remember(key, made)
         return made, compiled.request.holes
