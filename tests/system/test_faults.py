@@ -447,7 +447,7 @@ def test_channels_that_hang_are_changed_without_holding_up_the_others(shop: Shop
         eventually(lambda: len(receiver.delivered("/well")) == 1)
         shop.notify(well, {**ill[0], "timeout": 25}, {**ill[1], "timeout": 25})  # one is given up, two are changed
         shop.insert(2, 2)
-        eventually(lambda: order_ids(receiver.delivered("/well")) == [1, 2], timeout_s=5)
+        eventually(lambda: order_ids(receiver.delivered("/well")) == [1, 2], timeout_s=20)
     finally:
         released.set()
     eventually(lambda: set(order_ids(receiver.delivered("/ill"))) == {1, 2})
@@ -601,7 +601,7 @@ def test_deaf_receivers_of_one_stakeholder_leave_files_for_all_others(shop: Shop
         highest = 0
         for number in range(301, 331):
             shop.insert(number, number)
-            eventually(partial(has_arrived, receiver, number), timeout_s=10)
+            eventually(partial(has_arrived, receiver, number), timeout_s=20)
             assert daemon.get("/live")[0] == daemon.get("/ready")[0] == 200
             highest = max(highest, len(sockets_to(daemon, port)))
         assert highest <= files // 8

@@ -104,7 +104,7 @@ def test_names_that_nobody_answers_for_hold_up_no_other_channel(shop: Shop, rece
     shop.notify({**good(receiver), "url": f"http://known:{receiver.port}/good"})
     daemon = shop.daemon(environment=resolving(shop.directory, known=["127.0.0.1"]))
     shop.insert(1, 1)
-    eventually(lambda: order_ids(receiver.delivered("/good")), timeout_s=5)
+    eventually(lambda: order_ids(receiver.delivered("/good")), timeout_s=20)
     eventually(lambda: daemon.metric("integratedb_delivery_failures_total") > 50)
     assert_lives(shop, daemon, receiver, 2)
     assert daemon.stop(timeout_s=15) == 0
@@ -468,7 +468,7 @@ def test_who_holds_the_lock_of_the_extension_holds_up_no_channel(shop: Shop, rec
         shop.insert(1, 1)
         eventually(lambda: any(request.path == "/gone" for request in receiver.requests))
         assert_lives(shop, daemon, receiver, 2)
-        eventually(lambda: shop.queued("late") == 2, timeout_s=10)
+        eventually(lambda: shop.queued("late") == 2, timeout_s=20)
     eventually(lambda: shop.status()[f"channel {shop.stakeholder}.gone"].startswith("paused: "))
 
 

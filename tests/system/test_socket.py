@@ -557,7 +557,7 @@ def test_clients_that_send_without_end_hold_up_nobody(shop: Shop, receiver: Rece
                 for number in range(1, 6):
                     assert daemon.get("/live")[0] == 200
                     shop.insert(number, number)
-                    eventually(lambda: len(receiver.delivered()) == number, timeout_s=5)  # noqa: B023  # called at once
+                    eventually(lambda: len(receiver.delivered()) == number, timeout_s=20)  # noqa: B023  # called at once
             finally:
                 ended.set()
         for one in done:

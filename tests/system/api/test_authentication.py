@@ -201,7 +201,7 @@ def test_keys_of_an_issuer_are_found_and_new_ones_are_fetched(place: Place, star
             answer: httpx.Response = api.send("GET", "/people?limit=1", headers=bearer)
             return answer.status_code
 
-        eventually(lambda: status("one") == 200, timeout_s=10)
+        eventually(lambda: status("one") == 200, timeout_s=20)
         issuer.keys["two"] = ec.generate_private_key(ec.SECP256R1())
         eventually(lambda: status("two") == 200, timeout_s=20)
         assert status("one") == 200

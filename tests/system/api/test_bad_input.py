@@ -26,7 +26,7 @@ def others_are_unaffected(api: Api, place: Place) -> Iterator[None]:
     yield
     for _ in range(4):  # more than it has connections
         assert api.get("/people?id=eq.1&select=id") == [{"id": 1}]
-    assert eventually(lambda: place.running("") <= 1, timeout_s=10)
+    assert eventually(lambda: place.running("") <= 1, timeout_s=20)
     assert not [line for line in api.logs() if line["message"] == "request failed"]
 
 

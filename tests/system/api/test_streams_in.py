@@ -45,7 +45,7 @@ def events(place: Place) -> Iterator[Session]:
 def nothing_is_left(events: Session, place: Place) -> Iterator[None]:
     """After each test no transaction is open, and the table is empty."""
     yield
-    assert eventually(lambda: all(state == "idle" for _, state, _ in place.sessions()), timeout_s=10)
+    assert eventually(lambda: all(state == "idle" for _, state, _ in place.sessions()), timeout_s=20)
     events.run("TRUNCATE events")
 
 
@@ -169,7 +169,7 @@ def test_a_client_that_hangs_up_leaves_nothing(api: Api, place: Place, events: S
     )
     assert eventually(lambda: any(state == "idle in transaction" for _, state, _ in place.sessions()))
     raw.connection.close()
-    assert eventually(lambda: all(state == "idle" for _, state, _ in place.sessions()), timeout_s=5)
+    assert eventually(lambda: all(state == "idle" for _, state, _ in place.sessions()), timeout_s=20)
     assert events.value("SELECT count(*) FROM events") == 0
 
 

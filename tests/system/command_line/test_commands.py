@@ -262,7 +262,7 @@ def test_a_preview_ends_with_its_command(place: Place, how: signal.Signals) -> N
         eventually(lambda: superuser.value(f"SELECT count(*) {PREVIEWS}") == 1)
         terminal.process.send_signal(how)
         assert terminal.end() != 0
-        eventually(lambda: superuser.value(f"SELECT count(*) {PREVIEWS}") == 0, timeout_s=15)
+        eventually(lambda: superuser.value(f"SELECT count(*) {PREVIEWS}") == 0, timeout_s=20)
 
 
 def test_dependents_are_listed(place: Place, stakeholder: Stakeholder) -> None:

@@ -167,7 +167,7 @@ def test_a_preview_ends_in_time_whatever_its_statements_catch(fresh: Place, star
     previews = "FROM pg_stat_activity WHERE application_name = 'integratedb serve preview'"
     try:
         eventually(lambda: fresh.superuser.value(f"SELECT count(*) {previews}") == 1)
-        eventually(lambda: fresh.superuser.value(f"SELECT count(*) {previews}") == 0, timeout_s=10)
+        eventually(lambda: fresh.superuser.value(f"SELECT count(*) {previews}") == 0, timeout_s=20)
     finally:
         fresh.superuser.run(f"SELECT pg_terminate_backend(pid) {previews}")
         asking.join()
