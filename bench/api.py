@@ -260,9 +260,9 @@ def resident_mb(pid: int, field: str = "VmRSS") -> float:
 
 
 def processor_ms(pid: int) -> float:
-    """Processor time of a process, which depends less on what else the machine does."""
+    """Processor time of a process itself, which depends less on what else the machine does."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def prepare(session: Connection) -> None:

@@ -195,7 +195,7 @@ class GraphQL:
         operation, statements = made.operation, made.statements
         seen.append(operation)
         if not statements:
-            answer = Answer(operation.assemble(()))
+            answer = Answer(operation.texts())
             if served.saved is None:
                 self._answers.keep((served.number, *_identity(wanted)), answer)
             return answer.response(kind, request)

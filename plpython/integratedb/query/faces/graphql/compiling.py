@@ -87,11 +87,21 @@ class Constant:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
-    """A value that is known without the database, as JSON in pieces: they are many, and large together."""
+    """A value that is known without the database, as JSON in pieces: they are many, and large together.
 
-    texts: list[str]
+    The pieces are made when they are first read, and then kept, unless ``Operation.texts()`` has read them.
+    """
+
+    made: Iterator[str]
+    kept: list[str] | None = None
+
+    def read(self) -> list[str]:
+        """Return the pieces."""
+        if self.kept is None:
+            self.kept = [*self.made]
+        return self.kept
 
 
 @dataclass(slots=True)
@@ -106,6 +116,10 @@ class Operation:
     def assemble(self, answers: Sequence[bytes]) -> bytes:
         """Return the data of the response, of the answers to its queries."""
         return b"".join([answers[piece] if isinstance(piece, int) else piece.encode() for piece in _pieces(self.shape)])
+
+    def texts(self) -> Iterator[str]:
+        """Yield the data of the response of an operation without queries, once."""
+        return (piece for piece in _pieces(self.shape, is_last=True) if isinstance(piece, str))
 
     def pieces(self) -> list[str | int]:
         """Return the data of the response in pieces: texts, and answers to queries by their numbers."""
@@ -338,14 +352,14 @@ def marked(number: int, text: str) -> str:
     return f"/* field {number} */ {text}"
 
 
-def _pieces(shape: Shape) -> Iterator[str | int]:
+def _pieces(shape: Shape, *, is_last: bool = False) -> Iterator[str | int]:
     match shape:
         case int():
             yield shape
         case Constant():
             yield json.dumps(shape.value)
         case Written():
-            yield from shape.texts
+            yield from shape.made if is_last and shape.kept is None else shape.read()
         case Wrapped():
             before = "{"
             for key in shape.order:
@@ -357,6 +371,6 @@ def _pieces(shape: Shape) -> Iterator[str | int]:
             before = "{"
             for key, part in shape.items():
                 yield f"{before}{json.dumps(key)}:"
-                yield from _pieces(part)
+                yield from _pieces(part, is_last=is_last)
                 before = ","
             yield "}" if shape else "{}"

@@ -6,6 +6,7 @@ the schema is refused.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,19 +64,19 @@ def introspect(
     selected: Selected,
     fragments: Mapping[str, FragmentDefinitionNode],
     selections: Selections,
-) -> list[str]:
+) -> Iterator[str]:
     """Return what a field says about the schema, as JSON in pieces. Error: GraphQLError."""
     _Check(fragments).walk(selected.nodes, 0)
     if selected.name == "__type":
         found = schema.graphql.type_map.get(plain(selected.arguments["name"]))
         write = _Writer(schema.graphql, selections).object("__Type", selected.sets)
-        return ["null" if found is None else write(found)]
+        return iter(["null" if found is None else write(found)])
     usual = _Writer(schema.graphql, selections).usual(schema, selected.sets)
     if usual is not None:
         return usual
     whole = schema.whole()
     try:
-        return [_Writer(whole, selections).object("__Schema", selected.sets)(whole)]
+        return iter([_Writer(whole, selections).object("__Schema", selected.sets)(whole)])
     finally:
         whole.discard()
 
@@ -87,8 +88,8 @@ class _Writer:
         self._schema = schema
         self._selections = selections
 
-    def usual(self, schema: Schema, sets: list[SelectionSetNode]) -> list[str] | None:
-        """Return the answer in pieces, without making the types of relations; None: the question is no usual one."""
+    def usual(self, schema: Schema, sets: list[SelectionSetNode]) -> Iterator[str] | None:
+        """Yield the answer in pieces, without making the types; None: the question is no usual one."""
         parts = self._selections.collect(_META["__Schema"], sets, 0)
         types = [selected for selected in parts if selected.name == "types"]
         roots = [selected for selected in parts if selected.name.endswith("Type")]
@@ -99,9 +100,11 @@ class _Writer:
         if listed is None:
             return None
         rest = [selected for selected in parts if selected is not types[0]]
-        texts = {selected.key: [self._part("__Schema", selected)(self._schema)] for selected in rest}
-        texts[types[0].key] = ["[", *_separated(listed), "]"]
-        return [*_object(parts, texts)]
+        texts: dict[str, Iterable[str]] = {
+            selected.key: [self._part("__Schema", selected)(self._schema)] for selected in rest
+        }
+        texts[types[0].key] = itertools.chain("[", _separated(listed), "]")
+        return _object(parts, texts)
 
     def _question(self, sets: list[SelectionSetNode]) -> Question | None:
         """Return what is asked of each type; None: the types themselves must say it."""
