@@ -197,7 +197,7 @@ DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
 
 @gives(
     "Write a query as data",
-    "docs/data-api.md describes queries as data",
+    "docs/queries-as-data.md describes them",
     "The versions are 3.1",
     "Write a request",
     "Write a document",

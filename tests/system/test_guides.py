@@ -18,7 +18,7 @@ from demo.tell import Stage, Step, steps
 from tests.examples import SAMPLE, stable
 from tests.system.harness import ROOT, Cluster, free_port
 
-PAGES = ["data-api.md", "graphql.md", "row-security.md", "from-postgrest.md", "saved-queries.md"]
+PAGES = ["data-api.md", "graphql.md", "queries-as-data.md", "row-security.md", "from-postgrest.md", "saved-queries.md"]
 #: Whether the page configures the service by PostgREST's names only.
 BY_FILE = re.compile(r"^server-port", re.MULTILINE)
 #: A block of these languages whose first line names a file is that file.

@@ -87,7 +87,7 @@ BEGIN
       detail => 'In the query: ' OPERATOR(pg_catalog.||) (compiled OPERATOR(pg_catalog.#>>) '{problem,pointer}') OPERATOR(pg_catalog.||) '.',
       hint => coalesce(
         compiled OPERATOR(pg_catalog.#>>) '{problem,hint}',
-        'docs/data-api.md describes queries as data. SELECT integratedb_openapi() shows what this role may see.'));
+        'docs/queries-as-data.md describes them. SELECT integratedb_openapi() shows what this role may see.'));
   END IF;
 
   RETURN compiled;
