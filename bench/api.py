@@ -36,7 +36,7 @@ from bench.support import Connection, connect, fresh_database
 from integratedb.query.faces.graphql.compiling import compile_operation
 from integratedb.query.faces.graphql.documents import Documents
 from integratedb.query.faces.graphql.schema import build_schema
-from integratedb.query.faces.graphql.variables import Compiled, Variables
+from integratedb.query.faces.graphql.variables import Compiled, Variables, size_of
 from integratedb.query.plan.types import TEXT
 from integratedb.query.statement import Options, Statement, compile_query
 from integratedb.query.surface import Column, Relation, Surface
@@ -416,7 +416,7 @@ def compiling() -> bool:
         if compiled.find(read.digest, values) is None:
             operation = compile_operation(read, read.operation(None), values, schema, 1000)
             made = [compile_query(each.query, surface, Options("shop", form=each.form)) for each in operation.roots]
-            compiled.keep(read.digest, values, made)
+            compiled.keep(read.digest, values, made, size_of(read, made))
         return (time.process_time() - began_s) * 1000
 
     good = smaller("a document of 200 fields, cold, processor time", one({"n": 1, "t": "x"}), 100, "ms")

@@ -129,6 +129,14 @@ def _path(row: Mapping[str, Any]) -> Path:
     return Path(row["schema_name"], row["relation_name"])
 
 
+# Without CASE, each transaction that writes nothing would read the table.
+_OWN_CHANGES = """
+SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL THEN false
+            ELSE EXISTS (SELECT FROM integratedb.surface_change AS c WHERE c.xid = pg_current_xact_id_if_assigned())
+       END AS changed
+"""
+
+
 class PlpySurfaces:
     """Reads surfaces as the owner of the extension; only catalogs and tables of the extension are read."""
 
@@ -138,6 +146,11 @@ class PlpySurfaces:
     def identity(self) -> tuple[str, ...]:
         [row] = _run(self._plpy, "SELECT SESSION_USER::text AS login, current_setting('role') AS acting")
         return row["login"], row["acting"]
+
+    def has_changed_surfaces(self) -> bool:
+        [row] = _run(self._plpy, _OWN_CHANGES)
+        changed: bool = row["changed"]
+        return changed
 
     def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
         query = "SELECT integratedb.surface_version($1[1]::oid, $2::text[], $3::text[]::oid[]) AS version"

@@ -76,6 +76,25 @@ def test_a_session_sees_a_migration_at_once(shop: Session) -> None:
         query(shop, {"select": ["id"], "from": "shop.orders"})
 
 
+def test_a_session_sees_each_change_of_its_own_transaction(shop: Session) -> None:
+    """The version of the surface grows once in a transaction."""
+    with shop.transaction():
+        for name in ("number", "place"):
+            shop.run(f"ALTER TABLE shop.orders RENAME COLUMN {'id' if name == 'number' else 'number'} TO {name}")
+            assert query(shop, {"select": [name], "from": "shop.orders", "limit": 1}) == [{name: 1}]
+
+
+def test_what_a_session_saw_before_a_rollback_is_not_kept(shop: Session, superuser: Session) -> None:
+    """The next transaction of somebody makes the same version."""
+    asked = {"select": ["id"], "from": "shop.orders", "limit": 1}
+    shop.run("BEGIN")
+    shop.run("ALTER TABLE shop.orders RENAME COLUMN id TO number")
+    assert query(shop, {**asked, "select": ["number"]}) == [{"number": 1}]
+    shop.run("ROLLBACK")
+    superuser.run("CREATE TABLE shop.another (id integer)")
+    assert query(shop, asked) == [{"id": 1}]
+
+
 @pytest.mark.parametrize(
     ("document", "code", "place"),
     [

@@ -605,6 +605,27 @@ def test_queries_go_with_their_stakeholder(
     owner.run("ALTER TABLE shop.orders DROP COLUMN total CASCADE")
 
 
+@pytest.mark.parametrize(
+    "reading", [{}, [], None, {"relations": 5, "links": []}, {"relations": [{"schema": 1}], "links": [{"source": 1}]}]
+)
+def test_a_row_that_nobody_saved_has_no_statement(
+    admin: Session, superuser: Session, reporter: Session, reading: Any
+) -> None:
+    """Whoever writes a dump may write anything there."""
+    save(admin, "orders", ORDERS)
+    superuser.run(
+        "INSERT INTO integratedb.saved_query (stakeholder_id, name, face, query, schemas, reading)"
+        " SELECT s.id, 'forged', 'data', %s, '{shop,NULL}', %s"
+        "   FROM integratedb.stakeholder AS s WHERE s.name = 'reporter'",
+        Jsonb(ORDERS),
+        Jsonb(reading),
+    )
+    found = admin.rows("SELECT name, statement IS NOT NULL FROM integratedb_queries('reporter')")
+    assert found == [("forged", False), ("orders", True)]
+    assert reporter.value("SELECT integratedb_openapi() -> 'paths' ? '/queries/orders'")
+    admin.run(DROP, "reporter", "forged")
+
+
 def test_the_version_of_the_surface_changes_with_a_query(admin: Session, reporter: Session) -> None:
     oid = admin.value("SELECT 'reporter'::regrole::oid")
 

@@ -15,7 +15,7 @@ from integratedb_companion.common.logs import fault
 from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
 from . import bodies, errors, lines, worker
-from .budget import Budget, Share
+from .budget import Budget, Sending, Share, Unread
 from .connection import DatabaseError, LostError
 from .execution import SurfaceUnstableError, Watch
 from .messages import Headers, Heads, Request, Response, failure
@@ -119,6 +119,7 @@ class Application:
         self._heads = Heads()
         self._watchers = _Watchers()
         self._budget = Budget(services.settings.max_body_bytes)
+        self._unread = Unread(services.settings.max_answer_bytes or 0)
         self._limiting: asyncio.Task[None] | None = None
         self._trace = (services.settings.trace_header or "").lower().encode() or None
 
@@ -174,7 +175,9 @@ class Application:
             # The status is sent already. Without the end of the body, the client learns that it is not complete.
             status = 499 if isinstance(problem, bodies.GoneError) else 500
             log.log(logging.INFO if status == 499 else logging.ERROR, "answer not completed", extra=fault(problem))
-            raise IncompleteError from None
+            # Who has hung up learns nothing, and the server would log the end as an error.
+            if not isinstance(problem, bodies.LeftError):
+                raise IncompleteError from None
         finally:
             self._note(request, response.route, status, began_s, role)
 
@@ -282,7 +285,15 @@ class Application:
             if len(body) <= PORTION_BYTES:
                 await send({"type": "http.response.body", "body": body, "more_body": False})
                 return
-            response.body, response.stream, body = b"", _portions(body), b""
+            with self._unread.sending(len(body)) as sending:
+                response.body, response.stream, body = b"", _portions(body), b""
+                await self._send_all(response, body, sending, receive, send)
+            return
+        await self._send_all(response, body, Sending(), receive, send)
+
+    async def _send_all(self, response: Response, body: bytes, sending: Sending, receive: Receive, send: Send) -> None:
+        """Send a stream, and end its source when the client hangs up. Errors: GoneError, those of the stream."""
+        assert response.stream is not None
         is_gone = asyncio.Event()
 
         async def look() -> None:
@@ -294,29 +305,32 @@ class Application:
 
         watcher = asyncio.create_task(look())
         try:
-            await self._send_stream(response.stream, body, is_gone, send)
-        except (DatabaseError, LostError):
+            await self._send_stream(response.stream, body, sending, is_gone, send)
+        except (DatabaseError, LostError, bodies.GoneError):
             if is_gone.is_set():
-                raise bodies.GoneError from None
+                raise bodies.LeftError from None
             raise
         finally:
             watcher.cancel()
 
     async def _send_stream(
-        self, stream: AsyncIterator[bytes], first: bytes, is_gone: asyncio.Event, send: Send
+        self, stream: AsyncIterator[bytes], first: bytes, sending: Sending, is_gone: asyncio.Event, send: Send
     ) -> None:
         """Pass a stream on, as fast as the client reads it."""
         async with contextlib.aclosing(stream) as portions:  # type: ignore[type-var]  # streams are generators
             if first:
                 await send({"type": "http.response.body", "body": first, "more_body": True})
             async for portion in portions:
-                if is_gone.is_set():
+                if is_gone.is_set() or sending.is_given_up:
                     raise bodies.GoneError
                 try:
-                    async with asyncio.timeout(UNREAD_TIMEOUT_S):
+                    async with asyncio.timeout(UNREAD_TIMEOUT_S) as sending.timeout:
                         await send({"type": "http.response.body", "body": portion, "more_body": True})
                 except (TimeoutError, OSError, RuntimeError):
                     raise bodies.GoneError from None
+                finally:
+                    sending.timeout = None
+                self._unread.progressed(sending)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _request(self, scope: Message) -> Request:

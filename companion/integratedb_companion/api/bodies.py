@@ -46,6 +46,10 @@ class GoneError(Exception):
     """The client has gone."""
 
 
+class LeftError(GoneError):
+    """The client has hung up."""
+
+
 class BrokenError(GoneError):
     """The body is not whole: the client has gone, or its chunks are malformed. The server does not say which."""
 

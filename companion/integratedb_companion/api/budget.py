@@ -1,8 +1,10 @@
-"""Bounds the memory that the bodies of all requests of one worker take together."""
+"""Bounds the memory that the bodies of all requests, and the long answers, of one worker take together."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 #: All bodies together, or four of the longest, if that is more.
@@ -12,6 +14,8 @@ LONGEST_BODIES: Final = 4
 FREE_BYTES: Final = 16 << 10
 #: So long a request waits for room.
 WAIT_S: Final = 5.0
+#: All long answers together, or four of the longest, if that is more.
+LEAST_UNREAD_BYTES: Final = 256 << 20
 
 
 class NoRoomError(Exception):
@@ -72,3 +76,52 @@ class Share:
     def free(self) -> None:
         """Give all back."""
         self._budget.free(self)
+
+
+class Sending:
+    """A long answer that a client is reading."""
+
+    __slots__ = ("is_given_up", "size", "timeout")
+
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
+        #: Limits how long the client may read nothing.
+        self.timeout: asyncio.Timeout | None = None
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        """Send no more of it."""
+        self.is_given_up = True
+        if self.timeout is not None:
+            self.timeout.reschedule(0)
+
+
+class Unread:
+    """The long answers that clients are reading. Where they take too much memory, those end that wait longest."""
+
+    def __init__(self, longest: int) -> None:
+        self.most = max(LEAST_UNREAD_BYTES, LONGEST_BODIES * longest)
+        #: Those whose clients have taken nothing for the longest time come first.
+        self._under_way: dict[Sending, None] = {}
+
+    @contextmanager
+    def sending(self, size: int) -> Iterator[Sending]:
+        """Note an answer while it is sent."""
+        one = Sending(size)
+        self._under_way[one] = None
+        total = sum(each.size for each in self._under_way)
+        while total > self.most and len(self._under_way) > 1:
+            slowest = next(iter(self._under_way))
+            del self._under_way[slowest]
+            total -= slowest.size
+            slowest.give_up()
+        try:
+            yield one
+        finally:
+            self._under_way.pop(one, None)
+
+    def progressed(self, one: Sending) -> None:
+        """Note that the client has taken a portion."""
+        if one in self._under_way:
+            del self._under_way[one]
+            self._under_way[one] = None

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -33,8 +35,9 @@ STALE: Final = frozenset({"0A000", "26000"})
 #: For so long a session keeps the role and the settings of a plain statement for the next one.
 KEEPS_S: Final = 1.0
 
-#: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects.
-UNCLEAN: Final = "integratedb.session_has_temporary_objects"
+#: A parameter that does not exist: by reading it, a statement refuses to begin in a session with temporary objects or
+#: open cursors. The name has no dot, so no session can make a setting of it.
+UNCLEAN: Final = "integratedb_session_is_not_clean"
 
 #: libpq keeps the largest buffers that it has needed, so a connection that sent or got more is not used again.
 LARGE_BYTES: Final = 4 << 20
@@ -47,6 +50,10 @@ MOST_ERROR_BYTES: Final = 64 << 10
 # Numbers, because a look-up of an enumeration's member takes longer than what it is compared with.
 _SYNC: Final = int(pq.ExecStatus.PIPELINE_SYNC)
 _CHUNK: Final = int(pq.ExecStatus.TUPLES_CHUNK)
+_TEXTS: Final = (
+    pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT,
+    pq.DiagnosticField.CONTEXT,
+)  # fmt: skip
 _FAILURES: Final = frozenset(map(int, (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)))
 _IDLE: Final = int(pq.TransactionStatus.IDLE)
 
@@ -137,6 +144,13 @@ class Query:
 _RESET: Final = b"RESET ALL"
 
 
+def _noticed(connection: weakref.ref[Connection], result: pq.abc.PGresult) -> None:
+    """Note how long a notice is; its text is of no use."""
+    known = connection()
+    if known is not None:
+        known.got(map(result.error_field, _TEXTS))
+
+
 class _Kind(Enum):
     QUERY = 1
     STREAM = 2
@@ -160,6 +174,7 @@ class _Run:
 
     loop: asyncio.AbstractEventLoop
     streams: bool
+    queries: Sequence[Query]
     commands: list[_Command] = field(default_factory=list)
     at: int = 0
     results: list[pq.abc.PGresult] = field(default_factory=list)
@@ -202,6 +217,7 @@ class Connection:
         self._is_writing = False
         self._is_reading = False
         self._is_large = False
+        self._pgconn.notice_handler = partial(_noticed, weakref.ref(self))
         #: What opened the session, if it is as that left it, and until when that counts.
         self._kept: Query | None = None
         self._kept_until_s = 0.0
@@ -231,11 +247,17 @@ class Connection:
             pq.TransactionStatus.INERROR,
         )
 
-    def got(self, values: Values) -> None:
-        """Note how much came as one row."""
+    def got(self, values: Iterable[bytes | None]) -> None:
+        """Note how much came as one row, or as one message."""
         for value in values:
             if value is not None and len(value) > LARGE_BYTES:
                 self._is_large = True
+
+    @property
+    def under_way(self) -> Sequence[Query] | None:
+        """The statements that are under way, unless they are a stream."""
+        run = self._run
+        return None if run is None or run.is_ended or run.streams else run.queries
 
     def close(self) -> None:
         """Close the connection at once."""
@@ -340,7 +362,7 @@ class Connection:
     def _begin(self, queries: Sequence[Query], last: _Kind, *, resets: bool = True) -> _Run:
         if self._run is not None or self.is_broken:
             raise LostError
-        run = self._run = _Run(self._loop, last is _Kind.STREAM)
+        run = self._run = _Run(self._loop, last is _Kind.STREAM, queries)
         try:
             if resets and self._pgconn.transaction_status == _IDLE:
                 self._pgconn.send_query_params(_RESET, None)
@@ -479,6 +501,7 @@ class Connection:
         is_first = run.error is None
         if is_first:
             run.error = DatabaseError.of(result)
+            self.got(map(result.error_field, _TEXTS))
             self.is_broken |= run.error.is_of_session
         if command is None:
             return

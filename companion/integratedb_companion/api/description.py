@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from integratedb.query.faces.url import Form, UrlRequest, conditions, errors
+from integratedb.query.faces.url import Form, UrlError, UrlRequest, conditions, errors
 from integratedb.query.openapi.document import describe
 from integratedb.query.openapi.swagger import convert
 from integratedb.query.problems import ProblemError
@@ -40,6 +40,8 @@ class Description:
         known = entry.statements.get(key)
         if known is not None:
             return _answer(request, *known)
+        if path is not None and path != "/" and self._settings.saved_only and not _is_saved(entry, path):
+            raise UrlError(404, "42704", f"{path[:200]} is no saved query")
         if path is not None and not _has(entry, schema, path):
             raise ProblemError("unknown relation", name=path.removeprefix("/"), schema=schema)
 
@@ -74,11 +76,13 @@ def _is_swagger(form: Form, parsed: UrlRequest) -> bool:
     raise errors.unavailable_media_types(each.name for each in parsed.accepts)
 
 
+def _is_saved(entry: Entry, path: str) -> bool:
+    return path.startswith("/queries/") and path.removeprefix("/queries/") in entry.surface.saved
+
+
 def _has(entry: Entry, schema: str, path: str) -> bool:
-    if path == "/":
+    if path == "/" or _is_saved(entry, path):
         return True
-    if path.startswith("/queries/"):
-        return path.removeprefix("/queries/") in entry.surface.saved
     name = path.removeprefix("/")
     if name.startswith("rpc/"):
         return (schema, name.removeprefix("rpc/")) in entry.surface.functions

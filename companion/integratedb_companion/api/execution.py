@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -14,6 +14,7 @@ from psycopg import pq
 
 from integratedb.query.faces.url.answering import added
 
+from .bodies import GoneError
 from .connection import Connection, DatabaseError, Query
 from .messages import Response
 from .pool import BusyError, Pool
@@ -131,7 +132,7 @@ class Executor:
     pre_request: Query | None = None
     #: Is told of each session that gets a role and settings.
     opened: Callable[[], None] = lambda: None
-    #: How many long bodies are inserted at once.
+    #: How many streams and long bodies are under way at once.
     _long: asyncio.Semaphore = field(init=False)
     _openings: dict[Hashable, Query] = field(default_factory=dict)
     _plain_openings: dict[Hashable, Query] = field(default_factory=dict)
@@ -190,8 +191,7 @@ class Executor:
 
     async def _examine(self, entry: Entry, plan: Plan, query: Query, watch: Watch) -> bytes:
         """Return the answer to a statement that changes nothing, as the request would get it."""
-        async with self.pool.lend() as connection:
-            watch.connection = connection
+        async with self._lend(watch) as connection:
             try:
                 queries = [BEGIN, *self._queries(entry, replace(plan, query=query)), ROLLBACK]
                 row = (await self._run_explicit(connection, queries))[-2]
@@ -221,7 +221,7 @@ class Executor:
         if plan.following is not None:
             async with self._room_for_long():
                 return await self._run_following([begin, *queries], plan, plan.following, watch)
-        connection = watch.connection = self.pool.take_idle() or await self.pool.take()
+        connection = watch.connection = self.pool.take_idle() or await self._take(watch)
         try:
             if plan.decides:
                 return await self._run_deciding(connection, [begin, *queries], plan)
@@ -255,7 +255,7 @@ class Executor:
         return opened
 
     async def _run_plain(self, plan: Plan, opened: Query, watch: Watch) -> Response:
-        connection = watch.connection = self.pool.take_idle(opened) or await self.pool.take()
+        connection = watch.connection = self.pool.take_idle(opened) or await self._take(watch)
         if not connection.is_kept(opened):
             self.opened()
         try:
@@ -270,8 +270,7 @@ class Executor:
 
         So the relations cannot change between. Their surface may have changed already: the statement is made anew.
         """
-        async with self.pool.lend() as connection:
-            watch.connection = connection
+        async with self._lend(watch) as connection:
             try:
                 opened = opening(entry.role, [LOCK_TIMEOUT], reads=plan.reads)
                 await connection.run([BEGIN, opened, Query(plan.query.text, only_parsed=True)])
@@ -282,7 +281,9 @@ class Executor:
                 if isinstance(made, Response):
                     return made
                 if made.examine is not None and made.examined is not None:
-                    made = made.examined(await self._examine(entry, made, made.examine, Watch()))
+                    # By this connection: others may wait for one with locks of theirs.
+                    found = (await connection.run(self._queries(entry, replace(made, query=made.examine))))[-1]
+                    made = made.examined(found.get_value(0, 0) or b"")
                 results = await connection.run(self._queries(entry, made))
                 response = made.respond(_row(results[-1], made, connection))
                 await connection.run([ROLLBACK if made.rolls_back else COMMIT])
@@ -290,6 +291,24 @@ class Executor:
             finally:
                 await self._roll_back(connection)
                 watch.connection = None
+
+    async def _take(self, watch: Watch) -> Connection:
+        """Lend a connection, unless the client has gone meanwhile. Errors: those of the pool, GoneError."""
+        connection = await self.pool.take()
+        if watch.is_gone:
+            self.pool.give_back(connection)
+            raise GoneError
+        return connection
+
+    @asynccontextmanager
+    async def _lend(self, watch: Watch) -> AsyncIterator[Connection]:
+        """Lend a connection that the client can cancel. Errors: those of the pool, GoneError."""
+        connection = watch.connection = await self._take(watch)
+        try:
+            yield connection
+        finally:
+            watch.connection = None
+            self.pool.give_back(connection)
 
     async def _run_explicit(self, connection: Connection, queries: list[Query]) -> list[pq.abc.PGresult]:
         try:
@@ -311,7 +330,7 @@ class Executor:
 
     @asynccontextmanager
     async def _room_for_long(self) -> AsyncIterator[None]:
-        """Leave connections for others, however many clients send long bodies. Error: BusyError."""
+        """Leave connections for others, however many clients read streams or send long bodies. Error: BusyError."""
         try:
             async with asyncio.timeout(self.pool.wait_s):
                 await self._long.acquire()
@@ -326,8 +345,7 @@ class Executor:
         self, queries: list[Query], plan: Plan, following: Callable[[], Awaitable[Query | None]], watch: Watch
     ) -> Response:
         """Run a statement, and those that follow it, as one transaction; all or nothing."""
-        async with self.pool.lend() as connection:
-            watch.connection = connection
+        async with self._lend(watch) as connection:
             is_begun = is_ended = False
             try:
                 row = _row((await connection.run(queries))[-1], plan, connection)
@@ -353,29 +371,32 @@ class Executor:
 
     async def _stream(self, entry: Entry, plan: Plan, watch: Watch) -> Response:
         """Begin a stream; the connection is occupied until it ends."""
-        lending = self.pool.lend()
-        connection = await lending.__aenter__()
-        watch.connection = connection
+        ending = AsyncExitStack()
         try:
+            await ending.enter_async_context(self._room_for_long())
+            connection = await ending.enter_async_context(self._lend(watch))
             portions = await connection.stream(self._queries(entry, plan))
+            response = plan.respond(())
         except BaseException:
-            watch.connection = None
-            await lending.__aexit__(None, None, None)
+            await ending.aclose()
             raise
 
-        async def lines() -> AsyncIterator[bytes]:
+        async def lines() -> AsyncGenerator[bytes, None]:
             try:
+                yield b""
                 async for portion in portions:
                     rows = [portion.get_value(row, 0) or b"" for row in range(portion.ntuples)]
+                    connection.got(rows)
                     yield b"\n".join([*rows, b""]) if plan.ends_lines else b"".join(rows)
             finally:
                 watch.connection = None
                 if not connection.is_clean:
                     await asyncio.shield(connection.cancel())
-                await asyncio.shield(lending.__aexit__(None, None, None))
+                await asyncio.shield(ending.aclose())
 
-        response = plan.respond(())
-        response.stream = lines()
+        response.stream = begun = lines()
+        # A generator that has not begun gives nothing back when it is closed.
+        await anext(begun)
         response.cancel = watch.cancel
         return response
 

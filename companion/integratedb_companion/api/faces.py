@@ -31,7 +31,8 @@ class Faces:
         if request.path.startswith(PREFIX):
             return await self._saved.answer(request, caller, watch)
         is_graphql = request.path == "/graphql" and request.method in ("GET", "POST")
-        if self._saved_only and not is_graphql:
+        # Without a document it is no request of GraphQL.
+        if self._saved_only and not (is_graphql and (request.method == "POST" or "=" in request.query)):
             is_root = request.path == "/" and request.method in ("GET", "HEAD", "OPTIONS")
             if not is_root or self._has_root_function:
                 return turned_off(request)

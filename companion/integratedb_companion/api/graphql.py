@@ -18,7 +18,7 @@ from integratedb.query.faces.graphql.compiling import Operation, Root, compile_o
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
-from integratedb.query.faces.graphql.variables import MOST_COMPILED, Compiled, Signature, Variables
+from integratedb.query.faces.graphql.variables import MOST_COMPILED, Compiled, Signature, Variables, size_of
 from integratedb.query.problems import ProblemError
 from integratedb.query.saved.compiling import saved_query, seen_by
 from integratedb.query.saved.forms import SavedQuery
@@ -245,7 +245,7 @@ class GraphQL:
             made = self._compile(entry, served, document, operation, variables)
             # Values of variables have their text in answers about the schema.
             if made.statements and document is served.documents.known(text):
-                served.compiled.keep(key, variables, made)
+                served.compiled.keep(key, variables, made, size_of(document, made.statements))
                 while len(served.signatures) >= MOST_COMPILED:
                     del served.signatures[next(iter(served.signatures))]
                 served.signatures[key] = Signature(served.schema.graphql, operation)

@@ -68,7 +68,7 @@ class Page:
         # Without a description, or where a function answers the root, there is no page there.
         if settings.openapi != "disabled" and settings.root is None:
             self._pages["/"] = ROOT
-        if settings.introspection:
+        if settings.introspection and not settings.saved_only:
             self._pages["/graphql"] = GRAPHQL
 
     def answer(self, request: Request) -> Response | None:

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -18,6 +19,7 @@ from integratedb_companion.common.session import read_conninfo
 from integratedb_companion.http.own_server import Parameters, parameters_of
 
 from .connection import Connection, Query
+from .transaction import most_s
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ CONNECT_TIMEOUT_S: Final = 5
 #: After this a connection is replaced: Postgres's memory for its catalog caches and plans grows.
 MAX_AGE_S: Final = 1800.0
 MAX_IDLE_S: Final = 60.0
-CHECK_EVERY_S: Final = 5.0
+CHECK_EVERY_S: Final = 1.0
 #: A request that finds Postgres unreachable waits this long for it: longer than a restart of a pooler takes.
 PATIENCE_S: Final = 2.0
 RETRY_EVERY_S: Final = 0.25
@@ -42,7 +44,9 @@ class BusyError(Exception):
 class Pool:
     """The connections of one process."""
 
-    def __init__(self, dsn: str, size: int, wait_s: float, *, prepares: bool) -> None:
+    def __init__(
+        self, dsn: str, size: int, wait_s: float, *, prepares: bool, commit_timeout_s: float | None = None
+    ) -> None:
         self._conninfo = conninfo(dsn)
         self.size = size
         self.wait_s = wait_s
@@ -52,6 +56,9 @@ class Pool:
         self._opening = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._is_closed = False
+        self._commit_timeout_s = commit_timeout_s
+        #: What each connection did when it was looked at last, and since when.
+        self._seen: WeakKeyDictionary[Connection, tuple[Sequence[Query] | None, float]] = WeakKeyDictionary()
         self.server: Parameters | None = None
         self.last_reached_s = float("-inf")
 
@@ -168,14 +175,17 @@ class Pool:
         # A pooler has numbers of its own, because a cancellation must reach it first.
         answer = await opened.execute("SELECT pg_catalog.pg_backend_pid()")
         is_direct = await answer.fetchone() == (opened.pgconn.backend_pid,)
-        return Connection(opened, prepares=self._prepares, keeps=is_direct)
+        connection = Connection(opened, prepares=self._prepares, keeps=is_direct)
+        self._seen[connection] = (None, 0.0)
+        return connection
 
     async def keep(self) -> None:
-        """Close idle and old connections at intervals."""
+        """Close idle and old connections, and end long COMMITs, at intervals."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             now_s = loop.time()
+            await self._end_commits(now_s)
             kept: deque[Connection] = deque()
             while self._idle:
                 connection = self._idle.popleft()
@@ -185,6 +195,17 @@ class Pool:
                 else:
                     kept.append(connection)
             self._idle = kept
+
+    async def _end_commits(self, now_s: float) -> None:
+        """Cancel what takes too long at COMMIT."""
+        for connection, (known, since_s) in list(self._seen.items()):
+            present = connection.under_way
+            if present is not known:
+                self._seen[connection] = (present, now_s)
+            elif present is not None:
+                most = most_s(present, self._commit_timeout_s)
+                if most is not None and now_s - since_s > most:
+                    await connection.cancel()
 
     def close(self) -> None:
         """Close the idle connections, and lent ones when they come back."""

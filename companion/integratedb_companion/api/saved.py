@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
+
 from integratedb.query.faces.data.compiling import Compiled as CompiledData
 from integratedb.query.faces.data.compiling import as_json
 from integratedb.query.faces.data.documents import kind_of
@@ -29,7 +31,7 @@ from integratedb.query.surface import Surface
 
 from . import answers, estimates
 from .connection import Query
-from .execution import Executor, Plan, RefusedError, RequestError, Row, Watch
+from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
 from .graphql import GraphQL
 from .graphql_requests import Wanted
 from .messages import JSON, Request, Response, failure
@@ -43,6 +45,8 @@ _RUN: Final = b"SELECT r.body, r.more FROM integratedb.run_queries($1::pg_catalo
 _BODY, _MORE = (COLUMNS.index(name) for name in ("body", "more"))
 #: The extended protocol has room for fewer than 65,536 parameters.
 _MOST_PARAMETERS: Final = 30_000
+#: A larger query is compiled beside other requests.
+_LARGE_BYTES: Final = 4 << 10
 #: What a query meets when something that it reads is missing, although it is claimed.
 _MISSING: Final = frozenset({"unknown relation", "unknown column", "unknown function", "no relationship"})
 
@@ -111,10 +115,7 @@ class Saved:
             return answers.of_error(error)
         asked: list[SavedQuery] = []
 
-        def make(entry: Entry) -> Plan | Response:
-            row = entry.surface.saved.get(name) if NAME.fullmatch(name) else None
-            if row is None:
-                return _unknown(name, entry)
+        def made(entry: Entry, row: Mapping[str, Any]) -> Plan:
             try:
                 known = self._known(entry, row)
                 asked[:] = [known.saved]
@@ -126,6 +127,12 @@ class Saved:
             except (DocumentError, ProblemError, UrlError) as problem:
                 raise RequestError from problem
 
+        def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+            row = entry.surface.saved.get(name) if NAME.fullmatch(name) else None
+            if row is None:
+                return _unknown(name, entry)
+            return Slow(lambda: made(entry, row)) if self._is_large(entry, row) else made(entry, row)
+
         try:
             return await self._executor.execute(caller.role, make, watch)
         except _DocumentAskedError:
@@ -134,7 +141,19 @@ class Saved:
         except RequestError as wrapped:
             problem = wrapped.__cause__
             assert isinstance(problem, DocumentError | ProblemError | UrlError)
+            if not asked:
+                # It is none that was saved: a dump brought it.
+                return failure(409, "IDB01", f"The saved query {name} cannot be read", None, "Save it again.")
             return self._refused(problem, asked[0])
+
+    def _is_large(self, entry: Entry, row: Mapping[str, Any]) -> bool:
+        """Whether a query is so large that others would wait while it is compiled."""
+        key = ("large saved query", row["name"])
+        known: bool | None = entry.statements.get(key)
+        if known is None:
+            known = len(orjson.dumps(row["query"], default=str)) > _LARGE_BYTES
+            entry.remember(key, known)
+        return known
 
     def _known(self, entry: Entry, row: Mapping[str, Any]) -> _Known:
         """Return a saved query, with the part of the surface that it may read. Error: DocumentError."""

@@ -35,7 +35,11 @@ class Services:
         """``secret`` signs the tokens that the service gives, where the database has no key for it."""
         self.settings = settings
         self.pool = pool or Pool(
-            settings.dsn, settings.connections, settings.connection_timeout_s, prepares=settings.prepare
+            settings.dsn,
+            settings.connections,
+            settings.connection_timeout_s,
+            prepares=settings.prepare,
+            commit_timeout_s=settings.statement_timeout_s,
         )
         rules = Rules(
             role_claim=settings.role_claim,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -46,14 +47,21 @@ class Role:
         return _BEGIN_AT.get(self.isolation)
 
 
-#: Locks that code of an earlier request left are released. Its temporary tables would hide others, and contain rows.
+#: Locks that code of an earlier request left are released. Its temporary tables would hide others, and contain rows; so
+#: do its cursors WITH HOLD.
 _CLEAN: Final = (
     "pg_catalog.pg_advisory_unlock_all()",
     "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_cursor() AS c WHERE c.is_holdable)"
     f" THEN pg_catalog.current_setting('{UNCLEAN}') END",
 )
 #: For statements that the service runs as its login: a role that code has set for the session would see other claims.
 AS_LOGIN: Final = Query(f"SELECT pg_catalog.set_config('role', 'none', true), {', '.join(_CLEAN)}".encode())
+
+
+_OPENS: Final = b"SELECT pg_catalog.num_nulls(pg_catalog.set_config('role'"
+_DURATION: Final = re.compile(rb" *([0-9]+(?:\.[0-9]*)?) *(us|ms|s|min|h|d)? *")
+_UNITS_S: Final = {b"us": 1e-6, None: 1e-3, b"ms": 1e-3, b"s": 1.0, b"min": 60.0, b"h": 3600.0, b"d": 86400.0}
 
 
 @cache
@@ -79,6 +87,21 @@ def opening(role: Role, settings: Sequence[tuple[bytes, bytes]], *, reads: bool,
         values.append(name)
         values.append(value)
     return Query(_text(len(settings), reads=reads, stays=stays), values)
+
+
+def most_s(queries: Sequence[Query], commit_s: float | None) -> float | None:
+    """Return how long statements and their COMMIT may take together; None: as long as they want.
+
+    Postgres limits each statement, but not COMMIT with its deferred triggers: it gets the time of a statement.
+    ``commit_s`` is that of a COMMIT by itself.
+    """
+    if len(queries) == 1 and queries[0] is COMMIT:
+        return commit_s
+    opened = next((query for query in queries if query.text.startswith(_OPENS)), None)
+    given = [] if opened is None else list(opened.values)
+    timeout = dict(zip(given[1::2], given[2::2], strict=True)).get(b"statement_timeout")
+    found = None if timeout is None else _DURATION.fullmatch(timeout)
+    return len(queries) * float(found[1]) * _UNITS_S[found[2]] or None if found is not None else None
 
 
 def request_settings(caller: Caller, method: bytes, path: bytes, head: Head) -> list[tuple[bytes, bytes]]:

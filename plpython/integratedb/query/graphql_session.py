@@ -13,7 +13,7 @@ from graphql import GraphQLError
 from .faces.graphql.compiling import Operation, Root, compile_operation, marked, refusal
 from .faces.graphql.documents import Documents, InvalidError
 from .faces.graphql.schema import Schema, build_schema
-from .faces.graphql.variables import Compiled, Variables
+from .faces.graphql.variables import Compiled, Variables, size_of
 from .problems import ProblemError
 from .session import SurfaceReader, surface_of
 from .statement import Options, Statement, bind_all, compile_query
@@ -58,7 +58,7 @@ def compile_graphql(
             names = frozenset(operation.uses.names)
             statements = [_statement(root, served.surface, schemas, names) for root in operation.roots]
             if statements:
-                served.compiled.keep(key, values, (operation, statements))
+                served.compiled.keep(key, values, (operation, statements), size_of(read, statements))
             found = (operation, statements), values.holes
         (operation, statements), holes = found
         return json.dumps(_shown(operation, statements, holes))

@@ -34,6 +34,9 @@ class SurfaceReader(Protocol):
     def identity(self) -> tuple[str, ...]:
         """Return who the session is: another one may see other claims of the same role."""
 
+    def has_changed_surfaces(self) -> bool:
+        """Whether the transaction itself has changed surfaces."""
+
     def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
         """Return the present version of a surface."""
 
@@ -49,6 +52,9 @@ _surfaces: dict[tuple[Any, ...], Surface] = {}
 
 def surface_of(reader: SurfaceReader, role: int, schemas: Sequence[str]) -> Surface:
     """Return the surface of a role at its present version."""
+    if reader.has_changed_surfaces():
+        # The version grows once in a transaction. If that is rolled back, another one makes the same version.
+        return read(map(json.loads, reader.rows(role, schemas)))
     key = (*reader.identity(), role, *schemas)
     kept = _surfaces.get(key)
     if kept is not None and kept.version == reader.version(role, schemas, kept.further):

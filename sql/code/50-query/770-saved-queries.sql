@@ -318,7 +318,7 @@ BEGIN
        CROSS JOIN LATERAL (
          SELECT unnest(q.schemas)
          UNION ALL
-         SELECT r.relation ->> 'schema' FROM jsonb_array_elements(q.reading -> 'relations') AS r (relation)) AS s (name)
+         SELECT r.schema #>> '{}' FROM jsonb_path_query(q.reading, '$.relations[*].schema') AS r (schema)) AS s (name)
        WHERE q.stakeholder_id = owner.id));
   RETURN QUERY
     SELECT q.name, q.face, q.query, statements ->> q.name,

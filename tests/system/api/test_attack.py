@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from integratedb_companion.api.connection import UNCLEAN
 from tests.system.api.harness import Api, Place, unique
 
 
@@ -174,8 +175,16 @@ def test_a_request_leaves_no_trace_in_its_session(one_connection: Api, place: Pl
 
 @pytest.mark.parametrize(
     "statement",
-    ["CREATE TEMP TABLE people (id int)", "DEALLOCATE ALL", "LISTEN attack; NOTIFY attack"],
-    ids=["temporary table", "deallocate", "listen"],
+    [
+        "CREATE TEMP TABLE people (id int)",
+        # What the service reads to notice temporary objects must not become a setting that exists.
+        f"BEGIN PERFORM set_config('{UNCLEAN}', 'x', false); EXCEPTION WHEN OTHERS THEN NULL; END;"
+        " CREATE TEMP TABLE people (id int)",
+        "EXECUTE 'DECLARE kept CURSOR WITH HOLD FOR SELECT * FROM people'",
+        "DEALLOCATE ALL",
+        "LISTEN attack; NOTIFY attack",
+    ],
+    ids=["temporary table", "temporary table behind a setting", "cursor", "deallocate", "listen"],
 )
 def test_a_session_that_a_request_has_spoilt_is_replaced(one_connection: Api, place: Place, statement: str) -> None:
     name, count = unique("spoils"), unique("counts")

@@ -257,6 +257,24 @@ def test_saved_only_turns_everything_else_off(place: Place, asker: Asker, start_
         assert answer.status_code == 403, path
         assert answer.json()["message"] == "This service answers saved queries only"
     assert [*asker.get(api, "/").json()["paths"]] == ["/", "/queries/all"]
+    assert [*asker.get(api, "/?path=/queries/all").json()["paths"]] == ["/queries/all"]
+    # Not even what exists is told.
+    assert asker.get(api, "/?path=/people").status_code == 404
+    assert api.send("GET", "/graphql", headers={**bearer, "Accept": "text/html"}).status_code == 403
+
+
+def test_a_query_that_nobody_saved_is_no_fault_of_the_service(api: Api, asker: Asker) -> None:
+    asker.save("all", {"rest": "GET /people?select=id&limit=2&order=id"})
+    asker.superuser.run(
+        "UPDATE integratedb.saved_query SET reading = '{}' WHERE name = 'all'"
+        " AND stakeholder_id = (SELECT s.id FROM integratedb.stakeholder AS s WHERE s.name = %s)",
+        asker.name,
+    )
+    # The row was changed behind the functions, so the surface has not changed for the service.
+    asker.save("other", {"rest": "GET /people?select=id&limit=1"})
+    answer = asker.get(api, "/queries/all")
+    assert (answer.status_code, answer.json()["code"]) == (409, "IDB01")
+    assert asker.get(api, "/queries/other").status_code == 200
 
 
 def test_saved_only_answers_saved_documents_and_no_others(place: Place, asker: Asker, start_api: StartApi) -> None:

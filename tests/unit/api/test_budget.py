@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integratedb_companion.api import bodies, budget
-from integratedb_companion.api.budget import FREE_BYTES, Budget, Share
+from integratedb_companion.api.budget import FREE_BYTES, Budget, Share, Unread
 from integratedb_companion.api.messages import Head, Request
 
 
@@ -95,3 +95,16 @@ def test_a_body_waits_for_room() -> None:
 
 def test_four_of_the_longest_bodies_find_room_whatever_the_limit() -> None:
     assert Budget(1 << 20).most == 4 << 20
+
+
+def test_long_answers_that_wait_longest_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "LEAST_UNREAD_BYTES", 300)
+    unread = Unread(10)
+    with unread.sending(100) as first, unread.sending(100) as second, unread.sending(100) as third:
+        assert [one.is_given_up for one in (first, second, third)] == [False] * 3
+        unread.progressed(first)
+        with unread.sending(100):
+            assert (first.is_given_up, second.is_given_up, third.is_given_up) == (False, True, False)
+        # Room is free again, and what is larger than all room is sent alone.
+        with unread.sending(1_000) as large:
+            assert (first.is_given_up, third.is_given_up, large.is_given_up) == (True, True, False)

@@ -72,8 +72,12 @@ def seen_by(saved: SavedQuery, surface: Surface) -> Surface:
 
 
 def saved_query(row: Mapping[str, Any]) -> SavedQuery:
-    """Return a saved query of a surface."""
-    return read_saved(row["name"], row["query"], tuple(row["schemas"]), reading_from(row["reading"]))
+    """Return a saved query of a surface. Error: DocumentError: a dump may have brought what nobody saved."""
+    try:
+        reading = reading_from(row["reading"])
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise DocumentError((), "what the query reads is not known", "Save it again.", "22023") from None
+    return read_saved(row["name"], row["query"], tuple(row["schemas"]), reading)
 
 
 def statement_of(row: Mapping[str, Any], surface: Surface) -> str | None:

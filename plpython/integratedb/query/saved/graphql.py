@@ -82,7 +82,7 @@ def operations(saved: SavedQuery, document: Document) -> list[OperationDefinitio
 def variables_of(saved: SavedQuery) -> dict[str, bool]:
     """Return the names of the variables, and whether a request must have them. Error: DocumentError."""
     try:
-        document = Document.of(digest_of(saved.text), parse_document(saved.text))
+        document = Document.of(saved.text, parse_document(saved.text))
         found: dict[str, bool] = {}
         for wanted in operations(saved, document):
             for each in wanted.variable_definitions or ():
@@ -97,7 +97,7 @@ def variables_of(saved: SavedQuery) -> dict[str, bool]:
 def writes(saved: SavedQuery) -> bool:
     """Whether no operation of a document may be sent by GET. Error: DocumentError."""
     try:
-        document = Document.of(digest_of(saved.text), parse_document(saved.text))
+        document = Document.of(saved.text, parse_document(saved.text))
         return all(is_mutation(each) for each in operations(saved, document))
     except InvalidError as refused:
         raise _worded(refused) from None

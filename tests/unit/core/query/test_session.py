@@ -19,6 +19,9 @@ class Reader:
     def identity(self) -> tuple[str, ...]:
         return ("somebody",)
 
+    def has_changed_surfaces(self) -> bool:
+        return False
+
     def version(self, role: int, schemas: Sequence[str], further: Sequence[int]) -> str:
         return SHOP.version
 

@@ -29,9 +29,11 @@ MOST_DEFINITIONS: Final = 100
 #: How deep braces, brackets and parentheses may be nested: the parser calls itself for each.
 MOST_NESTING: Final = 64
 MOST_ERRORS: Final = 10
-#: So many documents are remembered for a schema, each up to a size.
+#: So many documents are remembered for a schema, each up to a size, and all of them together: a character becomes about
+#: 130 bytes of memory.
 MOST_DOCUMENTS: Final = 500
 MOST_REMEMBERED: Final = 32 << 10
+MOST_TOGETHER: Final = 512 << 10
 
 #: Selections compare fields that may be merged, in linear time; graphql-core's rule needs quadratic time.
 _RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)
@@ -53,15 +55,16 @@ class InvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document, and the digest of its text."""
+    """A valid document, and the digest and the number of characters of its text."""
 
     digest: bytes
+    size: int
     parsed: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
 
     @classmethod
-    def of(cls, digest: bytes, parsed: DocumentNode) -> Document:
+    def of(cls, text: str, parsed: DocumentNode) -> Document:
         """Return a parsed document."""
         operations: dict[str | None, OperationDefinitionNode] = {}
         fragments: dict[str, FragmentDefinitionNode] = {}
@@ -70,7 +73,7 @@ class Document:
                 operations[definition.name.value if definition.name is not None else None] = definition
             elif isinstance(definition, FragmentDefinitionNode):
                 fragments[definition.name.value] = definition
-        return cls(digest, parsed, operations, fragments)
+        return cls(digest_of(text), len(text), parsed, operations, fragments)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation with a name, or the only one. Error: InvalidError."""
@@ -109,11 +112,17 @@ class Documents:
         if found is not None:
             return found
         document = read_document(text, schema, self._rules, hides=self._hides)
-        if len(text) <= MOST_REMEMBERED:
+        if document.size <= MOST_REMEMBERED:
             self._known[document.digest] = document
-            while len(self._known) > MOST_DOCUMENTS:
-                self._known.popitem(last=False)
+            forget(self._known, MOST_DOCUMENTS, MOST_TOGETHER)
         return document
+
+
+def forget(known: OrderedDict[Any, Any], most: int, together: int) -> None:
+    """Forget what was used longest ago, until the rest is no more than so many things, of a size together."""
+    total = sum(one.size for one in [*known.values()])
+    while len(known) > most or total > together:
+        total -= known.popitem(last=False)[1].size
 
 
 def read_document(text: str, schema: Schema, rules: Any = _RULES, *, hides: bool = False) -> Document:
@@ -125,7 +134,7 @@ def read_document(text: str, schema: Schema, rules: Any = _RULES, *, hides: bool
         errors = [GraphQLError("The document is nested too deeply.")]
     if errors:
         raise InvalidError([_explained(error, schema) for error in errors])
-    return Document.of(digest_of(text), parsed)
+    return Document.of(text, parsed)
 
 
 def parse_document(text: str) -> DocumentNode:

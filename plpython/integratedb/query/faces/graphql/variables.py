@@ -7,7 +7,7 @@ order, a condition of @include) is noted, and only requests with the same value 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
@@ -27,8 +27,9 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from ...request import Value
+from ...statement import Statement
 from ...surface import Type
-from .documents import InvalidError
+from .documents import Document, InvalidError, forget
 from .scalars import JSON
 from .tokens import read_token
 
@@ -38,6 +39,9 @@ Made = TypeVar("Made")
 MOST_VALUES: Final = 50_000
 #: So many operations of a schema are remembered, each with one shape of variables.
 MOST_COMPILED: Final = 1_000
+#: The characters of their statements together. A document that only they have counts ten times, as its tree does.
+MOST_CHARACTERS: Final = 4 << 20
+TREE: Final = 10
 _MOST_ERRORS: Final = 10
 #: Stands for a text, or for what is written as one: it is in the input syntax of most types.
 SAMPLE: Final = "1"
@@ -262,9 +266,15 @@ def _is_plain(value: Any, kind: str) -> bool:
     return isinstance(value, str)
 
 
+def size_of(document: Document, statements: Iterable[Statement]) -> int:
+    """Return about how many characters the statements of a document take, and its tree."""
+    return TREE * document.size + sum(len(statement.text) for statement in statements)
+
+
 @dataclass(slots=True)
 class _Kept(Generic[Made]):
     made: Made
+    size: int
     holes: int
     parts: tuple[Parts, ...]
 
@@ -302,15 +312,15 @@ class Compiled(Generic[Made]):
             self._seen.move_to_end(shape)
         return kept.made, holes
 
-    def keep(self, operation: Hashable, variables: Variables, made: Made) -> None:
-        """Remember what was made for an operation with these variables."""
+    def keep(self, operation: Hashable, variables: Variables, made: Made, size: int) -> None:
+        """Remember what was made for an operation with these variables; ``size``: about how many characters it has."""
         shape = (operation, variables.shape)
         # Two threads may compile the same operation.
         self._seen[shape] = self._seen.get(shape, frozenset()) | variables.seen
-        self._kept[self._key(shape, variables.holes)] = _Kept(made, len(variables.holes), tuple(variables.parts))
-        for known in (self._kept, self._seen):
-            while len(known) > self.most:
-                known.popitem(last=False)
+        self._kept[self._key(shape, variables.holes)] = _Kept(made, size, len(variables.holes), tuple(variables.parts))
+        forget(self._kept, self.most, MOST_CHARACTERS)
+        while len(self._seen) > self.most:
+            self._seen.popitem(last=False)
 
     def _key(self, shape: Hashable, holes: Sequence[Any]) -> Hashable:
         seen = sorted(self._seen.get(shape, ()))

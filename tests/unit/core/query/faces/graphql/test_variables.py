@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb.query.faces.graphql.compiling import Operation, compile_operation
-from integratedb.query.faces.graphql.documents import Documents, InvalidError
+from integratedb.query.faces.graphql.documents import MOST_TOGETHER, Documents, InvalidError
 from integratedb.query.faces.graphql.schema import build_schema
-from integratedb.query.faces.graphql.variables import Compiled, Signature, Variables
+from integratedb.query.faces.graphql.variables import MOST_CHARACTERS, Compiled, Signature, Variables, size_of
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, compile_query
 from tests.unit.core.query.surfaces import SHOP
@@ -38,14 +38,14 @@ def of(document: str, given: dict[str, Any]) -> Variables:
     return Variables(SCHEMA.graphql, DOCUMENTS.read(document, SCHEMA).operation(None), given)
 
 
-def served(known: Compiled[Made], document: str, given: dict[str, Any]) -> tuple[bool, Any]:
+def served(known: Compiled[Made], document: str, given: dict[str, Any], size: int = 1) -> tuple[bool, Any]:
     """Return whether a request was compiled, and its statements with their values."""
     variables = of(document, given)
     found = known.find(document, variables)
     is_new = found is None
     if found is None:
         made = compiled(document, variables)
-        known.keep(document, variables, made)
+        known.keep(document, variables, made, size)
         found = made, variables.holes
     (operation, statements), holes = found
     answers = [b"null"] * len(statements)
@@ -245,3 +245,23 @@ def test_values_that_need_no_coercion_are_those_of_variables(others: dict[str, A
     if plain is not None:
         variables = Variables(SCHEMA.graphql, operation, values)
         assert (plain.shape, plain.holes) == (variables.shape, variables.holes)
+
+
+def test_what_is_kept_has_a_bounded_size() -> None:
+    known: Compiled[Made] = Compiled()
+    third = MOST_CHARACTERS // 3
+    assert [served(known, LIST, {"n": number}, third)[0] for number in (0, 1, 2, 3)] == [True] * 4
+    assert [served(known, LIST, {"n": number}, third)[0] for number in (3, 2, 1, 0)] == [False] * 3 + [True]
+    document = DOCUMENTS.read(LIST, SCHEMA)
+    statements = compiled(LIST, of(LIST, {}))[1]
+    assert size_of(document, statements) > len(statements[0].text) + len(LIST)
+
+
+def test_documents_that_are_remembered_have_a_bounded_size() -> None:
+    documents = Documents()
+    long = ["{" + " ".join(f"a{number}_{n}: __typename" for n in range(1_200)) + "}" for number in range(60)]
+    for document in long:
+        documents.read(document, SCHEMA)
+    known = [document for document in long if documents.known(document) is not None]
+    assert known == long[-len(known) :]
+    assert 0 < sum(map(len, known)) <= MOST_TOGETHER < sum(map(len, long))
