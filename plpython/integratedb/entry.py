@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path as Directory
 from typing import Any, TypeAlias
 
@@ -143,7 +144,8 @@ def save_query(
 
     if role is None or schemas is None or saver is None or name is None or query is None:
         return None
-    return session.save_query(PlpySurfaces(plpy), role, _names(schemas), saver, name, query, claimed)
+    with _graphql_core():
+        return session.save_query(PlpySurfaces(plpy), role, _names(schemas), saver, name, query, claimed)
 
 
 def saved_statements(plpy: Plpy, role: int | None, schemas: Names) -> str | None:
@@ -152,7 +154,8 @@ def saved_statements(plpy: Plpy, role: int | None, schemas: Names) -> str | None
 
     if role is None or schemas is None:
         return None
-    return session.saved_statements(PlpySurfaces(plpy), role, _names(schemas))
+    with _graphql_core():
+        return session.saved_statements(PlpySurfaces(plpy), role, _names(schemas))
 
 
 def derived_document(plpy: Plpy, matches: str | None) -> str | None:
@@ -165,6 +168,18 @@ def derived_document(plpy: Plpy, matches: str | None) -> str | None:
         return json.dumps(document_of(json.loads(matches)))
 
 
+@contextmanager
+def _graphql_core() -> Iterator[None]:
+    """Find graphql-core where ``make install-graphql`` puts it; Debian's own one is version 2."""
+    package = Directory(__file__).parent
+    beside = str(package.with_name(f"{package.name}_graphql"))
+    sys.path.insert(0, beside)
+    try:
+        yield
+    finally:
+        sys.path.remove(beside)
+
+
 def compile_graphql(
     plpy: Plpy, role: int | None, schemas: Names, document: str | None, variables: str | None, operation: str | None
 ) -> str | None:
@@ -174,16 +189,11 @@ def compile_graphql(
     """
     if role is None or schemas is None or document is None:
         return None
-    package = Directory(__file__).parent
-    # make install-graphql; Debian's own graphql-core is version 2.
-    beside = str(package.with_name(f"{package.name}_graphql"))
-    sys.path.insert(0, beside)
     try:
-        from .query import graphql_session
+        with _graphql_core():
+            from .query import graphql_session
     except ImportError as error:
         return json.dumps({"missing": str(error)})
-    finally:
-        sys.path.remove(beside)
     return graphql_session.compile_graphql(PlpySurfaces(plpy), role, _names(schemas), document, variables, operation)
 
 

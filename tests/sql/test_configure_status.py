@@ -100,6 +100,7 @@ def test_an_admin_sees_the_whole_database(admin, claim):
         "stakeholders": "2",
         "claims": "3",
         "notifications": "0",
+        "saved queries": "0",
         "unmet": "0",
         "pending sync": "0",
         "lock_timeout": "30 s",
@@ -186,3 +187,11 @@ def test_a_holder_that_rolled_back_is_nobody(admin, connect, claim):
     with other.transaction(force_rollback=True):
         other.run("SELECT integratedb_sync()")
     assert status(admin)["lock holder"] == "nobody"
+
+
+def test_saved_queries_are_counted_and_a_stakeholder_sees_its_own(admin, stakeholder):
+    reporter, other = stakeholder("reporter"), stakeholder("other")
+    for name in ("a", "b"):
+        query = Jsonb({"select": ["id"], "from": "shop.orders"})
+        admin.run("SELECT integratedb_save_query('reporter', %s, %s)", name, query)
+    assert [status(each)["saved queries"] for each in (admin, reporter, other)] == ["2", "2", "0"]

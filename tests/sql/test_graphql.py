@@ -164,3 +164,16 @@ def test_a_server_without_the_library_names_the_cure() -> None:
         with open_session(server, "shop_owner", "shop") as session:
             found = session.value("SELECT integratedb_graphql('{ __typename }')")
     assert found == {"data": {"__typename": "Query"}}
+
+
+def test_settings_of_a_function_stay_inside_of_it(reader: Session, shop: Session) -> None:
+    shop.run(
+        "CREATE FUNCTION shop.patience() RETURNS text STABLE LANGUAGE sql SET statement_timeout = '7s'"
+        " AS $$ SELECT current_setting('statement_timeout') $$"
+    )
+    shop.run("GRANT USAGE ON SCHEMA shop TO reader")
+    with reader.transaction():
+        reader.run("SET search_path = shop, public")
+        reader.run("SET LOCAL statement_timeout = '30s'")
+        assert ask(reader, "{ patience }") == {"data": {"patience": "7s"}}
+        assert reader.value("SHOW statement_timeout") == "30s"

@@ -65,7 +65,9 @@ def source(claim, owner: Session, server: Server) -> Server:
 
 @pytest.fixture
 def saved_query(source: Server, admin: Session) -> None:
-    """A saved query of the stakeholder."""
+    """Two saved queries of the stakeholder."""
+    document = '{"graphql": "{ ordersNodes { nodes { rowId note } } }", "schema": "shop"}'
+    admin.run("SELECT integratedb_save_query('reporter', 'notes', %s)", document)
     query = '{"select": ["total"], "from": "shop.orders", "embed": ["customers"]}'
     admin.run("SELECT integratedb_save_query('reporter', 'totals', %s)", query)
 
@@ -241,11 +243,17 @@ def test_a_restored_saved_query_is_listed_and_protected(saved_query, restored, w
     with refused("IDB01") as caught:
         owner.run("ALTER TABLE shop.orders DROP COLUMN total CASCADE")
     assert "reporter (query totals): shop.orders.total" in (caught.value.diag.message_detail or "")
+    with refused("IDB01") as caught:
+        owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+    assert "reporter (query notes): shop.orders.note" in (caught.value.diag.message_detail or "")
     reporter.run("SELECT total FROM shop.orders")
     # The first sync finds the role of the stakeholder again.
     superuser.run("SELECT integratedb_sync()")
-    [(name, statement, reads)] = superuser.rows("SELECT name, statement, reads FROM integratedb_queries('reporter')")
-    assert (name, [match["path"] for match in reads]) == ("totals", ["shop.customers", "shop.orders"])
+    [(notes, *_), (name, statement, reads)] = superuser.rows(
+        "SELECT name, statement, reads FROM integratedb_queries('reporter')"
+    )
+    assert (notes, name) == ("notes", "totals")
+    assert [match["path"] for match in reads] == ["shop.customers", "shop.orders"]
     assert statement is not None
     superuser.run("SELECT integratedb_drop_query('reporter', 'totals')")
     with refused("42501"):

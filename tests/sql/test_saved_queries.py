@@ -14,6 +14,7 @@ SAVE = "SELECT integratedb_save_query(%s, %s, %s)"
 DROP = "SELECT integratedb_drop_query(%s, %s)"
 ORDERS = {"select": ["id", "status"], "from": "shop.orders", "where": [">=", {"field": "total"}, {"param": "least"}]}
 NAMES = {"select": ["name"], "from": "shop.customers"}
+ASKED = "query Asked($most: Int) { ordersNodes(first: $most) { nodes { rowId } } }"
 
 
 @pytest.fixture
@@ -165,6 +166,124 @@ def test_the_url_face_is_saved_too(admin: Session, reporter: Session) -> None:
         },
     ]
     assert admin.value("SELECT face FROM integratedb_queries('reporter')") == "rest"
+
+
+GRAPHQL = """
+  query Big($least: BigFloat!, $withCustomer: Boolean = false, $after: Cursor, $order: OrdersOrdering) {
+    ordersNodes(
+      first: 10, after: $after, orderBy: $order
+      filter: {total: {gte: $least}, orderLinesNodesByOrderId: {some: {quantity: {gt: 1}}}}
+    ) {
+      nodes { rowId customersByCustomerId @include(if: $withCustomer) { name } }
+      aggregate { max { placedAt } }
+    }
+  }
+"""
+
+
+def test_a_document_of_graphql_is_saved_with_all_that_its_variables_may_ask_for(
+    admin: Session, reporter: Session
+) -> None:
+    assert save(admin, "big", {"graphql": GRAPHQL, "schema": "shop"}) == [
+        {"path": "shop.customers", "fields": ["id", "name"]},
+        {
+            "path": "shop.order_lines",
+            "fields": ["order_id", "quantity"],
+            "references": [{"fields": ["order_id"], "to": "shop.orders", "to_fields": ["id"]}],
+        },
+        {
+            "path": "shop.orders",
+            "fields": ["customer_id", "id", "placed_at", "total"],
+            "unique": [["id"]],
+            "references": [{"fields": ["customer_id"], "to": "shop.customers", "to_fields": ["id"]}],
+        },
+    ]
+    [row] = admin.dicts("SELECT * FROM integratedb_queries('reporter')")
+    assert (row["face"], row["query"]["graphql"]) == ("graphql", GRAPHQL)
+    assert "FROM shop.order_lines AS " in row["statement"]
+    assert reporter.rows("SELECT placed_at FROM shop.orders LIMIT 1")
+    with refused("42501"):
+        reporter.rows("SELECT note FROM shop.orders")
+
+
+def test_a_filter_in_a_variable_claims_nothing_more(admin: Session, reporter: Session) -> None:
+    document = "query($f: OrdersFilter!, $s: OrderStatusFilter) { ordersNodes(filter: $f, status: NEW) { totalCount } }"
+    with refused("22023"):  # $s is not used
+        save(admin, "filtered", {"graphql": document, "schema": "shop"})
+    document = document.replace("$f, status: NEW", "{and: [$f, {status: $s}]}")
+    [orders] = save(admin, "filtered", {"graphql": document, "schema": "shop"})
+    assert orders == {"path": "shop.orders", "fields": ["id", "status"], "unique": [["id"]]}
+
+
+def test_an_id_in_a_variable_claims_each_table_that_the_document_names(admin: Session, reporter: Session) -> None:
+    document = "query($id: ID!) { node(id: $id) { id ... on Orders { total } ... on Customers { name } } }"
+    reads = save(admin, "node", {"graphql": document, "schema": "shop"})
+    assert [(one["path"], one["fields"], one["unique"]) for one in reads] == [
+        ("shop.customers", ["id", "name"], [["id"]]),
+        ("shop.orders", ["id", "total"], [["id"]]),
+    ]
+
+
+def test_a_mutation_is_saved_by_whom_may_write_and_claims_what_it_writes(
+    admin: Session, owner: Session, reporter: Session
+) -> None:
+    update = "updateOrders(input: {rowId: $id, newNote: $note}) { orders { status } }"
+    document = f"mutation($id: BigInt!, $note: String) {{ {update} }}"
+    with refused("22023"):
+        save(admin, "noted", {"graphql": document, "schema": "shop"})
+    owner.run("GRANT UPDATE (note) ON shop.orders TO reporter")
+    [orders] = save(admin, "noted", {"graphql": document, "schema": "shop"})
+    assert orders == {"path": "shop.orders", "fields": ["id", "note", "status"], "unique": [["id"]]}
+    with refused("IDB01") as caught:
+        owner.run("ALTER TABLE shop.orders DROP COLUMN note CASCADE")
+    assert "reporter (query noted)" in (caught.value.diag.message_detail or "")
+
+
+@pytest.mark.parametrize(
+    "migration",
+    [
+        "ALTER TABLE shop.order_lines DROP COLUMN quantity CASCADE",
+        "ALTER TABLE shop.order_lines DROP CONSTRAINT order_lines_order_id_fkey",
+        "ALTER TABLE shop.orders DROP CONSTRAINT orders_customer_id_fkey",
+        "ALTER TABLE shop.orders DROP CONSTRAINT orders_pkey CASCADE",
+        "ALTER TABLE shop.orders RENAME COLUMN placed_at TO ordered_at",
+        "ALTER TABLE shop.customers RENAME COLUMN name TO called",
+    ],
+)
+def test_each_thing_that_a_document_needs_stays(
+    admin: Session, owner: Session, reporter: Session, migration: str
+) -> None:
+    save(admin, "big", {"graphql": GRAPHQL, "schema": "shop"})
+    with refused("IDB01") as caught:
+        owner.run(migration)
+    assert "reporter (query big): " in (caught.value.diag.message_detail or "")
+    assert {row[0] for row in owner.rows("SELECT kind FROM integratedb_dependents('shop.orders')")} == {"query big"}
+
+
+def test_what_is_added_later_changes_no_document(
+    admin: Session, owner: Session, superuser: Session, reporter: Session, claim: Callable[..., Any]
+) -> None:
+    save(admin, "big", {"graphql": GRAPHQL, "schema": "shop"})
+    statement = "SELECT statement FROM integratedb_queries('reporter')"
+    before = admin.value(statement)
+    # Two things with one name would both be withheld.
+    owner.run("CREATE TABLE shop.order_lines_nodes_by_order_id (id bigint PRIMARY KEY REFERENCES shop.orders)")
+    owner.run('ALTER TABLE shop.orders ADD COLUMN "row id" text, ADD COLUMN "placedAt" text')
+    owner.run("CREATE FUNCTION shop.orders_nodes() RETURNS integer STABLE LANGUAGE sql AS 'SELECT 1'")
+    owner.run("CREATE UNIQUE INDEX ON shop.orders (total, id)")
+    owner.run("GRANT USAGE ON SCHEMA shop TO reporter")
+    claim({"path": "shop.orders"}, {"path": "shop.order_lines_nodes_by_order_id"}, {"path": "shop.order_lines"})
+    assert admin.value(statement) == before
+
+
+def test_a_name_in_several_schemas_is_that_of_the_first_one(
+    admin: Session, superuser: Session, reporter: Session
+) -> None:
+    superuser.run("CREATE TABLE public.orders (id integer PRIMARY KEY, secret text)")
+    document = {"graphql": "{ ordersNodes { nodes { total } } }", "schema": "shop"}
+    assert save(admin, "shops", document)[0]["path"] == "shop.orders"
+    document = {"graphql": "{ ordersNodes { nodes { secret } } }", "schema": "public"}
+    assert save(admin, "publics", document)[0]["path"] == "public.orders"
 
 
 def test_names_without_a_schema_are_those_of_the_claims(
@@ -412,7 +531,15 @@ def test_saving_runs_nothing_of_the_query(
         ({"rest": "GET /orders?nothing=eq.1", "schema": "shop"}, "42703", "#/rest"),
         ({"rest": 1}, "22023", "#/rest"),
         ({"rest": "GET /", "schema": "shop"}, "22023", "#/rest"),
-        ({"graphql": "{ a }"}, "0A000", "#/graphql"),
+        ({"graphql": "{ a }"}, "22023", "#/graphql"),
+        ({"graphql": "{ a"}, "42601", "#/graphql"),
+        ({"graphql": 1}, "22023", "#/graphql"),
+        ({"graphql": "{ ordersNodes { nodes { nothing } } }", "schema": "shop"}, "22023", "#/graphql"),
+        ({"graphql": "{ __schema { queryType { name } } }", "schema": "shop"}, "22023", "#/graphql"),
+        ({"graphql": "{ __typename }", "schema": "shop"}, "0A000", "#"),
+        ({"graphql": ASKED, "schema": "shop", "variables": {"most": "many"}}, "22023", "#/graphql"),
+        ({"graphql": ASKED, "schema": "shop", "variables": {"other": 1}}, "22023", "#/variables/other"),
+        ({"graphql": ASKED, "schema": "shop", "operation": "Other"}, "22023", "#/graphql"),
         ({"query": ORDERS, "explain": True}, "22023", "#/explain"),
         ({"query": ORDERS, "params": [1]}, "22023", "#/params"),
         ("SELECT 1", "22023", "#"),

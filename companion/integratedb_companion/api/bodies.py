@@ -150,10 +150,14 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
+#: json.loads() would make one for each text.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+
+
 def read_json(text: bytes) -> Any:
     """Read a document of JSON, which is UTF-8: in another encoding, the depth would not be seen. Error: ValueError."""
     check_depth(text)
-    return json.loads(text.decode(), parse_constant=_refuse)
+    return _DECODER.decode(text.decode())
 
 
 def check_depth(text: bytes) -> None:

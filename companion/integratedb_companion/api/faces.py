@@ -22,7 +22,7 @@ class Faces:
         self._rest = Rest(settings, executor)
         self._data = Data(settings, executor)
         self.graphql = GraphQL(settings, executor)
-        self._saved = Saved(settings, executor)
+        self._saved = Saved(settings, executor, self.graphql)
         self._saved_only = settings.saved_only
         self._has_root_function = settings.root is not None
 
@@ -30,11 +30,13 @@ class Faces:
         """Answer a request. Errors: those of the executor."""
         if request.path.startswith(PREFIX):
             return await self._saved.answer(request, caller, watch)
-        if self._saved_only:
+        is_graphql = request.path == "/graphql" and request.method in ("GET", "POST")
+        # Without a document it is no request of GraphQL.
+        if self._saved_only and not (is_graphql and (request.method == "POST" or "=" in request.query)):
             is_root = request.path == "/" and request.method in ("GET", "HEAD", "OPTIONS")
             if not is_root or self._has_root_function:
                 return turned_off(request)
-        if request.path == "/graphql" and request.method in ("GET", "POST"):
+        if is_graphql:
             return await self.graphql.answer(request, caller, watch)
         is_data = request.method == "POST" and request.path == "/query"
         return await (self._data if is_data else self._rest).answer(request, caller, watch)

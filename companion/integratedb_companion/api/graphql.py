@@ -6,7 +6,7 @@ import gc
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,9 +18,13 @@ from integratedb.query.faces.graphql.compiling import Operation, Root, compile_o
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
 from integratedb.query.faces.graphql.schema import Schema, build_schema
-from integratedb.query.faces.graphql.variables import Compiled, Variables, size_of
+from integratedb.query.faces.graphql.variables import MOST_COMPILED, Compiled, Signature, Variables, size_of
 from integratedb.query.problems import ProblemError
+from integratedb.query.saved.compiling import saved_query, seen_by
+from integratedb.query.saved.forms import SavedQuery
+from integratedb.query.saved.graphql import document_id, typed
 from integratedb.query.statement import Options, Statement, Subjects, bind_all, compile_query
+from integratedb.query.surface import Surface
 
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
@@ -42,23 +46,63 @@ MOST_SCHEMAS: Final = 50
 _NUMBERS: Final = itertools.count()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Made:
     """What an operation was compiled to; its statements get the values of variables in their holes."""
 
     operation: Operation
     statements: tuple[Statement, ...]
-    #: Whether the only statement is run as it is: one query needs no function that runs several.
-    is_alone: bool
+    #: The only statement, where it is run as it is: one query needs no function that runs several.
+    alone: _Known | None
+    #: The answer: texts, and the answers of queries by their numbers.
+    pieces: list[bytes | int]
+    settings: list[tuple[bytes, bytes]]
+    #: What opens a session for the only statement, if that is a plain one.
+    opening: Query | None
+
+    def respond(self, kind: str, row: Row) -> Response:
+        """Return the response of the answers."""
+        return respond(kind, b"".join([(row[one] or b"null") if isinstance(one, int) else one for one in self.pieces]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A statement whose parameters are written, all but those of holes."""
+
+    statement: Statement
+    text: bytes
+    values: list[bytes | None]
+    places: list[int]
+    #: Whether a hole is in several places.
+    repeats: bool
+
+    @classmethod
+    def of(cls, statement: Statement) -> _Known:
+        """Write the parameters that are the same in all requests."""
+        parameters = statement.parameters
+        places = [place for place, one in enumerate(parameters) if one.hole is not None]
+        values = [_bytes(one.text(())) if one.hole is None else None for one in parameters]
+        repeats = len({parameters[place].hole for place in places}) < len(places)
+        return cls(statement, statement.text.encode(), values, places, repeats)
+
+    def bind(self, holes: Sequence[Any]) -> list[bytes | None]:
+        """Return the parameters."""
+        values, parameters = self.values.copy(), self.statement.parameters
+        for place in self.places:
+            values[place] = _bytes(parameters[place].text(holes))
+        return values
 
 
 @dataclass(slots=True)
 class _Served:
-    """The schema of an entry, and the documents that were valid for it."""
+    """The schema of an entry, or of what a saved document may use, and the documents that were valid for it."""
 
+    surface: Surface
     schema: Schema
     documents: Documents
+    saved: SavedQuery | None = None
     compiled: Compiled[_Made] = field(default_factory=Compiled)
+    signatures: dict[Hashable, Signature] = field(default_factory=dict)
     number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
@@ -71,38 +115,47 @@ class GraphQL:
         self._kept: deque[Entry] = deque()
         self._answers = Answers()
 
-    async def answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
-        """Answer a request. Errors: those of the executor; what Postgres refuses has a response."""
+    async def answer(self, request: Request, caller: Caller, watch: Watch, wanted: Wanted | None = None) -> Response:
+        """Answer a request, or what another path makes of one. Errors: those of the executor.
+
+        What Postgres refuses has a response.
+        """
         try:
-            response = await self._answer(request, caller, watch)
+            response = await self._answer(request, caller, watch, wanted)
         except HttpError as error:
             response = refuse(GRAPHQL, error.status, [GraphQLError(str(error))], error.headers)
         response.route = "/graphql"
         return response
 
-    async def _answer(self, request: Request, caller: Caller, watch: Watch) -> Response:
+    async def _answer(self, request: Request, caller: Caller, watch: Watch, wanted: Wanted | None) -> Response:
         kind = media_type(request.header(b"accept"))
-        wanted = read_request(request)
+        if wanted is None:
+            wanted = read_request(request)
+        if self._settings.saved_only and wanted.document_id is None:
+            raise HttpError(403, "This service answers saved documents only. Name one by 'documentId'.")
+        asked = wanted
         seen: list[Operation] = []
 
         def made(entry: Entry) -> Plan | Response:
             try:
-                return self._plan(entry, wanted, request, caller, kind, seen)
-            except InvalidError as error:
+                return self._plan(entry, asked, request, caller, kind, seen)
+            except (InvalidError, HttpError) as error:
                 raise RequestError from error
 
         def made_of(known: Answer) -> Callable[[], Response]:
             return lambda: known.response(kind, request)
 
         def make(entry: Entry) -> Plan | Response | Slow[Plan | Response]:
+            if asked.document_id is not None:
+                return self._of_saved(entry, asked, made, len(request.body))
             served: _Served | None = entry.graphql
-            is_question = asks(wanted.query)
+            is_question = asks(asked.query)
             if is_question and served is not None:
-                known = self._answers.get((served.number, *_identity(wanted)))
+                known = self._answers.get((served.number, *_identity(asked)))
                 if known is not None:
                     return known.response(kind, request) if known.is_ready(request) else Slow(made_of(known))
-            size = max(len(request.body), len(wanted.query))
-            is_large = size > _LARGE and (served is None or served.documents.known(wanted.query) is None)
+            size = max(len(request.body), len(asked.query))
+            is_large = size > _LARGE and (served is None or served.documents.known(asked.query) is None)
             # A new schema or document, many variables, and questions about the schema take long.
             if served is None or is_large or size > 4 * _LARGE or is_question:
                 return Slow(lambda: made(entry))
@@ -111,6 +164,8 @@ class GraphQL:
         try:
             return await self._executor.execute(caller.role, make, watch)
         except RequestError as wrapped:
+            if isinstance(wrapped.__cause__, HttpError):
+                raise wrapped.__cause__ from None
             error = wrapped.__cause__
             assert isinstance(error, InvalidError)
             return refuse(kind, 422 if error.is_parsed else 400, error.errors)
@@ -119,42 +174,81 @@ class GraphQL:
                 raise
             return self._failed(error, seen[-1] if seen else Operation(False), caller, kind)
 
+    def _of_saved(
+        self, entry: Entry, wanted: Wanted, made: Callable[[Entry], Plan | Response], size: int
+    ) -> Plan | Response | Slow[Plan | Response]:
+        """Return the plan of a saved document. Error: RequestError."""
+        known = _saved_documents(entry)
+        name = known.get(wanted.document_id or "")
+        if name is None:
+            names = ", ".join(sorted(name for name in known if ":" not in name)[:20])
+            hint = f"Those of this role: {names}." if names else "This role has none."
+            return _failure(404, "42704", f"There is no saved document {(wanted.document_id or '')[:80]}. {hint}")
+        is_new = ("saved document", name) not in entry.statements
+        return Slow(lambda: made(entry)) if is_new or size > 4 * _LARGE else made(entry)
+
     def _plan(
         self, entry: Entry, wanted: Wanted, request: Request, caller: Caller, kind: str, seen: list[Operation]
     ) -> Plan | Response:
-        served = self._served(entry)
+        served = self._served(entry) if wanted.document_id is None else self._served_of(entry, wanted.document_id)
         made, holes = self._made(entry, served, wanted, request)
         operation, statements = made.operation, made.statements
         seen.append(operation)
         if not statements:
-            answer = Answer(operation.assemble(()))
-            self._answers.keep((served.number, *_identity(wanted)), answer)
+            answer = Answer(operation.texts())
+            if served.saved is None:
+                self._answers.keep((served.number, *_identity(wanted)), answer)
             return answer.response(kind, request)
         return Plan(
-            query=_alone(statements[0], holes) if made.is_alone else self._query(operation, statements, holes),
+            query=self._query(operation, statements, holes) if made.alone is None else _alone(made.alone, holes),
             reads=not operation.is_mutation and all(statement.reads for statement in statements),
             settings=lambda: [
                 *request_settings(caller, request.method.encode(), request.raw_path, request.head),
-                *_function_settings(operation),
+                *made.settings,
             ],
-            respond=lambda row: _responded(kind, operation, row[: len(statements)]),
+            respond=lambda row: made.respond(kind, row),
             rolls_back=self._settings.tx_end.startswith("rollback"),
+            opening=made.opening,
+            alike=(made, request.method, request.raw_path, request.head, caller)
+            if request.head.is_remembered
+            else None,
         )
 
     def _made(self, entry: Entry, served: _Served, wanted: Wanted, request: Request) -> tuple[_Made, list[Any]]:
         """Return what a request is compiled to, and the values of its holes. Errors: InvalidError, HttpError."""
-        document = served.documents.read(wanted.query, served.schema)
-        operation = document.operation(wanted.operation)
-        if request.method == "GET" and is_mutation(operation):
+        saved = served.saved
+        text = wanted.query if saved is None else saved.text
+        try:
+            document = served.documents.read(text, served.schema)
+        except InvalidError as error:
+            if saved is None:
+                raise
+            # It was valid when it was saved, so something is missing.
+            raise HttpError(409, _missing(saved, error, self._settings)) from None
+        name = wanted.operation or (None if saved is None else saved.document.get("operation"))
+        operation = document.operation(name)
+        if request.method != "POST" and is_mutation(operation):
             raise HttpError(405, "A mutation is sent by POST.", [(b"allow", b"POST")])
-        variables = Variables(served.schema.graphql, operation, wanted.variables)
-        key = (document.digest, wanted.operation)
+        given = wanted.variables
+        if saved is not None:
+            texts = {} if wanted.texts is None else typed(served.schema.graphql, operation, wanted.texts)
+            given = {**saved.defaults, **given, **texts}
+        key = (document.digest, name)
+        signature = served.signatures.get(key)
+        plain = None if signature is None else signature.read(given)
+        found = None if plain is None else served.compiled.find(key, plain)
+        if found is not None:
+            return found
+        variables = Variables(served.schema.graphql, operation, given)
         found = served.compiled.find(key, variables)
         if found is None:
             made = self._compile(entry, served, document, operation, variables)
             # Values of variables have their text in answers about the schema.
-            if made.statements and document is served.documents.known(wanted.query):
+            if made.statements and document is served.documents.known(text):
                 served.compiled.keep(key, variables, made, size_of(document, made.statements))
+                while len(served.signatures) >= MOST_COMPILED:
+                    del served.signatures[next(iter(served.signatures))]
+                served.signatures[key] = Signature(served.schema.graphql, operation)
             found = made, variables.holes
         return found
 
@@ -164,10 +258,17 @@ class GraphQL:
         with _without_collection():
             operation = compile_operation(document, wanted, variables, served.schema, self._settings.max_rows)
         is_alone = len(operation.roots) == 1 and not operation.is_mutation and self._settings.max_cost is None
-        statements = [self._statement(root, entry, in_array=not is_alone) for root in operation.roots]
+        surface = served.surface
+        names = frozenset(operation.uses.names)
+        statements = [self._statement(root, entry, surface, names, in_array=not is_alone) for root in operation.roots]
         if is_alone and not statements[0].uses_all_parameters:
-            is_alone, statements = False, [self._statement(operation.roots[0], entry, in_array=True)]
-        return _Made(operation, tuple(statements), is_alone)
+            is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, names, in_array=True)]
+        pieces = [one.encode() if isinstance(one, str) else one for one in operation.pieces()] if statements else []
+        alone = _Known.of(statements[0]) if is_alone else None
+        settings = [*_function_settings(operation)]
+        is_plain = alone is not None and statements[0].is_plain
+        opened = self._executor.opening_of(entry, settings) if is_plain else None
+        return _Made(operation, tuple(statements), alone, pieces, settings, opened)
 
     def document(self, entry: Entry, text: str) -> tuple[Schema, Document]:
         """Return a document, and the schema of a surface that it is valid for. Error: InvalidError."""
@@ -183,13 +284,30 @@ class GraphQL:
                     aggregates=self._settings.aggregates,
                     subscriptions=self._settings.daemon_url is not None,
                 )
-            served = entry.graphql = _Served(schema, Documents(introspection=self._settings.introspection))
+            documents = Documents(introspection=self._settings.introspection)
+            served = entry.graphql = _Served(entry.surface, schema, documents)
             self._kept.append(entry)
             while len(self._kept) > MOST_SCHEMAS:
                 self._kept.popleft().graphql = None
         return served
 
-    def _statement(self, root: Root, entry: Entry, *, in_array: bool) -> Statement:
+    def _served_of(self, entry: Entry, document_id: str) -> _Served:
+        """Return the schema of what a saved document may use."""
+        name = _saved_documents(entry)[document_id]
+        key = ("saved document", name)
+        served: _Served | None = entry.statements.get(key)
+        if served is None:
+            saved = saved_query(entry.surface.saved[name])
+            surface = seen_by(saved, entry.surface)
+            with _without_collection():
+                schema = build_schema(surface, aggregates=self._settings.aggregates)
+            served = _Served(surface, schema, Documents(introspection=False), saved)
+            entry.remember(key, served)
+        return served
+
+    def _statement(
+        self, root: Root, entry: Entry, surface: Surface, names: frozenset[str], *, in_array: bool
+    ) -> Statement:
         schemas = self._settings.schemas
         options = Options(
             schemas[0],
@@ -201,9 +319,10 @@ class GraphQL:
             aggregates=self._settings.aggregates,
             subjects=Subjects(entry.role.oid, schemas, entry.surface.further),
             parameters_in_array=in_array,
+            names=names,
         )
         try:
-            return compile_query(root.query, entry.surface, options)
+            return compile_query(root.query, surface, options)
         except ProblemError as problem:
             raise refusal(problem, root) from None
 
@@ -258,6 +377,29 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _saved_documents(entry: Entry) -> dict[str, str]:
+    """Return the names of the saved documents of a role, by the identifiers of each: its name, and its hash."""
+    key = ("saved documents",)
+    known: dict[str, str] | None = entry.statements.get(key)
+    if known is None:
+        known = {}
+        for name, row in entry.surface.saved.items():
+            if row["face"] == "graphql":
+                known[document_id(saved_query(row))] = known[name] = name
+        entry.remember(key, known)
+    return known
+
+
+def _missing(saved: SavedQuery, error: InvalidError, settings: Settings) -> str:
+    hidden = sorted({one.schema for one in saved.reading.relations} - {*settings.schemas})
+    why = f"It reads {', '.join(hidden)}, which this service does not expose." if hidden else str(error.errors[0])
+    return f"The saved query {saved.name} cannot be run now: {why}"
+
+
+def _failure(status: int, code: str, message: str) -> Response:
+    return refuse(GRAPHQL, status, [GraphQLError(message, extensions={"code": code})])
+
+
 def _identity(wanted: Wanted) -> tuple[str, str | None, str]:
     return wanted.query, wanted.operation, json.dumps(wanted.variables, sort_keys=True)
 
@@ -270,6 +412,10 @@ def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
     return ((name.encode(), value.encode()) for name, value in found.items())
 
 
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
 def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
     """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
     try:
@@ -278,12 +424,9 @@ def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[s
         raise refusal(problem) from None
 
 
-def _alone(statement: Statement, holes: Sequence[Any]) -> Query:
-    """Return the query of one field, which Postgres prepares once."""
-    [texts] = _bound((statement,), holes)
-    values = (None if text is None else text.encode("utf-8", "surrogatepass") for text in texts)
-    return Query(statement.text.encode(), tuple(values))
-
-
-def _responded(kind: str, operation: Operation, row: Row) -> Response:
-    return respond(kind, operation.assemble([value if value is not None else b"null" for value in row]))
+def _alone(known: _Known, holes: Sequence[Any]) -> Query:
+    """Return the query of one field, which Postgres prepares once. Error: InvalidError."""
+    if known.repeats:
+        # A large value that is named often would fill the memory.
+        _bound((known.statement,), holes)
+    return Query(known.text, known.bind(holes))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from threading import Lock
 from typing import Final
@@ -24,9 +25,13 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 class Answer:
     """The data of a response without errors."""
 
-    def __init__(self, data: bytes) -> None:
-        self._is_long = len(data) > _LONG
-        self._data = data if not self._is_long else _compressed(b'{"data":' + data + b"}")
+    def __init__(self, texts: Iterable[str]) -> None:
+        """``texts``: the data in pieces. Of a long answer they are compressed one after the other, and not kept."""
+        portions = _portions(texts)
+        first = next(portions, b"")
+        # A portion that is not the last one is long, too.
+        self._is_long = len(first) > _LONG
+        self._data = _compressed(itertools.chain((first,), portions)) if self._is_long else first
 
     def __len__(self) -> int:
         """Return how many bytes are kept."""
@@ -78,9 +83,24 @@ class Answers:
                 self._bytes -= len(self._known.popitem(last=False)[1])
 
 
-def _compressed(data: bytes) -> bytes:
+def _portions(texts: Iterable[str]) -> Iterator[bytes]:
+    """Yield the pieces in portions that are longer than _LONG, all but the last one."""
+    some: list[str] = []
+    length = 0
+    for text in texts:
+        some.append(text)
+        length += len(text)
+        if length > _LONG:
+            yield "".join(some).encode()
+            some, length = [], 0
+    if some:
+        yield "".join(some).encode()
+
+
+def _compressed(data: Iterable[bytes]) -> bytes:
     making = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    return making.compress(data) + making.flush()
+    parts = itertools.chain((b'{"data":',), data, (b"}",))
+    return b"".join([*map(making.compress, parts), making.flush()])
 
 
 def takes_gzip(accept: str | None) -> bool:

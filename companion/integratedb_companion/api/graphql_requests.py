@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -30,11 +31,14 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request asks for."""
+    """What a request asks for: a document, or the identifier of a saved one."""
 
-    query: str
+    query: str = ""
     operation: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
+    document_id: str | None = None
+    #: Values of variables as a URL has them; those that are given several times are lists.
+    texts: Mapping[str, Any] | None = None
 
 
 def read_request(request: Request) -> Wanted:
@@ -71,9 +75,14 @@ def _json(text: bytes, what: str) -> Any:
 def wanted_of(given: Any) -> Wanted:
     """Read what a request asks for. Error: HttpError."""
     if not isinstance(given, dict):
-        raise HttpError(422, "A request is an object with 'query'. Lists of requests are not built.")
+        raise HttpError(422, "A request is an object with 'query' or 'documentId'. Lists of requests are not built.")
     query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
-    if not isinstance(query, str):
+    document_id = given.get("documentId")
+    if not isinstance(document_id, str | None):
+        raise HttpError(422, "'documentId' is no text.")
+    if document_id is not None and query is not None:
+        raise HttpError(422, "'query' and 'documentId' exclude each other.")
+    if document_id is None and not isinstance(query, str):
         raise HttpError(422, "'query' is missing, or is no text.")
     if not isinstance(name, str | None):
         raise HttpError(422, "'operationName' is no text.")
@@ -81,9 +90,10 @@ def wanted_of(given: Any) -> Wanted:
         raise HttpError(422, "'variables' is no object.")
     if not isinstance(given.get("extensions"), dict | None):
         raise HttpError(422, "'extensions' is no object.")
-    return Wanted(query, name or None, variables or {})
+    return Wanted(query or "", name or None, variables or {}, document_id)
 
 
+@lru_cache(100)
 def media_type(accept: str | None) -> str:
     """Return the media type of the response. Error: HttpError: the client takes none of ours."""
     if accept is None or not accept.strip():

@@ -55,7 +55,8 @@ def compile_graphql(
         found = served.compiled.find(key, values)
         if found is None:
             operation = compile_operation(read, wanted, values, served.schema, None)
-            statements = [_statement(root, served.surface, schemas) for root in operation.roots]
+            names = frozenset(operation.uses.names)
+            statements = [_statement(root, served.surface, schemas, names) for root in operation.roots]
             if statements:
                 served.compiled.keep(key, values, (operation, statements), size_of(read, statements))
             found = (operation, statements), values.holes
@@ -74,10 +75,15 @@ def _served_of(surface: Surface) -> _Served:
     return found
 
 
-def _statement(root: Root, surface: Surface, schemas: Sequence[str]) -> Statement:
+def _statement(root: Root, surface: Surface, schemas: Sequence[str], names: frozenset[str]) -> Statement:
     first, *further = schemas or ("",)
     options = Options(
-        first, form=root.form, unwraps=root.unwraps, further_schemas=tuple(further), parameters_in_array=True
+        first,
+        form=root.form,
+        unwraps=root.unwraps,
+        further_schemas=tuple(further),
+        parameters_in_array=True,
+        names=names,
     )
     try:
         return compile_query(root.query, surface, options)

@@ -93,6 +93,8 @@ class Options:
     subjects: Subjects | None = None
     #: Whether the statement gets its parameters as one array of texts.
     parameters_in_array: bool = False
+    #: Names that the face itself has made of the surface's, which may be keys of JSON and names in SQL.
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Statement:
     count_text: str | None = None
     #: What it reads, by the names of the surface.
     reading: Reading = NOTHING
+    #: What it takes of rows that it has written, or that functions return.
+    returned: Reading = NOTHING
     #: Whether it only reads plain tables, and calls nothing but what Postgres and the extension have: it leaves a
     #: session as it found it, and depends on no setting that requests have.
     is_plain: bool = False
@@ -179,6 +183,23 @@ def compile_query(query: Query, surface: Surface, options: Options) -> Statement
     return _Compilation(surface, options).run(query)
 
 
+class _Names(Mapping[str, str]):
+    """The names of the surface, and those that a face has made of them."""
+
+    def __init__(self, made: frozenset[str], surface: Surface) -> None:
+        self._made = {name: name for name in made}
+        self._own = surface.names
+
+    def __getitem__(self, name: str) -> str:
+        return self._own.get(name) or self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._made, **self._own})
+
+    def __len__(self) -> int:
+        return len({**self._made, **self._own})
+
+
 class _Compilation:
     def __init__(self, surface: Surface, options: Options) -> None:
         self._surface = surface
@@ -197,6 +218,7 @@ class _Compilation:
             max_depth=options.max_depth,
             aggregates=options.aggregates,
             further_schemas=options.further_schemas,
+            names=_Names(options.names, self._surface) if options.names else None,
         )
         self._reads.sources.write_named = self._write_named
         return self._read(query) if isinstance(query, Select) else self._write(query)
@@ -292,6 +314,7 @@ class _Compilation:
         alias = self._writer.alias("t")
         row = f"{alias}.{write.row}" if write.row is not None else None
         source = Source(alias, relation.name, relation.columns, relation, row, relation.schema)
+        self._reads.sources.returned.append(source)
         number = unused_name(relation, "n")
         rows = f"(SELECT w.*, pg_catalog.row_number() OVER () AS {number} FROM {writes.WRITTEN}) AS {alias}"
         level = self._reads.level(wanted, Scope([source]), rows, [], depth=1)
@@ -373,7 +396,7 @@ class _Compilation:
                 f"SELECT {_columns(body, facts)} FROM {level.page.source if reads else level.page.rows}{checked}",
                 keys,
             )
-        rows = objects(level, self._writer, self._surface, alias)
+        rows = objects(level, self._writer, self._reads.names, alias)
         if form == "lines":
             line = rows.single()
             line = f"pg_catalog.json_strip_nulls({line})" if self._options.strip_nulls else line
@@ -409,7 +432,7 @@ class _Compilation:
             level.outputs = [Output("row", f"({level.row})::{aggregate.row}")]
             rows, argument = level.select(["c1"]), f"{alias}.c1"
         else:
-            made = objects(level, self._writer, self._surface, alias)
+            made = objects(level, self._writer, self._reads.names, alias)
             rows, argument = made.select, self._as_row(made)
         of = "pg_catalog.bytea" if self._options.form == "bytes" else "pg_catalog.text"
         body = f"({aggregate.sql}({argument}))::{of}"
@@ -451,6 +474,7 @@ class _Compilation:
             any(relation.row_security for relation in relations),
             counted.body() if counted is not None else None,
             reading,
+            reading_of(self._reads.sources.returned, (), self._surface),
             reads
             and all(self._surface.relations[one.schema, one.name].is_plain for one in reading.relations)
             and _OTHERS_CODE.search(text) is None,

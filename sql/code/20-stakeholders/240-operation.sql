@@ -244,10 +244,11 @@ AS $$
       (6, 'stakeholders', (SELECT count(*)::text FROM mine)),
       (7, 'claims', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'claims')),
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
-      (9, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
-      (10, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
+      (9, 'saved queries', (SELECT count(*)::text FROM mine JOIN integratedb.saved_query AS q ON q.stakeholder_id = mine.id)),
+      (10, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
+      (11, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
       -- This row is shown only if such relations exist.
-      (10, 'not granted', (
+      (11, 'not granted', (
         SELECT string_agg(format('%s to %s', o.path, o.name), ', ' ORDER BY o.name, o.path) || '; SELECT integratedb_adopt_claim(stakeholder, kind)'
           FROM (SELECT DISTINCT mine.name, cr.path
                   FROM mine
@@ -256,7 +257,7 @@ AS $$
                   JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.ungranted_since IS NOT NULL
                  ORDER BY mine.name, cr.path
                  LIMIT 100) AS o)),
-      (10, 'submitter lost', (
+      (11, 'submitter lost', (
         SELECT string_agg(format('%s of %s: role %I no longer exists', s.kind, mine.name, s.handed_in_by), ', ' ORDER BY mine.name, s.kind)
                || '; SELECT integratedb_adopt_claim(stakeholder, kind)'
           FROM mine
@@ -264,9 +265,9 @@ AS $$
          WHERE integratedb.is_armed()
            AND s.document -> 'match' <> '[]'
            AND integratedb.submitter(s.handed_in_by_oid, s.handed_in_by) IS NULL)),
-      (11, 'lock_timeout', integratedb.setting_value('lock_timeout')),
-      (12, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
-      (13, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
+      (12, 'lock_timeout', integratedb.setting_value('lock_timeout')),
+      (13, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
+      (14, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
                        SELECT CASE WHEN integratedb.captors() IS NOT NULL
                                    THEN format('%s: CAPTURED by %s; DROP ROUTINE %2$s', n.nspname, integratedb.captors())
                                    WHEN w.who IS NULL THEN n.nspname
@@ -286,8 +287,8 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
 'The state of IntegrateDB, one row for each fact.
-version, enforcement, ddl_event_retention, lock_timeout, lock holder, stakeholders, claims, notifications, unmet, event
-triggers, slots, channels.
+version, enforcement, ddl_event_retention, lock_timeout, lock holder, stakeholders, claims, notifications, saved
+queries, unmet, event triggers, slots, channels.
 armed: no: after a restore, until the first migration or sync.
 pending sync: claims whose expansion was postponed, because Python could not be loaded, or a dump was restored.
 not granted: relations that no submitter of a claim could grant, and submitter lost; both only if there are any.

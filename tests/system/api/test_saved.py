@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -31,6 +34,9 @@ class Asker:
 
     def save(self, name: str, query: Any) -> None:
         self.superuser.run("SELECT integratedb_save_query(%s, %s, %s)", self.name, name, Jsonb(query))
+
+    def post(self, api: Api, body: Any) -> Any:
+        return api.send("POST", "/graphql", body, headers={"Authorization": f"Bearer {token(self.name)}"})
 
     def get(self, api: Api, path: str, **more: Any) -> Any:
         return api.send("GET", path, headers={"Authorization": f"Bearer {token(self.name)}"}, **more)
@@ -135,6 +141,106 @@ def test_the_description_lists_saved_queries(api: Api, asker: Asker) -> None:
     assert [*asker.get(api, "/?path=/queries/grown").json()["paths"]] == ["/queries/grown"]
 
 
+PEOPLE = """
+  query People($least: Int, $ids: [Int!], $first: Int = 2) {
+    peopleNodes(first: $first, filter: {and: [{age: {gte: $least}}, {id: {in: $ids}}]}) { nodes { rowId name } }
+  }
+"""
+
+
+def people(*ids: int) -> Any:
+    return {"data": {"peopleNodes": {"nodes": [{"rowId": id_, "name": f"person {id_}"} for id_ in ids]}}}
+
+
+def test_a_saved_document_is_asked_by_its_name_and_by_its_hash(api: Api, asker: Asker, place: Place) -> None:
+    assert asker.post(api, {"documentId": "people"}).status_code == 404
+    asker.save("people", {"graphql": PEOPLE.replace("{id:", "{rowId:"), "variables": {"least": 1, "ids": [1, 2, 3, 4]}})
+    digest = hashlib.sha256(PEOPLE.replace("{id:", "{rowId:").encode()).hexdigest()
+    for name in ("people", f"sha256:{digest}"):
+        answer = asker.post(api, {"documentId": name, "variables": {"least": 2}})
+        assert (answer.status_code, answer.json()) == (200, people(2, 3))
+        assert answer.headers["content-type"] == "application/graphql-response+json; charset=utf-8"
+        values = quote(json.dumps({"ids": [4, 3], "first": 1}))
+        assert asker.get(api, f"/graphql?documentId={name}&variables={values}").json() == people(3)
+    assert asker.get(api, "/queries/people?least=3&first=9").json() == people(3, 4)
+    assert asker.get(api, "/queries/people?ids=7").json() == people(7)
+    assert asker.get(api, "/queries/people?ids=7&ids=8").json() == people(7, 8)
+    answer = asker.get(api, "/queries/people?first=x")
+    assert answer.status_code == 422
+    assert "Int cannot represent non-integer value: 'x'" in answer.json()["errors"][0]["message"]
+    assert asker.get(api, "/queries/people?other=1").status_code == 400
+    other = {"Authorization": f"Bearer {token(place.user)}"}
+    answer = api.send("POST", "/graphql", {"documentId": "people"}, headers=other)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "42704")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"documentId": 1}, "'documentId' is no text."),
+        ({"documentId": "a", "query": "{ __typename }"}, "'query' and 'documentId' exclude each other."),
+    ],
+)
+def test_a_document_has_one_identifier_and_no_text(api: Api, asker: Asker, body: Any, message: str) -> None:
+    answer = asker.post(api, body)
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, message)
+
+
+def test_of_several_operations_a_request_names_one(api: Api, asker: Asker) -> None:
+    two = "query A { peopleNodes(first: 1) { nodes { rowId } } } query B { peopleNodes { totalCount } }"
+    asker.save("two", {"graphql": two})
+    asker.save("second", {"graphql": two, "operation": "B"})
+    assert asker.get(api, "/queries/two").status_code == 422
+    assert asker.post(api, {"documentId": "two", "operationName": "B"}).json()["data"] == {
+        "peopleNodes": {"totalCount": 2000}
+    }
+    assert asker.get(api, "/queries/second").json() == {"data": {"peopleNodes": {"totalCount": 2000}}}
+
+
+def test_a_saved_mutation_is_sent_by_post(api: Api, asker: Asker) -> None:
+    asker.superuser.run(f"GRANT UPDATE (age) ON people TO {asker.name}")
+    older = "mutation($id: Int!, $age: Int) { updatePeople(input: {rowId: $id, newAge: $age}) { people { name age } } }"
+    asker.save("older", {"graphql": older})
+    for path in ("/queries/older?id=1999&age=77", "/graphql?documentId=older"):
+        answer = asker.get(api, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    answer = asker.post(api, {"documentId": "older", "variables": {"id": 1999, "age": 77}})
+    assert answer.json() == {"data": {"updatePeople": {"people": {"name": "person 1999", "age": 77}}}}
+    assert "/queries/older" not in asker.get(api, "/").json()["paths"]
+    asker.superuser.run("UPDATE people SET age = 1999 % 90 WHERE id = 1999")
+    asker.superuser.run("SELECT integratedb_drop_query(%s, 'older')", asker.name)
+    asker.superuser.run(f"REVOKE UPDATE (age) ON people FROM {asker.name}")
+
+
+def test_what_a_document_reads_may_be_missing(api: Api, asker: Asker) -> None:
+    asker.superuser.run("CREATE TABLE shelves (id int PRIMARY KEY, label text)")
+    try:
+        asker.save("shelves", {"graphql": "{ shelvesNodes { nodes { label } } }"})
+        assert asker.get(api, "/queries/shelves").json() == {"data": {"shelvesNodes": {"nodes": []}}}
+        with asker.superuser.transaction():
+            asker.superuser.run("SELECT integratedb_override('test')")
+            asker.superuser.run("ALTER TABLE shelves DROP COLUMN label")
+        answer = asker.get(api, "/queries/shelves")
+        assert answer.status_code == 409
+        assert "shelves cannot be run now: Cannot query field 'label'" in answer.json()["errors"][0]["message"]
+    finally:
+        asker.superuser.run("SELECT integratedb_drop_query(%s, 'shelves')", asker.name)
+        asker.superuser.run("DROP TABLE shelves")
+
+
+def test_the_description_has_the_variables_of_documents(api: Api, asker: Asker) -> None:
+    asker.save(
+        "people",
+        {
+            "graphql": "query($a: Int!, $b: Int!, $c: Int)"
+            " { peopleNodes(first: $a, offset: $b, age: $c) { totalCount } }",
+            "variables": {"b": 0},
+        },
+    )
+    found = asker.get(api, "/").json()["paths"]["/queries/people"]["get"]["parameters"]
+    assert {one["name"]: one["required"] for one in found} == {"a": True, "b": False, "c": False}
+
+
 def test_saved_only_turns_everything_else_off(place: Place, asker: Asker, start_api: StartApi) -> None:
     asker.save("all", {"rest": "GET /people?select=id&limit=2&order=id"})
     api = start_api(place, "--saved-only")
@@ -143,8 +249,6 @@ def test_saved_only_turns_everything_else_off(place: Place, asker: Asker, start_
     for method, path in (
         ("GET", "/people"),
         ("POST", "/query"),
-        ("POST", "/graphql"),
-        ("GET", "/graphql?query={__typename}"),
         ("POST", "/rpc/slow"),
         ("OPTIONS", "/people"),
         ("DELETE", "/people?id=eq.1"),
@@ -171,3 +275,14 @@ def test_a_query_that_nobody_saved_is_no_fault_of_the_service(api: Api, asker: A
     answer = asker.get(api, "/queries/all")
     assert (answer.status_code, answer.json()["code"]) == (409, "IDB01")
     assert asker.get(api, "/queries/other").status_code == 200
+
+
+def test_saved_only_answers_saved_documents_and_no_others(place: Place, asker: Asker, start_api: StartApi) -> None:
+    asker.save("one", {"graphql": "{ peopleNodes(first: 1) { nodes { rowId } } }"})
+    api = start_api(place, "--saved-only")
+    expected = {"data": {"peopleNodes": {"nodes": [{"rowId": 1}]}}}
+    assert asker.post(api, {"documentId": "one"}).json() == expected
+    assert asker.get(api, "/queries/one").json() == expected
+    for answer in (asker.post(api, {"query": "{ __typename }"}), asker.get(api, "/graphql?query={__typename}")):
+        assert (answer.status_code, len(answer.json()["errors"])) == (403, 1)
+        assert answer.json()["errors"][0]["message"].startswith("This service answers saved documents only")

@@ -297,11 +297,19 @@ def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> 
     eventually(lambda: not any(runs(pid) for pid in pids))
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "    select: [email]\n    from: shop.customers\n",
+        "    graphql: '{ customersNodes { nodes { email } } }'\n    schema: shop\n",
+    ],
+    ids=["data", "graphql"],
+)
 def test_a_migration_that_breaks_a_saved_query_is_found(
-    project: Path, check: Callable[..., subprocess.CompletedProcess[str]]
+    project: Path, check: Callable[..., subprocess.CompletedProcess[str]], query: str
 ) -> None:
     contract = "stakeholder: asker\nqueries:\n  names:\n    select: [name]\n    from: shop.customers\n  mails:\n"
-    (project / "contracts/asker.yaml").write_text(contract + "    select: [email]\n    from: shop.customers\n")
+    (project / "contracts/asker.yaml").write_text(contract + query)
     (project / "contracts/mailer.yaml").unlink()
     (project / "0001.sql").write_text(BREAKING)
     checked = check(f"{project}/0001.sql", status=1)

@@ -30,7 +30,7 @@ def request(accept: str | None) -> Request:
 )  # fmt: skip
 def test_a_client_that_takes_gzip_gets_it(accept: str | None, takes: bool) -> None:
     assert takes_gzip(accept) is takes
-    response = Answer(LONG).response(GRAPHQL, request(accept))
+    response = Answer([LONG.decode()]).response(GRAPHQL, request(accept))
     assert ((b"content-encoding", b"gzip") in response.headers) is takes
     assert (b"vary", b"Accept-Encoding") in response.headers
     body = zlib.decompress(response.body, 31) if takes else response.body
@@ -38,7 +38,7 @@ def test_a_client_that_takes_gzip_gets_it(accept: str | None, takes: bool) -> No
 
 
 def test_a_short_answer_is_sent_as_it_is() -> None:
-    response = Answer(b"{}").response(GRAPHQL, request("gzip"))
+    response = Answer(["{", "}"]).response(GRAPHQL, request("gzip"))
     assert response.body == b'{"data":{}}'
     assert b"content-encoding" not in dict(response.headers)
 
@@ -46,12 +46,12 @@ def test_a_short_answer_is_sent_as_it_is() -> None:
 def test_the_answers_asked_for_longest_ago_are_forgotten() -> None:
     answers = Answers(most_bytes=1000)
     for number in range(10):
-        answers.keep(number, Answer(b"x" * 300))
+        answers.keep(number, Answer(["x" * 300]))
         answers.get(0)
     assert [number for number in range(10) if answers.get(number)] == [0, 8, 9]
-    answers.keep(9, Answer(b"x" * 400))
+    answers.keep(9, Answer(["x" * 400]))
     assert answers.get(8) is not None
-    answers.keep("large", Answer(b"x" * 2000))
+    answers.keep("large", Answer(["x" * 2000]))
     assert [key for key in (0, 8, 9, "large") if answers.get(key)] == []
-    answers.keep(1, Answer(b"x" * 1000))
+    answers.keep(1, Answer(["x" * 1000]))
     assert answers.get(1) is not None

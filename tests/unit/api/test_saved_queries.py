@@ -39,6 +39,6 @@ def test_a_large_query_is_compiled_beside_other_requests(conditions: int, is_slo
     row = {"name": "asked", "query": query, "schemas": ["shop"], "reading": {}}
     executor = Executor(Entry(Role("somebody", 1), replace(SHOP, saved={"asked": row}), b"", (), b""))
     request = Request("GET", "/queries/asked", b"/queries/asked", "", Head([]))
-    saved = Saved(None, executor)  # type: ignore[arg-type]  # no settings are read before it is compiled
+    saved = Saved(None, executor, None)  # type: ignore[arg-type]  # no settings are read before it is compiled
     asyncio.run(saved.answer(request, Caller("somebody", False, ()), None))  # type: ignore[arg-type]
     assert isinstance(executor.made, Slow) if is_slow else executor.made == "compiled"

@@ -90,7 +90,9 @@ def describe(
     if saved_only:
         relations, paths = [], {"/": paths["/"]}
     for row in surface.saved.values():
-        paths[f"/queries/{row['name']}"] = saved.operations(row, _ERROR)
+        operations = saved.operations(row, _ERROR)
+        if operations:
+            paths[f"/queries/{row['name']}"] = operations
     if path is not None:
         paths = {known: operations for known, operations in paths.items() if known == path}
         relations = [relation for relation in relations if f"/{relation.name}" in paths]

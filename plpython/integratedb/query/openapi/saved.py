@@ -13,31 +13,30 @@ Document = dict[str, Any]
 
 def operations(row: Mapping[str, Any], error: Document) -> Document:
     """Return the operations of one saved query, as its row in the surface has it."""
+    try:
+        saved = saved_query(row)
+        if saved.writes():
+            return {}
+        parameters = saved.parameters()
+    except DocumentError:
+        parameters = {}
     answer = {"description": "The answer.", "content": {"application/json": {"schema": {}}}}
     return {
         "get": {
             "tags": ["saved queries"],
             "summary": f"Ask {row['name']}",
             "operationId": f"ask_{row['name']}",
-            "parameters": _parameters(row),
+            "parameters": [_parameter(name, is_required) for name, is_required in sorted(parameters.items())],
             "responses": {"200": answer, "206": answer, "default": error},
         }
     }
 
 
-def _parameters(row: Mapping[str, Any]) -> list[Document]:
-    try:
-        saved = saved_query(row)
-        names = sorted(saved.names())
-    except DocumentError:
-        return []
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name not in saved.defaults,
-            "description": f"The value of {name}; several are a list.",
-            "schema": {"type": "string"},
-        }
-        for name in names
-    ]
+def _parameter(name: str, is_required: bool) -> Document:
+    return {
+        "name": name,
+        "in": "query",
+        "required": is_required,
+        "description": f"The value of {name}; several are a list.",
+        "schema": {"type": "string"},
+    }

@@ -53,6 +53,8 @@ class Reading:
 
     relations: tuple[Read, ...] = ()
     links: tuple[Link, ...] = ()
+    #: The functions that a document of GraphQL calls, by schema and name.
+    functions: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, which reading_from() reads."""
@@ -91,6 +93,7 @@ def reading_from(given: Any) -> Reading:
             )
             for one in given["links"]
         ),
+        tuple(map(_name, given.get("functions", ()))),
     )
 
 
@@ -98,8 +101,10 @@ def merged(readings: Iterable[Reading]) -> Reading:
     """Return what several statements read together."""
     relations: dict[tuple[str, str], Read] = {}
     links: dict[Link, None] = {}
+    functions: dict[tuple[str, str], None] = {}
     for reading in readings:
         links |= dict.fromkeys(reading.links)
+        functions |= dict.fromkeys(reading.functions)
         for one in reading.relations:
             key = (one.schema, one.name)
             known = relations.get(key, Read(*key, ()))
@@ -110,7 +115,7 @@ def merged(readings: Iterable[Reading]) -> Reading:
                 tuple(dict.fromkeys((*known.unique, *one.unique))),
                 tuple(dict.fromkeys((*known.references, *one.references))),
             )
-    return Reading(tuple(relations[key] for key in sorted(relations)), tuple(links))
+    return Reading(tuple(relations[key] for key in sorted(relations)), tuple(links), tuple(functions))
 
 
 def _name(given: Any) -> tuple[str, str]:

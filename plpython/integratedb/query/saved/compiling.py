@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from ..faces.data.compiling import Compiled as CompiledData
 from ..faces.data.compiling import compile_document
@@ -17,12 +17,10 @@ from ..faces.url.compiling import Compiled as CompiledUrl
 from ..faces.url.compiling import UrlOptions, compile_request
 from ..plan.reading import Read, Reading, merged, reading_from
 from ..problems import ProblemError
-from ..statement import Options
+from ..statement import Options, Statement
 from ..surface import Surface
-from .forms import SavedQuery, read_saved
+from .forms import SavedQuery, documents_of_graphql, read_saved
 from .narrowing import narrowed
-
-_NO_GRAPHQL: Final = "a document of GraphQL cannot be saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Checked:
 def check(saved: SavedQuery, surface: Surface) -> Checked:
     """Check a query that is to be saved. Errors: DocumentError, ProblemError, UrlError."""
     if saved.face == "graphql":
-        raise DocumentError(("graphql",), _NO_GRAPHQL, "Save it as data, or as a URL.", "0A000")
+        return _check_graphql(saved, surface)
     if saved.face == "data":
         statements = [one.statement for one in compile_data(saved, surface, None)[1]]
     else:
@@ -45,9 +43,32 @@ def check(saved: SavedQuery, surface: Surface) -> Checked:
         raise DocumentError(
             (), "a saved query reads: this one writes in WITH, or calls a function that may write", None, "0A000"
         )
-    reading = merged(statement.reading for statement in statements)
+    return _checked(statements, merged(statement.reading for statement in statements), surface)
+
+
+def _check_graphql(saved: SavedQuery, surface: Surface) -> Checked:
+    statements: list[Statement] = []
+    readings: list[Reading] = []
+    for made, noted in documents_of_graphql().compile_graphql(saved, surface):
+        statements += made
+        # Rows of a function, and rows that were written, have the type of their table.
+        readings += [noted, *(reading for one in made for reading in (one.reading, one.returned))]
+    return _checked(statements, merged(readings), surface)
+
+
+def _checked(statements: Sequence[Statement], reading: Reading, surface: Surface) -> Checked:
     relations = tuple(_with_column(one, surface) for one in reading.relations)
     return Checked(";\n".join(one.text for one in statements), replace(reading, relations=relations))
+
+
+def seen_by(saved: SavedQuery, surface: Surface) -> Surface:
+    """Return the part of a surface that a saved query may use."""
+    seen = narrowed(surface, saved.reading)
+    if saved.face == "graphql":
+        # A later function of one name would make both of them unknown.
+        called = {key: surface.functions[key] for key in saved.reading.functions if key in surface.functions}
+        seen = replace(seen, functions=called)
+    return seen
 
 
 def saved_query(row: Mapping[str, Any]) -> SavedQuery:
@@ -63,7 +84,7 @@ def statement_of(row: Mapping[str, Any], surface: Surface) -> str | None:
     """Return the statement that a saved query is now; None if something that it reads is missing."""
     try:
         saved = saved_query(row)
-        return check(saved, narrowed(surface, saved.reading)).statement
+        return check(saved, seen_by(saved, surface)).statement
     except (DocumentError, ProblemError, UrlError):
         return None
 
@@ -74,7 +95,7 @@ def compile_data(
     """Compile queries as data; without values, with placeholders. Errors: DocumentError, ProblemError."""
     document = saved.data(values)
     first, *further = saved.schemas or ("",)
-    made = Options(first, further_schemas=tuple(further), parameters_in_array=True, **options)
+    made = Options(first, further_schemas=tuple(further), **{"parameters_in_array": True, **options})
     return document, compile_document(document, surface, made)
 
 
@@ -99,9 +120,8 @@ def compile_url(
     return compiled
 
 
-def check_values(saved: SavedQuery, values: Mapping[str, Any]) -> None:
-    """Refuse values of parameters that the query does not have. Error: DocumentError."""
-    names = saved.names()
+def check_values(saved: SavedQuery, names: frozenset[str], values: Mapping[str, Any]) -> None:
+    """Refuse values of parameters that are not among the names of the query's. Error: DocumentError."""
     for name in values:
         if name not in names:
             hint = f"Its parameters are {', '.join(sorted(names))}." if names else "It has no parameters."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final, Literal
 
 from ..faces.data.documents import Document, read_document
@@ -52,12 +53,29 @@ class SavedQuery:
 
     def names(self) -> frozenset[str]:
         """Return the names of its parameters. Error: DocumentError."""
+        return frozenset(self.parameters())
+
+    def parameters(self) -> dict[str, bool]:
+        """Return the names of its parameters, and whether a request must have them. Error: DocumentError."""
+        if self.face == "graphql":
+            found: dict[str, bool] = documents_of_graphql().variables_of(self)
+            return found
         if self.face == "rest":
-            return frozenset(Template(self.document["rest"]).names)
-        asked = _Asked(self.defaults)
-        if self.face == "data":
+            names = {*Template(self.document["rest"]).names}
+        else:
+            asked = _Asked(self.defaults)
             _read_data(self.document, asked)
-        return frozenset(asked.names)
+            names = asked.names
+        return {name: name not in self.defaults for name in names}
+
+    def writes(self) -> bool:
+        """Whether it only writes, so that it is sent by POST. Error: DocumentError."""
+        return self.face == "graphql" and bool(documents_of_graphql().writes(self))
+
+    @property
+    def text(self) -> str:
+        """The text of a document of GraphQL."""
+        return str(self.document["graphql"])
 
     def data(self, values: Mapping[str, Any] | None) -> Document:
         """Return its queries as data, with these values; None: with placeholders. Error: DocumentError."""
@@ -70,6 +88,17 @@ class SavedQuery:
         return template.filled({**known, **self.defaults} if values is None else {**self.defaults, **known})
 
 
+def documents_of_graphql() -> ModuleType:
+    """Return the module that reads documents of GraphQL. Error: DocumentError: the server has no graphql-core."""
+    try:
+        from . import graphql
+    except ImportError as error:
+        hint = "Where the server runs, install it from the source tree of IntegrateDB: make install-graphql."
+        message = f"GraphQL needs the Python module graphql-core 3.3 on the server: {error}"
+        raise DocumentError(("graphql",), message, f"{hint} Then begin a new session.", "0A000") from None
+    return graphql
+
+
 def read_saved(name: str, document: Any, schemas: tuple[str, ...], reading: Reading = NOTHING) -> SavedQuery:
     """Read a saved query. Error: DocumentError."""
     if not isinstance(document, dict | list):
@@ -77,7 +106,7 @@ def read_saved(name: str, document: Any, schemas: tuple[str, ...], reading: Read
     given = document if isinstance(document, dict) else {}
     face: Face = "rest" if "rest" in given else "graphql" if "graphql" in given else "data"
     if face != "data":
-        keys = {"rest", "schema", "params"} if face == "rest" else {"graphql", "operation", "variables"}
+        keys = {"rest", "schema", "params"} if face == "rest" else {"graphql", "schema", "operation", "variables"}
         only(given, keys, ())
         for key in keys - {"params", "variables"}:
             if not isinstance(given.get(key, ""), str):
@@ -86,7 +115,7 @@ def read_saved(name: str, document: Any, schemas: tuple[str, ...], reading: Read
     defaults = given.get(key, {}) if face != "data" or "query" in given else {}
     if not isinstance(defaults, dict):
         raise DocumentError((key,), f"expected an object, found {shown(defaults)}")
-    if "schema" in given and face == "rest":
+    if "schema" in given and face != "data":
         schemas = tuple(dict.fromkeys((given["schema"], *schemas)))
     return SavedQuery(name, face, document, defaults, schemas, reading)
 

@@ -32,8 +32,11 @@ def _relation(relation: Relation, read: Read) -> Relation:
     if read.is_whole:
         return relation
     columns = {name: column for name, column in relation.columns.items() if name in read.columns}
-    keys = tuple(key for key in relation.keys if {*key} <= {*columns})
-    primary_key = relation.primary_key if {*relation.primary_key} <= {*columns} else ()
+    # The query goes by the keys that it relies on, also where others are added later.
+    usable = (key for key in relation.keys if {*key} <= {*columns})
+    keys = tuple(sorted(usable, key=lambda key: key not in read.unique))
+    is_kept = {*relation.primary_key} <= {*columns} and (not read.unique or relation.primary_key in read.unique)
+    primary_key = relation.primary_key if is_kept else ()
     return replace(relation, columns=columns, keys=keys, primary_key=primary_key)
 
 

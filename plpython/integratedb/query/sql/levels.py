@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..plan.types import JSONB
-from ..surface import Surface, Type
+from ..surface import Type
 from .writer import Writer, quoted, whole_row
 
 #: The name of the column with the version of a row.
@@ -86,6 +86,8 @@ class Level:
     seek: str | None = None
     size: str | None = None
     page: WrittenPage | None = None
+    #: Of a page whose rows are objects: the names of their columns, which are the keys.
+    row_names: list[str] | None = None
 
     def select(self, names: list[str], also: str = "") -> str:
         """Return the SELECT with these names for its columns."""
@@ -208,13 +210,13 @@ def positions(level: Level) -> list[str]:
     return [f"c{number}" for number in range(1, len(level.outputs) + 1)]
 
 
-def objects(level: Level, writer: Writer, surface: Surface, alias: str, also: str = "") -> Objects:
+def objects(level: Level, writer: Writer, known_names: Mapping[str, str], alias: str, also: str = "") -> Objects:
     """Write rows as JSON objects.
 
-    If all keys are names of the surface, they are the names of the columns, which is faster by a third. A key that the
-    request chose is a parameter.
+    If all keys are names of the surface or the face, they are the names of the columns, which is faster by a third. A
+    key that the request chose is a parameter.
     """
-    known = [surface.names.get(output.key) for output in level.outputs]
+    known = [known_names.get(output.key) for output in level.outputs]
     if level.outputs and all(name is not None for name in known) and not also:
         columns = [quoted(name) for name in known if name is not None]
         if level.version is None:

@@ -8,7 +8,7 @@ from ..plan.scope import Scope
 from ..request import Answered, Page, Part, Parts, Value, Whole
 from .expressions import Expressions
 from .levels import Level, WrittenPage, build_object, positions
-from .writer import Writer
+from .writer import Writer, whole_row
 
 
 def has_facts(parts: Parts) -> bool:
@@ -29,7 +29,7 @@ class Pages:
     def write(self, level: Level, page: Page, scope: Scope) -> WrittenPage:
         """Write the page that a level is; its rows are numbered in their order."""
         alias, numbered = self.writer.alias("s"), self.writer.alias("s")
-        names = positions(level)
+        names = level.row_names or positions(level)
         select = level.select(names, "" if names else ", true AS c0")
         numbers = page.backward or has_facts(page.parts)
         source = f"({select}) AS {alias}"
@@ -75,6 +75,8 @@ class _Page:
                 return self._end(descending=part == "last")
 
     def _column(self, key: str) -> str:
+        if self.level.row_names is not None:
+            return whole_row(self.alias)
         position = [output.key for output in self.level.outputs].index(key)
         return f"{self.alias}.{positions(self.level)[position]}"
 

@@ -21,7 +21,7 @@ from .levels import Level, Limited, Objects, Output, build_object, comparable, o
 from .operators import AGGREGATES
 from .pages import Pages, has_facts
 from .sources import Sources
-from .writer import Writer
+from .writer import Writer, quoted
 
 #: Postgres has no more columns in a SELECT.
 MOST_COLUMNS = 1664
@@ -40,9 +40,12 @@ class Reads:
         max_depth: int,
         aggregates: bool,
         further_schemas: tuple[str, ...] = (),
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        """``names``: the keys of JSON that may also be names in SQL; by default those of the surface."""
         self._writer = writer
         self._surface = surface
+        self.names = surface.names if names is None else names
         self._max_rows = max_rows
         self._max_depth = max_depth
         self._depth = 0
@@ -109,7 +112,7 @@ class Reads:
                 case Embed():
                     self._embed(level, item, scope, depth, hoisted)
                 case Group():
-                    level.outputs.append(self._object(level, item, scope, depth))
+                    self._object_of(level, item, select, scope, depth)
             if len(level.outputs) > MOST_COLUMNS:
                 raise ProblemError("too large", (), what="the number of columns", limit=MOST_COLUMNS)
         level.conditions = list(conditions)
@@ -128,8 +131,23 @@ class Reads:
             level.page = Pages(self._writer, self.expressions).write(level, select.page, scope)
         return level
 
-    def _object(self, level: Level, group: Group, scope: Scope, depth: int) -> Output:
-        """Write an object within the row; what it embeds is joined to the level."""
+    def _object_of(self, level: Level, group: Group, select: Select, scope: Scope, depth: int) -> None:
+        """Write an object within the row; where nothing else is in the row, the row itself is faster."""
+        inner = self._outputs_of(level, group, scope, depth)
+        page = select.page
+        is_row = page is not None and select.items == (group,) and not page.backward and not has_facts(page.parts)
+        names = [self.names.get(output.key) for output in inner] if is_row and inner else [None]
+        if len(inner) <= MOST_COLUMNS and None not in names:
+            level.outputs, level.row_names = inner, [quoted(name) for name in names if name is not None]
+        else:
+            level.outputs.append(self._object(group, inner))
+
+    def _object(self, group: Group, outputs: list[Output]) -> Output:
+        pairs = [f"{self._writer.constant(output.key)}, {output.sql}" for output in outputs]
+        return Output(group.alias, build_object(pairs), is_json=True)
+
+    def _outputs_of(self, level: Level, group: Group, scope: Scope, depth: int) -> list[Output]:
+        """Write what an object has; what it embeds is joined to the level."""
         around, level.outputs = level.outputs, []
         for item in group.items:
             match item:
@@ -138,10 +156,9 @@ class Reads:
                 case Embed():
                     self._embed(level, item, scope, depth, hoisted=False)
                 case Group():
-                    level.outputs.append(self._object(level, item, scope, depth))
-        pairs = [f"{self._writer.constant(output.key)}, {output.sql}" for output in level.outputs]
-        level.outputs = around
-        return Output(group.alias, build_object(pairs), is_json=True)
+                    level.outputs.append(self._object(item, self._outputs_of(level, item, scope, depth)))
+        outputs, level.outputs = level.outputs, around
+        return outputs
 
     def _limit(self, level: Level, select: Select, capped: bool) -> None:
         applies = capped and self._max_rows is not None
@@ -278,7 +295,7 @@ class Reads:
             if not relationship.to_one:
                 body = f"SELECT true AS found FROM ({body}) AS {self._writer.alias('s')} LIMIT 1"
         else:
-            rows = objects(inner, self._writer, self._surface, self._writer.alias("s"))
+            rows = objects(inner, self._writer, self.names, self._writer.alias("s"))
             body, marker = self._nested(rows, relationship.to_one), f"{alias}.j"
             value = f"{alias}.j" if relationship.to_one else f"COALESCE({alias}.j, '[]'::pg_catalog.json)"
             outputs = [Output(embed.name, value, is_json=True)]

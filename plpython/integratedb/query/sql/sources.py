@@ -79,6 +79,8 @@ class Sources:
         #: The relations that the statement reads, and the relationships by which it goes from one to another.
         self.read: list[Source] = []
         self.related: list[Relationship] = []
+        #: Rows that were written, and those of functions.
+        self.returned: list[Source] = []
 
     def relation(self, table: Table) -> Relation:
         """Resolve the name of a relation. Error: ProblemError."""
@@ -173,9 +175,9 @@ class Sources:
         row_name = unused_name(relation, "r") if relation is not None else None
         self.with_queries.append((name, called(self._writer, wanted, function, columns, row_name)))
         row = f"{alias}.{row_name}" if row_name is not None else None
-        return Source(
-            alias, function.name, columns or _scalar(function), relation, row, function.schema
-        ), f"{name} AS {alias}"
+        source = Source(alias, function.name, columns or _scalar(function), relation, row, function.schema)
+        self.returned.append(source)
+        return source, f"{name} AS {alias}"
 
     @contextmanager
     def named(self, queries: Sequence[With]) -> Iterator[None]:

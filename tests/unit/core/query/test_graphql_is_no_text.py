@@ -21,6 +21,9 @@ from tests.unit.core.query.test_no_text_of_requests import MARK, MOST_ROWS, chec
 SCHEMA = build_schema(SHOP)
 DOCUMENTS = Documents()
 
+#: The names of all fields.
+NAMES = {"__typename"} | {name for of in SCHEMA.graphql.type_map.values() for name in getattr(of, "fields", {})}
+
 #: Aliases are the only names that a document chooses.
 alias = st.sampled_from(["", "", f"{MARK}: ", "select: ", "name: ", "_1: "])
 texts = hostile.map(lambda text: json.dumps(text.replace("\ud800", "")))
@@ -107,8 +110,10 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(operation: 
         variables = Variables(SCHEMA.graphql, wanted, {"text": text, "cursor": cursor})
         compiled = compile_operation(read, wanted, variables, SCHEMA, 10)
         for root in compiled.roots:
-            options = Options("shop", form=root.form, unwraps=root.unwraps, max_rows=MOST_ROWS)
-            check_tokens(compile_query(root.query, SHOP, options))
+            names = frozenset(compiled.uses.names)
+            assert names <= NAMES
+            options = Options("shop", form=root.form, unwraps=root.unwraps, max_rows=MOST_ROWS, names=names)
+            check_tokens(compile_query(root.query, SHOP, options), names)
     except (InvalidError, ProblemError):
         return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path as File
 from typing import Any
 
@@ -217,8 +218,8 @@ def test_every_token_is_of_the_surface_or_the_grammar_or_a_parameter(query: Quer
     check_tokens(statement)
 
 
-def check_tokens(statement: Statement) -> None:
-    """Check that each token comes from the surface or the grammar, or is a parameter."""
+def check_tokens(statement: Statement, names: Collection[str] = ()) -> None:
+    """Check that each token comes from the surface, the grammar or the names of a face, or is a parameter."""
     text = statement.text
     assert MARK not in text
     position = 0
@@ -227,7 +228,8 @@ def check_tokens(statement: Statement) -> None:
         assert token is not None, text[position:]
         position = token.end()
         if token["name"]:
-            assert token["name"] in SURFACE_SQL or token["name"].strip('"') in SHOP.names, token[0]
+            name = token["name"].strip('"')
+            assert token["name"] in SURFACE_SQL or name in SHOP.names or name in names, token[0]
         elif token["literal"]:
             own = (token["literal"], token["literal"].replace("\\", "\\\\"))
             assert token["literal"] == f"'{MOST_ROWS}'" or any(text in GRAMMAR for text in own), token[0]

@@ -16,7 +16,7 @@ from integratedb.query.faces.url import UrlError, UrlSettings, parse
 from integratedb.query.plan.reading import Read, Reading, Reference, reading_from
 from integratedb.query.problems import ProblemError
 from integratedb.query.request import Value
-from integratedb.query.saved.compiling import check, check_values, compile_data
+from integratedb.query.saved.compiling import check, check_values, compile_data, seen_by
 from integratedb.query.saved.forms import NAME, read_saved
 from integratedb.query.saved.narrowing import narrowed
 from integratedb.query.saved.templates import Template
@@ -97,6 +97,88 @@ def test_a_unique_key_that_is_added_later_makes_no_object_of_an_array() -> None:
     assert not narrowed(with_relationships(known), one_row).relationships
 
 
+# Documents of GraphQL.
+
+FIELDS = "query($show: Boolean!) { projectsNodes { nodes { name @include(if: $show) clientsByClientId { id } } } }"
+DOCUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "{ tasksNodes { nodes { title } } }": {"tasks": ("id", "title")},
+    FIELDS: {"clients": ("id",), "projects": ("client_id", "id", "name")},
+    FIELDS.replace("@include", "@skip"): {"clients": ("id",), "projects": ("client_id", "id", "name")},
+    "{ projectsByRowId(rowId: 1) { done } }": {"projects": ("done", "id")},
+    "query($id: ID!) { tasks(id: $id) { title } }": {"tasks": ("id", "title")},
+    "query($id: ID!) { node(id: $id) { ... on Tasks { title } ...U } } fragment U on Users { name }": {
+        "tasks": ("id", "title"),
+        "users": ("id", "name"),
+    },
+    "{ projectsNodes(filter: {tasksNodesByProjectId: {every: {hours: {gt: 1}}}}) { totalCount } }": {
+        "projects": ("id",),
+        "tasks": ("hours", "project_id"),
+    },
+    "query($f: TasksToManyFilter!) { projectsNodes(filter: {tasksNodesByProjectId: $f}) { totalCount } }": {
+        "projects": ("id",),
+        "tasks": ("project_id",),
+    },
+    "query($h: BigIntFilter) { tasksNodes(filter: {hours: $h}) { totalCount } }": {"tasks": ("hours", "id")},
+    "query($f: TasksFilter, $o: TasksOrdering!) { tasksNodes(filter: $f, orderBy: $o) { totalCount } }": {
+        "tasks": ("id",)
+    },
+    "query($a: Cursor, $b: Cursor, $f: Int, $l: Int) { tasksNodes(after: $a, before: $b, first: $f, last: $l)"
+    " { pageInfo { endCursor } } }": {"tasks": ("id",)},
+    "{ tasksNodes(orderBy: TITLE) { aggregate { max { hours } } edges { cursor } } }": {
+        "tasks": ("hours", "id", "title")
+    },
+    '{ findProjects(term: "x") { nodes { name } } }': {"projects": ("id", "name")},
+    "mutation($i: InsertTasksInput!) { insertTasks(input: $i) { clientMutationId } }": {
+        "tasks": ("hours", "id", "project_id", "title")
+    },
+    "mutation($t: String) { updateTasks(input: {rowId: 1, newTitle: $t}) { tasks { hours } } }": {
+        "tasks": ("hours", "id", "title")
+    },
+    "mutation($f: TasksFilter!) { deleteTasksNodes(filter: $f) { nodes { title } } }": {"tasks": ("title",)},
+    "query A { tasksNodes { totalCount } } query B { usersNodes { nodes { name } } }": {
+        "tasks": ("id",),
+        "users": ("id", "name"),
+    },
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_uses_what_it_reads_and_needs_nothing_else(document: str) -> None:
+    saved = read_saved("q", {"graphql": document}, ("shop",))
+    checked = check(saved, SHOP)
+    assert {one.name: one.columns for one in checked.reading.relations} == DOCUMENTS[document]
+    assert reading_from(json.loads(json.dumps(checked.reading.as_json()))) == checked.reading
+    saved = replace(saved, reading=checked.reading)
+    assert check(saved, seen_by(saved, SHOP)).reading == checked.reading
+
+
+def test_a_document_relies_on_the_keys_that_it_goes_by() -> None:
+    read = reading({"graphql": "{ projectsNodes { nodes { clientsByClientId { id } } } }"})
+    clients, projects = read.relations
+    assert (clients.unique, projects.unique) == ((("id",),), (("id",),))
+    assert projects.references == (Reference(("client_id",), ("shop", "clients"), ("id",)),)
+    assert [link.name for link in read.links] == ["projects_client_id_fkey"]
+
+
+def test_another_key_that_is_added_later_changes_no_order() -> None:
+    saved = read_saved("q", {"graphql": "{ tasksNodes { nodes { title } } }"}, ("shop",))
+    saved = replace(saved, reading=check(saved, SHOP).reading)
+    relations = dict(SHOP.relations)
+    known = relations["shop", "tasks"]
+    columns = {**known.columns, "id": replace(known.columns["id"], nullable=False)}
+    tasks = replace(known, columns=columns, primary_key=("title",), keys=(("title",), ("id",)))
+    relations["shop", "tasks"] = tasks
+    changed = replace(SHOP, relations=relations, by_oid={**SHOP.by_oid, TASKS: tasks})
+    assert check(saved, seen_by(saved, changed)).statement == check(saved, SHOP).statement
+    assert check(saved, changed).statement != check(saved, SHOP).statement
+
+
+def test_variables_with_a_default_may_be_left_out() -> None:
+    document = "query($a: Int!, $b: Int, $c: Int! = 1, $d: Int!) { tasksNodes(first: $a) { totalCount } }"
+    saved = read_saved("q", {"graphql": document, "variables": {"d": 1}}, ())
+    assert saved.parameters() == {"a": True, "b": False, "c": False, "d": False}
+
+
 # Parameters.
 
 
@@ -106,7 +188,7 @@ def test_the_names_of_parameters_are_known_and_others_are_refused() -> None:
     assert saved.names() == {"id"}
     compile_data(saved, SHOP, {})
     with pytest.raises(DocumentError, match="has no parameter"):
-        check_values(saved, {"ids": 1})
+        check_values(saved, saved.names(), {"ids": 1})
     with pytest.raises(DocumentError, match="is not given"):
         compile_data(read_saved("q", TASKS_OF_PROJECTS, ("shop",)), SHOP, {})
 

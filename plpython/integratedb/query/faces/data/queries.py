@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from ...request import Combined, Derived, Embed, Expression, Item, Place, Query, Select, Star, Value, With
@@ -17,6 +19,7 @@ UNIONS: Final[dict[str, Union]] = {
     "union": "union", "union-all": "union all", "intersect": "intersect", "intersect-all": "intersect all",
     "except": "except", "except-all": "except all",
 }  # fmt: skip
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _ENDS: Final = {"order-by", "limit", "offset"}
 _CLAUSES: Final = {"select", "modifiers", "where", "group-by", "having", "embed", *_ENDS}
 READ: Final = {*_CLAUSES, "from", *JOINS, *WITH}
@@ -154,6 +157,10 @@ class Reader:
         number = found.value if isinstance(found, Value) else None
         if isinstance(found, Value):
             self._expressions.fix(found)
+            if found.name is not None and isinstance(number, str) and _DIGITS.fullmatch(number):
+                # The parameters of a URL are texts.
+                number = int(number)
+                found = replace(found, value=number)
         if isinstance(found, Value) and isinstance(number, int) and not isinstance(number, bool) and number >= 0:
             return found
         raise DocumentError((*place, word), f"expected a number from 0, found {shown(given[word])}")

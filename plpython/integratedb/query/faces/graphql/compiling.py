@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,8 @@ from .scalars import AS_TEXT
 from .schema import Schema
 from .selections import Selected, Selections
 from .tokens import read_token
-from .variables import Held, Variables, plain, value_of, values_of
+from .uses import Uses
+from .variables import Held, Variables, is_unknown, plain, value_of, values_of
 from .writing import WriteReader
 
 #: The most fields at the root: each is a statement of its own.
@@ -85,11 +87,21 @@ class Constant:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
-    """A value that is known without the database, as JSON."""
+    """A value that is known without the database, as JSON in pieces: they are many, and large together.
 
-    text: str
+    The pieces are made when they are first read, and then kept, unless ``Operation.texts()`` has read them.
+    """
+
+    made: Iterator[str]
+    kept: list[str] | None = None
+
+    def read(self) -> list[str]:
+        """Return the pieces."""
+        if self.kept is None:
+            self.kept = [*self.made]
+        return self.kept
 
 
 @dataclass(slots=True)
@@ -97,16 +109,25 @@ class Operation:
     """A compiled operation."""
 
     is_mutation: bool
+    uses: Uses = field(default_factory=Uses)
     roots: list[Root] = field(default_factory=list)
     shape: dict[str, Shape] = field(default_factory=dict)
 
     def assemble(self, answers: Sequence[bytes]) -> bytes:
         """Return the data of the response, of the answers to its queries."""
-        return b"".join(answers[piece] if isinstance(piece, int) else piece.encode() for piece in self.pieces())
+        return b"".join([answers[piece] if isinstance(piece, int) else piece.encode() for piece in _pieces(self.shape)])
+
+    def texts(self) -> Iterator[str]:
+        """Yield the data of the response of an operation without queries, once."""
+        return (piece for piece in _pieces(self.shape, is_last=True) if isinstance(piece, str))
 
     def pieces(self) -> list[str | int]:
         """Return the data of the response in pieces: texts, and answers to queries by their numbers."""
-        return [*_pieces(self.shape)]
+        pieces: list[str | int] = []
+        for is_text, some in itertools.groupby(_pieces(self.shape), lambda piece: isinstance(piece, str)):
+            found = [*some]
+            pieces += ["".join(map(str, found))] if is_text else found
+        return pieces
 
     def failed(self, sqlstate: str, message: str, context: str | None) -> Root | None:
         """Return the field whose query Postgres has refused; None: it is not known."""
@@ -161,7 +182,7 @@ class _Compiler:
         self._schema = schema
         self._selections = selections
         self._reader = Reader(selections, max_rows)
-        self._made = Operation(is_mutation(wanted))
+        self._made = Operation(is_mutation(wanted), self._reader.uses)
 
     def run(self) -> Operation:
         """Compile the operation."""
@@ -197,6 +218,7 @@ class _Compiler:
                 query = reader.connection(means.entity, selected, source, _ROWS, [], depth)
                 return self._add(selected, path, query, "object")
             case ByKey():
+                self._made.uses.key(means.entity.relation, means.columns.values())
                 where = all_of(equal(means.entity, selected.arguments, means.columns, _ROWS, selected))
                 return self._row(means.entity, reader.type_of(selected), selected, path, where)
             case ById() | Node():
@@ -210,6 +232,7 @@ class _Compiler:
     def _add(self, selected: Selected, path: tuple[str, ...], query: Query, form: Form, **more: Any) -> int:
         means = meaning_of(selected.field)
         if isinstance(means, Called):
+            self._made.uses.functions[means.function.schema, means.function.name] = None
             more["settings"] = means.function.settings
         if len(self._made.roots) >= MOST_ROOTS:
             raise selected.error(f"The operation has more than {MOST_ROOTS} fields at its root.")
@@ -222,21 +245,35 @@ class _Compiler:
 
     def _by_id(self, means: ById | Node, selected: Selected, path: tuple[str, ...]) -> Shape:
         given = selected.arguments["id"]
-        entities = [means.entity] if isinstance(means, ById) else means.entities.values()
+        entities = [means.entity] if isinstance(means, ById) else [*means.entities.values()]
+        if is_unknown(given):
+            return self._by_any_id(entities, selected, path)
         for entity in entities:
             text = given.value if isinstance(given, Held) else given
             found = read_token(text, entity.name, len(entity.key))
-            if found is None or None in found:
-                continue
-            values = values_of(given, entity.name, len(entity.key)) or ()
-            of: Any = self._schema.graphql.type_map[entity.type_name]
-            columns = {name: name for name in entity.key}
-            where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
-            return self._row(entity, of, selected, path, where)
+            if found is not None and None not in found:
+                return self._by_id_of(entity, selected, path)
         plain(given)
         if isinstance(means, Node):
             return Constant(None)
         raise selected.error(f"'id' is no global id of {means.entity.type_name}.")
+
+    def _by_id_of(self, entity: Entity, selected: Selected, path: tuple[str, ...]) -> int:
+        values = values_of(selected.arguments["id"], entity.name, len(entity.key)) or ()
+        of: Any = self._schema.graphql.type_map[entity.type_name]
+        columns = {name: name for name in entity.key}
+        where = all_of(equal(entity, dict(zip(entity.key, values, strict=True)), columns, _ROWS, selected))
+        self._made.uses.key(entity.relation, entity.key)
+        return self._row(entity, of, selected, path, where)
+
+    def _by_any_id(self, entities: Sequence[Entity], selected: Selected, path: tuple[str, ...]) -> Shape:
+        """Add what each id would ask for that the field is made for."""
+        named = self._selections.types_of(selected.sets)
+        shape: dict[str, Shape] = {}
+        for entity in entities:
+            if len(entities) == 1 or entity.type_name in named:
+                shape[entity.type_name] = self._by_id_of(entity, selected, path)
+        return shape
 
     def _called(self, means: Called, selected: Selected, path: tuple[str, ...]) -> Shape:
         function = means.function
@@ -281,6 +318,7 @@ class _Compiler:
         return self._add(selected, path, query, "array", unwraps=True)
 
     def _write(self, means: Write, selected: Selected, path: tuple[str, ...]) -> Shape:
+        self._made.uses.key(means.entity.relation, [column.name for column in means.key.values()])
         query = WriteReader(self._reader).write(means, selected)
         if not means.bulk:
             return self._add(selected, path, query, "object", least=0 if means.verb == "insert" else 1)
@@ -316,14 +354,14 @@ def marked(number: int, text: str) -> str:
     return f"/* field {number} */ {text}"
 
 
-def _pieces(shape: Shape) -> Iterator[str | int]:
+def _pieces(shape: Shape, *, is_last: bool = False) -> Iterator[str | int]:
     match shape:
         case int():
             yield shape
         case Constant():
             yield json.dumps(shape.value)
         case Written():
-            yield shape.text
+            yield from shape.made if is_last and shape.kept is None else shape.read()
         case Wrapped():
             before = "{"
             for key in shape.order:
@@ -335,6 +373,6 @@ def _pieces(shape: Shape) -> Iterator[str | int]:
             before = "{"
             for key, part in shape.items():
                 yield f"{before}{json.dumps(key)}:"
-                yield from _pieces(part)
+                yield from _pieces(part, is_last=is_last)
                 before = ","
             yield "}" if shape else "{}"

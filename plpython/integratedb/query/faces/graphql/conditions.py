@@ -12,6 +12,7 @@ from ...request import Column, Expression, Item, Logic, Not, Operation, Operator
 from ...surface import Relation, Type
 from .meanings import Condition, Entity, Related, meaning_of
 from .selections import Selected
+from .uses import Uses
 from .variables import is_special, plain, value_of
 
 _NULL: Final = "null is no operand of a comparison. Write filter: {%s: {is: NULL}}."
@@ -24,7 +25,8 @@ MOST_CONDITIONS: Final = 1_000
 class Conditions:
     """The conditions of one operation; each related relation has an alias of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, uses: Uses) -> None:
+        self._uses = uses
         self._numbers = itertools.count(1)
         #: How many there are, each as often as the statements have it.
         self.count = 0
@@ -94,6 +96,7 @@ class Conditions:
         # No name of GraphQL has a space, so no alias of the request is the same.
         alias = f"related {next(self._numbers)}"
         relation = related.entity.relation
+        self._uses.related[related.relationship] = None
         wanted = self.filter(given, of, relation, alias, at)
         if negated:
             wanted = Not(Operation("is", (wanted, Value("true"))))

@@ -35,14 +35,15 @@ PAGE_INFO: Final = GraphQLObjectType(
         "endCursor": Field(CURSOR),
     },
 )
-_PAGE: Final = Field(GraphQLNonNull(PAGE_INFO))
-_TOTAL: Final = Field(GraphQLInt)
-_COUNT: Final = Field(GraphQLNonNull(BIG_INT))
-_EDGE_CURSOR: Final = Field(CURSOR)
-_KEYED_CURSOR: Final = Field(GraphQLNonNull(CURSOR))
-_NUMBER: Final = Argument(GraphQLInt)
-_PLACE: Final = Argument(CURSOR)
-_DESCENDING: Final = Argument(GraphQLBoolean, default_value=False)
+PAGE: Final = Field(GraphQLNonNull(PAGE_INFO))
+TOTAL: Final = Field(GraphQLInt)
+COUNT: Final = Field(GraphQLNonNull(BIG_INT))
+EDGE_CURSOR: Final = Field(CURSOR)
+KEYED_CURSOR: Final = Field(GraphQLNonNull(CURSOR))
+NUMBER: Final = Argument(GraphQLInt)
+PLACE: Final = Argument(CURSOR)
+DESCENDING: Final = Argument(GraphQLBoolean, default_value=False)
+AGGREGATES: Final = ("sum", "avg", "min", "max")
 #: Arguments that an equality argument of a column does not replace.
 ARGUMENTS: Final = frozenset({"first", "last", "before", "after", "offset", "orderBy", "descending", "filter"})
 
@@ -86,7 +87,7 @@ class Connections:
         """Return the type of edges to rows of a relation."""
         oid = entity.relation.oid
         if oid not in self._edges:
-            cursor = _KEYED_CURSOR if entity.key else _EDGE_CURSOR
+            cursor = KEYED_CURSOR if entity.key else EDGE_CURSOR
             fields: dict[str, GraphQLField] = {"cursor": cursor, "node": Field(self._type_of(entity))}
             self._edges[oid] = ObjectType(f"{entity.type_name}Edge", fields)
         return self._edges[oid]
@@ -95,26 +96,27 @@ class Connections:
         fields: dict[str, GraphQLField] = {
             "nodes": Field(GraphQLList(self._type_of(entity))),
             "edges": Field(GraphQLList(self.edge(entity))),
-            "pageInfo": _PAGE,
-            "totalCount": _TOTAL,
+            "pageInfo": PAGE,
+            "totalCount": TOTAL,
         }
         if self._aggregates:
             fields["aggregate"] = Field(self._aggregate(entity))
         return fields
 
     def _aggregate(self, entity: Entity) -> GraphQLObjectType:
-        fields = {"count": _COUNT}
-        for function in ("sum", "avg", "min", "max"):
+        fields = {"count": COUNT}
+        for function in AGGREGATES:
             columns = {
                 field: made
                 for field, column in entity.fields.items()
-                if (made := self._aggregated(function, column)) is not None
+                if (made := self.aggregated(function, column)) is not None
             }
             if columns:
                 fields[function] = Field(ObjectType(f"{entity.type_name}{function.title()}", columns))
         return ObjectType(f"{entity.type_name}Aggregate", fields)
 
-    def _aggregated(self, function: str, column: Column) -> GraphQLField | None:
+    def aggregated(self, function: str, column: Column) -> GraphQLField | None:
+        """Return the field of an aggregate of a column; None: there is none."""
         key = (function, column.name, column.type.oid)
         if key not in self._aggregates_of:
             of = _aggregated(function, column.type)
@@ -134,19 +136,20 @@ class Connections:
         return {name: argument for name, argument in arguments.items() if name not in left_out}
 
     def _all_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
-        arguments: dict[str, GraphQLArgument] = {"first": _NUMBER, "offset": _NUMBER}
+        arguments: dict[str, GraphQLArgument] = {"first": NUMBER, "offset": NUMBER}
         if entity.key:
-            arguments |= {"last": _NUMBER, "before": _PLACE, "after": _PLACE}
+            arguments |= {"last": NUMBER, "before": PLACE, "after": PLACE}
         order = self.order(entity)
         if order is not None:
-            arguments |= {"orderBy": Argument(order), "descending": _DESCENDING}
+            arguments |= {"orderBy": Argument(order), "descending": DESCENDING}
         arguments["filter"] = Argument(self.filters.of(entity))
         for field, column in entity.fields.items():
             if field not in ARGUMENTS and not (column.type.is_json or column.type.is_array):
-                arguments[field] = self._argument(column.type)
+                arguments[field] = self.argument(column.type)
         return arguments
 
-    def _argument(self, of: Type) -> GraphQLArgument:
+    def argument(self, of: Type) -> GraphQLArgument:
+        """Return the argument for equality with a value of a type."""
         if of.oid not in self._equal:
             self._equal[of.oid] = Argument(self._scalar(of))
         return self._equal[of.oid]

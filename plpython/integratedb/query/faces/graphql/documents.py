@@ -59,8 +59,21 @@ class Document:
 
     digest: bytes
     size: int
+    parsed: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
+
+    @classmethod
+    def of(cls, text: str, parsed: DocumentNode) -> Document:
+        """Return a parsed document."""
+        operations: dict[str | None, OperationDefinitionNode] = {}
+        fragments: dict[str, FragmentDefinitionNode] = {}
+        for definition in parsed.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                operations[definition.name.value if definition.name is not None else None] = definition
+            elif isinstance(definition, FragmentDefinitionNode):
+                fragments[definition.name.value] = definition
+        return cls(digest_of(text), len(text), parsed, operations, fragments)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation with a name, or the only one. Error: InvalidError."""
@@ -87,7 +100,7 @@ class Documents:
 
     def known(self, text: str) -> Document | None:
         """Return a document that was valid before."""
-        digest = _digest(text)
+        digest = digest_of(text)
         found = self._known.get(digest)
         if found is not None:
             self._known.move_to_end(digest)
@@ -98,14 +111,7 @@ class Documents:
         found = self.known(text)
         if found is not None:
             return found
-        parsed = parse_document(text)
-        try:
-            errors = validate(schema.graphql, parsed, self._rules, max_errors=MOST_ERRORS, hide_suggestions=self._hides)
-        except RecursionError:
-            errors = [GraphQLError("The document is nested too deeply.")]
-        if errors:
-            raise InvalidError([_explained(error, schema) for error in errors])
-        document = _document(text, parsed)
+        document = read_document(text, schema, self._rules, hides=self._hides)
         if document.size <= MOST_REMEMBERED:
             self._known[document.digest] = document
             forget(self._known, MOST_DOCUMENTS, MOST_TOGETHER)
@@ -117,6 +123,18 @@ def forget(known: OrderedDict[Any, Any], most: int, together: int) -> None:
     total = sum(one.size for one in [*known.values()])
     while len(known) > most or total > together:
         total -= known.popitem(last=False)[1].size
+
+
+def read_document(text: str, schema: Schema, rules: Any = _RULES, *, hides: bool = False) -> Document:
+    """Parse and validate a document; ``hides``: without suggestions. Error: InvalidError."""
+    parsed = parse_document(text)
+    try:
+        errors = validate(schema.graphql, parsed, rules, max_errors=MOST_ERRORS, hide_suggestions=hides)
+    except RecursionError:
+        errors = [GraphQLError("The document is nested too deeply.")]
+    if errors:
+        raise InvalidError([_explained(error, schema) for error in errors])
+    return Document.of(text, parsed)
 
 
 def parse_document(text: str) -> DocumentNode:
@@ -144,19 +162,9 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """Return the hash of a document."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _document(text: str, parsed: DocumentNode) -> Document:
-    operations: dict[str | None, OperationDefinitionNode] = {}
-    fragments: dict[str, FragmentDefinitionNode] = {}
-    for definition in parsed.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            operations[definition.name.value if definition.name is not None else None] = definition
-        elif isinstance(definition, FragmentDefinitionNode):
-            fragments[definition.name.value] = definition
-    return Document(_digest(text), len(text), operations, fragments)
 
 
 def _explained(error: GraphQLError, schema: Schema) -> GraphQLError:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from graphql import GraphQLEnumType, GraphQLEnumValue
 
-from ...surface import Surface, Type
+from ...surface import Column, Surface, Type
 from .entities import RESERVED
 from .lazy import EnumType
 from .meanings import Entity
@@ -77,13 +77,20 @@ def _value(of: str) -> GraphQLEnumValue:
     return GraphQLEnumValue(of)
 
 
+def order_of(field: str, column: Column) -> str | None:
+    """Return the value of an order for a column; None: the column has no order."""
+    of, value = column.type, upper_snake(field)
+    is_unordered = of.is_json or of.kind in ("composite", "pseudo") or of.category in _UNORDERED or of.oid == _XML
+    return None if is_unordered or not is_name(value) else value
+
+
 def ordering_of(entity: Entity) -> GraphQLEnumType | None:
     """Return the orders of a relation; None: no column has an order."""
     values: dict[str, list[str]] = {}
     for field, column in entity.fields.items():
-        of = column.type
-        if not (of.is_json or of.kind in ("composite", "pseudo") or of.category in _UNORDERED or of.oid == _XML):
-            values.setdefault(upper_snake(field), []).append(column.name)
+        value = order_of(field, column)
+        if value is not None:
+            values.setdefault(value, []).append(column.name)
     # Of two columns that would have one name, neither gives an order.
-    unique = {value: _value(names[0]) for value, names in values.items() if len(names) == 1 and is_name(value)}
+    unique = {value: _value(names[0]) for value, names in values.items() if len(names) == 1}
     return EnumType(f"{entity.type_name}Ordering", unique) if unique else None

@@ -75,7 +75,7 @@ class Filters:
             fields.own(word, lambda: InputField(GraphQLList(GraphQLNonNull(own))))
         fields.own("not", lambda: InputField(own))
         for field, column in entity.fields.items():
-            fields.add(field, f"the column {column.name}", partial(self._column, column))
+            fields.add(field, f"the column {column.name}", partial(self.column, column))
         for field, related in self._related(entity).items():
             if not related.relationship.pairs:
                 continue
@@ -84,7 +84,8 @@ class Filters:
             fields.add(field, f"the relationship {related.relationship.name}", lambda made=made: made)  # type: ignore[misc]
         return fields.made()
 
-    def _column(self, column: Column) -> GraphQLInputField:
+    def column(self, column: Column) -> GraphQLInputField:
+        """Return the field that filters by a column."""
         key = (column.name, column.type.oid)
         if key not in self._shared:
             means = meaning(Condition(column.name))

@@ -6,9 +6,10 @@ the schema is refused.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from graphql import (
@@ -33,6 +34,7 @@ from graphql import (
 )
 from graphql.utilities.get_default_value_ast import get_default_value_ast
 
+from .pieces import Pieces, Question, Template
 from .schema import Schema
 from .selections import Selected, Selections
 from .variables import plain
@@ -42,6 +44,7 @@ Write: TypeAlias = Callable[[Any], str]
 #: An argument, a field or a value of an enum, with its name.
 Named: TypeAlias = tuple[str, Any]
 
+_META: Final[Mapping[str, Any]] = introspection_types
 #: What has as many elements as the schema, or as a type.
 _LISTS: Final = frozenset({"fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "types"})
 #: How many such lists may be inside of each other: the usual query has the types and what each of them has.
@@ -61,16 +64,19 @@ def introspect(
     selected: Selected,
     fragments: Mapping[str, FragmentDefinitionNode],
     selections: Selections,
-) -> str:
-    """Return what a field says about the schema, as JSON. Error: GraphQLError."""
+) -> Iterator[str]:
+    """Return what a field says about the schema, as JSON in pieces. Error: GraphQLError."""
     _Check(fragments).walk(selected.nodes, 0)
     if selected.name == "__type":
         found = schema.graphql.type_map.get(plain(selected.arguments["name"]))
         write = _Writer(schema.graphql, selections).object("__Type", selected.sets)
-        return "null" if found is None else write(found)
+        return iter(["null" if found is None else write(found)])
+    usual = _Writer(schema.graphql, selections).usual(schema, selected.sets)
+    if usual is not None:
+        return usual
     whole = schema.whole()
     try:
-        return _Writer(whole, selections).object("__Schema", selected.sets)(whole)
+        return iter([_Writer(whole, selections).object("__Schema", selected.sets)(whole)])
     finally:
         whole.discard()
 
@@ -82,17 +88,107 @@ class _Writer:
         self._schema = schema
         self._selections = selections
 
+    def usual(self, schema: Schema, sets: list[SelectionSetNode]) -> Iterator[str] | None:
+        """Yield the answer in pieces, without making the types; None: the question is no usual one."""
+        parts = self._selections.collect(_META["__Schema"], sets, 0)
+        types = [selected for selected in parts if selected.name == "types"]
+        roots = [selected for selected in parts if selected.name.endswith("Type")]
+        if len(types) != 1 or not all(self._is_reference(selected.sets) for selected in roots):
+            return None
+        question = self._question(types[0].sets)
+        listed = None if question is None else Pieces(schema, question).types()
+        if listed is None:
+            return None
+        rest = [selected for selected in parts if selected is not types[0]]
+        texts: dict[str, Iterable[str]] = {
+            selected.key: [self._part("__Schema", selected)(self._schema)] for selected in rest
+        }
+        texts[types[0].key] = itertools.chain("[", _separated(listed), "]")
+        return _object(parts, texts)
+
+    def _question(self, sets: list[SelectionSetNode]) -> Question | None:
+        """Return what is asked of each type; None: the types themselves must say it."""
+        asked = self._selections.collect(_META["__Type"], sets, 0)
+        fields = self._one(asked, "fields")
+        inputs, values = self._one(asked, "inputFields"), self._one(asked, "enumValues")
+        listed = ("fields", "inputFields", "enumValues", "interfaces", "possibleTypes", "ofType")
+        if any(sum(each.name == name for each in asked) > 1 for name in listed):
+            return None
+        of_field = [] if fields is None else self._selections.collect(_META["__Field"], fields.sets, 0)
+        arguments = [each for each in of_field if each.name == "args"]
+        if len(arguments) > 1:
+            return None
+        args = arguments[0].sets if arguments else []
+        of_argument = self._selections.collect(_META["__InputValue"], args, 0)
+        of_input = self._selections.collect(_META["__InputValue"], [] if inputs is None else inputs.sets, 0)
+        of_value = self._selections.collect(_META["__EnumValue"], [] if values is None else values.sets, 0)
+        types = [each for each in (*of_field, *of_argument, *of_input) if each.name == "type"]
+        types += [each for each in asked if each.name in ("interfaces", "possibleTypes", "ofType")]
+        if not all(self._is_reference(each.sets) for each in types):
+            return None
+
+        def template(kind: str, parts: list[Selected], fixed: Mapping[str, str]) -> Template:
+            typename = {"__typename": f'"{kind}"'}
+            return Template([(json.dumps(each.key), each.name) for each in parts], {**typename, **fixed})
+
+        def reference(parts: list[Selected]) -> Write:
+            found = [each for each in parts if each.name == "type"]
+            return self.object("__Type", found[0].sets) if found else _constant("")
+
+        nothing = dict.fromkeys(_META["__Type"].fields, "null")
+        described = {"description": "null", "isDeprecated": "false", "deprecationReason": "null"}
+        given = {**described, "defaultValue": "null"}
+
+        def types_of(kind: str) -> Template:
+            own = {*_OF_KIND[kind]} - {"isOneOf"}
+            fixed = {name: text for name, text in nothing.items() if name not in own}
+            one_of = {"isOneOf": "false"} if kind == "INPUT_OBJECT" else {}
+            return template("__Type", asked, {**fixed, **one_of, "kind": f'"{kind}"'})
+
+        interfaces = self._one(asked, "interfaces")
+        return Question(
+            types_of("OBJECT"),
+            types_of("INPUT_OBJECT"),
+            types_of("ENUM"),
+            template("__Field", of_field, described),
+            template("__InputValue", of_argument, given),
+            template("__InputValue", of_input, given),
+            template("__EnumValue", of_value, described),
+            self.object("__Type", sets),
+            self.object("__Field", [] if fields is None else fields.sets),
+            self.object("__InputValue", args),
+            self.object("__InputValue", [] if inputs is None else inputs.sets),
+            reference(of_field),
+            reference(of_argument),
+            reference(of_input),
+            _constant("") if interfaces is None else self.object("__Type", interfaces.sets),
+            fields is None or bool(plain(fields.arguments["includeDeprecated"])),
+        )
+
+    @staticmethod
+    def _one(parts: list[Selected], name: str) -> Selected | None:
+        return next((each for each in parts if each.name == name), None)
+
+    def _is_reference(self, sets: list[SelectionSetNode]) -> bool:
+        """Whether what is selected of a type only refers to it."""
+        parts = self._selections.collect(_META["__Type"], sets, 0)
+        return all(
+            each.name in ("kind", "name", "__typename") or (each.name == "ofType" and self._is_reference(each.sets))
+            for each in parts
+        )
+
     def object(self, of: str, sets: Iterable[SelectionSetNode]) -> Write:
         """Return what writes the selected fields of an object. Error: GraphQLError."""
-        meta: Any = introspection_types[of]
-        parts: list[tuple[str, str, Write]] = []
-        for selected in self._selections.collect(meta, sets, 0):
-            if selected.name == "__typename":
-                write = _constant(f'"{of}"')
-            else:
-                write = self._inner(meta.fields[selected.name].type, _FIELDS[of][selected.name], selected)
-            parts.append((json.dumps(selected.key), selected.name, write))
+        parts = [
+            (json.dumps(selected.key), selected.name, self._part(of, selected))
+            for selected in self._selections.collect(_META[of], sets, 0)
+        ]
         return _by_kind(parts) if of == "__Type" else _filled(parts, None)
+
+    def _part(self, of: str, selected: Selected) -> Write:
+        if selected.name == "__typename":
+            return _constant(f'"{of}"')
+        return self._inner(_META[of].fields[selected.name].type, _FIELDS[of][selected.name], selected)
 
     def _inner(self, of: Any, get: Any, selected: Selected) -> Write:
         """Return what writes a field of an object."""
@@ -107,6 +203,23 @@ class _Writer:
         if _is_list(of):
             return _each(get, write, has_deprecated=plain(selected.arguments["includeDeprecated"]))
         return _optional(get, _remembered(write) if name == "__Type" else write)
+
+
+def _separated(texts: Iterable[str]) -> Iterator[str]:
+    before = ""
+    for text in texts:
+        yield before
+        yield text
+        before = ","
+
+
+def _object(parts: Iterable[Selected], texts: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    before = "{"
+    for selected in parts:
+        yield f"{before}{json.dumps(selected.key)}:"
+        yield from texts[selected.key]
+        before = ","
+    yield "}"
 
 
 def _constant(text: str) -> Write:

@@ -28,10 +28,10 @@ from .names import pascal, read_comment
 from .routines import Routines
 
 CLIENT_ID = "clientMutationId"
-_CLIENT_INPUT = InputField(GraphQLString)
-_CLIENT_FIELD = Field(GraphQLString)
-_AT_MOST = Argument(GraphQLNonNull(GraphQLInt), default_value=1)
-_DELETED = Field(GraphQLID)
+CLIENT_INPUT = InputField(GraphQLString)
+CLIENT_FIELD = Field(GraphQLString)
+AT_MOST = Argument(GraphQLNonNull(GraphQLInt), default_value=1)
+DELETED = Field(GraphQLID)
 Verb = Literal["insert", "update", "delete"]
 
 
@@ -63,7 +63,7 @@ class Mutations:
         fields: Fields[GraphQLField] = Fields("Mutation", self._withheld)
         for entity in self._entities.values():
             has_key = {*entity.key} <= {column.name for column in entity.fields.values()}
-            for verb in self._verbs(entity):
+            for verb in self.verbs(entity):
                 source = f"the {verb} of {entity.relation.schema}.{entity.relation.name}"
                 name = f"{verb}{entity.type_name}"
                 if verb == "insert" or (entity.key and has_key):
@@ -98,7 +98,8 @@ class Mutations:
         return found
 
     @staticmethod
-    def _verbs(entity: Entity) -> list[Verb]:
+    def verbs(entity: Entity) -> list[Verb]:
+        """Return what may be done with the rows of a relation."""
         relation, columns = entity.relation, entity.relation.columns.values()
         allowed: list[tuple[Verb, bool]] = [
             ("insert", relation.can_insert and any(c.can_insert for c in columns)),
@@ -107,11 +108,10 @@ class Mutations:
         ]
         return [verb for verb, is_allowed in allowed if is_allowed]
 
-    def _write(self, entity: Entity, verb: Verb, *, bulk: bool) -> Write:
-        prefix = "new" if verb == "update" else ""
+    def write(self, entity: Entity, verb: Verb, *, bulk: bool) -> Write:
+        """Return what a mutation of a relation means."""
         columns = {
-            f"{prefix}{field[:1].upper()}{field[1:]}" if prefix else field: column
-            for field, column in self._written(entity, verb)
+            new_field(field) if verb == "update" else field: column for field, column in self._written(entity, verb)
         }
         by_name = {column.name: (field, column) for field, column in entity.fields.items()}
         key = {} if bulk or verb == "insert" else dict(by_name[name] for name in entity.key if name in by_name)
@@ -124,15 +124,18 @@ class Mutations:
                 yield field, column
 
     def _inputs(self, write: Write) -> dict[str, GraphQLInputField]:
-        fields: dict[str, GraphQLInputField] = {}
+        return dict(self.inputs(write))
+
+    def inputs(self, write: Write) -> Iterator[tuple[str, GraphQLInputField]]:
+        """Yield the fields of the input of a mutation."""
         for field, column in write.columns.items():
             has_default = column.nullable or column.default is not None or column.identity
-            fields[field] = self._value(column.type, needed=write.verb == "insert" and not has_default)
+            yield field, self.value(column.type, needed=write.verb == "insert" and not has_default)
         for field, column in write.key.items():
-            fields[field] = self._value(column.type, needed=True)
-        return fields
+            yield field, self.value(column.type, needed=True)
 
-    def _value(self, of: Type, *, needed: bool) -> GraphQLInputField:
+    def value(self, of: Type, *, needed: bool) -> GraphQLInputField:
+        """Return the field of an input for a value of a type."""
         key = (of.oid, needed)
         if key not in self._values:
             scalar = self._scalar(of)
@@ -140,11 +143,11 @@ class Mutations:
         return self._values[key]
 
     def _single(self, entity: Entity, verb: Verb) -> GraphQLField:
-        write, name = self._write(entity, verb, bulk=False), f"{verb.title()}{entity.type_name}"
+        write, name = self.write(entity, verb, bulk=False), f"{verb.title()}{entity.type_name}"
         input_ = _input(f"{name}Input", self._inputs(write))
         fields = {entity.name: Field(self._type_of(entity)), **self._edge(entity)}
         if verb == "delete":
-            fields[f"deleted{entity.type_name}Id"] = _DELETED
+            fields[f"deleted{entity.type_name}Id"] = DELETED
         payload = _payload(f"{name}Payload", fields, entity)
         return Field(payload, {"input": _required(input_)}, extensions=meaning(write))
 
@@ -154,11 +157,11 @@ class Mutations:
         return {f"{entity.name}Edge": Field(self._connections.edge(entity), arguments)}
 
     def _bulk(self, entity: Entity, verb: Verb) -> GraphQLField:
-        write, name = self._write(entity, verb, bulk=True), f"{verb.title()}{entity.type_name}Nodes"
+        write, name = self.write(entity, verb, bulk=True), f"{verb.title()}{entity.type_name}Nodes"
         arguments: dict[str, GraphQLArgument] = {}
         if verb != "insert":
             arguments["filter"] = _required(self._connections.filters.of(entity))
-            arguments["atMost"] = _AT_MOST
+            arguments["atMost"] = AT_MOST
         inputs = self._inputs(write)
         if verb == "insert":
             row = InputType(f"{name}Row", inputs)
@@ -174,7 +177,7 @@ class Mutations:
         inputs = {field: InputField(of) for field, of in self._routines.arguments(function).items()}
         output = self._routines.output(function)
         fields = {"output": Field(output)} if output is not None else {}
-        payload = ObjectType(f"{type_name}Payload", {CLIENT_ID: _CLIENT_FIELD, **fields})
+        payload = ObjectType(f"{type_name}Payload", {CLIENT_ID: CLIENT_FIELD, **fields})
         comment = read_comment(function.comment)
         needed = any(isinstance(each.type, GraphQLNonNull) for each in inputs.values())
         input_ = _input(f"{type_name}Input", inputs)
@@ -187,6 +190,11 @@ class Mutations:
         )
 
 
+def new_field(field: str) -> str:
+    """Return the field of an input that is the new value of a column."""
+    return f"new{field[:1].upper()}{field[1:]}"
+
+
 def _type_name(name: str, function: Function) -> str:
     return pascal(function.name) if read_comment(function.comment).name is None else pascal(name)
 
@@ -196,9 +204,9 @@ def _required(of: Any) -> GraphQLArgument:
 
 
 def _input(name: str, fields: Mapping[str, GraphQLInputField]) -> GraphQLInputObjectType:
-    return InputType(name, {**fields, CLIENT_ID: _CLIENT_INPUT})
+    return InputType(name, {**fields, CLIENT_ID: CLIENT_INPUT})
 
 
 def _payload(name: str, fields: Mapping[str, GraphQLField], entity: Entity) -> GraphQLObjectType:
     means = meaning(entity)
-    return ObjectType(name, {**fields, CLIENT_ID: _CLIENT_FIELD}, extensions=means)
+    return ObjectType(name, {**fields, CLIENT_ID: CLIENT_FIELD}, extensions=means)

@@ -32,8 +32,9 @@ from .conditions import Conditions, all_of, beyond, equal
 from .meanings import ColumnField, Entity, GlobalId, Related, meaning_of
 from .scalars import AS_TEXT
 from .selections import Selected, Selections
+from .uses import Uses
 from .variables import is_special as is_negative
-from .variables import plain, value_of, values_of
+from .variables import is_unknown, plain, value_of, values_of
 
 #: The most rows of an operation, if each connection has as many as it may.
 MOST_ROWS: Final = 10_000_000
@@ -46,7 +47,9 @@ class Reader:
 
     def __init__(self, selections: Selections, max_rows: int | None) -> None:
         self.selections = selections
-        self.conditions = Conditions()
+        #: What the operation relies on beside the columns that its statements name.
+        self.uses = Uses()
+        self.conditions = Conditions(self.uses)
         self._max_rows = max_rows
         self._rows = 0
 
@@ -62,11 +65,13 @@ class Reader:
         """Return what is selected of a row, whose source has this alias; ``rows``: how many of it there may be."""
         items: list[Item | Embed | Group] = []
         for selected in self.selections.collect(of, sets, depth):
+            self.uses.name(selected)
             means = meaning_of(selected.field) if selected.field is not None else None
             match means:
                 case ColumnField():
                     items.append(Item(self.value(means, selected.field), selected.key))
                 case GlobalId():
+                    self.uses.key(entity.relation, entity.key)
                     items.append(Item(global_id(entity), selected.key))
                 case Related():
                     items.append(self._related(means, selected, depth, rows))
@@ -127,6 +132,7 @@ class Reader:
                 f"The operation may answer more than {MOST_ROWS} rows. Write smaller values for 'first'."
             )
         given = selected.arguments
+        self.uses.key(entity.relation, entity.key)
         before = self.conditions.count
         all_conditions = [*conditions, *self.selecting(entity, selected, alias)]
         own = self.conditions.count - before + len(all_conditions)
@@ -162,7 +168,8 @@ class Reader:
     @staticmethod
     def _size(selected: Selected) -> tuple[int | None, bool]:
         first, last = (plain(selected.arguments.get(word)) for word in ("first", "last"))
-        if first is not None and last is not None:
+        are_known = not any(is_unknown(selected.arguments.get(word)) for word in ("first", "last"))
+        if first is not None and last is not None and are_known:
             raise selected.error("'first' and 'last' exclude each other.")
         size = last if first is None else first
         if size is not None and size < 0:
@@ -186,12 +193,12 @@ class Reader:
     @staticmethod
     def _order(entity: Entity, given: dict[str, Any]) -> list[str]:
         """Return the columns of the order: those of the key make it total."""
-        chosen = plain(given.get("orderBy"))
+        chosen = _chosen(given)
         return list(dict.fromkeys([*([chosen] if chosen else []), *entity.key]))
 
     @staticmethod
     def _order_name(entity: Entity, given: dict[str, Any]) -> str:
-        return f"{entity.name}:{plain(given.get('orderBy')) or ''}"
+        return f"{entity.name}:{_chosen(given) or ''}"
 
     def _seek(
         self, entity: Entity, selected: Selected, order: list[str], alias: str, *, descending: bool
@@ -307,6 +314,12 @@ class Reader:
 #: The parts of a connection that are sub-queries with its conditions.
 _REPEATING: Final = ("aggregate", "pageInfo", "totalCount")
 _OTHERS: Final = frozenset({"first", "last", "before", "after", "offset", "orderBy", "descending", "filter"})
+
+
+def _chosen(given: dict[str, Any]) -> str | None:
+    """Return the column of the order; None: that of the key, also where the column is not known."""
+    order = given.get("orderBy")
+    return None if is_unknown(order) else plain(order)
 
 
 def global_id(entity: Entity) -> Token:

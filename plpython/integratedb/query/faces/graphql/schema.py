@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from graphql import (
     GraphQLString,
 )
 
-from ...surface import Column, Relationship, Surface, Type
+from ...surface import Column, Function, Relationship, Surface, Type
 from .connections import PAGE_INFO, Connections
 from .entities import RESERVED, Fields, Withheld, entities_of, name_of, type_names
 from .enums import Enums
@@ -38,7 +38,24 @@ from .subscriptions import Subscriptions, is_followed
 _DIRECTIVES = (GraphQLIncludeDirective, GraphQLSkipDirective, GraphQLDeprecatedDirective, GraphQLSpecifiedByDirective)
 
 _ID = GraphQLNonNull(GraphQLID)
-_BY_ID = Argument(_ID)
+BY_ID = Argument(_ID)
+ID_FIELD = Field(_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """What makes the parts of a schema, for whoever writes them without their types."""
+
+    entities: Mapping[int, Entity]
+    connections: Connections
+    filters: Filters
+    mutations: Mutations
+    type_of: Callable[[Entity], GraphQLObjectType]
+    scalar: Callable[[Type], Any]
+    column: Callable[[Column], GraphQLField]
+    computed: Callable[[Function], GraphQLField]
+    related: Callable[[Entity], Mapping[str, Related]]
+    keys: Callable[[Entity], Iterator[tuple[str, list[tuple[str, Column]]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class Schema:
     graphql: LazySchema
     aggregates: bool
     subscriptions: bool
+    makers: Makers
 
     def whole(self) -> LazySchema:
         """Return the same schema, to look at all of it: what is made for that is not kept."""
@@ -100,15 +118,27 @@ class _Builder:
         self._viewer = ObjectType("Viewer", roots)
         described = "All fields of the query again."
         viewed = Field(GraphQLNonNull(self._viewer), description=described, extensions=meaning(Viewer()))
-        makers = {name: partial(roots.__getitem__, name) for name in roots}
-        self._query = ObjectType("Query", Lazy({**makers, "viewer": lambda: viewed}))
+        fields = {name: partial(roots.__getitem__, name) for name in roots}
+        self._query = ObjectType("Query", Lazy({**fields, "viewer": lambda: viewed}))
         self._mutation = self._mutations.type()
         self._subscription = self._subscriptions.type() if self._has_subscriptions else None
         schema = LazySchema(
             self._query, self._mutation, _DIRECTIVES, self._find, self._nodes, self._rows, self._subscription
         )
+        makers = Makers(
+            self._entities,
+            self._connections,
+            self._filters,
+            self._mutations,
+            self.type_of,
+            self.scalar,
+            self._column,
+            self._computed,
+            self._related,
+            self._keys,
+        )
         reasons = self._withheld.reasons
-        return Schema(self._surface, schema, self._has_aggregates, self._has_subscriptions, reasons)
+        return Schema(self._surface, schema, self._has_aggregates, self._has_subscriptions, makers, reasons)
 
     def _rows(self) -> Iterator[GraphQLObjectType]:
         return map(self.type_of, self._entities.values())
@@ -147,7 +177,7 @@ class _Builder:
         for entity in self._entities.values():
             self._root_fields(fields, entity)
         entities = {entity.name: entity for entity in self._entities.values() if entity.key}
-        node = Field(self._node, {"id": _BY_ID}, extensions=meaning(Node(entities)))
+        node = Field(self._node, {"id": BY_ID}, extensions=meaning(Node(entities)))
         fields.own("node", lambda: node)
         fields.own("viewer", lambda: node)
         for name, source, make in self._routines.queries():
@@ -163,17 +193,22 @@ class _Builder:
         )
         if entity.key:
             fields.add(entity.name, f"the row of {source} with a global id", partial(self._by_id, entity))
+        for name, columns in self._keys(entity):
+            listed = ", ".join(column.name for _, column in columns)
+            fields.add(name, f"the unique key ({listed}) of {source}", partial(self._by_key, entity, columns))
+
+    @staticmethod
+    def _keys(entity: Entity) -> Iterator[tuple[str, list[tuple[str, Column]]]]:
+        """Yield the fields of the query that find a row by a unique key, with the columns of the key."""
         by_column = {column.name: (field, column) for field, column in entity.fields.items()}
         for key in dict.fromkeys((entity.relation.primary_key, *entity.relation.keys)):
-            if not key or not all(name in by_column for name in key):
-                continue
-            columns = [by_column[name] for name in key]
-            called = by("row_id" if name_of(column) == "id" else name_of(column) for _, column in columns)
-            make = partial(self._by_key, entity, columns)
-            fields.add(camel(f"{entity.called}_by_{called}"), f"the unique key ({', '.join(key)}) of {source}", make)
+            if key and all(name in by_column for name in key):
+                columns = [by_column[name] for name in key]
+                called = by("row_id" if name_of(column) == "id" else name_of(column) for _, column in columns)
+                yield camel(f"{entity.called}_by_{called}"), columns
 
     def _by_id(self, entity: Entity) -> GraphQLField:
-        return Field(self.type_of(entity), {"id": _BY_ID}, extensions=meaning(ById(entity)))
+        return Field(self.type_of(entity), {"id": BY_ID}, extensions=meaning(ById(entity)))
 
     def _by_key(self, entity: Entity, columns: list[tuple[str, Column]]) -> GraphQLField:
         arguments = {field: _required(self.scalar(column.type)) for field, column in columns}
@@ -200,23 +235,26 @@ class _Builder:
     def _fields(self, entity: Entity) -> dict[str, GraphQLField]:
         fields: Fields[GraphQLField] = Fields(entity.type_name, self._withheld)
         if entity.key:
-            id_ = Field(_ID, extensions=meaning(GlobalId(entity)))
+            id_ = Field(ID_FIELD.type, extensions=meaning(GlobalId(entity)))
             fields.own("id", lambda: id_)
         for name, column in entity.fields.items():
             fields.add(name, f"the column {column.name}", partial(self._column, column))
         for function in entity.relation.computed.values():
-            made = Field(
-                self.scalar(function.returns),
-                description=read_comment(function.comment).description,
-                deprecation_reason=read_comment(function.comment).deprecated,
-                extensions=meaning(self.valued(function.name, function.returns)),
-            )
-            name = camel(read_comment(function.comment).name or function.name)
-            fields.add(name, f"the function {function.name}", lambda made=made: made)  # type: ignore[misc]
+            fields.add(field_of_function(function), f"the function {function.name}", partial(self._computed, function))
         for name, related in self._related(entity).items():
             fields.add(name, f"the relationship {related.relationship.name}", partial(self._relationship, related))
         # A type needs a field.
         return fields.made() or {"typeName": Field(GraphQLString, description="Its fields collide.")}
+
+    def _computed(self, function: Function) -> GraphQLField:
+        comment = read_comment(function.comment)
+        means = meaning(self.valued(function.name, function.returns))
+        return Field(
+            self.scalar(function.returns),
+            description=comment.description,
+            deprecation_reason=comment.deprecated,
+            extensions=means,
+        )
 
     def _column(self, column: Column) -> GraphQLField:
         key = (column.name, column.type.oid, column.nullable, column.comment)
@@ -262,6 +300,11 @@ class _Builder:
         columns = [referencing.relation.columns[pair[position]] for pair in relationship.pairs]
         infix = "_by_" if relationship.to_one else "_nodes_by_"
         return camel(f"{target.called}{infix}{by(name_of(column) for column in columns)}")
+
+
+def field_of_function(function: Function) -> str:
+    """Return the field of a computed column."""
+    return camel(read_comment(function.comment).name or function.name)
 
 
 def _required(of: Any) -> Argument:

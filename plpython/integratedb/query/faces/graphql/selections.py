@@ -25,7 +25,7 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values, get_directive_values
 
-from .variables import plain
+from .variables import is_unknown, plain
 
 #: The most fields of an operation, with those of fragments as often as they are used.
 MOST_FIELDS: Final = 2_000
@@ -76,6 +76,23 @@ class Selections:
                 selected.arguments = get_argument_values(selected.field, selected.nodes[0], self._variables)
         return [*found.values()]
 
+    def types_of(self, sets: Iterable[SelectionSetNode]) -> set[str]:
+        """Return the types that fragments are for, also those inside of fragments."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        open_ = [*sets]
+        while open_:
+            for node in open_.pop().selections:
+                if isinstance(node, InlineFragmentNode):
+                    found |= {node.type_condition.name.value} if node.type_condition is not None else set()
+                    open_.append(node.selection_set)
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                    seen.add(node.name.value)
+                    fragment = self._fragments[node.name.value]
+                    found.add(fragment.type_condition.name.value)
+                    open_.append(fragment.selection_set)
+        return found
+
     def _collect(
         self, of: GraphQLObjectType, selections: Iterable[SelectionNode], found: dict[str, Selected], seen: set[str]
     ) -> None:
@@ -115,7 +132,9 @@ class Selections:
             return True
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-        return not (skip and plain(skip["if"])) and (include is None or bool(plain(include["if"])))
+        # What may be selected counts as selected.
+        is_skipped = skip is not None and not is_unknown(skip["if"]) and plain(skip["if"])
+        return not is_skipped and (include is None or bool(plain(include["if"])))
 
     def _applies(self, of: GraphQLObjectType, condition: str) -> bool:
         if of.name == condition:

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 from graphql import (
+    GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
+    GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableDefinitionNode,
     type_from_ast,
 )
 from graphql.execution.values import get_variable_values
@@ -27,6 +30,7 @@ from ...request import Value
 from ...statement import Statement
 from ...surface import Type
 from .documents import Document, InvalidError, forget
+from .scalars import JSON
 from .tokens import read_token
 
 Made = TypeVar("Made")
@@ -39,6 +43,8 @@ MOST_COMPILED: Final = 1_000
 MOST_CHARACTERS: Final = 4 << 20
 TREE: Final = 10
 _MOST_ERRORS: Final = 10
+#: Stands for a text, or for what is written as one: it is in the input syntax of most types.
+SAMPLE: Final = "1"
 _SMALLINT: Final = "pg_catalog.int2"
 
 
@@ -68,10 +74,14 @@ class Parts:
 class Variables:
     """The values of the variables of one request. Error: InvalidError."""
 
-    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode, given: Mapping[str, Any]) -> None:
+    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode, given: Mapping[str, Any] | None) -> None:
+        """Without ``given`` the values are not known: all of them are there, whatever they are."""
+        self.are_known = given is not None
+        definitions = wanted.variable_definitions or ()
+        if given is None:
+            given = {each.variable.name.value: sample_of_variable(schema, each) for each in definitions}
         if not _is_small(given):
             raise InvalidError([GraphQLError(f"The variables have more than {MOST_VALUES} values.")])
-        definitions = wanted.variable_definitions or ()
         values: Any = get_variable_values(schema, definitions, dict(given), _MOST_ERRORS)
         if isinstance(values, list):
             raise InvalidError(values)
@@ -131,6 +141,37 @@ def _is_small(variables: Mapping[str, Any]) -> bool:
     return True
 
 
+def is_unknown(value: Any) -> bool:
+    """Whether a value only stands for those that requests will have."""
+    return isinstance(value, Held) and not value.owner.are_known
+
+
+def sample_of_variable(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Any:
+    """Return a value of the type of a variable, as a request would have it."""
+    return _sample_of(type_from_ast(schema, definition.type))
+
+
+def _sample_of(of: Any) -> Any:
+    if isinstance(of, GraphQLNonNull):
+        return _sample_of(of.of_type)
+    if isinstance(of, GraphQLList):
+        return [_sample_of(of.of_type)]
+    if isinstance(of, GraphQLInputObjectType):
+        if not of.name.endswith("Filter"):
+            return {name: _sample_of(each.type) for name, each in of.fields.items()}
+        if _has_operators(of):
+            return {"is": "NULL"}
+        # What the filter of a relation has is not known: it may name what the rest of the document names.
+        return {"some": {}} if of.name.endswith("ToManyFilter") else {"and": [{}]}
+    if isinstance(of, GraphQLEnumType):
+        return next(iter(of.values))
+    return {"Int": 1, "Float": 1.0, "Boolean": True}.get(of.name, SAMPLE)
+
+
+def _has_operators(of: GraphQLInputObjectType) -> bool:
+    return "is" in of.fields and getattr(of.fields["is"].type, "name", None) == "Is"
+
+
 def plain(value: Any) -> Any:
     """Return a value that the compiler looks at."""
     match value:
@@ -163,6 +204,8 @@ def value_of(value: Any, of: Type | None = None) -> Value:
 
 def values_of(token: Any, first: str, count: int) -> list[Value | None] | None:
     """Return what a token has behind its first part; None: it is not such a token."""
+    if isinstance(token, Held) and not token.owner.are_known:
+        return token.owner.split(token, first, [SAMPLE] * count)
     text = token.value if isinstance(token, Held) else token
     parts = read_token(text, first, count)
     if isinstance(token, Held):
@@ -170,6 +213,57 @@ def values_of(token: Any, first: str, count: int) -> list[Value | None] | None:
             return token.owner.split(token, first, parts)
         token.owner.seen.add(token.hole)
     return None if parts is None else [None if part is None else Value(part) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Values of scalars that need no coercion: what Variables would say of them."""
+
+    shape: Hashable
+    holes: list[Any]
+
+
+class Signature:
+    """The variables of an operation, for values that JSON already has as their types want them."""
+
+    def __init__(self, schema: GraphQLSchema, wanted: OperationDefinitionNode) -> None:
+        self._types: list[tuple[str, str | None, bool, bool]] = []
+        for each in wanted.variable_definitions or ():
+            of: Any = type_from_ast(schema, each.type)
+            is_needed = isinstance(of, GraphQLNonNull)
+            of = of.of_type if is_needed else of
+            kind = of.name if isinstance(of, GraphQLScalarType) and of is not JSON else None
+            self._types.append((each.variable.name.value, kind, is_needed, each.default_value is not None))
+
+    def read(self, given: Mapping[str, Any]) -> Plain | None:
+        """Return the values; None: Variables must look at them."""
+        if len(given) > len(self._types):
+            return None
+        shapes: list[tuple[str, Hashable]] = []
+        holes: list[Any] = []
+        for name, kind, is_needed, has_default in self._types:
+            value = given.get(name)
+            if value is None:
+                if is_needed or has_default or name in given:
+                    return None
+                continue
+            if kind is None or not _is_plain(value, kind):
+                return None
+            holes.append(value)
+            special = value < 0 if isinstance(value, int) else not value
+            shapes.append((name, (type(value).__name__, special)))
+        return Plain(tuple(shapes), holes)
+
+
+def _is_plain(value: Any, kind: str) -> bool:
+    match kind:
+        case "Int":
+            return type(value) is int and -(2**31) <= value < 2**31
+        case "Boolean":
+            return isinstance(value, bool)
+        case "Float":
+            return False
+    return isinstance(value, str)
 
 
 def size_of(document: Document, statements: Iterable[Statement]) -> int:
@@ -204,7 +298,7 @@ class Compiled(Generic[Made]):
     #: Which holes the compiler has looked into, by document, operation and shape.
     _seen: OrderedDict[Hashable, frozenset[int]] = field(default_factory=OrderedDict)
 
-    def find(self, operation: Hashable, variables: Variables) -> tuple[Made, list[Any]] | None:
+    def find(self, operation: Hashable, variables: Variables | Plain) -> tuple[Made, list[Any]] | None:
         """Return what was made for an operation, and the values of its holes; None: it must be compiled."""
         shape = (operation, variables.shape)
         key = self._key(shape, variables.holes)

@@ -55,13 +55,16 @@ class WriteReader:
         returning = self._nodes(write, selected, given) if write.bulk else self._row(write, selected, given)
         if write.verb == "insert":
             rows = given["nodes"] if write.bulk else [given]
-            return Insert(table, self._rows(write, rows, selected), returning=returning)
+            inserted = self._rows(write, rows, selected)
+            self._reader.uses.written(relation, inserted.keys)
+            return Insert(table, inserted, returning=returning)
         where = self._where(write, selected, given)
         if write.verb == "delete":
             return Delete(table, where, returning)
         changed = {field: given[field] for field in write.columns if field in given}
         if not changed:
             raise selected.error("The input changes nothing.")
+        self._reader.uses.written(relation, (write.columns[field].name for field in changed))
         values = tuple(_value(value, write.columns[field]) for field, value in changed.items())
         return Update(
             table, Computed(tuple(write.columns[field].name for field in changed), (values,)), where, returning

@@ -50,7 +50,8 @@ def eager(schema: Schema) -> GraphQLSchema:
     """Return the schema as graphql-core makes it."""
     whole = schema.graphql
     types = [of for of in whole.type_map.values() if of.name not in introspection_types]
-    return GraphQLSchema(whole.query_type, whole.mutation_type, types=types, directives=whole.directives)
+    roots = (whole.query_type, whole.mutation_type, whole.subscription_type)
+    return GraphQLSchema(*roots, types=types, directives=whole.directives)
 
 
 def asked(schema: Schema, document: str, **variables: Any) -> Any:
@@ -83,6 +84,38 @@ def test_the_usual_question(more: dict[str, bool]) -> None:
     found = asked(SCHEMA, document)
     assert found == expected(SCHEMA, document)
     assert {"Mood", "MoodFilter", "Tasks", "__Type"} <= {of["name"] for of in found["__schema"]["types"]}
+
+
+def test_the_usual_question_of_a_schema_with_subscriptions() -> None:
+    notified = {
+        key: replace(relation, notified=frozenset({"INSERT"} if relation.name != "tasks" else ()))
+        for key, relation in commented(SHOP).relations.items()
+    }
+    surface = replace(SHOP, relations=notified, by_oid={relation.oid: relation for relation in notified.values()})
+    schema = build_schema(surface, subscriptions=True)
+    document = get_introspection_query(directive_is_repeatable=True, schema_description=True)
+    found = asked(schema, document)
+    assert found == expected(schema, document)
+    assert found["__schema"]["subscriptionType"] == {"name": "Subscription"}
+    told = {of["name"] for of in found["__schema"]["types"] if of["name"].endswith("SubscriptionPayload")}
+    assert "ProjectsSubscriptionPayload" in told
+    assert "TasksSubscriptionPayload" not in told
+
+
+def test_the_usual_question_makes_no_types_of_relations(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = build_schema(commented(SHOP))
+    monkeypatch.setattr(Schema, "whole", None)
+    made: list[str] = []
+    parts = lazy._Type._all_parts
+
+    def noted(of: lazy._Type) -> Any:
+        made.append(of.name)
+        return parts(of)
+
+    monkeypatch.setattr(lazy._Type, "_all_parts", noted)
+    asked(schema, get_introspection_query())
+    assert not {*made} & {"Tasks", "TasksConnection", "TasksFilter", "InsertTasksInput", "Projects"}
+    assert {"Query", "Mutation"} <= {*made}
 
 
 def selection(of: GraphQLObjectType, depth: int, lists: int) -> st.SearchStrategy[str]:

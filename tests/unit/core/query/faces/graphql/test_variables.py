@@ -7,13 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb.query.faces.graphql.compiling import Operation, compile_operation
 from integratedb.query.faces.graphql.documents import MOST_TOGETHER, Documents, InvalidError
 from integratedb.query.faces.graphql.schema import build_schema
-from integratedb.query.faces.graphql.variables import MOST_CHARACTERS, Compiled, Variables, size_of
+from integratedb.query.faces.graphql.variables import MOST_CHARACTERS, Compiled, Signature, Variables, size_of
 from integratedb.query.problems import ProblemError
 from integratedb.query.statement import Options, Statement, compile_query
 from tests.unit.core.query.surfaces import SHOP
@@ -224,6 +225,26 @@ def test_a_bounded_number_is_kept() -> None:
     known: Compiled[Made] = Compiled(most=3)
     assert [served(known, LIST, {"n": number})[0] for number in (0, 1, 2, 3)] == [True] * 4
     assert [served(known, LIST, {"n": number})[0] for number in (3, 2, 1, 0)] == [False] * 3 + [True]
+
+
+PLAIN = "query($a: Int, $b: String!, $c: Boolean = true, $d: BigInt, $e: ID, $f: [Int], $g: Float, $h: JSON) {"
+PLAIN += " projectsNodes(first: $a, name: $b, done: $c, filter: {clientsByClientId: {id: {in: $f}}}) { totalCount } }"
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**33), 2**33), st.text(max_size=2), st.floats(), st.lists(st.integers())
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), anything), st.text(max_size=2))
+def test_values_that_need_no_coercion_are_those_of_variables(others: dict[str, Any], text: str) -> None:
+    operation = parse(PLAIN).definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    values = {"b": text, "c": True, **others}
+    plain = Signature(SCHEMA.graphql, operation).read(values)
+    if {*others} <= {"a"} and type(others.get("a", 1)) is int and others.get("a", 1) in range(100):
+        assert plain is not None
+    if plain is not None:
+        variables = Variables(SCHEMA.graphql, operation, values)
+        assert (plain.shape, plain.holes) == (variables.shape, variables.holes)
 
 
 def test_what_is_kept_has_a_bounded_size() -> None:
