@@ -27,12 +27,14 @@ SUFFIXES: Final = (
     "Min",
     "Max",
 )
+#: What a subscription tells of a relation.
+TOLD: Final = "{}SubscriptionPayload"
 _PAYLOADS: Final = [
     f"{verb}{{}}{bulk}{kind}"
     for verb in ("Insert", "Update", "Delete")
     for bulk in ("", "Nodes")
     for kind in ("Input", "Payload", "Row")
-] + ["{}SubscriptionPayload"]
+] + [TOLD]
 RESERVED: Final = frozenset(
     {
         *(scalar.name for scalar in SCALARS),

@@ -28,7 +28,7 @@ from .connections import (
     PLACE,
     TOTAL,
 )
-from .entities import type_names
+from .entities import TOLD, type_names
 from .enums import order_of
 from .lazy import EnumType, InputType, ObjectType, reached
 from .meanings import Entity, Related
@@ -181,7 +181,8 @@ class Pieces:
             for verb in self._makers.mutations.verbs(entity):
                 yield from self._changed(entity, texts, verb, changes)
         yield from self._with_roots(queries, changes)
-        wanted = {*self._owners, *_ROOTS}
+        # What subscriptions tell is written from its types.
+        wanted = {*self._owners, *_ROOTS} - {TOLD.format(entity.type_name) for entity in self._entities}
         directives = (each.type for one in self._schema.graphql.directives for each in one.args.values())
         roots = [introspection_types["__Schema"], *directives, *self._others]
         if self._schema.graphql.subscription_type is not None:

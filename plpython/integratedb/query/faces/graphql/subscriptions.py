@@ -9,7 +9,7 @@ from typing import Final
 from graphql import GraphQLBoolean, GraphQLField, GraphQLID, GraphQLList, GraphQLNonNull, GraphQLObjectType
 
 from .connections import ARGUMENTS, Connections
-from .entities import Fields, Withheld
+from .entities import TOLD, Fields, Withheld
 from .lazy import Field, Lazy, ObjectType
 from .meanings import Changes, Entity, meaning
 
@@ -72,7 +72,7 @@ class Subscriptions:
                 description="The rows that were inserted or changed, as they are now, in the order of their changes.",
             )
             fields = {"resync": _RESYNC, "nodes": nodes, "removedIds": _REMOVED}
-            self._payloads[oid] = ObjectType(f"{entity.type_name}SubscriptionPayload", fields)
+            self._payloads[oid] = ObjectType(TOLD.format(entity.type_name), fields)
         return self._payloads[oid]
 
     def _field(self, entity: Entity) -> GraphQLField:
