@@ -96,7 +96,7 @@ def test_the_usual_question_of_a_schema_with_subscriptions() -> None:
     document = get_introspection_query(directive_is_repeatable=True, schema_description=True)
     found = asked(schema, document)
     assert found == expected(schema, document)
-    assert found["__schema"]["subscriptionType"] == {"name": "Subscription"}
+    assert found["__schema"]["subscriptionType"]["name"] == "Subscription"
     told = {of["name"] for of in found["__schema"]["types"] if of["name"].endswith("SubscriptionPayload")}
     assert "ProjectsSubscriptionPayload" in told
     assert "TasksSubscriptionPayload" not in told
