@@ -30,12 +30,18 @@ def rows_of(answer: bytes) -> int:
     """
     plan = _plan(answer)
     while plan["Node Type"] != "Limit":
-        inner = next((one for one in plan.get("Plans", ()) if one.get("Parent Relationship") in _INWARDS), None)
+        inner = _inner(plan)
         if inner is None:
             return int(plan["Plan Rows"])
         plan = inner
-    inner = next((one for one in plan.get("Plans", ()) if one.get("Parent Relationship") in _INWARDS), plan)
-    return int(inner["Plan Rows"])
+    # The limit of the request is around that of the service.
+    while (inner := _inner(plan)) is not None and inner["Node Type"] == "Limit":
+        plan = inner
+    return int((inner or plan)["Plan Rows"])
+
+
+def _inner(plan: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((one for one in plan.get("Plans", ()) if one.get("Parent Relationship") in _INWARDS), None)
 
 
 def _plan(answer: bytes) -> Mapping[str, Any]:

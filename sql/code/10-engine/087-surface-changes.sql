@@ -105,23 +105,13 @@ BEGIN
                           -- GRANT and REVOKE name no object.
                           CASE WHEN d.object_type IN ('TABLE', 'SCHEMA', 'FUNCTION', 'PROCEDURE', 'ROUTINE', 'TYPE', 'DOMAIN') THEN 0::oid END
                         WHEN d.classid = 'pg_namespace'::regclass THEN d.objid
-                        WHEN d.classid = 'pg_statistic_ext'::regclass THEN (
-                          -- It may be in another schema than its table.
-                          SELECT k.relnamespace FROM pg_statistic_ext AS x JOIN pg_class AS k ON k.oid = x.stxrelid WHERE x.oid = d.objid)
                         WHEN d.schema_name IS NOT NULL THEN to_regnamespace(quote_ident(d.schema_name))::oid
                         WHEN d.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass, 'pg_trigger'::regclass) THEN (
                           SELECT to_regnamespace(quote_ident(a.object_names[1]))::oid
                             FROM pg_identify_object_as_address(d.classid, d.objid, d.objsubid) AS a)
                         WHEN d.classid = 'pg_cast'::regclass THEN 0::oid END
               FROM pg_event_trigger_ddl_commands() AS d
-             WHERE coalesce(d.schema_name, '') !~ '^pg_(temp|toast)'
-            UNION ALL
-            -- Whoever reads a table reads the tables that inherit from it, in whatever schema they are.
-            SELECT k.relnamespace
-              FROM pg_event_trigger_ddl_commands() AS d
-              JOIN pg_inherits AS i ON i.inhrelid = d.objid
-              JOIN pg_class AS k ON k.oid = i.inhparent
-             WHERE d.classid = 'pg_class'::regclass) AS s (oid)
+             WHERE coalesce(d.schema_name, '') !~ '^pg_(temp|toast)') AS s (oid)
      WHERE s.oid IS NOT NULL
        AND NOT EXISTS (SELECT FROM integratedb.surface_change AS c WHERE c.subject = s.oid AND c.xid = pg_current_xact_id()));
 
@@ -139,6 +129,26 @@ BEGIN
         WHERE c.classid IS NOT NULL)
   THEN
     subjects := subjects || 0::oid;
+  END IF;
+
+  -- Statistics may be in another schema than their table, and so may a table that inherits from another one: whoever
+  -- reads that reads both. Each further relation here is one more lock of all statements, so the words decide again.
+  IF tg_tag = 'CREATE STATISTICS' THEN
+    subjects := subjects || ARRAY(
+      SELECT k.relnamespace
+        FROM pg_event_trigger_ddl_commands() AS d
+        JOIN pg_statistic_ext AS x ON x.oid = d.objid
+        JOIN pg_class AS k ON k.oid = x.stxrelid
+       WHERE d.classid = 'pg_statistic_ext'::regclass);
+  ELSIF tg_tag IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA')
+        AND (octet_length(current_query()) > 32768 OR current_query() ~* 'inherit' OR context ~ E'\n')
+  THEN
+    subjects := subjects || ARRAY(
+      SELECT k.relnamespace
+        FROM pg_event_trigger_ddl_commands() AS d
+        JOIN pg_inherits AS i ON i.inhrelid = d.objid
+        JOIN pg_class AS k ON k.oid = i.inhparent
+       WHERE d.classid = 'pg_class'::regclass);
   END IF;
 
   IF subjects <> '{}' THEN

@@ -49,7 +49,7 @@ def test_all_answers_of_a_request_together_have_the_limit(small: Api, place: Pla
     one = {"from": "people", "limit": 100}
     assert small.send("POST", "/query", [one, one], role=place.user).status_code == 200
     assert refused(small.send("POST", "/query", [one] * 6, role=place.user))
-    fields = " ".join(f"a{n}: peopleNodes(first: 100) {{ nodes {{ name age }} }}" for n in range(6))
+    fields = " ".join(f"a{n}: peopleNodes(first: 100) {{ nodes {{ name age }} }}" for n in range(9))
     answer = small.send("POST", "/graphql", {"query": f"{{ {fields} }}"}, role=place.user)
     assert answer.json()["errors"][0]["extensions"]["code"] == "IDB09", answer.text[:500]
 

@@ -266,12 +266,16 @@ def test_production_itself_is_a_base(place: Place, project: Path) -> None:
     assert "|41|0" in kept.stderr
 
 
-def runs(pid: int) -> bool:
-    """Whether a process is there, and not only its entry that a lazy init has not collected yet."""
+def began(pid: int) -> str | None:
+    """When a process began; None: there is at most its entry that a lazy init has not collected yet.
+
+    Another process may have its number by now, on a machine that starts many.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        state, *more = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else more[18]
 
 
 def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> None:
@@ -290,11 +294,12 @@ def test_a_job_that_is_cancelled_leaves_no_server(project: Path, room: Path) -> 
     [home] = room.iterdir()
     eventually(lambda: (project / "pid").exists() and (project / "pid").read_text().strip())
     pids = [int(file.read_text().split()[0]) for file in (home / "data/postmaster.pid", project / "pid")]
+    started = {pid: began(pid) for pid in pids}
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) != 0
     process.stderr.close()
     assert list(room.iterdir()) == []
-    eventually(lambda: not any(runs(pid) for pid in pids))
+    eventually(lambda: not any(since is not None and began(pid) == since for pid, since in started.items()))
 
 
 @pytest.mark.parametrize(
