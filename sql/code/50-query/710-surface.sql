@@ -563,11 +563,13 @@ BEGIN
       UNION ALL
       SELECT x.stxrelid, 'pg_statistic_ext'::regclass, x.oid FROM pg_statistic_ext AS x WHERE x.stxrelid = ANY (relations)
     ), with_code AS (
-      -- What Postgres has itself is in no dependency. The functions of an enum are Postgres's own.
+      -- What Postgres has itself is in no dependency. The functions of an enum are Postgres's own, but its owner can
+      -- write casts, which JSON and texts of its values go through.
       SELECT DISTINCT p.relid
         FROM part AS p
         JOIN pg_depend AS d ON d.classid = p.classid AND d.objid = p.objid
         LEFT JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.typtype = 'e'
+             AND NOT EXISTS (SELECT FROM pg_cast AS c WHERE t.oid IN (c.castsource, c.casttarget) AND c.castfunc <> 0)
        WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass, 'pg_am'::regclass)
          AND t.oid IS NULL
     )

@@ -98,6 +98,21 @@ def test_a_table_that_gets_code_is_plain_no_longer(one: Api, fresh: Place, chang
     assert opened(one, "/people?id=eq.1", 10, role=fresh.user) == 10
 
 
+@pytest.mark.parametrize("target", ["json", "text"])
+def test_a_table_whose_enum_gets_a_cast_is_plain_no_longer(one: Api, fresh: Place, target: str) -> None:
+    fresh.superuser.run("CREATE SCHEMA elsewhere; CREATE TYPE elsewhere.mood AS ENUM ('well')")
+    fresh.superuser.run("ALTER TABLE people ADD mood elsewhere.mood DEFAULT 'well'")
+    path = "/people?id=eq.1&select=id,mood"
+    assert opened(one, path, 10, role=fresh.user) < 10
+    fresh.superuser.run(
+        f"CREATE FUNCTION elsewhere.told(elsewhere.mood) RETURNS {target} LANGUAGE plpgsql"
+        f" AS 'BEGIN RETURN ''7''::{target}; END'"
+    )
+    fresh.superuser.run(f"CREATE CAST (elsewhere.mood AS {target}) WITH FUNCTION elsewhere.told(elsewhere.mood)")
+    one.get(path, role=fresh.user)
+    assert opened(one, path, 10, role=fresh.user) == 10
+
+
 def test_a_role_that_is_taken_away_is_refused_at_once(one: Api, fresh: Place) -> None:
     assert opened(one, "/people?id=eq.1", 10, role=fresh.user) < 10
     fresh.superuser.run(f"REVOKE {fresh.user} FROM api_login")
