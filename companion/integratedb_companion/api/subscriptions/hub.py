@@ -109,6 +109,9 @@ class Hub:
             group = self._groups.get(key)
             if group is not None and not group.is_ended:
                 return group
+            if group is not None:
+                # It failed while nobody was there, and counts until it is dropped.
+                self._drop(group)
             if len(self._groups) >= MOST_GROUPS or self._of_role[subject.caller.role] >= MOST_OF_ROLE:
                 raise _full()
             starting = self._starting[key] = asyncio.create_task(self._start(key, subject))

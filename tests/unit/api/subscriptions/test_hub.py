@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,6 +67,25 @@ def test_missing_changes_are_reported_to_all_and_marks_to_nobody() -> None:
 
 def test_a_changed_state_lets_all_look_at_their_surface() -> None:
     assert passed_on([[0, "S"]]) == (["look"], ["look"], [])
+
+
+def test_a_group_that_failed_without_subscribers_is_no_longer_counted() -> None:
+    async def counted() -> tuple[int, int]:
+        ended: Any = SimpleNamespace(key="same", role="web", is_ended=True, members={}, end=lambda: None)
+        hub: Any = Hub.__new__(Hub)
+        hub._groups, hub._of_role, hub._starting, hub._watch_of = {"same": ended}, Counter(web=1), {}, {}
+        hub._shared = SimpleNamespace(groups=1)
+
+        async def start(key: str, subject: Any) -> Any:
+            hub._groups[key] = object()
+            hub._of_role[subject.caller.role] += 1
+
+        hub._start = start
+        await hub._group(SimpleNamespace(key="same", caller=SimpleNamespace(role="web")))
+        hub._drop_unless_used(ended)
+        return len(hub._groups), hub._of_role["web"]
+
+    assert asyncio.run(counted()) == (1, 1)
 
 
 def test_the_daemon_may_be_named_by_http_and_below_a_path() -> None:
