@@ -44,6 +44,8 @@ MOST_OPERATIONS: Final = 100
 #: What may wait for a client that reads slowly, in characters; and what may wait for all clients of a worker.
 MOST_WAITING: Final = 1 << 20
 MOST_WAITING_IN_ALL: Final = 64 << 20
+#: Characters of a document beyond which it is parsed beside other clients.
+LONG_DOCUMENT: Final = 4 << 10
 #: WebSockets of one worker, and those among them that have not sent connection_init.
 MOST_SOCKETS: Final = 5_000
 MOST_STRANGERS: Final = 200
@@ -324,7 +326,11 @@ class Socket:
     async def _operate(self, message: Subscribe) -> None:
         id_ = message.id
         try:
-            await (self._follow(message) if _is_subscription(message) else self._run(message))
+            assert message.wanted is not None
+            # A long document would hold up all other clients while it is parsed.
+            is_long = len(message.wanted.query) > LONG_DOCUMENT
+            follows = await asyncio.to_thread(_is_subscription, message) if is_long else _is_subscription(message)
+            await (self._follow(message) if follows else self._run(message))
         except GroupError as error:
             self.end(id_, error.errors)
             if error.is_forbidden:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
@@ -114,3 +115,21 @@ async def test_another_protocol_is_refused() -> None:
     client = Client()
     await serve(sockets(), client, "graphql-ws")
     assert client.code == protocol.NOT_ACCEPTABLE
+
+
+def test_a_long_document_is_parsed_beside_other_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[bool] = []
+
+    def noted(_: Any) -> bool:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return False
+
+    async def run(_: Any) -> None:
+        pass
+
+    monkeypatch.setattr(socket, "_is_subscription", noted)
+    served: Any = socket.Socket.__new__(socket.Socket)
+    served._run = run
+    for query in ("{a}", "{" + "a " * 4096 + "}"):
+        asyncio.run(served._operate(SimpleNamespace(id="1", wanted=SimpleNamespace(query=query))))
+    assert threads == [True, False]
