@@ -27,8 +27,9 @@ def test_a_frame_of_the_daemon_is_read(frame: str, found: Any) -> None:
 
 #: Each would otherwise end the task that all subscriptions of the worker rely on.
 WRONG = [
-    "no JSON", "[]", "1", "null", '"lost"', '{"changes":1}', '{"changes":{"a":1}}', '{"changes":[1]}', '{"changes":[[]]}',
-    '{"changes":[[1]]}', '{"changes":[[1,"X"]]}', '{"changes":[["1","S"]]}', '{"changes":[[1,"M",1,1]]}',
+    "no JSON", "[]", "1", "null", '"lost"', '{"changes":1}', '{"changes":{"a":1}}', '{"changes":[1]}',
+    '{"changes":[[]]}', '{"changes":[[1]]}',
+    '{"changes":[[1,"X"]]}', '{"changes":[["1","S"]]}', '{"changes":[[1,"M",1,1]]}',
     '{"changes":[[1,"M",["a"],1]]}', '{"changes":[[1,"M",[1]]]}', '{"changes":[[1,"I",["5"],"731",100]]}',
     '{"changes":[[1,"I",[5],731,100]]}', '{"changes":[[1,"I","5",731,100]]}', '{"changes":[[1,"I",["5"],731,null]]}',
     '{"changes":[[[1],"I",["5"],731,100]]}',
