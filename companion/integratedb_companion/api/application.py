@@ -8,7 +8,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from integratedb_companion.common.logs import fault
@@ -326,10 +326,10 @@ class Application:
             watcher.cancel()
 
     async def _send_stream(
-        self, stream: AsyncIterator[bytes], first: bytes, sending: Sending, is_gone: asyncio.Event, send: Send
+        self, stream: AsyncGenerator[bytes, None], first: bytes, sending: Sending, is_gone: asyncio.Event, send: Send
     ) -> None:
         """Pass a stream on, as fast as the client reads it."""
-        async with contextlib.aclosing(stream) as portions:  # type: ignore[type-var]  # streams are generators
+        async with contextlib.aclosing(stream) as portions:
             if first:
                 await send({"type": "http.response.body", "body": first, "more_body": True})
             async for portion in portions:
@@ -383,7 +383,7 @@ async def _limit_unread() -> None:
         await asyncio.sleep(0.05)
 
 
-async def _portions(body: bytes) -> AsyncIterator[bytes]:
+async def _portions(body: bytes) -> AsyncGenerator[bytes, None]:
     view = memoryview(body)
     for start in range(0, len(body), PORTION_BYTES):
         yield bytes(view[start : start + PORTION_BYTES])

@@ -23,6 +23,7 @@ from .bodies import MAX_DEPTH, read_json
 from .connection import DatabaseError, Query
 from .execution import Executor, Plan, RequestError, Row, Slow, Watch
 from .messages import JSON, Request, Response
+from .parameters import encoded
 from .settings import Settings
 from .surfaces import Entry
 from .tokens import Caller
@@ -191,8 +192,7 @@ class Data:
         compiled = known.compiled
         cost = self._settings.max_cost
         if known.alone is not None:
-            values = [_bytes(value) for value in compiled[0].statement.bind((), asked.params)]
-            query = Query(known.alone, values)
+            query = Query(known.alone, encoded(compiled[0].statement.bind((), asked.params)))
         else:
             text = as_json(
                 compiled,
@@ -263,10 +263,6 @@ def _parsed_edn(body: bytes) -> _Asked:
     except ValueError as error:
         raise DocumentError((), f"the body is no EDN: {str(error)[:200]}") from None
     return _Asked(given, is_edn=True)
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _of_problem(problem: DocumentError | ProblemError, caller: Caller) -> UrlError:

@@ -31,6 +31,7 @@ from .execution import Executor, Plan, RequestError, Row, Slow, Watch
 from .graphql_answers import Answer, Answers
 from .graphql_requests import GRAPHQL, HttpError, Wanted, media_type, read_request, refuse, respond
 from .messages import Request, Response
+from .parameters import Written
 from .settings import Settings
 from .surfaces import Entry
 from .tokens import Caller
@@ -53,7 +54,7 @@ class _Made:
     operation: Operation
     statements: tuple[Statement, ...]
     #: The only statement, where it is run as it is: one query needs no function that runs several.
-    alone: _Known | None
+    alone: Written | None
     #: The answer: texts, and the answers of queries by their numbers.
     pieces: list[bytes | int]
     settings: list[tuple[bytes, bytes]]
@@ -63,34 +64,6 @@ class _Made:
     def respond(self, kind: str, row: Row) -> Response:
         """Return the response of the answers."""
         return respond(kind, b"".join([(row[one] or b"null") if isinstance(one, int) else one for one in self.pieces]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """A statement whose parameters are written, all but those of holes."""
-
-    statement: Statement
-    text: bytes
-    values: list[bytes | None]
-    places: list[int]
-    #: Whether a hole is in several places.
-    repeats: bool
-
-    @classmethod
-    def of(cls, statement: Statement) -> _Known:
-        """Write the parameters that are the same in all requests."""
-        parameters = statement.parameters
-        places = [place for place, one in enumerate(parameters) if one.hole is not None]
-        values = [_bytes(one.text(())) if one.hole is None else None for one in parameters]
-        repeats = len({parameters[place].hole for place in places}) < len(places)
-        return cls(statement, statement.text.encode(), values, places, repeats)
-
-    def bind(self, holes: Sequence[Any]) -> list[bytes | None]:
-        """Return the parameters."""
-        values, parameters = self.values.copy(), self.statement.parameters
-        for place in self.places:
-            values[place] = _bytes(parameters[place].text(holes))
-        return values
 
 
 @dataclass(slots=True)
@@ -264,7 +237,7 @@ class GraphQL:
         if is_alone and not statements[0].uses_all_parameters:
             is_alone, statements = False, [self._statement(operation.roots[0], entry, surface, names, in_array=True)]
         pieces = [one.encode() if isinstance(one, str) else one for one in operation.pieces()] if statements else []
-        alone = _Known.of(statements[0]) if is_alone else None
+        alone = Written.of(statements[0]) if is_alone else None
         settings = [*_function_settings(operation)]
         is_plain = alone is not None and statements[0].is_plain
         opened = self._executor.opening_of(entry, settings) if is_plain else None
@@ -412,10 +385,6 @@ def _function_settings(operation: Operation) -> Iterator[tuple[bytes, bytes]]:
     return ((name.encode(), value.encode()) for name, value in found.items())
 
 
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-
-
 def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[str | None]]:
     """Return the parameters of statements. Error: InvalidError: they repeat too much of large values."""
     try:
@@ -424,9 +393,9 @@ def _bound(statements: Sequence[Statement], holes: Sequence[Any]) -> list[list[s
         raise refusal(problem) from None
 
 
-def _alone(known: _Known, holes: Sequence[Any]) -> Query:
+def _alone(known: Written, holes: Sequence[Any]) -> Query:
     """Return the query of one field, which Postgres prepares once. Error: InvalidError."""
     if known.repeats:
         # A large value that is named often would fill the memory.
         _bound((known.statement,), holes)
-    return Query(known.text, known.bind(holes))
+    return known.query(holes)

@@ -112,7 +112,7 @@ class _SameScheme(urllib.request.HTTPRedirectHandler):
 
 def _fetch(url: str) -> Any:
     opener = urllib.request.build_opener(_SameScheme)
-    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  http or https: settings
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  the settings, and _discover(), take http(s) only
     until_s = time.monotonic() + WHOLE_TIMEOUT_S
     text = bytearray()
     with opener.open(request, timeout=TIMEOUT_S) as answer:

@@ -23,6 +23,7 @@ from .description import Description
 from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Watch
 from .lines import Lines
 from .messages import Request, Response
+from .parameters import Written, encoded
 from .settings import Settings
 from .surfaces import Entry
 from .tokens import Caller
@@ -49,21 +50,10 @@ class Known:
     """A statement that is remembered with its surface."""
 
     compiled: Compiled
-    text: bytes
+    written: Written
     settings: list[tuple[bytes, bytes]]
-    #: The parameters; those at these places are the values of holes.
-    values: list[bytes | None]
-    places: list[int]
     #: What opens a session for it, if it is plain.
     opening: Query | None
-
-    def bind(self, holes: tuple[Any, ...]) -> list[bytes | None]:
-        """Return the parameters of a request."""
-        values = self.values.copy()
-        parameters = self.compiled.statement.parameters
-        for place in self.places:
-            values[place] = _bytes(parameters[place].text(holes))
-        return values
 
 
 class Rest:
@@ -220,7 +210,7 @@ class Rest:
                 rows = await asyncio.to_thread(url.more_rows, compiled.request, body)
             except UrlError as error:
                 raise RefusedError(answers.of_error(error)) from None
-            return Query(text, [_bytes(value) for value in later.bind((rows,))])
+            return Query(text, encoded(later.bind((rows,)), "surrogateescape"))
 
         return replace(plan, following=following, place=place)
 
@@ -259,14 +249,12 @@ class Rest:
         return (key, head.shaping, is_array, *keys), (*holes, request.body), Body(NO_BODY, lambda _: scanned)
 
     def _known(self, entry: Entry, compiled: Compiled) -> Known:
-        parameters, settings = compiled.statement.parameters, self._settings_of(compiled)
+        settings = self._settings_of(compiled)
         is_plain = compiled.statement.is_plain and not compiled.is_stream and not compiled.decides
         return Known(
             compiled,
-            compiled.statement.text.encode(),
+            Written.of(compiled.statement, "surrogateescape"),
             settings,
-            [_bytes(one.text(())) if one.hole is None else None for one in parameters],
-            [place for place, one in enumerate(parameters) if one.hole is not None],
             self._executor.opening_of(entry, settings) if is_plain else None,
         )
 
@@ -307,7 +295,7 @@ class Rest:
                 raise RefusedError(answers.of_error(error)) from None
 
         return Plan(
-            query=Query(known.text, known.bind(holes)),
+            query=known.written.query(holes),
             reads=compiled.reads,
             settings=lambda: [
                 *request_settings(caller, request.method.encode(), request.raw_path, request.head),
@@ -373,10 +361,6 @@ def _digest(entry: Entry, plan: Plan) -> bytes:
     for part in parts:
         digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))
     return digest.digest()
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _location(request: Request, prefix: str) -> str:

@@ -35,6 +35,7 @@ from .execution import Executor, Plan, RefusedError, RequestError, Row, Slow, Wa
 from .graphql import GraphQL
 from .graphql_requests import Wanted
 from .messages import JSON, Request, Response, failure
+from .parameters import encoded
 from .settings import Settings
 from .surfaces import Entry
 from .tokens import Caller
@@ -170,7 +171,7 @@ class Saved:
         made = self._statements(entry, known, given)
         cost = self._settings.max_cost
         if made.alone is not None:
-            query = Query(made.alone, [_bytes(value) for value in made.compiled[0].statement.bind((), given)])
+            query = Query(made.alone, encoded(made.compiled[0].statement.bind((), given)))
         else:
             most_bytes = self._settings.max_answer_bytes
             written = as_json(made.compiled, given, is_list=made.is_list, explain=False, most_bytes=most_bytes)
@@ -237,10 +238,7 @@ class Saved:
             except UrlError as error:
                 raise RefusedError(answers.of_error(error)) from None
 
-        parameters = [
-            one.encode("utf-8", "surrogateescape") if isinstance(one, str) else one
-            for one in compiled.statement.bind(holes)
-        ]
+        parameters = encoded(compiled.statement.bind(holes), "surrogateescape")
         plan = Plan(
             query=Query(made.text, parameters),
             reads=True,
@@ -349,10 +347,6 @@ def _digest(values: Mapping[str, Any]) -> bytes:
     """Return what identifies values, and does not keep them."""
     text = repr(sorted(values.items(), key=lambda item: item[0]))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _function_settings(compiled: Compiled) -> list[tuple[str, str]]:

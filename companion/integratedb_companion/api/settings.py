@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -279,7 +279,7 @@ def build(options: Mapping[str, Any]) -> Settings:
         openapi_security=bool(options["openapi_security"]),
         introspection=bool(options["introspection"]),
         saved_only=bool(options["saved_only"]),
-        daemon_url=_url("daemon-url", options["daemon_url"]),
+        daemon_url=_url("daemon-url", options["daemon_url"], ("http", "https", "ws", "wss")),
         jwt_secrets=tuple(_from_file("jwt-secret", str(secret)) for secret in options["jwt_secret"] if secret),
         jwt_secret_base64=bool(options["jwt_secret_base64"]),
         jwks_url=_url("jwks-url", options["jwks_url"]),
@@ -348,12 +348,17 @@ def _prefix(prefix: str) -> str:
     return stripped
 
 
-def _url(name: str, value: Any) -> str | None:
+def _url(name: str, value: Any, schemes: Sequence[str] = ("http", "https")) -> str | None:
     if value in (None, ""):
         return None
-    parts = urlsplit(str(value))
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
-        raise ConfigurationError(f"{name} {str(value)!r}: not a URL")
+    try:
+        parts = urlsplit(str(value))
+        is_usable = parts.scheme in schemes and bool(parts.hostname)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        expected = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise ConfigurationError(f"{name} {str(value)!r}: not a URL that begins with one of {expected}")
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""A saved query that is asked again is not compiled again, and nothing of its values is kept."""
+"""When a saved query is compiled: once, beside other requests if it is large, and nothing of its values is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from integratedb.query.saved.compiling import check
 from integratedb.query.saved.forms import read_saved
 from integratedb_companion.api import graphql, saved
-from integratedb_companion.api.execution import Executor, Plan, Watch
+from integratedb_companion.api.execution import Executor, Plan, Slow, Watch
 from integratedb_companion.api.graphql import GraphQL
 from integratedb_companion.api.messages import Heads, Request, Response
 from integratedb_companion.api.saved import Saved
@@ -55,15 +55,25 @@ def executor() -> _Executor:
 
 @pytest.fixture
 def ask(executor: _Executor) -> Callable[..., Plan]:
+    asks = asking(executor)
+
+    def ask(name: str, query: str) -> Plan:
+        asks(name, query)
+        return executor.plans[-1]
+
+    return ask
+
+
+def asking(executor: _Executor) -> Callable[[str, str], None]:
+    """Return what asks for a saved query by its name and a query string."""
     settings = build(DEFAULTS | {"dsn": "host=x", "jwt_secret": ("x" * 64,), "schemas": ("shop",)})
     given = cast("Executor", executor)
     face, heads = Saved(settings, given, GraphQL(settings, given)), Heads()
 
-    def ask(name: str, query: str) -> Plan:
+    def ask(name: str, query: str) -> None:
         path = f"/queries/{name}"
         request = Request("GET", path, path.encode(), query, heads.of([]))
         asyncio.run(face.answer(request, CALLER, Watch()))
-        return executor.plans[-1]
 
     return ask
 
@@ -95,3 +105,24 @@ def test_a_number_of_rows_makes_a_statement_that_is_remembered_with_it(
     monkeypatch.setattr(saved, "compile_data", None)
     assert [ask("limited", f"most={most}").query for most in (1, 2)] == first
     assert first[0].values != first[1].values
+
+
+class _Noting(_Executor):
+    """Notes what a request becomes at once."""
+
+    async def execute(self, _role: str, make: Callable[[Any], Any], watch: Watch) -> Response:
+        self.made = make(self.entry)
+        return Response(200)
+
+
+@pytest.mark.parametrize(("conditions", "is_slow"), [(1, False), (1_500, True)])
+def test_a_large_query_is_compiled_beside_other_requests(conditions: int, is_slow: bool) -> None:
+    where = ["or", *[["=", {"field": "id"}, number] for number in range(conditions)]]
+    query = {"select": ["id"], "from": "clients", "where": where}
+    made = read_saved("asked", query, ("shop",))
+    reading = check(made, SHOP).reading.as_json()
+    executor = _Noting()
+    row = {"name": "asked", "face": "data", "query": query, "schemas": ["shop"], "reading": reading}
+    executor.entry.surface = replace(SHOP, saved={"asked": row})
+    asking(executor)("asked", "")
+    assert isinstance(executor.made, Slow) is is_slow

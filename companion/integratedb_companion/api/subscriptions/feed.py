@@ -194,16 +194,39 @@ class Feed:
 
     async def _read(self, connection: ClientConnection) -> None:
         async for frame in connection:
-            message = orjson.loads(frame)
-            if "lost" in message:
+            is_lossy, changes = read_frame(frame)
+            if is_lossy:
                 await self.told.put(None)
-            changes = message.get("changes")
-            if changes is None:
-                continue
             for change in changes:
                 if change[1] == "M" and (mark := self._marks.get(change[0])) is not None and not mark.done():
                     mark.set_result(Position(tuple(change[2]), change[3]))
-            await self.told.put(changes)
+            if changes:
+                await self.told.put(changes)
+
+
+def read_frame(frame: str | bytes) -> tuple[bool, list[Change]]:
+    """Return whether changes are missing before a frame, and its changes. Error: ValueError.
+
+    Whoever answers at the address may be no daemon, and must not end the worker.
+    """
+    message = orjson.loads(frame)
+    changes = message.get("changes", []) if isinstance(message, dict) else None
+    if not (isinstance(changes, list) and all(map(_is_change, changes))):
+        raise ValueError("the frame has no form of the daemon's")
+    return "lost" in message, changes
+
+
+def _is_change(change: Any) -> bool:
+    match change:
+        case [int(), "S"]:
+            return True
+        case [int(), "M", [*xids], int()]:
+            return all(isinstance(xid, int) for xid in xids)
+        case [int(), "I" | "U" | "D" | "T", None, int(), int()]:
+            return True
+        case [int(), "I" | "U" | "D" | "T", [*key], int(), int()]:
+            return all(isinstance(value, str) for value in key)
+    return False
 
 
 def feed_url(url: str) -> str:

@@ -38,6 +38,7 @@ from integratedb_companion.api.execution import (
 from integratedb_companion.api.graphql import GraphQL
 from integratedb_companion.api.graphql_requests import Wanted
 from integratedb_companion.api.messages import Head, Response
+from integratedb_companion.api.parameters import encoded
 from integratedb_companion.api.pool import BusyError, UnreachableError
 from integratedb_companion.api.settings import Settings
 from integratedb_companion.api.surfaces import Entry, RoleError
@@ -366,9 +367,8 @@ class Group:
     def _plan(self, made: _Made, keys: Sequence[Key]) -> Plan:
         values = made.following.values(keys) or [[] for _ in made.following.entity.key]
         texts = made.statement.bind([*made.holes[: made.following.first_hole], *values])
-        encoded = [text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts]
         most = self._shared.settings.max_answer_bytes
-        query = Query(_bounded(made.statement.text, most), encoded)
+        query = Query(_bounded(made.statement.text, most), encoded(texts))
         plan = Plan(query, reads=True, settings=self._settings, respond=_body, is_text=True, alike=made)
         if self._is_examined or not keys:
             return plan
@@ -419,7 +419,7 @@ def _bounded(text: str, most_bytes: int) -> bytes:
     """Return a statement whose lines have no line breaks, which JSON has between its parts only, and a bounded size."""
     most = f"'{most_bytes:d}'::pg_catalog.int8"
     return (
-        "SELECT pg_catalog.translate(l.line, E'\\n', ' ') FROM (SELECT l.line,"  # noqa: S608  only a number is put in
+        "SELECT pg_catalog.translate(l.line, E'\\n', ' ') FROM (SELECT l.line,"  # noqa: S608  the compiler's statement, and a number
         f" pg_catalog.sum(pg_catalog.octet_length(l.line)) OVER () AS size FROM ({text}) AS l (line)) AS l"
         f" WHERE CASE WHEN l.size OPERATOR(pg_catalog.>) {most}"
         f" THEN integratedb.answer_too_large({most}) ELSE true END"

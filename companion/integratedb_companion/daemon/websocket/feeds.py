@@ -148,8 +148,12 @@ class Feed:
 
     def mark(self, kind: str) -> None:
         """Add something that is no change of a row."""
-        if not self._is_lossy:
-            self._waiting.append([0, kind])
+        if self._is_lossy:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self.lose()
+            return
+        self._waiting.append([0, kind])
         self._may_send.set()
 
     def lose(self) -> None:
@@ -203,6 +207,9 @@ class Feed:
                     self._feeds.remove(removed)
             if "mark" in message:
                 # The service learns that what it sent before this is in force, and how far the stream is.
+                # One that asks and never reads is dismissed.
+                if len(self._waiting) >= 2 * MOST_WAITING:
+                    return False
                 self._waiting.append([int(message["mark"]), "M", *self._feeds.position()])
                 self._may_send.set()
         except (ValueError, TypeError, AttributeError):

@@ -104,6 +104,21 @@ async def test_a_service_that_does_not_read_loses_changes_and_learns_that(monkey
 
 
 @in_loop
+async def test_changes_of_schemas_and_confirmations_that_nobody_reads_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeds, "MOST_WAITING", 10)
+    all_feeds, _ = made()
+    feed = await all_feeds.admit(header())
+    all_feeds.begin(feed)
+    for _ in range(100):
+        all_feeds.state_changed()
+    assert len(feed._waiting) <= 10
+    assert [feed._take('{"mark":1}') for _ in range(100)].count(True) == 20
+    assert len(feed._waiting) <= 20
+
+
+@in_loop
 async def test_a_token_is_used_once_and_services_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     all_feeds, _ = made()
     once = header()

@@ -194,7 +194,7 @@ class _Writer:
         """Return what writes a field of an object."""
         name = get_named_type(of).name
         if name not in _FIELDS:
-            return get  # type: ignore[no-any-return]  # a field of no object has its writer in _FIELDS
+            return get  # type: ignore[no-any-return]  # _FIELDS has a Write for what is no object
         write = self.object(name, selected.sets)
         if name == "__Directive":
             return _listed(get, write)

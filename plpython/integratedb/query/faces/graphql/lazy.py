@@ -250,7 +250,7 @@ class _Types(Mapping[str, GraphQLNamedType]):
         found = self.get(name)
         if found is None:
             raise KeyError(name)
-        return found  # type: ignore[no-any-return]  # get() has the signature of dict
+        return found  # type: ignore[no-any-return]  # dict.get() is declared to return anything
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a type."""
