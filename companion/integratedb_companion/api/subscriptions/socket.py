@@ -374,6 +374,9 @@ class Socket:
         except asyncio.CancelledError:
             # Otherwise Postgres would not stop.
             await watch.cancel()
+            if watch.connection is None:
+                # It waits for a connection, and others would wait behind it.
+                answering.cancel()
             answering.add_done_callback(lambda task: task.cancelled() or task.exception())
             raise
         except RoleError:

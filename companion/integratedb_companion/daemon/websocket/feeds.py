@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 MOST_FEEDS: Final = 64
 MOST_WATCHES: Final = 10_000
 MOST_COLUMNS: Final = 32
+#: Numbers of watches and confirmations, which are written as JSON again.
+MOST_NUMBER: Final = (1 << 53) - 1
 #: The most changes that wait for a service.
 MOST_WAITING: Final = 20_000
 #: Changes in one frame.
@@ -193,7 +195,8 @@ class Feed:
         try:
             message = orjson.loads(frame)
             for number, relid, role, columns in message.get("watch", ()):
-                if len(self.watches) >= MOST_WATCHES or len(columns) > MOST_COLUMNS:
+                is_full = len(self.watches) >= MOST_WATCHES or len(columns) > MOST_COLUMNS
+                if is_full or not 0 <= int(number) <= MOST_NUMBER:
                     return False
                 names = tuple(str(column) for column in columns)
                 watch = Watch(int(number), int(relid), int(role), names, self.change)
@@ -208,9 +211,10 @@ class Feed:
             if "mark" in message:
                 # The service learns that what it sent before this is in force, and how far the stream is.
                 # One that asks and never reads is dismissed.
-                if len(self._waiting) >= 2 * MOST_WAITING:
+                mark = int(message["mark"])
+                if len(self._waiting) >= 2 * MOST_WAITING or not 0 <= mark <= MOST_NUMBER:
                     return False
-                self._waiting.append([int(message["mark"]), "M", *self._feeds.position()])
+                self._waiting.append([mark, "M", *self._feeds.position()])
                 self._may_send.set()
         except (ValueError, TypeError, AttributeError):
             return False

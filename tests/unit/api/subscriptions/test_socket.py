@@ -133,3 +133,29 @@ def test_a_long_document_is_parsed_beside_other_clients(monkeypatch: pytest.Monk
     for query in ("{a}", "{" + "a " * 4096 + "}"):
         asyncio.run(served._operate(SimpleNamespace(id="1", wanted=SimpleNamespace(query=query))))
     assert threads == [True, False]
+
+
+@in_loop
+async def test_a_query_that_is_completed_while_it_waits_for_a_connection_waits_no_longer() -> None:
+    made, waiting = sockets(), []
+
+    async def answer(*_: Any) -> None:
+        waiting.append(1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            waiting.pop()
+
+    made.faces = SimpleNamespace(answer=answer)  # type: ignore[assignment]  # stands for them
+    init, query = '{"type":"connection_init"}', '{"id":"1","type":"subscribe","payload":{"query":"{ viewer { x } }"}}'
+    client = Client(init, query)
+    serving = asyncio.create_task(serve(made, client))
+    while not waiting:
+        await asyncio.sleep(0.001)
+    [open_] = made.open
+    open_._forget("1")
+    async with asyncio.timeout(5):
+        while waiting:
+            await asyncio.sleep(0.001)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)

@@ -140,6 +140,9 @@ async def test_a_token_is_used_once_and_services_are_counted(monkeypatch: pytest
         '{"watch":[[1]]}',
         '{"watch":[["a",7,1,["id"]]]}',
         '{"mark":"x"}',
+        '{"mark":99999999999999999999}',
+        '{"mark":-1}',
+        '{"watch":[[99999999999999999999,7,1,["id"]]]}',
         '{"unwatch":[[]]}',
     ],
 )
