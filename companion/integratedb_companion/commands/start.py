@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
-from integratedb_companion.common.extras import needing
+from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.output import print_json, say
 
 from .framework import command, json_output
@@ -14,8 +16,10 @@ DATA = click.option(
     "--data",
     metavar="DIR",
     envvar="INTEGRATEDB_DATA",
-    help="The directory of the server and its passwords.  [~/.local/share/integratedb/main; root: /var/lib/integratedb/main]",
+    help="The directory of the server and its passwords.  [~/.local/share/integratedb/main]",
 )
+#: Some of the modules of each extra, which are looked for before anything is created.
+NEEDED = {"daemon": ("aiohttp", "hiredis"), "data API": ("granian", "graphql"), "management API": ("argon2", "fastapi")}
 PORT = click.IntRange(1, 65_535)
 
 
@@ -44,7 +48,7 @@ def start(
 
     The first start creates a cluster, the logins with their passwords, and the root user. Later starts use them again.
     A part that dies is started again; one that dies five times in a minute stops everything. Ctrl-C stops all in order.
-    Root runs Postgres and the services as user postgres.
+    Root runs Postgres and the services as user postgres, with /var/lib/integratedb/main as the default of --data.
 
     Further options of a part go to DIR/daemon.toml, DIR/api.toml and DIR/serve.toml.
 
@@ -54,23 +58,16 @@ def start(
       integratedb start --data ~/shop --port-api 3100
       integratedb start --data ~/shop --dsn "host=db dbname=shop user=postgres"
     """
-    for extra in ("daemon", "api", "serve"):
-        with needing(extra):
-            _import(extra)
+    for extra, modules in NEEDED.items():
+        for module in modules:
+            if find_spec(module) is None:
+                raise CommandError(
+                    f"the Python module {module}, which the {extra} needs, is not installed",
+                    hint="pip install 'integratedb[all]' brings it.",
+                )
     from integratedb_companion.supervisor.run import Options, run
 
     run(Options(data, dsn, demo, host, port_postgres, port_daemon, port_api, port_serve, bindir))
-
-
-def _import(extra: str) -> None:
-    """Look for what the parts need, before anything is made."""
-    import importlib.util
-
-    for module in {"daemon": ("aiohttp", "hiredis", "msgpack"), "api": ("granian", "jwt"), "serve": ("argon2", "fastapi")}[
-        extra
-    ]:
-        if importlib.util.find_spec(module) is None:
-            raise ModuleNotFoundError(name=module)
 
 
 @command()

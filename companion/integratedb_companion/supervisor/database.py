@@ -87,7 +87,7 @@ class Database:
         self._settings = directory.read(directory.settings)
 
     def login(self, part: str) -> str:
-        """Return the name of a part's login. On a server of others it has a suffix, because roles belong to the server."""
+        """Return the name of a part's login. Roles belong to the server, so on a server of others it has a suffix."""
         names = self._settings.setdefault("logins", {})
         if part not in names:
             suffix = "" if self.is_ours else f"_{secrets.token_hex(3)}"
@@ -186,10 +186,8 @@ class Database:
         """Create the root user of the management API before the API listens, where anybody could create it."""
         if _value(connection, "SELECT integratedb.management_has_users()"):
             return False
-        from integratedb_companion.common.extras import needing
+        from integratedb_companion.serve.passwords import hashed
 
-        with needing("serve"):
-            from integratedb_companion.serve.passwords import hashed
         # Noted first: after an interruption the user may exist, and is ours.
         self.remember(root_is_ours=True)
         digest = hashed(self.passwords.of(ROOT))
@@ -200,7 +198,16 @@ class Database:
 
 def _parameters(info: psycopg.ConnectionInfo) -> dict[str, str]:
     """Return the parameters that lead to the same server and database, for other users."""
-    own = ("user", "password", "passfile", "service", "options", "application_name", "connect_timeout", "client_encoding")
+    own = (
+        "user",
+        "password",
+        "passfile",
+        "service",
+        "options",
+        "application_name",
+        "connect_timeout",
+        "client_encoding",
+    )
     found = {name: value for name, value in info.get_parameters().items() if name not in own}
     return {"host": info.host, "port": str(info.port), **found, "dbname": info.dbname}
 

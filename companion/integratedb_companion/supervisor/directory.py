@@ -76,7 +76,7 @@ class Directory:
             if holder is not None:
                 raise CommandError(
                     f"{self.path} is in use: {_named(holder)}",
-                    hint=f"integratedb status --data {self.path} shows it, integratedb stop --data {self.path} ends it.",
+                    hint=f"integratedb stop --data {self.path} ends it; integratedb status --data shows it.",
                 )
 
     def _create(self) -> None:

@@ -53,7 +53,7 @@ def start(
     output: int | IO[Any] = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that Ctrl-C reaches the supervisor only."""
-    return subprocess.Popen(  # noqa: S603  a program of this package, or of the server
+    return subprocess.Popen(
         command(program, owner, when_orphaned),
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -17,10 +17,22 @@ import click
 from integratedb_companion.common.output import clean
 
 COLORS = {"start": "white", "postgres": "blue", "daemon": "magenta", "api": "green", "serve": "cyan"}
-LEVELS = {"warning": "yellow", "error": "red", "critical": "red", "WARNING": "yellow", "ERROR": "red", "FATAL": "red", "PANIC": "red"}
+LEVELS = {
+    "warning": "yellow",
+    "error": "red",
+    "critical": "red",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "FATAL": "red",
+    "PANIC": "red",
+}
 #: The fields of a structured record that the line shows elsewhere, or not at all.
 SHOWN = ("time", "level", "message", "version", "pid")
-_POSTGRES = re.compile(r"(DEBUG\d|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|QUERY):  (.*)", re.DOTALL)
+#: What Postgres adds to a message.
+MORE = ("DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY")
+_POSTGRES = re.compile(
+    r"(DEBUG\d|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|QUERY):  (.*)", re.DOTALL
+)
 _WIDTH = max(map(len, COLORS))
 #: So many of the last lines of a part are kept, to say why it ended.
 KEPT = 20
@@ -33,6 +45,8 @@ class Lines:
         self._stream = stream or sys.stdout
         self._colored = self._stream.isatty() and not os.environ.get("NO_COLOR")
         self._lock = threading.Lock()
+        #: The level of the last message of Postgres.
+        self._of_postgres = "LOG"
         self._last: dict[str, collections.deque[str]] = {name: collections.deque(maxlen=KEPT) for name in COLORS}
 
     def say(self, name: str, text: str, level: str = "info") -> None:
@@ -63,6 +77,11 @@ class Lines:
         if not line.strip():
             return
         text, level = readable(line)
+        # A message of Postgres about its normal work needs no more than one line.
+        if name == "postgres" and level in MORE and self._of_postgres not in LEVELS:
+            return
+        if name == "postgres" and level not in MORE:
+            self._of_postgres = level
         self._last[name].append(text)
         self.say(name, text, level)
 

@@ -86,7 +86,8 @@ def services(database: Database, places: Places, owner: Owner | None) -> list[Pa
     schemas = "shop,public" if database.recalls("demo") else "public"
     preview = {"INTEGRATEDB_PREVIEW_DSN": ("preview_dsn", database.dsn(OWNER))} if database.is_ours else {}
 
-    def service(name: str, port: int, ready: int, options: Sequence[str], variables: dict[str, str], defaults: Defaults
+    def service(
+        name: str, port: int, ready: int, options: Sequence[str], variables: dict[str, str], defaults: Defaults
     ) -> Part:
         file = directory.options_of(name)
         further = ["--config", str(file)] if file.exists() else []
@@ -141,7 +142,7 @@ def leftovers(directory: Directory) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a service: nothing of it is meant for another database, but for the channels' secrets."""
+    """Return the environment of a service, without what is meant for other databases, with the secrets of channels."""
     return {
         name: value
         for name, value in os.environ.items()

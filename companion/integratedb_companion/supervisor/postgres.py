@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -25,6 +26,8 @@ PORTS = range(15_432, 15_532)
 LONGEST_SOCKET = 100
 #: A fast shutdown, then an immediate one: what is committed stays. At last what remains is killed.
 ENDING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
+#: Sessions without their server end at once, unless they compute something.
+ENDING_OF_SESSIONS = ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 #: What the supervisor decides at each start; everything else is in postgresql.conf, which may be changed.
 CONFIGURATION = """
 # What integratedb start has added. Its options on the command line are the port, the addresses and the log.
@@ -67,11 +70,12 @@ class Server:
         if not version.exists():
             return
         wanted = version.read_text().strip()
-        said = subprocess.run([self.programs / "postgres", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-        if f" {wanted}." not in said and not said.strip().endswith(f" {wanted}"):
+        asked = subprocess.run([self.programs / "postgres", "--version"], capture_output=True, text=True, check=False)
+        said = asked.stdout.strip()
+        if re.search(rf" {wanted}(\D|$)", said) is None:
             raise CommandError(
-                f"{self.home} is a cluster of Postgres {wanted}, and {self.programs} has {said.strip()}",
-                hint=f"Debian, Ubuntu: apt-get install postgresql-{wanted}. Or name the directory of its initdb by --bindir.",
+                f"{self.home} is a cluster of Postgres {wanted}, and {self.programs} has {said}",
+                hint=f"Debian, Ubuntu: apt-get install postgresql-{wanted}. Or name its directory by --bindir.",
             )
 
     def _check_owner(self) -> None:
@@ -84,14 +88,12 @@ class Server:
             )
 
     def stop_leftover(self) -> int:
-        """End the server that a killed supervisor has left, or sessions of a killed server; return how many processes."""
-        return launch.end(self._processes, ENDING)
+        """End the server of a killed supervisor, or the sessions of a killed server; return how many processes."""
+        number = launch.end(self._postmasters, ENDING)
+        return number + launch.end(lambda: launch.working_in(self.home), ENDING_OF_SESSIONS)
 
-    def _processes(self) -> Iterator[int]:
-        """Find the postmaster, which ends its sessions itself; without it the sessions."""
-        found = list(launch.working_in(self.home))
-        postmaster = self._postmaster()
-        return iter([postmaster] if postmaster in found else found)
+    def _postmasters(self) -> Iterator[int]:
+        return (pid for pid in launch.working_in(self.home) if pid == self._postmaster())
 
     def _postmaster(self) -> int | None:
         lines = self._pid_file()
@@ -123,7 +125,7 @@ class Server:
         if self._owner:
             for path in (new, secret, data):
                 os.chown(path, self._owner.uid, self._owner.gid)
-        initdb = [
+        initdb: list[str | Path] = [
             self.programs / "initdb", f"--pgdata={data}", f"--username={SUPERUSER}", f"--pwfile={secret}",
             "--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
         ]  # fmt: skip
@@ -184,7 +186,8 @@ def _free_port() -> int:
         if port_is_free("127.0.0.1", port):
             return port
     raise CommandError(
-        f"no port from {PORTS[0]} to {PORTS[-1]} of 127.0.0.1 is free for Postgres", hint="--port-postgres PORT names one."
+        f"no port from {PORTS[0]} to {PORTS[-1]} of 127.0.0.1 is free for Postgres",
+        hint="--port-postgres PORT names one.",
     )
 
 

@@ -54,7 +54,9 @@ class _Start:
     def __init__(self, directory: Directory, options: Options, supervisor: Supervisor, lines: Lines) -> None:
         self._directory, self._options = directory, options
         self._supervisor, self._lines = supervisor, lines
-        self._say = lambda text: lines.say("start", text)
+
+    def _say(self, text: str) -> None:
+        self._lines.say("start", text)
 
     def run(self) -> None:
         try:
@@ -112,7 +114,7 @@ class _Start:
             return owner
         self._lines.say(
             "start",
-            f"the services run as root, because user {owner.name} may not read {sys.prefix}; install into /opt to change that",
+            f"the services run as root: user {owner.name} may not read {sys.prefix}. Install into /opt to change that",
             "warning",
         )
         return None
