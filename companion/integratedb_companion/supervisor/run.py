@@ -86,8 +86,7 @@ class _Start:
             conninfo = parameters(options.dsn, None)
         is_new_root = self._supervisor.while_running(lambda: self._prepare(database, server, conninfo))
         write_login_files(database)
-        for part in services(database, places, parts_owner):
-            self._supervisor.start(part)
+        self._supervisor.start(*services(database, places, parts_owner))
         for line in first_screen(
             database, places, server_owner=owner if server else None, parts_owner=parts_owner, is_new_root=is_new_root
         ):

@@ -102,15 +102,17 @@ class Supervisor:
         if self._stop_signal is not None:
             raise StoppedError
 
-    def start(self, part: Part) -> None:
-        """Start a part, and wait until it is ready. Errors: StoppedError, GaveUpError."""
-        running = Running(part)
-        self._running.append(running)
+    def start(self, *parts: Part) -> None:
+        """Start parts in their order, and wait until all are ready. Errors: StoppedError, GaveUpError."""
+        started = [Running(part) for part in parts]
+        self._running += started
         deadline = time.monotonic() + READY_S
         self._tick()
-        while not running.is_ready:
-            if time.monotonic() > deadline and part.name != "postgres":
-                self._lines.say("start", f"{part.name} is not ready yet: {running.problem}", "warning")
+        while not all(running.is_ready for running in started):
+            # A Postgres that recovers takes its time, and without it nothing can be started.
+            if time.monotonic() > deadline and all(part.name != "postgres" for part in parts):
+                for name, problem in self.unready.items():
+                    self._lines.say("start", f"{name} is not ready yet: {problem}", "warning")
                 return
             self._wait()
             self._tick()
@@ -172,6 +174,7 @@ class Supervisor:
 
     def _launch(self, running: Running) -> None:
         part = running.part
+        self._lines.say("start", f"starting {part.name}")
         running.process = launch.start(part.command, part.environment, part.owner, part.ending[0][0])
         assert running.process.stdout is not None
         running.log = self._lines.follow(part.name, running.process.stdout)

@@ -1,12 +1,14 @@
-"""One start with the demo that most tests share, and a directory that was started and stopped, of which each test has a copy."""
+"""One start with the demo that most tests share, and a stopped directory of which each test has a copy."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.system.harness import free_port
 from tests.system.start.harness import Start, copied, place
 
 Started = Callable[..., Start]
@@ -34,8 +36,6 @@ def shop() -> Iterator[Start]:
 def stopped() -> Iterator[Start]:
     """A directory after its first start, which was stopped by Ctrl-C."""
     with place() as directory:
-        import signal
-
         started = Start(directory / "data")
         started.ready()
         started.stop(signal.SIGINT)
@@ -51,13 +51,16 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def start(directory: Path) -> Iterator[Started]:
-    """``start(*options)``: a start in a new directory; ``of=`` copies one that was started before."""
+    """``start(*options)``: a start in a new directory; ``of=`` copies a stopped one, ``api=`` fills api.toml."""
     running: list[Start] = []
 
-    def begin(*options: str, of: Start | None = None) -> Start:
+    def begin(*options: str, of: Start | None = None, **files: str) -> Start:
         data = directory / f"data{len(running)}"
         if of is not None:
             copied(of.data, data)
+            options = ("--port-postgres", str(free_port()), *options)
+        for name, text in files.items():
+            (data / f"{name}.toml").write_text(text)
         running.append(Start(data, *options))
         return running[-1]
 

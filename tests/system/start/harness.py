@@ -39,7 +39,12 @@ def environment(**more: str) -> dict[str, str]:
 def command(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, env=environment(**more), timeout=60
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(**more),
+        timeout=60,
     )
 
 

@@ -16,12 +16,11 @@ import pytest
 
 from tests.support import refused
 from tests.system.harness import eventually
-from tests.system.start.harness import PARTS, Start, command, user_of
+from tests.system.start.harness import PARTS, Start, command, names_in_order, user_of
 
 
 def test_the_parts_start_in_order(shop: Start) -> None:
-    ready = [match[1] for line in shop.lines if (match := re.search(r"start +(\w+) is ready", line))]
-    assert ready[:4] == list(PARTS)
+    assert names_in_order(shop.lines, "starting")[:4] == list(PARTS)
 
 
 def test_the_first_screen_says_what_runs_where_and_how_to_log_in(shop: Start) -> None:
