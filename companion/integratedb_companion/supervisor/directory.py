@@ -80,8 +80,10 @@ class Directory:
                 )
 
     def _create(self) -> None:
+        # The user that runs Postgres for root goes through new directories above, too.
+        umask = os.umask(0o022)
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             if owner := self._foreign_owner():
                 raise CommandError(f"{self.path} belongs to {owner}", hint="Start as that user, or give --data.")
             if not self.lock.exists() and any(self.path.iterdir()):
@@ -96,6 +98,8 @@ class Directory:
             raise CommandError(
                 f"{problem.filename or self.path}: {problem.strerror}", hint="--data names another directory."
             ) from None
+        finally:
+            os.umask(umask)
 
     def _foreign_owner(self) -> str | None:
         uid = self.path.stat().st_uid

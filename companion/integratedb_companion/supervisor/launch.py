@@ -87,6 +87,11 @@ def working_in(directory: Path) -> Iterator[int]:
                 yield pid
 
 
+def knows_processes() -> bool:
+    """Whether the processes of this machine can be seen."""
+    return Path("/proc/self/cwd").exists()
+
+
 def _processes() -> Iterator[int]:
     with contextlib.suppress(OSError):
         for entry in Path("/proc").iterdir():

@@ -24,6 +24,9 @@ from .postgres import ENDING, Server, port_is_free
 PROBE_TIMEOUT_S = 3.0
 #: A service finishes its requests in 10 s. The daemon finishes its attempts in as many.
 SERVICE_ENDING = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
+#: Of services whose supervisor was killed. They were told to end then, and a kill loses nothing of any. The daemon
+#: waits for its Postgres, which has ended, too.
+ENDING_OF_LEFTOVERS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0))
 #: Where clients of this machine find who listens everywhere.
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}  # noqa: S104  compared only
 
@@ -136,7 +139,7 @@ def services(database: Database, places: Places, owner: Owner | None) -> list[Pa
 def leftovers(directory: Directory) -> int:
     """End the services that a killed supervisor has left; return how many processes."""
     return sum(
-        launch.end(lambda mark=f"{directory.path}:{name}": launch.marked(mark), SERVICE_ENDING)  # type: ignore[misc]
+        launch.end(lambda mark=f"{directory.path}:{name}": launch.marked(mark), ENDING_OF_LEFTOVERS)  # type: ignore[misc]
         for name in ("daemon", "api", "serve")
     )
 

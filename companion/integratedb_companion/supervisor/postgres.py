@@ -90,7 +90,11 @@ class Server:
     def stop_leftover(self) -> int:
         """End the server of a killed supervisor, or the sessions of a killed server; return how many processes."""
         number = launch.end(self._postmasters, ENDING)
-        return number + launch.end(lambda: launch.working_in(self.home), ENDING_OF_SESSIONS)
+        number += launch.end(lambda: launch.working_in(self.home), ENDING_OF_SESSIONS)
+        if launch.knows_processes():
+            # After a crash of the machine, another process may have the number in it, and Postgres would not start.
+            (self.home / "postmaster.pid").unlink(missing_ok=True)
+        return number
 
     def _postmasters(self) -> Iterator[int]:
         return (pid for pid in launch.working_in(self.home) if pid == self._postmaster())

@@ -74,7 +74,7 @@ class _Start:
         owner = Owner.find()
         parts_owner = self._owner_of_services(owner)
         if number := leftovers(directory):
-            self._say(f"ended what a killed start had left: {number} processes")
+            self._say(f"ended what a killed start had left: {number} process{'es' if number > 1 else ''}")
         places = self._places()
         check_ports(places)
         database = Database(directory, is_ours=options.dsn is None)
