@@ -70,12 +70,12 @@ def succeeds(program: Sequence[str | Path], environment: Mapping[str, str], owne
     return process.wait() == 0
 
 
-def marked(mark: str) -> Iterator[int]:
-    """Find the processes whose environment has this mark."""
-    wanted = f"{MARK}={mark}".encode()
+def marked(*marks: str) -> Iterator[int]:
+    """Find the processes whose environment has one of these marks."""
+    wanted = {f"{MARK}={mark}".encode() for mark in marks}
     for pid in _processes():
         with contextlib.suppress(OSError):
-            if wanted in (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0"):
+            if wanted & set((Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0")):
                 yield pid
 
 

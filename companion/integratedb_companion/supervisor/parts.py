@@ -138,10 +138,8 @@ def services(database: Database, places: Places, owner: Owner | None) -> list[Pa
 
 def leftovers(directory: Directory) -> int:
     """End the services that a killed supervisor has left; return how many processes."""
-    return sum(
-        launch.end(lambda mark=f"{directory.path}:{name}": launch.marked(mark), ENDING_OF_LEFTOVERS)  # type: ignore[misc]
-        for name in ("daemon", "api", "serve")
-    )
+    marks = [f"{directory.path}:{name}" for name in ("daemon", "api", "serve")]
+    return launch.end(lambda: launch.marked(*marks), ENDING_OF_LEFTOVERS)
 
 
 def _environment() -> dict[str, str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -64,6 +62,8 @@ class Start:
         self.ports = {name: free_port() for name in ("daemon", "api", "serve")}
         self._options = options
         self.log = data.with_name(f"{data.name}.log")
+        #: Processes that were there when it was killed.
+        self.outlived: set[int] = set()
         self.begin()
 
     def begin(self) -> None:
@@ -182,13 +182,3 @@ def names_in_order(lines: list[str], words: str) -> list[str]:
 def user_of(pid: int) -> int:
     """The user that a process runs as."""
     return Path(f"/proc/{pid}").stat().st_uid
-
-
-def remove(path: Path) -> None:
-    """Remove a directory."""
-    shutil.rmtree(path, ignore_errors=True)
-
-
-def pause() -> None:
-    """Give the other processes a moment."""
-    time.sleep(0.05)
