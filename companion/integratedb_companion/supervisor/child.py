@@ -34,4 +34,5 @@ def main() -> None:
     os.execv(sys.argv[5], sys.argv[5:])  # noqa: S606  the program that the supervisor chose
 
 
-main()
+if __name__ == "__main__":
+    main()
