@@ -67,7 +67,7 @@ def _status_of_parts(data: str, *, as_json: bool) -> None:
         say(f"pid {found['pid']} runs these parts since {found['since']}.")
         rows = [[part["name"], part["pid"], part["since"], part["url"], _state(part)] for part in found["parts"]]
         print_table(["part", "pid", "since", "where", "state"], rows)
-    if not found["parts"] or not all(part["ready"] for part in found["parts"]):
+    if not found["ready"]:
         raise click.exceptions.Exit(STATUS_REFUSED)
 
 

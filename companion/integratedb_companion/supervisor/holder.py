@@ -10,7 +10,7 @@ from typing import Any
 from integratedb_companion.common.errors import CommandError
 
 from .directory import Directory
-from .parts import unready
+from .parts import LAST, unready
 
 #: Longer than all parts may take together.
 STOP_S = 150.0
@@ -42,10 +42,17 @@ def status(directory: Directory) -> dict[str, Any]:
     """Return who holds the directory, and its parts; each is asked whether it is ready."""
     holder = directory.holder()
     if holder is None:
-        return {"data": str(directory.path), "pid": None, "since": None, "parts": []}
+        return {"data": str(directory.path), "pid": None, "since": None, "ready": False, "parts": []}
     parts = directory.read(directory.parts).get("parts", [])
     for part in parts:
         if part["pid"] is not None and part["ready_url"] is not None:
             part["problem"] = unready(part["ready_url"])
             part["ready"] = part["problem"] is None
-    return {"data": str(directory.path), "pid": holder.get("pid"), "since": holder.get("since"), "parts": parts}
+    return {
+        "data": str(directory.path),
+        "pid": holder.get("pid"),
+        "since": holder.get("since"),
+        # Before the last part was started, the others are not all of it.
+        "ready": all(part["ready"] for part in parts) and any(part["name"] == LAST for part in parts),
+        "parts": parts,
+    }

@@ -22,6 +22,8 @@ from .launch import MARK, Owner
 from .postgres import ENDING, Server, port_is_free
 
 PROBE_TIMEOUT_S = 3.0
+#: The part that is started last.
+LAST = "serve"
 #: A service finishes its requests in 10 s. The daemon finishes its attempts in as many.
 SERVICE_ENDING = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 #: Of services whose supervisor was killed. They were told to end then, and a kill loses nothing of any. The daemon
