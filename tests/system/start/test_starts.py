@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from integratedb_companion.supervisor.launch import working_in
 from tests.installation import installation
 from tests.system.conftest import TEMPLATE
 from tests.system.harness import Cluster, eventually, free_port
@@ -95,6 +96,8 @@ def survivor() -> Iterator[Start]:
                 for pid in one.outlived:
                     os.kill(pid, signal.SIGSTOP)
                 one.kill()
+                # Postgres ends with its supervisor, by itself.
+                eventually(lambda: not list(working_in(one.data / "postgres")), timeout_s=20)
                 one.begin()
                 one.ready()
                 assert one.postgres_port == port

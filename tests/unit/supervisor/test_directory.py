@@ -30,9 +30,9 @@ def test_nobody_holds_a_directory_before_and_after_a_claim(directory: Directory)
 
 
 def test_a_claimed_directory_is_refused_to_others(directory: Directory) -> None:
-    with directory.claimed(), pytest.raises(CommandError, match=f"in use: .* pid {os.getpid()}, since 20"):
-        with Directory(directory.path).claimed():
-            pass
+    words = f"in use: .* pid {os.getpid()}, since 20"
+    with directory.claimed(), pytest.raises(CommandError, match=words), Directory(directory.path).claimed():
+        pass
 
 
 def test_what_a_killed_holder_has_written_means_nothing(directory: Directory) -> None:
