@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,14 +55,14 @@ def start(directory: Path) -> Iterator[Started]:
     """``start(*options)``: a start in a new directory; ``of=`` copies a stopped one, ``api=`` fills api.toml."""
     running: list[Start] = []
 
-    def begin(*options: str, of: Start | None = None, **files: str) -> Start:
+    def begin(*options: str, of: Start | None = None, python: Path | str = sys.executable, **files: str) -> Start:
         data = directory / f"data{len(running)}"
         if of is not None:
             copied(of.data, data)
             options = ("--port-postgres", str(free_port()), *options)
         for name, text in files.items():
             (data / f"{name}.toml").write_text(text)
-        running.append(Start(data, *options))
+        running.append(Start(data, *options, python=python))
         return running[-1]
 
     yield begin

@@ -57,8 +57,9 @@ def place() -> Iterator[Path]:
 class Start:
     """The process, and what it runs in a directory."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, python: Path | str = sys.executable) -> None:
         self.data = data
+        self._command = [str(python), *COMMAND[1:]]
         self.ports = {name: free_port() for name in ("daemon", "api", "serve")}
         self._options = options
         self.log = data.with_name(f"{data.name}.log")
@@ -72,7 +73,7 @@ class Start:
         ports = [part for name, port in self.ports.items() for part in (f"--port-{name}", str(port))]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, "start", "--data", str(self.data), *ports, *self._options],
+                [*self._command, "start", "--data", str(self.data), *ports, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import signal
 import socket
 import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ from tests.installation import installation
 from tests.system.conftest import TEMPLATE
 from tests.system.harness import Cluster, eventually, free_port
 from tests.system.start.conftest import Started
-from tests.system.start.harness import PARTS, Start, command, names_in_order, place
+from tests.system.start.harness import PARTS, Start, command, names_in_order, place, user_of
 
 NOBODY = "4294967294"
 
@@ -187,6 +190,21 @@ def test_a_directory_of_somebody_else_is_refused(directory: Path) -> None:
     os.chown(data, int(NOBODY), -1)
     done = refused_start(data)
     assert f"{data} belongs to user {NOBODY}" in one_line(done.stderr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as somebody else")
+def test_services_run_as_root_where_the_user_of_postgres_may_not_read_the_program(
+    start: Started, stopped: Start, directory: Path
+) -> None:
+    closed = directory / "closed"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", closed], check=True)
+    ours, theirs = (sysconfig.get_path("purelib", vars={"base": base}) for base in (sys.prefix, str(closed)))
+    Path(theirs, "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+    closed.chmod(0o700)
+    one = start(of=stopped, python=closed / "bin/python3").ready()
+    users = {name: user_of(part["pid"]) for name, part in one.noted().items()}
+    assert users == {"postgres": pwd.getpwnam("postgres").pw_uid, "daemon": 0, "api": 0, "serve": 0}
+    assert any("the services run as root: user postgres may not read" in line for line in one.lines)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as somebody else")
