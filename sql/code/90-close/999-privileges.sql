@@ -78,7 +78,14 @@ DECLARE
     '@extschema@.integratedb_redeliver(text, text)',
     '@extschema@.integratedb_deliveries(text, text, integer)',
     '@extschema@.integratedb_allow_api(text, boolean)',
-    '@extschema@.integratedb_rotate_api_key(boolean)'
+    '@extschema@.integratedb_rotate_api_key(boolean)',
+    '@extschema@.integratedb_advice(boolean, text)',
+    '@extschema@.integratedb_advisers()',
+    '@extschema@.integratedb_mute_advice(text, text, timestamptz)',
+    '@extschema@.integratedb_unmute_advice(text)',
+    'integratedb.own_advice(text)',
+    'integratedb.foreign_advice(text)',
+    'integratedb.mutes()'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[
