@@ -341,7 +341,11 @@ def test_every_adviser_says_what_it_is(admin: Session) -> None:
 
 
 #: What the shop has: a partitioned table without a key, and tables that are too new for statistics.
-CLEAN = {"no_primary_key:shop.visits", "unindexed_foreign_keys:shop.orders.orders_customer_id_fkey"}
+CLEAN = {
+    "no_primary_key:shop.visits",
+    "unindexed_foreign_keys:shop.orders.orders_customer_id_fkey",
+    "unindexed_foreign_keys:shop.order_lines.order_lines_product_id_fkey",
+}
 #: What the cluster of the tests has.
 ENVIRONMENT = {"setting_hurts:fsync", "setting_hurts:full_page_writes"}
 CATEGORIES = {"PERFORMANCE", "SCHEMA", "SECURITY", "SERVER", "REPLICATION", "CONTRACTS", "NOTIFICATIONS"}
@@ -361,7 +365,7 @@ SERVER: dict[str, tuple[tuple[str, str], str]] = {
     "slot_lag": (("'10737418240'::bigint", "'-1'"), "SELECT pg_create_physical_replication_slot('advised', true)"),
     "slot_without_limit": (("x y z", ""), "SELECT pg_create_physical_replication_slot('advised', true)"),
     "not_armed": (("NOT integratedb.is_armed()", "true"), claims("j1", {"path": "shop.orders", "fields": ["id"]})),
-    "contract_lock_held": (("'00:01:00'", "'-1s'"), ""),
+    "contract_lock_held": (("'00:01:00'", "'-1s'"), claims("j2", {"path": "shop.orders", "fields": ["id"]})),
 }
 
 
@@ -476,9 +480,107 @@ def test_no_adviser_runs_code_of_a_user(superuser: Session, owner: Session, admi
         "CREATE VIEW shop.eye AS SELECT shop.mark('view') AS x, id FROM shop.trap; GRANT SELECT ON shop.eye TO PUBLIC;"
         "GRANT USAGE ON SCHEMA shop TO PUBLIC; CREATE VIEW shop.pg_class AS SELECT shop.mark('capture') AS relname"
     )
-    owner.run("ALTER ROLE CURRENT_USER SET search_path = shop")
     superuser.run("TRUNCATE public.marks; SET search_path = shop, public")
     admin.run("SET search_path = shop, public")
     for session in (superuser, admin):
         assert len(session.rows("SELECT * FROM public.integratedb_advice(true)")) > 3
     assert superuser.rows("SELECT * FROM public.marks") == []
+
+
+# Advisers of others
+
+ADVISER = """
+CREATE VIEW integratedb_advisers.{name} AS
+  SELECT 'naming'::text AS name, 'Table name in the singular'::text AS title, 'WARN'::text AS level, 'OWNER'::text AS facing,
+         ARRAY['STYLE'] AS categories, 'Our tables have plural names.'::text AS description,
+         {detail} AS detail, 'ALTER TABLE shop.order RENAME TO orders;'::text AS remediation,
+         '{{}}'::jsonb AS metadata, 'naming:shop.order'::text AS cache_key
+"""
+
+
+@pytest.fixture
+def advisers(superuser: Session) -> None:
+    superuser.run(f"CREATE SCHEMA integratedb_advisers AUTHORIZATION {ADMIN}; GRANT ALL ON SCHEMA integratedb_advisers TO PUBLIC")
+
+
+def foreign(session: Session) -> list[tuple[str, str]]:
+    return [(f["name"], f["detail"]) for f in advice(session, with_muted=True) if f["name"] in ("naming", "adviser_not_run")]
+
+
+@pytest.mark.usefixtures("advisers")
+def test_a_view_of_the_caller_or_of_a_superuser_is_an_adviser(superuser: Session, admin: Session) -> None:
+    admin.run(ADVISER.format(name="mine", detail="'mine'::text"))
+    superuser.run(ADVISER.format(name="of_root", detail="'of root'::text") + "; GRANT SELECT ON integratedb_advisers.of_root TO PUBLIC")
+    assert foreign(admin) == [("naming", "mine"), ("naming", "of root")]
+    admin.run("SELECT integratedb_mute_advice('naming:shop.order', 'it is an order')")
+    assert "naming" not in {f["name"] for f in advice(admin)}
+
+
+@pytest.mark.usefixtures("advisers")
+def test_a_hostile_adviser_gets_nobodys_rights(superuser: Session, owner: Session, admin: Session) -> None:
+    owner.run(
+        "CREATE FUNCTION shop.grab() RETURNS text LANGUAGE plpgsql AS $$BEGIN "
+        "EXECUTE 'CREATE TABLE shop.grabbed_by_' || current_user || ' ()'; RETURN current_user; END$$;"
+        "GRANT USAGE ON SCHEMA shop TO PUBLIC; GRANT CREATE ON SCHEMA shop TO PUBLIC"
+    )
+    owner.run(ADVISER.format(name='"evil\n--"', detail="shop.grab()") + '; GRANT SELECT ON integratedb_advisers."evil\n--" TO PUBLIC')
+    for session, role in ((superuser, "postgres"), (admin, ADMIN)):
+        [(name, said)] = foreign(session)
+        assert name == "adviser_not_run"
+        assert f"its owner is {OWNER}, and its functions would run with the rights of {role}" in said
+    assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
+    # Its own admin is not tricked into a superuser's rights either, and a view of an admin does not run for a superuser.
+    admin.run(ADVISER.format(name="of_admin", detail="shop.grab()"))
+    assert [said for _, said in foreign(superuser) if "of_admin is not run" in said]
+    assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
+    assert ("naming", ADMIN) in foreign(admin)
+    assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == [(f"grabbed_by_{ADMIN}",)]
+
+
+@pytest.mark.usefixtures("advisers")
+def test_an_adviser_that_fails_or_has_other_columns_is_a_finding_and_hides_no_other(superuser: Session, admin: Session) -> None:
+    admin.run(ADVISER.format(name="fails", detail="(1 / 0)::text"))
+    admin.run("CREATE VIEW integratedb_advisers.short AS SELECT 1 AS name")
+    admin.run(ADVISER.format(name="works", detail="'works'::text"))
+    superuser.run(ADVISER.format(name="closed", detail="'closed'::text"))
+    said = foreign(admin)
+    assert ("naming", "works") in said
+    words = "\n".join(detail for _, detail in said)
+    assert "fails is not run: it fails: 22012 division by zero" in words
+    assert "short is not run: these columns are missing: name text, title text" in words
+    assert f"closed is not run: role {ADMIN} may not read it" in words
+    [closed] = [f for f in advice(admin) if "closed" in f["cache_key"]]
+    for statement in statements(closed["remediation"]):
+        superuser.run(statement)
+    assert ("naming", "closed") in foreign(admin)
+
+
+@pytest.mark.usefixtures("advisers")
+def test_an_adviser_cannot_reach_the_rights_of_the_extension(admin: Session) -> None:
+    """The caller's rights are not those of the extension's owner: its tables stay closed."""
+    admin.run(ADVISER.format(name="who", detail="current_user::text"))
+    assert foreign(admin) == [("naming", ADMIN)]
+
+
+# Costs
+
+
+def test_a_thousand_tables_take_less_than_two_seconds(superuser: Session, admin: Session, claim: Any) -> None:
+    superuser.run(
+        "CREATE SCHEMA many; DO $$BEGIN FOR n IN 1..1000 LOOP "
+        "EXECUTE format('CREATE TABLE many.t%s (id integer PRIMARY KEY, up integer%s, c1 text, c2 text, c3 text, c4 text, c5 text, c6 text, c7 text, c8 text)', "
+        "n, CASE WHEN n > 1 THEN format(' REFERENCES many.t%s', n - 1) END); END LOOP; END$$"
+    )
+    superuser.run("GRANT USAGE ON SCHEMA many TO PUBLIC; GRANT SELECT ON many.t1, many.t2 TO PUBLIC")
+    for name in ("m1", "m2"):
+        claim({"path": "many.*", "fields": ["*"]}, by=name)
+    superuser.run("VACUUM ANALYZE")
+    admin.run("SELECT * FROM integratedb_advice()")
+    took = []
+    for _ in range(2):
+        began = time.monotonic()
+        found = admin.rows("SELECT name FROM integratedb_advice()")
+        took.append(time.monotonic() - began)
+    print(f"integratedb_advice() of 1,000 tables: {min(took):.2f} s")
+    assert sum(name == "unindexed_foreign_keys" for (name,) in found) >= 999
+    assert min(took) < 2
