@@ -1,4 +1,4 @@
-"""The advisers: each finds the fault that was made for it, its statement cures the fault, and a clean database is silent."""
+"""The advisers: each finds the fault that was made for it, its statement cures that, and a clean database is silent."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from tests.sql.conftest import ADMIN, DATABASES, MEMBERSHIPS, OWNER, ROLES, ROOT, Connect, janitor, open_session
+from tests.sql.conftest import ADMIN, DATABASES, MEMBERSHIPS, OWNER, ROLES, janitor, open_session
 from tests.support import Server, Session, clone, refused
 
 pytestmark = pytest.mark.xdist_group("advice")
 
 FAULTY = "advice_faults"
 #: The names of everything below have what a statement must quote, and what ends a comment or a literal.
-SCHEMA = 'Fa"ul\'ts\n-- '
+SCHEMA = "Fa\"ul'ts\n-- "
 S = sql.Identifier(SCHEMA).as_string()
 
 
@@ -48,25 +47,30 @@ def path(table: str) -> str:
 
 
 def secured(table: str, policies: str = "", switch: str = "ENABLE") -> str:
-    return f"CREATE TABLE {S}.{table} (id integer PRIMARY KEY, who text); ALTER TABLE {S}.{table} {switch} ROW LEVEL SECURITY; {policies}"
+    """A table with policies."""
+    create = f"CREATE TABLE {S}.{table} (id integer PRIMARY KEY, who text);"
+    return f"{create} ALTER TABLE {S}.{table} {switch} ROW LEVEL SECURITY; {policies}"
 
 
 FAULTS: dict[str, Fault] = {
     "unindexed_foreign_keys": Fault(
-        f"CREATE TABLE {S}.a1 (id integer PRIMARY KEY, up integer CONSTRAINT \"up's\" REFERENCES {S}.target);",
+        f'CREATE TABLE {S}.a1 (id integer PRIMARY KEY, up integer CONSTRAINT "up\'s" REFERENCES {S}.target);',
         f'{S}.a1."up\'s"',
     ),
     "duplicate_index": Fault(
-        f"CREATE TABLE {S}.a2 (id integer PRIMARY KEY, x text); CREATE INDEX a2_x ON {S}.a2 (x); CREATE INDEX \"a2 X\" ON {S}.a2 (x)",
+        f"CREATE TABLE {S}.a2 (id integer PRIMARY KEY, x text); CREATE INDEX a2_x ON {S}.a2 (x); "
+        f'CREATE INDEX "a2 X" ON {S}.a2 (x)',
         f'{S}."a2 X"',
     ),
     "overlapping_index": Fault(
-        f"CREATE TABLE {S}.a3 (id integer PRIMARY KEY, x text, y text); CREATE INDEX a3_x ON {S}.a3 (x); CREATE INDEX a3_xy ON {S}.a3 (x, y)",
+        f"CREATE TABLE {S}.a3 (id integer PRIMARY KEY, x text, y text); CREATE INDEX a3_x ON {S}.a3 (x); "
+        f"CREATE INDEX a3_xy ON {S}.a3 (x, y)",
         f"{S}.a3_x",
     ),
     "unused_index": Fault(
         f"CREATE TABLE {S}.a4 (id integer PRIMARY KEY, x text);"
-        f"INSERT INTO {S}.a4 SELECT n, repeat('x', 100) || n FROM generate_series(1, 3000) AS n; CREATE INDEX a4_x ON {S}.a4 (x)",
+        f"INSERT INTO {S}.a4 SELECT n, repeat('x', 100) || n FROM generate_series(1, 3000) AS n; "
+        f"CREATE INDEX a4_x ON {S}.a4 (x)",
         f"{S}.a4_x",
     ),
     "invalid_index": Fault(
@@ -79,7 +83,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "no_primary_key": Fault(f"CREATE TABLE {S}.b1 (id integer NOT NULL UNIQUE)", f"{S}.b1"),
     "not_valid_constraint": Fault(
-        f"CREATE TABLE {S}.b2 (id integer PRIMARY KEY); ALTER TABLE {S}.b2 ADD CONSTRAINT \"po's\" CHECK (id > 0) NOT VALID",
+        f"CREATE TABLE {S}.b2 (id integer PRIMARY KEY); "
+        f'ALTER TABLE {S}.b2 ADD CONSTRAINT "po\'s" CHECK (id > 0) NOT VALID',
         f'{S}.b2."po\'s"',
     ),
     "foreign_key_types_differ": Fault(
@@ -87,24 +92,28 @@ FAULTS: dict[str, Fault] = {
         f"{S}.b3.b3_up_fkey",
     ),
     "duplicate_foreign_key": Fault(
-        f"CREATE TABLE {S}.b4 (id integer PRIMARY KEY REFERENCES {S}.target, CONSTRAINT again FOREIGN KEY (id) REFERENCES {S}.target)",
+        f"CREATE TABLE {S}.b4 (id integer PRIMARY KEY REFERENCES {S}.target, CONSTRAINT again FOREIGN KEY (id) "
+        f"REFERENCES {S}.target)",
         f"{S}.b4.again",
     ),
     "sequence_near_end": Fault(
-        f"CREATE TABLE {S}.b5 (id serial PRIMARY KEY); SELECT setval('{S.replace(chr(39), chr(39) * 2)}.b5_id_seq', 2000000000)",
+        f"CREATE TABLE {S}.b5 (id serial PRIMARY KEY); "
+        f"SELECT setval('{S.replace(chr(39), chr(39) * 2)}.b5_id_seq', 2000000000)",
         f"{S}.b5_id_seq",
     ),
-    "discouraged_type": Fault(f"CREATE TABLE {S}.b6 (id integer PRIMARY KEY, \"m y\" money)", f'{S}.b6."m y"'),
+    "discouraged_type": Fault(f'CREATE TABLE {S}.b6 (id integer PRIMARY KEY, "m y" money)', f'{S}.b6."m y"'),
     "unsupported_reg_types": Fault(f"CREATE TABLE {S}.b7 (id integer PRIMARY KEY, f regproc)", f"{S}.b7.f"),
     "disabled_trigger": Fault(
         f"CREATE TABLE {S}.b8 (id integer PRIMARY KEY);"
-        f'CREATE TRIGGER "t t" BEFORE UPDATE ON {S}.b8 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();'
+        f'CREATE TRIGGER "t t" BEFORE UPDATE ON {S}.b8 FOR EACH ROW EXECUTE FUNCTION '
+        f"suppress_redundant_updates_trigger();"
         f'ALTER TABLE {S}.b8 DISABLE TRIGGER "t t"',
         f'{S}.b8."t t"',
     ),
     "table_bloat": Fault(
         f"CREATE TABLE {S}.c1 (id integer PRIMARY KEY, x text) WITH (autovacuum_enabled = true);"
-        f"INSERT INTO {S}.c1 SELECT n, repeat('x', 100) FROM generate_series(1, 20000) AS n; DELETE FROM {S}.c1 WHERE id % 20 <> 0; ANALYZE {S}.c1",
+        f"INSERT INTO {S}.c1 SELECT n, repeat('x', 100) FROM generate_series(1, 20000) AS n; "
+        f"DELETE FROM {S}.c1 WHERE id % 20 <> 0; ANALYZE {S}.c1",
         f"{S}.c1",
     ),
     "never_analyzed": Fault(
@@ -116,29 +125,46 @@ FAULTS: dict[str, Fault] = {
         f"CREATE TABLE {S}.c3 (id integer PRIMARY KEY) WITH (autovacuum_enabled = false)", f"{S}.c3"
     ),
     "claimed_unlogged_table": Fault(
-        f"CREATE UNLOGGED TABLE {S}.c4 (id integer PRIMARY KEY);" + claims("c4", {"path": path("c4"), "fields": ["id"]}),
+        f"CREATE UNLOGGED TABLE {S}.c4 (id integer PRIMARY KEY);"
+        + claims("c4", {"path": path("c4"), "fields": ["id"]}),
         f"{S}.c4",
     ),
     "rls_initplan": Fault(
-        secured("d1", f"CREATE POLICY \"p p\" ON {S}.d1 USING (who = current_setting('x.y', true) AND id > (SELECT 1 WHERE current_setting('x.z', true) = ''))"),
+        secured(
+            "d1",
+            f"CREATE POLICY \"p p\" ON {S}.d1 USING (who = current_setting('x.y', true) AND id > (SELECT 1 WHERE "
+            f"current_setting('x.z', true) = ''))",
+        ),
         f'{S}.d1."p p"',
     ),
     "multiple_permissive_policies": Fault(
-        secured("d2", f"CREATE POLICY p1 ON {S}.d2 USING (id = 1); CREATE POLICY p2 ON {S}.d2 USING (id = 2)"), f"{S}.d2.p1"
+        secured("d2", f"CREATE POLICY p1 ON {S}.d2 USING (id = 1); CREATE POLICY p2 ON {S}.d2 USING (id = 2)"),
+        f"{S}.d2.p1",
     ),
-    "policy_exists_rls_disabled": Fault(secured("d3", f"CREATE POLICY p ON {S}.d3 USING (id = 1)", "DISABLE"), f"{S}.d3"),
+    "policy_exists_rls_disabled": Fault(
+        secured("d3", f"CREATE POLICY p ON {S}.d3 USING (id = 1)", "DISABLE"), f"{S}.d3"
+    ),
     "rls_enabled_no_policy": Fault(secured("d4"), f"{S}.d4"),
     "rls_policy_always_true": Fault(secured("d5", f"CREATE POLICY p ON {S}.d5 FOR UPDATE USING (true)"), f"{S}.d5.p"),
     "security_definer_view": Fault(
-        secured("d6", f"CREATE POLICY p ON {S}.d6 USING (id = 1); CREATE VIEW {S}.v6 AS SELECT id FROM {S}.d6; GRANT SELECT ON {S}.v6 TO PUBLIC"),
+        secured(
+            "d6",
+            f"CREATE POLICY p ON {S}.d6 USING (id = 1); CREATE VIEW {S}.v6 AS SELECT id FROM {S}.d6; "
+            f"GRANT SELECT ON {S}.v6 TO PUBLIC",
+        ),
         f"{S}.v6",
     ),
     "materialized_view_exposed": Fault(
-        secured("d7", f"CREATE POLICY p ON {S}.d7 USING (id = 1); CREATE MATERIALIZED VIEW {S}.m7 AS SELECT id FROM {S}.d7; GRANT SELECT ON {S}.m7 TO PUBLIC"),
+        secured(
+            "d7",
+            f"CREATE POLICY p ON {S}.d7 USING (id = 1); "
+            f"CREATE MATERIALIZED VIEW {S}.m7 AS SELECT id FROM {S}.d7; GRANT SELECT ON {S}.m7 TO PUBLIC",
+        ),
         f"{S}.m7",
     ),
     "policy_hides_everything": Fault(
-        secured("d8", f"CREATE POLICY p ON {S}.d8 FOR SELECT USING (false);") + claims("d8", {"path": path("d8"), "fields": ["id"]}),
+        secured("d8", f"CREATE POLICY p ON {S}.d8 FOR SELECT USING (false);")
+        + claims("d8", {"path": path("d8"), "fields": ["id"]}),
         f"d8:{S}.d8",
     ),
     "writable_by_everybody": Fault(
@@ -150,30 +176,32 @@ FAULTS: dict[str, Fault] = {
         f"{S}.e2",
     ),
     "function_search_path_mutable": Fault(
-        f'CREATE FUNCTION {S}."f(3"(integer) RETURNS integer LANGUAGE sql SECURITY DEFINER AS \'SELECT 1\';'
+        f"CREATE FUNCTION {S}.\"f(3\"(integer) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"
         f'REVOKE ALL ON FUNCTION {S}."f(3" FROM PUBLIC',
         f'{S}."f(3"(integer)',
     ),
     "definer_function_executable": Fault(
-        f"CREATE FUNCTION {S}.f4() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT 1'",
+        f"CREATE FUNCTION {S}.f4() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS "
+        f"'SELECT 1'",
         f"{S}.f4()",
     ),
     "public_create_in_schema": Fault('CREATE SCHEMA "open S"; GRANT CREATE ON SCHEMA "open S" TO PUBLIC', '"open S"'),
     "sensitive_columns_exposed": Fault(
-        f"CREATE TABLE {S}.e6 (id integer PRIMARY KEY, api_key text); GRANT SELECT (api_key) ON {S}.e6 TO PUBLIC", f"{S}.e6.api_key"
+        f"CREATE TABLE {S}.e6 (id integer PRIMARY KEY, api_key text); GRANT SELECT (api_key) ON {S}.e6 TO PUBLIC",
+        f"{S}.e6.api_key",
     ),
     "excess_access": Fault(
-        f"CREATE TABLE {S}.e7 (id integer PRIMARY KEY); GRANT SELECT ON {S}.e7 TO PUBLIC; GRANT USAGE ON SCHEMA {S} TO PUBLIC;"
-        + claims("e7"),
+        f"CREATE TABLE {S}.e7 (id integer PRIMARY KEY); GRANT SELECT ON {S}.e7 TO PUBLIC; "
+        f"GRANT USAGE ON SCHEMA {S} TO PUBLIC;" + claims("e7"),
         f"{S}.e7:PUBLIC",
     ),
     "setting_hurts": Fault("", "fsync", cures=False),
     "extension_in_public": Fault("CREATE EXTENSION hstore SCHEMA public", "hstore"),
     "extension_outdated": Fault("CREATE EXTENSION citext SCHEMA shop VERSION '1.5'", "citext"),
     "unmet_claim": Fault(
-        f"CREATE TABLE {S}.g1 (id integer PRIMARY KEY, \"no te\" varchar(20));"
+        f'CREATE TABLE {S}.g1 (id integer PRIMARY KEY, "no te" varchar(20));'
         + claims("g1", {"path": path("g1"), "fields": [{"name": "no te", "type": "varchar", "min_length": 20}]})
-        + f'SELECT integratedb_configure(\'enforcement\', \'explicit\'); ALTER TABLE {S}.g1 DROP COLUMN "no te";',
+        + f"SELECT integratedb_configure('enforcement', 'explicit'); ALTER TABLE {S}.g1 DROP COLUMN \"no te\";",
         f"g1:claims:{S}.g1:0",
     ),
     "override_not_followed_up": Fault(
@@ -192,21 +220,29 @@ FAULTS: dict[str, Fault] = {
     "submitter_lost": Fault(
         f"CREATE TABLE {S}.g4 (id integer PRIMARY KEY);"
         + claims("g4", {"path": path("g4"), "fields": ["id"]})
-        + "UPDATE integratedb.specification SET handed_in_by = 'gone', handed_in_by_oid = 1 WHERE stakeholder_id = (SELECT id FROM integratedb.stakeholder WHERE name = 'g4')",
+        + "UPDATE integratedb.specification SET handed_in_by = 'gone', handed_in_by_oid = 1 WHERE "
+        "stakeholder_id = (SELECT id FROM integratedb.stakeholder WHERE name = 'g4')",
         "g4:claims",
     ),
-    "stakeholder_without_role": Fault("SELECT integratedb_create_stakeholder('g5'); DROP OWNED BY g5; DROP ROLE g5", "g5"),
+    "stakeholder_without_role": Fault(
+        "SELECT integratedb_create_stakeholder('g5'); DROP OWNED BY g5; DROP ROLE g5", "g5"
+    ),
     "stakeholder_powers": Fault(
         "SELECT integratedb_create_stakeholder('g6'); ALTER ROLE g6 CREATEROLE; GRANT pg_read_all_data TO g6", "g6"
     ),
     "password_expires": Fault("SELECT integratedb_create_stakeholder('g7', now() + interval '3 days')", "g7"),
     "stakeholder_without_claims": Fault(
-        "SELECT integratedb_create_stakeholder('g8'); UPDATE integratedb.stakeholder SET created_at = now() - interval '31 days' WHERE name = 'g8'",
+        "SELECT integratedb_create_stakeholder('g8'); "
+        "UPDATE integratedb.stakeholder SET created_at = now() - interval '31 days' WHERE name = 'g8'",
         "g8",
     ),
     "claimed_reference_without_index": Fault(
         f"CREATE TABLE {S}.g9 (id integer PRIMARY KEY, up integer REFERENCES {S}.target);"
-        + claims("g9", {"path": path("g9"), "fields": ["id", "up"], "references": [{"fields": ["up"], "to": path("target")}]}, {"path": path("target"), "fields": ["id"]}),
+        + claims(
+            "g9",
+            {"path": path("g9"), "fields": ["id", "up"], "references": [{"fields": ["up"], "to": path("target")}]},
+            {"path": path("target"), "fields": ["id"]},
+        ),
         f"{S}.g9:up",
     ),
     "wildcard_claim_growing": Fault(
@@ -216,16 +252,22 @@ FAULTS: dict[str, Fault] = {
         f"h1:{S}.h1",
     ),
     "wildcard_claim_sensitive": Fault(
-        f"CREATE TABLE {S}.h2 (id integer PRIMARY KEY, password text);" + claims("h2", {"path": path("h2"), "fields": ["*"]}), f"h2:{S}.h2"
+        f"CREATE TABLE {S}.h2 (id integer PRIMARY KEY, password text);"
+        + claims("h2", {"path": path("h2"), "fields": ["*"]}),
+        f"h2:{S}.h2",
     ),
     "claim_always_null": Fault(
-        f"CREATE TABLE {S}.h3 (id integer PRIMARY KEY, \"n'\" text); INSERT INTO {S}.h3 SELECT generate_series(1, 200); ANALYZE {S}.h3;"
+        f'CREATE TABLE {S}.h3 (id integer PRIMARY KEY, "n\'" text); '
+        f"INSERT INTO {S}.h3 SELECT generate_series(1, 200); ANALYZE {S}.h3;"
         + claims("h3", {"path": path("h3"), "fields": ["id", "n'"]}),
         f'h3:{S}.h3."n\'"',
     ),
     "alternative_droppable": Fault(
         f"CREATE TABLE {S}.h4_new (id integer PRIMARY KEY);"
-        + claims("h4", {"alternatives": [{"path": path("h4_old"), "fields": ["id"]}, {"path": path("h4_new"), "fields": ["id"]}]}),
+        + claims(
+            "h4",
+            {"alternatives": [{"path": path("h4_old"), "fields": ["id"]}, {"path": path("h4_new"), "fields": ["id"]}]},
+        ),
         f"h4:{S}.h4_old",
     ),
     "field_alternative_droppable": Fault(
@@ -251,19 +293,22 @@ FAULTS: dict[str, Fault] = {
         cures=False,  # the daemon does
     ),
     "channel_paused": Fault(
-        "UPDATE integratedb.channel SET paused_at = now() - interval '2 days', paused_reason = 'paused by me' WHERE name = 'paused'", "i1.paused"
+        "UPDATE integratedb.channel SET paused_at = now() - interval '2 days', paused_reason = 'paused by me' "
+        "WHERE name = 'paused'",
+        "i1.paused",
     ),
     "dead_events": Fault(
         "INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at, dead_at, error)"
         " SELECT id, '0/1', 0, '', '{}', now(), now(), '410 Gone' FROM integratedb.channel WHERE name = 'dead'",
         "i1.dead",
     ),
-    "event_trigger_disabled": Fault(
-        "ALTER EVENT TRIGGER integratedb_drop_index DISABLE", "integratedb_drop_index"
-    ),
+    "event_trigger_disabled": Fault("ALTER EVENT TRIGGER integratedb_drop_index DISABLE", "integratedb_drop_index"),
     "enforcement_explicit": Fault("", "enforcement"),
     "schema_open": Fault("GRANT CREATE ON SCHEMA public TO shop_owner", "public"),
-    "calls_captured": Fault("CREATE FUNCTION public.integratedb_claim(name, jsonb) RETURNS integer LANGUAGE sql AS 'SELECT 1'", "integratedb_claim(name,jsonb)"),
+    "calls_captured": Fault(
+        "CREATE FUNCTION public.integratedb_claim(name, jsonb) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "integratedb_claim(name,jsonb)",
+    ),
 }
 
 
@@ -298,7 +343,7 @@ def faulty(server: Server, template: str, cluster: Session) -> Iterator[Session]
         session.run(f"CREATE SCHEMA {S}; CREATE TABLE {S}.target (id integer PRIMARY KEY)")
         for fault in FAULTS.values():
             for statement in statements(fault.make):
-                session.run(statement.encode())
+                session.run(statement)
         session.run("SELECT pg_stat_force_next_flush()")
         yield session
 
@@ -321,7 +366,7 @@ def test_the_statement_of_a_finding_cures_it(faulty: Session, findings: list[dic
     before = {f["cache_key"] for f in advice(faulty, name)}
     assert finding["cache_key"] in before, "another statement has cured it"
     for statement in statements(finding["remediation"]):
-        faulty.run(statement.encode())
+        faulty.run(statement)
     assert {f["cache_key"] for f in advice(faulty, name)} == before - {finding["cache_key"]}
 
 
@@ -335,8 +380,10 @@ def test_every_adviser_says_what_it_is(admin: Session) -> None:
     for adviser in advisers:
         assert adviser["level"] in ("ERROR", "WARN", "INFO"), adviser
         assert adviser["facing"] in ("ADMIN", "OWNER", "STAKEHOLDER"), adviser
-        assert adviser["categories"] and set(adviser["categories"]) <= CATEGORIES, adviser
-        assert adviser["title"] and adviser["description"].endswith("."), adviser
+        assert adviser["categories"], adviser
+        assert set(adviser["categories"]) <= CATEGORIES, adviser
+        assert adviser["title"], adviser
+        assert adviser["description"].endswith("."), adviser
     assert {adviser["name"] for adviser in advisers} == set(FAULTS) | set(SERVER)
 
 
@@ -352,7 +399,10 @@ CATEGORIES = {"PERFORMANCE", "SCHEMA", "SECURITY", "SERVER", "REPLICATION", "CON
 
 #: Advisers about what lasts long, or belongs to the cluster: what the view is changed to, and what makes the fault.
 SERVER: dict[str, tuple[tuple[str, str], str]] = {
-    "wraparound": (("1000000000", "1"), "CREATE TABLE shop.old (); SELECT pg_current_xact_id(); SELECT pg_current_xact_id()"),
+    "wraparound": (
+        ("1000000000", "1"),
+        "CREATE TABLE shop.old (); SELECT pg_current_xact_id(); SELECT pg_current_xact_id()",
+    ),
     "idle_in_transaction": (("'00:05:00'", "'-1s'"), ""),
     "long_transaction": (("'01:00:00'", "'-1s'"), ""),
     "prepared_transaction": (("'01:00:00'", "'-1s'"), "BEGIN; CREATE TABLE shop.p (); PREPARE TRANSACTION 'it''s'"),
@@ -375,10 +425,10 @@ def test_an_adviser_about_the_server_finds_its_fault(superuser: Session, owner: 
     assert advice(superuser, name) == []
     view = superuser.value("SELECT pg_get_viewdef(%s::regclass)", f"integratedb.adviser_{name}")
     assert old in view or old == "x y z", view
-    superuser.run(f"CREATE OR REPLACE VIEW integratedb.adviser_{name} AS {view.replace(old, new)}".encode())
+    superuser.run(f"CREATE OR REPLACE VIEW integratedb.adviser_{name} AS {view.replace(old, new)}")
     try:
         for statement in statements(make):
-            superuser.run(statement.encode())
+            superuser.run(statement)
         owner.run("BEGIN; SELECT integratedb_sync(); ALTER TABLE shop.orders ADD COLUMN x1 text")
         found = advice(superuser, name)
         assert found
@@ -386,16 +436,18 @@ def test_an_adviser_about_the_server_finds_its_fault(superuser: Session, owner: 
         owner.run("ROLLBACK")
         if name == "prepared_transaction":
             [finding] = found
-            superuser.run(finding["remediation"].encode())
+            superuser.run(finding["remediation"])
             assert advice(superuser, name) == []
         if name == "inactive_slot":
             [finding] = found
-            superuser.run(finding["remediation"].encode())
+            superuser.run(finding["remediation"])
             assert advice(superuser, name) == []
     finally:
         if superuser.rows("SELECT FROM pg_prepared_xacts"):
             superuser.run("ROLLBACK PREPARED 'it''s'")
-        superuser.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'advised'")
+        superuser.run(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'advised'"
+        )
 
 
 # Muting
@@ -427,7 +479,14 @@ def test_a_finding_is_muted_until_a_time(admin: Session) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["NULL, 'why'", "' ', 'why'", "'key', NULL", "'key', ' '", "'key', 'why', now() - interval '1 s'", "repeat('x', 1001), 'why'"],
+    [
+        "NULL, 'why'",
+        "' ', 'why'",
+        "'key', NULL",
+        "'key', ' '",
+        "'key', 'why', now() - interval '1 s'",
+        "repeat('x', 1001), 'why'",
+    ],
 )
 def test_muting_needs_a_key_a_reason_and_a_time_to_come(admin: Session, arguments: str) -> None:
     with refused("22023"):
@@ -458,8 +517,13 @@ def test_only_admins_are_advised(owner: Session, stakeholder: Any, call: str) ->
 
 
 def test_code_of_others_is_not_advised_in_the_name_of_an_admin(owner: Session, admin: Session) -> None:
-    owner.run("CREATE FUNCTION shop.spy() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.integratedb_advice()'")
-    owner.run("GRANT USAGE ON SCHEMA shop TO PUBLIC; CREATE VIEW shop.innocent AS SELECT shop.spy() AS n; GRANT SELECT ON shop.innocent TO PUBLIC")
+    owner.run(
+        "CREATE FUNCTION shop.spy() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.integratedb_advice()'"
+    )
+    owner.run(
+        "GRANT USAGE ON SCHEMA shop TO PUBLIC; CREATE VIEW shop.innocent AS SELECT shop.spy() AS n; "
+        "GRANT SELECT ON shop.innocent TO PUBLIC"
+    )
     with refused("42501"):
         admin.run("SELECT * FROM shop.innocent")
 
@@ -471,7 +535,8 @@ def test_no_adviser_runs_code_of_a_user(superuser: Session, owner: Session, admi
         "CREATE FUNCTION shop.mark(x text) RETURNS text LANGUAGE plpgsql VOLATILE AS "
         "$$BEGIN INSERT INTO public.marks VALUES (x || current_user); RETURN x; END$$;"
         "CREATE FUNCTION shop.pure(x text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT shop.mark(x)$$;"
-        "CREATE FUNCTION shop.same(integer, integer) RETURNS boolean LANGUAGE sql AS $$SELECT shop.mark('operator') IS NOT NULL$$;"
+        "CREATE FUNCTION shop.same(integer, integer) RETURNS boolean LANGUAGE sql AS $$SELECT "
+        "shop.mark('operator') IS NOT NULL$$;"
         "CREATE OPERATOR shop.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = shop.same);"
         "CREATE TABLE shop.trap (id integer PRIMARY KEY, x text DEFAULT shop.mark('default'));"
         "CREATE INDEX ON shop.trap (shop.pure(x)); CREATE STATISTICS shop.s ON (shop.pure(x)), id FROM shop.trap;"
@@ -491,8 +556,8 @@ def test_no_adviser_runs_code_of_a_user(superuser: Session, owner: Session, admi
 
 ADVISER = """
 CREATE VIEW integratedb_advisers.{name} AS
-  SELECT 'naming'::text AS name, 'Table name in the singular'::text AS title, 'WARN'::text AS level, 'OWNER'::text AS facing,
-         ARRAY['STYLE'] AS categories, 'Our tables have plural names.'::text AS description,
+  SELECT 'naming'::text AS name, 'Table name in the singular'::text AS title, 'WARN'::text AS level,
+         'OWNER'::text AS facing, ARRAY['STYLE'] AS categories, 'Our tables have plural names.'::text AS description,
          {detail} AS detail, 'ALTER TABLE shop.order RENAME TO orders;'::text AS remediation,
          '{{}}'::jsonb AS metadata, 'naming:shop.order'::text AS cache_key
 """
@@ -500,17 +565,24 @@ CREATE VIEW integratedb_advisers.{name} AS
 
 @pytest.fixture
 def advisers(superuser: Session) -> None:
-    superuser.run(f"CREATE SCHEMA integratedb_advisers AUTHORIZATION {ADMIN}; GRANT ALL ON SCHEMA integratedb_advisers TO PUBLIC")
+    superuser.run(
+        f"CREATE SCHEMA integratedb_advisers AUTHORIZATION {ADMIN}; GRANT ALL ON SCHEMA integratedb_advisers TO PUBLIC"
+    )
 
 
 def foreign(session: Session) -> list[tuple[str, str]]:
-    return [(f["name"], f["detail"]) for f in advice(session, with_muted=True) if f["name"] in ("naming", "adviser_not_run")]
+    return [
+        (f["name"], f["detail"]) for f in advice(session, with_muted=True) if f["name"] in ("naming", "adviser_not_run")
+    ]
 
 
 @pytest.mark.usefixtures("advisers")
 def test_a_view_of_the_caller_or_of_a_superuser_is_an_adviser(superuser: Session, admin: Session) -> None:
     admin.run(ADVISER.format(name="mine", detail="'mine'::text"))
-    superuser.run(ADVISER.format(name="of_root", detail="'of root'::text") + "; GRANT SELECT ON integratedb_advisers.of_root TO PUBLIC")
+    superuser.run(
+        ADVISER.format(name="of_root", detail="'of root'::text")
+        + "; GRANT SELECT ON integratedb_advisers.of_root TO PUBLIC"
+    )
     assert foreign(admin) == [("naming", "mine"), ("naming", "of root")]
     admin.run("SELECT integratedb_mute_advice('naming:shop.order', 'it is an order')")
     assert "naming" not in {f["name"] for f in advice(admin)}
@@ -523,13 +595,16 @@ def test_a_hostile_adviser_gets_nobodys_rights(superuser: Session, owner: Sessio
         "EXECUTE 'CREATE TABLE shop.grabbed_by_' || current_user || ' ()'; RETURN current_user; END$$;"
         "GRANT USAGE ON SCHEMA shop TO PUBLIC; GRANT CREATE ON SCHEMA shop TO PUBLIC"
     )
-    owner.run(ADVISER.format(name='"evil\n--"', detail="shop.grab()") + '; GRANT SELECT ON integratedb_advisers."evil\n--" TO PUBLIC')
+    owner.run(
+        ADVISER.format(name='"evil\n--"', detail="shop.grab()")
+        + '; GRANT SELECT ON integratedb_advisers."evil\n--" TO PUBLIC'
+    )
     for session, role in ((superuser, "postgres"), (admin, ADMIN)):
         [(name, said)] = foreign(session)
         assert name == "adviser_not_run"
         assert f"its owner is {OWNER}, and its functions would run with the rights of {role}" in said
     assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
-    # Its own admin is not tricked into a superuser's rights either, and a view of an admin does not run for a superuser.
+    # A view of an admin does not run for a superuser, who would lend it more rights.
     admin.run(ADVISER.format(name="of_admin", detail="shop.grab()"))
     assert [said for _, said in foreign(superuser) if "of_admin is not run" in said]
     assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
@@ -538,7 +613,9 @@ def test_a_hostile_adviser_gets_nobodys_rights(superuser: Session, owner: Sessio
 
 
 @pytest.mark.usefixtures("advisers")
-def test_an_adviser_that_fails_or_has_other_columns_is_a_finding_and_hides_no_other(superuser: Session, admin: Session) -> None:
+def test_an_adviser_that_fails_or_has_other_columns_is_a_finding_and_hides_no_other(
+    superuser: Session, admin: Session
+) -> None:
     admin.run(ADVISER.format(name="fails", detail="(1 / 0)::text"))
     admin.run("CREATE VIEW integratedb_advisers.short AS SELECT 1 AS name")
     admin.run(ADVISER.format(name="works", detail="'works'::text"))
@@ -568,7 +645,8 @@ def test_an_adviser_cannot_reach_the_rights_of_the_extension(admin: Session) -> 
 def test_a_thousand_tables_take_less_than_two_seconds(superuser: Session, admin: Session, claim: Any) -> None:
     superuser.run(
         "CREATE SCHEMA many; DO $$BEGIN FOR n IN 1..1000 LOOP "
-        "EXECUTE format('CREATE TABLE many.t%s (id integer PRIMARY KEY, up integer%s, c1 text, c2 text, c3 text, c4 text, c5 text, c6 text, c7 text, c8 text)', "
+        "EXECUTE format('CREATE TABLE many.t%s (id integer PRIMARY KEY, up integer%s, c1 text, c2 text, c3 "
+        "text, c4 text, c5 text, c6 text, c7 text, c8 text)', "
         "n, CASE WHEN n > 1 THEN format(' REFERENCES many.t%s', n - 1) END); END LOOP; END$$"
     )
     superuser.run("GRANT USAGE ON SCHEMA many TO PUBLIC; GRANT SELECT ON many.t1, many.t2 TO PUBLIC")

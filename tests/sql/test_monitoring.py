@@ -12,7 +12,19 @@ import pytest
 from tests.sql.conftest import ADMIN, OWNER, Connect, open_session
 from tests.support import Server, Session, refused
 
-PANELS = ["locks", "sessions", "xmin", "connections", "statements", "replication", "slots", "wraparound", "wal", "cache", "channels"]
+PANELS = [
+    "locks",
+    "sessions",
+    "xmin",
+    "connections",
+    "statements",
+    "replication",
+    "slots",
+    "wraparound",
+    "wal",
+    "cache",
+    "channels",
+]
 
 
 def panel(session: Session, name: str) -> list[dict[str, Any]]:
@@ -41,7 +53,9 @@ def test_who_waits_for_whom_is_a_tree_without_secrets(admin: Session, owner: Ses
     others = [connect(OWNER, application_name=f"waiter {n}") for n in (1, 2)]
     threads = [
         threading.Thread(target=others[0].run, args=("SELECT 'it is s3cret' FROM shop.orders LIMIT 1",)),
-        threading.Thread(target=others[1].run, args=("BEGIN; LOCK TABLE shop.customers; SELECT FROM shop.orders; COMMIT",)),
+        threading.Thread(
+            target=others[1].run, args=("BEGIN; LOCK TABLE shop.customers; SELECT FROM shop.orders; COMMIT",)
+        ),
     ]
     for thread in threads:
         thread.start()
@@ -93,17 +107,24 @@ def test_without_pg_stat_statements_the_panel_is_empty_and_says_so(admin: Sessio
     ]
 
 
-def test_a_function_of_somebody_else_is_not_taken_for_pg_stat_statements(superuser: Session, owner: Session, admin: Session) -> None:
-    superuser.run("CREATE TABLE public.marks (); GRANT ALL ON public.marks TO PUBLIC; CREATE SCHEMA stats; GRANT ALL ON SCHEMA stats TO PUBLIC")
+def test_a_function_of_somebody_else_is_not_taken_for_pg_stat_statements(
+    superuser: Session, owner: Session, admin: Session
+) -> None:
+    superuser.run(
+        "CREATE TABLE public.marks (); GRANT ALL ON public.marks TO PUBLIC; CREATE SCHEMA stats; "
+        "GRANT ALL ON SCHEMA stats TO PUBLIC"
+    )
     superuser.run("CREATE EXTENSION pg_stat_statements SCHEMA stats")
     owner.run(
-        "CREATE FUNCTION stats.pg_stat_statements(text) RETURNS SETOF integer LANGUAGE sql AS 'INSERT INTO public.marks DEFAULT VALUES RETURNING 1';"
-        "CREATE FUNCTION shop.pg_stat_statements(boolean) RETURNS SETOF integer LANGUAGE sql AS 'INSERT INTO public.marks DEFAULT VALUES RETURNING 1'"
+        "CREATE FUNCTION stats.pg_stat_statements(text) RETURNS SETOF integer LANGUAGE sql AS 'INSERT INTO "
+        "public.marks DEFAULT VALUES RETURNING 1';"
+        "CREATE FUNCTION shop.pg_stat_statements(boolean) RETURNS SETOF integer LANGUAGE sql AS 'INSERT INTO "
+        "public.marks DEFAULT VALUES RETURNING 1'"
     )
     admin.run("SET search_path = shop, stats, public")
     panel_rows = admin.rows("SELECT * FROM public.integratedb_monitor_statements()")
     assert panel_rows == []  # the library is not loaded
-    name = superuser.value("SELECT integratedb.statements_function()")
+    name = superuser.value("SELECT integratedb.statements_schema()")
     assert name is None
     assert superuser.rows("SELECT * FROM public.marks") == []
 
@@ -138,14 +159,21 @@ def test_a_channel_shows_its_queue_and_no_secret(admin: Session, superuser: Sess
     admin.run("SELECT integratedb_create_stakeholder('reporter')")
     admin.run(
         """SELECT integratedb_notify('reporter', '{"match": [{"path": "shop.orders", "fields": ["id"]}],
-           "channels": [{"name": "hook", "type": "WEBHOOK", "url": "https://h.example/?key=s3cret", "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}]}')"""
+           "channels": [{"name": "hook", "type": "WEBHOOK", "url": "https://h.example/?key=s3cret",
+                         "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}]}')"""
     )
     superuser.run(
         "INSERT INTO integratedb.delivery (channel_id, commit_lsn, position, key, event, committed_at)"
         " SELECT id, '0/1', 0, '', '{}', now() FROM integratedb.channel"
     )
     [row] = panel(admin, "channels")
-    assert (row["stakeholder"], row["channel"], row["state"], row["queued"], row["dead"]) == ("reporter", "hook", "ok", 1, 0)
+    assert (row["stakeholder"], row["channel"], row["state"], row["queued"], row["dead"]) == (
+        "reporter",
+        "hook",
+        "ok",
+        1,
+        0,
+    )
     assert "s3cret" not in str(row)
     assert "MDEyMzQ1" not in str(row)
 
@@ -153,7 +181,9 @@ def test_a_channel_shows_its_queue_and_no_secret(admin: Session, superuser: Sess
 # Cancelling
 
 
-def test_an_admin_cancels_a_statement_or_ends_a_session_and_the_audit_log_has_it(admin: Session, owner: Session) -> None:
+def test_an_admin_cancels_a_statement_or_ends_a_session_and_the_audit_log_has_it(
+    admin: Session, owner: Session
+) -> None:
     owner.run("SET application_name = 'slow'")
     pid = owner.info.backend_pid
     caught: list[psycopg.Error] = []
@@ -181,7 +211,9 @@ def test_an_admin_cancels_a_statement_or_ends_a_session_and_the_audit_log_has_it
     ]
 
 
-def test_the_audit_log_may_forget_a_cancelled_session_but_the_server_log_does_not(admin: Session, owner: Session, server_log: Any) -> None:
+def test_the_audit_log_may_forget_a_cancelled_session_but_the_server_log_does_not(
+    admin: Session, owner: Session, server_log: Any
+) -> None:
     pid = owner.info.backend_pid
     admin.run("BEGIN")
     admin.run("SELECT integratedb_cancel(%s, true)", pid)
@@ -194,7 +226,9 @@ def test_sessions_of_superusers_and_processes_of_the_server_are_left_alone(admin
     for terminate in (False, True):
         with refused("42501", match="a session of a superuser"):
             admin.run("SELECT integratedb_cancel(%s, %s)", pid, terminate)
-    [writer] = [row[0] for row in superuser.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")]
+    [writer] = [
+        row[0] for row in superuser.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    ]
     for session in (admin, superuser):
         with refused("42501", match="a process of the server"):
             session.run("SELECT integratedb_cancel(%s, true)", writer)

@@ -154,7 +154,7 @@ BEGIN
           '       CASE WHEN f.level IN (''ERROR'', ''WARN'') THEN f.level ELSE ''INFO'' END, left(f.facing, 100), f.categories, '
           '       left(f.description, 10000), left(f.detail, 10000), left(f.remediation, 100000), coalesce(f.metadata, ''{}''), '
           '       left(coalesce(f.cache_key, $1 || '':''), 1000) '
-          '  FROM %s AS f LIMIT 1000', adviser.target)
+          '  FROM integratedb_advisers.%I AS f LIMIT 1000', adviser.relname)
           USING adviser.relname::text;
         CONTINUE;
       EXCEPTION

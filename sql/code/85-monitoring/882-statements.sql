@@ -1,14 +1,14 @@
 -- The panel about statements: what pg_stat_statements has counted.
 
-CREATE OR REPLACE FUNCTION integratedb.statements_function()
-RETURNS text
+CREATE OR REPLACE FUNCTION integratedb.statements_schema()
+RETURNS name
 LANGUAGE sql
 STABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   -- The function is a member of the extension, which only superusers create. Others may have functions of that name.
-  SELECT format('%I.%I', n.nspname, p.proname)
+  SELECT n.nspname
     FROM pg_extension AS x
     JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = x.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
     JOIN pg_proc AS p ON p.oid = d.objid AND p.proname = 'pg_stat_statements' AND p.pronargs = 1 AND p.proargtypes[0] = 16
@@ -19,8 +19,8 @@ AS $$
      AND EXISTS (SELECT FROM pg_settings AS s WHERE s.name = 'pg_stat_statements.max' AND s.context = 'postmaster')
 $$;
 
-COMMENT ON FUNCTION integratedb.statements_function() IS
-'The function of pg_stat_statements as a name in a statement; null where the extension, or its library, is missing.';
+COMMENT ON FUNCTION integratedb.statements_schema() IS
+'The schema of the function pg_stat_statements(); null where the extension, or its library, is missing.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_monitor_statements(max_results integer DEFAULT 100)
 RETURNS TABLE (
@@ -44,7 +44,7 @@ SECURITY DEFINER -- reads statements of other roles
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  source CONSTANT text := integratedb.statements_function();
+  source CONSTANT name := integratedb.statements_schema();
 BEGIN
   PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
 
@@ -58,7 +58,7 @@ BEGIN
     'SELECT u.rolname, EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.role_oid = s.userid), '
     '       s.calls, s.total_exec_time, s.mean_exec_time, s.max_exec_time, s.rows, s.shared_blks_hit, s.shared_blks_read, '
     '       s.temp_blks_written, s.wal_bytes, s.queryid, integratedb.masked(left(s.query, 2000)) '
-    '  FROM (SELECT t.* FROM %s(true) AS t '
+    '  FROM (SELECT t.* FROM %I.pg_stat_statements(true) AS t '
     '         WHERE t.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) '
     '         ORDER BY t.total_exec_time DESC LIMIT $1) AS s '
     '  LEFT JOIN pg_roles AS u ON u.oid = s.userid '

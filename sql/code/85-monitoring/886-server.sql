@@ -59,14 +59,9 @@ BEGIN
   PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
 
   -- PostgreSQL 17 moved the counts of checkpoints to a view of their own, under other names.
-  IF current_setting('server_version_num')::integer >= 170000 THEN
-    EXECUTE 'SELECT to_jsonb(c) FROM pg_stat_checkpointer AS c' INTO checkpoints;
-  ELSE
-    EXECUTE 'SELECT jsonb_build_object(''num_timed'', b.checkpoints_timed, ''num_requested'', b.checkpoints_req, '
-            '''write_time'', b.checkpoint_write_time, ''sync_time'', b.checkpoint_sync_time, '
-            '''buffers_written'', b.buffers_checkpoint, ''stats_reset'', b.stats_reset) FROM pg_stat_bgwriter AS b'
-       INTO checkpoints;
-  END IF;
+  EXECUTE format('SELECT to_jsonb(c) FROM pg_catalog.%I AS c',
+                 CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'pg_stat_checkpointer' ELSE 'pg_stat_bgwriter' END)
+     INTO checkpoints;
 
   RETURN QUERY
     SELECT f.fact, f.value, f.unit, f.since
@@ -79,11 +74,11 @@ BEGIN
        (2, 'wal records', w.wal_records::numeric, 'records', w.stats_reset),
        (3, 'wal full pages', w.wal_fpi::numeric, 'pages', w.stats_reset),
        (4, 'wal position', integratedb.present_lsn() - '0/0'::pg_lsn, 'bytes', NULL),
-       (5, 'checkpoints by time', (checkpoints ->> 'num_timed')::numeric, 'checkpoints', (checkpoints ->> 'stats_reset')::timestamptz),
-       (6, 'checkpoints by request', (checkpoints ->> 'num_requested')::numeric, 'checkpoints', (checkpoints ->> 'stats_reset')::timestamptz),
-       (7, 'checkpoint writes', round((checkpoints ->> 'write_time')::numeric), 'ms', (checkpoints ->> 'stats_reset')::timestamptz),
-       (8, 'checkpoint syncs', round((checkpoints ->> 'sync_time')::numeric), 'ms', (checkpoints ->> 'stats_reset')::timestamptz),
-       (9, 'checkpoint buffers', (checkpoints ->> 'buffers_written')::numeric, 'pages', (checkpoints ->> 'stats_reset')::timestamptz),
+       (5, 'checkpoints by time', coalesce(checkpoints ->> 'num_timed', checkpoints ->> 'checkpoints_timed')::numeric, 'checkpoints', (checkpoints ->> 'stats_reset')::timestamptz),
+       (6, 'checkpoints by request', coalesce(checkpoints ->> 'num_requested', checkpoints ->> 'checkpoints_req')::numeric, 'checkpoints', (checkpoints ->> 'stats_reset')::timestamptz),
+       (7, 'checkpoint writes', round(coalesce(checkpoints ->> 'write_time', checkpoints ->> 'checkpoint_write_time')::numeric), 'ms', (checkpoints ->> 'stats_reset')::timestamptz),
+       (8, 'checkpoint syncs', round(coalesce(checkpoints ->> 'sync_time', checkpoints ->> 'checkpoint_sync_time')::numeric), 'ms', (checkpoints ->> 'stats_reset')::timestamptz),
+       (9, 'checkpoint buffers', coalesce(checkpoints ->> 'buffers_written', checkpoints ->> 'buffers_checkpoint')::numeric, 'pages', (checkpoints ->> 'stats_reset')::timestamptz),
        (10, 'temporary files', d.temp_files::numeric, 'files', d.stats_reset),
        (11, 'temporary files, size', d.temp_bytes::numeric, 'bytes', d.stats_reset),
        (12, 'deadlocks', d.deadlocks::numeric, 'deadlocks', d.stats_reset),
