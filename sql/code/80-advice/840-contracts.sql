@@ -29,15 +29,15 @@ AS $$
                 WHEN p.property = 'is_nullable' THEN format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', p.target, p.field)
                 WHEN p.property = 'privilege' THEN 'SELECT @extschema@.integratedb_sync()'
                 WHEN p.property = 'table' AND p.moved_schema = p.schema_name THEN
-                  format('ALTER TABLE %I.%I RENAME TO %I', p.moved_schema, p.moved_name, p.relation_name) END AS cure
+                  format('ALTER TABLE %I.%I RENAME TO %I', p.moved_schema, p.moved_name, p.relation_name) END AS statement
       FROM problem AS p
   )
   -- The first alternative of which everything has a cure.
   SELECT DISTINCT ON (a.claim_id) a.claim_id, a.cure
-    FROM (SELECT c.claim_id, c.alternative, string_agg(DISTINCT c.cure || ';', ' ') AS cure
+    FROM (SELECT c.claim_id, c.alternative, string_agg(DISTINCT c.statement || ';', ' ') AS cure
             FROM cured AS c
            GROUP BY c.claim_id, c.alternative
-          HAVING bool_and(c.cure IS NOT NULL)) AS a
+          HAVING bool_and(c.statement IS NOT NULL)) AS a
    ORDER BY a.claim_id, a.alternative
 $$;
 
