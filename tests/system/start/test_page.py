@@ -51,7 +51,7 @@ def as_on_the_page(shop: Start, said: str) -> str:
     said = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "2026-05-04T10:40:45+00:00", said)
     said = re.sub(r"^pid \d+", "pid 4711", said)
     said = re.sub(r"(?m)^(postgres|daemon|api|serve)( +)\d+ +(?=20)", lambda m: f"{m[1]}{m[2]}4712   ", said)
-    said = re.sub(r"(?m)^(part +pid +) *since", r"\g<1>since", said)
+    said = re.sub(r"(?m)^part +pid +since", "part       pid    since", said)
     said = re.sub(r"(?m)^─{60,}$", "─" * 76, said)
     said = re.sub(r", died \d+ times", "", said)
     return "".join(f"{line.rstrip()}\n" for line in said.splitlines())

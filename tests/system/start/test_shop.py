@@ -9,6 +9,8 @@ import pwd
 import re
 import signal
 import stat
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import psycopg
@@ -122,6 +124,17 @@ def test_root_logs_in_to_the_management_api(shop: Start) -> None:
     ddl = {"ddl": "ALTER TABLE shop.customers DROP COLUMN email"}
     status, _ = shop.get("serve", "/api/v1/preview", ddl)
     assert status == 401
+
+
+def test_the_console_is_where_the_first_screen_says(shop: Start) -> None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{shop.ports['serve']}/console") as page:
+            said = page.read()
+    except urllib.error.HTTPError as refusal:  # a source tree without Node, in which it is not built
+        with refusal:
+            assert refusal.code == 503
+            said = refusal.read()
+    assert b"<title>IntegrateDB" in said
 
 
 def test_a_stakeholder_of_the_demo_reads_over_http(shop: Start) -> None:

@@ -94,8 +94,9 @@ def survivor() -> Iterator[Start]:
                 owner.run("CREATE TABLE kept (n int)")
                 owner.run("INSERT INTO kept VALUES (1)")
                 port = one.postgres_port
-                # A process that is stopped takes no signal but SIGKILL, so the services outlive the supervisor.
-                one.outlived = {part["pid"] for name, part in one.noted().items() if name != "postgres"}
+                # A process that is stopped takes no signal but SIGKILL, so these outlive the supervisor. Postgres would
+                # wait for the daemon.
+                one.outlived = {one.noted()[name]["pid"] for name in ("api", "serve")}
                 for pid in one.outlived:
                     os.kill(pid, signal.SIGSTOP)
                 one.kill()
