@@ -64,7 +64,7 @@ class Stage implements Controls {
     private readonly canvas: HTMLCanvasElement,
     private readonly props: { current: Props },
   ) {
-    this.context = canvas.getContext("2d") as CanvasRenderingContext2D;
+    this.context = canvas.getContext("2d", { alpha: false }) as CanvasRenderingContext2D;
     this.selection = select(canvas);
     this.zoom = zoom()
       .scaleExtent([FARTHEST, CLOSEST])

@@ -1,6 +1,7 @@
 // Draws a layout with a pen: a canvas has one, and the export as SVG another. What is out of view is not drawn, and
 // each level of detail draws only what can be read at its scale.
 
+import type { ForeignKey } from "../api/map";
 import { bytes, rows as shortRows } from "../parts/format";
 import type { Scale, Shade } from "./colours";
 import {
@@ -73,8 +74,8 @@ export interface Look {
   chosen: string | null;
   column: string | null;
   hovered: string | null;
-  /** The tables and keys of a join path. */
-  path: Set<string>;
+  /** The tables of a join path, and its foreign keys. */
+  path: { tables: Set<string>; keys: Set<ForeignKey> };
   statistics: Map<string, Map<string, Statistic>>;
   marks: Map<string, Mark>;
 }
@@ -109,7 +110,7 @@ function drawGroup(pen: Pen, group: Group, { theme }: Look, view: View): void {
 
 /** The name of a schema stays in view while a part of the schema is. */
 function drawTitle(pen: Pen, group: Group, { theme }: Look, view: View): void {
-  const size = Math.max(Math.min(18 / view.scale, group.title * 0.6), 14 / view.scale, 22);
+  const size = Math.max(Math.min(18 / view.scale, group.title * 0.6), 12 / view.scale, 22);
   const label = `${group.name}  ${group.tables}`;
   const width = Math.min((label.length * 0.62 + 1) * size, group.width);
   const x = Math.min(Math.max(group.x, view.x), group.x + group.width - width);
@@ -122,7 +123,7 @@ function drawEdges(pen: Pen, edges: Edge[], look: Look, view: View): void {
   const { theme, chosen, hovered, path } = look;
   const near = (edge: Edge) =>
     [chosen, hovered].some((table) => table !== null && (edge.key.from_path === table || edge.key.to_path === table));
-  const special = edges.filter((edge) => near(edge) || path.has(edge.key.name + edge.key.from_path));
+  const special = edges.filter((edge) => near(edge) || path.keys.has(edge.key));
   const others = special.length === 0 ? edges : edges.filter((edge) => !special.includes(edge));
   const width = Math.max(1 / view.scale, 1);
   // Many lines together are dark enough.
@@ -145,7 +146,7 @@ function drawBox(pen: Pen, box: Box, look: Look, view: View): void {
   const mark = look.marks.get(box.path);
   const shades = look.scale.of(box.table);
   const isChosen = box.path === look.chosen;
-  const outstanding = isChosen || box.path === look.hovered || look.path.has(box.path);
+  const outstanding = isChosen || box.path === look.hovered || look.path.tables.has(box.path);
   const stroke: Stroke = mark
     ? { colour: theme.bad, width: Math.max(3 / view.scale, 3) }
     : outstanding

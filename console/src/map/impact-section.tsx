@@ -25,17 +25,8 @@ export function Impact({ table, column }: { table: Table; column: string | null 
   );
   const what = column === null ? path : `${path}.${column}`;
   return (
-    <section aria-labelledby="impact">
-      <h3 id="impact">
-        Impact of <code>{what}</code>
-      </h3>
-      {column !== null && (
-        <p>
-          <a href={link("map", { ...Object.fromEntries(new URLSearchParams(location.search)), column: null })}>
-            The whole table instead
-          </a>
-        </p>
-      )}
+    <section aria-label={`Impact of ${what}`}>
+      <h3>Who depends on {column === null ? "it" : <code>{column}</code>}</h3>
       {dependents.error ? (
         <Failure error={dependents.error} retry={dependents.reload} />
       ) : dependents.value === undefined || dependents.loading ? (
@@ -51,6 +42,7 @@ export function Impact({ table, column }: { table: Table; column: string | null 
       <Same
         why="A dependent claims the table or column, relies on a foreign key to it, or has saved a query that reads it."
         ways={waysOf(path, column)}
+        of={`dependents of ${what}`}
       />
     </section>
   );

@@ -11,7 +11,7 @@ const GAP_X = 60;
 const GAP_Y = 36;
 const PADDING = 48;
 /** The space for a schema's name, which is also read where the schema is far away. */
-const TITLE = { least: 40, most: 420, part: 0.09 };
+const TITLE = { least: 40, most: 600, part: 0.12 };
 /** At most so many rows in a box; the chosen table of a neighbourhood has more. */
 export const ROWS = 14;
 export const MANY_ROWS = 60;
@@ -230,16 +230,27 @@ function inColumns(boxes: Box[]): Rectangle {
   return { x: 0, y: 0, width: used * (WIDTH + GAP_X) - GAP_X, height: Math.max(...heights) - GAP_Y };
 }
 
-/** Puts rectangles on shelves, the highest first, so that all together are about so much wider than high. */
+/** Puts rectangles on shelves, the highest first, so that together they fill a space of this aspect as well as may be. */
 export function packed(parts: Rectangle[], gap: number, aspect: number): Rectangle {
   const area = parts.reduce((sum, part) => sum + (part.width + gap) * (part.height + gap), 0);
   const widest = Math.max(0, ...parts.map((part) => part.width));
-  const limit = Math.max(widest, Math.sqrt(area * aspect));
+  const ordered = [...parts].sort((a, b) => b.height - a.height || b.width - a.width);
+  let best: { needed: number; limit: number } | null = null;
+  for (const stretch of [0.6, 0.8, 1, 1.2, 1.5, 2, 2.6]) {
+    const limit = Math.max(widest, Math.sqrt(area * aspect) * stretch);
+    const { width, height } = shelved(ordered, gap, limit);
+    const needed = Math.max(width / aspect, height);
+    if (!best || needed < best.needed - 1e-9) best = { needed, limit };
+  }
+  return shelved(ordered, gap, best?.limit ?? widest);
+}
+
+function shelved(ordered: Rectangle[], gap: number, limit: number): Rectangle {
   let x = 0;
   let y = 0;
   let shelf = 0;
   let width = 0;
-  for (const part of [...parts].sort((a, b) => b.height - a.height || b.width - a.width)) {
+  for (const part of ordered) {
     if (x > 0 && x + part.width > limit) {
       x = 0;
       y += shelf + gap;

@@ -1,6 +1,6 @@
 // The list of tables: everything that the canvas shows, found by typing and walked through by the arrow keys.
 
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { rows } from "../parts/format";
 import { change } from "../routing";
 import type { Shade } from "./colours";
@@ -49,6 +49,10 @@ export function TableList({ graph, shades, chosen, find, onFollow }: Props) {
   const present = shown.findIndex((table) => table.relation.path === chosen);
   // One of the links is reached by Tab; the arrow keys lead to the others.
   const entry = focused < shown.length ? focused : Math.max(present, 0);
+
+  useEffect(() => {
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
 
   function focus(index: number): void {
     const next = Math.min(Math.max(index, 0), shown.length - 1);

@@ -1,7 +1,7 @@
 // The map: from the schemas to the columns by one zoom, and beside it the chosen table with who depends on it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type DatabaseMap, databaseMap, loadMap, mapError } from "../api/map";
+import { type DatabaseMap, databaseMap, type ForeignKey, loadMap, mapError } from "../api/map";
 import { asApiError } from "../api/resource";
 import { Failure } from "../parts/failure";
 import { Same } from "../parts/same";
@@ -71,6 +71,8 @@ interface Wanted {
   paths: string[];
   left: number;
   chosen: string;
+  /** Those of a join path. */
+  keys: ForeignKey[];
 }
 
 /** The tables that are laid out in layers; null: all tables are shown. */
@@ -78,10 +80,15 @@ function wantedOf(graph: Graph, at: MapPlace): Wanted | null {
   if (at.from && at.to) {
     const steps = joinPath(graph, at.from, at.to);
     if (steps === null) return null;
-    return { paths: [at.from, ...steps.map((step) => step.to)], left: 0, chosen: at.table ?? at.from };
+    return {
+      paths: [at.from, ...steps.map((step) => step.to)],
+      left: 0,
+      chosen: at.table ?? at.from,
+      keys: steps.map((step) => step.key),
+    };
   }
   if (at.depth === null || at.table === null || !graph.tables.has(at.table)) return null;
-  return { ...neighbourhood(graph, at.table, at.depth, MOST), chosen: at.table };
+  return { ...neighbourhood(graph, at.table, at.depth, MOST), chosen: at.table, keys: [] };
 }
 
 type Pane = "list" | "canvas" | "panel";
@@ -184,7 +191,7 @@ function Filled({ map, again }: { map: DatabaseMap; again: () => void }) {
         <div class="map-side">
           {at.from && at.to && <JoinPath graph={graph} from={at.from} to={at.to} />}
           {at.table && <Panel graph={graph} at={at} shades={look.shades} />}
-          <Same ways={{ http: "GET /api/v1/map" }} why="The whole map is one document of the management API." />
+          <Same of="the map" ways={{ http: "GET /api/v1/map" }} why="The whole map is one document of the management API." />
         </div>
       )}
     </div>
@@ -250,11 +257,11 @@ function useLook(
       chosen: at.table,
       column: at.column,
       hovered,
-      path: new Set(at.from && at.to ? wanted?.paths : []),
+      path: { tables: new Set(wanted?.keys.length ? wanted.paths : []), keys: new Set(wanted?.keys) },
       statistics: nulls,
       marks: NO_MARKS,
     };
-  }, [theme, scale, shades, at.table, at.column, at.from, at.to, hovered, wanted, known]);
+  }, [theme, scale, shades, at.table, at.column, hovered, wanted, known]);
 }
 
 /** What the canvas brings into view: a new layout as a whole, and a table that is chosen in the overview. */

@@ -1,11 +1,12 @@
 // The side panel: a table with its columns, statistics, keys and claims, and what a change of it would do.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ForeignKey } from "../api/map";
 import { Failure } from "../parts/failure";
 import { bytes, percent, rows } from "../parts/format";
 import { go, link } from "../routing";
 import type { Shade } from "./colours";
+import { short } from "./draw";
 import { Impact } from "./impact-section";
 import { Swatch } from "./list";
 import type { Claim, Column, Graph, Table } from "./model";
@@ -46,7 +47,11 @@ function TablePanel({ graph, table, at, shades }: Props & { table: Table }) {
       <p class="quiet">{factsOf(table).join(", ")}</p>
       <nav aria-label="Neighbourhood" class="row">
         <span class="quiet">Show</span>
-        <a class="choice" href={addressOf({ depth: null })} aria-current={at.depth === null ? "true" : undefined}>
+        <a
+          class="choice"
+          href={addressOf({ depth: null, from: null, to: null })}
+          aria-current={at.depth === null && at.from === null ? "true" : undefined}
+        >
           all tables
         </a>
         {DEPTHS.map((depth) => (
@@ -62,10 +67,10 @@ function TablePanel({ graph, table, at, shades }: Props & { table: Table }) {
           </a>
         ))}
       </nav>
-      <PathTo graph={graph} from={relation.path} />
+      <Impact table={table} column={null} />
       <Columns table={table} chosen={column} shades={shades} />
       <ForeignKeys table={table} />
-      <Impact table={table} column={column} />
+      <PathTo graph={graph} from={relation.path} />
     </section>
   );
 }
@@ -121,6 +126,8 @@ function PathTo({ graph, from }: { graph: Graph; from: string }) {
 function Columns({ table, chosen, shades }: { table: Table; chosen: string | null; shades: Map<string, Shade> }) {
   const loaded = statistics.value.get(table.relation.path);
   const number = table.relation.columns.length;
+  const row = useRef<HTMLTableRowElement>(null);
+  useEffect(() => row.current?.scrollIntoView({ block: "nearest" }), [chosen]);
   return (
     <>
       <h3>
@@ -138,15 +145,22 @@ function Columns({ table, chosen, shades }: { table: Table; chosen: string | nul
           </tr>
         </thead>
         <tbody>
-          {table.relation.columns.map((column) => (
-            <tr key={column.name} data-chosen={column.name === chosen ? "true" : undefined}>
+          {table.relation.columns.map((column) => [
+            <tr
+              key={column.name}
+              ref={column.name === chosen ? row : null}
+              data-chosen={column.name === chosen ? "true" : undefined}
+            >
               <th scope="row">
-                <a href={addressOf({ column: column.name })} aria-current={column.name === chosen ? "true" : undefined}>
+                <a
+                  href={addressOf({ column: column.name === chosen ? null : column.name })}
+                  aria-current={column.name === chosen ? "true" : undefined}
+                >
                   {column.name}
                 </a>{" "}
                 <Keys table={table} column={column} />
                 <div class="quiet">
-                  <code>{column.type}</code>
+                  <code title={column.type}>{short(column.type)}</code>
                   {column.nullable ? ", nullable" : ", not null"}
                 </div>
                 {column.comment && <div class="quiet">{column.comment}</div>}
@@ -157,8 +171,15 @@ function Columns({ table, chosen, shades }: { table: Table; chosen: string | nul
               <td>
                 <Claims claims={table.columnClaims.get(column.name) ?? []} shades={shades} />
               </td>
-            </tr>
-          ))}
+            </tr>,
+            column.name === chosen && (
+              <tr key={`impact of ${column.name}`} data-chosen="true">
+                <td colSpan={3}>
+                  <Impact table={table} column={column.name} />
+                </td>
+              </tr>
+            ),
+          ])}
         </tbody>
       </table>
       {loaded && !loaded.error && loaded.columns.size === 0 && table.relation.kind !== "view" && (
