@@ -5,8 +5,9 @@ import { useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
 import { literal, Same } from "../parts/same";
 import { link } from "../routing";
-import { type Change, changesOf, type Dependent, grouped, queryOf } from "./impact";
+import { type Change, changesOf, type Dependent, type DependentObject, grouped, objectName, queryOf } from "./impact";
 import { DEPENDENCIES, type Table } from "./model";
+import { addressOf } from "./place";
 
 const MEANING = {
   required: "nothing else would do",
@@ -23,20 +24,24 @@ export function Impact({ table, column }: { table: Table; column: string | null 
       ),
     [path, column],
   );
+  const objects = useResource(() => answered(client.GET("/map/objects", { params: { query: { path } } })), [path]);
   const what = column === null ? path : `${path}.${column}`;
   return (
     <section aria-label={`Impact of ${what}`}>
       <h3>Who depends on {column === null ? "it" : <code>{column}</code>}</h3>
       {dependents.error ? (
         <Failure error={dependents.error} retry={dependents.reload} />
-      ) : dependents.value === undefined || dependents.loading ? (
+      ) : objects.error ? (
+        <Failure error={objects.error} retry={objects.reload} />
+      ) : dependents.value === undefined || dependents.loading || objects.value === undefined || objects.loading ? (
         <p class="quiet" role="status">
           Asking who depends on it…
         </p>
       ) : (
         <>
           <Dependents dependents={dependents.value.data} more={dependents.value.next !== null} />
-          <Changes changes={changesOf(table, column, dependents.value.data)} />
+          <Objects objects={objects.value.data} column={column} />
+          <Changes changes={changesOf(table, column, dependents.value.data, objects.value.data)} />
         </>
       )}
       <Same
@@ -74,6 +79,38 @@ function Dependents({ dependents, more }: { dependents: readonly Dependent[]; mo
       ))}
       {more && <p class="quiet">There are more; the command line lists all.</p>}
     </dl>
+  );
+}
+
+/** So many are listed at once; a table that everything uses has hundreds. */
+const MOST = 30;
+
+function Objects({ objects, column }: { objects: readonly DependentObject[]; column: string | null }) {
+  const shown = objects.filter((object) => column === null || object.columns.includes(column));
+  if (shown.length === 0) return null;
+  return (
+    <details class="objects" open={shown.length <= 8}>
+      <summary>
+        {shown.length} {shown.length === 1 ? "object" : "objects"} of the database
+      </summary>
+      <ul class="keys">
+        {shown.slice(0, MOST).map((object) => (
+          <li key={objectName(object)}>
+            {object.kind}{" "}
+            {object.kind.endsWith("view") ? (
+              <a href={addressOf({ table: object.name, column: null })}>{object.name}</a>
+            ) : (
+              <code>{object.name}</code>
+            )}
+            {object.on_path !== null && object.on_path !== object.name && (
+              <span class="quiet"> on {object.on_path}</span>
+            )}
+            {column === null && object.columns.length > 0 && <span class="quiet">: {object.columns.join(", ")}</span>}
+          </li>
+        ))}
+      </ul>
+      {shown.length > MOST && <p class="quiet">and {shown.length - MOST} more</p>}
+    </details>
   );
 }
 

@@ -5,6 +5,7 @@ import type { Table } from "./model";
 import { identifier, qualified } from "./sql";
 
 export type Dependent = Schemas["Dependent"];
+export type DependentObject = Schemas["DependentObject"];
 
 export interface Change {
   name: string;
@@ -37,7 +38,24 @@ const KINDS: Record<string, string> = {
   "foreign table": "FOREIGN TABLE",
 };
 
-export function changesOf(table: Table, column: string | null, dependents: readonly Dependent[]): Change[] {
+/** An object with what it belongs to, as people call it. */
+export function objectName(object: DependentObject): string {
+  return `${object.kind} ${object.name}${object.on_path === null ? "" : ` on ${object.on_path}`}`;
+}
+
+/** The objects that hold a table, or a column of it: what belongs to the table itself goes with the table. */
+function holding(objects: readonly DependentObject[], path: string, column: string | null): string[] {
+  return objects
+    .filter((object) => (column === null ? object.on_path !== path : object.columns.includes(column)))
+    .map(objectName);
+}
+
+export function changesOf(
+  table: Table,
+  column: string | null,
+  dependents: readonly Dependent[],
+  objects: readonly DependentObject[],
+): Change[] {
   const { relation } = table;
   const kind = KINDS[relation.kind] ?? "TABLE";
   const name = qualified(relation);
@@ -48,7 +66,13 @@ export function changesOf(table: Table, column: string | null, dependents: reado
       {
         name: `Drop the ${relation.kind}`,
         sql: `DROP ${kind} ${name};`,
-        ...combined(contract, keyWords(fromOthers.map((key) => key.from_path))),
+        ...combined(
+          contract,
+          held(
+            fromOthers.map((key) => key.from_path),
+            holding(objects, relation.path, null),
+          ),
+        ),
       },
       {
         name: `Rename the ${relation.kind}`,
@@ -66,7 +90,13 @@ export function changesOf(table: Table, column: string | null, dependents: reado
   if (kind.endsWith("VIEW")) return [renamed];
   const pointing = table.incoming.filter((key) => key.to_columns.includes(column));
   const own = table.outgoing.filter((key) => key.from_columns.includes(column));
-  const dropped = combined(contract, keyWords(pointing.map((key) => key.from_path)));
+  const dropped = combined(
+    contract,
+    held(
+      pointing.map((key) => key.from_path),
+      holding(objects, relation.path, column),
+    ),
+  );
   if (own.length > 0) dropped.words.push(`It takes the foreign key to ${listed(own.map((key) => key.to_path))} away.`);
   return [
     { name: "Drop the column", sql: `ALTER ${kind} ${name} DROP COLUMN ${identifier(column)};`, ...dropped },
@@ -90,12 +120,14 @@ function contractWords(dependents: readonly Dependent[]): Effect {
   return { outcome: required.length > 0 ? "refused" : alternative.length > 0 ? "depends" : "passes", words };
 }
 
-function keyWords(paths: readonly string[]): Effect | null {
-  if (paths.length === 0) return null;
-  return {
-    outcome: "refused",
-    words: [`Postgres refuses it without CASCADE: foreign keys of ${listed(paths)} refer to it.`],
-  };
+/** What Postgres itself says to a DROP: keys are the tables whose foreign keys refer to it. */
+function held(keys: readonly string[], objects: readonly string[]): Effect | null {
+  const words: string[] = [];
+  if (keys.length > 0) words.push(`Postgres refuses it without CASCADE: foreign keys of ${listed(keys)} refer to it.`);
+  if (objects.length > 0) {
+    words.push(`Postgres refuses it without CASCADE: ${listed(objects)} ${objects.length === 1 ? "uses" : "use"} it.`);
+  }
+  return words.length === 0 ? null : { outcome: "refused", words };
 }
 
 function combined(contract: Effect, keys: Effect | null): Effect {

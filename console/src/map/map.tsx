@@ -191,7 +191,11 @@ function Filled({ map, again }: { map: DatabaseMap; again: () => void }) {
         <div class="map-side">
           {at.from && at.to && <JoinPath graph={graph} from={at.from} to={at.to} />}
           {at.table && <Panel graph={graph} at={at} shades={look.shades} />}
-          <Same of="the map" ways={{ http: "GET /api/v1/map" }} why="The whole map is one document of the management API." />
+          <Same
+            of="the map"
+            ways={{ http: "GET /api/v1/map" }}
+            why="The whole map is one document of the management API."
+          />
         </div>
       )}
     </div>
