@@ -35,12 +35,14 @@ def test_views_are_named_with_the_columns_that_they_use(api: Session) -> None:
 def test_functions_policies_triggers_and_rules_are_named(api: Session, owner: Session) -> None:
     owner.run(
         """
-        CREATE FUNCTION shop.late() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM shop.orders WHERE placed_at < now(); END;
+        CREATE FUNCTION shop.late() RETURNS bigint
+          BEGIN ATOMIC SELECT count(*) FROM shop.orders WHERE placed_at < now(); END;
         CREATE FUNCTION shop.label(o shop.orders) RETURNS text LANGUAGE sql RETURN o.status::text;
         CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
         CREATE TRIGGER touch BEFORE UPDATE OF total ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.touch();
         CREATE POLICY own ON shop.orders USING (note IS NULL);
-        CREATE POLICY other ON shop.customers USING (EXISTS (SELECT FROM shop.orders AS o WHERE o.customer_id = customers.id));
+        CREATE POLICY other ON shop.customers
+          USING (EXISTS (SELECT FROM shop.orders AS o WHERE o.customer_id = customers.id));
         CREATE RULE keep AS ON DELETE TO shop.orders DO INSTEAD NOTHING;
         """
     )

@@ -126,19 +126,24 @@ function drawEdges(pen: Pen, edges: Edge[], look: Look, view: View): void {
   const special = edges.filter((edge) => near(edge) || path.keys.has(edge.key));
   const others = special.length === 0 ? edges : edges.filter((edge) => !special.includes(edge));
   const width = Math.max(1 / view.scale, 1);
+  const crowded = edges.length > 200 && view.scale < 0.3;
   // Many lines together are dark enough.
-  pen.lines(others, { colour: others.length > 200 && view.scale < 0.3 ? theme.line : theme.edge, width });
+  pen.lines(others, { colour: crowded ? theme.line : theme.edge, width });
   pen.lines(special, { colour: theme.accent, width: width * 1.6 });
-  if (view.scale < 0.3) return;
-  for (const edge of edges) drawArrow(pen, edge, special.includes(edge) ? theme.accent : theme.edge);
+  if (crowded) return;
+  const size = Math.max(9, 6 / view.scale);
+  for (const edge of edges) drawArrow(pen, edge, size, special.includes(edge) ? theme.accent : theme.edge);
 }
 
 /** Points at the referenced table. */
-function drawArrow(pen: Pen, { points }: Edge, fill: string): void {
+function drawArrow(pen: Pen, { points }: Edge, size: number, fill: string): void {
   const end = points[points.length - 1] as Point;
   const before = points[points.length - 2] as Point;
   const direction = Math.sign(end.x - before.x) || 1;
-  pen.polygon([end, { x: end.x - direction * 9, y: end.y - 4.5 }, { x: end.x - direction * 9, y: end.y + 4.5 }], fill);
+  pen.polygon(
+    [end, { x: end.x - direction * size, y: end.y - size / 2 }, { x: end.x - direction * size, y: end.y + size / 2 }],
+    fill,
+  );
 }
 
 function drawBox(pen: Pen, box: Box, look: Look, view: View): void {

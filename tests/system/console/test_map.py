@@ -61,6 +61,13 @@ def picture(page: Page, tables: int) -> None:
     expect(canvas).to_have_attribute("data-scale", re.compile(r"\d"))
 
 
+def show(console: Console, state: str = "") -> Page:
+    """Open the map, without the wait for a silent network, which the picture makes needless."""
+    console.page.goto(f"{console.url}/console/map{state}")
+    expect(console.page.locator("canvas")).to_have_attribute("data-scale", re.compile(r"\d"))
+    return console.page
+
+
 def scale(page: Page) -> float:
     """Tell how near the picture is."""
     return float(page.locator("canvas").get_attribute("data-scale") or 0)
@@ -82,7 +89,7 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def test_everything_is_reached_by_keyboard(console: Console) -> None:
-    page = console.open("/map")
+    page = show(console)
     tab_to(page, "Find tables")
     page.keyboard.type("shop")
     page.keyboard.press("ArrowDown")
@@ -105,7 +112,7 @@ def test_everything_is_reached_by_keyboard(console: Console) -> None:
 
 
 def test_a_table_is_shown_with_its_statistics_claims_and_impact(console: Console) -> None:
-    page = console.open("/map?table=shop.orders&column=status")
+    page = show(console, "?table=shop.orders&column=status")
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="status", exact=True)).first
     expect(row).to_contain_text("4 values")
     expect(row).to_contain_text("no nulls")
@@ -124,19 +131,19 @@ def test_a_table_is_shown_with_its_statistics_claims_and_impact(console: Console
 
 
 def test_an_optional_and_an_alternative_claim_refuse_nothing(console: Console) -> None:
-    page = console.open("/map?table=shop.orders&column=note")
+    page = show(console, "?table=shop.orders&column=note")
     expect(page.get_by_role("region", name="Impact of shop.orders.note")).to_contain_text("✓ passes")
-    page = console.open("/map?table=shop.order_lines&column=quantity")
+    page = show(console, "?table=shop.order_lines&column=quantity")
     expect(page.get_by_role("region", name="Impact of shop.order_lines.quantity")).to_contain_text("! it depends")
 
 
 def test_a_neighbourhood_grows_by_steps_and_is_laid_out_in_a_worker(console: Console) -> None:
     workers: list[str] = []
     console.page.on("worker", lambda worker: workers.append(worker.url))
-    page = console.open("/map")
+    page = show(console)
     picture(page, 7)
     assert workers == []
-    console.open("/map?table=shop.customers&depth=1")
+    show(console, "?table=shop.customers&depth=1")
     picture(page, 2)
     for steps, tables in ((2, 3), (3, 4)):
         page.get_by_role("link", name=f"{steps} steps").click()
@@ -149,7 +156,7 @@ def test_a_neighbourhood_grows_by_steps_and_is_laid_out_in_a_worker(console: Con
 
 
 def test_a_join_path_is_found_and_its_query_runs(console: Console, place: Place) -> None:
-    page = console.open("/map?table=shop.customers")
+    page = show(console, "?table=shop.customers")
     page.get_by_label("Path to another table").fill("shop.nothing")
     page.get_by_role("button", name="Find the path").click()
     expect(page.get_by_text("Name another table")).to_be_visible()
@@ -160,12 +167,12 @@ def test_a_join_path_is_found_and_its_query_runs(console: Console, place: Place)
     expect(path.get_by_role("listitem")).to_have_count(3)
     picture(page, 4)
     assert len(place.owner.rows(path.locator("pre").inner_text())) == 100
-    console.open("/map?from=shop.visits&to=shop.products")
+    show(console, "?from=shop.visits&to=shop.products")
     expect(path).to_contain_text("No chain of foreign keys connects them.")
 
 
 def test_the_picture_follows_pointer_and_keys(console: Console) -> None:
-    page = console.open("/map?table=shop.visits&depth=1")
+    page = show(console, "?table=shop.visits&depth=1")
     picture(page, 1)
     canvas = page.locator("canvas")
     canvas.click()
@@ -198,7 +205,7 @@ def test_the_picture_follows_pointer_and_keys(console: Console) -> None:
 
 
 def test_colours_have_a_legend_that_finds_tables(console: Console) -> None:
-    page = console.open("/map")
+    page = show(console)
     page.get_by_label("Colour").select_option("claims")
     page.get_by_text("Legend: claims").click()
     expect(page.locator(".map-legend li")).to_have_count(5)
@@ -210,7 +217,7 @@ def test_colours_have_a_legend_that_finds_tables(console: Console) -> None:
 
 def test_a_change_of_the_theme_draws_again(console: Console) -> None:
     console.expected = ["willReadFrequently"]  # which is what the test does
-    page = console.open("/map")
+    page = show(console)
     picture(page, 7)
     corner = "[...document.querySelector('canvas').getContext('2d').getImageData(2, 2, 1, 1).data].slice(0, 3)"
     assert min(page.evaluate(corner)) > 200
@@ -220,7 +227,7 @@ def test_a_change_of_the_theme_draws_again(console: Console) -> None:
 
 
 def test_what_is_shown_is_saved(console: Console, tmp_path: Path) -> None:
-    page = console.open("/map?table=shop.customers&depth=1")
+    page = show(console, "?table=shop.customers&depth=1")
     picture(page, 2)
     for ending, title in {"svg": "SVG", "png": "PNG", "dbml": "DBML", "md": "Markdown"}.items():
         with page.expect_download() as downloaded:
@@ -263,6 +270,10 @@ def test_a_slow_service_shows_progress_and_a_failing_one_a_retry(console: Consol
     page.route("**/api/v1/map", lambda route: held.append(route))
     page.goto(f"{console.url}/console/map")
     expect(page.get_by_role("progressbar", name="Reading the catalog")).to_be_visible()
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(50)  # in which Playwright takes hold of the request
     held[0].abort()
     expect(page.get_by_role("alert")).to_contain_text("The management service does not answer.")
     page.unroute("**/api/v1/map")
@@ -281,7 +292,7 @@ def test_an_empty_database_says_what_to_do(console: Console) -> None:
 
 
 def test_a_table_that_does_not_exist_is_said_so(console: Console) -> None:
-    page = console.open("/map?table=shop.nothing&depth=2")
+    page = show(console, "?table=shop.nothing&depth=2")
     expect(page.locator(".map-panel")).to_contain_text("The database has no such table")
     picture(page, 7)
 
@@ -291,7 +302,7 @@ def test_markup_in_names_and_comments_is_text(large: Service, new_context: Calla
     console.log_in(ROOT_NAME, ROOT_PASSWORD)
     dialogs: list[str] = []
     console.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    page = console.open("/map?find=img")
+    page = show(console, "?find=img")
     page.get_by_role("region", name="Tables").get_by_role("link").click()
     panel = page.locator(".map-panel")
     expect(panel.get_by_role("heading", level=2)).to_contain_text("img src=x")
@@ -339,7 +350,7 @@ def test_a_thousand_tables_are_smooth(large: Service, new_context: Callable[...,
     console.log_in(ROOT_NAME, ROOT_PASSWORD)
     page = console.page
     page.add_init_script(FIRST_PAINT)
-    console.open("/map")
+    show(console)
     picture(page, 1001)
     # Half of this on a machine that does nothing else: 1 s, and 17 ms a frame.
     assert page.evaluate("window.firstPaint") < 4000
@@ -348,7 +359,7 @@ def test_a_thousand_tables_are_smooth(large: Service, new_context: Callable[...,
         assert statistics.median(frames) < 50, frames
         page.get_by_role("button", name="Zoom in").click(click_count=2)
     # A neighbourhood is a part of it; the nearest are laid out.
-    console.open("/map?table=s0.t16&depth=4")
+    show(console, "?table=s0.t16&depth=4")
     expect(page.locator("canvas")).to_have_attribute("aria-label", re.compile(r"^A picture of \d{1,3} tables"))
     page.get_by_label("Find tables").fill("t999")
     expect(page.get_by_role("region", name="Tables").get_by_role("listitem")).to_have_count(1)
