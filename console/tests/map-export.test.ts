@@ -39,6 +39,7 @@ describe("DBML", () => {
   it("has only what is shown", () => {
     const text = dbml(shop, ["shop.orders"]);
     expect(text).not.toContain("customers");
+    expect(text).not.toContain("order_lines");
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { curves, hit, type Layout, overlaps, overview, packed, type Rectangle } from "../src/map/layout";
 import { graphOf } from "../src/map/model";
-import { large, SHOP, shop } from "./keys";
+import { key, large, SHOP, shop } from "./keys";
+import { relation } from "./relations";
 
 function collisions(boxes: readonly Rectangle[]): number {
   let number = 0;
@@ -55,6 +56,18 @@ describe("the overview", () => {
     const aspect = layout.bounds.width / layout.bounds.height;
     expect(aspect).toBeGreaterThan(0.8);
     expect(aspect).toBeLessThan(2.6);
+  });
+
+  it("spreads the many neighbours of one table to all sides", () => {
+    const paths = Array.from({ length: 40 }, (_, index) => `a.t${index}`);
+    const { bounds } = overview(
+      graphOf({
+        relations: paths.map((path) => relation(path, ["id", "hub"])),
+        foreign_keys: paths.slice(1).map((path) => key(`${path}.hub`, "a.t0.id")),
+      }),
+    );
+    expect(bounds.width / bounds.height).toBeGreaterThan(0.6);
+    expect(bounds.width / bounds.height).toBeLessThan(3);
   });
 
   it("puts connected tables side by side, and others aside", () => {

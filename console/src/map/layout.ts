@@ -74,7 +74,7 @@ export function overview(graph: Graph): Layout {
   for (const [path, table] of graph.tables) boxes.set(path, boxOf(table, ROWS));
   const schemas = graph.schemas.map((name) => {
     const members = [...graph.tables.keys()].filter((path) => graph.tables.get(path)?.relation.schema_name === name);
-    const inner = packedSchema(graph, members.sort(byName), boxes);
+    const inner = packedSchema(graph, members, boxes);
     return {
       group: { name, tables: members.length, x: 0, y: 0, width: inner.width, height: inner.height, title: inner.title },
       members,
