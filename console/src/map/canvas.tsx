@@ -53,8 +53,8 @@ class Stage implements Controls {
   private frame = 0;
   private flight = 0;
   private rest: ReturnType<typeof setTimeout> | undefined;
-  /** What could not be shown yet, because the canvas had no size. */
-  private pending: Props["target"] | null = null;
+  /** Whether the user has moved the picture since something was brought into view. */
+  private moved = false;
   private readonly zoom: Zoom;
   private readonly selection;
   private readonly observer: ResizeObserver;
@@ -69,7 +69,10 @@ class Stage implements Controls {
     this.zoom = zoom()
       .scaleExtent([FARTHEST, CLOSEST])
       .on("zoom", ({ transform, sourceEvent }) => {
-        if (sourceEvent) cancelAnimationFrame(this.flight);
+        if (sourceEvent) {
+          cancelAnimationFrame(this.flight);
+          this.moved = true;
+        }
         this.transform = transform;
         this.schedule();
       });
@@ -80,7 +83,6 @@ class Stage implements Controls {
     canvas.addEventListener("pointermove", this.onMove);
     canvas.addEventListener("pointerleave", this.onLeave);
     canvas.addEventListener("keydown", this.onKey);
-    this.pending = props.current.target;
   }
 
   end(): void {
@@ -102,14 +104,14 @@ class Stage implements Controls {
     const { clientWidth, clientHeight } = this.canvas;
     if (clientWidth === 0 || clientHeight === 0) return;
     const ratio = devicePixelRatio;
+    const first = this.width === 0;
     this.width = clientWidth;
     this.height = clientHeight;
     this.canvas.width = Math.round(clientWidth * ratio);
     this.canvas.height = Math.round(clientHeight * ratio);
-    if (this.pending) {
-      this.go(this.fitting(this.pending.area));
-      this.pending = null;
-    }
+    // A panel beside the picture has come or gone, or the canvas has a size for the first time.
+    if (first) this.go(this.fitting(this.props.current.target.area));
+    else if (!this.moved) this.show(this.props.current.target);
     // Without waiting for a frame, because the canvas is empty now.
     this.draw();
   }
@@ -144,10 +146,8 @@ class Stage implements Controls {
 
   /** Brings an area into view; gently: it stays where it is if it can be read there. */
   show({ area, gentle }: Props["target"]): void {
-    if (this.width === 0) {
-      this.pending = { area, gentle };
-      return;
-    }
+    if (this.width === 0) return;
+    this.moved = false;
     const view = this.view;
     const inside =
       area.x >= view.x &&
@@ -164,6 +164,7 @@ class Stage implements Controls {
 
   zoomBy(factor: number): void {
     cancelAnimationFrame(this.flight);
+    this.moved = true;
     this.zoom.scaleBy(this.selection, factor);
   }
 
@@ -245,6 +246,7 @@ class Stage implements Controls {
     const move = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }[event.key];
     const [x, y] = move ?? [];
     if (x !== undefined && y !== undefined) {
+      this.moved = true;
       this.zoom.translateBy(this.selection, x / this.transform.k, y / this.transform.k);
     } else if (event.key === "+" || event.key === "=") this.zoomBy(1.4);
     else if (event.key === "-") this.zoomBy(1 / 1.4);

@@ -77,7 +77,7 @@ export interface Look {
   /** The tables of a join path, and its foreign keys. */
   path: { tables: Set<string>; keys: Set<ForeignKey> };
   statistics: Map<string, Map<string, Statistic>>;
-  marks: Map<string, Mark>;
+  marks: ReadonlyMap<string, Mark>;
 }
 
 /** The part of the layout that is visible, and how many pixels one unit of it has. */
@@ -160,8 +160,13 @@ function drawBox(pen: Pen, box: Box, look: Look, view: View): void {
   if (isView(box)) stroke.dashes = [6, 4];
   if (view.scale < COLUMNS) drawSmall(pen, box, shades, look, view);
   else drawOpen(pen, box, shades, look, view);
-  pen.rectangle(box, { stroke, radius: 6 });
+  pen.rectangle(box, { stroke, radius: rounding(view) });
   if (mark) drawMark(pen, box, mark.reason, look, view);
+}
+
+/** Corners that nobody can see cost time. */
+function rounding(view: View): number {
+  return view.scale < 0.3 ? 0 : 6;
 }
 
 function isView({ table }: Box): boolean {
@@ -170,7 +175,7 @@ function isView({ table }: Box): boolean {
 
 /** A box that is too small for rows: its colours, its name and their codes, as far as they can be read. */
 function drawSmall(pen: Pen, box: Box, shades: Shade[], { theme }: Look, view: View): void {
-  drawShades(pen, box, shades, theme.raised);
+  drawShades(pen, box, shades, theme.raised, rounding(view));
   if (view.scale < NAMES) return;
   const size = Math.min(Math.max(10 / view.scale, 22), box.height / 3);
   const [text, second] = broken(box.table.relation.relation_name, Math.floor((box.width - size) / (size * 0.6)));
@@ -199,15 +204,15 @@ function broken(name: string, letters: number): [string, string] {
 }
 
 /** none: the colour where there are no shades. */
-function drawShades(pen: Pen, at: Rectangle, shades: Shade[], none: string): void {
+function drawShades(pen: Pen, at: Rectangle, shades: Shade[], none: string, radius: number): void {
   if (shades.length === 0) {
-    pen.rectangle(at, { fill: none, radius: 6 });
+    pen.rectangle(at, { fill: none, radius });
     return;
   }
   const width = at.width / shades.length;
   shades.forEach((shade, index) => {
     const part = { x: at.x + index * width, y: at.y, width, height: at.height };
-    pen.rectangle(part, shades.length === 1 ? { fill: shade.colour, radius: 6 } : { fill: shade.colour });
+    pen.rectangle(part, shades.length === 1 ? { fill: shade.colour, radius } : { fill: shade.colour });
   });
 }
 
@@ -215,7 +220,7 @@ function drawOpen(pen: Pen, box: Box, shades: Shade[], look: Look, view: View): 
   const { theme } = look;
   const { relation } = box.table;
   pen.rectangle(box, { fill: theme.raised, radius: 6 });
-  drawShades(pen, { x: box.x, y: box.y, width: box.width, height: HEADER }, shades, theme.sunken);
+  drawShades(pen, { x: box.x, y: box.y, width: box.width, height: HEADER }, shades, theme.sunken, rounding(view));
   const number = relation.estimated_rows === null ? "" : `${shortRows(relation.estimated_rows)} rows`;
   const size = relation.bytes === null ? "" : bytes(relation.bytes);
   const aside = view.scale < DETAILS ? "" : [number, size].filter(Boolean).join(", ");

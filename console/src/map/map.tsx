@@ -8,12 +8,13 @@ import { Same } from "../parts/same";
 import { change, go, link, place } from "../routing";
 import { type Controls, MapCanvas } from "./canvas";
 import { COLOURINGS, type Colouring, type Scale, scaleOf } from "./colours";
-import type { Look, Mark, Statistic } from "./draw";
+import type { Look, Statistic } from "./draw";
 import { dbml, download, markdown, png, svg } from "./export";
 import { JoinPath } from "./joins";
 import { type Layout, overview, type Rectangle } from "./layout";
 import { Swatch, TableList } from "./list";
 import "./map.css";
+import { marks } from "./marks";
 import { type Graph, graphOf, joinPath, neighbourhood } from "./model";
 import { Panel } from "./panel";
 import { addressOf, type MapPlace, readPlace } from "./place";
@@ -65,8 +66,6 @@ const MOST = 120;
 /** At most so many tables of a view load their statistics by themselves. */
 const MOST_STATISTICS = 12;
 
-const NO_MARKS: Map<string, Mark> = new Map();
-
 interface Wanted {
   paths: string[];
   left: number;
@@ -104,7 +103,7 @@ function Filled({ map, again }: { map: DatabaseMap; again: () => void }) {
   const scale = useMemo(() => scaleOf(at.colour, graph, theme.name), [at.colour, graph, theme]);
   const [hovered, setHovered] = useState<string | null>(null);
   const look = useLook(graph, at, wanted, scale, theme, hovered);
-  const target = useTarget(layout, whole, at, graph);
+  const target = useTarget(layout, whole, at);
   const controls = useRef<Controls | null>(null);
   const hasPanel = at.table !== null || (at.from !== null && at.to !== null);
   const [pane, setPane] = useState<Pane>(hasPanel ? "panel" : "list");
@@ -183,6 +182,20 @@ function Filled({ map, again }: { map: DatabaseMap; again: () => void }) {
               The nearest {wanted.paths.length} tables are shown; {wanted.left} more are as near.
             </span>
           )}
+          {marks.value.size > 0 && (
+            <span>
+              {marks.value.size} {marks.value.size === 1 ? "table is" : "tables are"} marked.{" "}
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  marks.value = new Map();
+                }}
+              >
+                Clear
+              </button>
+            </span>
+          )}
           {hovered && <span>{hovered}</span>}
         </div>
         {layers.error !== null && <Failure error={asApiError(layers.error)} retry={layers.retry} />}
@@ -249,6 +262,7 @@ function useLook(
     return new Map(legend.map((item) => [item.label, item]));
   }, [graph, theme]);
   const known = statistics.value;
+  const marked = marks.value;
   return useMemo(() => {
     const nulls = new Map<string, Map<string, Statistic>>();
     for (const [path, { columns }] of known) {
@@ -263,18 +277,27 @@ function useLook(
       hovered,
       path: { tables: new Set(wanted?.keys.length ? wanted.paths : []), keys: new Set(wanted?.keys) },
       statistics: nulls,
-      marks: NO_MARKS,
+      marks: marked,
     };
-  }, [theme, scale, shades, at.table, at.column, hovered, wanted, known]);
+  }, [theme, scale, shades, at.table, at.column, hovered, wanted, known, marked]);
+}
+
+interface Target {
+  area: Rectangle;
+  gentle: boolean;
 }
 
 /** What the canvas brings into view: a new layout as a whole, and a table that is chosen in the overview. */
-function useTarget(layout: Layout, whole: Layout, at: MapPlace, graph: Graph): { area: Rectangle; gentle: boolean } {
-  return useMemo(() => {
+function useTarget(layout: Layout, whole: Layout, at: MapPlace): Target {
+  const before = useRef<{ layout: Layout; target: Target } | null>(null);
+  const target = useMemo(() => {
     const box = layout === whole ? layout.boxes.find(({ path }) => path === at.table) : undefined;
-    if (!box) return { area: layout.bounds, gentle: false };
+    // Who closes a table stays where they are.
+    if (!box) return before.current?.layout === layout ? before.current.target : { area: layout.bounds, gentle: false };
     return { area: { x: box.x - 60, y: box.y - 60, width: box.width + 120, height: box.height + 120 }, gentle: true };
-  }, [layout, whole, graph, layout === whole ? at.table : null]);
+  }, [layout, whole, layout === whole ? at.table : null]);
+  before.current = { layout, target };
+  return target;
 }
 
 function Legend({ scale, colour }: { scale: Scale; colour: Colouring }) {

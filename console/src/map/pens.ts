@@ -20,25 +20,23 @@ export function canvasPen(context: CanvasRenderingContext2D): Pen {
   context.textBaseline = "middle";
   return {
     rectangle({ x, y, width, height }, { fill: colour, stroke, radius }) {
-      if (colour && !radius) {
-        fill(colour);
-        context.fillRect(x, y, width, height);
-        if (!stroke) return;
-      }
-      context.beginPath();
-      if (radius) context.roundRect(x, y, width, height, radius);
-      else context.rect(x, y, width, height);
-      if (colour && radius) {
-        fill(colour);
-        context.fill();
-      }
+      if (colour) fill(colour);
       if (stroke) {
         context.strokeStyle = stroke.colour;
         context.lineWidth = stroke.width;
         if (stroke.dashes) context.setLineDash(stroke.dashes);
-        context.stroke();
-        if (stroke.dashes) context.setLineDash([]);
       }
+      if (radius) {
+        context.beginPath();
+        context.roundRect(x, y, width, height, radius);
+        if (colour) context.fill();
+        if (stroke) context.stroke();
+      } else {
+        // Much cheaper than a path.
+        if (colour) context.fillRect(x, y, width, height);
+        if (stroke) context.strokeRect(x, y, width, height);
+      }
+      if (stroke?.dashes) context.setLineDash([]);
     },
     lines(lines, stroke) {
       if (lines.length === 0) return;
