@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from tests.support import clone
 from tests.system.conftest import TEMPLATE
@@ -282,7 +282,7 @@ def test_a_slow_service_shows_progress_and_a_failing_one_a_retry(console: Consol
 
 
 def test_an_empty_database_says_what_to_do(console: Console) -> None:
-    nothing = {"data": {"relations": [], "foreign_keys": []}}
+    nothing: dict[str, dict[str, list[str]]] = {"data": {"relations": [], "foreign_keys": []}}
     console.page.route("**/api/v1/map", lambda route: route.fulfill(json=nothing))
     page = console.open("/map")
     expect(page.locator("main")).to_contain_text("CREATE TABLE")
@@ -301,7 +301,12 @@ def test_markup_in_names_and_comments_is_text(large: Service, new_context: Calla
     console = Console(large.url, new_context())
     console.log_in(ROOT_NAME, ROOT_PASSWORD)
     dialogs: list[str] = []
-    console.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    console.page.on("dialog", note)
     page = show(console, "?find=img")
     page.get_by_role("region", name="Tables").get_by_role("link").click()
     panel = page.locator(".map-panel")
