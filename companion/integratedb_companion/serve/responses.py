@@ -262,6 +262,15 @@ class ColumnStatistics(BaseModel):
     frequencies: list[float] | None
 
 
+class DependentObject(BaseModel):
+    """An object that depends on a table, and the columns that it uses; on_path: the table that it belongs to."""
+
+    kind: Literal["view", "materialized view", "function", "procedure", "policy", "trigger", "rule"]
+    name: str
+    on_path: str | None
+    columns: list[str]
+
+
 class Muted(BaseModel):
     """Why a finding is muted, by whom, since when and until when."""
 

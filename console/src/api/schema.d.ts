@@ -466,6 +466,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/map/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Objects
+         * @description Show the views, functions, policies and triggers that depend on a table, as far as Postgres knows them.
+         */
+        get: operations["objects_map_objects_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/advice": {
         parameters: {
             query?: never;
@@ -778,6 +798,11 @@ export interface components {
             /** Data */
             data: components["schemas"]["ColumnStatistics"][];
         };
+        /** Data[list[DependentObject]] */
+        Data_list_DependentObject__: {
+            /** Data */
+            data: components["schemas"]["DependentObject"][];
+        };
         /** Data[list[Finding]] */
         Data_list_Finding__: {
             /** Data */
@@ -848,6 +873,23 @@ export interface components {
             kind: string;
             /** Dependency */
             dependency: string;
+        };
+        /**
+         * DependentObject
+         * @description An object that depends on a table, and the columns that it uses; on_path: the table that it belongs to.
+         */
+        DependentObject: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "view" | "materialized view" | "function" | "procedure" | "policy" | "trigger" | "rule";
+            /** Name */
+            name: string;
+            /** On Path */
+            on_path: string | null;
+            /** Columns */
+            columns: string[];
         };
         /**
          * Detail
@@ -3787,6 +3829,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_list_ColumnStatistics__"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    objects_map_objects_get: {
+        parameters: {
+            query: {
+                /** @description schema.table */
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_DependentObject__"];
                 };
             };
             /** @description Unauthorized */

@@ -8,8 +8,9 @@ export interface Ways {
   cli?: string;
 }
 
-/** Shows the other ways; nothing while education mode is off. why: what to know about it, in a sentence. */
-export function Same({ ways, why }: { ways: Ways; why?: string }) {
+/** Shows the other ways; nothing while education mode is off. why: what to know about it, in a sentence. of: what a view
+ * with several of these does here. */
+export function Same({ ways, why, of }: { ways: Ways; why?: string; of?: string }) {
   if (!teaching.value) return null;
   const named: [string, string | undefined][] = [
     ["SQL", ways.sql],
@@ -17,7 +18,7 @@ export function Same({ ways, why }: { ways: Ways; why?: string }) {
     ["Command line", ways.cli],
   ];
   return (
-    <aside class="same" aria-label="The same in other ways">
+    <aside class="same" aria-label={of ? `The same in other ways: ${of}` : "The same in other ways"}>
       {why && <p>{why}</p>}
       <dl>
         {named.map(

@@ -182,3 +182,75 @@ COMMENT ON FUNCTION integratedb.management_column_statistics(text) IS
 'What ANALYZE found in the columns of a table: the fraction of nulls, the distinct values (negative: a fraction of the '
 'rows, as in pg_stats), the average size in bytes and the frequencies of the most common values. It shows no value. '
 'path: schema.table. No rows: the table does not exist, or was never analysed.';
+
+CREATE OR REPLACE FUNCTION integratedb.management_dependent_objects(path text)
+RETURNS TABLE (table_schema text, schema_name text, kind text, name text, on_path text, columns text[])
+LANGUAGE sql
+STABLE PARALLEL RESTRICTED
+SECURITY DEFINER -- the API has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  WITH asked AS (
+    SELECT k.oid, k.reltype, n.nspname
+      FROM pg_namespace AS n
+      JOIN pg_class AS k ON k.relnamespace = n.oid AND k.relname = (integratedb.path_parts(path))[2]
+     WHERE n.nspname = (integratedb.path_parts(path))[1]
+       AND k.relkind IN ('r', 'p', 'v', 'm', 'f')
+       AND n.nspname !~ '^pg_'
+       AND n.nspname NOT IN ('information_schema', 'integratedb')
+  ),
+  links AS (
+    SELECT a.nspname AS table_schema, a.oid AS relid, d.classid, d.objid, d.refobjsubid
+      FROM asked AS a
+      JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.oid
+    UNION
+    -- A function may take or return rows of the table.
+    SELECT a.nspname, a.oid, d.classid, d.objid, 0
+      FROM asked AS a
+      JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = a.reltype AND d.classid = 'pg_proc'::regclass
+  ),
+  named AS (
+    SELECT l.table_schema, n.nspname AS schema_name, l.relid, l.refobjsubid,
+           CASE k.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END AS kind,
+           CASE WHEN k.relkind IN ('v', 'm') THEN integratedb.path_of(n.nspname, k.relname) ELSE r.rulename END AS name,
+           CASE WHEN k.relkind NOT IN ('v', 'm') THEN integratedb.path_of(n.nspname, k.relname) END AS on_path
+      FROM links AS l
+      JOIN pg_rewrite AS r ON l.classid = 'pg_rewrite'::regclass AND r.oid = l.objid
+      JOIN pg_class AS k ON k.oid = r.ev_class
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+     -- A view depends on itself.
+     WHERE k.oid <> l.relid OR k.relkind NOT IN ('v', 'm')
+    UNION ALL
+    SELECT l.table_schema, n.nspname, l.relid, l.refobjsubid,
+           CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
+           format('%s(%s)', integratedb.path_of(n.nspname, p.proname), pg_get_function_identity_arguments(p.oid)), NULL
+      FROM links AS l
+      JOIN pg_proc AS p ON l.classid = 'pg_proc'::regclass AND p.oid = l.objid
+      JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    UNION ALL
+    SELECT l.table_schema, n.nspname, l.relid, l.refobjsubid, 'policy', p.polname, integratedb.path_of(n.nspname, k.relname)
+      FROM links AS l
+      JOIN pg_policy AS p ON l.classid = 'pg_policy'::regclass AND p.oid = l.objid
+      JOIN pg_class AS k ON k.oid = p.polrelid
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    UNION ALL
+    SELECT l.table_schema, n.nspname, l.relid, l.refobjsubid, 'trigger', t.tgname, integratedb.path_of(n.nspname, k.relname)
+      FROM links AS l
+      JOIN pg_trigger AS t ON l.classid = 'pg_trigger'::regclass AND t.oid = l.objid AND NOT t.tgisinternal
+      JOIN pg_class AS k ON k.oid = t.tgrelid
+      JOIN pg_namespace AS n ON n.oid = k.relnamespace
+  )
+  SELECT d.table_schema::text, d.schema_name::text, d.kind, d.name, d.on_path,
+         coalesce(array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attname IS NOT NULL), '{}')
+    FROM named AS d
+    LEFT JOIN pg_attribute AS a ON a.attrelid = d.relid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+   WHERE d.schema_name <> 'integratedb'
+   GROUP BY d.table_schema, d.schema_name, d.kind, d.name, d.on_path
+   ORDER BY d.kind, d.name, d.on_path
+$$;
+
+COMMENT ON FUNCTION integratedb.management_dependent_objects(text) IS
+'The views, functions, policies, triggers and rules that depend on a table according to pg_depend: kind, name, on_path '
+'(the table that a policy, trigger or rule belongs to), the schemas of both sides, and the columns that the object uses. '
+'path: schema.table. Postgres knows what a function of LANGUAGE sql with BEGIN ATOMIC uses, and whose rows a function '
+'takes or returns; it does not know the text of others.';

@@ -144,6 +144,7 @@ DECLARE
     'integratedb.management_relations()',
     'integratedb.management_foreign_keys()',
     'integratedb.management_column_statistics(text)',
+    'integratedb.management_dependent_objects(text)',
     'integratedb.management_session_exists(uuid, bigint)'
   ]::pg_catalog.regprocedure[];
 

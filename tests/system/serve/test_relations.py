@@ -118,3 +118,27 @@ def test_statistics_have_no_values(place: Place, root: Client) -> None:
 def test_a_path_that_is_none_is_refused(root: Client) -> None:
     assert "not a table path" in root.refused(422, "GET", "/map/statistics?path=orders")["detail"][0][0]
     assert root.data("GET", "/map/statistics?path=no.where") == []
+
+
+def test_objects_that_depend_are_named_within_the_scopes(place: Place, root: Client, user: User) -> None:
+    other = unique("mapped")
+    root.stakeholder(other)
+    place.owner.run("CREATE VIEW seen AS SELECT id FROM orders")
+    place.superuser.run(f"CREATE VIEW {other}.hidden AS SELECT id FROM public.orders")
+    place.superuser.run(
+        f"CREATE TABLE {other}.secret (id int); CREATE VIEW public.shown AS SELECT id FROM {other}.secret"
+    )
+    try:
+        seen = {"kind": "view", "name": "public.seen", "on_path": None, "columns": ["id"]}
+        hidden = {**seen, "name": f"{other}.hidden"}
+        found = root.data("GET", "/map/objects", params={"path": "public.orders"})
+        assert seen in found
+        assert hidden in found
+        assert root.data("GET", "/map/objects", params={"path": f"{other}.secret"}) != []
+        restricted = user({"stakeholders": []})
+        found = restricted.data("GET", "/map/objects", params={"path": "public.orders"})
+        assert seen in found
+        assert hidden not in found
+        assert restricted.data("GET", "/map/objects", params={"path": f"{other}.secret"}) == []
+    finally:
+        place.superuser.run(f"DROP VIEW public.shown, public.seen, {other}.hidden; DROP TABLE {other}.secret")

@@ -10,7 +10,15 @@ from psycopg.rows import DictRow
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
 from integratedb_companion.serve.pool import Transaction
-from integratedb_companion.serve.responses import ColumnStatistics, Data, ForeignKey, Map, Relation, refusals
+from integratedb_companion.serve.responses import (
+    ColumnStatistics,
+    Data,
+    DependentObject,
+    ForeignKey,
+    Map,
+    Relation,
+    refusals,
+)
 
 router = APIRouter(prefix="/map", tags=["map"], route_class=TokenRoute)
 
@@ -18,6 +26,7 @@ RELATIONS: LiteralString = "SELECT * FROM integratedb.management_relations()"
 FOREIGN_KEYS: LiteralString = "SELECT * FROM integratedb.management_foreign_keys()"
 PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(names)s::text[])"
 STATISTICS: LiteralString = "SELECT * FROM integratedb.management_column_statistics(%(path)s::text)"
+OBJECTS: LiteralString = "SELECT * FROM integratedb.management_dependent_objects(%(path)s::text)"
 
 
 @router.get("", responses=refusals(401))
@@ -50,9 +59,23 @@ async def statistics(
     return Data(data=[ColumnStatistics(**row) for row in rows if row["schema_name"] not in hidden])
 
 
-async def _hidden(asking: Caller, transaction: Transaction, rows: list[DictRow]) -> set[str]:
-    """Return the schemas of these rows that the user may not see."""
-    names = sorted({row["schema_name"] for row in rows})
+@router.get("/objects", responses=refusals(401, 422))
+async def objects(
+    asking: Authenticated,
+    shared: Shared,
+    path: Annotated[str, Query(max_length=300, description="schema.table")],
+) -> Data[list[DependentObject]]:
+    """Show the views, functions, policies and triggers that depend on a table, as far as Postgres knows them."""
+    async with shared.database.transaction() as transaction:
+        rows = await transaction.rows(OBJECTS, path=path)
+        hidden = await _hidden(asking, transaction, rows, "schema_name", "table_schema")
+    shown = [row for row in rows if hidden.isdisjoint({row["schema_name"], row["table_schema"]})]
+    return Data(data=[DependentObject(**row) for row in shown])
+
+
+async def _hidden(asking: Caller, transaction: Transaction, rows: list[DictRow], *columns: LiteralString) -> set[str]:
+    """Return the schemas of these rows that the user may not see; columns: those that name a schema."""
+    names = sorted({row[column] for row in rows for column in columns or ("schema_name",)})
     return set(asking.scopes.outside(names, await transaction.value(PRIVATE, names=names)))
 
 
