@@ -146,6 +146,12 @@ class SpecificationBody(Strict):
     data: Annotated[dict[str, Any], WithJsonSchema(SPECIFICATION)]
 
 
+class CheckBody(Strict):
+    """A specification to check: what is missing in it is listed, like its other faults."""
+
+    data: dict[str, Any]
+
+
 class PreviewBody(Strict):
     """SQL statements to preview."""
 

@@ -687,6 +687,16 @@ export interface components {
             data: components["schemas"]["Cancel"];
         };
         /**
+         * CheckBody
+         * @description A specification to check: what is missing in it is listed, like its other faults.
+         */
+        CheckBody: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * ColumnStatistics
          * @description What ANALYZE found in a column, without any of its values; distinct_values as n_distinct in pg_stats.
          */
@@ -3027,7 +3037,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SpecificationBody"];
+                "application/json": components["schemas"]["CheckBody"];
             };
         };
         responses: {
@@ -3944,6 +3954,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

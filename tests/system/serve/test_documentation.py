@@ -101,7 +101,7 @@ def test_the_page_has_every_request_of_the_openapi_document(service: Service) ->
         paths = re.findall(r"(/[\w/:-]+)", re.sub(r"\{.*", "", cell))
         documented |= {(method, path) for method in methods for path in paths}
     paths = httpx.get(f"{service.url}/api/v1/openapi.json").json()["paths"]
-    there = {(method.upper(), path.replace("{id}", ":id")) for path, found in paths.items() for method in found}
+    there = {(method.upper(), re.sub(r"\{(\w+)\}", r":\1", path)) for path, found in paths.items() for method in found}
     assert documented == there
 
 

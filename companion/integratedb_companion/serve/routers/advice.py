@@ -26,7 +26,7 @@ UNMUTE: LiteralString = "SELECT {x}.integratedb_unmute_advice(cache_key => %(key
 Key = Annotated[str, Query(max_length=1000, description="The cache_key of a finding")]
 
 
-@router.get("", responses=refusals(401, 403, 422))
+@router.get("", responses=refusals(401, 403, 404, 422))
 async def findings(
     _: Unrestricted,
     shared: Shared,

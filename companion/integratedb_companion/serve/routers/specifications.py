@@ -11,7 +11,7 @@ from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
 from integratedb_companion.serve.pool import Transaction
-from integratedb_companion.serve.requests import Id, SpecificationBody
+from integratedb_companion.serve.requests import CheckBody, Id, SpecificationBody
 from integratedb_companion.serve.responses import Data, InvalidOrUnmet, Specification, SpecificationProblem, refusals
 from integratedb_companion.serve.services import Services
 
@@ -53,7 +53,7 @@ async def claim(
 
 @router.post("/{kind}/check", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
 async def check(
-    stakeholder_id: Id, kind: Kind, body: SpecificationBody, asking: Authenticated, shared: Shared
+    stakeholder_id: Id, kind: Kind, body: CheckBody, asking: Authenticated, shared: Shared
 ) -> Data[list[SpecificationProblem]]:
     """List the reasons why a specification would be refused, except missing privileges; nothing is stored."""
     await name_of(shared, asking, stakeholder_id)
