@@ -151,6 +151,41 @@ BEGIN
        WHERE d.classid = 'pg_class'::regclass);
   END IF;
 
+  -- A command changes the tables, too, that inherit from its table, or have its type. They may be in other schemas.
+  IF tg_tag IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE') AND EXISTS (
+       SELECT FROM pg_event_trigger_ddl_commands() AS d
+         JOIN pg_class AS k ON k.oid = d.objid
+        WHERE d.classid = 'pg_class'::regclass
+          AND (k.relhassubclass OR k.relkind IN ('c', 'p')))
+  THEN
+    subjects := subjects || ARRAY(
+      WITH RECURSIVE changed AS (
+        SELECT d.objid AS oid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
+        UNION
+        SELECT o.oid
+          FROM changed AS c
+         CROSS JOIN LATERAL (
+           SELECT i.inhrelid AS oid FROM pg_inherits AS i WHERE i.inhparent = c.oid
+           UNION ALL
+           SELECT d.objid
+             FROM pg_class AS k
+             JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = k.reltype AND d.classid = 'pg_class'::regclass
+            WHERE k.oid = c.oid AND k.relkind = 'c' AND d.objsubid = 0) AS o
+      )
+      SELECT DISTINCT k.relnamespace FROM changed AS c JOIN pg_class AS k ON k.oid = c.oid);
+
+    -- After DETACH PARTITION, nothing shows which table that was.
+    IF (octet_length(current_query()) > 32768 OR current_query() ~* 'partition' OR context ~ E'\n')
+       AND EXISTS (
+         SELECT FROM pg_event_trigger_ddl_commands() AS d
+           JOIN pg_class AS k ON k.oid = d.objid
+          WHERE d.classid = 'pg_class'::regclass
+            AND k.relkind = 'p')
+    THEN
+      subjects := subjects || 0::oid;
+    END IF;
+  END IF;
+
   IF subjects <> '{}' THEN
     PERFORM integratedb.add_surface_changes(subjects);
   END IF;
@@ -225,3 +260,26 @@ $$;
 
 COMMENT ON FUNCTION integratedb.add_surface_claims(bigint[]) IS
 'Changes the versions of the surfaces of the stakeholders of these claims.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_create_index()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- writes a table that nobody else can
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  context text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  -- The first transaction of CONCURRENTLY commits an invalid index. If the second one fails, ddl_command_end does not
+  -- fire, and REINDEX, which may make the index valid, fires nothing before Postgres 17.
+  IF integratedb.is_concurrent(context) THEN
+    PERFORM integratedb.add_surface_changes(ARRAY[0::oid]);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_create_index() IS
+'Event trigger: changes the versions of all surfaces where an index is created CONCURRENTLY, because that can fail after '
+'the index is in the catalog.';
