@@ -23,9 +23,12 @@ _OF_ONE_TYPE = {"coalesce": "COALESCE", "greatest": "GREATEST", "least": "LEAST"
 _OWN_EQUALITY = frozenset(
     of.oid
     for name, of in builtin_types().items()
-    if name in "bool int2 int4 int8 numeric float4 float8 text bpchar bytea date time timetz timestamp timestamptz"
-    " interval uuid jsonb inet macaddr macaddr8 bit varbit".split()
-)
+    if name
+    in (
+        "bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "bpchar", "bytea", "date", "time",
+        "timetz", "timestamp", "timestamptz", "interval", "uuid", "jsonb", "inet", "macaddr", "macaddr8", "bit", "varbit",
+    )
+)  # fmt: skip
 
 #: The words of frames: text of the compiler, whatever the request says.
 _UNITS = {"rows": "ROWS", "range": "RANGE", "groups": "GROUPS"}
