@@ -26,7 +26,8 @@ _OWN_EQUALITY = frozenset(
     if name
     in (
         "bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "bpchar", "bytea", "date", "time",
-        "timetz", "timestamp", "timestamptz", "interval", "uuid", "jsonb", "inet", "macaddr", "macaddr8", "bit", "varbit",
+        "timetz", "timestamp", "timestamptz", "interval", "uuid", "jsonb", "inet", "macaddr", "macaddr8",
+        "bit", "varbit",
     )
 )  # fmt: skip
 
