@@ -7,8 +7,9 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from integratedb_companion.api.connection import DatabaseError, LostError
@@ -20,8 +21,8 @@ from integratedb_companion.api.settings import Settings
 from integratedb_companion.api.surfaces import RoleError
 from integratedb_companion.common.logs import fault
 
-from .feed import AwayError, Change, Feed, Position, Watch
-from .groups import Group, GroupError, Member, Shared, Subject, unavailable, worded
+from .feed import AwayError, Change, Feed, Position, Told, Watch
+from .groups import Group, GroupError, Member, Shared, Subject, invisible, unavailable, worded
 from .visibility import Visibility
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ MOST_SUBSCRIPTIONS: Final = 10_000
 #: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
 AWAY_S: Final = 30.0
 CHECK_EVERY_S: Final = 1.0
+#: So long changes wait until sessions see them. Then subscribers read anew now, and once more when sessions do: the
+#: commit may wait for a standby, or who told of it is no daemon.
+VISIBLE_S: Final = 5.0
+MOST_LATE: Final = 10_000
 #: How often surfaces are compared where nothing changes.
 LOOK_EVERY_S: Final = 2.0
 
@@ -64,6 +69,9 @@ class Hub:
         self._watch_of: dict[Group, Watch] = {}
         self._count = 0
         self._moving: set[asyncio.Task[None]] = set()
+        #: Commits that sessions did not see in time, with the position of the last one, and who waits for them.
+        self._late: tuple[frozenset[int], int] = frozenset(), 0
+        self._waiting_for_late: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Follow the daemon, until cancelled."""
@@ -127,7 +135,8 @@ class Hub:
         try:
             await group.check()
             position = await self._feed.confirm(self._watch(group))
-            await self._visibility.wait(position.xids, position.lsn)
+            if not await self._is_visible(position):
+                raise invisible()
         except AwayError:
             self._drop(group)
             raise unavailable() from None
@@ -188,22 +197,62 @@ class Hub:
     async def _move(self, group: Group, number: int) -> None:
         try:
             position = await self._feed.confirm(number)
-            await self._visibility.wait(position.xids, position.lsn)
         except AwayError:
             return  # when it is back, all groups are told
+        if not await self._is_visible(position):
+            self._wait_for_late(position.xids, position.lsn)
         group.resync()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _is_visible(self, position: Position, told: Told | None = None) -> bool:
+        """Wait until sessions see what was committed; return whether they do, before what was told is past."""
+        waiting = asyncio.create_task(self._visibility.wait(position.xids, position.lsn))
+        tasks = [waiting] if told is None else [waiting, asyncio.create_task(self._feed.past(told))]
+        try:
+            await asyncio.wait(tasks, timeout=VISIBLE_S, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+            return waiting.done()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _wait_for_late(self, xids: Iterable[int], lsn: int) -> None:
+        """Let subscribers read anew when sessions see these commits, too."""
+        known, newest = self._late
+        # A daemon does not tell of so many at once: later ones take the place of some.
+        kept = frozenset(islice({*xids} | known, MOST_LATE))
+        self._late = kept, max(lsn, newest)
+        if self._waiting_for_late is not None:
+            self._waiting_for_late.cancel()
+        self._waiting_for_late = self._spawn(self._tell_late())
+
+    async def _tell_late(self) -> None:
+        await self._visibility.wait(*self._late)
+        self._late = frozenset(), 0
+        self._waiting_for_late = None
+        self._resync_every_group()
+
+    def _resync_every_group(self) -> None:
+        for group in [*self._watch_of]:
+            group.resync()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._moving.add(task)
         task.add_done_callback(self._moving.discard)
+        return task
 
     def _on_open(self, position: Position) -> None:
         """Tell all subscribers that changes may be missing, once what was committed is visible."""
+        # What was told on an earlier connection is past.
+        if self._waiting_for_late is not None:
+            self._waiting_for_late.cancel()
+        self._late = frozenset(), 0
         self._spawn(self._resync_all(position))
 
     async def _resync_all(self, position: Position) -> None:
-        await self._visibility.wait(position.xids, position.lsn)
+        if not await self._is_visible(position):
+            self._wait_for_late(position.xids, position.lsn)
         for group in [*self._watch_of]:
             if group.is_live:
                 group.look()
@@ -211,19 +260,21 @@ class Hub:
 
     async def _follow(self) -> None:
         """Pass changes on, in their order, when every session sees them."""
-        told = self._feed.told
         while True:
-            frames = [await told.get()]
-            while not told.empty():
-                frames.append(told.get_nowait())
-            changes = [change for frame in frames if frame is not None for change in frame]
+            frames = await self._feed.take()
+            changes = [change for frame in frames for change in frame.changes or ()]
             rows = [change for change in changes if len(change) == 5]
+            is_lossy = any(frame.changes is None for frame in frames)
             if rows:
-                await self._visibility.wait({row[3] for row in rows}, max(row[4] for row in rows))
+                position = Position(tuple({row[3] for row in rows}), max(row[4] for row in rows))
+                if not await self._is_visible(position, frames[0]):
+                    if self._feed.is_past(frames[0]):
+                        continue
+                    self._wait_for_late(position.xids, position.lsn)
+                    is_lossy, changes = True, [change for change in changes if len(change) != 5]
             try:
-                if None in frames:
-                    for group in [*self._watch_of]:
-                        group.resync()
+                if is_lossy:
+                    self._resync_every_group()
                 for change in changes:
                     self._pass_on(change)
             except Exception as problem:

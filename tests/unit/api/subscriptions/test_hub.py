@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from integratedb_companion.api.subscriptions.feed import feed_url
+from integratedb_companion.api.subscriptions.feed import Feed, Told, feed_url
 from integratedb_companion.api.subscriptions.hub import Hub
 
 
@@ -33,19 +34,19 @@ def passed_on(*frames: Any) -> tuple[list[Any], list[Any], list[Any]]:
     waited: list[Any] = []
     first, other = Group(), Group()
 
-    async def wait(xids: set[int], lsn: int) -> None:
+    async def wait(xids: Sequence[int], lsn: int) -> None:
         waited.append((sorted(xids), lsn))
 
     async def follow() -> None:
         hub: Any = Hub.__new__(Hub)
-        hub._feed = SimpleNamespace(told=asyncio.Queue())
+        hub._feed = Feed("ws://127.0.0.1:1", lambda: None)
         hub._visibility = SimpleNamespace(wait=wait)
         hub._watch_of = {first: 1, other: 2}
         hub._by_number = {1: SimpleNamespace(groups={first: None}), 2: SimpleNamespace(groups={other: None})}
         for frame in frames:
-            hub._feed.told.put_nowait(frame)
+            hub._feed._told.put_nowait(Told(frame, 1))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.01):
+            async with asyncio.timeout(0.05):
                 await hub._follow()
 
     asyncio.run(follow())
