@@ -143,7 +143,6 @@ def test_a_right_on_the_key_that_is_taken_away_ends_with_an_error(
         shop.superuser.run("INSERT INTO orders VALUES (1, 'new')")
         message = subscriber.receive(20)
         assert message["type"] == "error", message
-        print(message)
 
 
 def test_long_rows_for_clients_that_do_not_read_do_not_fill_the_memory(
@@ -152,16 +151,15 @@ def test_long_rows_for_clients_that_do_not_read_do_not_fill_the_memory(
     with new_shop(fresh, tmp_path) as shop:
         api = start_api(fresh, *shop.options())
         query = "subscription { ordersNodes { resync nodes { rowId note } } }"
-        slow = [Slow(api, shop.stakeholder, query) for _ in range(40)]
-        eventually(lambda: api.metrics()["integratedb_api_subscriptions"] == 40)
+        slow = [Slow(api, shop.stakeholder, query) for _ in range(60)]
+        eventually(lambda: api.metrics()["integratedb_api_subscriptions"] == 60)
         before_mb = memory_mb(api)
-        shop.superuser.run("INSERT INTO orders SELECT 1, 'long', repeat('x', 20000000)")
+        shop.superuser.run("INSERT INTO orders SELECT 1, 'long', repeat('x', 12000000)")
         highest_mb = 0.0
         for _ in range(80):
             highest_mb = max(highest_mb, memory_mb(api))
             time.sleep(0.1)
-        print("MEMORY", before_mb, highest_mb)
-        assert highest_mb - before_mb < 400
+        assert highest_mb - before_mb < 450
         healthy = Subscriber.opened(api, shop.stakeholder)
         healthy.subscribe()
         shop.superuser.run("INSERT INTO orders VALUES (2, 'short')")
@@ -178,14 +176,14 @@ def test_a_hundred_thousand_operations_of_one_client(start_api: StartApi, fresh:
         client = Subscriber.opened(api, shop.stakeholder)
         reading = threading.Thread(target=client.close_code, daemon=True)
         reading.start()
-        began_s = time.monotonic()
         with contextlib.suppress(Exception):
             for number in range(100_000):
-                client.send(id=str(number), type="subscribe", payload={"query": ORDERS.replace("status", f"a{number}: status")})
+                query = ORDERS.replace("status", f"a{number}: status")
+                client.send(id=str(number), type="subscribe", payload={"query": query})
                 if number % 3 == 0:
                     client.send(id=str(number), type="complete")
-        print("SENT", time.monotonic() - began_s)
         began_s = time.monotonic()
         shop.superuser.run("INSERT INTO orders VALUES (2, 'short')")
         assert healthy.next(30)["nodes"] == [{"rowId": 2, "status": "short"}]
-        print("TOLD", time.monotonic() - began_s, "MEMORY", before_mb, memory_mb(api, "VmHWM"))
+        assert time.monotonic() < began_s + 5
+        assert memory_mb(api, "VmHWM") < before_mb + 100

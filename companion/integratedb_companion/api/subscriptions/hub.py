@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,14 +22,13 @@ from integratedb_companion.common.logs import fault
 
 from .feed import AwayError, Change, Feed, Position, Told, Watch
 from .groups import Group, GroupError, Member, Shared, Subject, invisible, unavailable, worded
+from .shares import Shares
 from .visibility import Visibility
 
 log = logging.getLogger(__name__)
 
-#: Groups of one worker, and those of one role.
+#: Groups of one worker, and its subscriptions. Where all are taken, whoever has most gives way to who has less.
 MOST_GROUPS: Final = 2_000
-MOST_OF_ROLE: Final = 1_000
-#: Subscriptions of one worker.
 MOST_SUBSCRIPTIONS: Final = 10_000
 #: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
 AWAY_S: Final = 30.0
@@ -63,7 +61,8 @@ class Hub:
         self._shared = Shared(settings, executor, graphql, *lanes)
         self._groups: dict[Hashable, Group] = {}
         self._starting: dict[Hashable, asyncio.Task[Group]] = {}
-        self._of_role: Counter[str] = Counter()
+        self._group_shares: Shares[Group] = Shares()
+        self._member_shares: Shares[Member] = Shares()
         self._watched: dict[Watch, _Watched] = {}
         self._by_number: dict[int, _Watched] = {}
         self._watch_of: dict[Group, Watch] = {}
@@ -88,8 +87,12 @@ class Hub:
 
     async def subscribe(self, subject: Subject, member: Member) -> Group:
         """Begin a subscription; the member's first message is the first one of these. Error: GroupError."""
+        caller = subject.caller
         if self._count >= MOST_SUBSCRIPTIONS:
-            raise _full()
+            ended = self._member_shares.to_end(caller.role, caller.settings, lambda _: True)
+            if ended is None:
+                raise _full()
+            ended.fail(_full().errors, is_forbidden=False)
         self._count += 1
         try:
             while True:
@@ -97,6 +100,7 @@ class Hub:
                 if not group.is_ended:
                     break
             group.members[member] = None
+            self._member_shares.add(member, caller.role, caller.settings)
             member.deliver(group.first())
             return group
         except BaseException:
@@ -106,6 +110,7 @@ class Hub:
     def unsubscribe(self, group: Group, member: Member) -> None:
         """End a subscription."""
         if group.members.pop(member, member) is None:
+            self._member_shares.remove(member)
             self._count -= 1
         if not group.members:
             self._drop(group)
@@ -120,17 +125,26 @@ class Hub:
             if group is not None:
                 # It failed while nobody was there, and counts until it is dropped.
                 self._drop(group)
-            if len(self._groups) >= MOST_GROUPS or self._of_role[subject.caller.role] >= MOST_OF_ROLE:
-                raise _full()
+            if len(self._groups) >= MOST_GROUPS:
+                self._make_room(subject)
             starting = self._starting[key] = asyncio.create_task(self._start(key, subject))
             starting.add_done_callback(lambda _: self._starting.pop(key, None))
         # A subscriber who leaves takes nobody's group along.
         return await asyncio.shield(starting)
 
+    def _make_room(self, subject: Subject) -> None:
+        """End the group of somebody who has more. Error: GroupError."""
+        caller = subject.caller
+        ended = self._group_shares.to_end(caller.role, caller.settings, lambda group: group.is_live)
+        if ended is None:
+            raise _full()
+        ended.fail(_full().errors)
+        self._drop(ended)
+
     async def _start(self, key: Hashable, subject: Subject) -> Group:
         group = Group(subject, self._shared, self._on_made)
         self._groups[key] = group
-        self._of_role[group.role] += 1
+        self._group_shares.add(group, group.role, subject.caller.settings)
         self._shared.groups = len(self._groups)
         try:
             await group.check()
@@ -156,8 +170,7 @@ class Hub:
         group.end()
         if self._groups.get(group.key) is group:
             del self._groups[group.key]
-            self._of_role[group.role] -= 1
-            self._of_role += Counter()
+            self._group_shares.remove(group)
             self._shared.groups = len(self._groups)
         self._unwatch(group)
 
