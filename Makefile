@@ -130,7 +130,7 @@ all install install-graphql uninstall clean:
 	@exit 1
 endif
 
-.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench
+.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench console
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -145,6 +145,9 @@ demo: ## start a throw-away Postgres and tell what IntegrateDB does, in SQL
 
 demo-stop: ## stop the Postgres of make demo and remove it
 	@scripts/demo stop
+
+console: ## build the web console into the companion; it needs Node, or gets it from PyPI
+	@scripts/console build
 
 test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" runs a part
 	@scripts/test $(PYTEST_ARGS)

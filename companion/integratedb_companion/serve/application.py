@@ -8,18 +8,18 @@ from collections.abc import Callable
 import psycopg
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from integratedb_companion.http.middleware import Framing, Observed, SafeHeaders
 
-from . import management
+from . import console, management
 from .errors import HANDLERS
 from .services import Services
 
 #: The part for each path. A part gets the shared services, answers by errors.HANDLERS, and does not know other parts.
-PARTS: dict[str, Callable[[Services], ASGIApp]] = {management.PATH: management.create}
+PARTS: dict[str, Callable[[Services], ASGIApp]] = {management.PATH: management.create, console.PATH: console.create}
 
 READY_TIMEOUT_S = 3
 HOME = f"""\
@@ -28,8 +28,9 @@ HOME = f"""\
 <head><meta charset="utf-8"><title>IntegrateDB</title></head>
 <body>
 <h1>IntegrateDB</h1>
-<p>Several applications share one Postgres database without breaking each other. This is its management API.</p>
+<p>Several applications share one Postgres database without breaking each other. This is its management service.</p>
 <ul>
+<li><a href="{console.PATH}">The console</a></li>
 <li><a href="{management.PATH}/docs">Documentation of the requests</a>, and their
 <a href="{management.PATH}/openapi.json">OpenAPI document</a></li>
 <li><a href="/live">/live</a>, <a href="/ready">/ready</a>, <a href="/metrics">/metrics</a></li>
@@ -51,6 +52,7 @@ def create(services: Services) -> ASGIApp:
             Route("/live", _live),
             Route("/ready", _ready),
             Route("/metrics", _metrics),
+            Route(console.PATH, _console),
             *(Mount(path, create_part(services)) for path, create_part in PARTS.items()),
         ],
         exception_handlers=HANDLERS,
@@ -62,6 +64,10 @@ def create(services: Services) -> ASGIApp:
 
 async def _home(_: Request) -> Response:
     return HTMLResponse(HOME)
+
+
+async def _console(_: Request) -> Response:
+    return RedirectResponse(f"{console.PATH}/", 308)
 
 
 async def _live(_: Request) -> Response:

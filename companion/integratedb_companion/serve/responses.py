@@ -31,6 +31,16 @@ class Session(BaseModel):
     refresh_token: str = Field(serialization_alias="refreshToken")
 
 
+class ConsoleSession(BaseModel):
+    """A session of the console: its user, and the token that requests repeat which change something."""
+
+    id: int
+    username: str
+    root: bool
+    everything: bool
+    csrf_token: str = Field(serialization_alias="csrfToken")
+
+
 class ScopesOut(BaseModel):
     """The restrictions of a user; null means no restriction."""
 
@@ -151,6 +161,69 @@ class DdlEvent(BaseModel):
     object_identity: str | None
     query: str | None
     reason: str | None
+
+
+class MapColumn(BaseModel):
+    """A column of a relation; key: of its primary key."""
+
+    name: str
+    type: str
+    nullable: bool
+    key: bool = False
+    comment: str | None = None
+
+
+class MapDependent(BaseModel):
+    """A stakeholder that claims a relation, and its columns with the dependency of each."""
+
+    stakeholder: str
+    kind: str
+    dependency: Literal["required", "alternative", "optional"]
+    columns: dict[str, str]
+
+
+class Relation(BaseModel):
+    """A table or view; the rows and bytes are the catalog's estimates, null where nothing was analysed."""
+
+    path: str
+    schema_name: str
+    relation_name: str
+    kind: Literal["table", "partitioned table", "view", "materialized view", "foreign table"]
+    owner: str
+    estimated_rows: int | None
+    bytes: int | None
+    row_security: bool
+    partitions: int | None
+    comment: str | None
+    columns: list[MapColumn]
+    dependents: list[MapDependent]
+
+
+class ForeignKey(BaseModel):
+    """A foreign key between two relations of the map."""
+
+    name: str
+    from_path: str
+    from_columns: list[str]
+    to_path: str
+    to_columns: list[str]
+
+
+class Map(BaseModel):
+    """The relations of the database, and the foreign keys between them."""
+
+    relations: list[Relation]
+    foreign_keys: list[ForeignKey]
+
+
+class ColumnStatistics(BaseModel):
+    """What ANALYZE found in a column, without any of its values; distinct_values as n_distinct in pg_stats."""
+
+    column_name: str
+    null_fraction: float
+    distinct_values: float
+    average_bytes: int
+    frequencies: list[float] | None
 
 
 class Detail(BaseModel):

@@ -10,8 +10,8 @@ import jwt
 
 ALGORITHM = "HS256"
 ISSUER = "integratedb"
-ACCESS, REFRESH = "access", "refresh"
-LIFETIMES_S = {ACCESS: 4 * 3600, REFRESH: 12 * 3600}
+ACCESS, REFRESH, SESSION = "access", "refresh", "session"
+LIFETIMES_S = {ACCESS: 4 * 3600, REFRESH: 12 * 3600, SESSION: 12 * 3600}
 MAX_ID = 2**63 - 1
 
 
@@ -20,7 +20,7 @@ class BadTokenError(Exception):
 
 
 def issue(use: str, user_id: int, secret: bytes, token_id: UUID | None = None) -> str:
-    """Sign a token for one use, access or refresh."""
+    """Sign a token for one use: access, refresh or session."""
     now_s = int(time.time())
     claims: dict[str, Any] = {"iss": ISSUER, "aud": use, "sub": str(user_id)}
     claims |= {"iat": now_s, "exp": now_s + LIFETIMES_S[use]}
@@ -56,7 +56,7 @@ def verify(use: str, token: str, secret: bytes) -> dict[str, Any]:
 
 
 def token_id(claims: dict[str, Any]) -> UUID:
-    """Return the jti of a refresh token."""
+    """Return the jti of a refresh token or a session."""
     try:
         return UUID(str(claims["jti"]))
     except (KeyError, ValueError):

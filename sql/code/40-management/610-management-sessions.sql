@@ -42,6 +42,23 @@ $$;
 COMMENT ON FUNCTION integratedb.management_refresh_token_used(uuid, bigint) IS
 'Uses up a refresh token. Returns whether it was valid. If two calls use it at once, only one gets true.';
 
+CREATE OR REPLACE FUNCTION integratedb.management_session_exists(id uuid, user_id bigint)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- the API has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM integratedb.management_refresh_token AS t
+     WHERE t.id = management_session_exists.id
+       AND t.user_id = management_session_exists.user_id
+       AND t.expires_at > now())
+$$;
+
+COMMENT ON FUNCTION integratedb.management_session_exists(uuid, bigint) IS
+'Whether a session of the console goes on. A session is a refresh token that is not used up until its user logs out.';
+
 CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
 RETURNS integer
 LANGUAGE plpgsql

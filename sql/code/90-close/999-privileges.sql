@@ -120,7 +120,11 @@ DECLARE
     'integratedb.management_stakeholder_name(text)',
     'integratedb.management_schemas(jsonb, text)',
     'integratedb.management_private_schemas(text[])',
-    'integratedb.management_ddl_events(bigint, integer)'
+    'integratedb.management_ddl_events(bigint, integer)',
+    'integratedb.management_relations()',
+    'integratedb.management_foreign_keys()',
+    'integratedb.management_column_statistics(text)',
+    'integratedb.management_session_exists(uuid, bigint)'
   ]::pg_catalog.regprocedure[];
 
   authenticators CONSTANT pg_catalog.regprocedure[] := ARRAY[

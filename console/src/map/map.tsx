@@ -1,0 +1,5 @@
+// Not there yet.
+
+export default function Stub() {
+  return <h1>map</h1>;
+}

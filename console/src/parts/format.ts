@@ -1,0 +1,38 @@
+// Numbers and times as people read them.
+
+const SIZES = ["B", "kB", "MB", "GB", "TB"];
+
+export function bytes(number: number | null): string {
+  if (number === null) return "–";
+  let size = number;
+  let unit = 0;
+  while (size >= 1024 && unit < SIZES.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${size >= 10 || unit === 0 ? Math.round(size) : size.toFixed(1)} ${SIZES[unit]}`;
+}
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+export function rows(number: number | null): string {
+  return number === null ? "–" : COMPACT.format(number);
+}
+
+export function percent(fraction: number): string {
+  if (fraction > 0 && fraction < 0.01) return "<1 %";
+  return `${Math.round(fraction * 100)} %`;
+}
+
+export function ago(time: string, now: number = Date.now()): string {
+  const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
+  for (const [unit, length] of [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ] as const) {
+    const number = Math.floor(seconds / length);
+    if (number >= 1) return `${number} ${unit}${number === 1 ? "" : "s"} ago`;
+  }
+  return "just now";
+}

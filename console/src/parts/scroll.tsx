@@ -1,0 +1,12 @@
+// A part of the page that scrolls by itself where it is too wide, by keyboard too.
+
+import type { ComponentChildren } from "preact";
+
+export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no pointer scrolls with the arrow keys (WCAG 2.1.1)
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,23 @@
+// The views of the console, in the order of the navigation. A view's code is loaded when it is opened.
+
+import type { ComponentType } from "preact";
+
+export interface View {
+  name: string;
+  title: string;
+  what: string;
+  load: () => Promise<{ default: ComponentType }>;
+}
+
+export const VIEWS: readonly View[] = [
+  { name: "", title: "Home", what: "health at a glance", load: () => import("../home/home") },
+  { name: "map", title: "Map", what: "tables, columns, and who depends on them", load: () => import("../map/map") },
+  { name: "lab", title: "Migration lab", what: "try a migration without harm", load: () => import("../lab/lab") },
+  {
+    name: "stakeholders",
+    title: "Stakeholders",
+    what: "claims, credentials and access",
+    load: () => import("../stakeholders/stakeholders"),
+  },
+  { name: "learn", title: "Learn", what: "the documentation", load: () => import("../learn/learn") },
+];
