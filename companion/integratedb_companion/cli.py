@@ -37,6 +37,7 @@ COMMANDS = {
     "lint": Entry("Contracts as code", "commands.contracts", "Check contracts without a database."),
     "schema": Entry("Contracts as code", "commands.contracts", "Print the JSON Schema of a contract."),
     "status": Entry("Operation", "commands.status", "Show settings, counts, the lock and channels."),
+    "advice": Entry("Operation", "commands.advice", "List what should be changed, with the cure."),
     "unlock": Entry("Operation", "commands.status", "End the session that holds the lock."),
     "log": Entry("Operation", "commands.status", "Print the audit log of schema changes."),
     "daemon": Entry("Operation", "commands.daemon", "Deliver row changes to webhooks, Redis and WebSockets."),

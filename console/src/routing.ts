@@ -41,10 +41,10 @@ export function link(view: string, query: Record<string, string | null | undefin
 export const place = computed(() => parse(address.value));
 
 export function go(url: string, { replace = false } = {}): void {
-  if (url === address.value) return;
+  if (url === location.pathname + location.search + location.hash) return;
   if (replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
-  address.value = url;
+  address.value = location.pathname + location.search;
 }
 
 /** Changes values of the query and keeps the view; for what the user may want to step back from, replace is false. */
@@ -64,12 +64,9 @@ export function listen(): void {
     if (!anchor || anchor.target || anchor.hasAttribute("download") || anchor.origin !== location.origin) return;
     if (anchor.pathname !== BASE && !anchor.pathname.startsWith(`${BASE}/`)) return;
     event.preventDefault();
-    if (anchor.hash && anchor.pathname === location.pathname) {
-      document.getElementById(anchor.hash.slice(1))?.scrollIntoView();
-      return;
-    }
-    go(anchor.pathname + anchor.search);
-    if (anchor.hash) requestAnimationFrame(() => document.getElementById(anchor.hash.slice(1))?.scrollIntoView());
+    go(anchor.pathname + anchor.search + anchor.hash);
+    // A part of a page that is not there yet is scrolled to by the view, once it is.
+    if (anchor.hash) document.getElementById(decoded(anchor.hash.slice(1)))?.scrollIntoView();
     else document.querySelector("main")?.scrollTo(0, 0);
   });
 }

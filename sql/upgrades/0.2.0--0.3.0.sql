@@ -91,5 +91,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- Saved queries.
 #include sql/state/120-saved-queries.sql
 
+-- Muted findings of the advisers.
+#include sql/state/125-muted-advice.sql
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

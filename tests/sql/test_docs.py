@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PAGES = [
     DOCS / "sql-reference.md",
     DOCS / "errors.md",
     DOCS / "permissions.md",
+    DOCS / "advice.md",
     DOCS / "recipes/README.md",
 ]
 
@@ -89,6 +91,22 @@ def test_permissions_lists_the_security_definer_functions(superuser: Session) ->
         for _, name, _, _, definer, schema, _, _ in superuser.rows(FUNCTIONS)
         if definer
     }
+
+
+CHECKS = re.compile(r"(?<=<!-- checks -->\n).*?(?=<!-- end of checks -->)", re.DOTALL)
+
+
+def test_the_page_about_advice_has_every_check(admin: Session) -> None:
+    page = DOCS / "advice.md"
+    text = page.read_text(encoding="utf-8")
+    rows = admin.rows("SELECT name, level, facing, title FROM integratedb_advisers()")
+    lines = ["| check | level | facing | what |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {level} | {facing} | {title} |" for name, level, facing, title in rows]
+    table = "\n".join(lines) + "\n"
+    if os.environ.get("DOCUMENTS_WRITE"):
+        page.write_text(CHECKS.sub(lambda _: table, text), encoding="utf-8")
+    else:
+        assert CHECKS.findall(text) == [table]
 
 
 LINK = re.compile(r"\[[^]]*\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")

@@ -1193,6 +1193,30 @@ def an_override_without_a_reason(world: World) -> None:
     world.admin.run(f"BEGIN; {DROP_NOTE}; {found(OVERRIDE, hint)}; COMMIT")
 
 
+@gives(
+    "SELECT cache_key, detail FROM integratedb_advice()",
+    "SELECT integratedb_mute_advice(%L, 'append only",
+    "SELECT integratedb_mute_advice(%L, '...', now()",
+)
+def muting_without_a_key_a_reason_or_a_time_to_come(world: World) -> None:
+    hint = world.refused(world.admin, "SELECT integratedb_mute_advice(NULL, 'why')")
+    findings = world.admin.rows(found(r"SELECT cache_key, detail FROM integratedb_advice\(\)", hint))
+    key = next(key for key, _ in findings if key.startswith("no_primary_key:"))
+    hint = world.refused(world.admin, "SELECT integratedb_mute_advice(%s, '')", key)
+    world.admin.run(found(r"SELECT integratedb_mute_advice\(.*?\)", hint))
+    hint = world.refused(world.admin, "SELECT integratedb_mute_advice(%s, 'why', '2001-01-01')", key)
+    world.admin.run(found(r"SELECT integratedb_mute_advice\(.*'\)", hint))
+    assert key not in {row[0] for row in world.admin.rows("SELECT cache_key FROM integratedb_advice()")}
+
+
+@gives("As a superuser: SELECT pg_catalog.")
+def cancelling_a_superuser(world: World) -> None:
+    pid = world.superuser.info.backend_pid
+    hint = world.refused(world.admin, "SELECT integratedb_cancel(%s)", pid)
+    with world.connect(world.superuser.info.user) as other:
+        assert other.value(found(r"SELECT pg_catalog.*\)", hint)) is True
+
+
 @gives("In one transaction: BEGIN")
 def an_override_that_is_alone(world: World) -> None:
     world.superuser.run(f"GRANT {OWNER} TO {ADMIN}")

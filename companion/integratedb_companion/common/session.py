@@ -87,6 +87,22 @@ SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
     "integratedb_ddl_events": {"since": "timestamptz", "max_results": "int4"},
     "integratedb_configure": {"setting": "text", "value": "text"},
     "integratedb_status": {},
+    "integratedb_advice": {"with_muted": "bool", "adviser": "text"},
+    "integratedb_advisers": {},
+    "integratedb_mute_advice": {"cache_key": "text", "reason": "text", "until": "timestamptz"},
+    "integratedb_unmute_advice": {"cache_key": "text"},
+    "integratedb_monitor_locks": {},
+    "integratedb_monitor_sessions": {},
+    "integratedb_monitor_xmin": {},
+    "integratedb_monitor_connections": {},
+    "integratedb_monitor_statements": {"max_results": "int4"},
+    "integratedb_monitor_replication": {},
+    "integratedb_monitor_slots": {},
+    "integratedb_monitor_wraparound": {"max_results": "int4"},
+    "integratedb_monitor_wal": {},
+    "integratedb_monitor_cache": {},
+    "integratedb_monitor_channels": {},
+    "integratedb_cancel": {"pid": "int4", "terminate": "bool"},
 }
 
 

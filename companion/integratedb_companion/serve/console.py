@@ -33,7 +33,7 @@ NOT_BUILT = """\
 <head><meta charset="utf-8"><title>IntegrateDB console</title></head>
 <body>
 <h1>The console is not built</h1>
-<p>This is an installation from source, without Node. Everything else is served. Build the console in the source tree:</p>
+<p>This is an installation from source, without Node. Everything else is served. In the source tree, build it:</p>
 <pre>make console</pre>
 <p>Then reload this page. The wheels and images of releases contain the console.</p>
 </body>

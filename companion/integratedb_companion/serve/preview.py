@@ -56,6 +56,18 @@ class Preview:
             ddl = await asyncio.to_thread(without_transaction, ddl)
         except TransactionError as problem:
             raise invalid(str(problem), "#") from None
+        try:
+            async with self.rolled_back() as connection:
+                query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
+                return await (await connection.execute(query, {"ddl": ddl})).fetchall()
+        except psycopg.Error as problem:
+            if problem.sqlstate is None or problem.sqlstate in LATER:
+                raise
+            raise _refusal(problem) from None
+
+    @asynccontextmanager
+    async def rolled_back(self) -> AsyncIterator[Connection]:
+        """Yield a session whose statements are rolled back, and ended when they take too long."""
         async with await self._connect() as connection:
             # Checked again, because the login may have been granted more since the service started.
             try:
@@ -63,20 +75,14 @@ class Preview:
             except ConfigurationError as problem:
                 log.error("no preview", extra={"error": str(problem)})
                 raise RefusalError(503) from None
-            query = sql.SQL(PREVIEW).format(x=await schema_of(connection))
             await connection.rollback()
-            try:
-                async with connection.transaction(force_rollback=True), self._bounded(connection):
-                    try:
-                        async with connection.transaction():
-                            return await (await connection.execute(query, {"ddl": ddl})).fetchall()
-                    finally:
-                        if connection.info.transaction_status == TransactionStatus.INTRANS:
-                            await _undo_remaining(connection)
-            except psycopg.Error as problem:
-                if problem.sqlstate is None or problem.sqlstate in LATER:
-                    raise
-                raise _refusal(problem) from None
+            async with connection.transaction(force_rollback=True), self._bounded(connection):
+                try:
+                    async with connection.transaction():
+                        yield connection
+                finally:
+                    if connection.info.transaction_status == TransactionStatus.INTRANS:
+                        await _undo_remaining(connection)
 
     @asynccontextmanager
     async def _bounded(self, connection: Connection) -> AsyncIterator[None]:

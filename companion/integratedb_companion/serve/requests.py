@@ -74,7 +74,7 @@ class UserChangeAsData(Strict):
     data: UserChange
 
 
-class Stakeholder(Strict):
+class StakeholderName(Strict):
     """A stakeholder's name."""
 
     name: Name
@@ -83,13 +83,13 @@ class Stakeholder(Strict):
 class StakeholderAsStakeholder(Strict):
     """The usual envelope."""
 
-    stakeholder: Stakeholder
+    stakeholder: StakeholderName
 
 
 class StakeholderAsData(Strict):
     """The envelope of all other requests."""
 
-    data: Stakeholder
+    data: StakeholderName
 
 
 def _key(name: str) -> Discriminator:

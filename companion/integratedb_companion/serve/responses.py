@@ -103,6 +103,16 @@ class Specification(BaseModel):
     match: list[dict[str, Any]]
 
 
+class SpecificationProblem(BaseModel):
+    """A reason why a specification would be refused; pointer: its place, null where the schema lacks what it names."""
+
+    code: str
+    pointer: str | None
+    path: str | None
+    field: str | None
+    message: str
+
+
 class Access(BaseModel):
     """A column that a stakeholder can read, and why."""
 
@@ -133,6 +143,32 @@ class UnmetClaim(BaseModel):
     path: str
     problems: list[Problem]
     hint: str
+
+
+class Tried(BaseModel):
+    """What a statement returned, as Postgres writes it; more: rows beyond those shown."""
+
+    command: str
+    columns: list[str]
+    rows: list[list[str | None]]
+    more: int
+    notices: list[str]
+
+
+class Failed(BaseModel):
+    """The error that ended a trial."""
+
+    code: str
+    message: str
+    detail: str | None
+    hint: str | None
+
+
+class Trial(BaseModel):
+    """What statements returned before they were rolled back, up to the first that failed."""
+
+    results: list[Tried]
+    error: Failed | None
 
 
 class Dependent(BaseModel):

@@ -242,6 +242,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stakeholders/{id}/{kind}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check
+         * @description List the reasons why a specification would be refused, except missing privileges; nothing is stored.
+         */
+        post: operations["check_stakeholders__id___kind__check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stakeholders/{id}/notifications": {
         parameters: {
             query?: never;
@@ -320,6 +340,26 @@ export interface paths {
          * @description List the claims that SQL statements would leave unmet: run them as the preview login, and roll them back.
          */
         post: operations["preview_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Statements
+         * @description Show what SQL statements return: run them as the preview login, and roll them back.
+         */
+        post: operations["try_statements_try_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -516,16 +556,20 @@ export interface components {
         };
         /** Data[Stakeholder] */
         Data_Stakeholder_: {
-            data: components["schemas"]["Stakeholder-Output"];
+            data: components["schemas"]["Stakeholder"];
         };
         /** Data[Synced] */
         Data_Synced_: {
             data: components["schemas"]["Synced"];
         };
+        /** Data[Trial] */
+        Data_Trial_: {
+            data: components["schemas"]["Trial"];
+        };
         /** Data[Union[StakeholderWithCredentials, Stakeholder]] */
         Data_Union_StakeholderWithCredentials__Stakeholder__: {
             /** Data */
-            data: components["schemas"]["StakeholderWithCredentials"] | components["schemas"]["Stakeholder-Output"];
+            data: components["schemas"]["StakeholderWithCredentials"] | components["schemas"]["Stakeholder"];
         };
         /** Data[User] */
         Data_User_: {
@@ -542,6 +586,11 @@ export interface components {
         Data_list_ColumnStatistics__: {
             /** Data */
             data: components["schemas"]["ColumnStatistics"][];
+        };
+        /** Data[list[SpecificationProblem]] */
+        Data_list_SpecificationProblem__: {
+            /** Data */
+            data: components["schemas"]["SpecificationProblem"][];
         };
         /** Data[list[UnmetClaim]] */
         Data_list_UnmetClaim__: {
@@ -617,6 +666,20 @@ export interface components {
             schema_dropped: boolean;
             /** Kept */
             kept: string[];
+        };
+        /**
+         * Failed
+         * @description The error that ended a trial.
+         */
+        Failed: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Detail */
+            detail: string | null;
+            /** Hint */
+            hint: string | null;
         };
         /**
          * ForeignKey
@@ -787,7 +850,7 @@ export interface components {
         /** Page[Stakeholder] */
         Page_Stakeholder_: {
             /** Data */
-            data: components["schemas"]["Stakeholder-Output"][];
+            data: components["schemas"]["Stakeholder"][];
             /** Next */
             next: number | null;
         };
@@ -946,18 +1009,26 @@ export interface components {
             };
         };
         /**
-         * Stakeholder
-         * @description A stakeholder's name.
+         * SpecificationProblem
+         * @description A reason why a specification would be refused; pointer: its place, null where the schema lacks what it names.
          */
-        "Stakeholder-Input": {
-            /** Name */
-            name: string;
+        SpecificationProblem: {
+            /** Code */
+            code: string;
+            /** Pointer */
+            pointer: string | null;
+            /** Path */
+            path: string | null;
+            /** Field */
+            field: string | null;
+            /** Message */
+            message: string;
         };
         /**
          * Stakeholder
          * @description A stakeholder, and the number of its matches.
          */
-        "Stakeholder-Output": {
+        Stakeholder: {
             /** Id */
             id: number;
             /** Name */
@@ -979,14 +1050,22 @@ export interface components {
          * @description The envelope of all other requests.
          */
         StakeholderAsData: {
-            data: components["schemas"]["Stakeholder-Input"];
+            data: components["schemas"]["StakeholderName"];
         };
         /**
          * StakeholderAsStakeholder
          * @description The usual envelope.
          */
         StakeholderAsStakeholder: {
-            stakeholder: components["schemas"]["Stakeholder-Input"];
+            stakeholder: components["schemas"]["StakeholderName"];
+        };
+        /**
+         * StakeholderName
+         * @description A stakeholder's name.
+         */
+        StakeholderName: {
+            /** Name */
+            name: string;
         };
         /**
          * StakeholderWithCredentials
@@ -1017,6 +1096,31 @@ export interface components {
         Synced: {
             /** Unmet */
             unmet: number;
+        };
+        /**
+         * Trial
+         * @description What statements returned before they were rolled back, up to the first that failed.
+         */
+        Trial: {
+            /** Results */
+            results: components["schemas"]["Tried"][];
+            error: components["schemas"]["Failed"] | null;
+        };
+        /**
+         * Tried
+         * @description What a statement returned, as Postgres writes it; more: rows beyond those shown.
+         */
+        Tried: {
+            /** Command */
+            command: string;
+            /** Columns */
+            columns: string[];
+            /** Rows */
+            rows: (string | null)[][];
+            /** More */
+            more: number;
+            /** Notices */
+            notices: string[];
         };
         /**
          * Unmet
@@ -2552,6 +2656,115 @@ export interface operations {
             };
         };
     };
+    check_stakeholders__id___kind__check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+                kind: "claims" | "notifications";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpecificationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_SpecificationProblem__"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     notifications_stakeholders__id__notifications_get: {
         parameters: {
             query?: never;
@@ -2847,6 +3060,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_list_UnmetClaim__"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    try_statements_try_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Trial_"];
                 };
             };
             /** @description Bad Request */

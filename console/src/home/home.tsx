@@ -1,12 +1,13 @@
 // Health at a glance: is a claim unmet, is the daemon delivering, what has changed and who did it.
 
-import { answered, client, type Schemas, session } from "../api/client";
+import { answered, client, session } from "../api/client";
 import { type Resource, useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
 import { ago } from "../parts/format";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
 import { link } from "../routing";
+import { UnmetClaims } from "./unmet";
 
 export default function Home() {
   return (
@@ -60,42 +61,6 @@ function Unmet() {
         }}
       />
     </section>
-  );
-}
-
-export function UnmetClaims({ claims }: { claims: Schemas["UnmetClaim"][] }) {
-  return (
-    <Scroll label="Unmet claims, with what to do">
-      <table>
-        <thead>
-          <tr>
-            <th>Stakeholder</th>
-            <th>Path</th>
-            <th>Problem</th>
-            <th>What to do</th>
-          </tr>
-        </thead>
-        <tbody>
-          {claims.map((claim) => (
-            <tr key={claim.claim_id}>
-              <td>
-                <a href={link("stakeholders", { name: claim.stakeholder })}>{claim.stakeholder}</a>
-                <div class="quiet">{claim.kind}</div>
-              </td>
-              <td>
-                <code>{claim.path}</code>
-              </td>
-              <td>
-                {claim.problems.map((problem) => (
-                  <div key={problem.message}>{problem.message}</div>
-                ))}
-              </td>
-              <td>{claim.hint}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
   );
 }
 

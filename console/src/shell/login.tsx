@@ -34,7 +34,13 @@ export function Login({ again = false }: { again?: boolean }) {
       </p>
       <label>
         User
-        <input name="username" autocomplete="username" required autofocus defaultValue={session.value?.username ?? ""} />
+        <input
+          name="username"
+          autocomplete="username"
+          required
+          autofocus
+          defaultValue={session.value?.username ?? ""}
+        />
       </label>
       <label>
         Password

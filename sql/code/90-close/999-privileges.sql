@@ -78,7 +78,26 @@ DECLARE
     '@extschema@.integratedb_redeliver(text, text)',
     '@extschema@.integratedb_deliveries(text, text, integer)',
     '@extschema@.integratedb_allow_api(text, boolean)',
-    '@extschema@.integratedb_rotate_api_key(boolean)'
+    '@extschema@.integratedb_rotate_api_key(boolean)',
+    '@extschema@.integratedb_advice(boolean, text)',
+    '@extschema@.integratedb_advisers()',
+    '@extschema@.integratedb_mute_advice(text, text, timestamptz)',
+    '@extschema@.integratedb_unmute_advice(text)',
+    '@extschema@.integratedb_monitor_locks()',
+    '@extschema@.integratedb_monitor_sessions()',
+    '@extschema@.integratedb_monitor_xmin()',
+    '@extschema@.integratedb_monitor_connections()',
+    '@extschema@.integratedb_monitor_statements(integer)',
+    '@extschema@.integratedb_monitor_replication()',
+    '@extschema@.integratedb_monitor_slots()',
+    '@extschema@.integratedb_monitor_wraparound(integer)',
+    '@extschema@.integratedb_monitor_wal()',
+    '@extschema@.integratedb_monitor_cache()',
+    '@extschema@.integratedb_monitor_channels()',
+    '@extschema@.integratedb_cancel(integer, boolean)',
+    'integratedb.own_advice(text)',
+    'integratedb.foreign_advice(text)',
+    'integratedb.mutes()'
   ]::pg_catalog.regprocedure[];
 
   daemons CONSTANT pg_catalog.regprocedure[] := ARRAY[

@@ -410,3 +410,35 @@ def test_wrong_usage_is_status_2() -> None:
     assert run("nonsense").returncode == 2
     assert run("claim").returncode == 2
     assert run("log", "--limit", "many").returncode == 2
+
+
+def test_advice_is_listed_muted_and_shown_again_and_its_status_says_whether_there_is_any(place: Place) -> None:
+    key = "no_primary_key:shop.visits"
+    only = ("--adviser", "no_primary_key")
+    found = place.run("advice", *only, status=1)
+    assert found.stdout.splitlines() == [
+        f"INFO   {key}",
+        "       Table shop.visits has no primary key.",
+        "       ALTER TABLE shop.visits ADD COLUMN id uuid NOT NULL DEFAULT gen_random_uuid(), "
+        "ADD PRIMARY KEY (id, visited_at);",
+    ]
+    [finding] = json.loads(place.run("advice", "list", *only, "--json", status=1).stdout)
+    assert (finding["cache_key"], finding["level"], finding["muted"]) == (key, "INFO", None)
+    assert place.run("advice", *only, "--level", "warn").stdout == "Nothing to advise.\n"
+    place.run("advice", "mute", key, status=2)
+    assert place.run("advice", "mute", key, "--reason", "append only").stdout == f"Muted: {key}.\n"
+    assert place.run("advice", *only).stdout == "Nothing to advise.\n"
+    assert "Muted by shop_admin: append only" in place.run("advice", *only, "--muted").stdout
+    assert "No finding has this key now." in place.run("advice", "mute", "nothing", "--reason", "a typo").stdout
+    assert place.run("advice", "unmute", key).stdout == f"Shown again: {key}.\n"
+    assert json.loads(place.run("advice", "unmute", key, "--json").stdout) == {"unmuted": key, "was_muted": False}
+    assert "no_primary_key" in place.run("advice", "checks").stdout
+    assert len(json.loads(place.run("advice", "checks", "--json").stdout)) > 40
+
+
+def test_a_name_in_advice_prints_no_line_of_its_own(place: Place) -> None:
+    with place.session() as superuser:
+        superuser.run('CREATE TABLE shop."x\n\x1b[31mERROR  forged" (id integer)')
+    lines = place.run("advice", "--adviser", "no_primary_key", status=1).stdout.splitlines()
+    assert len(lines) == 6
+    assert not [line for line in lines if ESCAPE in line or line.startswith("ERROR")]

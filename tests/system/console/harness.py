@@ -63,7 +63,7 @@ class Console:
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} ({message.location.get('url')}:{message.location.get('lineNumber')})")
 
     def log_in(self, username: str, password: str) -> None:
         """Begin a session, as the login form does."""

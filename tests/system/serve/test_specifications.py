@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -172,3 +173,31 @@ def test_every_fault_of_a_document_is_told_by_the_one_place_that_checks_it(
             [f"it should be {kind.upper()}", "#/type"],
             *said({"name": "x"}),
         ]
+
+
+def test_a_check_lists_the_faults_and_stores_nothing(root: Client) -> None:
+    made = root.stakeholder(unique("checked"))
+    path = f"/stakeholders/{made['id']}/claims"
+    body = {"data": {"match": [{"path": "orders"}, {"path": "public.orders", "fields": ["id", "id"]}]}}
+    found = root.data("POST", f"{path}/check", body)
+    assert [(row["code"], row["pointer"]) for row in found] == [
+        ("IDB02", "#/match/0/path"),
+        ("IDB02", "#/match/1/fields/1"),
+    ]
+    (missing,) = root.data(
+        "POST", f"{path}/check", {"data": {"match": [{"path": "public.orders", "fields": ["colour"]}]}}
+    )
+    assert (missing["code"], missing["path"], missing["field"]) == ("IDB03", "public.orders", "colour")
+    good = {"data": {"type": "CLAIMS", "match": [{"path": "public.orders", "fields": ["id"]}]}}
+    assert root.data("POST", f"{path}/check", good) == []
+    assert root.data("GET", path)["match"] == []
+
+
+def test_a_check_tells_a_restricted_user_nothing_of_other_schemas(root: Client, user: Callable[..., Client]) -> None:
+    name = unique("checked")
+    made = root.stakeholder(name)
+    restricted = user({"stakeholders": [name], "schemas": ["warehouse"]})
+    path = f"/stakeholders/{made['id']}/claims/check"
+    for table in ("public.orders", "public.nowhere"):
+        restricted.refused(403, "POST", path, {"data": {"match": [{"path": table, "fields": ["id"]}]}})
+    assert restricted.data("POST", path, {"data": {"match": [{"path": "warehouse.bins", "fields": ["id"]}]}}) == []

@@ -8,12 +8,15 @@ import psycopg
 from fastapi import APIRouter, Query
 
 from integratedb_companion.http.refusals import RefusalError, forbidden, invalid
+from integratedb_companion.serve import trial
 from integratedb_companion.serve.admission import TokenRoute
-from integratedb_companion.serve.authentication import Authenticated, Shared, Unrestricted
+from integratedb_companion.serve.authentication import Authenticated, Caller, Shared, Unrestricted
 from integratedb_companion.serve.errors import shortened
 from integratedb_companion.serve.paging import page
+from integratedb_companion.serve.preview import Preview
 from integratedb_companion.serve.requests import After, Limit, PreviewBody
-from integratedb_companion.serve.responses import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
+from integratedb_companion.serve.responses import Data, DdlEvent, Dependent, Page, Synced, Trial, UnmetClaim, refusals
+from integratedb_companion.serve.services import Services
 
 router = APIRouter(tags=["database"], route_class=TokenRoute)
 
@@ -63,11 +66,21 @@ async def sync(_: Unrestricted, shared: Shared) -> Data[Synced]:
 @router.post("/preview", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
 async def preview(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[list[UnmetClaim]]:
     """List the claims that SQL statements would leave unmet: run them as the preview login, and roll them back."""
+    return Data(data=[UnmetClaim(**row) for row in await _preview(asking, shared).run(body.data)])
+
+
+@router.post("/try", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
+async def try_statements(body: PreviewBody, asking: Authenticated, shared: Shared) -> Data[Trial]:
+    """Show what SQL statements return: run them as the preview login, and roll them back."""
+    return Data(data=await trial.run(_preview(asking, shared), body.data))
+
+
+def _preview(asking: Caller, shared: Services) -> Preview:
     if shared.preview is None:
         raise RefusalError(404)
     if not asking.is_root:
         raise forbidden("only the root user previews")
-    return Data(data=[UnmetClaim(**row) for row in await shared.preview.run(body.data)])
+    return shared.preview
 
 
 @router.get("/dependents", responses=refusals(401, 422))

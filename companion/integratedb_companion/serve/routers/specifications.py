@@ -12,7 +12,7 @@ from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
 from integratedb_companion.serve.pool import Transaction
 from integratedb_companion.serve.requests import Id, SpecificationBody
-from integratedb_companion.serve.responses import Data, InvalidOrUnmet, Specification, refusals
+from integratedb_companion.serve.responses import Data, InvalidOrUnmet, Specification, SpecificationProblem, refusals
 from integratedb_companion.serve.services import Services
 
 from .stakeholders import name_of
@@ -26,6 +26,10 @@ PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schema
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
 )
+PROBLEMS: LiteralString = """
+SELECT c.code, c.pointer, c.path, c.field, c.message
+  FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text) AS c
+"""
 SUBMIT: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
     "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
@@ -45,6 +49,22 @@ async def claim(
 ) -> Data[Specification]:
     """Replace the claims of a stakeholder, which determine what it may read."""
     return await _submit(shared, asking, stakeholder_id, body, "claims")
+
+
+@router.post("/{kind}/check", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
+async def check(
+    stakeholder_id: Id, kind: Kind, body: SpecificationBody, asking: Authenticated, shared: Shared
+) -> Data[list[SpecificationProblem]]:
+    """List the reasons why a specification would be refused, except missing privileges; nothing is stored."""
+    await name_of(shared, asking, stakeholder_id)
+    document = dict(body.data)
+    document.pop("type", None)
+    spec = Jsonb(document)
+    async with shared.database.transaction() as transaction:
+        found = await transaction.rows(PROBLEMS, spec=spec, kind=kind)
+        if not any(row["code"] == "IDB02" for row in found):
+            await _require_scopes(transaction, asking, spec, kind)
+    return Data(data=[SpecificationProblem(**row) for row in found])
 
 
 @router.get("/notifications", responses=refusals(401, 404))

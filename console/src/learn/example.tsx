@@ -1,0 +1,73 @@
+// An example of a page. SQL has Run: in a transaction that is rolled back, so that one can try without harm.
+
+import { useState } from "preact/hooks";
+import { type ApiError, answered, client, type Schemas, session } from "../api/client";
+import { asApiError } from "../api/resource";
+import { Editor, useDraft } from "../parts/editor";
+import { Failure } from "../parts/failure";
+import { Results } from "./results";
+
+export function Example({ language, text }: { language: string; text: string }) {
+  const canRun = language === "sql" && session.value?.root;
+  const [opened, setOpened] = useState(false);
+  return (
+    <div class="example">
+      {opened ? <Trying text={text} /> : <pre>{text}</pre>}
+      {canRun && !opened && (
+        <button type="button" onClick={() => setOpened(true)}>
+          Run
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Trying({ text }: { text: string }) {
+  const draft = useDraft(text);
+  const sql = draft.text;
+  const [busy, setBusy] = useState(false);
+  const [trial, setTrial] = useState<Schemas["Trial"] | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+
+  async function run() {
+    if (busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      setTrial((await answered(client.POST("/try", { body: { data: sql } }))).data);
+    } catch (problem) {
+      setTrial(null);
+      setError(asApiError(problem));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <>
+      <Editor language="sql" label="The example" draft={draft} onSubmit={() => void run()} />
+      <div class="row actions">
+        <button type="button" class="main" disabled={busy} onClick={() => void run()}>
+          {busy ? "Running…" : "Run and roll back"}
+        </button>
+        <button type="button" onClick={() => draft.set(text)} disabled={sql === text}>
+          As in the page
+        </button>
+        <span class="quiet">It runs as the login that migrations use. Nothing of it stays.</span>
+      </div>
+      <div aria-live="polite">
+        {error && (
+          <>
+            <Failure error={error} />
+            {error.status === 404 && (
+              <p class="quiet">
+                The service runs examples only with <code>--preview-dsn</code>.
+              </p>
+            )}
+          </>
+        )}
+        {trial && <Results trial={trial} />}
+      </div>
+    </>
+  );
+}

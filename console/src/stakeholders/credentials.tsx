@@ -1,0 +1,199 @@
+// Creates, rotates and drops the login of a stakeholder. A password is shown once, and kept nowhere.
+
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { type ApiError, answered, client, type Schemas } from "../api/client";
+import { asApiError } from "../api/resource";
+import { Failure } from "../parts/failure";
+import { literal, Same } from "../parts/same";
+import { go, link } from "../routing";
+import type { Stakeholder } from "./stakeholders";
+
+type Login = Schemas["Credentials"];
+
+function Once({ login }: { login: Login }) {
+  return (
+    <div class="once" role="status">
+      <p>
+        <strong>Copy the password now.</strong> It is shown once; nobody can look it up later.
+      </p>
+      <dl>
+        <dt>User</dt>
+        <dd>
+          <code>{login.username}</code>
+        </dd>
+        <dt>Password</dt>
+        <dd>
+          <code>{login.password}</code>{" "}
+          <button type="button" onClick={() => void navigator.clipboard.writeText(login.password)}>
+            Copy the password
+          </button>
+        </dd>
+      </dl>
+    </div>
+  );
+}
+
+/** Runs one request at a time, and keeps its refusal. */
+function useAction() {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  async function run(action: () => Promise<void>): Promise<void> {
+    setBusy(true);
+    setError(null);
+    try {
+      await action();
+    } catch (problem) {
+      setError(asApiError(problem));
+    } finally {
+      setBusy(false);
+    }
+  }
+  return { busy, error, run };
+}
+
+export function Create({ reload }: { reload: () => void }) {
+  const { busy, error, run } = useAction();
+  const [made, setMade] = useState<Login | null>(null);
+  const [name, setName] = useState("");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      const { data } = await answered(client.POST("/stakeholders", { body: { stakeholder: { name } } }));
+      setMade(data.credentials);
+      setName("");
+      reload();
+    });
+  };
+  return (
+    <section aria-labelledby="create">
+      <h2 id="create">Create a stakeholder</h2>
+      <form class="row" onSubmit={submit}>
+        <label>
+          Name{" "}
+          <input
+            required
+            value={name}
+            autocomplete="off"
+            onInput={(event) => setName(event.currentTarget.value)}
+            placeholder="billing"
+          />
+        </label>
+        <button type="submit" class="main" disabled={busy}>
+          Create
+        </button>
+      </form>
+      {error && <Failure error={error} />}
+      {made && <Once login={made} />}
+      <Same
+        ways={{
+          sql: `SELECT * FROM integratedb_create_stakeholder(${literal(name || "billing")});`,
+          http: `POST /api/v1/stakeholders\n${JSON.stringify({ stakeholder: { name: name || "billing" } })}`,
+          cli: `integratedb stakeholder add ${name || "billing"}`,
+        }}
+      />
+    </section>
+  );
+}
+
+export function Credentials({ stakeholder: { id, name }, reload }: { stakeholder: Stakeholder; reload: () => void }) {
+  const rotation = useAction();
+  const removal = useAction();
+  const [made, setMade] = useState<Login | null>(null);
+  const [kept, setKept] = useState<string[] | null>(null);
+  const params = { path: { id } };
+  return (
+    <>
+      <section aria-labelledby="rotate">
+        <h2 id="rotate">New password</h2>
+        <p>The old password stops working for new sessions. Sessions that are open go on.</p>
+        <Confirmed
+          word={name}
+          action="Set a new password"
+          busy={rotation.busy}
+          onConfirm={() =>
+            rotation.run(async () => {
+              const { data } = await answered(client.POST("/stakeholders/{id}/credentials", { params }));
+              setMade(data.credentials);
+            })
+          }
+        />
+        {rotation.error && <Failure error={rotation.error} />}
+        {made && <Once login={made} />}
+        <Same
+          ways={{
+            sql: `SELECT * FROM integratedb_rotate_password(${literal(name)});`,
+            http: `POST /api/v1/stakeholders/${id}/credentials`,
+            cli: `integratedb stakeholder rotate ${name}`,
+          }}
+        />
+      </section>
+      <section aria-labelledby="drop">
+        <h2 id="drop">Drop the stakeholder</h2>
+        <p>Its claims, grants and login are removed. A private schema with content is kept and archived.</p>
+        <Confirmed
+          word={name}
+          action="Drop it"
+          busy={removal.busy}
+          onConfirm={() =>
+            removal.run(async () => {
+              const answer = await answered(client.DELETE("/stakeholders/{id}", { params }));
+              if (answer?.data.kept.length) setKept(answer.data.kept);
+              else {
+                go(link("stakeholders"));
+                reload();
+              }
+            })
+          }
+        />
+        {removal.error && <Failure error={removal.error} />}
+        {kept && (
+          <div role="status">
+            <p>{name} is dropped. This is kept:</p>
+            <ul>
+              {kept.map((line) => (
+                <li key={line}>{line}</li>
+              ))}
+            </ul>
+          </div>
+        )}
+        <Same
+          ways={{
+            sql: `SELECT integratedb_drop_stakeholder(${literal(name)});`,
+            http: `DELETE /api/v1/stakeholders/${id}`,
+            cli: `integratedb stakeholder drop ${name}`,
+          }}
+        />
+      </section>
+    </>
+  );
+}
+
+interface Confirmation {
+  word: string;
+  action: ComponentChildren;
+  busy: boolean;
+  onConfirm: () => void;
+}
+
+/** A button that wants the name of what it is about to change. */
+function Confirmed({ word, action, busy, onConfirm }: Confirmation) {
+  const [typed, setTyped] = useState("");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (typed !== word) return;
+    setTyped("");
+    onConfirm();
+  };
+  return (
+    <form class="row" onSubmit={submit}>
+      <label>
+        Type <strong>{word}</strong> to confirm{" "}
+        <input value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
+      </label>
+      <button type="submit" class="danger" disabled={busy || typed !== word}>
+        {action}
+      </button>
+    </form>
+  );
+}

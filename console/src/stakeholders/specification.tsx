@@ -1,0 +1,147 @@
+// Edits the claims or notifications of a stakeholder, as YAML or JSON, with faults where they are.
+
+import { useEffect, useState } from "preact/hooks";
+import { type ApiError, answered, client, type Schemas } from "../api/client";
+import { databaseMap } from "../api/map";
+import { asApiError, useResource } from "../api/resource";
+import type { Diagnostic } from "../parts/codemirror";
+import { Editor, useDraft } from "../parts/editor";
+import { Failure } from "../parts/failure";
+import { literal, Same } from "../parts/same";
+import { complete } from "./completion";
+import { asJson, asYaml, read } from "./document";
+import type { Stakeholder } from "./stakeholders";
+
+type Kind = "claims" | "notifications";
+/** What the service takes; whether it is well formed, the database says. */
+type Body = Schemas["SpecificationBody"];
+
+const HINT = "match:\n  - path: shop.orders\n    fields: [id, status]\n";
+
+async function load(id: number, kind: Kind): Promise<Record<string, unknown>> {
+  const params = { path: { id } };
+  const sent =
+    kind === "claims"
+      ? client.GET("/stakeholders/{id}/claims", { params })
+      : client.GET("/stakeholders/{id}/notifications", { params });
+  const { type: _, ...document } = (await answered(sent)).data;
+  return document;
+}
+
+async function store(id: number, kind: Kind, data: Body["data"]): Promise<void> {
+  const sent = { params: { path: { id } }, body: { data } };
+  await answered(
+    kind === "claims"
+      ? client.PUT("/stakeholders/{id}/claims", sent)
+      : client.PUT("/stakeholders/{id}/notifications", sent),
+  );
+}
+
+/** Asks the database what is wrong, once the text is a document at all. */
+async function faults(id: number, kind: Kind, text: string): Promise<Diagnostic[]> {
+  if (text.trim() === "") return [];
+  const document = read(text);
+  const own = document.faults.map(({ message, place }) => ({ ...place, message, severity: "error" as const }));
+  if (own.length > 0) return own;
+  const { value } = document;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return [{ ...document.at("#"), message: "A specification is an object with the key match.", severity: "error" }];
+  }
+  try {
+    const sent = { params: { path: { id, kind } }, body: { data: value as Body["data"] } };
+    const { data } = await answered(client.POST("/stakeholders/{id}/{kind}/check", sent));
+    return data.map((problem) => ({
+      ...(problem.pointer === null ? document.named(problem.path, problem.field) : document.at(problem.pointer)),
+      message: problem.message,
+      severity: "error" as const,
+    }));
+  } catch (problem) {
+    return [{ ...document.at("#"), message: asApiError(problem).message, severity: "warning" }];
+  }
+}
+
+export function Specification({ stakeholder: { id, name }, kind }: { stakeholder: Stakeholder; kind: Kind }) {
+  const stored = useResource(() => load(id, kind), [id, kind]);
+  const draft = useDraft("");
+  const { text } = draft;
+  const [saved, setSaved] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  useEffect(() => {
+    if (stored.value) draft.set(asYaml(stored.value));
+  }, [stored.value]);
+
+  if (stored.error) return <Failure error={stored.error} retry={stored.reload} />;
+  if (stored.value === undefined) return <p class="quiet">Loading…</p>;
+  const before = asYaml(stored.value);
+  const { value } = read(text);
+
+  async function submit() {
+    if (busy) return;
+    setBusy(true);
+    setError(null);
+    setSaved(false);
+    try {
+      await store(id, kind, value as Body["data"]);
+      setSaved(true);
+      stored.reload();
+    } catch (problem) {
+      setError(asApiError(problem));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const sqlFunction = kind === "claims" ? "integratedb_claim" : "integratedb_notify";
+  return (
+    <>
+      <p>
+        {kind === "claims"
+          ? `${name} may read exactly what it claims, and no migration may take it away.`
+          : `${name} is told of changes of these rows.`}
+      </p>
+      <Editor
+        language="yaml"
+        label={`${kind} of ${name}`}
+        hint={HINT}
+        draft={draft}
+        onSubmit={() => void submit()}
+        complete={(context) => complete(context, databaseMap.value?.relations ?? [])}
+        lint={(written) => faults(id, kind, written)}
+      />
+      <div class="row actions">
+        <button
+          type="button"
+          class="main"
+          disabled={busy || value === null || text === before}
+          onClick={() => void submit()}
+        >
+          {busy ? "Submitting…" : `Submit the ${kind}`}
+        </button>
+        <button type="button" disabled={text === before} onClick={() => draft.set(before)}>
+          Undo the changes
+        </button>
+        <button type="button" disabled={value === null} onClick={() => draft.set(asYaml(value))}>
+          As YAML
+        </button>
+        <button type="button" disabled={value === null} onClick={() => draft.set(asJson(value))}>
+          As JSON
+        </button>
+        {saved && text === before && (
+          <span class="good" role="status">
+            ✓ In force
+          </span>
+        )}
+      </div>
+      {error && <Failure error={error} />}
+      <Same
+        why="A contract in a repository says the same: integratedb plan shows the difference, and integratedb apply submits it."
+        ways={{
+          sql: `SELECT ${sqlFunction}(${literal(name)}, ${literal(JSON.stringify(value))});`,
+          http: `PUT /api/v1/stakeholders/${id}/${kind}\n${JSON.stringify({ data: value })}`,
+          cli: `integratedb ${kind === "claims" ? "claim" : "notify"} ${name} specification.json`,
+        }}
+      />
+    </>
+  );
+}
