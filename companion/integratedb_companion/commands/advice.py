@@ -74,9 +74,8 @@ def list_findings(level: str, adviser: str | None, muted: bool, dsn: str, dbname
     elif not findings:
         say("Nothing to advise.")
     for finding in [] if as_json else findings:
-        say(
-            f"{styled(finding['level'].ljust(5), fg=COLOURS[finding['level']], bold=True)}  {clean(finding['cache_key'])}"
-        )
+        level = styled(finding["level"].ljust(5), fg=COLOURS[finding["level"]], bold=True)
+        say(f"{level}  {clean(finding['cache_key'])}")
         say(f"       {clean(finding['detail'])}")
         if finding["muted"] is not None:
             until = finding["muted"]["until"]
