@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 import time
@@ -187,3 +188,33 @@ def test_a_hundred_thousand_operations_of_one_client(start_api: StartApi, fresh:
         assert healthy.next(30)["nodes"] == [{"rowId": 2, "status": "short"}]
         assert time.monotonic() < began_s + 5
         assert memory_mb(api, "VmHWM") < before_mb + 100
+
+
+def test_who_begins_many_subscriptions_holds_up_no_other_caller(
+    start_api: StartApi, fresh: Place, tmp_path: Path
+) -> None:
+    with new_shop(fresh, tmp_path) as shop:
+        api = start_api(fresh, *shop.options())
+        has_ended = threading.Event()
+
+        def flood(place: int) -> None:
+            client = Subscriber.opened(api, shop.stakeholder, sub="greedy")
+            threading.Thread(target=client.close_code, daemon=True).start()
+            with contextlib.suppress(Exception):
+                for number in itertools.count():
+                    query = ORDERS.replace("status", f"a{place}_{number}: status")
+                    client.send(id=str(number), type="subscribe", payload={"query": query})
+                    client.send(id=str(number), type="complete")
+                    if number % 50 == 0 and has_ended.wait(0.01):
+                        return
+
+        for place in range(6):
+            threading.Thread(target=flood, args=(place,), daemon=True).start()
+        time.sleep(3)
+        took_s = []
+        for _ in range(3):
+            began_s = time.monotonic()
+            Subscriber.opened(api, shop.stakeholder, sub="modest").subscribe()
+            took_s.append(time.monotonic() - began_s)
+        has_ended.set()
+        assert min(took_s) < 2, took_s

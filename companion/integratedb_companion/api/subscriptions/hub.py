@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from integratedb_companion.api.connection import DatabaseError, LostError
 from integratedb_companion.api.execution import Executor
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 #: Groups of one worker, and its subscriptions. Where all are taken, whoever has most gives way to who has less.
 MOST_GROUPS: Final = 2_000
 MOST_SUBSCRIPTIONS: Final = 10_000
+#: So many groups of one caller begin at once: those of other callers do not wait behind all others of this one.
+MOST_BEGINNING: Final = 4
 #: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
 AWAY_S: Final = 30.0
 CHECK_EVERY_S: Final = 1.0
@@ -61,6 +64,7 @@ class Hub:
         self._shared = Shared(settings, executor, graphql, *lanes)
         self._groups: dict[Hashable, Group] = {}
         self._starting: dict[Hashable, asyncio.Task[Group]] = {}
+        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
         self._group_shares: Shares[Group] = Shares()
         self._member_shares: Shares[Member] = Shares()
         self._watched: dict[Watch, _Watched] = {}
@@ -146,11 +150,16 @@ class Hub:
         self._groups[key] = group
         self._group_shares.add(group, group.role, subject.caller.settings)
         self._shared.groups = len(self._groups)
+        caller = group.role, subject.caller.settings
+        turn = self._turns.get(caller)
+        if turn is None:
+            turn = self._turns[caller] = asyncio.Semaphore(MOST_BEGINNING)
         try:
-            await group.check()
-            position = await self._feed.confirm(self._watch(group))
-            if not await self._is_visible(position):
-                raise invisible()
+            async with turn:
+                await group.check()
+                position = await self._feed.confirm(self._watch(group))
+                if not await self._is_visible(position):
+                    raise invisible()
         except AwayError:
             self._drop(group)
             raise unavailable() from None
