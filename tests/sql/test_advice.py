@@ -493,6 +493,11 @@ def test_muting_needs_a_key_a_reason_and_a_time_to_come(admin: Session, argument
         admin.run(f"SELECT integratedb_mute_advice({arguments})")
 
 
+def test_a_dump_has_the_muted_findings(superuser: Session) -> None:
+    dumped = superuser.value("SELECT extconfig::regclass[]::text[] FROM pg_extension WHERE extname = 'integratedb'")
+    assert "integratedb.muted_advice" in dumped
+
+
 # Who may ask
 
 
@@ -602,7 +607,9 @@ def test_a_hostile_adviser_gets_nobodys_rights(superuser: Session, owner: Sessio
     for session, role in ((superuser, "postgres"), (admin, ADMIN)):
         [(name, said)] = foreign(session)
         assert name == "adviser_not_run"
-        assert f"its owner is {OWNER}, and its functions would run with the rights of {role}" in said
+        assert (
+            f"the owner of the view is {OWNER}, and functions of the view would run with the rights of {role}" in said
+        )
     assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
     # A view of an admin does not run for a superuser, who would lend it more rights.
     admin.run(ADVISER.format(name="of_admin", detail="shop.grab()"))
@@ -610,6 +617,15 @@ def test_a_hostile_adviser_gets_nobodys_rights(superuser: Session, owner: Sessio
     assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == []
     assert ("naming", ADMIN) in foreign(admin)
     assert superuser.rows("SELECT relname FROM pg_class WHERE relname LIKE 'grabbed%'") == [(f"grabbed_by_{ADMIN}",)]
+
+
+@pytest.mark.usefixtures("advisers")
+def test_the_owner_of_the_schema_must_be_trusted_too_because_it_can_replace_a_view(superuser: Session) -> None:
+    superuser.run(ADVISER.format(name="of_root", detail="'of root'::text"))
+    [(name, said)] = foreign(superuser)
+    assert (name, f"the owner of its schema is {ADMIN}" in said) == ("adviser_not_run", True)
+    superuser.run("ALTER SCHEMA integratedb_advisers OWNER TO postgres")
+    assert foreign(superuser) == [("naming", "of root")]
 
 
 @pytest.mark.usefixtures("advisers")

@@ -1209,6 +1209,14 @@ def muting_without_a_key_a_reason_or_a_time_to_come(world: World) -> None:
     assert key not in {row[0] for row in world.admin.rows("SELECT cache_key FROM integratedb_advice()")}
 
 
+@gives("SELECT name FROM integratedb_advisers()")
+def an_adviser_that_does_not_exist(world: World) -> None:
+    hint = world.refused(world.admin, "SELECT * FROM integratedb_advice(adviser => 'no_primary_keys')")
+    names = [name for (name,) in world.admin.rows(found(r"SELECT name FROM integratedb_advisers\(\)", hint))]
+    [name] = [name for name in names if "no_primary_key" in name]
+    assert world.admin.rows("SELECT * FROM integratedb_advice(adviser => %s)", name)
+
+
 @gives("As a superuser: SELECT pg_catalog.")
 def cancelling_a_superuser(world: World) -> None:
     pid = world.superuser.info.backend_pid

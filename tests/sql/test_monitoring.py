@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -127,6 +130,35 @@ def test_a_function_of_somebody_else_is_not_taken_for_pg_stat_statements(
     name = superuser.value("SELECT integratedb.statements_schema()")
     assert name is None
     assert superuser.rows("SELECT * FROM public.marks") == []
+
+
+def test_statements_are_counted_by_role_without_values(second_server: Server, tmp_path: Path) -> None:
+    as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    bindir = subprocess.check_output([os.environ["PG_CONFIG"], "--bindir"], text=True).strip()
+    data = (tmp_path / "cluster").resolve() / "data"
+    with (data / "postgresql.conf").open("a") as configuration:
+        configuration.write("shared_preload_libraries = 'pg_stat_statements'\n")
+    again = [f"{bindir}/pg_ctl", "restart", "--silent", "--wait", "--pgdata", str(data)]
+    again += ["--log", f"{data.parent}/log", "--options", f"-p {second_server.port}"]
+    subprocess.run([*as_owner, *again], check=True, cwd="/")
+    with open_session(second_server, second_server.superuser, "postgres") as superuser:
+        superuser.run('CREATE EXTENSION integratedb CASCADE; CREATE SCHEMA "st\'s"')
+        superuser.run('CREATE EXTENSION pg_stat_statements SCHEMA "st\'s"')
+        superuser.run(
+            "SELECT integratedb_create_stakeholder('reporter'); CREATE ROLE boss LOGIN IN ROLE integratedb_admin"
+        )
+        superuser.run("CREATE ROLE other PASSWORD 'topsecret'")
+        with open_session(second_server, "reporter", "postgres") as reporter:
+            for number in range(3):
+                reporter.run(f"SELECT {number} AS counted WHERE 'hidden' <> ''")
+        with open_session(second_server, "boss", "postgres") as boss:
+            rows = panel(boss, "statements")
+            assert len(boss.rows("SELECT FROM integratedb_monitor_statements(2)")) == 2
+    [mine] = [row for row in rows if row["role"] == "reporter" and "AS counted" in row["query"]]
+    assert (mine["is_stakeholder"], mine["calls"], mine["rows"]) == (True, 3, 3)
+    assert [row["query"] for row in rows if "CREATE ROLE other" in row["query"]] == ["CREATE ROLE other PASSWORD '***'"]
+    assert "topsecret" not in str(rows)
+    assert "hidden" not in str(rows)
 
 
 def test_slots_and_replication_show_what_is_kept(superuser: Session, admin: Session) -> None:

@@ -307,7 +307,8 @@ def test_nobody_but_the_owner_may_execute_what_is_internal(superuser):
          WHERE pronamespace = 'integratedb'::regnamespace AND x.grantee <> proowner
            AND NOT (x.grantee = 'integratedb_daemon'::regrole AND proname ~ '^(daemon|delivery)_')
            AND NOT (x.grantee = 'integratedb_management'::regrole AND proname ~ '^management_')
-           AND NOT (x.grantee = 'integratedb_admin'::regrole AND proname IN ('own_advice', 'foreign_advice', 'mutes'))
+           AND NOT (x.grantee = 'integratedb_admin'::regrole
+                    AND proname IN ('advisers', 'own_advice', 'foreign_advice', 'mutes'))
            AND NOT (x.grantee = 'integratedb_authenticator'::regrole AND proname = 'api_keys')""")
     assert {name for (name,) in functions} == SURFACE_FUNCTIONS
 

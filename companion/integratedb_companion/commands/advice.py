@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from integratedb_companion.common.extension import opened
@@ -73,17 +75,21 @@ def list_findings(level: str, adviser: str | None, muted: bool, dsn: str, dbname
         print_json(findings)
     elif not findings:
         say("Nothing to advise.")
-    for finding in [] if as_json else findings:
-        level = styled(finding["level"].ljust(5), fg=COLOURS[finding["level"]], bold=True)
-        say(f"{level}  {clean(finding['cache_key'])}")
-        say(f"       {clean(finding['detail'])}")
-        if finding["muted"] is not None:
-            until = finding["muted"]["until"]
-            limit = f" until {until}" if until else ""
-            say(styled(f"       Muted by {finding['muted']['by']}{limit}: {finding['muted']['reason']}", dim=True))
-        say(styled(f"       {finding['remediation']}", bold=True))
+    else:
+        for finding in findings:
+            _show(finding)
     if any(finding["muted"] is None for finding in findings):
         click.get_current_context().exit(STATUS_FOUND)
+
+
+def _show(finding: dict[str, Any]) -> None:
+    level, muted = finding["level"], finding["muted"]
+    say(f"{styled(level.ljust(5), fg=COLOURS[level], bold=True)}  {clean(finding['cache_key'])}")
+    say(f"       {clean(finding['detail'])}")
+    if muted is not None:
+        until = f" until {muted['until']}" if muted["until"] else ""
+        say(styled(f"       Muted by {muted['by']}{until}: {muted['reason']}", dim=True))
+    say(styled(f"       {finding['remediation']}", bold=True))
 
 
 @advice.command()

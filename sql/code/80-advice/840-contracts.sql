@@ -136,7 +136,7 @@ CREATE OR REPLACE VIEW integratedb.adviser_stakeholder_powers AS
   SELECT r.name AS subject,
          pg_catalog.format('The role of stakeholder %s has powers that contracts do not limit: %s.', r.name, integratedb.powers_of(r.role_oid)) AS detail,
          pg_catalog.format('ALTER ROLE %I NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;', r.name)
-           || coalesce((SELECT pg_catalog.string_agg(pg_catalog.format(' REVOKE %I FROM %I;', u.rolname, r.name), '' ORDER BY u.rolname)
+           || coalesce((SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format(' REVOKE %I FROM %I;', u.rolname, r.name), '')
                           FROM pg_catalog.pg_auth_members AS m
                           JOIN pg_catalog.pg_roles AS u ON u.oid = m.roleid
                          WHERE m.member = r.role_oid

@@ -129,10 +129,15 @@ DECLARE
   lacking text;
 BEGIN
   FOR adviser IN
-    SELECT k.oid, k.relname, format('%I.%I', n.nspname, k.relname) AS target, pg_get_userbyid(k.relowner) AS owner,
+    SELECT k.oid, k.relname, format('%I.%I', n.nspname, k.relname) AS target,
            -- The functions in a view run with the rights of the caller. So a view is run only if its owner has these
-           -- rights anyway.
-           (k.relowner = u.oid OR o.rolsuper OR pg_has_role(k.relowner, u.oid, 'MEMBER')) AS is_trusted,
+           -- rights anyway. The owner of the schema can put another view in its place at any time.
+           (SELECT pg_get_userbyid(w.owner)
+              FROM (VALUES (1, k.relowner), (2, n.nspowner)) AS w (position, owner)
+             WHERE NOT pg_has_role(w.owner, current_user, 'USAGE')
+             ORDER BY w.position
+             LIMIT 1) AS stranger,
+           k.relowner = n.nspowner OR NOT pg_has_role(k.relowner, current_user, 'USAGE') AS is_view_strange,
            has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(k.oid, 'SELECT') AS is_readable,
            ARRAY(SELECT e.name FROM unnest(expected) AS e (name)
                   WHERE NOT EXISTS (
@@ -141,13 +146,11 @@ BEGIN
                        AND a.attname || ' ' || format_type(a.atttypid, NULL) = e.name)) AS lacking
       FROM pg_namespace AS n
       JOIN pg_class AS k ON k.relnamespace = n.oid AND k.relkind IN ('v', 'm')
-      JOIN pg_roles AS o ON o.oid = k.relowner
-     CROSS JOIN (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user) AS u
      WHERE n.nspname = 'integratedb_advisers'
        AND (only_adviser IS NULL OR k.relname = only_adviser)
      ORDER BY k.relname
   LOOP
-    IF adviser.is_trusted AND adviser.is_readable AND cardinality(adviser.lacking) = 0 THEN
+    IF adviser.stranger IS NULL AND adviser.is_readable AND cardinality(adviser.lacking) = 0 THEN
       BEGIN
         RETURN QUERY EXECUTE format(
           'SELECT left(coalesce(f.name, $1), 200), left(coalesce(f.title, $1), 500), '
@@ -164,8 +167,9 @@ BEGIN
           lacking := format('it fails: %s %s', SQLSTATE, SQLERRM);
       END;
     ELSE
-      lacking := CASE WHEN NOT adviser.is_trusted THEN
-                        format('its owner is %I, and its functions would run with the rights of %I', adviser.owner, current_user)
+      lacking := CASE WHEN adviser.stranger IS NOT NULL THEN
+                        format('the owner of %s is %I, and functions of the view would run with the rights of %I',
+                               CASE WHEN adviser.is_view_strange THEN 'the view' ELSE 'its schema' END, adviser.stranger, current_user)
                       WHEN NOT adviser.is_readable THEN format('role %I may not read it', current_user)
                       ELSE 'these columns are missing: ' || array_to_string(adviser.lacking, ', ') END;
     END IF;
@@ -177,7 +181,9 @@ BEGIN
     categories := ARRAY['INTEGRATEDB'];
     description := 'A view in schema integratedb_advisers is not part of the advice, so what it looks for goes unnoticed.';
     detail := format('Adviser %s is not run: %s.', adviser.target, lacking);
-    remediation := CASE WHEN NOT adviser.is_trusted THEN format('ALTER TABLE %s OWNER TO %I;', adviser.target, current_user)
+    remediation := CASE WHEN adviser.stranger IS NOT NULL AND adviser.is_view_strange THEN
+                          format('ALTER TABLE %s OWNER TO %I;', adviser.target, current_user)
+                        WHEN adviser.stranger IS NOT NULL THEN format('ALTER SCHEMA integratedb_advisers OWNER TO %I;', current_user)
                         WHEN NOT adviser.is_readable THEN
                           format('GRANT USAGE ON SCHEMA integratedb_advisers TO %I; GRANT SELECT ON %s TO %1$I;', current_user, adviser.target)
                         ELSE format('DROP VIEW %s;', adviser.target) END;
@@ -211,7 +217,21 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER -- runs views of others, which must not get the rights of the extension's owner
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
+DECLARE
+  refused boolean;
 BEGIN
+  -- A misspelled name must not look like a database without findings.
+  IF adviser IS NOT NULL
+     AND NOT EXISTS (SELECT FROM integratedb.advisers() AS a WHERE a.adviser = integratedb_advice.adviser)
+     AND NOT EXISTS (SELECT FROM pg_class AS k JOIN pg_namespace AS n ON n.oid = k.relnamespace
+                      WHERE n.nspname = 'integratedb_advisers' AND k.relname = adviser AND k.relkind IN ('v', 'm')) THEN
+    refused := integratedb.refuse(
+      code => '42704',
+      message => format('there is no adviser %s', quote_literal(left(adviser, 80))),
+      detail => NULL,
+      hint => 'SELECT name FROM integratedb_advisers() lists the advisers. Views in schema integratedb_advisers are advisers, too.');
+  END IF;
+
   RETURN QUERY
     WITH finding AS MATERIALIZED (
       SELECT 1 AS part, o.* FROM integratedb.own_advice(adviser) AS o
@@ -234,6 +254,6 @@ act), categories, description, detail (the finding with its evidence), remediati
 cache_key (for integratedb_mute_advice), muted (null, or reason, by, at and until).
 The advisers of the extension read catalogs, statistics and contracts, and no row of a table. Views in schema
 integratedb_advisers, which have the columns name to cache_key, are advisers too. They run with the caller''s own rights,
-and only if their owner is a superuser, the caller, or a member of the caller.
-Error: 42501 the caller may not.
+and only if the owners of the view and of the schema have these rights, as superusers do.
+Errors: 42501 the caller may not; 42704 unknown adviser.
 For members of integratedb_admin.';

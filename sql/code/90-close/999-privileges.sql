@@ -95,6 +95,7 @@ DECLARE
     '@extschema@.integratedb_monitor_cache()',
     '@extschema@.integratedb_monitor_channels()',
     '@extschema@.integratedb_cancel(integer, boolean)',
+    'integratedb.advisers()',
     'integratedb.own_advice(text)',
     'integratedb.foreign_advice(text)',
     'integratedb.mutes()'
