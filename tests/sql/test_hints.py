@@ -621,6 +621,20 @@ def a_query_that_cannot_be_saved_or_dropped(world: World) -> None:
     world.admin.run(another, NOTES)
 
 
+@gives("Name the columns that the query returns")
+def queries_that_read_too_many_columns(world: World) -> None:
+    world.stakeholder("reporter")
+    columns = ", ".join(f"c{one} integer" for one in range(1_599))
+    for number in range(7):
+        world.owner.run(f"CREATE TABLE shop.wide_{number} (id integer PRIMARY KEY, {columns})")
+    wide = [{"select": ["*"], "from": f"shop.wide_{number}"} for number in range(7)]
+    world.admin.run(SAVE, Jsonb({"union-all": wide[:6]}))
+    another = SAVE.replace("notes", "another")
+    hint = world.refused(world.admin, another, Jsonb(wide[6]))
+    world.admin.run(found(DROP_QUERY, hint).replace("'name'", "'notes'"))
+    world.admin.run(another, Jsonb(wide[6]))
+
+
 @gives("SELECT integratedb_adopt_role(%L) gives it one.")
 def a_query_of_a_stakeholder_without_a_role(world: World) -> None:
     world.stakeholder("reporter")

@@ -574,6 +574,21 @@ def test_size_and_number_are_bounded(admin: Session, superuser: Session, reporte
         save(admin, "one-more", ORDERS)
 
 
+def test_the_columns_of_all_queries_are_bounded(admin: Session, owner: Session, reporter: Session) -> None:
+    """Each migration of a table checks them."""
+    for number in range(6):
+        columns = ", ".join(f"c{one} integer" for one in range(1_599))
+        owner.run(f"CREATE TABLE shop.wide_{number} (id integer PRIMARY KEY, {columns})")
+    wide = [{"select": ["*"], "from": f"shop.wide_{number}"} for number in range(6)]
+    save(admin, "wide", {"union-all": wide})
+    with refused("54000", match="would read 11200 columns; at most 10000 are allowed"):
+        save(admin, "one-more", {"select": ["*"], "from": "shop.wide_0"})
+    save(admin, "one-more", {"select": ["id"], "from": "shop.wide_0"})
+    # The columns of the query that is replaced do not count.
+    save(admin, "wide", {"union-all": wide[:5]})
+    save(admin, "one-more", {"select": ["*"], "from": "shop.wide_0"})
+
+
 def test_what_does_not_exist_cannot_be_dropped(admin: Session, reporter: Session) -> None:
     with refused("42704"):
         admin.run(DROP, "reporter", "nothing")

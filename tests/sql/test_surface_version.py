@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from tests.sql.conftest import OWNER
@@ -229,3 +230,40 @@ def test_a_listener_hears_of_it_unless_transactions_can_be_prepared(superuser, o
     owner.run("COMMENT ON TABLE shop.orders IS 'x'")
     prepares = int(superuser.value("SHOW max_prepared_transactions")) > 0
     assert len(list(listener.notifies(timeout=0.5, stop_after=1))) == (0 if prepares else 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE shop.below INHERIT elsewhere.above",
+        "ALTER TABLE elsewhere.above ADD COLUMN more integer",
+        "ALTER TABLE elsewhere.whole ATTACH PARTITION shop.below FOR VALUES IN (1)",
+        "ALTER TYPE elsewhere.kind RENAME ATTRIBUTE id TO number CASCADE",
+        "ALTER TABLE elsewhere.second ADD CHECK (id > 0)",
+        "ALTER TABLE elsewhere.parted DETACH PARTITION shop.part",
+        "DO $$BEGIN EXECUTE 'ALTER TABLE elsewhere.parted DETACH PARTI' || 'TION shop.part'; END$$",
+    ],
+)
+def test_a_command_that_names_another_table_changes_the_tables_that_it_changes_too(superuser, owner, statement):
+    superuser.run(f"CREATE SCHEMA elsewhere AUTHORIZATION {OWNER}")
+    for made in (
+        "CREATE TABLE elsewhere.above (id integer)",
+        "CREATE TABLE elsewhere.first (id integer)",
+        "CREATE TABLE elsewhere.second () INHERITS (elsewhere.first)",
+        "CREATE TABLE shop.third () INHERITS (elsewhere.second, elsewhere.above)",
+        "CREATE TABLE shop.below (id integer)",
+        "CREATE TABLE elsewhere.whole (id integer) PARTITION BY LIST (id)",
+        "CREATE TABLE elsewhere.parted (id integer) PARTITION BY LIST (id)",
+        "CREATE TABLE shop.part PARTITION OF elsewhere.parted FOR VALUES IN (1)",
+        "CREATE TYPE elsewhere.kind AS (id integer)",
+        "CREATE TABLE shop.typed OF elsewhere.kind",
+    ):
+        owner.run(made)
+    with changed(owner):
+        owner.run(statement)
+
+
+def test_an_index_that_cannot_be_created_concurrently_changes_it(owner):
+    owner.run("INSERT INTO shop.products (sku, name, price) VALUES ('x', 'x', 1), ('y', 'x', 1)")
+    with changed(owner), pytest.raises(psycopg.errors.UniqueViolation):
+        owner.run("CREATE UNIQUE INDEX CONCURRENTLY later ON shop.products (price)")

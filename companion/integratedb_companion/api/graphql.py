@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import json
@@ -14,6 +15,7 @@ from typing import Any, Final
 from graphql import GraphQLError, OperationDefinitionNode
 
 from integratedb.query.faces import url
+from integratedb.query.faces.data.problems import DocumentError
 from integratedb.query.faces.graphql.compiling import Operation, Root, compile_operation, is_mutation, marked, refusal
 from integratedb.query.faces.graphql.documents import Document, Documents, InvalidError
 from integratedb.query.faces.graphql.introspection import asks
@@ -96,7 +98,8 @@ class GraphQL:
         try:
             response = await self._answer(request, caller, watch, wanted)
         except HttpError as error:
-            response = refuse(GRAPHQL, error.status, [GraphQLError(str(error))], error.headers)
+            extensions = None if error.code is None else {"code": error.code}
+            response = refuse(GRAPHQL, error.status, [GraphQLError(str(error), extensions=extensions)], error.headers)
         response.route = "/graphql"
         return response
 
@@ -197,7 +200,7 @@ class GraphQL:
             if saved is None:
                 raise
             # It was valid when it was saved, so something is missing.
-            raise HttpError(409, _missing(saved, error, self._settings)) from None
+            raise HttpError(409, _missing(saved, error, self._settings), code="IDB01") from None
         name = wanted.operation or (None if saved is None else saved.document.get("operation"))
         operation = document.operation(name)
         if request.method != "POST" and is_mutation(operation):
@@ -270,7 +273,11 @@ class GraphQL:
         key = ("saved document", name)
         served: _Served | None = entry.statements.get(key)
         if served is None:
-            saved = saved_query(entry.surface.saved[name])
+            try:
+                saved = saved_query(entry.surface.saved[name])
+            except DocumentError:
+                message = f"The saved query {name} cannot be read. Save it again."
+                raise HttpError(409, message, code="IDB01") from None
             surface = seen_by(saved, entry.surface)
             with _without_collection():
                 schema = build_schema(surface, aggregates=self._settings.aggregates)
@@ -358,7 +365,10 @@ def _saved_documents(entry: Entry) -> dict[str, str]:
         known = {}
         for name, row in entry.surface.saved.items():
             if row["face"] == "graphql":
-                known[document_id(saved_query(row))] = known[name] = name
+                known[name] = name
+                # What a dump brought may be no document.
+                with contextlib.suppress(DocumentError):
+                    known[document_id(saved_query(row))] = name
         entry.remember(key, known)
     return known
 

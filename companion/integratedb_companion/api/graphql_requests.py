@@ -21,11 +21,12 @@ _MOST_PARAMETERS: Final = 20
 
 
 class HttpError(Exception):
-    """A request that is no well-formed request of GraphQL."""
+    """A request that is no well-formed request of GraphQL, or cannot be answered now; ``code``: that of the error."""
 
-    def __init__(self, status: int, message: str, headers: Headers | None = None) -> None:
+    def __init__(self, status: int, message: str, headers: Headers | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
         self.headers = headers or []
 
 

@@ -477,6 +477,7 @@ class _Compilation:
             reading_of(self._reads.sources.returned, (), self._surface),
             reads
             and all(self._surface.relations[one.schema, one.name].is_plain for one in reading.relations)
+            and not self._reads.expressions.functions.may_run_others
             and _OTHERS_CODE.search(text) is None,
         )
 

@@ -81,6 +81,60 @@ COMMENT ON FUNCTION integratedb.add_surface_changes(oid[]) IS
 'Changes the versions of the surfaces that have one of these subjects: schemas and roles, by identifier; 0: all '
 'surfaces. Subjects that the transaction has added already, and nulls, are left out.';
 
+CREATE OR REPLACE FUNCTION integratedb.surfaces_below(may_detach boolean)
+RETURNS oid[]
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  above oid[];
+  is_partitioned boolean;
+BEGIN
+  SELECT array_agg(k.oid), bool_or(k.relkind = 'p') INTO above, is_partitioned
+    FROM pg_event_trigger_ddl_commands() AS d
+   CROSS JOIN LATERAL (SELECT * FROM pg_class AS k WHERE k.oid = d.objid OFFSET 0) AS k
+   WHERE d.classid = 'pg_class'::regclass
+     AND (k.relhassubclass OR k.relkind IN ('c', 'p'));
+  IF above IS NULL THEN
+    RETURN '{}'::oid[];
+  END IF;
+
+  -- OFFSET 0 makes the planner look up each relation.
+  RETURN ARRAY(
+    WITH RECURSIVE changed AS (
+      SELECT u.oid FROM unnest(above) AS u (oid)
+      UNION
+      SELECT o.oid
+        FROM changed AS c
+       CROSS JOIN LATERAL (
+         SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = c.oid
+         UNION ALL
+         SELECT d.objid
+           FROM (SELECT k.reltype FROM pg_class AS k WHERE k.oid = c.oid AND k.relkind = 'c' OFFSET 0) AS k
+          CROSS JOIN LATERAL (
+            SELECT d.objid
+              FROM pg_depend AS d
+             WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = k.reltype AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+            OFFSET 0) AS d
+         OFFSET 0) AS o (oid)
+    )
+    SELECT DISTINCT k.relnamespace
+      FROM changed AS c
+     CROSS JOIN LATERAL (SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = c.oid OFFSET 0) AS k)
+    -- After DETACH PARTITION, nothing shows which table that was.
+    || CASE WHEN may_detach AND is_partitioned THEN ARRAY[0::oid] ELSE '{}'::oid[] END;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.surfaces_below(boolean) IS
+'In the event trigger: the schemas of the tables that inherit from a table of the command, or have its type; and 0, if the '
+'command may have detached a partition.';
+
 CREATE OR REPLACE FUNCTION integratedb.add_surface_commands(tg_tag text, context text)
 RETURNS void
 LANGUAGE plpgsql
@@ -149,6 +203,12 @@ BEGIN
         JOIN pg_inherits AS i ON i.inhrelid = d.objid
         JOIN pg_class AS k ON k.oid = i.inhparent
        WHERE d.classid = 'pg_class'::regclass);
+  END IF;
+
+  -- A command changes the tables, too, that inherit from its table, or have its type. They may be in other schemas.
+  IF tg_tag IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE') THEN
+    subjects := subjects || integratedb.surfaces_below(
+      octet_length(current_query()) > 32768 OR current_query() ~* 'partition' OR context ~ E'\n');
   END IF;
 
   IF subjects <> '{}' THEN
@@ -225,3 +285,26 @@ $$;
 
 COMMENT ON FUNCTION integratedb.add_surface_claims(bigint[]) IS
 'Changes the versions of the surfaces of the stakeholders of these claims.';
+
+CREATE OR REPLACE FUNCTION integratedb.on_create_index()
+RETURNS event_trigger
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- writes a table that nobody else can
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  context text;
+BEGIN
+  GET DIAGNOSTICS context = PG_CONTEXT;
+  -- The first transaction of CONCURRENTLY commits an invalid index. If the second one fails, ddl_command_end does not
+  -- fire, and REINDEX, which may make the index valid, fires nothing before Postgres 17.
+  IF integratedb.is_concurrent(context) THEN
+    PERFORM integratedb.add_surface_changes(ARRAY[0::oid]);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.on_create_index() IS
+'Event trigger: changes the versions of all surfaces where an index is created CONCURRENTLY, because that can fail after '
+'the index is in the catalog.';

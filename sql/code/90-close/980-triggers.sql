@@ -92,3 +92,15 @@ $$;
 
 COMMENT ON EVENT TRIGGER integratedb_drop_index IS
 'Keeps a replica identity from being dropped CONCURRENTLY, which cannot be refused at COMMIT.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_create_index') THEN
+    CREATE EVENT TRIGGER integratedb_create_index ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
+      EXECUTE FUNCTION integratedb.on_create_index();
+  END IF;
+END
+$$;
+
+COMMENT ON EVENT TRIGGER integratedb_create_index IS
+'Lets the data API notice an index that is created CONCURRENTLY, also if that fails.';

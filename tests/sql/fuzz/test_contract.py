@@ -29,6 +29,9 @@ from tests.support import Session
 ROLES = ("fz_reader", "fz_other")
 CALLS = {"claims": "integratedb_claim", "notifications": "integratedb_notify"}
 
+#: Names that GraphQL has as they are.
+PLAIN = frozenset({"fz", "t", "u", "v", "a", "b", "c"})
+
 #: Stories a seed, for as many workers as there are shards; `make fuzz` sets the seconds, and goes on with new seeds.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
@@ -148,7 +151,7 @@ class World:
     def save_query(self, draw: Draw, session: Session, *, guarded: bool) -> None:
         """Save or drop a query; what it reads is claimed beside what other queries read."""
         who, name = draw.one(ROLES), draw.one(("recent", "all-of-it"))
-        now = self.catalog()
+        now, is_document = self.catalog(), False
         saved = [claim for claim in self.state.claims if claim.source.get("query") == name and claim.stakeholder == who]
         if saved and draw.chance(3):
             text, values = "SELECT public.integratedb_drop_query(%s, %s)", [who, name]
@@ -159,15 +162,22 @@ class World:
                 return
             relation = draw.one(relations)
             columns = draw.some([c for c in relation.columns if "." not in c], 1, 3)
-            query = {"select": columns, "from": ".".join(relation.key)}
+            query: dict[str, Any] = {"select": columns, "from": ".".join(relation.key)}
+            schema, table = relation.key
+            columns_of_graphql = [column for column in columns if column in PLAIN]
+            is_document = schema in PLAIN and table in PLAIN and bool(columns_of_graphql) and draw.chance(2)
+            if is_document:
+                columns = columns_of_graphql
+                query = {"graphql": f"{{ {table}Nodes {{ nodes {{ {' '.join(columns)} }} }} }}", "schema": schema}
             text, values = "SELECT public.integratedb_save_query(%s, %s, %s)", [who, name, json.dumps(query)]
         refused, reads = self.called(session, text, values, guarded=guarded)
-        if refused is not None and refused.sqlstate in ("42P01", "42703", "42702"):
+        if refused is not None and refused.sqlstate in ("42P01", "42703", "42702", *(["22023"] * is_document)):
             return  # the claims of the stakeholder call it something else
         if refused is not None:
             assert refused.sqlstate == "IDB03", refused
             known = {table.key for claim in self.state.claims if claim.stakeholder == who for table in claim.tables()}
-            if relation.key not in known:
+            # A document reads the key of its rows, too.
+            if relation.key not in known and not is_document:
                 path = ".".join(map(model.quoted, relation.key))
                 match = {"path": path, "fields": sorted(columns), "query": name}
                 assert model.submit(self.state, who, "queries", {"match": [match]}, now, name) is None
@@ -176,7 +186,9 @@ class World:
         for derived in matches:
             written = derived.get("alternatives", [derived])
             [present] = [one for one in written if model.split_path(one["path"]) == relation.key]
-            assert len(present["fields"]) == len(set(columns)), reads
+            assert len(present["fields"]) >= len(set(columns)), reads
+            assert is_document or len(present["fields"]) == len(set(columns)), reads
+        self.outcomes["a document of GraphQL"] += is_document and bool(matches)
         expected = model.submit(self.state, who, "queries", {"match": matches}, now, name)
         assert expected is not None, f"the model refuses {matches}"
         self.state = expected

@@ -222,7 +222,9 @@ def test_what_a_document_reads_may_be_missing(api: Api, asker: Asker) -> None:
             asker.superuser.run("ALTER TABLE shelves DROP COLUMN label")
         answer = asker.get(api, "/queries/shelves")
         assert answer.status_code == 409
-        assert "shelves cannot be run now: Cannot query field 'label'" in answer.json()["errors"][0]["message"]
+        [error] = answer.json()["errors"]
+        assert "shelves cannot be run now: Cannot query field 'label'" in error["message"]
+        assert error["extensions"] == {"code": "IDB01"}
     finally:
         asker.superuser.run("SELECT integratedb_drop_query(%s, 'shelves')", asker.name)
         asker.superuser.run("DROP TABLE shelves")
@@ -275,6 +277,23 @@ def test_a_query_that_nobody_saved_is_no_fault_of_the_service(api: Api, asker: A
     answer = asker.get(api, "/queries/all")
     assert (answer.status_code, answer.json()["code"]) == (409, "IDB01")
     assert asker.get(api, "/queries/other").status_code == 200
+
+
+def test_a_document_that_nobody_saved_takes_no_others_along(api: Api, asker: Asker) -> None:
+    for name in ("bad", "good"):
+        asker.save(name, {"graphql": "{ peopleNodes(first: 1) { nodes { rowId } } }"})
+    asker.superuser.run(
+        "UPDATE integratedb.saved_query SET reading = '{}' WHERE name = 'bad'"
+        " AND stakeholder_id = (SELECT s.id FROM integratedb.stakeholder AS s WHERE s.name = %s)",
+        asker.name,
+    )
+    asker.save("newer", {"graphql": "{ peopleNodes(first: 2) { nodes { rowId } } }"})
+    for name in ("good", "newer"):
+        assert asker.post(api, {"documentId": name}).status_code == 200
+    for answer in (asker.post(api, {"documentId": "bad"}), asker.get(api, "/queries/bad")):
+        assert answer.status_code == 409
+        [error] = answer.json().get("errors") or [{"extensions": answer.json()}]
+        assert error["extensions"]["code"] == "IDB01"
 
 
 def test_saved_only_answers_saved_documents_and_no_others(place: Place, asker: Asker, start_api: StartApi) -> None:

@@ -58,6 +58,14 @@ class Position:
     lsn: int
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the daemon has told: changes, or None where changes are missing; and on which connection."""
+
+    changes: list[Change] | None
+    connection: int
+
+
 class Feed:
     """The connection of one worker to the daemon, while something is watched."""
 
@@ -71,8 +79,14 @@ class Feed:
         self._connection: ClientConnection | None = None
         self._is_open = asyncio.Event()
         self._marks: dict[int, asyncio.Future[Position]] = {}
-        #: What the daemon tells: changes, or None where changes are missing.
-        self.told: asyncio.Queue[list[Change] | None] = asyncio.Queue(MOST_WAITING)
+        #: What the daemon tells.
+        self._told: asyncio.Queue[Told] = asyncio.Queue(MOST_WAITING)
+        self._held: Told | None = None
+        #: The number of the connection, and the last one on which all watches were in force.
+        self._connections = 0
+        self.opened = 0
+        #: Is set, and replaced, where ``opened`` changes.
+        self._has_opened = asyncio.Event()
         self.away_since_s: float | None = None
         self._logged_at_s = float("-inf")
 
@@ -80,6 +94,28 @@ class Feed:
     def is_open(self) -> bool:
         """Whether the daemon is connected."""
         return self._is_open.is_set()
+
+    def is_past(self, told: Told) -> bool:
+        """Whether the daemon was connected anew since: what was committed before that is read anew."""
+        return told.connection < self.opened
+
+    async def past(self, told: Told) -> None:
+        """Wait until that is so."""
+        while not self.is_past(told):
+            await self._has_opened.wait()
+
+    async def take(self) -> list[Told]:
+        """Return what was told on one connection and waits, at least one frame."""
+        first = self._held or await self._told.get()
+        self._held = None
+        frames = [first]
+        while not self._told.empty():
+            following = self._told.get_nowait()
+            if following.connection != first.connection:
+                self._held = following
+                break
+            frames.append(following)
+        return frames
 
     def watch(self, watch: Watch) -> int:
         """Watch a table; return the number of the watch. confirm() tells when that is in force."""
@@ -166,6 +202,7 @@ class Feed:
             ping_timeout=20,
         ) as connection:
             self._connection = connection
+            self._connections += 1
             reading = asyncio.create_task(self._read(connection))
             try:
                 opening = asyncio.create_task(self._open(on_open))
@@ -189,19 +226,23 @@ class Feed:
         position = await self._confirmed({**self._watches})
         self._is_open.set()
         self.away_since_s = None
+        self.opened = self._connections
+        self._has_opened.set()
+        self._has_opened = asyncio.Event()
         log.info("the daemon is connected")
         on_open(position)
 
     async def _read(self, connection: ClientConnection) -> None:
+        number = self._connections
         async for frame in connection:
             is_lossy, changes = read_frame(frame)
             if is_lossy:
-                await self.told.put(None)
+                await self._told.put(Told(None, number))
             for change in changes:
                 if change[1] == "M" and (mark := self._marks.get(change[0])) is not None and not mark.done():
                     mark.set_result(Position(tuple(change[2]), change[3]))
             if changes:
-                await self.told.put(changes)
+                await self._told.put(Told(changes, number))
 
 
 def read_frame(frame: str | bytes) -> tuple[bool, list[Change]]:

@@ -263,6 +263,12 @@ class Group:
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
                 continue
             pause_s = FIRST_RETRY_S
+            assert self._made is not None
+            strange = [key for key in taken if key and not self._made.following.fits(key)]
+            if strange:
+                # The key had other types when these rows changed.
+                taken = {key: kind for key, kind in taken.items() if key not in strange}
+                resync = True
             if self._is_made_anew:
                 # Policies may be others, and the table another one.
                 self._is_made_anew = False
@@ -365,7 +371,8 @@ class Group:
         return self._made
 
     def _plan(self, made: _Made, keys: Sequence[Key]) -> Plan:
-        values = made.following.values(keys) or [[] for _ in made.following.entity.key]
+        fitting = [key for key in keys if made.following.fits(key)]
+        values = made.following.values(fitting) or [[] for _ in made.following.entity.key]
         texts = made.statement.bind([*made.holes[: made.following.first_hole], *values])
         most = self._shared.settings.max_answer_bytes
         query = Query(_bounded(made.statement.text, most), encoded(texts))
@@ -465,4 +472,10 @@ def _name(sql: str) -> str:
 def unavailable() -> GroupError:
     """Return the error where the daemon does not tell of changes."""
     message = "Changes cannot be told: the service does not reach the daemon. Subscribe again later."
+    return GroupError([worded("PGRSTX01", message)])
+
+
+def invisible() -> GroupError:
+    """Return the error where sessions do not see in time what the daemon has told of."""
+    message = "Changes cannot be told now: the last ones are committed, but not visible yet. Subscribe again later."
     return GroupError([worded("PGRSTX01", message)])

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from integratedb_companion.api.connection import DatabaseError, LostError
 from integratedb_companion.api.execution import Executor
@@ -20,20 +21,25 @@ from integratedb_companion.api.settings import Settings
 from integratedb_companion.api.surfaces import RoleError
 from integratedb_companion.common.logs import fault
 
-from .feed import AwayError, Change, Feed, Position, Watch
-from .groups import Group, GroupError, Member, Shared, Subject, unavailable, worded
+from .feed import AwayError, Change, Feed, Position, Told, Watch
+from .groups import Group, GroupError, Member, Shared, Subject, invisible, unavailable, worded
+from .shares import Shares
 from .visibility import Visibility
 
 log = logging.getLogger(__name__)
 
-#: Groups of one worker, and those of one role.
+#: Groups of one worker, and its subscriptions. Where all are taken, whoever has most gives way to who has less.
 MOST_GROUPS: Final = 2_000
-MOST_OF_ROLE: Final = 1_000
-#: Subscriptions of one worker.
 MOST_SUBSCRIPTIONS: Final = 10_000
+#: So many groups of one caller begin at once: those of other callers do not wait behind all others of this one.
+MOST_BEGINNING: Final = 4
 #: How long the daemon may be away until subscriptions end; until then, subscribers are told when it is back.
 AWAY_S: Final = 30.0
 CHECK_EVERY_S: Final = 1.0
+#: So long changes wait until sessions see them. Then subscribers read anew now, and once more when sessions do: the
+#: commit may wait for a standby, or who told of it is no daemon.
+VISIBLE_S: Final = 5.0
+MOST_LATE: Final = 10_000
 #: How often surfaces are compared where nothing changes.
 LOOK_EVERY_S: Final = 2.0
 
@@ -58,12 +64,17 @@ class Hub:
         self._shared = Shared(settings, executor, graphql, *lanes)
         self._groups: dict[Hashable, Group] = {}
         self._starting: dict[Hashable, asyncio.Task[Group]] = {}
-        self._of_role: Counter[str] = Counter()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
+        self._group_shares: Shares[Group] = Shares()
+        self._member_shares: Shares[Member] = Shares()
         self._watched: dict[Watch, _Watched] = {}
         self._by_number: dict[int, _Watched] = {}
         self._watch_of: dict[Group, Watch] = {}
         self._count = 0
         self._moving: set[asyncio.Task[None]] = set()
+        #: Commits that sessions did not see in time, with the position of the last one, and who waits for them.
+        self._late: tuple[frozenset[int], int] = frozenset(), 0
+        self._waiting_for_late: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Follow the daemon, until cancelled."""
@@ -80,8 +91,12 @@ class Hub:
 
     async def subscribe(self, subject: Subject, member: Member) -> Group:
         """Begin a subscription; the member's first message is the first one of these. Error: GroupError."""
+        caller = subject.caller
         if self._count >= MOST_SUBSCRIPTIONS:
-            raise _full()
+            ended = self._member_shares.to_end(caller.role, caller.settings, lambda _: True)
+            if ended is None:
+                raise _full()
+            ended.fail(_full().errors, is_forbidden=False)
         self._count += 1
         try:
             while True:
@@ -89,6 +104,7 @@ class Hub:
                 if not group.is_ended:
                     break
             group.members[member] = None
+            self._member_shares.add(member, caller.role, caller.settings)
             member.deliver(group.first())
             return group
         except BaseException:
@@ -98,6 +114,7 @@ class Hub:
     def unsubscribe(self, group: Group, member: Member) -> None:
         """End a subscription."""
         if group.members.pop(member, member) is None:
+            self._member_shares.remove(member)
             self._count -= 1
         if not group.members:
             self._drop(group)
@@ -112,22 +129,37 @@ class Hub:
             if group is not None:
                 # It failed while nobody was there, and counts until it is dropped.
                 self._drop(group)
-            if len(self._groups) >= MOST_GROUPS or self._of_role[subject.caller.role] >= MOST_OF_ROLE:
-                raise _full()
+            if len(self._groups) >= MOST_GROUPS:
+                self._make_room(subject)
             starting = self._starting[key] = asyncio.create_task(self._start(key, subject))
             starting.add_done_callback(lambda _: self._starting.pop(key, None))
         # A subscriber who leaves takes nobody's group along.
         return await asyncio.shield(starting)
 
+    def _make_room(self, subject: Subject) -> None:
+        """End the group of somebody who has more. Error: GroupError."""
+        caller = subject.caller
+        ended = self._group_shares.to_end(caller.role, caller.settings, lambda group: group.is_live)
+        if ended is None:
+            raise _full()
+        ended.fail(_full().errors)
+        self._drop(ended)
+
     async def _start(self, key: Hashable, subject: Subject) -> Group:
         group = Group(subject, self._shared, self._on_made)
         self._groups[key] = group
-        self._of_role[group.role] += 1
+        self._group_shares.add(group, group.role, subject.caller.settings)
         self._shared.groups = len(self._groups)
+        caller = group.role, subject.caller.settings
+        turn = self._turns.get(caller)
+        if turn is None:
+            turn = self._turns[caller] = asyncio.Semaphore(MOST_BEGINNING)
         try:
-            await group.check()
-            position = await self._feed.confirm(self._watch(group))
-            await self._visibility.wait(position.xids, position.lsn)
+            async with turn:
+                await group.check()
+                position = await self._feed.confirm(self._watch(group))
+                if not await self._is_visible(position):
+                    raise invisible()
         except AwayError:
             self._drop(group)
             raise unavailable() from None
@@ -147,8 +179,7 @@ class Hub:
         group.end()
         if self._groups.get(group.key) is group:
             del self._groups[group.key]
-            self._of_role[group.role] -= 1
-            self._of_role += Counter()
+            self._group_shares.remove(group)
             self._shared.groups = len(self._groups)
         self._unwatch(group)
 
@@ -188,22 +219,62 @@ class Hub:
     async def _move(self, group: Group, number: int) -> None:
         try:
             position = await self._feed.confirm(number)
-            await self._visibility.wait(position.xids, position.lsn)
         except AwayError:
             return  # when it is back, all groups are told
+        if not await self._is_visible(position):
+            self._wait_for_late(position.xids, position.lsn)
         group.resync()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _is_visible(self, position: Position, told: Told | None = None) -> bool:
+        """Wait until sessions see what was committed; return whether they do, before what was told is past."""
+        waiting = asyncio.create_task(self._visibility.wait(position.xids, position.lsn))
+        tasks = [waiting] if told is None else [waiting, asyncio.create_task(self._feed.past(told))]
+        try:
+            await asyncio.wait(tasks, timeout=VISIBLE_S, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+            return waiting.done()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _wait_for_late(self, xids: Iterable[int], lsn: int) -> None:
+        """Let subscribers read anew when sessions see these commits, too."""
+        known, newest = self._late
+        # A daemon does not tell of so many at once: later ones take the place of some.
+        kept = frozenset(islice({*xids} | known, MOST_LATE))
+        self._late = kept, max(lsn, newest)
+        if self._waiting_for_late is not None:
+            self._waiting_for_late.cancel()
+        self._waiting_for_late = self._spawn(self._tell_late())
+
+    async def _tell_late(self) -> None:
+        await self._visibility.wait(*self._late)
+        self._late = frozenset(), 0
+        self._waiting_for_late = None
+        self._resync_every_group()
+
+    def _resync_every_group(self) -> None:
+        for group in [*self._watch_of]:
+            group.resync()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._moving.add(task)
         task.add_done_callback(self._moving.discard)
+        return task
 
     def _on_open(self, position: Position) -> None:
         """Tell all subscribers that changes may be missing, once what was committed is visible."""
+        # What was told on an earlier connection is past.
+        if self._waiting_for_late is not None:
+            self._waiting_for_late.cancel()
+        self._late = frozenset(), 0
         self._spawn(self._resync_all(position))
 
     async def _resync_all(self, position: Position) -> None:
-        await self._visibility.wait(position.xids, position.lsn)
+        if not await self._is_visible(position):
+            self._wait_for_late(position.xids, position.lsn)
         for group in [*self._watch_of]:
             if group.is_live:
                 group.look()
@@ -211,19 +282,21 @@ class Hub:
 
     async def _follow(self) -> None:
         """Pass changes on, in their order, when every session sees them."""
-        told = self._feed.told
         while True:
-            frames = [await told.get()]
-            while not told.empty():
-                frames.append(told.get_nowait())
-            changes = [change for frame in frames if frame is not None for change in frame]
+            frames = await self._feed.take()
+            changes = [change for frame in frames for change in frame.changes or ()]
             rows = [change for change in changes if len(change) == 5]
+            is_lossy = any(frame.changes is None for frame in frames)
             if rows:
-                await self._visibility.wait({row[3] for row in rows}, max(row[4] for row in rows))
+                position = Position(tuple({row[3] for row in rows}), max(row[4] for row in rows))
+                if not await self._is_visible(position, frames[0]):
+                    if self._feed.is_past(frames[0]):
+                        continue
+                    self._wait_for_late(position.xids, position.lsn)
+                    is_lossy, changes = True, [change for change in changes if len(change) != 5]
             try:
-                if None in frames:
-                    for group in [*self._watch_of]:
-                        group.resync()
+                if is_lossy:
+                    self._resync_every_group()
                 for change in changes:
                     self._pass_on(change)
             except Exception as problem:

@@ -30,6 +30,7 @@ from . import protocol
 from .groups import Group, GroupError, Subject, worded
 from .hub import Hub
 from .protocol import Complete, Init, Ping, Pong, ProtocolError, Subscribe
+from .room import Room
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,8 @@ SILENCE_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 3.0
 #: Operations of one connection at once.
 MOST_OPERATIONS: Final = 100
-#: What may wait for a client that reads slowly, in characters; and what may wait for all clients of a worker.
+#: What may wait for a client that reads slowly, in characters, beside the message that it is reading.
 MOST_WAITING: Final = 1 << 20
-MOST_WAITING_IN_ALL: Final = 64 << 20
 #: Characters of a document beyond which it is parsed beside other clients.
 LONG_DOCUMENT: Final = 4 << 10
 #: WebSockets of one worker, and those among them that have not sent connection_init.
@@ -74,7 +74,7 @@ class Sockets:
         self.saved_only = saved_only
         self.open: set[Socket] = set()
         self.strangers = 0
-        self.waiting = 0
+        self.room = Room()
 
     async def serve(self, request: Request, headers: Headers, offered: Sequence[str], receive: Any, send: Any) -> None:
         """Serve a WebSocket until it is closed."""
@@ -150,6 +150,8 @@ class Socket:
         #: What waits to be sent: each message in parts, of which subscribers share the longest.
         self._waiting: deque[tuple[str, ...]] = deque()
         self._size = 0
+        #: Since when something waits for the client, and not for room.
+        self.behind_since_s: float | None = None
         self._may_send = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._heard_at_s = time.monotonic()
@@ -182,9 +184,7 @@ class Socket:
             self._expiry.cancel()
         for id_ in [*self._operations]:
             self._forget(id_)
-        self._sockets.waiting -= self._size
-        self._waiting.clear()
-        self._size = 0
+        self._drop_waiting()
         code, reason = self._closing or (protocol.GOING_AWAY, "")
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -201,26 +201,50 @@ class Socket:
         if self._closing is not None:
             return
         size = sum(map(len, parts))
-        if self._waiting and (self._size + size > MOST_WAITING or self._sockets.waiting + size > MOST_WAITING_IN_ALL):
-            self.metrics.too_slow.inc()
-            self.close(protocol.TOO_SLOW, "The client reads too slowly")
+        if self._waiting and self._size + size > MOST_WAITING:
+            self.give_up()
             return
+        room, is_first = self._sockets.room, not self._waiting
+        if not room.hold(parts, is_first=is_first):
+            room.make(self._sockets.open)
+            if not room.hold(parts, is_first=is_first):
+                self.give_up()
+                return
+        if is_first:
+            self.behind_since_s = time.monotonic()
         self._size += size
-        self._sockets.waiting += size
         self._waiting.append(parts)
         self._may_send.set()
+
+    def give_up(self) -> None:
+        """Disconnect a client that reads too slowly."""
+        if self._closing is None:
+            self.metrics.too_slow.inc()
+            self.close(protocol.TOO_SLOW, "The client reads too slowly")
+            self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        for parts in self._waiting:
+            self._sockets.room.free(parts)
+        self._waiting.clear()
+        self._size = 0
 
     async def _write(self) -> None:
         while True:
             await self._may_send.wait()
             while self._waiting:
                 parts = self._waiting[0]
-                await self._send({"type": "websocket.send", "text": "".join(parts)})
-                self._waiting.popleft()
-                size = sum(map(len, parts))
-                self._size -= size
-                self._sockets.waiting -= size
+                async with self._sockets.room.copying(self, self._size_of(parts)):
+                    await self._send({"type": "websocket.send", "text": "".join(parts)})
+                if self._waiting:
+                    self._sockets.room.free(self._waiting.popleft())
+                    self._size -= self._size_of(parts)
+            self.behind_since_s = None
             self._may_send.clear()
+
+    @staticmethod
+    def _size_of(parts: tuple[str, ...]) -> int:
+        return sum(map(len, parts))
 
     async def _read(self) -> None:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..plan import functions
-from ..plan.functions import Given
+from ..plan.functions import Given, builtin_types
 from ..plan.scope import Found, Scope
 from ..plan.types import BIGINT, INTERVAL, of_aggregate
 from ..problems import ProblemError
@@ -17,6 +17,19 @@ from .operators import AGGREGATES, NULLS
 
 #: What SQL's grammar has in the form of functions; all arguments have one type.
 _OF_ONE_TYPE = {"coalesce": "COALESCE", "greatest": "GREATEST", "least": "LEAST", "nullif": "NULLIF"}
+
+#: Postgres finds the operator = of NULLIF by its name. These types have one of their own, which is found first. Of
+#: others, such as varchar, arrays and enums, another schema of the search path may have a closer one.
+_OWN_EQUALITY = frozenset(
+    of.oid
+    for name, of in builtin_types().items()
+    if name
+    in (
+        "bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "bpchar", "bytea", "date", "time",
+        "timetz", "timestamp", "timestamptz", "interval", "uuid", "jsonb", "inet", "macaddr", "macaddr8",
+        "bit", "varbit",
+    )
+)  # fmt: skip
 
 #: The words of frames: text of the compiler, whatever the request says.
 _UNITS = {"rows": "ROWS", "range": "RANGE", "groups": "GROUPS"}
@@ -46,6 +59,8 @@ class Functions:
     others: Others
     #: Whether a function is called that may write.
     is_volatile: bool = field(default=False, init=False)
+    #: Whether Postgres may choose an operator that somebody has made.
+    may_run_others: bool = field(default=False, init=False)
 
     def call(self, wanted: Call, scope: Scope, *, in_window: bool = False) -> Found:
         """Write a call. Error: ProblemError."""
@@ -102,6 +117,9 @@ class Functions:
             facts = {"name": wanted.function, "schema": "", "arguments": [], "near": [], "overloads": []}
             raise ProblemError("unknown function", wanted.place, **facts)
         found, of = self.of_one_type(wanted.arguments, scope)
+        if wanted.function == "nullif":
+            kinds = {each.type.oid for each in found}
+            self.may_run_others = self.may_run_others or len(kinds) > 1 or not kinds <= _OWN_EQUALITY
         return Found(f"{_OF_ONE_TYPE[wanted.function]}({', '.join(each.sql for each in found)})", of)
 
     def of_one_type(

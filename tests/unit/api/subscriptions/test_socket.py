@@ -99,7 +99,7 @@ async def test_what_waits_for_a_client_that_does_not_read_is_bounded(monkeypatch
         await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await serving
-    assert (made.open, made.waiting) == (set(), 0)
+    assert (made.open, made.room.waiting) == (set(), 0)
 
 
 @in_loop

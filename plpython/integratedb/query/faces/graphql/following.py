@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,6 +12,7 @@ from typing import Final, Literal
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from ...request import Column, Expression, Group, Item, Operation, Select, Table, Value
+from ...surface import Type
 from .conditions import all_of
 from .documents import Document, InvalidError
 from .meanings import Changes, Entity, meaning_of
@@ -27,6 +29,11 @@ ID, NODE = "id", "node"
 #: was not asked for is left out.
 MOST_KEYS: Final = 500
 MOST_LONG_KEYS: Final = 30
+
+_INTEGERS: Final = {"pg_catalog.int2": 1 << 15, "pg_catalog.int4": 1 << 31, "pg_catalog.int8": 1 << 63}
+_INTEGER: Final = re.compile("-?[0-9]{1,19}")
+_NUMERIC: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|NaN|-?Infinity")
+_UUID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Key = tuple[str, ...]
 Part = Literal["resync", "nodes", "removed"]
@@ -54,6 +61,12 @@ class Following:
     def wants(self, part: Part) -> bool:
         """Whether the document selects a part of an answer."""
         return any(each == part for _, each in self.parts)
+
+    def fits(self, key: Key) -> bool:
+        """Whether the columns of the key can have these values, which Postgres has written."""
+        columns = self.entity.relation.columns
+        types = [columns[name].type for name in self.entity.key]
+        return len(key) == len(types) and all(map(_fits, types, key))
 
     def id_of(self, key: Key) -> bytes:
         """Return the global id of a row, as Postgres writes it."""
@@ -142,3 +155,14 @@ def _compile(
         where=all_of([*conditions, *pinned]),
     )
     return Following(entity, field.key, query, first_hole, tuple(parts))
+
+
+def _fits(of: Type, value: str) -> bool:
+    base = of.base.replace('"', "")
+    if (most := _INTEGERS.get(base)) is not None:
+        return _INTEGER.fullmatch(value) is not None and -most <= int(value) < most
+    if base == "pg_catalog.numeric":
+        return _NUMERIC.fullmatch(value) is not None
+    if base == "pg_catalog.uuid":
+        return _UUID.fullmatch(value) is not None
+    return of.kind != "enum" or value in of.labels
