@@ -267,6 +267,9 @@ def farewell(stage: Stage, screen: Screen) -> None:
     )
     print(f"  {'the admin, by command':<24} {command}")
 
+    heading("All of it by one command: database, daemon, data API, management API, with the shop filled in")
+    print(f"  {ROOT}/.build/companion/bin/integratedb start --demo --data {stage.home}/start")
+
     heading("What is on this machine now, and how to remove it")
     sharedir = subprocess.check_output([os.environ.get("PG_CONFIG", "pg_config"), "--sharedir"], text=True).strip()
     print(f"  make demo-stop       the server, in {stage.home}, on port {stage.port} of 127.0.0.1")

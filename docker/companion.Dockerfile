@@ -18,6 +18,7 @@ WORKDIR /build
 COPY LICENSE integratedb.control pyproject.toml ./
 COPY plpython/integratedb plpython/integratedb
 COPY companion companion
+COPY demo demo
 RUN /opt/integratedb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir '.[all]' \
     && /opt/integratedb/bin/pip uninstall --quiet --yes pip
 

@@ -18,6 +18,7 @@ RUN apt-get update -qq \
 COPY LICENSE integratedb.control pyproject.toml ./
 COPY scripts/bootstrap scripts/common.sh scripts/
 COPY companion companion
+COPY demo demo
 COPY plpython/integratedb plpython/integratedb
 COPY tests/requirements.txt tests/requirements.txt
 RUN scripts/bootstrap --suites \

@@ -20,6 +20,8 @@ class Entry(NamedTuple):
 
 #: The module's attribute with the command's name is the command.
 COMMANDS = {
+    "start": Entry("All of it", "commands.start", "Run Postgres, the daemon, the data API and the management API."),
+    "stop": Entry("All of it", "commands.start", "Stop them."),
     "init": Entry("Set up", "commands.setup", "Install the extension, or report what is missing."),
     "completion": Entry("Set up", "commands.completion", "Print the completion script for a shell."),
     "stakeholder": Entry("Applications", "commands.stakeholders", "add, list, rename, rotate, drop."),
@@ -36,7 +38,7 @@ COMMANDS = {
     "export": Entry("Contracts as code", "commands.contracts", "Write the current state as contracts."),
     "lint": Entry("Contracts as code", "commands.contracts", "Check contracts without a database."),
     "schema": Entry("Contracts as code", "commands.contracts", "Print the JSON Schema of a contract."),
-    "status": Entry("Operation", "commands.status", "Show settings, counts, the lock and channels."),
+    "status": Entry("Operation", "commands.status", "Show settings, counts and channels; with --data the parts."),
     "advice": Entry("Operation", "commands.advice", "List what should be changed, with the cure."),
     "unlock": Entry("Operation", "commands.status", "End the session that holds the lock."),
     "log": Entry("Operation", "commands.status", "Print the audit log of schema changes."),

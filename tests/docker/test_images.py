@@ -14,6 +14,7 @@ from tests.docker.support import MAJORS, NEWEST, PASSWORD, ROOT, Container, even
 
 VERSION = re.findall(r"^default_version = '(.+)'$", (ROOT / "integratedb.control").read_text(), re.MULTILINE)[0]
 IMAGES = [*(f"integratedb:{major}" for major in MAJORS), "integratedb-companion", "integratedb-redis"]
+IMAGES += ["integratedb-start"] if "17" in MAJORS else []
 
 
 def described(image: str) -> dict[str, dict[str, str]]:

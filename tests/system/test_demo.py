@@ -100,6 +100,7 @@ def test_on_a_terminal_it_waits_before_each_chapter_and_ends_with_how_to_go_on(e
             process.kill()
     assert shown.count("Enter: the next chapter.") == 2
     assert "3. New rows arrived at a webhook" in shown
+    assert f"integratedb start --demo --data {empty_cluster.socket}/start" in shown
     for role in ("user=shop_owner", "user=shop_admin", "user=postgres", "postgresql://reporter:"):
         assert role in shown, role
 

@@ -58,6 +58,9 @@ def test_the_wheel_of_the_source_archive_is_that_of_the_source_tree(wheel: Path,
         sources = (ROOT / directory / package).rglob("*.py")
         assert {str(path.relative_to(ROOT / directory)) for path in sources} <= names
     assert {"integratedb_companion/py.typed", "integratedb/specification/claims.schema.json"} <= names
+    contracts = {f"contracts/{path.name}" for path in (ROOT / "demo/contracts").iterdir()}
+    assert contracts
+    assert {f"integratedb_companion/supervisor/demo/{name}" for name in {"shop.sql", *contracts}} <= names
 
 
 def test_pip_installs_the_directory_and_the_wheel_where_nothing_is_installed_yet(wheel: Path, tmp_path: Path) -> None:
@@ -71,4 +74,5 @@ def test_pip_installs_the_directory_and_the_wheel_where_nothing_is_installed_yet
     run(*pip, "install", "--no-compile", f"{wheel}[all]")
     assert run(command, "--version").split()[-1] == VERSION
     assert "--slot" in run(command, "daemon", "--help")
+    assert "--demo" in run(command.with_name("hipsterdb"), "start", "--help")
     run(*pip, "check")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -19,6 +18,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+
+from integratedb_companion.common.server_programs import unprivileged_user
 
 from .model import UnableError
 
@@ -114,7 +115,7 @@ class LocalPostgres(Postgres):
         self._programs = programs
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = _unprivileged_user() if os.geteuid() == 0 else None
+        self._owner = unprivileged_user() if os.geteuid() == 0 else None
 
     @property
     def programs(self) -> Path:
@@ -249,51 +250,6 @@ def running(postgres: Postgres) -> Iterator[Postgres]:
         yield postgres
     finally:
         postgres.stop()
-
-
-def find_programs(given: str | None) -> Path:
-    """Find the directory of the server's programs: the option, PG_CONFIG, PATH, or the newest of the distribution.
-
-    Error: UnableError.
-    """
-    if given is not None:
-        if _has_server(Path(given)):
-            return Path(given)
-        raise UnableError(f"{given} has no initdb and postgres")
-    for directory in _candidates():
-        if _has_server(directory):
-            return directory
-    raise UnableError(
-        "no Postgres server is installed here",
-        "Debian, Ubuntu: apt-get install postgresql. Or name the directory of initdb by --bindir, or an image "
-        "by --docker.",
-    )
-
-
-def _candidates() -> Iterator[Path]:
-    config = shutil.which(os.environ.get("PG_CONFIG") or "pg_config")
-    if config is not None:
-        completed = subprocess.run([config, "--bindir"], check=False, capture_output=True, text=True)
-        if completed.returncode == 0:
-            yield Path(completed.stdout.strip())
-    in_path = shutil.which("initdb")
-    if in_path is not None:
-        yield Path(in_path).parent
-    found = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
-    yield from sorted(
-        found, key=lambda path: float("".join(c for c in path.parent.name if c in "0123456789.") or 0), reverse=True
-    )
-
-
-def _has_server(directory: Path) -> bool:
-    return all(os.access(directory / program, os.X_OK) for program in ("initdb", "postgres"))
-
-
-def _unprivileged_user() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise UnableError("Postgres refuses to run as root, and there is neither a user postgres nor nobody")
 
 
 def _short_directory() -> str:

@@ -11,13 +11,14 @@ from types import FrameType
 import click
 
 from integratedb_companion.check.model import Report, Step, UnableError
-from integratedb_companion.check.postgres import DockerPostgres, LocalPostgres, Postgres, find_programs, running
+from integratedb_companion.check.postgres import DockerPostgres, LocalPostgres, Postgres, running
 from integratedb_companion.check.process import refuse_missing
 from integratedb_companion.check.production import is_conninfo
 from integratedb_companion.check.report import FORMATS
 from integratedb_companion.check.run import Check, Plan, to_standard_error
 from integratedb_companion.common.errors import STATUS_USAGE, CommandError
 from integratedb_companion.common.output import say
+from integratedb_companion.common.server_programs import find_programs
 
 from .framework import command
 
@@ -130,7 +131,7 @@ def check(
         with running(postgres):
             report.steps.append(Step("postgres", True, round(time.monotonic() - begun, 2)))
             Check(Plan(base, contracts, migrations, search_path, data), postgres, report, to_standard_error).run()
-    except UnableError as problem:
+    except (UnableError, CommandError) as problem:
         hint = f"\n{problem.hint}" if problem.hint else ""
         report.steps.append(Step("postgres", False, round(time.monotonic() - begun, 2), f"{problem}{hint}"))
         to_standard_error(f"{problem}{hint}")

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-import psycopg
-from psycopg import sql
-from psycopg.rows import TupleRow
 
 from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import connect, transaction
 from integratedb_companion.common.output import print_json, say, styled
-from integratedb_companion.common.preflight import Check, preflight
+from integratedb_companion.common.preflight import Check, install, preflight
 from integratedb_companion.common.session import EXTENSION
 
 from .framework import command, connected, json_output
@@ -44,7 +41,7 @@ def init(dsn: str, dbname: str | None, as_json: bool, check: bool, schema: str |
         installed = connection.execute(EXTENSION).fetchone() is not None
         done = installed
         if not missing and not check:
-            _install(connection, schema, admin, installed=installed)
+            install(connection, schema, admin, installed=installed)
             done = True
     if as_json:
         print_json({"database": database, "installed": done, "checks": [asdict(c) for c in checks]})
@@ -58,20 +55,6 @@ def init(dsn: str, dbname: str | None, as_json: bool, check: bool, schema: str |
         say()
         say(f"integratedb {'was' if installed else 'is'} installed in database {database}.")
         say("Next: integratedb stakeholder add NAME, or integratedb apply DIRECTORY.")
-
-
-def _install(
-    connection: psycopg.Connection[TupleRow], schema: str | None, admins: tuple[str, ...], *, installed: bool
-) -> None:
-    with transaction(connection):
-        if not installed:
-            where = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
-            # Without --schema, the search_path of the login determines the schema, as in psql.
-            connection.execute("SET LOCAL search_path TO DEFAULT")
-            connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u"))
-            connection.execute(sql.SQL("CREATE EXTENSION integratedb") + where)
-        for role in admins:
-            connection.execute(sql.SQL("GRANT integratedb_admin TO {}").format(sql.Identifier(role)))
 
 
 def _show(checks: list[Check]) -> None:

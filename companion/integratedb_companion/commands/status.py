@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from integratedb_companion.common.errors import STATUS_REFUSED
 from integratedb_companion.common.extension import Extension, opened, transaction
 from integratedb_companion.common.output import clean, print_json, print_table, say, styled, to_json
 
@@ -19,17 +20,24 @@ LONGEST_TRANSACTION = datetime.timedelta(minutes=10)
 
 
 @command()
+@click.option("--data", metavar="DIR", help="Show the parts that `integratedb start` runs there instead.")
 @connected
 @json_output
-def status(dsn: str, dbname: str | None, as_json: bool) -> None:
+def status(data: str | None, dsn: str, dbname: str | None, as_json: bool) -> None:
     """Show the status: settings, counts, the lock, the slot and the channels.
+
+    With --data it shows what runs there. The exit status is 1 where a part is not ready, or nothing runs.
 
     \b
     Examples:
       integratedb status
+      integratedb status --data ~/shop
       integratedb status --json | jq -r .unmet
       watch --color integratedb status
     """
+    if data is not None:
+        _status_of_parts(data, as_json=as_json)
+        return
     with opened(dsn, dbname) as database:
         facts = {row["fact"]: row["value"] for row in database.rows("integratedb_status")}
     if as_json:
@@ -44,6 +52,28 @@ def status(dsn: str, dbname: str | None, as_json: bool) -> None:
             for name, value in facts.items()
         ],
     )
+
+
+def _status_of_parts(data: str, *, as_json: bool) -> None:
+    from integratedb_companion.supervisor import holder
+    from integratedb_companion.supervisor.directory import Directory
+
+    found = holder.status(Directory.of(data))
+    if as_json:
+        print_json(found)
+    elif found["pid"] is None:
+        say(f"Nothing runs in {clean(found['data'])}.")
+    else:
+        say(f"pid {found['pid']} runs these parts since {found['since']}.")
+        rows = [[part["name"], part["pid"], part["since"], part["url"], _state(part)] for part in found["parts"]]
+        print_table(["part", "pid", "since", "where", "state"], rows)
+    if not found["ready"]:
+        raise click.exceptions.Exit(STATUS_REFUSED)
+
+
+def _state(part: dict[str, Any]) -> str:
+    deaths = f", died {part['deaths']} times" if part["deaths"] else ""
+    return ("ready" if part["ready"] else str(part["problem"])) + deaths
 
 
 def _is_bad(fact: str, value: str | None) -> bool:

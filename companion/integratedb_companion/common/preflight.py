@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
+from integratedb_companion.common.extension import transaction
 from integratedb_companion.common.session import EXTENSION
 
 MINIMUM_VERSION = 150000
@@ -118,3 +120,18 @@ def _module(connection: psycopg.Connection[TupleRow]) -> Check:
     except psycopg.Error as problem:
         return Check("PL/Python", "missing", f"it cannot be loaded: {problem.diag.message_primary}", "Reinstall it.")
     return Check("jsonschema", "ok", "the server's Python has it")
+
+
+def install(
+    connection: psycopg.Connection[TupleRow], schema: str | None, admins: Iterable[str], *, installed: bool
+) -> None:
+    """Create the extension unless it is installed, and make roles its admins, in one transaction."""
+    with transaction(connection):
+        if not installed:
+            where = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
+            # Without --schema, the search_path of the login determines the schema, as in psql.
+            connection.execute("SET LOCAL search_path TO DEFAULT")
+            connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u"))
+            connection.execute(sql.SQL("CREATE EXTENSION integratedb") + where)
+        for role in admins:
+            connection.execute(sql.SQL("GRANT integratedb_admin TO {}").format(sql.Identifier(role)))

@@ -17,7 +17,7 @@ class Passwords:
     """Hashes and checks passwords."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+        self._hasher = _hasher()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._nobody = self._hasher.hash(os.urandom(16))
 
@@ -37,3 +37,12 @@ class Passwords:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def hashed(password: str) -> str:
+    """Return the hash to store, at once: for the user that `integratedb start` creates."""
+    return _hasher().hash(password)
+
+
+def _hasher() -> PasswordHasher:
+    return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)

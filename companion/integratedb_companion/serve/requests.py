@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from .tokens import MAX_ID
 
@@ -150,6 +150,34 @@ class PreviewBody(Strict):
     """SQL statements to preview."""
 
     data: Annotated[str, Field(max_length=2_000_000)]
+
+
+class Mute(Strict):
+    """A finding that is left as it is; until: when it is shown again."""
+
+    cache_key: Name
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    until: AwareDatetime | None = None
+
+
+class MuteBody(Strict):
+    """A finding to mute."""
+
+    # A strict model takes no text for a time, and JSON has no other form of it.
+    data: Annotated[Mute, Field(strict=False)]
+
+
+class Cancel(Strict):
+    """A session, by its process; terminate: end it, instead of its statement only."""
+
+    pid: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    terminate: bool = False
+
+
+class CancelBody(Strict):
+    """A session to cancel."""
+
+    data: Cancel
 
 
 def _digits(given: str) -> str:

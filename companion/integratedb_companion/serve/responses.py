@@ -262,6 +262,67 @@ class ColumnStatistics(BaseModel):
     frequencies: list[float] | None
 
 
+class Muted(BaseModel):
+    """Why a finding is muted, by whom, since when and until when."""
+
+    model_config = ConfigDict(extra="allow")
+    reason: str
+
+
+class Finding(BaseModel):
+    """What should be changed: the finding with its evidence, and the statements that cure it."""
+
+    name: str
+    title: str
+    level: Literal["ERROR", "WARN", "INFO"]
+    facing: str
+    categories: list[str]
+    description: str
+    detail: str
+    remediation: str | None
+    metadata: dict[str, Any] | None
+    cache_key: str
+    muted: Muted | None
+
+
+class Adviser(BaseModel):
+    """An adviser, and what it looks for."""
+
+    name: str
+    title: str
+    level: str
+    facing: str
+    categories: list[str]
+    description: str
+
+
+class PanelOut(BaseModel):
+    """A panel of the monitoring, and the SQL function that answers it."""
+
+    name: str
+    title: str
+    what: str
+    function: str
+
+
+class Sample(BaseModel):
+    """Figures at a time, in seconds since 1970; commits and rollbacks count on, so that differences are rates."""
+
+    at: float
+    connections: int
+    active: int
+    waiting: int
+    kept_wal_bytes: float
+    commits: int
+    rollbacks: int
+
+
+class Ended(BaseModel):
+    """The session whose statement was cancelled, or that was ended."""
+
+    session: str
+
+
 class Detail(BaseModel):
     """The reason of a refusal."""
 

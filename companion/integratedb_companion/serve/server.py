@@ -59,9 +59,13 @@ async def run(settings: Settings) -> None:
             listening = {"version": __version__, "pid": os.getpid(), "listen": listener.getsockname()[:2]}
             log.info("starting", extra=listening)
             async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(connections.watch())
+                beside = [
+                    tasks.create_task(connections.watch()),
+                    tasks.create_task(services.history.collect(services.database)),
+                ]
                 await server.serve(sockets=[listener])
-                watch.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
             await services.close()
 

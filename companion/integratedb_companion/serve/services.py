@@ -10,6 +10,7 @@ from integratedb_companion.http.bodies import Bodies
 from integratedb_companion.http.metrics import Metrics
 from integratedb_companion.http.rooms import Room
 
+from .monitoring import History
 from .passwords import Passwords
 from .pool import DatabasePool
 from .preview import Preview
@@ -30,6 +31,7 @@ class Services:
     bodies: Bodies = field(default_factory=Bodies.make)
     passwords: Passwords = field(default_factory=Passwords)
     metrics: Metrics = field(default_factory=Metrics)
+    history: History = field(default_factory=History)
 
     @classmethod
     def make(cls, settings: Settings) -> Services:

@@ -466,6 +466,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Findings
+         * @description List what should be changed in the database and its contracts, the worst first.
+         */
+        get: operations["findings_advice_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/advice/advisers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Advisers
+         * @description List the advisers.
+         */
+        get: operations["advisers_advice_advisers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/advice/mutes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mute
+         * @description Mute a finding, with the reason; until: when it is shown again, null: never.
+         */
+        post: operations["mute_advice_mutes_post"];
+        /**
+         * Unmute
+         * @description Show a muted finding again.
+         */
+        delete: operations["unmute_advice_mutes_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Panels
+         * @description List the panels, in the order in which an incident asks them.
+         */
+        get: operations["panels_monitoring_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Show the figures of the last hour, which this process keeps in memory.
+         */
+        get: operations["history_monitoring_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/panels/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Panel
+         * @description Show the rows of a panel, as its function returns them (docs/sql-reference.md).
+         */
+        get: operations["panel_monitoring_panels__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel the statement of a session, or end the session; the audit log has it.
+         */
+        post: operations["cancel_monitoring_cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -483,6 +627,44 @@ export interface components {
             reason: string;
             /** Excess */
             excess: boolean;
+        };
+        /**
+         * Adviser
+         * @description An adviser, and what it looks for.
+         */
+        Adviser: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Level */
+            level: string;
+            /** Facing */
+            facing: string;
+            /** Categories */
+            categories: string[];
+            /** Description */
+            description: string;
+        };
+        /**
+         * Cancel
+         * @description A session, by its process; terminate: end it, instead of its statement only.
+         */
+        Cancel: {
+            /** Pid */
+            pid: number;
+            /**
+             * Terminate
+             * @default false
+             */
+            terminate: boolean;
+        };
+        /**
+         * CancelBody
+         * @description A session to cancel.
+         */
+        CancelBody: {
+            data: components["schemas"]["Cancel"];
         };
         /**
          * ColumnStatistics
@@ -534,6 +716,10 @@ export interface components {
         Data_Dropped_: {
             data: components["schemas"]["Dropped"];
         };
+        /** Data[Ended] */
+        Data_Ended_: {
+            data: components["schemas"]["Ended"];
+        };
         /** Data[Map] */
         Data_Map_: {
             data: components["schemas"]["Map"];
@@ -582,10 +768,30 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** Data[list[Adviser]] */
+        Data_list_Adviser__: {
+            /** Data */
+            data: components["schemas"]["Adviser"][];
+        };
         /** Data[list[ColumnStatistics]] */
         Data_list_ColumnStatistics__: {
             /** Data */
             data: components["schemas"]["ColumnStatistics"][];
+        };
+        /** Data[list[Finding]] */
+        Data_list_Finding__: {
+            /** Data */
+            data: components["schemas"]["Finding"][];
+        };
+        /** Data[list[PanelOut]] */
+        Data_list_PanelOut__: {
+            /** Data */
+            data: components["schemas"]["PanelOut"][];
+        };
+        /** Data[list[Sample]] */
+        Data_list_Sample__: {
+            /** Data */
+            data: components["schemas"]["Sample"][];
         };
         /** Data[list[SpecificationProblem]] */
         Data_list_SpecificationProblem__: {
@@ -596,6 +802,13 @@ export interface components {
         Data_list_UnmetClaim__: {
             /** Data */
             data: components["schemas"]["UnmetClaim"][];
+        };
+        /** Data[list[dict[str, Any]]] */
+        Data_list_dict_str__Any___: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * DdlEvent
@@ -668,6 +881,14 @@ export interface components {
             kept: string[];
         };
         /**
+         * Ended
+         * @description The session whose statement was cancelled, or that was ended.
+         */
+        Ended: {
+            /** Session */
+            session: string;
+        };
+        /**
          * Failed
          * @description The error that ended a trial.
          */
@@ -680,6 +901,38 @@ export interface components {
             detail: string | null;
             /** Hint */
             hint: string | null;
+        };
+        /**
+         * Finding
+         * @description What should be changed: the finding with its evidence, and the statements that cure it.
+         */
+        Finding: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "ERROR" | "WARN" | "INFO";
+            /** Facing */
+            facing: string;
+            /** Categories */
+            categories: string[];
+            /** Description */
+            description: string;
+            /** Detail */
+            detail: string;
+            /** Remediation */
+            remediation: string | null;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            } | null;
+            /** Cache Key */
+            cache_key: string;
+            muted: components["schemas"]["Muted"] | null;
         };
         /**
          * ForeignKey
@@ -789,6 +1042,35 @@ export interface components {
             };
         };
         /**
+         * Mute
+         * @description A finding that is left as it is; until: when it is shown again.
+         */
+        Mute: {
+            /** Cache Key */
+            cache_key: string;
+            /** Reason */
+            reason: string;
+            /** Until */
+            until?: string | null;
+        };
+        /**
+         * MuteBody
+         * @description A finding to mute.
+         */
+        MuteBody: {
+            data: components["schemas"]["Mute"];
+        };
+        /**
+         * Muted
+         * @description Why a finding is muted, by whom, since when and until when.
+         */
+        Muted: {
+            /** Reason */
+            reason: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * NewCredentials
          * @description The new login after a rotation.
          */
@@ -869,6 +1151,20 @@ export interface components {
             next: number | null;
         };
         /**
+         * PanelOut
+         * @description A panel of the monitoring, and the SQL function that answers it.
+         */
+        PanelOut: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** What */
+            what: string;
+            /** Function */
+            function: string;
+        };
+        /**
          * PreviewBody
          * @description SQL statements to preview.
          */
@@ -943,6 +1239,26 @@ export interface components {
         RenewBody: {
             /** Data */
             data: string;
+        };
+        /**
+         * Sample
+         * @description Figures at a time, in seconds since 1970; commits and rollbacks count on, so that differences are rates.
+         */
+        Sample: {
+            /** At */
+            at: number;
+            /** Connections */
+            connections: number;
+            /** Active */
+            active: number;
+            /** Waiting */
+            waiting: number;
+            /** Kept Wal Bytes */
+            kept_wal_bytes: number;
+            /** Commits */
+            commits: number;
+            /** Rollbacks */
+            rollbacks: number;
         };
         /**
          * ScopesIn
@@ -3475,6 +3791,541 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    findings_advice_get: {
+        parameters: {
+            query?: {
+                /** @description Whether muted findings are shown too */
+                muted?: boolean;
+                /** @description Only those of this adviser */
+                adviser?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_Finding__"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    advisers_advice_advisers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_Adviser__"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    mute_advice_mutes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MuteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    unmute_advice_mutes_delete: {
+        parameters: {
+            query: {
+                /** @description The cache_key of a finding */
+                cache_key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    panels_monitoring_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_PanelOut__"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    history_monitoring_history_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_Sample__"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    panel_monitoring_panels__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A panel, as in GET /monitoring */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_dict_str__Any___"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    cancel_monitoring_cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Ended_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

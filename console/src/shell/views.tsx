@@ -19,5 +19,17 @@ export const VIEWS: readonly View[] = [
     what: "claims, credentials and access",
     load: () => import("../stakeholders/stakeholders"),
   },
+  {
+    name: "advisers",
+    title: "Advisers",
+    what: "what should be changed, and how",
+    load: () => import("../advisers/advisers"),
+  },
+  {
+    name: "monitoring",
+    title: "Monitoring",
+    what: "locks, sessions, slots, statements",
+    load: () => import("../monitoring/monitoring"),
+  },
   { name: "learn", title: "Learn", what: "the documentation", load: () => import("../learn/learn") },
 ];

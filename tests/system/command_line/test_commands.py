@@ -403,7 +403,7 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     answer = subprocess.run(["bash", "-c", asks], check=True, capture_output=True, text=True)
-    assert answer.stdout.split() == ["stakeholder", "status", "--prune"]
+    assert answer.stdout.split() == ["start", "stop", "stakeholder", "status", "--prune"]
 
 
 def test_wrong_usage_is_status_2() -> None:

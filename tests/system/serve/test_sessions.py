@@ -44,9 +44,10 @@ def test_behind_tls_the_cookie_is_bound_to_the_host(browser: httpx.Client) -> No
 def test_a_session_reads_but_writes_only_with_its_token(browser: httpx.Client) -> None:
     mine = begin(browser)
     assert browser.get("/stakeholders").status_code == 200
-    for headers in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "x" * 43}, {b"X-CSRF-Token": b"\xe9"}):
-        refused = browser.post("/sync", headers=headers)
-        assert refused.status_code == 403, headers
+    assert browser.post("/sync").status_code == 403
+    for given in (b"", b"x" * 43, b"\xe9"):
+        refused = browser.post("/sync", headers={b"X-CSRF-Token": given})
+        assert refused.status_code == 403, given
         assert "X-CSRF-Token" in refused.json()["errors"]["reason"]
     assert browser.post("/sync", headers=mine).status_code == 200
 
