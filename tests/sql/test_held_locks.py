@@ -64,11 +64,12 @@ def test_readers_do_not_wait_for_an_owner(superuser: Session) -> None:
 @pytest.mark.usefixtures("locked")
 def test_the_advice_says_which_advisers_have_stopped_at_a_lock(admin: Session, superuser: Session) -> None:
     superuser.run(f"CREATE SCHEMA integratedb_advisers AUTHORIZATION {ADMIN}")
-    admin.run(
-        "CREATE VIEW integratedb_advisers.mine AS SELECT 'mine'::text AS name, 'm'::text AS title, 'WARN'::text AS level,"
-        " 'OWNER'::text AS facing, ARRAY['X'] AS categories, 'd'::text AS description, 'd'::text AS detail,"
-        " 'r'::text AS remediation, '{}'::jsonb AS metadata, pg_get_expr(p.polqual, p.polrelid) AS cache_key FROM pg_policy AS p"
-    )
+    admin.run("""
+        CREATE VIEW integratedb_advisers.mine AS
+          SELECT 'mine'::text AS name, 'm'::text AS title, 'WARN'::text AS level, 'OWNER'::text AS facing,
+                 ARRAY['X'] AS categories, 'd'::text AS description, 'd'::text AS detail, 'r'::text AS remediation,
+                 '{}'::jsonb AS metadata, pg_get_expr(p.polqual, p.polrelid) AS cache_key
+            FROM pg_policy AS p""")
     admin.run("SET statement_timeout = '30s'")
     found = admin.dicts("SELECT * FROM integratedb_advice()")
     stopped = {f["cache_key"] for f in found if f["name"] == "adviser_not_run"}
