@@ -50,7 +50,7 @@ def test_an_example_runs_and_is_rolled_back(console: Console, page: Page, place:
     )
     page.get_by_role("button", name="Run and roll back").click()
     expect(page.get_by_role("cell", name="<img src=x")).to_be_visible()
-    expect(page.get_by_role("cell", name="null")).to_be_visible()
+    expect(page.get_by_role("cell", name="null", exact=True)).to_be_visible()
     assert place.owner.value("SELECT to_regclass('shop.tried')") is None
     assert console.violations() == []
 
