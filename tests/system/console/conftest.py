@@ -56,7 +56,7 @@ def service(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert started.stop() == 0
 
 
-# Not for longer than a module: meanwhile Playwright's event loop runs in this thread, in which other tests start theirs.
+# Not for longer than a module: meanwhile Playwright's event loop runs in this thread, where other tests start theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
