@@ -36,7 +36,7 @@ def test_a_user_logs_in_and_out_by_keyboard(service: Service, new_context: Calla
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     assert console.context.cookies() == []
     # The cookie that was taken away is worth nothing any more.
-    console.context.add_cookies(cookies)  # type: ignore[arg-type]
+    console.context.add_cookies(cookies)  # type: ignore[arg-type]  # what cookies() returns is accepted
     assert console.context.request.get(f"{service.url}/api/v1/session").status == 401
     assert console.unexpected() == []
 
