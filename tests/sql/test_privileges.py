@@ -64,6 +64,8 @@ SURFACE_FUNCTIONS = {
     "compiled_for_caller",
     "compiled_graphql",
     "compiled_query",
+    "translated",
+    "translated_query",
     "described_surface",
     "excess_of",
     "explained_query",
