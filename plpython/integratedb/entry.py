@@ -137,7 +137,7 @@ def compile_query(
 
 
 def translate_query(plpy: Plpy, role: int | None, schemas: Names, face: str | None, query: str | None) -> str | None:
-    """Translate a query of one face into the others, as translate.translate_query() says; None if a value is missing."""
+    """Translate a query into the other faces, as translate.translate_query() says; None if a value is missing."""
     if role is None or schemas is None or face is None or query is None:
         return None
     with _graphql_core():

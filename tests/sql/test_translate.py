@@ -45,7 +45,7 @@ def test_a_query_is_said_with_the_names_of_the_claims(reader: Session) -> None:
     assert json.loads(found["data"][0] or "") == data
     assert "mail" in (found["graphql"][0] or "")
     text, parameters, _ = found["sql"]
-    assert '"email"' in (text or "")
+    assert 't_1.email AS "mail"' in (text or "")
     assert parameters == ["ann%"]
     assert reader.value("SELECT integratedb_query(%s)", Jsonb(data)) == [{"id": 1, "mail": "ann@example.org"}]
 

@@ -56,7 +56,9 @@ export function Json({ rows }: { rows: readonly Row[] }) {
   const text = JSON.stringify(rows, null, 2);
   return (
     <>
-      <pre>{text}</pre>
+      <Scroll label="Rows as JSON">
+        <pre>{text}</pre>
+      </Scroll>
       <Copy text={text} />
     </>
   );

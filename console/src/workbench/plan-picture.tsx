@@ -15,7 +15,8 @@ export function Plan({ root }: { root: PlanNode }) {
 }
 
 function Node({ node, whole }: { node: PlanNode; whole: number }) {
-  const share = whole > 0 ? node.cost / whole : 0;
+  // Below LIMIT, a node may cost more than the whole: it is not run to its end.
+  const share = whole > 0 ? Math.min(node.cost / whole, 1) : 0;
   return (
     <li>
       <div class="node">

@@ -20,7 +20,7 @@ from .stakeholders import name_of
 router = APIRouter(prefix="/stakeholders/{id}", tags=["queries"], route_class=TokenRoute)
 
 TRANSLATE: LiteralString = (
-    "SELECT integratedb.management_translate(%(id)s::bigint, %(face)s::text, %(query)s::text, %(schemas)s::text[])"
+    "SELECT integratedb.management_translate(%(id)s::bigint, %(face)s::text, %(text)s::text, %(schemas)s::text[])"
 )
 
 
@@ -34,7 +34,7 @@ async def translate(stakeholder_id: Id, body: QuestionBody, asking: Authenticate
             TRANSLATE,
             id=stakeholder_id,
             face=body.data.face,
-            query=body.data.query,
+            text=body.data.query,
             schemas=None if allowed is None else sorted(allowed),
         )
     except psycopg.Error as problem:

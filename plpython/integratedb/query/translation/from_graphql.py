@@ -10,7 +10,6 @@ from ..graphql_session import served_of
 from ..request import Query
 from ..surface import Surface
 
-
 #: What the rows of a document may be multiplied to is no matter here, because nothing is run.
 _FEW_ROWS = 10
 

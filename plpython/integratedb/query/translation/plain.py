@@ -110,7 +110,11 @@ class _Maker:
         items = tuple(self._item(item, relation) for item in query.items)
         query = replace(query, items=())
         rest = (query, *(item for item in items if not isinstance(item, Embed)))
-        is_single = len(query.source) < 2 and not query.joins and not any(isinstance(source, Derived) for source in query.source)
+        is_single = (
+            len(query.source) < 2
+            and not query.joins
+            and not any(isinstance(source, Derived) for source in query.source)
+        )
         if is_single and not _has(rest, Subquery):
 
             def change(part: Any) -> Any:

@@ -195,7 +195,9 @@ class _Writer:
             raise UnsayableError(f"a condition on {column.name}")
         operators: Mapping[str, Any] = getattr(field.type, "fields", {})
         if operation.operator == "between":
-            low, high = (_written(value, operators[word].type) for word, value in zip(("gte", "lte"), given, strict=True))
+            low, high = (
+                _written(value, operators[word].type) for word, value in zip(("gte", "lte"), given, strict=True)
+            )
             return {name: {"gte": low, "lte": high}}
         if operation.operator == "is":
             return {name: _tested(given[0])}

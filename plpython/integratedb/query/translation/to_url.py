@@ -46,7 +46,10 @@ _TRUTHS: Final[dict[Any, str]] = {None: "null", True: "true", False: "false"}
 
 
 def to_url(given: Plain, surface: Surface, schemas: Sequence[str]) -> str:
-    """Write a query as path and parameters; a second line names a schema that is not the first. Error: UnsayableError."""
+    """Write a query as path and parameters; a second line names another schema than the first.
+
+    Error: UnsayableError.
+    """
     query = given.query
     if query.joins or query.with_queries or len(query.source) != 1:
         raise UnsayableError("joins, WITH and several tables")

@@ -104,7 +104,9 @@ def _read_url(surface: Surface, schemas: Sequence[str], text: str) -> Query:
     for line in lines[1:]:
         name, _, value = line.partition(":")
         if name.strip().lower() != "accept-profile":
-            raise RefusedError(f"the line {line[:80]!r} is no parameter", "Only Accept-Profile: SCHEMA may follow the URL.")
+            raise RefusedError(
+                f"the line {line[:80]!r} is no parameter", "Only Accept-Profile: SCHEMA may follow the URL."
+            )
         headers["accept-profile"] = value.strip()
     path, _, query = (lines[0] if lines else "").removeprefix("GET ").strip().partition("?")
     try:

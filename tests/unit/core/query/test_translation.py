@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 from urllib.parse import quote
@@ -107,7 +108,7 @@ def test_a_call_has_its_arguments_in_each_face_that_calls() -> None:
         ("graphql", "{ clientsNodes(last: 2) { nodes { name } } }", "data", "'last'"),
         ("data", '{"from": "people", "modifiers": ["distinct"]}', "url", "DISTINCT"),
         ("data", '{"select": ["a.id"], "from": [["people", "a"], ["people", "b"]]}', "url", "several tables"),
-        ("data", '{"from": "projects", "where": ["=", {"field": "name"}, {"call": ["lower", "A"]}]}', "url", "something"),
+        ("data", '{"from": "users", "where": ["=", {"field": "name"}, {"call": ["lower", "A"]}]}', "url", "something"),
         ("data", '{"from": "projects", "where": ["like", {"field": "name"}, "a*"]}', "url", "asterisk"),
         ("data", '{"from": "projects", "order-by": ["name", ["id", "desc"]]}', "graphql", "two directions"),
         ("url", "/projects?select=data->a", "graphql", "a path in JSON"),
@@ -173,9 +174,7 @@ patterns = st.tuples(st.just("like"), st.just("name"), texts.filter(lambda text:
 numbers = st.tuples(st.sampled_from(["=", "<", ">="]), st.sampled_from(["id", "client_id"]), st.integers(-9, 99))
 lists = st.tuples(st.just("in"), st.just("name"), st.lists(texts, min_size=1, max_size=3))
 truths = st.tuples(st.sampled_from(["is", "is-not"]), st.just("done"), st.none())
-leaves = (comparisons | patterns | numbers | lists | truths).map(
-    lambda each: [each[0], {"field": each[1]}, each[2]]
-)
+leaves = (comparisons | patterns | numbers | lists | truths).map(lambda each: [each[0], {"field": each[1]}, each[2]])
 conditions = st.recursive(
     leaves,
     lambda inner: (
@@ -188,7 +187,10 @@ orders = st.lists(
 )
 levels: dict[str, st.SearchStrategy[Any]] = {"limit": st.integers(0, 9), "offset": st.integers(0, 9)}
 queries = st.fixed_dictionaries(
-    {"select": st.lists(st.sampled_from(["id", ["name", "n"], "done"]), min_size=1, max_size=3), "from": st.just("projects")},
+    {
+        "select": st.lists(st.sampled_from(["id", ["name", "n"], "done"]), min_size=1, max_size=3),
+        "from": st.just("projects"),
+    },
     optional={
         "where": conditions,
         "order-by": orders,
@@ -233,7 +235,6 @@ def test_a_document_that_was_written_of_data_is_read_as_what_it_was_written_of(q
 @given(st.sampled_from(translate.READ), st.text(max_size=40))
 def test_any_text_is_answered(face: str, text: str) -> None:
     for given_text in (text, f"/people?{quote(text)}", f"/people?{text}", f"/people?select={text}"):
-        try:
+        # Any other error is a fault.
+        with contextlib.suppress(translate.RefusedError):
             assert translated(face, given_text)["sql"]["text"]
-        except translate.RefusedError as refused:
-            assert refused.message
