@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { databaseMap, loadMap } from "../api/map";
 import { link } from "../routing";
 import { remember, remembered, teaching } from "../shell/preferences";
+import { startTour } from "../tour/tour";
 import { mostClaimed, rename } from "./most-claimed";
 
 const hidden = signal(remembered("first-steps") === "hidden");
@@ -67,15 +68,20 @@ export function FirstSteps() {
           </li>
         </ol>
       )}
-      <button
-        type="button"
-        onClick={() => {
-          hidden.value = true;
-          remember("first-steps", "hidden");
-        }}
-      >
-        Hide
-      </button>
+      <div class="row">
+        <button type="button" class="main" onClick={() => void startTour()}>
+          Take the tour
+        </button>
+        <button
+          type="button"
+          onClick={() => {
+            hidden.value = true;
+            remember("first-steps", "hidden");
+          }}
+        >
+          Hide
+        </button>
+      </div>
     </section>
   );
 }

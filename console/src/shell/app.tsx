@@ -6,7 +6,9 @@ import { useEffect, useState } from "preact/hooks";
 import { expired, findSession, session } from "../api/client";
 import { asApiError } from "../api/resource";
 import { Failure } from "../parts/failure";
+import { Words } from "../parts/words";
 import { link, place } from "../routing";
+import { Tour } from "../tour/tour";
 import { Login } from "./login";
 import { Navigation } from "./navigation";
 import { Palette } from "./palette";
@@ -37,6 +39,7 @@ export function App() {
         <ViewOfUrl />
       </main>
       <Palette />
+      <Tour />
       {expired.value && <Login again />}
     </div>
   );
@@ -77,5 +80,10 @@ function Loaded({ view }: { view: View }) {
   if (error !== null) return <Failure error={asApiError(error)} retry={load} />;
   if (!component) return <p class="quiet">Loading {view.title.toLowerCase()}…</p>;
   const Component = component;
-  return <Component />;
+  return (
+    <>
+      <Words view={view.name} />
+      <Component />
+    </>
+  );
 }

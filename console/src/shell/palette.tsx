@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { databaseMap, loadMap } from "../api/map";
 import { PAGES, titled } from "../learn/pages";
 import { go, link } from "../routing";
+import { startTour } from "../tour/tour";
 import { type Entry, entriesOf, ranked } from "./search";
 import { VIEWS } from "./views";
 
@@ -21,6 +22,8 @@ const VIEW_ENTRIES: Entry[] = VIEWS.map((view) => ({
   what: view.what,
   url: link(view.name),
 }));
+
+const TOUR: Entry = { name: "Tour", kind: "help", what: "this database in seven steps", url: "" };
 
 const PAGE_ENTRIES: Entry[] = PAGES.map((page) => ({
   name: titled(page.name),
@@ -54,7 +57,7 @@ function Opened() {
   const [words, setWords] = useState("");
   const [chosen, setChosen] = useState(0);
   const entries = useMemo(
-    () => [...VIEW_ENTRIES, ...entriesOf(databaseMap.value), ...PAGE_ENTRIES],
+    () => [...VIEW_ENTRIES, TOUR, ...entriesOf(databaseMap.value), ...PAGE_ENTRIES],
     [databaseMap.value],
   );
   const found = useMemo(() => ranked(entries, words, 50), [entries, words]);
@@ -67,7 +70,8 @@ function Opened() {
   const follow = (entry: Entry | undefined) => {
     if (!entry) return;
     close();
-    go(entry.url);
+    if (entry === TOUR) void startTour();
+    else go(entry.url);
   };
 
   function onKey(event: KeyboardEvent) {

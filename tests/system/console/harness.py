@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.system.harness import ROOT
 
@@ -70,6 +70,12 @@ class Console:
         body = {"data": {"username": username, "password": password}}
         answer = self.context.request.post(f"{self.url}/api/v1/session", data=body)
         assert answer.status == 201, answer.text()
+
+    def search(self, words: str) -> None:
+        """Open the palette and type; what is typed before it has the focus is lost."""
+        self.page.keyboard.press("Control+k")
+        expect(self.page.get_by_role("combobox", name="Search")).to_be_focused()
+        self.page.keyboard.type(words)
 
     def open(self, path: str = "") -> Page:
         """Open a view, and wait until it has loaded."""

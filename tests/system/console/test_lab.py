@@ -68,8 +68,7 @@ def test_markup_in_statements_and_names_is_shown_as_text(console: Console, page:
         expect(page.get_by_role("heading", name="breaks no claim")).to_be_visible()
         console.open()
         expect(page.get_by_text("CREATE TABLE shop.").first).to_contain_text("<img src=x onerror=alert(1)>")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("onerror")
+        console.search("onerror")
         expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("<img src=x")
         assert page.locator("img, svg[onload]").count() == 0
     finally:

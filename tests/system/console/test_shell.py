@@ -56,13 +56,11 @@ def test_a_session_that_ends_is_renewed_without_leaving_the_view(console: Consol
 
 def test_the_palette_finds_a_column_and_goes_there(console: Console, page: Page) -> None:
     console.open()
-    page.keyboard.press("Control+k")
-    page.keyboard.type("orders status")
+    console.search("orders status")
     expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("shop.orders.status")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{console.url}/console/map?table=shop.orders&column=status")
-    page.keyboard.press("Control+k")
-    page.keyboard.type("saved queries")
+    console.search("saved queries")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{console.url}/console/learn/saved-queries")
     page.go_back()
