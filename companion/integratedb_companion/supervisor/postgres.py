@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -220,7 +221,7 @@ def port_is_free(host: str, port: int) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as problem:
-        if problem.errno in (98, 48):  # EADDRINUSE on Linux and BSD
+        if problem.errno == errno.EADDRINUSE:
             return False
         raise CommandError(f"--host {host}: {problem.strerror or problem}") from None
     return True

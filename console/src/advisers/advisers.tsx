@@ -3,8 +3,10 @@
 import { useState } from "preact/hooks";
 import { type ApiError, answered, client, type Schemas } from "../api/client";
 import { asApiError, useResource } from "../api/resource";
+import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { change, link, place } from "../routing";
 import "./advisers.css";
 
@@ -103,13 +105,13 @@ export default function Advisers() {
 
 function One({ finding, reload }: { finding: Finding; reload: () => void }) {
   const [muting, setMuting] = useState(false);
-  const [copied, setCopied] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
 
   async function act(action: () => Promise<unknown>) {
     setError(null);
     try {
       await action();
+      setMuting(false);
       reload();
     } catch (problem) {
       setError(asApiError(problem));
@@ -134,12 +136,7 @@ function One({ finding, reload }: { finding: Finding; reload: () => void }) {
       <div class="row">
         {remediation && (
           <>
-            <button
-              type="button"
-              onClick={() => void navigator.clipboard.writeText(remediation).then(() => setCopied(true))}
-            >
-              {copied ? "Copied" : "Copy"}
-            </button>
+            <Copy text={remediation} />
             {!OUTSIDE.test(remediation) && <a href={link("lab", { sql: remediation })}>Try it in the lab</a>}
           </>
         )}
@@ -158,7 +155,7 @@ function One({ finding, reload }: { finding: Finding; reload: () => void }) {
           </button>
         )}
       </div>
-      {muting && (
+      {muting && !finding.muted && (
         <form
           class="row"
           onSubmit={(event) => {

@@ -61,7 +61,8 @@ function Trying({ text }: { text: string }) {
             <Failure error={error} />
             {error.status === 404 && (
               <p class="quiet">
-                The service runs examples only with <code>--preview-dsn</code>.
+                Start the service with <code>integratedb serve --preview-dsn CONNINFO</code>, the login that migrations
+                use.
               </p>
             )}
           </>

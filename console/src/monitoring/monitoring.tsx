@@ -112,7 +112,8 @@ const EMPTY: Record<string, string> = {
   replication: "No standby is connected.",
   slots: "There is no replication slot.",
   channels: "No stakeholder has a channel.",
-  statements: "No statements: pg_stat_statements is not installed, or has just been reset.",
+  statements:
+    "No statements. They need shared_preload_libraries = pg_stat_statements, and CREATE EXTENSION pg_stat_statements.",
 };
 /** What is drawn in another way than as a column. */
 const HIDDEN = new Set(["depth", "path"]);
@@ -133,10 +134,7 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
         </thead>
         <tbody>
           {rows.map((row, index) => (
-            <tr
-              key={String(row.pid ?? row.query_id ?? row.name ?? row.fact ?? index)}
-              class={waiting(row) ? "warn" : ""}
-            >
+            <tr key={keyOf(row, index)} class={waiting(row) ? "warn" : ""}>
               {columns.map((column, place) => (
                 <td
                   key={column}
@@ -154,9 +152,7 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
                 </td>
               ))}
               {canEnd && (
-                <td>
-                  <End pid={Number(row.pid)} reload={reload} />
-                </td>
+                <td>{row.pid === 0 ? "ROLLBACK PREPARED ends it." : <End pid={Number(row.pid)} reload={reload} />}</td>
               )}
             </tr>
           ))}
@@ -164,6 +160,12 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
       </table>
     </Scroll>
   );
+}
+
+/** A session may wait for two others, and roles share statements. */
+function keyOf(row: Row, index: number): string {
+  const known = row.path ?? row.pid ?? row.query_id ?? row.fact;
+  return known === undefined ? String(index) : `${known} ${row.role} ${row.name}`;
 }
 
 /** Cancels a statement or ends a session, after a second click that says which. */
@@ -180,12 +182,14 @@ function End({ pid, reload }: { pid: number; reload: () => void }) {
     }
     setAsked(false);
   }
-  if (said !== null) return <span role="status">{said}</span>;
   if (!asked) {
     return (
-      <button type="button" aria-label={`End ${pid}…`} onClick={() => setAsked(true)}>
-        …
-      </button>
+      <>
+        {said !== null && <span role="status">{said} </span>}
+        <button type="button" aria-label={`End ${pid}…`} onClick={() => setAsked(true)}>
+          …
+        </button>
+      </>
     );
   }
   return (

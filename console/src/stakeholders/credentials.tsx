@@ -4,8 +4,10 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, answered, client, type Schemas } from "../api/client";
 import { asApiError } from "../api/resource";
+import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal, word } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { go, link } from "../routing";
 import type { Stakeholder } from "./stakeholders";
 
@@ -24,10 +26,7 @@ function Once({ login }: { login: Login }) {
         </dd>
         <dt>Password</dt>
         <dd>
-          <code>{login.password}</code>{" "}
-          <button type="button" onClick={() => void navigator.clipboard.writeText(login.password)}>
-            Copy the password
-          </button>
+          <code>{login.password}</code> <Copy text={login.password} label="Copy the password" />
         </dd>
       </dl>
     </div>
@@ -89,7 +88,7 @@ export function Create({ reload }: { reload: () => void }) {
         ways={{
           sql: `SELECT * FROM integratedb_create_stakeholder(${literal(name || "billing")});`,
           http: `POST /api/v1/stakeholders\n${JSON.stringify({ stakeholder: { name: name || "billing" } })}`,
-          cli: `integratedb stakeholder add ${name || "billing"}`,
+          cli: `integratedb stakeholder add ${word(name || "billing")}`,
         }}
       />
     </section>
@@ -124,7 +123,7 @@ export function Credentials({ stakeholder: { id, name }, reload }: { stakeholder
           ways={{
             sql: `SELECT * FROM integratedb_rotate_password(${literal(name)});`,
             http: `POST /api/v1/stakeholders/${id}/credentials`,
-            cli: `integratedb stakeholder rotate ${name}`,
+            cli: `integratedb stakeholder rotate ${word(name)}`,
           }}
         />
       </section>
@@ -161,7 +160,7 @@ export function Credentials({ stakeholder: { id, name }, reload }: { stakeholder
           ways={{
             sql: `SELECT integratedb_drop_stakeholder(${literal(name)});`,
             http: `DELETE /api/v1/stakeholders/${id}`,
-            cli: `integratedb stakeholder drop ${name}`,
+            cli: `integratedb stakeholder drop ${word(name)}`,
           }}
         />
       </section>

@@ -178,7 +178,7 @@ BEGIN
   PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
     SELECT a.usename, a.datname, a.state, count(*), (sum(count(*)) OVER ())::bigint,
-           current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+           integratedb.usable_connections()
       FROM pg_stat_activity AS a
      WHERE a.backend_type = 'client backend'
      GROUP BY a.usename, a.datname, a.state
@@ -223,7 +223,9 @@ BEGIN
       message => format('permission denied: pid %s is %s', pid,
                         CASE session.backend_type WHEN 'client backend' THEN 'a session of a superuser' ELSE 'a process of the server' END),
       detail => NULL,
-      hint => format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid));
+      hint => CASE session.backend_type
+                WHEN 'client backend' THEN format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid)
+                ELSE 'SELECT * FROM @extschema@.integratedb_monitor_sessions() lists the sessions that can be ended.' END);
   END IF;
 
   PERFORM integratedb.log_own_event(CASE WHEN terminate THEN 'INTEGRATEDB TERMINATE' ELSE 'INTEGRATEDB CANCEL' END, session.words, false);
