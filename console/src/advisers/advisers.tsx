@@ -1,8 +1,9 @@
 // What the advisers have found: a sentence, its evidence, and the statement that cures it; a finding can be muted.
 
 import { useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
-import { asApiError, useResource } from "../api/resource";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
+import { useResource } from "../api/resource";
 import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
 import { literal } from "../parts/quoting";
@@ -105,17 +106,12 @@ export default function Advisers() {
 
 function One({ finding, reload }: { finding: Finding; reload: () => void }) {
   const [muting, setMuting] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const { error, run } = useAction();
 
   async function act(action: () => Promise<unknown>) {
-    setError(null);
-    try {
-      await action();
-      setMuting(false);
-      reload();
-    } catch (problem) {
-      setError(asApiError(problem));
-    }
+    if (!(await run(action))) return;
+    setMuting(false);
+    reload();
   }
   const { remediation, cache_key } = finding;
   return (

@@ -1,9 +1,9 @@
 // The migration lab: runs statements, says who would be hurt, and rolls them back.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useAction } from "../api/action";
 import { type ApiError, answered, client, session } from "../api/client";
 import { databaseMap, loadMap } from "../api/map";
-import { asApiError } from "../api/resource";
 import { UnmetClaims } from "../home/unmet";
 import { marks } from "../map/marks";
 import { Copy } from "../parts/copy";
@@ -28,9 +28,8 @@ export default function Lab() {
   const shared = place.value.query.get("sql") ?? "";
   const draft = useDraft(shared);
   const sql = draft.text;
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useAction();
   const [result, setResult] = useState<Result | null>(null);
-  const [error, setError] = useState<ApiError | null>(null);
 
   useEffect(() => void loadMap(), []);
   // The statements whose address this view has put there itself.
@@ -41,20 +40,14 @@ export default function Lab() {
   }, [shared]);
 
   async function preview() {
-    if (busy || sql.trim() === "") return;
-    setBusy(true);
-    setError(null);
-    try {
+    if (sql.trim() === "") return;
+    const succeeded = await run(async () => {
       const { data } = await answered(client.POST("/preview", { body: { data: sql } }));
       setResult({ sql, unmet: data });
       own.current = sql.length <= MAX_SHARED ? sql : "";
       change({ sql: own.current || null });
-    } catch (problem) {
-      setResult(null);
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
+    });
+    if (!succeeded) setResult(null);
   }
 
   const names = Object.fromEntries(

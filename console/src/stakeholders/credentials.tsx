@@ -2,8 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
-import { asApiError } from "../api/resource";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
 import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
 import { literal, word } from "../parts/quoting";
@@ -31,24 +31,6 @@ function Once({ login }: { login: Login }) {
       </dl>
     </div>
   );
-}
-
-/** Runs one request at a time, and keeps its refusal. */
-function useAction() {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  async function run(action: () => Promise<void>): Promise<void> {
-    setBusy(true);
-    setError(null);
-    try {
-      await action();
-    } catch (problem) {
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
-  }
-  return { busy, error, run };
 }
 
 export function Create({ reload }: { reload: () => void }) {

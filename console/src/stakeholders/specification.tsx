@@ -1,7 +1,8 @@
 // Edits the claims or notifications of a stakeholder, as YAML or JSON, with faults where they are.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
 import { databaseMap } from "../api/map";
 import { asApiError, useResource } from "../api/resource";
 import type { Diagnostic } from "../parts/codemirror";
@@ -66,8 +67,7 @@ export function Specification({ stakeholder: { id, name }, kind }: { stakeholder
   const draft = useDraft("");
   const { text } = draft;
   const [saved, setSaved] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const { busy, error, run } = useAction();
   // What stands in the database, as the editor last had it: whoever has changed it since keeps the change.
   const shown = useRef("");
   useEffect(() => {
@@ -84,19 +84,12 @@ export function Specification({ stakeholder: { id, name }, kind }: { stakeholder
 
   async function submit() {
     if (!canSubmit) return;
-    setBusy(true);
-    setError(null);
     setSaved(false);
-    try {
-      await store(id, kind, value as Body["data"]);
-      shown.current = text;
-      setSaved(true);
-      stored.reload();
-    } catch (problem) {
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
+    const succeeded = await run(() => store(id, kind, value as Body["data"]));
+    if (!succeeded) return;
+    shown.current = text;
+    setSaved(true);
+    stored.reload();
   }
 
   const sqlFunction = kind === "claims" ? "integratedb_claim" : "integratedb_notify";

@@ -203,7 +203,7 @@ DECLARE
   session record;
   refused boolean;
 BEGIN
-  SELECT a.usename, a.application_name, a.state, a.xact_start, a.backend_type, u.rolsuper,
+  SELECT a.usename, a.application_name, a.state, a.xact_start, u.rolsuper, a.backend_type = 'client backend' AS is_client,
          format('pid %s, %s, %s: %s', a.pid, a.usename, a.state, coalesce(nullif(a.application_name, ''), 'no application_name')) AS words
     INTO session
     FROM pg_stat_activity AS a
@@ -215,17 +215,17 @@ BEGIN
   END IF;
 
   -- What Postgres itself refuses to a member of pg_signal_backend.
-  IF session.backend_type <> 'client backend'
+  IF NOT session.is_client
      OR (session.rolsuper IS DISTINCT FROM false
          AND NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = caller AND u.rolsuper)) THEN
     refused := integratedb.refuse(
       code => '42501',
       message => format('permission denied: pid %s is %s', pid,
-                        CASE session.backend_type WHEN 'client backend' THEN 'a session of a superuser' ELSE 'a process of the server' END),
+                        CASE WHEN session.is_client THEN 'a session of a superuser' ELSE 'a process of the server' END),
       detail => NULL,
-      hint => CASE session.backend_type
-                WHEN 'client backend' THEN format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid)
-                ELSE 'SELECT * FROM @extschema@.integratedb_monitor_sessions() lists the sessions that can be ended.' END);
+      hint => CASE
+                WHEN session.is_client THEN format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid)
+                ELSE 'Sessions that can be ended: SELECT * FROM @extschema@.integratedb_monitor_sessions().' END);
   END IF;
 
   PERFORM integratedb.log_own_event(CASE WHEN terminate THEN 'INTEGRATEDB TERMINATE' ELSE 'INTEGRATEDB CANCEL' END, session.words, false);

@@ -15,6 +15,7 @@ from tests.system.harness import Cluster
 from tests.system.serve.harness import Raw
 
 StartApi = Callable[..., Api]
+MEMBER = "SELECT pg_has_role(%s::text, 'integratedb_authenticator', 'MEMBER')"
 
 SCHEMA = """
 CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int);
@@ -82,7 +83,11 @@ def place(data_cluster: Cluster) -> Iterator[Place]:
 def fresh(data_cluster: Cluster) -> Iterator[Place]:
     """A database of the test's own."""
     with new_place(data_cluster) as made:
+        was_member = made.superuser.value(MEMBER, LOGIN)
         yield made
+        # Roles are the cluster's, and the next test expects the login as this one has found it.
+        if not was_member:
+            made.superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
 
 
 @pytest.fixture(scope="session")
