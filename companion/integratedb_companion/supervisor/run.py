@@ -137,10 +137,13 @@ class _Start:
         return Places(options.host, options.port_daemon, options.port_api, admin, options.port_serve)
 
     def _start_postgres(self, server: Server, owner: Owner | None, database: Database) -> str:
-        server.prepare(self._options.port_postgres)
-        password = database.passwords.of(SUPERUSER)
-        self._supervisor.interruptible(lambda: server.create(password, self._say))
-        self._supervisor.start(postgres(server, self._directory, owner))
+        try:
+            server.prepare(self._options.port_postgres)
+            password = database.passwords.of(SUPERUSER)
+            self._supervisor.interruptible(lambda: server.create(password, self._say))
+            self._supervisor.start(postgres(server, self._directory, owner))
+        finally:
+            server.release()
         return make_conninfo("", **server.dsn(DATABASE, SUPERUSER, password))
 
     def _prepare(self, database: Database, server: Server | None, conninfo: str) -> bool:

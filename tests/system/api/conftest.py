@@ -65,7 +65,11 @@ def new_place(cluster: Cluster) -> Iterator[Place]:
         superuser.run(SCHEMA)
         superuser.run(f"GRANT SELECT ON people TO {anonymous}, {user}")
         superuser.run(f"GRANT ALL ON people, notes TO {user}")
+        was_member = superuser.value(MEMBER, LOGIN)
         yield Place(cluster, name, superuser, anonymous, user)
+        # Roles are the cluster's, and the next place expects the login as this one has found it.
+        if not was_member:
+            superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
         superuser.run(f"DROP OWNED BY {anonymous}, {user}")
     with cluster.session("postgres") as superuser:
         superuser.run(f"DROP DATABASE {name} WITH (FORCE)")
@@ -83,11 +87,7 @@ def place(data_cluster: Cluster) -> Iterator[Place]:
 def fresh(data_cluster: Cluster) -> Iterator[Place]:
     """A database of the test's own."""
     with new_place(data_cluster) as made:
-        was_member = made.superuser.value(MEMBER, LOGIN)
         yield made
-        # Roles are the cluster's, and the next test expects the login as this one has found it.
-        if not was_member:
-            made.superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
 
 
 @pytest.fixture(scope="session")
