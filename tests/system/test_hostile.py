@@ -93,6 +93,37 @@ def test_whatever_a_webhook_answers(shop: Shop, receiver: Receiver) -> None:
         assert_in_our_own_words(shop, daemon, SECRET)
 
 
+#: Answers that never end: what is sent first, and then again and again.
+ENDLESS = {
+    "heads": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+    "answers": (b"", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" * 2000),
+    "chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 10_000),
+}
+
+
+@pytest.mark.parametrize("kind", list(ENDLESS))
+def test_answers_without_end_hold_up_no_other_channel(shop: Shop, receiver: Receiver, kind: str) -> None:
+    first, then = ENDLESS[kind]
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(first)
+        for _ in range(10_000):
+            connection.sendall(then)
+
+    with raw_server(answer) as port:
+        hostile = {"type": "WEBHOOK", "secret": SECRET, "concurrency": 4, "url": f"http://127.0.0.1:{port}/"}
+        shop.notify(*({**hostile, "name": f"c{n}"} for n in range(8)), good(receiver))
+        daemon = shop.daemon()
+        before_mb = daemon.resident_mb()
+        shop.insert(1, 40)
+        for number in range(41, 47):
+            began_s = time.monotonic()
+            assert_lives(shop, daemon, receiver, number)
+            assert time.monotonic() - began_s < 6
+            time.sleep(0.3)
+        assert daemon.resident_mb("VmHWM") < before_mb + 100
+
+
 @pytest.mark.parametrize("kind", ["webhook", "redis"])
 def test_names_that_nobody_answers_for_hold_up_no_other_channel(shop: Shop, receiver: Receiver, kind: str) -> None:
     other = f"{shop.stakeholder}_other"
