@@ -34,6 +34,8 @@ BATCH = "application/cloudevents-batch+json"
 HEAD_BYTES, BODY_BYTES = 64 << 10, 8 << 10
 #: How many heads an answer may have: those of interim answers (1xx), and its own.
 HEADS = 16
+#: How long a connection may take to be closed.
+CLOSED_WITHIN_S = 2.0
 #: How much is parsed before the limits are checked again.
 PARSED_BYTES = 4 << 10
 
@@ -73,6 +75,13 @@ class _Protocol(ResponseHandler):
         if not self._room:
             self._read_no_more()
 
+    def close(self) -> None:
+        """Close the connection, and do not wait long for a receiver that neither reads nor ends the encryption."""
+        transport = self.transport
+        super().close()
+        if transport is not None:
+            self._loop.call_later(CLOSED_WITHIN_S, transport.abort)
+
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Queue a head that was parsed."""
         self._heads += 1
@@ -89,7 +98,7 @@ class _Protocol(ResponseHandler):
         if not self._is_status_known:
             self._disconnect()
         elif self.transport is not None:
-            self.transport.pause_reading()  # type: ignore[attr-defined]  # declared for all transports
+            self.transport.pause_reading()
 
     def _disconnect(self) -> None:
         self._room = 0

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from integratedb_companion.daemon.delivery import webhook
 from integratedb_companion.daemon.delivery.addresses import AddressPolicy
 from integratedb_companion.daemon.delivery.attempts import Outcome
 from integratedb_companion.daemon.delivery.names import Lookups
@@ -130,3 +131,36 @@ def test_interim_answers_and_long_heads_are_allowed() -> None:
     head += b"".join(b"x-%d: %b\r\n" % (number, b"a" * 1000) for number in range(40))
     outcome, _ = deliver_to(head + b"\r\n", b"", 0)
     assert outcome.error is None
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+@pytest.mark.parametrize(
+    "answer",
+    [b"", ANSWER, ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")],
+    ids=["silent", "answering", "closing"],
+)
+def test_a_receiver_that_does_not_read_keeps_no_connection(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "CLOSED_WITHIN_S", 0.2)
+
+    async def attempt() -> None:
+        is_over = asyncio.Event()
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
+            writer.write(answer)
+            await is_over.wait()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        policy = AddressPolicy()
+        async with server, open_session(policy, Lookups()) as session:
+            sink = WebhookSink("shipping", {"url": url, "timeout": 0.5}, session, policy.sockets)
+            outcome = await sink.deliver([Event(1, 1, b"", b"x" * (20 << 20), time.time())])
+            assert (outcome.error is None) == bool(answer)
+            async with asyncio.timeout(3):
+                while policy.sockets.used():
+                    await asyncio.sleep(0.05)
+            is_over.set()
+
+    asyncio.run(attempt())
