@@ -136,6 +136,16 @@ def compile_query(
     return session.compile_data(PlpySurfaces(plpy), role, _names(schemas), query, params, bool(in_array))
 
 
+def translate_query(plpy: Plpy, role: int | None, schemas: Names, face: str | None, query: str | None) -> str | None:
+    """Translate a query into the other faces, as translate.translate_query() says; None if a value is missing."""
+    if role is None or schemas is None or face is None or query is None:
+        return None
+    with _graphql_core():
+        from .query.translation import translate
+
+        return translate.translate_query(PlpySurfaces(plpy), role, _names(schemas), face, query)
+
+
 def save_query(
     plpy: Plpy, role: int | None, schemas: Names, saver: int | None, name: str | None, query: str | None, claimed: str
 ) -> str | None:

@@ -198,6 +198,7 @@ DROP_NOTE = "ALTER TABLE shop.orders DROP COLUMN note"
 @gives(
     "Write a query as data",
     "docs/queries-as-data.md describes them",
+    "SELECT integratedb_openapi() shows",
     "The versions are 3.1",
     "Write a request",
     "Write a document",
@@ -210,6 +211,8 @@ def what_the_data_api_cannot_read(world: World) -> None:
     query = found(r"\{.*\}", hint)
     assert world.owner.value("SELECT integratedb_query(%s)", query) == [{"id": 1, "name": None}]
     hint = world.refused(world.owner, """SELECT integratedb_query('{"from": []}')""")
+    assert world.owner.value(found(r"SELECT integratedb_openapi\(\)", hint))["openapi"] == "3.1.0"
+    hint = world.refused(world.owner, "SELECT integratedb_translate('url', NULL)")
     assert world.owner.value(found(r"SELECT integratedb_openapi\(\)", hint))["openapi"] == "3.1.0"
     world.refused(world.owner, "SELECT integratedb_openapi('4')")
     assert world.owner.value("SELECT integratedb_openapi('2.0')")["swagger"] == "2.0"

@@ -43,6 +43,29 @@ class Trial(BaseModel):
     error: Failed | None
 
 
+class Written(BaseModel):
+    """A query in one face; why: what the face has no words for."""
+
+    text: str | None = None
+    why: str | None = None
+
+
+class WrittenStatement(BaseModel):
+    """The statement of a query, and the values of its parameters."""
+
+    text: str
+    parameters: list[str | None]
+
+
+class Translation(BaseModel):
+    """A query in each face."""
+
+    url: Written
+    graphql: Written
+    data: Written
+    sql: WrittenStatement
+
+
 class MapColumn(BaseModel):
     """A column of a relation; key: of its primary key."""
 

@@ -11,7 +11,18 @@ from starlette.staticfiles import StaticFiles
 from integratedb_companion import __version__
 
 from . import errors
-from .routers import advice, auth, monitoring, relations, schema, sessions, specifications, stakeholders, users
+from .routers import (
+    advice,
+    auth,
+    monitoring,
+    relations,
+    schema,
+    sessions,
+    specifications,
+    stakeholders,
+    translation,
+    users,
+)
 from .services import Services
 
 PATH = "/api/v1"
@@ -50,7 +61,8 @@ def create(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.services = services
-    for module in (auth, sessions, users, stakeholders, specifications, schema, relations, advice, monitoring):
+    modules = (auth, sessions, users, stakeholders, specifications, translation, schema, relations, advice, monitoring)
+    for module in modules:
         application.include_router(module.router)
     application.add_route("/docs", _documentation, include_in_schema=False)
     application.add_route("/docs.js", _documentation_script, include_in_schema=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -156,6 +156,19 @@ class PreviewBody(Strict):
     """SQL statements to preview."""
 
     data: Annotated[str, Field(max_length=2_000_000)]
+
+
+class Question(Strict):
+    """A query in one face."""
+
+    face: Literal["url", "graphql", "data"]
+    query: Annotated[str, Field(max_length=100_000)]
+
+
+class QuestionBody(Strict):
+    """A query to translate."""
+
+    data: Question
 
 
 class Mute(Strict):

@@ -286,6 +286,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stakeholders/{id}/translate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Translate
+         * @description Say a query in each face, with the names of the stakeholder's claims; nothing is run.
+         */
+        post: operations["translate_stakeholders__id__translate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/unmet-claims": {
         parameters: {
             query?: never;
@@ -778,6 +798,10 @@ export interface components {
         Data_Synced_: {
             data: components["schemas"]["Synced"];
         };
+        /** Data[Translation] */
+        Data_Translation_: {
+            data: components["schemas"]["Translation"];
+        };
         /** Data[Trial] */
         Data_Trial_: {
             data: components["schemas"]["Trial"];
@@ -1245,6 +1269,26 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Question
+         * @description A query in one face.
+         */
+        Question: {
+            /**
+             * Face
+             * @enum {string}
+             */
+            face: "url" | "graphql" | "data";
+            /** Query */
+            query: string;
+        };
+        /**
+         * QuestionBody
+         * @description A query to translate.
+         */
+        QuestionBody: {
+            data: components["schemas"]["Question"];
+        };
+        /**
          * Refused
          * @description A refusal.
          */
@@ -1466,6 +1510,16 @@ export interface components {
             unmet: number;
         };
         /**
+         * Translation
+         * @description A query in each face.
+         */
+        Translation: {
+            url: components["schemas"]["Written"];
+            graphql: components["schemas"]["Written"];
+            data: components["schemas"]["Written"];
+            sql: components["schemas"]["WrittenStatement"];
+        };
+        /**
          * Trial
          * @description What statements returned before they were rolled back, up to the first that failed.
          */
@@ -1582,6 +1636,26 @@ export interface components {
             input?: unknown;
             /** Context */
             ctx?: Record<string, never>;
+        };
+        /**
+         * Written
+         * @description A query in one face; why: what the face has no words for.
+         */
+        Written: {
+            /** Text */
+            text?: string | null;
+            /** Why */
+            why?: string | null;
+        };
+        /**
+         * WrittenStatement
+         * @description The statement of a query, and the values of its parameters.
+         */
+        WrittenStatement: {
+            /** Text */
+            text: string;
+            /** Parameters */
+            parameters: (string | null)[];
         };
     };
     responses: never;
@@ -3287,6 +3361,114 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvalidOrUnmet"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    translate_stakeholders__id__translate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Translation_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
                 };
             };
             /** @description Service Unavailable */

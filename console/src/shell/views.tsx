@@ -20,6 +20,12 @@ export const VIEWS: readonly View[] = [
     load: () => import("../stakeholders/stakeholders"),
   },
   {
+    name: "workbench",
+    title: "Workbench",
+    what: "one query as a URL, GraphQL, data and SQL",
+    load: () => import("../workbench/workbench"),
+  },
+  {
     name: "advisers",
     title: "Advisers",
     what: "what should be changed, and how",

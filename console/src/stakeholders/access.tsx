@@ -2,12 +2,12 @@
 
 import { answered, client } from "../api/client";
 import { useResource } from "../api/resource";
+import type { Stakeholder } from "../api/stakeholders";
 import { Failure } from "../parts/failure";
 import { literal, word } from "../parts/quoting";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
 import { link } from "../routing";
-import type { Stakeholder } from "./stakeholders";
 
 const MOST = 1000;
 

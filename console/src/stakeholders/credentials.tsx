@@ -4,12 +4,12 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useAction } from "../api/action";
 import { answered, client, type Schemas } from "../api/client";
+import type { Stakeholder } from "../api/stakeholders";
 import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
 import { literal, word } from "../parts/quoting";
 import { Same } from "../parts/same";
 import { go, link } from "../routing";
-import type { Stakeholder } from "./stakeholders";
 
 type Login = Schemas["Credentials"];
 

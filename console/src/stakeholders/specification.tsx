@@ -5,6 +5,7 @@ import { useAction } from "../api/action";
 import { answered, client, type Schemas } from "../api/client";
 import { databaseMap } from "../api/map";
 import { asApiError, useResource } from "../api/resource";
+import type { Stakeholder } from "../api/stakeholders";
 import type { Diagnostic } from "../parts/codemirror";
 import { Editor, useDraft } from "../parts/editor";
 import { Failure } from "../parts/failure";
@@ -12,7 +13,6 @@ import { literal, word } from "../parts/quoting";
 import { Same } from "../parts/same";
 import { complete } from "./completion";
 import { asJson, asYaml, read } from "./document";
-import type { Stakeholder } from "./stakeholders";
 
 type Kind = "claims" | "notifications";
 /** What the service takes; whether it is well formed, the database says. */

@@ -1,9 +1,9 @@
 // The stakeholders: the list, and one of them with its claims, notifications, access and credentials.
 
 import { useEffect } from "preact/hooks";
-import { answered, client, type Schemas } from "../api/client";
 import { loadMap } from "../api/map";
 import { useResource } from "../api/resource";
+import { allStakeholders, type Stakeholder } from "../api/stakeholders";
 import { Failure } from "../parts/failure";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
@@ -12,25 +12,10 @@ import { Access } from "./access";
 import { Create, Credentials } from "./credentials";
 import { Specification } from "./specification";
 
-export type Stakeholder = Schemas["Stakeholder"];
-
 const TABS = ["claims", "notifications", "access", "credentials"] as const;
 
-async function all(): Promise<Stakeholder[]> {
-  const found: Stakeholder[] = [];
-  let after: number | null = 0;
-  while (after !== null) {
-    const page: Schemas["Page_Stakeholder_"] = await answered(
-      client.GET("/stakeholders", { params: { query: { limit: 1000, after } } }),
-    );
-    found.push(...page.data);
-    after = page.next;
-  }
-  return found;
-}
-
 export default function Stakeholders() {
-  const list = useResource(all);
+  const list = useResource(allStakeholders);
   useEffect(() => void loadMap(), []);
   const name = place.value.query.get("name");
   if (list.error) return <Failure error={list.error} retry={list.reload} />;

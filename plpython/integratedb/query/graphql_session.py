@@ -25,14 +25,16 @@ _KEPT: Final = 4
 
 
 @dataclass(slots=True)
-class _Served:
+class Served:
+    """A surface with its schema, and the documents that were read for it."""
+
     surface: Surface
     schema: Schema
     documents: Documents = field(default_factory=Documents)
     compiled: Compiled[tuple[Operation, list[Statement]]] = field(default_factory=Compiled)
 
 
-_served: list[_Served] = []
+_served: list[Served] = []
 
 
 def compile_graphql(
@@ -43,7 +45,7 @@ def compile_graphql(
     Returns JSON: {"errors"}, or what run_queries() takes, with {"pieces", "places"}: the answer in pieces, which are
     texts and the numbers of queries; and where the field of each query stands.
     """
-    served = _served_of(surface_of(reader, role, schemas))
+    served = served_of(surface_of(reader, role, schemas))
     try:
         given = json.loads(variables) if variables is not None else {}
         if not isinstance(given, dict | None):
@@ -66,10 +68,11 @@ def compile_graphql(
         return json.dumps({"errors": [dict(error.formatted) for error in refused.errors]})
 
 
-def _served_of(surface: Surface) -> _Served:
+def served_of(surface: Surface) -> Served:
+    """Return what the session keeps for a surface."""
     found = next((served for served in _served if served.surface is surface), None)
     if found is None:
-        found = _Served(surface, build_schema(surface))
+        found = Served(surface, build_schema(surface))
         _served.append(found)
         del _served[:-_KEPT]
     return found
