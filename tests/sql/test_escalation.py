@@ -961,6 +961,39 @@ def test_a_cursor_that_a_trigger_leaves_for_commit_does_not_act_for_the_session(
     assert superuser.rows("SELECT FROM integratedb.specification") == []
 
 
+@pytest.mark.parametrize("before", ["", "COMMIT; PERFORM pg_sleep(0.01);"], ids=["first transaction", "second"])
+def test_a_cursor_that_a_trigger_leaves_in_a_procedure_does_not_act_for_the_session(
+    superuser, stakeholder, connect, before
+):
+    stakeholder("reporter")
+    superuser.run(YARD)
+    superuser.run(f"CREATE SCHEMA deployment AUTHORIZATION {ADMIN}")
+    mallory = connect("mallory")
+    mallory.run(BAIT.format(f"EXECUTE $later$DECLARE later CURSOR WITH HOLD FOR SELECT {CLAIM_GOLD}$later$;"))
+    admin = connect(ADMIN)
+    admin.run(f"""CREATE PROCEDURE deployment.deploy() LANGUAGE plpgsql AS $$
+                    BEGIN {before} INSERT INTO yard.bait VALUES (1); COMMIT; END $$""")
+    with refused("42501", match="WITH HOLD"):
+        admin.run("CALL deployment.deploy() /* integratedb_claim */")
+    assert superuser.rows("SELECT FROM integratedb.specification") == []
+
+
+def test_loops_of_a_procedure_that_commits_are_no_obstacle(superuser, stakeholder, connect):
+    stakeholder("reporter")
+    superuser.run(f"CREATE SCHEMA deployment AUTHORIZATION {ADMIN}")
+    admin = connect(ADMIN)
+    admin.run("""CREATE PROCEDURE deployment.deploy() LANGUAGE plpgsql AS $$
+                   DECLARE number integer;
+                   BEGIN
+                     FOR number IN SELECT * FROM generate_series(1, 3) LOOP
+                       PERFORM integratedb_specification('reporter');
+                       COMMIT;
+                     END LOOP;
+                   END $$""")
+    admin.run("CALL deployment.deploy() /* integratedb_specification */")
+    superuser.run("DROP SCHEMA deployment CASCADE")
+
+
 def test_a_cursor_at_commit_does_not_act_for_a_stakeholder(superuser, admin, stakeholder, connect):
     reporter = stakeholder("reporter")
     superuser.run(YARD)

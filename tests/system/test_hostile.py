@@ -6,8 +6,13 @@ import contextlib
 import json
 import re
 import socket
+import ssl
+import subprocess
+import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +31,28 @@ def answer_by_path(connection: socket.socket, request: bytes) -> None:
     if times == 0:
         time.sleep(15)
     send(connection, data, times)
+
+
+@contextlib.contextmanager
+def accepting(answer: Callable[[socket.socket], socket.socket]) -> Iterator[tuple[int, list[socket.socket]]]:
+    """Listen, and keep connections open. Gives the port, and the connections."""
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    kept.append(answer(listening.accept()[0]))
+                    if len(kept) > 400:  # the client has given it up
+                        kept.pop(0).close()
+
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield int(listening.getsockname()[1]), kept
+        listening.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+    for connection in kept:
+        connection.close()
 
 
 def good(receiver: Receiver) -> dict[str, Any]:
@@ -91,6 +118,87 @@ def test_whatever_a_webhook_answers(shop: Shop, receiver: Receiver) -> None:
         assert_lives(shop, daemon, receiver, 2)
         assert daemon.resident_mb("VmHWM") < before_mb + 100
         assert_in_our_own_words(shop, daemon, SECRET)
+
+
+#: Answers that never end: what is sent first, and then again and again.
+ENDLESS = {
+    "heads": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+    "answers": (b"", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" * 2000),
+    "chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 10_000),
+}
+
+
+@pytest.mark.parametrize("kind", list(ENDLESS))
+def test_answers_without_end_hold_up_no_other_channel(shop: Shop, receiver: Receiver, kind: str) -> None:
+    first, then = ENDLESS[kind]
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(first)
+        while True:
+            connection.sendall(then)
+
+    with raw_server(answer) as port:
+        hostile = {"type": "WEBHOOK", "secret": SECRET, "concurrency": 4, "url": f"http://127.0.0.1:{port}/"}
+        shop.notify(*({**hostile, "name": f"c{n}"} for n in range(8)), good(receiver))
+        daemon = shop.daemon()
+        before_mb = daemon.resident_mb()
+        shop.insert(1, 40)
+        for number in range(41, 47):
+            began_s = time.monotonic()
+            assert_lives(shop, daemon, receiver, number)
+            assert time.monotonic() - began_s < 6
+            time.sleep(0.3)
+        assert daemon.resident_mb("VmHWM") < before_mb + 100
+
+
+def open_files(daemon: Daemon) -> int:
+    return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+
+def test_receivers_that_do_not_end_the_encryption_keep_no_connection(shop: Shop, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key)]
+    command += ["-out", str(certificate), "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    encryption.load_cert_chain(certificate, key)
+
+    def answer(connection: socket.socket) -> socket.socket:
+        encrypted = encryption.wrap_socket(connection, server_side=True)
+        encrypted.recv(1 << 16)
+        encrypted.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        return encrypted
+
+    with accepting(answer) as (port, kept):
+        shop.notify({"name": "c", "type": "WEBHOOK", "secret": SECRET, "url": f"https://127.0.0.1:{port}/"})
+        daemon = shop.daemon(environment={"SSL_CERT_FILE": str(certificate)})
+        before = open_files(daemon)
+        shop.insert(1, 60)
+        eventually(lambda: daemon.metric("integratedb_events_delivered_total") == 60)
+        eventually(lambda: open_files(daemon) <= before + 10, timeout_s=10)
+        assert len(kept) == 60
+
+
+@pytest.mark.parametrize("kind", ["WEBHOOK", "REDIS"])
+def test_encrypted_connections_take_little_memory(shop: Shop, kind: str) -> None:
+    with accepting(lambda connection: connection) as (port, _):
+        if kind == "REDIS":
+            channels = [{"name": f"c{n}", "type": kind, "url": f"rediss://127.0.0.1:{port}/"} for n in range(80)]
+        else:
+            channel: dict[str, Any] = {"type": kind, "url": f"https://127.0.0.1:{port}/", "secret": SECRET}
+            channel |= {"timeout": 3, "concurrency": 50}
+            channels = [{**channel, "name": f"c{n}"} for n in range(6)]
+        shop.notify(*channels)
+        daemon = shop.daemon()
+        before = open_files(daemon)
+        before_mb = daemon.resident_mb()
+        shop.insert(1, 300)
+        # The second attempt of a webhook uses all of its connections at once.
+        expected = 80 if kind == "REDIS" else 250
+        eventually(lambda: open_files(daemon) >= before + expected)
+        time.sleep(2)  # until each has begun to encrypt
+        assert daemon.resident_mb("VmHWM") < before_mb + 45
+        daemon.kill()
 
 
 @pytest.mark.parametrize("kind", ["webhook", "redis"])

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .model import UnableError
+
 _NAME = r'("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
 _MENTIONS = [
     re.compile(rf"^ALTER .*OWNER TO {_NAME};$"),
@@ -24,6 +26,7 @@ _FROM = re.compile(r"^-- Dumped (from database|by pg_dump) version (\d+)", re.MU
 _FENCE = re.compile(r"^\\(un)?restrict \w+$")
 #: Settings in the head of a dump that older servers do not know, with the first version that knows each.
 _SETTINGS = {"idle_in_transaction_session_timeout": 9, "transaction_timeout": 17}
+_ENCODING = re.compile(r"^SET client_encoding = '(\w+)';$", re.MULTILINE)
 _SET = re.compile(r"^SET (\w+) = .*;$")
 _COPY = re.compile(r"^COPY .* FROM stdin;$")
 _PSEUDO_ROLES = {"public", "current_user", "session_user", "current_role", "none"}
@@ -59,6 +62,22 @@ def missing_roles(lines: Iterable[str]) -> list[str]:
             mentioned |= dict.fromkeys(_unquoted(role) for role in re.findall(_NAME, policy["roles"]))
     # Roles with the prefix pg_ are Postgres's own, and exist.
     return [role for role in mentioned if role not in created | _PSEUDO_ROLES and not role.startswith("pg_")]
+
+
+def readable(name: str, text: str) -> str:
+    """Decode a name by the encoding that the heading of the dump sets. Its bytes are surrogates if they are not UTF-8.
+
+    Error: UnableError.
+    """
+    found = _ENCODING.search(text[:5000])
+    encoding = found[1] if found else "UTF8"
+    try:
+        return name.encode(errors="surrogateescape").decode(re.sub("^WIN(?=[0-9])", "cp", encoding))
+    except (UnicodeError, LookupError):
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise UnableError(
+            f"the dump names role {shown}, which is not {encoding}", "Dump it with --encoding=UTF8."
+        ) from None
 
 
 def versions(text: str) -> tuple[int | None, int | None]:

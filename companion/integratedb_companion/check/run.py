@@ -30,7 +30,7 @@ from integratedb_companion.contracts.reading import files_in, read_contracts
 from integratedb_companion.contracts.reconcile import Reconciliation
 from integratedb_companion.contracts.variables import for_daemon
 
-from .dumps import adapted, advice, missing_roles, versions
+from .dumps import adapted, advice, missing_roles, readable, versions
 from .model import Break, Report, Step, UnableError
 from .postgres import LOG, Postgres
 from .process import Runner
@@ -145,7 +145,7 @@ class Check:
 
     def _base(self, said: list[str]) -> None:
         texts, names, search_path = self._texts()
-        created = [role for text in texts.values() for role in missing_roles(text.splitlines())]
+        created = [readable(role, text) for text in texts.values() for role in missing_roles(text.splitlines())]
         self._create_roles(["postgres", *created], "".join(texts.values()))
         server, fences = self._server_version(), self.runner.knows_fences()
         for base in self.plan.base:

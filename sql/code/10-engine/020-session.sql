@@ -22,6 +22,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   acting CONSTANT text := current_setting('role');
+  cursors text;
   refused boolean;
 BEGIN
   -- Index functions and statistics (under ANALYZE, REINDEX or autovacuum) and materialised views (under REFRESH) run
@@ -49,11 +50,20 @@ BEGIN
 
   -- A trigger may leave such a cursor behind. The query of the cursor runs at COMMIT, where it looks like a statement
   -- of the client.
-  IF EXISTS (SELECT FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= now()) THEN
+  --
+  -- The time of the cursor is when the client's statement began. A procedure that COMMITs has later transactions than
+  -- that. COMMIT also makes the cursors of its loops holdable, but only DECLARE creates one that waits for COMMIT.
+  SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.name)
+    INTO cursors
+    FROM pg_cursors AS c
+   WHERE c.is_holdable
+     AND (c.creation_time >= now()
+          OR (c.creation_time >= statement_timestamp() AND c.statement ~* '[[:<:]]declare[[:>:]]'));
+  IF cursors IS NOT NULL THEN
     refused := integratedb.refuse(
       code => '42501',
       message => 'permission denied: a cursor WITH HOLD of this transaction cannot act for the session at COMMIT',
-      detail => 'Open are: ' || (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.name) FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= now()) || '.',
+      detail => format('Open are: %s.', cursors),
       hint => 'Call functions of IntegrateDB in another transaction than the one that declares a cursor WITH HOLD, or CLOSE the cursor first.');
   END IF;
 

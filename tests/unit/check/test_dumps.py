@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integratedb_companion.check.dumps import adapted, is_archive, missing_roles
+import pytest
+
+from integratedb_companion.check.dumps import adapted, is_archive, missing_roles, readable
+from integratedb_companion.check.model import UnableError
 
 DUMP = """\
 CREATE ROLE created;
@@ -52,6 +55,20 @@ def test_what_stands_in_a_text_is_no_statement_of_a_dump() -> None:
     assert missing_roles(MISLEADING.splitlines()) == ["shop_owner", "a, b", "reader"]
     before, _, after = MISLEADING.rpartition("SET transaction_timeout = 0;\n")
     assert adapted(MISLEADING, 15, fences=True) == before + after
+
+
+@pytest.mark.parametrize(("encoding", "codec"), [("UTF8", "utf-8"), ("LATIN1", "latin-1"), ("WIN1251", "cp1251")])
+def test_names_are_read_in_the_encoding_of_the_dump(encoding: str, codec: str) -> None:
+    name = "лавка" if codec == "cp1251" else "rôle"
+    dump = f"SET client_encoding = '{encoding}';\nALTER TABLE t OWNER TO \"{name}\";\n".encode(codec)
+    text = dump.decode(errors="surrogateescape")
+    assert [readable(role, text) for role in missing_roles(text.splitlines())] == [name]
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "MULE_INTERNAL"])
+def test_a_name_that_cannot_be_read_is_told(encoding: str) -> None:
+    with pytest.raises(UnableError, match=rf"role r\\xf4le, which is not {encoding}"):
+        readable("r\udcf4le", f"SET client_encoding = '{encoding}';\n")
 
 
 def test_archives_are_known_by_their_content(tmp_path: Path) -> None:

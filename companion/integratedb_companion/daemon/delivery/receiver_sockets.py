@@ -12,6 +12,7 @@ import errno
 import logging
 import socket
 import time
+from asyncio import sslproto
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: A stakeholder gets a place only if this many times its own places are free.
 FREE_PER_USED: Final = 3
+#: How much is decrypted at once: a record of TLS.
+DECRYPTED_BYTES: Final = 16 << 10
 
 
 class NoPlaceError(OSError):
@@ -70,6 +73,8 @@ class ReceiverSockets:
     """Counts the sockets of all webhooks and Redis channels."""
 
     def __init__(self, limit: int) -> None:
+        # asyncio allocates this for each encrypted connection. Its default is 256 kB, and there may be thousands.
+        sslproto.SSLProtocol.max_size = DECRYPTED_BYTES
         self._limit = limit
         self._used = 0
         self._used_by: Counter[str] = Counter()

@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +37,12 @@ _CODES: Final = frozenset(
 )
 
 Command = Sequence[bytes]
+
+
+@cache
+def _encryption() -> ssl.SSLContext:
+    """Return how servers are authenticated, for all connections: it holds 1 MB of certificates."""
+    return ssl.create_default_context()
 
 
 class ReplyError(Exception):
@@ -99,7 +106,7 @@ class RedisConnection:
             reader, writer = await asyncio.open_connection(
                 sock=connected,
                 limit=REPLY_BYTES,
-                ssl=ssl.create_default_context() if target.encrypted else None,
+                ssl=_encryption() if target.encrypted else None,
                 server_hostname=target.host if target.encrypted else None,
             )
         except BaseException:

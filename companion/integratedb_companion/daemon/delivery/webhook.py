@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
 
 from integratedb_companion.daemon.routing.events import Event
 from integratedb_companion.daemon.routing.ordering import segments
@@ -27,20 +29,80 @@ from .secret_settings import resolve_secret, resolve_url
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
-#: How much of an answer is read, so that the connection can be reused.
-ANSWER_BYTES = 64 << 10
+#: How much is read until the status is known, and after that: a short answer is read whole, so that its connection can
+#: be reused.
+HEAD_BYTES, BODY_BYTES = 64 << 10, 8 << 10
+#: How many heads an answer may have: those of interim answers (1xx), and its own.
+HEADS = 16
+#: How long a connection may take to be closed.
+CLOSED_WITHIN_S = 2.0
+#: How much is parsed before the limits are checked again.
+PARSED_BYTES = 4 << 10
 
 
 class _Protocol(ResponseHandler):
-    """Closes a connection whose receiver sends data without a request, because aiohttp would buffer all of it."""
+    """Reads a limited part of each answer, and closes a connection whose receiver sends data without a request.
+
+    aiohttp parses and buffers all data that arrives, also after the answer. So an endless answer would fill the memory
+    and hold up all other channels.
+    """
 
     in_use = True
+    _room = HEAD_BYTES
+    _heads = 0
+    _is_status_known = False
+
+    def begin_use(self) -> None:
+        """Expect one answer."""
+        self.in_use = True
+        self._room, self._heads, self._is_status_known = HEAD_BYTES, 0, False
 
     def data_received(self, data: bytes) -> None:
-        """Receive data."""
-        if self.in_use or not data:  # no data: aiohttp resumes where it paused
+        """Parse data up to the limits, and discard the rest."""
+        if not data:  # aiohttp resumes where it paused
             super().data_received(data)
+            return
+        if not self.in_use:
+            self._disconnect()
+            return
+        while data and self._room and self.exception() is None:
+            part, data = data[: min(PARSED_BYTES, self._room)], data[min(PARSED_BYTES, self._room) :]
+            self._room -= len(part)
+            super().data_received(part)
+            if self._heads > HEADS:
+                self._disconnect()
+                return
+        if not self._room:
+            self._read_no_more()
+
+    def close(self) -> None:
+        """Close the connection, and do not wait long for a receiver that neither reads nor ends the encryption."""
+        transport = self.transport
+        super().close()
+        if transport is not None:
+            self._loop.call_later(CLOSED_WITHIN_S, transport.abort)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Queue a head that was parsed."""
+        self._heads += 1
+        if data[0].code >= FIRST_FINAL_STATUS and not self._is_status_known:
+            self._is_status_known, self._room = True, BODY_BYTES
+        super().feed_data(data, size)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Resume reading, unless enough was read."""
+        if self._room:
+            super().resume_reading(resume_parser)
+
+    def _read_no_more(self) -> None:
+        if not self._is_status_known:
+            self._disconnect()
         elif self.transport is not None:
+            self.transport.pause_reading()
+
+    def _disconnect(self) -> None:
+        self._room = 0
+        if self.transport is not None:
             self.transport.abort()
 
 
@@ -63,7 +125,7 @@ class _Connector(aiohttp.TCPConnector):
                 return connection
             if not used.is_given_up:
                 assert isinstance(connection.protocol, _Protocol)
-                connection.protocol.in_use = True
+                connection.protocol.begin_use()
                 self._sockets.begin_use(used, stakeholder.get())
                 connection.add_callback(partial(self._end_use, connection.protocol, used))
                 return connection
@@ -95,6 +157,8 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
+#: Lower ones are of interim answers.
+FIRST_FINAL_STATUS = 200
 #: Answers that do not reject the request as such: the receiver is overloaded, or the request came too early.
 BUSY = {408, 425, 429, 502, 503, 504}
 
@@ -189,7 +253,7 @@ class WebhookSink:
                 url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response,
         ):
-            await response.content.read(ANSWER_BYTES)
+            await response.content.read(BODY_BYTES)
             if response.status == 410:
                 raise GoneError(http_answer(place, response.status))
             if response.status in BUSY:

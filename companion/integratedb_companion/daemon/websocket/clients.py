@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
+from websockets.protocol import CONNECTING
 
 #: The most pings whose answers a client has not read. More would fill the daemon's memory.
 UNREAD_PINGS = 1_000
@@ -20,6 +21,8 @@ UNREAD_PINGS = 1_000
 READS_WITHIN_S = 30.0
 #: How much is read of a client at once. It may hold hundreds of frames, and processing them blocks all other tasks.
 READ_BYTES = 1 << 10
+#: The most that a client may send before the handshake is finished: a request. The library would keep 1 MB of it.
+HANDSHAKE_BYTES = 32 << 10
 #: The pause in reading for each second of processing, times the roles that pause, times the pausing clients of the same
 #: role. So a role with many clients slows down only these. Shorter processing causes no pause.
 PAUSE_FACTOR = 2.0
@@ -55,6 +58,7 @@ class Client(ServerConnection):
     _pausing: ClassVar[Pauses] = Pauses()
     #: The role that the client logged in as; None before its login.
     role: int | None = None
+    _handshake_bytes = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -81,6 +85,11 @@ class Client(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Process frames, then pause in proportion to the processing time and to the clients that pause."""
+        if self.protocol.state is CONNECTING:
+            self._handshake_bytes += len(data)
+            if self._handshake_bytes > HANDSHAKE_BYTES:
+                self.transport.abort()
+                return
         began_s = time.perf_counter()
         super().data_received(data)
         self._processing_s += time.perf_counter() - began_s

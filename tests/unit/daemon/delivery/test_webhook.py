@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
+import pytest
+
+from integratedb_companion.daemon.delivery import webhook
 from integratedb_companion.daemon.delivery.addresses import AddressPolicy
+from integratedb_companion.daemon.delivery.attempts import Outcome
 from integratedb_companion.daemon.delivery.names import Lookups
 from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
 from integratedb_companion.daemon.routing.events import Event
@@ -68,5 +73,94 @@ def test_a_receiver_that_goes_on_answering_is_cut_off() -> None:
     # All of it would be kept in memory, for as long as the connection waits for its next use.
     async def attempt() -> None:
         await deliver(Receiver(further_answers=50), 1, cut_off_within_s=5)
+
+    asyncio.run(attempt())
+
+
+def deliver_to(first: bytes, then: bytes, times: int, timeout_s: float = 20) -> tuple[Outcome, int]:
+    """Deliver an event to a receiver that answers this; returns the outcome, and how many bytes the receiver sent."""
+    sent = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"{}")
+        with suppress(ConnectionError):
+            for part in (first, *[then] * times):
+                writer.write(part)
+                await writer.drain()
+                sent += len(part)
+        writer.close()
+
+    async def attempt() -> Outcome:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        policy = AddressPolicy()
+        async with server, open_session(policy, Lookups()) as session:
+            sink = WebhookSink("shipping", {"url": url, "timeout": timeout_s}, session, policy.sockets)
+            return await sink.deliver([Event(1, 1, b"", b"{}", time.time())])
+
+    return asyncio.run(attempt()), sent
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1000),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;", b"a" * 50_000),
+        (b"", b"\r\n" * 20_000),
+    ],
+    ids=["interim", "hints", "extension", "blank"],
+)
+def test_an_answer_without_end_is_not_read_to_its_end(first: bytes, then: bytes) -> None:
+    outcome, sent = deliver_to(first, then, 2_000, timeout_s=2)
+    assert outcome.error is not None
+    assert sent < 20 << 20  # the kernel has buffers, too
+
+
+@pytest.mark.parametrize("body", [b"a" * 300_000, b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n"], ids=["length", "chunks"])
+def test_a_long_answer_confirms_the_event(body: bytes) -> None:
+    coding = b"transfer-encoding: chunked" if body.endswith(b"\n") else b"content-length: %d" % len(body)
+    outcome, _ = deliver_to(b"HTTP/1.1 200 OK\r\n" + coding + b"\r\n\r\n" + body, b"", 0)
+    assert outcome.error is None
+    assert len(outcome.delivered) == 1
+
+
+def test_interim_answers_and_long_heads_are_allowed() -> None:
+    head = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 10 + b"HTTP/1.1 204 None\r\n"
+    head += b"".join(b"x-%d: %b\r\n" % (number, b"a" * 1000) for number in range(40))
+    outcome, _ = deliver_to(head + b"\r\n", b"", 0)
+    assert outcome.error is None
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+@pytest.mark.parametrize(
+    "answer",
+    [b"", ANSWER, ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")],
+    ids=["silent", "answering", "closing"],
+)
+def test_a_receiver_that_does_not_read_keeps_no_connection(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "CLOSED_WITHIN_S", 0.2)
+
+    async def attempt() -> None:
+        is_over = asyncio.Event()
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
+            writer.write(answer)
+            await is_over.wait()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        policy = AddressPolicy()
+        async with server, open_session(policy, Lookups()) as session:
+            sink = WebhookSink("shipping", {"url": url, "timeout": 0.5}, session, policy.sockets)
+            outcome = await sink.deliver([Event(1, 1, b"", b"x" * (20 << 20), time.time())])
+            assert (outcome.error is None) == bool(answer)
+            async with asyncio.timeout(3):
+                while policy.sockets.used():
+                    await asyncio.sleep(0.05)
+            is_over.set()
 
     asyncio.run(attempt())

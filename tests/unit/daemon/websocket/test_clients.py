@@ -20,6 +20,8 @@ HANDSHAKE = (
 #: More than the kernel keeps.
 LONG = b"x" * (12 << 20)
 PING, PONG, TEXT = (bytes([opcode]) + b"\x80\0\0\0\0" for opcode in (0x89, 0x8A, 0x81))
+#: 60,000 bytes with an empty mask.
+LONG_FRAME = b"\x82\xfe\xea\x60\0\0\0\0" + b"x" * 60_000
 
 
 class Peer:
@@ -114,6 +116,36 @@ def test_who_pings_and_reads_no_answer_is_gone() -> None:
         assert await peer.is_gone()
 
     run(send_much, story)
+
+
+@pytest.mark.parametrize("is_head_complete", [False, True])
+def test_who_sends_much_before_the_handshake_is_finished_is_gone(is_head_complete: bool) -> None:
+    async def attempt() -> None:
+        never = asyncio.Event()
+
+        async def admit(*_: object) -> None:
+            await never.wait()
+
+        async def serving(_: ServerConnection) -> None:
+            pass
+
+        async with serve(serving, "127.0.0.1", 0, process_request=admit, create_connection=Client) as server:
+            with socket.socket() as connection:
+                connection.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(connection, next(iter(server.sockets)).getsockname())
+                peer = Peer(connection)
+                head = HANDSHAKE[:-2] + b"".join(b"x-%d: %b\r\n" % (n, b"a" * 1000) for n in range(20))
+                await peer.send(head)
+                if is_head_complete:
+                    await peer.send(b"\r\n")
+                await asyncio.sleep(0.1)
+                assert len(server.handler_tasks) == 1
+                with suppress(ConnectionError):
+                    await peer.send(LONG_FRAME if is_head_complete else b"y: %b\r\n" % (b"a" * 1000) * 40)
+                assert await peer.is_gone()
+            never.set()
+
+    asyncio.run(attempt())
 
 
 def test_who_pings_and_reads_may_go_on() -> None:
