@@ -477,6 +477,7 @@ BEGIN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
   PERFORM integratedb.refuse_temporary(stored_id);
+  PERFORM integratedb.warn_deprecated(submitted);
 
   -- The new grants may have repaired claims of the other kind.
   PERFORM integratedb.follow_mended(ARRAY[owner.id]);
@@ -617,7 +618,7 @@ BEGIN
   PERFORM integratedb.try_sync_unmet(u.claim_id) FROM unnest(unmet) AS u (claim_id);
 
   UPDATE integratedb.claim AS c
-     SET unmet_since = NULL
+     SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.id = ANY (claims)
      AND c.unmet_since IS NOT NULL
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
@@ -699,7 +700,14 @@ BEGIN
     FROM integratedb.describe_unmet(
            integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
-  problems := problems || integratedb.unnotifiable(stored_id);
+  problems := problems || integratedb.unnotifiable(stored_id) || coalesce((
+    SELECT jsonb_agg(DISTINCT jsonb_build_object(
+             'code', '01000', 'path', e.path, 'field', e.field, 'property', 'deprecation', 'actual', e.facts,
+             'message', format('%s: %s', integratedb.place_of(e.path, e.field), e.words)))
+      FROM integratedb.claim_excuse AS e
+     WHERE e.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))
+       AND e.kind = 'deprecation'
+       AND e.removed_at IS NULL), '[]');
 
   -- The error rolls back everything above; the variable keeps its value.
   RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';
@@ -738,7 +746,7 @@ BEGIN
   END IF;
 
   RETURN QUERY
-    SELECT 'IDB03', NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
+    SELECT coalesce(p.problem ->> 'code', 'IDB03'), NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
            nullif(p.problem -> 'expected', 'null'), nullif(p.problem -> 'actual', 'null'), p.problem ->> 'message'
       FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', kind)) AS p (problem);
 END
@@ -750,5 +758,7 @@ spec: a specification. kind: claims or notifications.
 Returns one row for each problem, and no row for a valid specification.
 code IDB02 (not well formed) or 54000 (it stands for too many columns) comes with pointer and message.
 code IDB03 (not met) comes with path, field, property, expected, actual and message.
+code 01000 is a warning, not a problem: it names something deprecated (property deprecation), with path, field, actual
+and message.
 Error: 22023 unknown kind.
 For everybody.';
