@@ -99,5 +99,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 #include sql/state/130-deprecations.sql
 #include sql/state/132-waivers.sql
 
+-- Requests.
+#include sql/state/135-requests.sql
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -156,6 +156,7 @@ BEGIN
    WHERE k.kind = 'references';
 
   PERFORM integratedb.find_deprecations();
+  PERFORM integratedb.find_approvers();
 
   -- Old and new identifiers may overlap, so the rows are deleted and inserted again with the new ones.
   WITH old AS (

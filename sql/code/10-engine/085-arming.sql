@@ -22,6 +22,11 @@ BEGIN
     FROM pg_roles AS u
    WHERE u.oid = s.handed_in_by_oid
      AND u.rolname <> s.handed_in_by;
+  UPDATE integratedb.specification_approver AS a
+     SET role_name = u.rolname
+    FROM pg_roles AS u
+   WHERE u.oid = a.role_oid
+     AND u.rolname <> a.role_name;
 
   PERFORM integratedb.store_expansion(met.specification_id, met.matches)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches

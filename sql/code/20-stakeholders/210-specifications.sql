@@ -397,7 +397,7 @@ COMMENT ON FUNCTION integratedb.replace_claims(bigint, jsonb, jsonb, text) IS
 'Replaces the claims of one saved query, without their expansion, and returns the positions of the new ones. Those of '
 'other queries stay as they are, met or not. new_document: with the matches of the other queries first.';
 
-CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb, of_query text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb, of_query text DEFAULT NULL, approvers name[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -423,7 +423,9 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  IF approvers IS NULL THEN
+    PERFORM integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  END IF;
 
   PERFORM integratedb.require_bounded(parsed);
   PERFORM integratedb.lock_relations(
@@ -437,7 +439,7 @@ BEGIN
   -- document may be replaced.
   PERFORM integratedb.find_stakeholder(stakeholder);
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind;
-  is_responsible := integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  is_responsible := approvers IS NOT NULL OR integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
 
   SELECT integratedb.relations_of(array_agg(c.id))
     INTO old_relations
@@ -455,6 +457,11 @@ BEGIN
          handed_in_by_oid = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by_oid ELSE s.handed_in_by_oid END,
          handed_in_at = EXCLUDED.handed_in_at
   RETURNING s.id INTO stored_id;
+  IF is_responsible THEN
+    DELETE FROM integratedb.specification_approver AS a WHERE a.specification_id = stored_id;
+    INSERT INTO integratedb.specification_approver (specification_id, role_oid, role_name)
+    SELECT stored_id, u.oid, u.rolname FROM pg_roles AS u WHERE u.rolname = ANY (approvers) AND u.rolname <> caller;
+  END IF;
 
   IF of_query IS NULL THEN
     DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
@@ -487,9 +494,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submit(text, text, jsonb, text) IS
+COMMENT ON FUNCTION integratedb.submit(text, text, jsonb, text, name[]) IS
 'Replaces a stakeholder''s specification of this kind with the new one, in the form that parsed() returns. Returns '
-'the specification as expanded. of_query: only the matches of this saved query are new. Errors: those of '
+'the specification as expanded. of_query: only the matches of this saved query are new. approvers: roles that may '
+'submit all of it together, the caller first; null: the caller''s own right is checked. Errors: those of '
 'integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
@@ -602,6 +610,12 @@ BEGIN
       detail => NULL,
       hint => format('SELECT integratedb_specification(%L, %L) shows what it has.', owner.name, kind));
   END IF;
+
+  DELETE FROM integratedb.specification_approver AS a
+   USING integratedb.specification AS s
+   WHERE s.id = a.specification_id
+     AND s.stakeholder_id = owner.id
+     AND s.kind = integratedb_adopt_claim.kind;
 
   -- Revoked grants come back for this specification only.
   claims := ARRAY(

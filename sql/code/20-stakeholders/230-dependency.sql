@@ -62,6 +62,28 @@ COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS
 'Refuses names that neither the database nor a claim has, so that a misspelled name does not return an empty answer. '
 'Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
 
+CREATE OR REPLACE FUNCTION integratedb.require_known(path text, field text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM integratedb.claim_relation AS cr
+     WHERE cr.path = integratedb.path_as_stored(require_known.path)
+       AND (require_known.field IS NULL
+            OR EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id AND cc.column_name = require_known.field)))
+  THEN
+    PERFORM integratedb.refuse_unknown(path, field);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_known(text, text) IS
+'Refuses names that neither the database nor a claim has. Errors: those of refuse_unknown().';
+
 CREATE OR REPLACE FUNCTION integratedb.referring_key(asked text, field text)
 RETURNS TABLE (claim_id bigint, optional boolean)
 LANGUAGE sql

@@ -264,16 +264,19 @@ BEGIN
   UPDATE integratedb.deprecation AS d
      SET removed_at = now()
    WHERE d.removed_at IS NULL
-     AND EXISTS (SELECT FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = d.id AND e.claim_id = ANY (allowed.removed))
-     AND NOT EXISTS (
-       SELECT FROM integratedb.readable_relation AS r
-        WHERE r.oid = d.relid
-          AND r.schema_name = d.schema_name
-          AND r.relation_name = d.relation_name
-          AND (d.attnum = 0
-               OR EXISTS (
-                 SELECT FROM pg_attribute AS a
-                  WHERE a.attrelid = d.relid AND a.attnum = d.attnum AND a.attname = d.column_name AND NOT a.attisdropped)));
+     AND d.remove_after <= now()
+     AND d.announced_at + interval '7 days' <= now()
+     AND EXISTS (
+       SELECT FROM integratedb.deprecated_claim AS e
+        WHERE e.deprecation_id = d.id
+          AND e.claim_id = ANY (allowed.removed)
+          AND NOT EXISTS (
+            SELECT FROM integratedb.relations_at(jsonb_build_array(to_jsonb(integratedb.path_parts(e.path)))) AS r
+             WHERE r.oid IS NOT NULL
+               AND (e.field IS NULL
+                    OR EXISTS (
+                      SELECT FROM pg_attribute AS a
+                       WHERE a.attrelid = r.oid AND a.attname = e.field AND a.attnum > 0 AND NOT a.attisdropped))));
 
   PERFORM integratedb.warn_unmet(allowed.removed, 'deprecated and due', allowed => true);
   PERFORM integratedb.warn_unmet(allowed.waived, 'waived', allowed => true);

@@ -87,6 +87,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM integratedb.deprecation) THEN
     RETURN;
   END IF;
+  PERFORM integratedb.refresh_deprecations();
 
   SELECT string_agg(n.place, ', ' ORDER BY n.place), string_agg(n.place || ': ' || n.words, E'\n' ORDER BY n.place)
     INTO places, lines
@@ -128,11 +129,11 @@ BEGIN
     INTO relid, relation_owner, schema_name, relation_name
     FROM integratedb.readable_relation AS r
    WHERE r.schema_name = parts[1] AND r.relation_name = parts[2];
-  attnum := CASE WHEN field IS NULL THEN 0
+  attnum := CASE WHEN field IS NULL THEN 0::smallint
                  ELSE (SELECT a.attnum FROM pg_attribute AS a
                         WHERE a.attrelid = relid AND a.attname = field AND a.attnum > 0 AND NOT a.attisdropped) END;
   IF relid IS NULL OR attnum IS NULL THEN
-    PERFORM integratedb.refuse_unknown(path, field);
+    PERFORM integratedb.require_known(path, field);
     refused := integratedb.refuse(
       code => CASE WHEN relid IS NULL THEN '42P01' ELSE '42703' END,
       message => format('%s does not exist', integratedb.place_of(integratedb.path_as_stored(path), field)),
@@ -233,7 +234,7 @@ BEGIN
       || coalesce(', to be removed after ' || to_char(removal, 'YYYY-MM-DD HH24:MI TZ'), '') || coalesce(': ' || words, ''), false);
 
   RETURN (
-    SELECT count(DISTINCT s.stakeholder_id)
+    SELECT count(DISTINCT s.stakeholder_id)::integer
       FROM integratedb.deprecated_claim AS e
       JOIN integratedb.claim AS c ON c.id = e.claim_id
       JOIN integratedb.specification AS s ON s.id = c.specification_id

@@ -49,7 +49,7 @@ BEGIN
   RETURNING w.id INTO new_id;
 
   IF NOT EXISTS (SELECT FROM integratedb.waived_claim AS e WHERE e.waiver_id = new_id) THEN
-    PERFORM integratedb.refuse_unknown(integratedb_waive.path, integratedb_waive.field);
+    PERFORM integratedb.require_known(integratedb_waive.path, integratedb_waive.field);
     refused := integratedb.refuse(
       code => '22023',
       message => format('%s does not depend on %s', the_owner.name, place),
