@@ -1543,7 +1543,9 @@ APPROVE = "SELECT integratedb_approve_request(%s)"
 def a_request_that_is_refused(world: World) -> None:
     reporter = world.stakeholder("reporter")
     world.refused(reporter, REQUEST, Jsonb({"match": [NOTE], "channels": []}))
-    world.refused(reporter, "SELECT integratedb_request_claim('reporter', %s, 'claims', repeat('x', 2000))", claims(NOTE))
+    world.refused(
+        reporter, "SELECT integratedb_request_claim('reporter', %s, 'claims', repeat('x', 2000))", claims(NOTE)
+    )
     world.refused(reporter, REQUEST, claims({"path": "shop.orders", "fields": ["later"]}))
     reporter.run(REQUEST, claims({"path": "shop.orders", "fields": [{"alternatives": ["later", "note"]}]}))
     hint = world.refused(reporter, "SELECT * FROM integratedb_requests('closed')")
@@ -1563,7 +1565,9 @@ def a_request_that_is_not_open(world: World) -> None:
     reporter.run(call.replace("(stakeholder, spec)", "('reporter', %s)"), claims(NOTE))
 
 
-@gives("Those who own what it names, and members", "Say what the stakeholder can do instead", "Those who asked for it, the")
+@gives(
+    "Those who own what it names, and members", "Say what the stakeholder can do instead", "Those who asked for it, the"
+)
 def a_decision_of_others(world: World) -> None:
     reporter, other = world.stakeholder("reporter"), world.stakeholder("fulfilment")
     number = reporter.value(REQUEST, claims(NOTE))

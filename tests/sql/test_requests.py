@@ -22,7 +22,7 @@ def ask(session: Session, *matches: Any, by: str = "reporter", reason: str | Non
 
 
 def state(session: Session, number: int) -> str:
-    found: str = session.value("SELECT state FROM integratedb_requests(NULL) WHERE id = %s", number)
+    found: str = session.value("SELECT status FROM integratedb_requests(NULL) WHERE id = %s", number)
     return found
 
 
@@ -54,7 +54,7 @@ def test_a_stakeholder_asks_and_nothing_is_granted(reporter, owner, admin):
     assert admin.value("SELECT integratedb_specification('reporter')") == {"match": []}
     for session in (reporter, owner, admin):
         (row,) = session.dicts("SELECT * FROM integratedb_requests()")
-        assert (row["id"], row["stakeholder"], row["kind"], row["state"]) == (number, "reporter", "claims", "open")
+        assert (row["id"], row["stakeholder"], row["kind"], row["status"]) == (number, "reporter", "claims", "open")
         assert (row["requested_by"], row["reason"]) == ("reporter", "the monthly report")
         assert (row["added"], row["removed"], row["approved_by"]) == ([NOTE], [], [])
         assert row["missing"] == {"schema shop": "shop_owner", "shop.orders": "shop_owner"}
@@ -122,8 +122,8 @@ def test_the_owner_approves_and_it_is_in_force_and_enforced(reporter, owner, adm
     number = ask(reporter, NOTE)
     assert owner.value("SELECT integratedb_approve_request(%s, 'fine')", number) is True
     reporter.run("SELECT note FROM shop.orders")
-    (row,) = reporter.dicts("SELECT state, decided_by, note, missing FROM integratedb_requests(NULL)")
-    assert row == {"state": "approved", "decided_by": "shop_owner", "note": "fine", "missing": None}
+    (row,) = reporter.dicts("SELECT status, decided_by, note, missing FROM integratedb_requests(NULL)")
+    assert row == {"status": "approved", "decided_by": "shop_owner", "note": "fine", "missing": None}
     with refused("IDB01"):
         owner.run("ALTER TABLE shop.orders DROP COLUMN note")
     with refused("55000", match="approved"):
@@ -262,8 +262,8 @@ def test_an_owner_rejects_with_a_note(reporter, owner):
         with refused("22023", match="needs a note"):
             owner.run("SELECT integratedb_reject_request(%s, %s)", number, note)
     owner.run("SELECT integratedb_reject_request(%s, 'read shop.open_orders')", number)
-    (row,) = reporter.dicts("SELECT state, decided_by, note FROM integratedb_requests('rejected')")
-    assert row == {"state": "rejected", "decided_by": "shop_owner", "note": "read shop.open_orders"}
+    (row,) = reporter.dicts("SELECT status, decided_by, note FROM integratedb_requests('rejected')")
+    assert row == {"status": "rejected", "decided_by": "shop_owner", "note": "read shop.open_orders"}
     with refused("55000", match="rejected"):
         owner.run(APPROVE, number)
 
@@ -290,3 +290,14 @@ def test_requests_go_with_the_stakeholder(reporter, admin, superuser):
     ask(reporter, NOTE)
     admin.run("SELECT integratedb_drop_stakeholder('reporter')")
     assert superuser.value("SELECT count(*) FROM integratedb.request") == 0
+
+
+def test_of_old_requests_a_hundred_are_kept(reporter, superuser):
+    superuser.run(
+        "INSERT INTO integratedb.request (stakeholder_id, kind, document, state, decided_at, requested_by,"
+        " requested_by_oid) SELECT id, 'claims', '{}', 'rejected', now(), 'reporter', role_oid"
+        " FROM integratedb.stakeholder, generate_series(1, 120)"
+    )
+    number = ask(reporter, NOTE)
+    assert superuser.value("SELECT count(*) FROM integratedb.request") == 101
+    assert state(reporter, number) == "open"

@@ -257,7 +257,7 @@ DECLARE
   names text;
 BEGIN
   IF cardinality(allowed.removed) = 0 AND cardinality(allowed.waived) = 0 THEN
-    RETURN '{}';
+    RETURN ARRAY[]::bigint[];
   END IF;
   fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (claims) AND NOT c.unmet_allowed);
 

@@ -42,6 +42,7 @@ BEGIN
   -- This is checked again under the lock: the stakeholder may have been dropped.
   PERFORM integratedb.find_stakeholder(integratedb_waive.stakeholder);
 
+  DELETE FROM integratedb.waiver AS w WHERE w.until < now() - integratedb.setting_value('ddl_event_retention')::interval;
   INSERT INTO integratedb.waiver AS w (stakeholder_id, path, field, until, reason, waived_by)
   VALUES (the_owner.id, asked, integratedb_waive.field, integratedb_waive.until, words, caller)
   ON CONFLICT (stakeholder_id, path, (coalesce(field, ''))) DO UPDATE

@@ -243,6 +243,14 @@ BEGIN
      AND r.kind = integratedb_request_claim.kind
      AND r.state = 'open';
 
+  -- Otherwise a stakeholder could fill the table by asking over and over.
+  DELETE FROM integratedb.request AS r
+   WHERE r.id IN (
+     SELECT old.id FROM integratedb.request AS old
+      WHERE old.stakeholder_id = the_owner.id AND old.kind = integratedb_request_claim.kind AND old.state <> 'open'
+      ORDER BY old.id DESC
+     OFFSET 100);
+
   INSERT INTO integratedb.request AS r (stakeholder_id, kind, document, replaces, reason, requested_by, requested_by_oid)
   SELECT the_owner.id, integratedb_request_claim.kind, parsed -> 'document', old_document, words, u.rolname, u.oid
     FROM pg_roles AS u
@@ -271,7 +279,7 @@ RETURNS TABLE (
   id bigint,
   stakeholder text,
   kind text,
-  state text,
+  status text,
   requested_by name,
   requested_at timestamptz,
   reason text,
@@ -336,7 +344,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_requests(text) IS
 'The requests that the caller made, may approve, or that are of its stakeholder; all for admins.
 state: open, approved, rejected or withdrawn; null: all.
-Returns id, stakeholder, kind, state, requested_by, requested_at, reason, specification, added and removed (the matches that
+Returns id, stakeholder, kind, status (the state), requested_by, requested_at, reason, specification, added and removed (the matches that
 differ from what is in force now), approved_by, missing, decided_by, decided_at, note.
 missing: what nobody has approved yet, each with a role that may.
 Error: 22023 unknown state.

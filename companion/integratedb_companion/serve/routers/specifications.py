@@ -25,10 +25,12 @@ SCHEMAS: LiteralString = "SELECT integratedb.management_schemas(%(spec)s::jsonb,
 PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schemas)s::text[])"
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
+    " WHERE code <> '01000'"
 )
 PROBLEMS: LiteralString = """
 SELECT c.code, c.pointer, c.path, c.field, c.message
   FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text) AS c
+ WHERE c.code <> '01000'
 """
 SUBMIT: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",

@@ -76,6 +76,8 @@ WEAKER = {
 }
 
 STRONGER = {
+    "a promise more": (orders("id"), orders("id", until="2999-03-01")),
+    "a longer promise": (orders("id", until="2999-03-01"), orders("id", until="2999-03-02")),
     "another table": (orders("id"), ITEMS),
     "a table more": (orders("id"), orders("id"), ITEMS),
     "a column more": (orders("id"), orders("id", "total")),
