@@ -130,7 +130,7 @@ all install install-graphql uninstall clean:
 	@exit 1
 endif
 
-.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench console
+.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench console console-screenshots
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -148,6 +148,12 @@ demo-stop: ## stop the Postgres of make demo and remove it
 
 console: ## build the web console into the companion; it needs Node, or gets it from PyPI
 	@scripts/console build
+
+console-screenshots: ## write the pictures of the console into docs/images
+	@scripts/bootstrap --test
+	@scripts/install
+	@scripts/console build
+	@scripts/cluster run --count 1 scripts/pytest -n0 tests/system/console/screenshots.py
 
 test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" runs a part
 	@scripts/test $(PYTEST_ARGS)

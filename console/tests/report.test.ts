@@ -19,7 +19,15 @@ describe("the comment for a pull request", () => {
     const row = markdown("SELECT 1", [CLAIM])
       .split("\n")
       .find((line) => line.includes("reporter"));
-    expect(row).toBe("| reporter | claims | expected a \\| column @\u200bteam &lt;img> | keep it |");
+    expect(row).toBe("| reporter | claims | expected a \\| column @\u200bteam &lt;img&gt; | keep it |");
+  });
+
+  it("takes no markup from the names in a message", () => {
+    const message = 'column "a\\|b" ![x](https://evil.example/p.png) [y](javascript:z) `c` www.evil.example';
+    const text = markdown("SELECT 1", [{ ...CLAIM, problems: [{ message }], hint: "- 1" }]);
+    expect(text).toContain(
+      'column "a\\\\\\|b" !\\[x\\](https:\u200b//evil.example/p.png) \\[y\\](javascript:z) \\`c\\` www\u200b.evil.example | \\- 1 |',
+    );
   });
 
   it("fences a text that contains fences", () => {

@@ -23,8 +23,11 @@ from tests.docker.support import MAJORS, ROOT, Container
 # The unit tests need no server, but their Python is the one that the server embeds. Two suites run at a time, each with
 # two workers: what scripts/test runs at once on two processors, and a bit.
 RUN = "scripts/cluster run --count 2 scripts/pytest --numprocesses auto --dist loadgroup --durations=10"
-# How the companion is packaged, and what the management API says to any request whatever, is the same on every version.
-ELSEWHERE = "--ignore=tests/system/test_package.py --ignore=tests/system/serve/test_fuzz.py"
+# How the companion is packaged, what the management API says to any request whatever, and what a browser shows, is the
+# same on every version; the images have no browser.
+ELSEWHERE = (
+    "--ignore=tests/system/test_package.py --ignore=tests/system/serve/test_fuzz.py --ignore=tests/system/console"
+)
 
 
 def of_this_machine() -> str:
@@ -46,6 +49,7 @@ CHANGES = {
     "built-in functions": ("test_builtins",),
     "settings that sessions have, and their names": ("test_session_settings", "test_set_constraints"),
     "pg_dump and its restore, updates of the extension": ("test_restore", "test_upgrade", "test_packaging"),
+    "statistics views that the panels and the advisers read": ("test_monitoring", "test_advice"),
     "when triggers fire and locks are taken at COMMIT": ("test_enforcement", "test_races"),
     "publications, replica identity, generated columns": ("test_notify", "test_hints"),
 }
@@ -55,7 +59,8 @@ SYSTEM_CHANGES = {
 }
 IN_BETWEEN = (
     *("sql/test_command_tags", "sql/test_privileges", "sql/test_readability", "sql/test_session_settings"),
-    *("sql/test_restore", "sql/test_upgrade", "sql/test_builtins", "system/test_stream"),
+    *("sql/test_restore", "sql/test_upgrade", "sql/test_builtins", "sql/test_monitoring"),
+    *("sql/test_advice", "system/test_stream"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from integratedb_companion.http.refusals import RefusalError, answer
+from integratedb_companion.http.refusals import RefusalError, answer, phrase
 
 from .headers import OVER_TLS, SAFE_HEADERS
 from .metrics import Metrics
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 #: Requested every few seconds, so logged only when something is wrong.
 PROBES = frozenset({"/live", "/ready", "/metrics"})
 MAX_HEADERS_BYTES = 16 << 10
+OTHER_NAME = "the service listens on this machine only, and is not reached by this name without --trusted-proxy"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -79,6 +81,32 @@ class Framing:
         if "transfer-encoding" in headers and ("content-length" in headers or scope["http_version"] != "1.1"):
             return 400
         return None
+
+
+class OwnNames:
+    """Refuses other names of a service that only this machine reaches.
+
+    A page of another site may let its own name lead to 127.0.0.1 (DNS rebinding). The browser then takes the service
+    for a part of that site. Addresses, names without a dot, and those below localhost are not names of such a site.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and not all(map(self._is_own, Headers(scope=scope).getlist("host"))):
+            refusal = RefusalError(421, {"detail": phrase(421), "reason": OTHER_NAME}, Connection="close")
+            await answer(refusal)(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    @staticmethod
+    def _is_own(given: str) -> bool:
+        name = re.sub(r":[0-9]*$", "", given.strip()).rstrip(".").lower()
+        if "." not in name or name.endswith(".localhost"):
+            return True
+        return re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name) is not None or name.startswith("[")
 
 
 class Observed:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from integratedb_companion.http.middleware import Framing, Observed, SafeHeaders
+from integratedb_companion.http.middleware import Framing, Observed, OwnNames, SafeHeaders
 
 from . import console, management
 from .errors import HANDLERS
@@ -40,8 +40,8 @@ HOME = f"""\
 """
 
 
-def create(services: Services) -> ASGIApp:
-    """Create the application, of services that are open."""
+def create(services: Services, *, is_local: bool = False) -> ASGIApp:
+    """Create the application, of services that are open; is_local: whether only this machine reaches it."""
     pool = services.database.pool
     services.metrics.show_connections(
         lambda: pool.get_stats().get("pool_size", 0), lambda: pool.get_stats().get("pool_available", 0)
@@ -59,7 +59,8 @@ def create(services: Services) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     application.state.services = services
-    return SafeHeaders(Observed(Framing(application), services.metrics))
+    framed = Framing(OwnNames(application) if is_local else application)
+    return SafeHeaders(Observed(framed, services.metrics))
 
 
 async def _home(_: Request) -> Response:

@@ -20,7 +20,16 @@ from integratedb_companion.common.sql_text import TransactionError, without_tran
 from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .errors import LATER, shortened
-from .pool import Connection, connect, conninfo, missing_timeouts, refuse_powerful, schema_of, set_timeouts
+from .pool import (
+    BoundedConnection,
+    Connection,
+    connect,
+    conninfo,
+    missing_timeouts,
+    refuse_powerful,
+    schema_of,
+    set_timeouts,
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +45,7 @@ class Preview:
         self._dsn = conninfo(dsn, "integratedb serve preview")
 
     async def _connect(self) -> Connection:
-        return await connect(self._dsn)
+        return await connect(self._dsn, BoundedConnection)
 
     async def check(self) -> None:
         """Connect once, so that a wrong configuration is reported at once."""
@@ -78,7 +87,8 @@ class Preview:
             await connection.rollback()
             async with connection.transaction(force_rollback=True), self._bounded(connection):
                 try:
-                    async with connection.transaction():
+                    # Rolled back in every case, so that no setting of the statements is in force for what follows.
+                    async with connection.transaction(force_rollback=True):
                         yield connection
                 finally:
                     if connection.info.transaction_status == TransactionStatus.INTRANS:

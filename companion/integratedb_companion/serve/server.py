@@ -71,12 +71,14 @@ async def run(settings: Settings) -> None:
 
 
 def _configuration(settings: Settings, services: Services, connections: Connections) -> uvicorn.Config:
-    if settings.tls_certificate is None and not settings.trusted_proxies and not settings.host.startswith(LOOPBACK):
+    is_plain = settings.tls_certificate is None and not settings.trusted_proxies
+    is_local = settings.host.strip("[]").startswith(LOOPBACK)
+    if is_plain and not is_local:
         log.warning(
             "passwords travel unencrypted: give --tls-certificate, or put a TLS proxy in front (--trusted-proxy)"
         )
     config = uvicorn.Config(
-        application.create(services),
+        application.create(services, is_local=is_plain and is_local),
         log_config=None,
         access_log=False,
         server_header=False,

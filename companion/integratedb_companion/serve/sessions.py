@@ -29,11 +29,21 @@ def cookie_name(request: Request) -> str:
     return NAME_OVER_TLS if request.url.scheme == "https" else NAME
 
 
+def is_own(request: Request) -> bool:
+    """Whether no page of another site has sent the request, as far as the browser says."""
+    return all(site in OWN_SITES for site in request.headers.getlist("sec-fetch-site"))
+
+
 def cookie_of(request: Request) -> str | None:
-    """Return the session's token, unless another site has sent the request."""
-    if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
+    """Return the session's token, unless another site has sent the request, or there are several such cookies.
+
+    A neighbour, such as another host of the same domain, may add a cookie of that name. Nothing says whose is whose.
+    """
+    if not is_own(request):
         return None
-    return request.cookies.get(cookie_name(request))
+    pairs = [part.split("=", 1) for header in request.headers.getlist("cookie") for part in header.split(";")]
+    found = [pair[1].strip() for pair in pairs if len(pair) == 2 and pair[0].strip() == cookie_name(request)]
+    return found[0] if len(found) == 1 else None
 
 
 def set_cookie(request: Request, response: Response, token: str) -> None:

@@ -25,10 +25,39 @@ MAX_STATEMENTS = 50
 #: So many rows of a result are shown; a statement that returns more than MAX_READ ends with an error.
 MAX_SHOWN, MAX_READ = 100, 10_000
 MAX_VALUE = 1000
+#: So many notices of a statement are shown, and so many characters of all statements together.
+MAX_NOTICES, MAX_CHARACTERS = 100, 4_000_000
+LEFT_OUT = "further notices are not shown"
+
+
+class _Shown:
+    """What may still be shown of all statements together."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CHARACTERS
+
+    def row(self, values: tuple[Any, ...]) -> list[str | None] | None:
+        """Return a row as text with cut values; None where it would be too much."""
+        cells = [None if value is None else _cut(str(value)) for value in values]
+        return cells if self._take(cells) else None
+
+    def notice(self, line: str) -> str | None:
+        """Return a cut line of a notice; None where it would be too much."""
+        cut = _cut(line)
+        return cut if self._take([cut]) else None
+
+    def _take(self, texts: list[str | None]) -> bool:
+        needed = sum(len(text or "") + 8 for text in texts)
+        if needed > self._left:
+            return False
+        self._left -= needed
+        return True
 
 
 async def run(preview: Preview, text: str) -> Trial:
     """Run the statements of a text; the first that fails ends the trial. Error: 422 for COMMIT and similar."""
+    if "\0" in text:  # libpq would send what stands before it
+        raise invalid("it holds what Postgres cannot store", "#")
     try:
         text = await asyncio.to_thread(without_transaction, text)
         found = await asyncio.to_thread(lambda: list(statements(text)))
@@ -38,12 +67,21 @@ async def run(preview: Preview, text: str) -> Trial:
         raise invalid(f"it has {len(found)} statements; at most {MAX_STATEMENTS} are tried at once", "#")
     if any(part.words.startswith("COPY ") for part in found):
         raise invalid("COPY moves data to or from a client, which a trial is not", "#")
+    # The service's own savepoint undoes what the statements have SET, before it releases the locks that they have left.
+    if any(part.words.startswith(("SAVEPOINT ", "RELEASE ")) for part in found):
+        raise invalid("a trial has no savepoints: a DO block with EXCEPTION undoes a part of it", "#")
     tried: list[Tried] = []
+    shown = _Shown()
     try:
         async with preview.rolled_back() as connection:
             for part in found:  # not a comprehension: what ran before an error is shown
                 command = " ".join(part.words.split()[:2])
-                tried.append(await _run_one(connection, text[part.begin : part.end], command))
+                tried.append(await _run_one(connection, text[part.begin : part.end], command, shown))
+    except (UnicodeError, psycopg.NotSupportedError) as problem:
+        if isinstance(problem, psycopg.NotSupportedError) and problem.sqlstate is not None:
+            return Trial(results=tried, error=_failed(problem))
+        # Python does not know the encoding, or the server has sent bytes without converting them.
+        raise invalid("its answer is not text in the client_encoding that it sets", "#") from None
     except psycopg.Error as problem:
         if problem.sqlstate is None or problem.sqlstate in LATER:
             raise
@@ -51,12 +89,15 @@ async def run(preview: Preview, text: str) -> Trial:
     return Trial(results=tried, error=None)
 
 
-async def _run_one(connection: Connection, statement: str, command: str) -> Tried:
+async def _run_one(connection: Connection, statement: str, command: str, shown: _Shown) -> Tried:
     """Run a statement in the extended protocol, in which the server refuses several statements at once."""
     notices: list[str] = []
 
     def note(notice: psycopg.errors.Diagnostic) -> None:
-        notices.extend(notice_lines(notice))
+        for line in notice_lines(notice):
+            if notices[-1:] == [LEFT_OUT]:
+                return
+            notices.append((shown.notice(line) if len(notices) < MAX_NOTICES else None) or LEFT_OUT)
 
     connection.add_notice_handler(note)
     try:
@@ -74,8 +115,9 @@ async def _run_one(connection: Connection, statement: str, command: str) -> Trie
                         read += 1
                         if read > MAX_READ:
                             raise invalid(f"a statement returns more than {MAX_READ} rows: give it a LIMIT", "#")
-                        if read <= MAX_SHOWN:
-                            rows.append([None if value is None else _cut(str(value)) for value in row])
+                        # Rows that are shown follow one another: after one that is too much, there are no others.
+                        if len(rows) == read - 1 < MAX_SHOWN and (cells := shown.row(row)) is not None:
+                            rows.append(cells)
                 except psycopg.ProgrammingError as problem:
                     if problem.sqlstate is not None:
                         raise

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import connect, transaction
+from integratedb_companion.common.output import clean
 from integratedb_companion.common.preflight import install, preflight
 from integratedb_companion.common.session import EXTENSION
 
@@ -25,6 +26,8 @@ from .directory import Directory
 #: The database of a Postgres of ours, and the roles of people there.
 DATABASE, OWNER, ADMIN = "main", "main_owner", "main_admin"
 ROOT: Final = "root"
+#: The first libpq that can refuse to show a password to a server.
+REQUIRES_AUTH: Final = 160_000
 Say = Callable[[str], None]
 
 
@@ -106,7 +109,9 @@ class Database:
 
     def dsn(self, role: str) -> str:
         """Return the connection string of a role whose password is known."""
-        return make_conninfo("", **self.parameters, user=role, password=self.passwords.of(role))
+        # While a Postgres of ours is down, another user may listen on its port, and ask for the password itself.
+        proof = {"require_auth": "scram-sha-256"} if self.is_ours and pq.version() >= REQUIRES_AUTH else {}
+        return make_conninfo("", **self.parameters, **proof, user=role, password=self.passwords.of(role))
 
     def create(self, conninfo: str) -> None:
         """Create the database of a Postgres of ours, owned by an ordinary role."""
@@ -124,7 +129,7 @@ class Database:
         with connect(conninfo, None) as connection:
             info = connection.info
             self.parameters = _parameters(info)
-            self.version = str(info.parameter_status("server_version")).split()[0]
+            self.version = clean(str(info.parameter_status("server_version")).partition(" ")[0])
             self._extension(connection, say)
             with transaction(connection):
                 names = {self.login(part): login for part, login in LOGINS.items()}

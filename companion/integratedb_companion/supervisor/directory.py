@@ -54,8 +54,10 @@ class Directory:
         """Create the directory, and hold its lock for the length of the block. Error: CommandError."""
         self._create()
         # Children do not inherit the descriptor, so the lock ends with this process, however it ends.
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            # Whoever may read a file may lock it, and would keep the owner out.
+            os.fchmod(descriptor, 0o600)
             self._take(descriptor)
             since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             os.ftruncate(descriptor, 0)
@@ -93,7 +95,7 @@ class Directory:
                 )
             # The user that runs Postgres for root goes through the directory, and reads nothing in it.
             self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-            self.lock.touch(0o644)
+            self.lock.touch(0o600)
         except OSError as problem:
             raise CommandError(
                 f"{problem.filename or self.path}: {problem.strerror}", hint="--data names another directory."
@@ -114,9 +116,11 @@ class Directory:
         """Return who holds the directory, as `pid` and `since`; None: nobody."""
         deadline = time.monotonic() + NAME_WAIT_S
         try:
-            with self.lock.open("rb") as file:
+            # Not blocking, in case that somebody has put a pipe there.
+            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
                 while _is_locked(file.fileno()):
-                    with contextlib.suppress(ValueError):
+                    with contextlib.suppress(ValueError, TypeError):
                         file.seek(0)
                         return dict(json.loads(file.read()))
                     if time.monotonic() > deadline:
@@ -124,6 +128,10 @@ class Directory:
                     time.sleep(0.02)
         except FileNotFoundError:
             return None
+        except OSError as problem:
+            raise CommandError(
+                f"{self.lock}: {problem.strerror}", hint="Run this as the user whose directory it is, or as root."
+            ) from None
         return None
 
     def read(self, path: Path) -> dict[str, Any]:
@@ -132,7 +140,7 @@ class Directory:
             return dict(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, TypeError) as problem:
             said = problem.strerror if isinstance(problem, OSError) else "not JSON"
             raise CommandError(f"{path}: {said}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from integratedb_companion.common.errors import CommandError
@@ -21,9 +22,11 @@ def stop(directory: Directory) -> int | None:
     holder = directory.holder()
     if holder is None:
         return None
-    pid = int(holder["pid"]) if "pid" in holder else None
-    if pid is None:
+    pid = holder.get("pid")
+    # The file is that of whoever made the directory, who must not choose what root signals: 0 and -1 are everybody.
+    if not isinstance(pid, int) or pid < 1:
         raise CommandError(f"{directory.path} is in use, and {directory.lock} does not say by whom")
+    _check_owner(directory, pid)
     try:
         os.kill(pid, signal.SIGTERM)
     except PermissionError:
@@ -36,6 +39,19 @@ def stop(directory: Directory) -> int | None:
             raise CommandError(f"process {pid} has not ended within {STOP_S:.0f} s")
         time.sleep(0.1)
     return pid
+
+
+def _check_owner(directory: Directory, pid: int) -> None:
+    """Refuse to signal a process of another user than the directory's. Error: CommandError."""
+    try:
+        process, owner = Path(f"/proc/{pid}").stat().st_uid, directory.path.stat().st_uid
+    except OSError:  # no such process, or no /proc
+        return
+    if process != owner:
+        raise CommandError(
+            f"{directory.lock} names process {pid}, which is not of the user whose directory it is",
+            hint="Whoever owns the directory stops what runs there.",
+        )
 
 
 def status(directory: Directory) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Lines:
     def say(self, name: str, text: str, level: str = "info") -> None:
         """Print a line of a part."""
         name_shown = click.style(name.ljust(_WIDTH), fg=COLORS[name], bold=True)
-        words = click.style(text, fg=LEVELS[level]) if level in LEVELS else text
+        words = click.style(clean(text), fg=LEVELS[level]) if level in LEVELS else clean(text)
         self.show(f"{click.style(time.strftime('%H:%M:%S'), dim=True)} {name_shown} {words}")
 
     def show(self, line: str = "") -> None:

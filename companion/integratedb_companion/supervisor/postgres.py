@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,15 +121,17 @@ class Server:
             return
         say(f"creating a cluster in {self.home}")
         new = self._directory.path / f"initialising.{secrets.token_hex(4)}"
-        new.mkdir(0o700)
+        # The directory stays root's, so that nobody else can put another file in the place of one that is handed over.
+        new.mkdir()
+        new.chmod(0o711 if self._owner else 0o700)
         secret = new / "password"
         secret.touch(0o600)
         secret.write_text(password)
         data = new / "data"
         data.mkdir(0o700)
         if self._owner:
-            for path in (new, secret, data):
-                os.chown(path, self._owner.uid, self._owner.gid)
+            for path in (secret, data):
+                os.chown(path, self._owner.uid, self._owner.gid, follow_symlinks=False)
         initdb: list[str | Path] = [
             self.programs / "initdb", f"--pgdata={data}", f"--username={SUPERUSER}", f"--pwfile={secret}",
             "--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
@@ -138,10 +141,7 @@ class Server:
         said, _ = process.communicate()
         if process.returncode:
             raise CommandError(f"initdb failed: {' '.join(said.decode(errors='replace').split())[-500:]}")
-        with (data / "postgresql.conf").open("a") as file:
-            file.write(CONFIGURATION)
-            file.flush()
-            os.fsync(file.fileno())
+        _append(data / "postgresql.conf", CONFIGURATION)
         data.rename(self.home)
         self._directory.sync()
         shutil.rmtree(new, ignore_errors=True)
@@ -170,7 +170,7 @@ class Server:
             return ""
         sockets.mkdir(0o711, exist_ok=True)
         if self._owner:
-            os.chown(sockets, self._owner.uid, self._owner.gid)
+            os.chown(sockets, self._owner.uid, self._owner.gid, follow_symlinks=False)
         return str(sockets)
 
     def problem(self, pid: int) -> str | None:
@@ -183,6 +183,21 @@ class Server:
     def dsn(self, database: str, user: str, password: str) -> dict[str, str]:
         """Return the parameters of a connection."""
         return {"host": "127.0.0.1", "port": str(self.port), "dbname": database, "user": user, "password": password}
+
+
+def _append(path: Path, text: str) -> None:
+    """Append to a file of the user that runs Postgres, durably. Error: CommandError, when it leads elsewhere."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as problem:
+        raise CommandError(f"{path}: {problem.strerror}") from None
+    with os.fdopen(descriptor, "w") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise CommandError(f"{path} is not a file of this directory alone")
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _free_port() -> int:

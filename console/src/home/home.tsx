@@ -7,16 +7,19 @@ import { ago } from "../parts/format";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
 import { link } from "../routing";
+import { FirstSteps } from "./first-steps";
 import { UnmetClaims } from "./unmet";
 
 export default function Home() {
   return (
     <>
       <h1>Who depends on what, and is it well?</h1>
+      <FirstSteps />
       <Unmet />
       {session.value?.everything ? (
         <>
           <Facts />
+          <Advice />
           <Changes />
         </>
       ) : (
@@ -59,6 +62,7 @@ function Unmet() {
           http: "GET /api/v1/unmet-claims",
           cli: "integratedb unmet",
         }}
+        of="unmet claims"
       />
     </section>
   );
@@ -112,6 +116,35 @@ function Facts() {
       </Shown>
       <Same
         ways={{ sql: "SELECT * FROM integratedb_status();", http: "GET /api/v1/status", cli: "integratedb status" }}
+        of="the status"
+      />
+    </section>
+  );
+}
+
+function Advice() {
+  const findings = useResource(() => answered(client.GET("/advice")));
+  return (
+    <section aria-labelledby="advice">
+      <h2 id="advice">Advisers</h2>
+      <Shown of={findings}>
+        {({ data }) => {
+          const number = (level: string) => data.filter((finding) => finding.level === level).length;
+          if (data.length === 0) return <p class="good">✓ The advisers have found nothing.</p>;
+          return (
+            <p>
+              <a href={link("advisers")}>
+                {data.length} {data.length === 1 ? "finding" : "findings"}
+              </a>
+              : {number("ERROR") > 0 && <span class="bad">{number("ERROR")} wrong, </span>}
+              {number("WARN")} risky, {number("INFO")} that could be better.
+            </p>
+          );
+        }}
+      </Shown>
+      <Same
+        ways={{ sql: "SELECT * FROM integratedb_advice();", http: "GET /api/v1/advice", cli: "integratedb advice" }}
+        of="the advisers"
       />
     </section>
   );
@@ -170,6 +203,7 @@ function Changes() {
           sql: "SELECT * FROM integratedb_ddl_events(max_results => 12);",
           http: "GET /api/v1/ddl-events?limit=12",
         }}
+        of="changes"
       />
     </section>
   );

@@ -5,10 +5,12 @@ import { type ApiError, answered, client, session } from "../api/client";
 import { databaseMap, loadMap } from "../api/map";
 import { asApiError } from "../api/resource";
 import { UnmetClaims } from "../home/unmet";
+import { marks } from "../map/marks";
 import { Editor, useDraft } from "../parts/editor";
 import { Failure } from "../parts/failure";
 import { literal, Same } from "../parts/same";
-import { change, place } from "../routing";
+import { change, link, place } from "../routing";
+import { marksOf } from "./marks";
 import { markdown, type UnmetClaim } from "./report";
 
 /** What fits in an address that every browser and proxy takes. */
@@ -140,6 +142,16 @@ function Verdict({ result }: { result: Result }) {
         >
           {copied ? "Copied" : "Copy as a comment for a pull request"}
         </button>
+        {unmet.length > 0 && (
+          <a
+            href={link("map", { table: unmet[0]?.problems[0]?.path ?? unmet[0]?.path })}
+            onClick={() => {
+              marks.value = marksOf(unmet);
+            }}
+          >
+            Show on the map
+          </a>
+        )}
         {sql.length <= MAX_SHARED && (
           <a href={`${location.pathname}?${new URLSearchParams({ sql })}`}>Link to this preview</a>
         )}

@@ -1,12 +1,9 @@
 // The result of a preview as a comment for a pull request.
 
 import type { Schemas } from "../api/client";
+import { cell } from "../parts/format";
 
 export type UnmetClaim = Schemas["UnmetClaim"];
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll(/\s+/g, " ").replaceAll("<", "&lt;").replaceAll("@", "@\u200b");
-}
 
 /** Fences a text that may itself contain fences. */
 function fenced(text: string, language: string): string {

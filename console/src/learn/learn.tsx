@@ -5,7 +5,7 @@ import { useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
 import { change, link, place } from "../routing";
 import { type Found, find, read, sections } from "./markdown";
-import { PAGES, type Page, sorted } from "./pages";
+import { PAGES, type Page, sorted, titled } from "./pages";
 import { Blocks } from "./render";
 import "./learn.css";
 
@@ -51,13 +51,6 @@ export default function Learn() {
       </article>
     </div>
   );
-}
-
-const WRITTEN: Record<string, string> = { api: "API", graphql: "GraphQL", postgrest: "PostgREST", sql: "SQL" };
-
-function titled(name: string): string {
-  const words = name.replaceAll("-", " ").replaceAll(/\w+/g, (word) => WRITTEN[word] ?? word);
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function Content({ page }: { page: Page }) {

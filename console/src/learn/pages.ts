@@ -36,3 +36,11 @@ export function sorted(pages: readonly Page[]): Page[] {
   };
   return [...pages].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
 }
+
+const WRITTEN: Record<string, string> = { api: "API", graphql: "GraphQL", postgrest: "PostgREST", sql: "SQL" };
+
+/** The name of a page as its title. */
+export function titled(name: string): string {
+  const words = name.replaceAll("-", " ").replaceAll(/\w+/g, (word) => WRITTEN[word] ?? word);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,6 +1,6 @@
 // The map as files: DBML and Markdown of its tables, SVG and PNG of its picture.
 
-import { rows } from "../parts/format";
+import { cell, rows } from "../parts/format";
 import { draw, type Look } from "./draw";
 import type { Layout } from "./layout";
 import type { Column, Graph, Table } from "./model";
@@ -69,16 +69,6 @@ function claimants(claims: Table["claims"]): string {
   return claims
     .map(({ stakeholder, dependency }) => (dependency === "required" ? stakeholder : `${stakeholder} (${dependency})`))
     .join(", ");
-}
-
-/** A text in a cell of a table of Markdown, where nothing in it is markup. */
-function cell(text: string): string {
-  return text
-    .replaceAll(/[\\`*_[\]|#~]/g, "\\$&")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll(/\s+/g, " ");
 }
 
 export function markdown(graph: Graph, paths: readonly string[]): string {

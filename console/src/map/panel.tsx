@@ -9,6 +9,7 @@ import type { Shade } from "./colours";
 import { short } from "./draw";
 import { Impact } from "./impact-section";
 import { Swatch } from "./list";
+import { marks } from "./marks";
 import type { Claim, Column, Graph, Table } from "./model";
 import { addressOf, DEPTHS, type MapPlace } from "./place";
 import { type ColumnStatistics, distinct, type Loaded, loadStatistics, statistics } from "./statistics";
@@ -43,6 +44,7 @@ function TablePanel({ graph, table, at, shades }: Props & { table: Table }) {
         <h2>{relation.path}</h2>
         <a href={addressOf({ table: null, column: null, depth: null })}>Close</a>
       </header>
+      {marks.value.has(relation.path) && <p class="bad">✗ {marks.value.get(relation.path)?.reason}</p>}
       {relation.comment && <p class="comment">{relation.comment}</p>}
       <p class="quiet">{factsOf(table).join(", ")}</p>
       <nav aria-label="Neighbourhood" class="row">

@@ -36,3 +36,19 @@ export function ago(time: string, now: number = Date.now()): string {
   }
   return "just now";
 }
+
+/** A text of a database in a cell or paragraph of Markdown, where nothing in it is markup, a link or a mention. */
+export function cell(text: string): string {
+  return text
+    .replaceAll(/\s+/g, " ")
+    .trim()
+    .replaceAll(/[\\`*_[\]|#~]/g, "\\$&")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll("@", "@\u200b")
+    .replaceAll("://", ":\u200b//")
+    .replaceAll(/\bwww\./gi, (www) => `${www.slice(0, 3)}\u200b.`)
+    .replace(/^([-+=])/, "\\$1")
+    .replace(/^(\d+)([.)])/, "$1\\$2");
+}

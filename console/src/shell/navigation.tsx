@@ -30,7 +30,11 @@ export function Navigation() {
         ))}
       </nav>
       <div class="tools">
-        <button type="button" onClick={() => openPalette()} title="Search tables, columns, stakeholders and views">
+        <button
+          type="button"
+          onClick={() => openPalette()}
+          title="Search tables, columns, stakeholders, views and documentation"
+        >
           Search <kbd>Ctrl K</kbd>
         </button>
         <label title="Show the SQL, HTTP and command line that do the same">

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { databaseMap, loadMap } from "../api/map";
+import { PAGES, titled } from "../learn/pages";
 import { go, link } from "../routing";
 import { type Entry, entriesOf, ranked } from "./search";
 import { VIEWS } from "./views";
@@ -19,6 +20,13 @@ const VIEW_ENTRIES: Entry[] = VIEWS.map((view) => ({
   kind: "view",
   what: view.what,
   url: link(view.name),
+}));
+
+const PAGE_ENTRIES: Entry[] = PAGES.map((page) => ({
+  name: titled(page.name),
+  kind: "documentation",
+  what: "",
+  url: link("learn", {}, page.name),
 }));
 
 function isWriting(target: EventTarget | null): boolean {
@@ -45,7 +53,10 @@ function Opened() {
   const dialog = useRef<HTMLDialogElement>(null);
   const [words, setWords] = useState("");
   const [chosen, setChosen] = useState(0);
-  const entries = useMemo(() => [...VIEW_ENTRIES, ...entriesOf(databaseMap.value)], [databaseMap.value]);
+  const entries = useMemo(
+    () => [...VIEW_ENTRIES, ...entriesOf(databaseMap.value), ...PAGE_ENTRIES],
+    [databaseMap.value],
+  );
   const found = useMemo(() => ranked(entries, words, 50), [entries, words]);
   useEffect(() => {
     dialog.current?.showModal();
@@ -77,11 +88,11 @@ function Opened() {
       <input
         type="text"
         role="combobox"
-        aria-label="Search tables, columns, stakeholders and views"
+        aria-label="Search tables, columns, stakeholders, views and documentation"
         aria-expanded="true"
         aria-controls="found"
         aria-activedescendant={found.length > 0 ? `found-${chosen}` : undefined}
-        placeholder="Tables, columns, stakeholders, views"
+        placeholder="Tables, columns, stakeholders, views, documentation"
         autofocus
         onInput={(event) => {
           setWords(event.currentTarget.value);

@@ -115,6 +115,8 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
   told CONSTANT text := current_setting('client_min_messages');
+  -- An update of the extension has marked its transaction, and keeps the mark until its end.
+  is_marked CONSTANT boolean := EXISTS (SELECT FROM integratedb.own_change AS o WHERE o.xid = pg_current_xact_id());
   wanted record;
 BEGIN
   INSERT INTO integratedb.own_change DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -148,7 +150,9 @@ BEGIN
     ALTER PUBLICATION integratedb_control ADD TABLE ONLY integratedb.control;
   END IF;
 
-  DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+  IF NOT is_marked THEN
+    DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
+  END IF;
 END
 $$;
 

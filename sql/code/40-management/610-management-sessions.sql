@@ -8,10 +8,18 @@ SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  at_most CONSTANT integer := 1000;
   new_id uuid;
 BEGIN
   DELETE FROM integratedb.management_refresh_token AS t
    WHERE t.id IN (SELECT x.id FROM integratedb.management_refresh_token AS x WHERE x.expires_at < now() ORDER BY x.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED);
+
+  -- Right passwords are not counted, so a user may log in as often as the service can check them.
+  DELETE FROM integratedb.management_refresh_token AS t
+   WHERE t.id IN (
+     SELECT x.id FROM integratedb.management_refresh_token AS x
+      WHERE x.user_id = management_refresh_token_issued.user_id
+      ORDER BY x.expires_at DESC OFFSET at_most - 1 FOR UPDATE SKIP LOCKED);
 
   INSERT INTO integratedb.management_refresh_token AS t (user_id, expires_at)
   VALUES (management_refresh_token_issued.user_id, now() + lifetime)
@@ -21,7 +29,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.management_refresh_token_issued(bigint, interval) IS
-'Records a refresh token of a user, and deletes expired ones. Returns its jti. Error: 23503 unknown user.';
+'Records a refresh token of a user, and deletes expired ones and all but the newest 1000 of the user. Returns its jti. '
+'Error: 23503 unknown user.';
 
 CREATE OR REPLACE FUNCTION integratedb.management_refresh_token_used(id uuid, user_id bigint)
 RETURNS boolean

@@ -21,7 +21,7 @@ STABLE PARALLEL RESTRICTED
 SECURITY DEFINER -- the API has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  WITH shown AS MATERIALIZED (
+  WITH RECURSIVE shown AS MATERIALIZED (
     SELECT k.oid, n.nspname, k.relname, k.relkind, k.relowner, k.reltuples, k.relpages, k.reltoastrelid, k.relrowsecurity
       FROM pg_class AS k
       JOIN pg_namespace AS n ON n.oid = k.relnamespace
@@ -33,12 +33,17 @@ AS $$
              SELECT FROM pg_depend AS d
               WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.objsubid = 0 AND d.deptype = 'e')
   ),
+  -- Not by pg_partition_tree(), which locks the partitions: an owner who holds a lock would hold up the map.
+  partition_tree AS (
+    SELECT s.oid AS root, s.oid AS relid FROM shown AS s WHERE s.relkind = 'p'
+    UNION ALL
+    SELECT t.root, i.inhrelid FROM partition_tree AS t JOIN pg_inherits AS i ON i.inhparent = t.relid
+  ),
   parts AS (
-    SELECT h.root, count(*)::integer AS number, sum(greatest(p.reltuples, 0)) AS reltuples, sum(p.relpages::bigint) AS relpages
-      FROM (SELECT s.oid AS root, t.relid FROM shown AS s CROSS JOIN LATERAL pg_partition_tree(s.oid) AS t
-             WHERE s.relkind = 'p' AND t.isleaf) AS h
-      JOIN pg_class AS p ON p.oid = h.relid
-     GROUP BY h.root
+    SELECT t.root, count(*)::integer AS number, sum(greatest(p.reltuples, 0)) AS reltuples, sum(p.relpages::bigint) AS relpages
+      FROM partition_tree AS t
+      JOIN pg_class AS p ON p.oid = t.relid AND p.relkind <> 'p'
+     GROUP BY t.root
   ),
   column_lists AS (
     SELECT a.attrelid,

@@ -61,6 +61,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- reads the extension's tables, and catalogs that nobody else can; runs views of the extension only
 SET search_path = pg_catalog, integratedb, pg_temp
+SET lock_timeout = '1s'
 AS $$
 DECLARE
   adviser record;
@@ -72,11 +73,23 @@ BEGIN
      WHERE only_adviser IS NULL OR a.adviser = only_adviser
      ORDER BY array_position(ARRAY['ERROR', 'WARN', 'INFO'], a.level), a.adviser
   LOOP
-    -- Only names of the extension's own views get here.
-    RETURN QUERY EXECUTE format(
-      'SELECT $1, $2, $3, $4, $5, $6, f.detail, f.remediation, f.metadata, $1 || '':'' || f.subject FROM integratedb.%I AS f ORDER BY f.subject',
-      'adviser_' || adviser.adviser)
-      USING adviser.adviser, adviser.title, adviser.level, adviser.facing, adviser.categories, adviser.description;
+    -- Postgres locks what it describes: the tables in the condition of a policy, and sequences. Whoever holds a lock
+    -- on one of them must not hide all the other findings.
+    BEGIN
+      -- Only names of the extension's own views get here.
+      RETURN QUERY EXECUTE format(
+        'SELECT $1, $2, $3, $4, $5, $6, f.detail, f.remediation, f.metadata, $1 || '':'' || f.subject FROM integratedb.%I AS f ORDER BY f.subject',
+        'adviser_' || adviser.adviser)
+        USING adviser.adviser, adviser.title, adviser.level, adviser.facing, adviser.categories, adviser.description;
+    EXCEPTION
+      WHEN lock_not_available OR deadlock_detected THEN
+        RETURN QUERY
+          SELECT 'adviser_not_run', 'Adviser that does not run', 'WARN', 'ADMIN', ARRAY['INTEGRATEDB'],
+                 'An adviser has stopped at a lock, so what it looks for goes unnoticed.',
+                 format('Adviser %s is not run: another session has locked what the adviser reads for more than a second.', adviser.adviser),
+                 'SELECT * FROM integratedb_monitor_sessions();', jsonb_build_object('adviser', adviser.adviser),
+                 'adviser_not_run:' || adviser.adviser;
+    END;
   END LOOP;
 END
 $$;
@@ -120,6 +133,7 @@ LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER -- the views are not the extension's, so the extension gives them no rights
 SET search_path = pg_catalog, integratedb, pg_temp
+SET lock_timeout = '1s'
 AS $$
 DECLARE
   adviser record;

@@ -86,3 +86,13 @@ def test_education_mode_shows_the_other_ways(console: Console, page: Page) -> No
     assert console.violations() == []
     page.reload()
     expect(same).to_be_visible()
+
+
+def test_what_would_be_missed_is_red_on_the_map(console: Console, page: Page) -> None:
+    console.open(f"/lab?sql={RENAME}")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_role("link", name="Show on the map").click()
+    expect(page).to_have_url(f"{console.url}/console/map?table=shop.orders")
+    expect(page.get_by_text("reporter: shop.orders.total: expected a column").first).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("reporter: shop.orders.total")).to_have_count(0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.system.console.harness import Console
 from tests.system.serve.harness import ROOT_NAME, ROOT_PASSWORD, Service
@@ -60,6 +61,10 @@ def test_the_palette_finds_a_column_and_goes_there(console: Console, page: Page)
     expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("shop.orders.status")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{console.url}/console/map?table=shop.orders&column=status")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("saved queries")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{console.url}/console/learn/saved-queries")
     page.go_back()
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Search")).to_be_focused()
@@ -109,3 +114,33 @@ def test_two_tabs_share_a_session(console: Console, page: Page) -> None:
     console.expected = ["401"]
     page.get_by_role("navigation").get_by_role("link", name="Stakeholders").click()
     expect(page.get_by_role("heading", name="Your session has ended")).to_be_visible()
+
+
+def test_the_first_steps_lead_to_a_refusal_that_is_understood(console: Console, page: Page) -> None:
+    console.open()
+    steps = page.get_by_role("region", name="First steps")
+    expect(steps.get_by_role("link", name="See who depends on shop.orders.status")).to_be_visible()
+    steps.get_by_role("link", name="Try to rename it").click()
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", name="it hurts parcels, reporter")).to_be_visible()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Home").click()
+    steps.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("SELECT * FROM integratedb_status();")).to_be_visible()
+    assert console.violations() == []
+    steps.get_by_role("button", name="Hide").click()
+    page.reload()
+    expect(page.get_by_text("Every claim is met")).to_be_visible()
+    expect(steps).to_have_count(0)
+
+
+def test_a_slow_service_shows_what_it_waits_for(console: Console, page: Page) -> None:
+    def late(route: Route) -> None:
+        time.sleep(2)
+        route.continue_()
+
+    page.route("**/api/v1/status", late)
+    page.goto(f"{console.url}/console/")
+    # What has come is shown; what has not does not hold it up.
+    expect(page.get_by_text("Every claim is met")).to_be_visible()
+    expect(page.get_by_role("region", name="Status").get_by_text("Loading…")).to_be_visible()
+    expect(page.get_by_role("link", name="Claims")).to_be_visible()

@@ -223,3 +223,22 @@ def test_other_methods_are_refused(service: Service, root: Client, method: str) 
 def test_a_header_does_not_choose_the_method(root: Client) -> None:
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         assert root.send("GET", "/sync", headers={name: "POST"}).status_code == 405
+
+
+def test_a_local_service_is_no_part_of_a_site_that_lets_its_name_lead_here(fresh: Place, start_service) -> None:
+    service = start_service(fresh.dsn)
+    for host in ("127.0.0.1:4000", "localhost:4000", "console.localhost", "[::1]:4000", "shop"):
+        assert httpx.get(f"{service.url}/live", headers={"Host": host}).status_code == 200, host
+    new = {"user": {"username": "root", "password": "correct horse battery"}}
+    for host in (
+        "rebound.example.com",
+        "rebound.example.com.:4000",
+        "127.0.0.1.example.com",
+        "x.localhost.example.com",
+    ):
+        assert httpx.get(f"{service.url}/console/", headers={"Host": host}).status_code == 421, host
+        assert httpx.post(f"{service.url}/api/v1/users", json=new, headers={"Host": host}).status_code == 421, host
+    assert fresh.superuser.value("SELECT count(*) FROM integratedb.management_user") == 0
+    # A proxy passes on the name by which it is reached.
+    behind = start_service(fresh.dsn, "--trusted-proxy", "127.0.0.1")
+    assert httpx.get(f"{behind.url}/live", headers={"Host": "shop.example.com"}).status_code == 200

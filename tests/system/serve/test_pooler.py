@@ -51,6 +51,15 @@ def test_no_advisory_lock_of_a_preview_stays_in_a_session_that_others_use(
         assert fresh.superuser.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
 
 
+def test_no_advisory_lock_of_a_trial_stays_whatever_it_has_set(fresh: Place, behind: Pooler, start_service) -> None:
+    root = start_service(dsn(behind, fresh), "--preview-dsn", dsn(behind, fresh, "shop_owner")).bootstrap()
+    for rest in ("", "SET statement_timeout = '1ms'; SET client_encoding = 'SQL_ASCII'", "RELEASE SAVEPOINT _pg3_2"):
+        # The many locks take more than the millisecond to release.
+        locks = "SELECT count(pg_advisory_lock(n)) FROM generate_series(1, 3000) AS n"
+        root.send("POST", "/try", {"data": f"{locks}; {rest}"})
+        assert fresh.superuser.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0, rest
+
+
 def test_no_prepared_statement_of_a_preview_stays_in_a_session_that_others_use(
     fresh: Place, behind: Pooler, start_service
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
-from tests.system.serve.harness import ROOT_NAME, ROOT_PASSWORD, Client, Service, login_body, unique
+from tests.system.serve.harness import ROOT_NAME, ROOT_PASSWORD, Client, Place, Service, login_body, unique
 
 NAME = "integratedb"
 
@@ -65,6 +66,52 @@ def test_a_page_of_another_site_or_port_has_no_session(browser: httpx.Client, si
     assert browser.get("/stakeholders", headers={"Sec-Fetch-Site": site}).status_code == 401
     assert browser.post("/sync", headers={**mine, "Sec-Fetch-Site": site}).status_code == 401
     assert browser.get("/stakeholders", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_begins_no_session(browser: httpx.Client, site: str) -> None:
+    body = login_body(ROOT_NAME, ROOT_PASSWORD)
+    refused = browser.post("/session", json=body, headers={"Sec-Fetch-Site": site})
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
+    # What a page of another site may send without being asked for permission first.
+    content = json.dumps(body).encode()
+    for simple in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "text/plain; application/json",
+    ):
+        assert browser.post("/session", content=content, headers={"Content-Type": simple}).status_code == 415
+
+
+def test_two_cookies_of_one_name_are_no_session(service: Service, root: Client, browser: httpx.Client) -> None:
+    begin(browser)
+    mine = browser.cookies[NAME]
+    with httpx.Client(base_url=f"{service.url}/api/v1") as other:
+        begin(other)
+        hostile = other.cookies[NAME]
+    for header in (f"{NAME}={hostile}; {NAME}={mine}", f"{NAME}={mine};{NAME}=x", f"{NAME}={mine}; {NAME} = {mine}"):
+        assert httpx.get(f"{service.url}/api/v1/session", headers={"Cookie": header}).status_code == 401, header
+    kept = httpx.get(
+        f"{service.url}/api/v1/session", headers={"Cookie": f"a=b; {NAME}={mine}; __Host-{NAME}={hostile}"}
+    )
+    assert kept.status_code == 200
+
+
+def test_a_user_who_logs_in_again_and_again_fills_no_table(
+    service: Service, place: Place, root: Client, user: Callable[..., Client], browser: httpx.Client
+) -> None:
+    user()
+    name, id_ = place.superuser.rows("SELECT username, id FROM integratedb.management_user ORDER BY id DESC LIMIT 1")[0]
+    begin(browser, name, "a good password")
+    count = f"SELECT count(*) FROM integratedb.management_refresh_token WHERE user_id = {id_}"
+    issue = f"SELECT count(integratedb.management_refresh_token_issued({id_}, '12 hours')) FROM generate_series(1, %s)"
+    place.superuser.run(issue, 900)
+    assert browser.get("/session").status_code == 200
+    place.superuser.run(issue, 200)
+    assert place.superuser.value(count) == 1000
+    assert browser.get("/session").status_code == 401
 
 
 def test_a_session_ends_when_its_user_logs_out(browser: httpx.Client) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.serve.harness import Client, Place
+from tests.system.serve.harness import Client, Place, Service
 
 User = Callable[..., Client]
 
@@ -69,6 +69,53 @@ def test_large_results_are_cut_and_endless_ones_refused(root: Client) -> None:
     assert faults == [["a statement returns more than 10000 rows: give it a LIMIT", "#"]]
     assert "at most 50" in root.refused(422, "POST", "/try", {"data": "SELECT 1;" * 51})["detail"][0][0]
     assert "COPY" in root.refused(422, "POST", "/try", {"data": "COPY orders TO STDOUT"})["detail"][0][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT repeat('x', 300000000)",
+        "DO $$ BEGIN FOR i IN 1..20 LOOP RAISE NOTICE '%', repeat('x', 10000000); END LOOP; END $$",
+        "DO $$ BEGIN FOR i IN 1..300000 LOOP RAISE NOTICE '%', repeat('x', 200); END LOOP; END $$",
+    ],
+)
+def test_what_is_too_large_for_the_memory_is_refused(service: Service, root: Client, text: str) -> None:
+    tried(root, "SELECT 1")
+    service.forget_peak()
+    before_mb = service.resident_mb("VmHWM")
+    assert "64 MB" in root.refused(422, "POST", "/try", {"data": text})["detail"][0][0]
+    assert service.resident_mb("VmHWM") - before_mb < 300
+
+
+def test_all_statements_together_show_a_few_megabytes(root: Client) -> None:
+    columns = ", ".join(f"repeat('x', 1000) AS c{number}" for number in range(1000))
+    wide = f"SELECT {columns} FROM generate_series(1, 50)"
+    noisy = "DO $$ BEGIN FOR i IN 1..150 LOOP RAISE NOTICE '%', repeat('x', 2000); END LOOP; END $$"
+    answer = root.send("POST", "/try", {"data": f"{noisy}; {wide}; {wide}; SELECT 'small'; {noisy}"})
+    assert len(answer.content) < 6_000_000
+    said, first, second, small, _ = answer.json()["data"]["results"]
+    assert (len(said["notices"]), said["notices"][-1]) == (101, "further notices are not shown")
+    assert len(said["notices"][0]) == 1001
+    for shown in (first, second):
+        assert len(shown["rows"]) + shown["more"] == 50
+    assert (len(first["rows"]), len(second["rows"])) == (3, 0)
+    assert small["rows"] == [["small"]]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("SQL_ASCII", "SELECT 'é' AS \"é\""), ("EUC_TW", "SELECT 1")])
+def test_an_encoding_that_cannot_be_shown_is_no_fault_of_the_service(root: Client, encoding: str, text: str) -> None:
+    body = {"data": f"SET client_encoding = '{encoding}'; {text}"}
+    assert "client_encoding" in root.refused(422, "POST", "/try", body)["detail"][0][0]
+
+
+def test_the_whole_text_is_tried_or_nothing(root: Client) -> None:
+    root.refused(422, "POST", "/try", {"data": "SELECT 1\0 - 1"})
+
+
+@pytest.mark.parametrize("statement", ["SAVEPOINT _pg3_1", "RELEASE SAVEPOINT _pg3_1", "/**/release _pg3_2"])
+def test_a_trial_has_no_savepoints_of_its_own(root: Client, statement: str) -> None:
+    faults = root.refused(422, "POST", "/try", {"data": f"SELECT 1; {statement}; SELECT 2"})["detail"]
+    assert "no savepoints" in faults[0][0]
 
 
 def test_only_root_tries(user: User) -> None:

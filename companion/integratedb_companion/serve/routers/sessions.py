@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from integratedb_companion.http.refusals import unauthorized
+from integratedb_companion.http.refusals import forbidden, unauthorized
 from integratedb_companion.serve import authentication, sessions
 from integratedb_companion.serve.admission import OpenRoute, TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
@@ -33,6 +33,8 @@ def _described(asking: Caller) -> Data[ConsoleSession]:
 @_open.post("", status_code=201, responses=refusals(400, 403, 408, 413, 415, 422, 429))
 async def begin(body: LoginBody, request: Request, response: Response, shared: Shared) -> Data[ConsoleSession]:
     """Begin a session for a name and a password: a cookie of 12 hours. Wrong guesses are limited, as for a login."""
+    if not sessions.is_own(request):  # its page would put the browser into a session of its own choice
+        raise forbidden("a page of another site begins no session")
     address = authentication.address_of(request)
     asking, token = await authentication.start_session(shared, body.data.username, body.data.password, address)
     sessions.set_cookie(request, response, token)
