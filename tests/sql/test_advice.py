@@ -424,6 +424,8 @@ def test_an_adviser_about_the_server_finds_its_fault(superuser: Session, owner: 
     (old, new), make = SERVER[name]
     assert advice(superuser, name) == []
     view = superuser.value("SELECT pg_get_viewdef(%s::regclass)", f"integratedb.adviser_{name}")
+    # From PostgreSQL 18 on, columns of a single table are written without its alias.
+    old = old if old in view else old.replace("(d.oid)", "(oid)")
     assert old in view or old == "x y z", view
     superuser.run(f"CREATE OR REPLACE VIEW integratedb.adviser_{name} AS {view.replace(old, new)}")
     try:

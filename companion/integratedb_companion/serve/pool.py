@@ -6,16 +6,12 @@ use another session, which serves other clients next. So nothing is prepared, an
 
 from __future__ import annotations
 
-import array
-import fcntl
-import termios
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -24,16 +20,12 @@ from integratedb_companion import __version__
 from integratedb_companion.common import versions
 from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.session import EXTENSION, PIN, notice_lines, read_conninfo
-from integratedb_companion.http.refusals import invalid
 
 Connection = psycopg.AsyncConnection[DictRow]
-Received = TypeVar("Received")
 
 CONNECT_TIMEOUT_S = 5
 #: How long a request waits for a free connection.
 POOL_TIMEOUT_S = 10
-#: What a server may send a preview before the end of a row or a statement, about.
-MAX_RECEIVED = 64 << 20
 #: The defaults, which the options of a connection string may replace.
 TIMEOUTS = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
 #: Returns which of these the connection string sets.
@@ -73,38 +65,9 @@ def conninfo(dsn: str, application: str) -> str:
     return make_conninfo("", **{**read_conninfo(dsn), **fixed})
 
 
-class BoundedConnection(psycopg.AsyncConnection[DictRow]):
-    """A connection that ends when the server sends too much at once, which libpq would collect in memory."""
-
-    async def wait(self, gen: PQGen[Received], *arguments: Any, **options: Any) -> Received:
-        """Wait for the next row, or the end of a statement. Error: 422 when it is too large."""
-        return await super().wait(self._counted(gen), *arguments, **options)
-
-    def _counted(self, gen: PQGen[Received]) -> PQGen[Received]:
-        received = 0
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                received += self._available()
-                if received > MAX_RECEIVED:
-                    self.pgconn.finish()
-                    raise invalid("a row, or the notices before it, have more than 64 MB", "#")
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            value: Received = end.value
-            return value
-
-    def _available(self) -> int:
-        """Return how many bytes wait in the socket, which libpq reads next."""
-        number = array.array("i", [0])
-        fcntl.ioctl(self.pgconn.socket, termios.FIONREAD, number)
-        return number[0]
-
-
-async def connect(dsn: str, kind: type[Connection] = psycopg.AsyncConnection[DictRow]) -> Connection:
+async def connect(dsn: str) -> Connection:
     """Connect; a transaction begins with the first statement."""
-    return await kind.connect(dsn, row_factory=dict_row, prepare_threshold=None)
+    return await psycopg.AsyncConnection[DictRow].connect(dsn, row_factory=dict_row, prepare_threshold=None)
 
 
 async def missing_timeouts(connection: Connection, timeouts: dict[str, str]) -> dict[str, str]:

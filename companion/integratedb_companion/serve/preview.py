@@ -21,7 +21,6 @@ from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .errors import LATER, shortened
 from .pool import (
-    BoundedConnection,
     Connection,
     connect,
     conninfo,
@@ -45,7 +44,7 @@ class Preview:
         self._dsn = conninfo(dsn, "integratedb serve preview")
 
     async def _connect(self) -> Connection:
-        return await connect(self._dsn, BoundedConnection)
+        return await connect(self._dsn)
 
     async def check(self) -> None:
         """Connect once, so that a wrong configuration is reported at once."""

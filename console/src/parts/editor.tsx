@@ -63,6 +63,8 @@ export function Editor(props: Props) {
         onSubmit: () => latest.current.onSubmit?.(),
       });
       view.current = { editor, replace };
+      // Whoever is already writing into the text area goes on in the editor.
+      if (document.activeElement?.closest(".editor") === parent.current.parentElement) editor.focus();
       setReady(true);
     });
     return () => {

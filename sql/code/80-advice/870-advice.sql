@@ -153,11 +153,12 @@ BEGIN
              LIMIT 1) AS stranger,
            k.relowner = n.nspowner OR NOT pg_has_role(k.relowner, current_user, 'USAGE') AS is_view_strange,
            has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(k.oid, 'SELECT') AS is_readable,
-           ARRAY(SELECT e.name FROM unnest(expected) AS e (name)
+           ARRAY(SELECT e.name FROM unnest(expected) WITH ORDINALITY AS e (name, position)
                   WHERE NOT EXISTS (
                     SELECT FROM pg_attribute AS a
                      WHERE a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
-                       AND a.attname || ' ' || format_type(a.atttypid, NULL) = e.name)) AS lacking
+                       AND a.attname || ' ' || format_type(a.atttypid, NULL) = e.name)
+                  ORDER BY e.position) AS lacking
       FROM pg_namespace AS n
       JOIN pg_class AS k ON k.relnamespace = n.oid AND k.relkind IN ('v', 'm')
      WHERE n.nspname = 'integratedb_advisers'

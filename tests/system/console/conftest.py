@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support import clone
 from tests.system.conftest import TEMPLATE, new_cluster
@@ -16,6 +16,9 @@ from tests.system.harness import ROOT
 from tests.system.serve.harness import API_PASSWORD, API_ROLE, ROOT_NAME, ROOT_PASSWORD, Place, Service
 
 DATABASE = "console"
+#: For what a page shows; other tests compute on the same processors.
+TIMEOUT_MS = 30_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +56,8 @@ def service(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert started.stop() == 0
 
 
-@pytest.fixture(scope="session")
+# Not for longer than a module: meanwhile Playwright's event loop runs in this thread, where other tests start theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     with sync_playwright() as playwright:
@@ -71,7 +75,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     def create(width: int = 1280, scheme: str = "light") -> BrowserContext:
         size: Any = {"width": width, "height": SIZES[width]}
         opened.append(browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))  # type: ignore[arg-type]
-        opened[-1].set_default_timeout(10_000)
+        opened[-1].set_default_timeout(TIMEOUT_MS)
         return opened[-1]
 
     yield create

@@ -39,7 +39,7 @@ def test_the_search_leads_to_a_section(console: Console, page: Page) -> None:
 def test_an_example_runs_and_is_rolled_back(console: Console, page: Page, place: Place) -> None:
     console.open("/learn/sql-reference")
     page.get_by_role("button", name="Run").first.click()
-    editor = page.get_by_role("textbox", name="The example")
+    editor = page.locator(".cm-content")
     editor.click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
@@ -50,7 +50,7 @@ def test_an_example_runs_and_is_rolled_back(console: Console, page: Page, place:
     )
     page.get_by_role("button", name="Run and roll back").click()
     expect(page.get_by_role("cell", name="<img src=x")).to_be_visible()
-    expect(page.get_by_role("cell", name="null")).to_be_visible()
+    expect(page.get_by_role("cell", name="null", exact=True)).to_be_visible()
     assert place.owner.value("SELECT to_regclass('shop.tried')") is None
     assert console.violations() == []
 
@@ -58,7 +58,7 @@ def test_an_example_runs_and_is_rolled_back(console: Console, page: Page, place:
 def test_the_error_of_an_example_has_its_hint(console: Console, page: Page) -> None:
     console.open("/learn/sql-reference")
     page.get_by_role("button", name="Run").first.click()
-    page.get_by_role("textbox", name="The example").click()
+    page.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     page.keyboard.insert_text("SELECT 1 AS one; SELECT * FROM integratedb_dependents('shop.ordres')")

@@ -31,7 +31,7 @@ def fields(place: Place, name: str) -> object:
 
 def write(page: Page, name: str, text: str) -> None:
     """Replace the text of the editor."""
-    page.get_by_role("textbox", name=f"claims of {name}").click()
+    page.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     page.keyboard.insert_text(text)
