@@ -2,7 +2,8 @@
 -- the removal, where the setting deprecation is binding.
 
 CREATE OR REPLACE VIEW integratedb.present_deprecation AS
-  SELECT d.*, integratedb.path_of(r.schema_name, r.relation_name) AS path, a.attname::text AS field
+  SELECT d.id, d.message, d.remove_after, d.deprecated_by, d.deprecated_at, d.announced_at,
+         integratedb.path_of(r.schema_name, r.relation_name) AS path, a.attname::text AS field
     FROM integratedb.deprecation AS d
     JOIN integratedb.readable_relation AS r ON r.oid = d.relid
     LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.relid AND a.attnum = d.attnum AND d.attnum <> 0 AND NOT a.attisdropped
