@@ -134,6 +134,18 @@ def test_it_is_in_the_audit_log(owner, admin):
     assert tags == [("INTEGRATEDB DEPRECATE", "shop_owner"), ("INTEGRATEDB UNDEPRECATE", "shop_owner")]
 
 
+def test_the_status_names_what_is_claimed_and_deprecated(owner, admin, claim, stakeholder):
+    reporter = stakeholder("reporter")
+    claim(NOTE)
+    deprecate(owner)
+    deprecate(owner, field="total")
+    fact = "SELECT value FROM integratedb_status() WHERE fact = 'deprecated'"
+    assert admin.value(fact).startswith("shop.orders.note of reporter, removal after 2")
+    assert admin.value(fact).count("shop.orders") == 1  # nobody claims the other one
+    assert reporter.value(fact) == admin.value(fact)
+    assert stakeholder("fulfilment").rows(fact) == []
+
+
 # Who may
 
 
@@ -278,6 +290,24 @@ def test_a_binding_one_lets_it_go_after_its_date_with_a_warning_and_a_record(own
     log = admin.rows("SELECT reason FROM integratedb_ddl_events() WHERE command_tag = 'INTEGRATEDB ALLOWED'")
     assert len(log) == 1
     assert log[0][0].startswith("reporter (claims): deprecated and due: shop.orders.note")
+
+
+def test_who_may_not_deprecate_does_not_wait_for_the_lock(owner, superuser, stakeholder, connect):
+    superuser.run("CREATE ROLE shop_nobody LOGIN")
+    sessions = stakeholder("reporter"), connect("shop_nobody")
+    holder = connect("shop_admin")
+    holder.run("BEGIN")
+    holder.run("SELECT integratedb_sync()")
+    for session in sessions:
+        session.run("SET statement_timeout = '2s'")
+        for call in (
+            "integratedb_deprecate('shop.orders')",
+            "integratedb_undeprecate('shop.orders')",
+            "integratedb_waive('fulfilment', 'shop.orders', NULL, now() + interval '1 day', 'x')",
+        ):
+            with refused("42501"):
+                session.run(f"SELECT {call}")
+    holder.run("ROLLBACK")
 
 
 @pytest.mark.parametrize(("told", "due"), [("6 days 23 hours", "1 hour"), ("8 days", "-1 hour")])

@@ -83,6 +83,22 @@ def test_those_who_may_claim_may_ask_and_a_stranger_may_not(reporter, owner, adm
         assert hint(error)
 
 
+def test_who_may_not_ask_or_decide_does_not_wait_for_the_lock(reporter, owner, admin, stock, superuser, connect):
+    number = ask(reporter, NOTE)
+    superuser.run("CREATE ROLE shop_nobody LOGIN")
+    holder = connect("shop_admin")
+    holder.run("BEGIN")
+    holder.run("SELECT integratedb_sync()")
+    for session in (stock, connect("shop_nobody")):
+        session.run("SET statement_timeout = '2s'")
+        with refused("42501"):
+            ask(session, NOTE)
+        for call in ("approve_request(%s)", "reject_request(%s, 'no')", "withdraw_request(%s)"):
+            with refused("42501"):
+                session.run(f"SELECT integratedb_{call}", number)
+    holder.run("ROLLBACK")
+
+
 def test_a_new_request_takes_the_place_of_the_open_one(reporter, owner):
     first = ask(reporter, NOTE)
     second = ask(reporter, {"path": "shop.products"})

@@ -118,6 +118,20 @@ def test_a_migration_that_breaks_it_passes_with_a_warning_and_a_record(admin, ow
     assert all("2.4 reads none" in reason for _, reason in log)
 
 
+def test_the_status_says_how_many_unmet_claims_are_allowed(admin, owner, claim, superuser):
+    claim(NOTE, {"path": "shop.customers", "fields": ["email"]})
+    facts = "SELECT fact, value FROM integratedb_status() WHERE fact IN ('unmet', 'allowed')"
+    waive(admin)
+    assert admin.rows(facts) == [("unmet", "0")]
+    owner.run(DROP_NOTE)
+    assert dict(admin.rows(facts)) == {
+        "unmet": "1",
+        "allowed": "1 of the unmet claims: a deprecation or a waiver allows it",
+    }
+    end(superuser)
+    assert admin.rows(facts) == [("unmet", "1")]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -263,6 +263,10 @@ AS $$
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
       (9, 'saved queries', (SELECT count(*)::text FROM mine JOIN integratedb.saved_query AS q ON q.stakeholder_id = mine.id)),
       (10, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
+      (10, 'allowed', (
+        SELECT nullif(cardinality(a.removed) + cardinality(a.waived), 0) || ' of the unmet claims: a deprecation or a waiver allows it'
+          FROM integratedb.allowed_claims(
+                 ARRAY(SELECT c.id FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)) AS a)),
       (11, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
       -- This row is shown only if such relations exist.
       (11, 'not granted', (
@@ -287,6 +291,17 @@ AS $$
                           ORDER BY w.until, mine.name, w.path, w.field)
           FROM mine
           JOIN integratedb.waiver AS w ON w.stakeholder_id = mine.id AND w.until > now())),
+      (11, 'deprecated', (
+        SELECT string_agg(format('%s of %s%s', o.place, o.name, coalesce(', removal after ' || to_char(o.remove_after, 'YYYY-MM-DD HH24:MI TZ'), '')), ', '
+                          ORDER BY o.remove_after, o.place, o.name)
+          FROM (SELECT DISTINCT integratedb.place_of(d.path, d.field) AS place, mine.name, d.remove_after
+                  FROM mine
+                  JOIN integratedb.specification AS s ON s.stakeholder_id = mine.id
+                  JOIN integratedb.claim AS c ON c.specification_id = s.id
+                  JOIN integratedb.deprecated_claim AS e ON e.claim_id = c.id
+                  JOIN integratedb.present_deprecation AS d ON d.id = e.deprecation_id
+                 ORDER BY d.remove_after, 1, mine.name
+                 LIMIT 100) AS o)),
       (12, 'lock_timeout', integratedb.setting_value('lock_timeout')),
       (13, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
       (14, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
@@ -313,8 +328,9 @@ version, enforcement, ddl_event_retention, deprecation, lock_timeout, lock holde
 queries, unmet, event triggers, slots, channels.
 armed: no: after a restore, until the first migration or sync.
 pending sync: claims whose expansion was postponed, because Python could not be loaded, or a dump was restored.
-not granted: relations that no submitter of a claim could grant; submitter lost; waived: dependencies that refuse no
-migration for a time; each only if there are any.
+not granted: relations that no submitter of a claim could grant; submitter lost; allowed: how many unmet claims refuse no
+migration; waived: dependencies that refuse no migration for a time; deprecated: what stakeholders claim and owners will
+remove; each only if there are any.
 schema: where these functions are; OPEN: a role may create other functions there that capture calls; CAPTURED: a role
 did so.
 Returns fact and value, both text.

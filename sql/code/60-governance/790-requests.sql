@@ -213,6 +213,13 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
   PERFORM integratedb.require_bounded(parsed);
+  -- Whoever may not ask does not wait for the lock either.
+  IF NOT integratedb.is_caller(the_owner) THEN
+    PERFORM integratedb.require_right_to_submit(
+      caller, the_owner, integratedb_request_claim.kind,
+      (SELECT s.document FROM integratedb.specification AS s WHERE s.stakeholder_id = the_owner.id AND s.kind = integratedb_request_claim.kind),
+      parsed);
+  END IF;
 
   PERFORM integratedb.take_lock();
   IF integratedb.arm() THEN
