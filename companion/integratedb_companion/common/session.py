@@ -102,6 +102,23 @@ SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
     "integratedb_monitor_wal": {},
     "integratedb_monitor_cache": {},
     "integratedb_monitor_channels": {},
+    "integratedb_deprecations": {},
+    "integratedb_deprecate": {"path": "text", "field": "text", "remove_after": "timestamptz", "message": "text"},
+    "integratedb_undeprecate": {"path": "text", "field": "text"},
+    "integratedb_waivers": {},
+    "integratedb_waive": {
+        "stakeholder": "text",
+        "path": "text",
+        "field": "text",
+        "until": "timestamptz",
+        "reason": "text",
+    },
+    "integratedb_end_waiver": {"id": "int8"},
+    "integratedb_requests": {"state": "text"},
+    "integratedb_request_claim": {"stakeholder": "text", "spec": "jsonb", "kind": "text", "reason": "text"},
+    "integratedb_approve_request": {"id": "int8", "note": "text"},
+    "integratedb_reject_request": {"id": "int8", "note": "text"},
+    "integratedb_withdraw_request": {"id": "int8"},
     "integratedb_cancel": {"pid": "int4", "terminate": "bool"},
 }
 

@@ -30,6 +30,7 @@ UNPROCESSABLE = {
     "23505": "#/username",
     "54000": "#",
     "54001": "#",
+    "55000": "#",
 }
 NOT_FOUND = {"IDB04", "42704"}
 #: Another transaction interfered, or the server is busy, restarting or unreachable: the same request may succeed later.

@@ -11,7 +11,20 @@ from starlette.staticfiles import StaticFiles
 from integratedb_companion import __version__
 
 from . import errors
-from .routers import advice, auth, monitoring, relations, schema, sessions, specifications, stakeholders, users
+from .routers import (
+    advice,
+    auth,
+    deprecations,
+    monitoring,
+    relations,
+    requests,
+    schema,
+    sessions,
+    specifications,
+    stakeholders,
+    users,
+    waivers,
+)
 from .services import Services
 
 PATH = "/api/v1"
@@ -50,7 +63,10 @@ def create(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.services = services
-    for module in (auth, sessions, users, stakeholders, specifications, schema, relations, advice, monitoring):
+    agreements = (requests, deprecations, waivers)
+    for module in (
+        auth, sessions, users, stakeholders, specifications, *agreements, schema, relations, advice, monitoring,
+    ):  # fmt: skip
         application.include_router(module.router)
     application.add_route("/docs", _documentation, include_in_schema=False)
     application.add_route("/docs.js", _documentation_script, include_in_schema=False)

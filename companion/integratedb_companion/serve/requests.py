@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -171,6 +171,74 @@ class MuteBody(Strict):
 
     # A strict model takes no text for a time, and JSON has no other form of it.
     data: Annotated[Mute, Field(strict=False)]
+
+
+class Deprecation(Strict):
+    """A table, or a column of it, that will be removed; message: what to use instead."""
+
+    path: Name
+    field: Name | None = None
+    remove_after: AwareDatetime | None = None
+    message: Name | None = None
+
+
+class DeprecationBody(Strict):
+    """What will be removed."""
+
+    data: Annotated[Deprecation, Field(strict=False)]
+
+
+class Waiver(Strict):
+    """A dependency that refuses no migration until a time; field: null for all that is claimed of the table."""
+
+    path: Name
+    field: Name | None = None
+    until: AwareDatetime
+    reason: Name
+
+
+class WaiverBody(Strict):
+    """A dependency to waive."""
+
+    data: Annotated[Waiver, Field(strict=False)]
+
+
+class ClaimRequest(Strict):
+    """A specification that others are to approve, and why it is needed."""
+
+    kind: Literal["claims", "notifications"] = "claims"
+    specification: Annotated[dict[str, Any], WithJsonSchema(SPECIFICATION)]
+    reason: Name | None = None
+
+
+class ClaimRequestBody(Strict):
+    """A specification to ask for."""
+
+    data: ClaimRequest
+
+
+class Note(Strict):
+    """What the stakeholder is told about the decision."""
+
+    note: Name | None = None
+
+
+class NoteBody(Strict):
+    """The note of an approval."""
+
+    data: Note
+
+
+class Rejection(Strict):
+    """Why a request is rejected."""
+
+    note: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class RejectionBody(Strict):
+    """The note of a rejection."""
+
+    data: Rejection
 
 
 class Cancel(Strict):
