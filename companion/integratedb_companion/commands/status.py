@@ -50,10 +50,7 @@ def status(data: str | None, dsn: str, dbname: str | None, as_json: bool) -> Non
 
     print_table(
         ["fact", "value"],
-        [
-            [name, Text(clean(value or ""), style=_style(facts, name))]
-            for name, value in facts.items()
-        ],
+        [[name, Text(clean(value or ""), style=_style(facts, name))] for name, value in facts.items()],
     )
 
 

@@ -15,6 +15,17 @@ GivenPassword = Annotated[str, Field(max_length=1024, json_schema_extra={"format
 Name = Annotated[str, Field(max_length=1000)]
 
 
+def _text(given: Any) -> Any:
+    # pydantic also accepts numbers, which nobody means.
+    if not isinstance(given, str):
+        raise ValueError("it should be a time in ISO 8601, with its offset")
+    return given
+
+
+#: A strict model takes no text for a time, and JSON has no other form of it.
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+
+
 class Strict(BaseModel):
     """An object that accepts no other keys, and no number for a text."""
 
@@ -163,14 +174,13 @@ class Mute(Strict):
 
     cache_key: Name
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class MuteBody(Strict):
     """A finding to mute."""
 
-    # A strict model takes no text for a time, and JSON has no other form of it.
-    data: Annotated[Mute, Field(strict=False)]
+    data: Mute
 
 
 class Deprecation(Strict):
@@ -178,14 +188,14 @@ class Deprecation(Strict):
 
     path: Name
     field: Name | None = None
-    remove_after: AwareDatetime | None = None
+    remove_after: Moment | None = None
     message: Name | None = None
 
 
 class DeprecationBody(Strict):
     """What will be removed."""
 
-    data: Annotated[Deprecation, Field(strict=False)]
+    data: Deprecation
 
 
 class Waiver(Strict):
@@ -193,14 +203,14 @@ class Waiver(Strict):
 
     path: Name
     field: Name | None = None
-    until: AwareDatetime
+    until: Moment
     reason: Name
 
 
 class WaiverBody(Strict):
     """A dependency to waive."""
 
-    data: Annotated[Waiver, Field(strict=False)]
+    data: Waiver
 
 
 class ClaimRequest(Strict):

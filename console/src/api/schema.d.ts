@@ -253,7 +253,7 @@ export interface paths {
         put?: never;
         /**
          * Check
-         * @description List the reasons why a specification would be refused, except missing privileges; nothing is stored.
+         * @description List the reasons why a specification would be refused, except missing privileges, and what is deprecated.
          */
         post: operations["check_stakeholders__id___kind__check_post"];
         delete?: never;
@@ -281,6 +281,194 @@ export interface paths {
         put: operations["notify_stakeholders__id__notifications_put"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Requests
+         * @description List requests, by id; scopes restrict the list to the user's stakeholders.
+         */
+        get: operations["requests_requests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stakeholders/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for a specification, which others approve. It takes the place of an open request of the same kind.
+         */
+        post: operations["ask_stakeholders__id__requests_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Approve a request, which puts it in force.
+         */
+        post: operations["approve_requests__id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Reject a request; the note says what the stakeholder can do instead.
+         */
+        post: operations["reject_requests__id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Take a request back.
+         */
+        post: operations["withdraw_requests__id__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deprecations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deprecations
+         * @description List what is deprecated, what goes first first, and who claims it; scopes restrict the list.
+         */
+        get: operations["deprecations_deprecations_get"];
+        put?: never;
+        /**
+         * Deprecate
+         * @description Announce that a table or column will be removed; again: change the time and the message.
+         */
+        post: operations["deprecate_deprecations_post"];
+        /**
+         * Undeprecate
+         * @description Take a deprecation back.
+         */
+        delete: operations["undeprecate_deprecations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/waivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waivers
+         * @description List the waivers in force, those that end first first; scopes restrict the list to the user's stakeholders.
+         */
+        get: operations["waivers_waivers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stakeholders/{id}/waivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Waive
+         * @description Let migrations break one dependency of a stakeholder until a time; again: change the end and the reason.
+         */
+        post: operations["waive_stakeholders__id__waivers_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/waivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End
+         * @description End a waiver; what is unmet under it is reported from then on.
+         */
+        delete: operations["end_waivers__id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -667,6 +855,14 @@ export interface components {
             description: string;
         };
         /**
+         * Approved
+         * @description Whether the approved request is in force now.
+         */
+        Approved: {
+            /** In Force */
+            in_force: boolean;
+        };
+        /**
          * Cancel
          * @description A session, by its process; terminate: end it, instead of its statement only.
          */
@@ -695,6 +891,46 @@ export interface components {
             data: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * Checked
+         * @description Why a specification would be refused, and what it names that is deprecated, which refuses nothing.
+         */
+        Checked: {
+            /** Data */
+            data: components["schemas"]["SpecificationProblem"][];
+            /** Warnings */
+            warnings: components["schemas"]["SpecificationProblem"][];
+        };
+        /**
+         * ClaimRequest
+         * @description A specification that others are to approve, and why it is needed.
+         */
+        ClaimRequest: {
+            /**
+             * Kind
+             * @default claims
+             * @enum {string}
+             */
+            kind: "claims" | "notifications";
+            /**
+             * SpecificationIn
+             * @description A specification; the database checks it, and says where it is wrong.
+             */
+            specification: {
+                /** @enum {unknown} */
+                type?: "CLAIMS" | "NOTIFICATIONS" | null;
+                match: unknown;
+            };
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * ClaimRequestBody
+         * @description A specification to ask for.
+         */
+        ClaimRequestBody: {
+            data: components["schemas"]["ClaimRequest"];
         };
         /**
          * ColumnStatistics
@@ -738,9 +974,17 @@ export interface components {
             /** Password */
             password: string;
         };
+        /** Data[Approved] */
+        Data_Approved_: {
+            data: components["schemas"]["Approved"];
+        };
         /** Data[ConsoleSession] */
         Data_ConsoleSession_: {
             data: components["schemas"]["ConsoleSession"];
+        };
+        /** Data[Deprecating] */
+        Data_Deprecating_: {
+            data: components["schemas"]["Deprecating"];
         };
         /** Data[Dropped] */
         Data_Dropped_: {
@@ -757,6 +1001,10 @@ export interface components {
         /** Data[NewCredentials] */
         Data_NewCredentials_: {
             data: components["schemas"]["NewCredentials"];
+        };
+        /** Data[Numbered] */
+        Data_Numbered_: {
+            data: components["schemas"]["Numbered"];
         };
         /** Data[Session] */
         Data_Session_: {
@@ -828,11 +1076,6 @@ export interface components {
             /** Data */
             data: components["schemas"]["Sample"][];
         };
-        /** Data[list[SpecificationProblem]] */
-        Data_list_SpecificationProblem__: {
-            /** Data */
-            data: components["schemas"]["SpecificationProblem"][];
-        };
         /** Data[list[UnmetClaim]] */
         Data_list_UnmetClaim__: {
             /** Data */
@@ -900,6 +1143,62 @@ export interface components {
             on_path: string | null;
             /** Columns */
             columns: string[];
+        };
+        /**
+         * Deprecated
+         * @description What its owner will remove; removable_after: when claims no longer refuse that, null: never.
+         */
+        Deprecated: {
+            /** Path */
+            path: string;
+            /** Field */
+            field: string | null;
+            /** Message */
+            message: string | null;
+            /** Deprecated By */
+            deprecated_by: string;
+            /**
+             * Deprecated At
+             * Format: date-time
+             */
+            deprecated_at: string;
+            /** Remove After */
+            remove_after: string | null;
+            /** Days Left */
+            days_left: number | null;
+            /** Removable After */
+            removable_after: string | null;
+            /** Claimed By */
+            claimed_by: string[];
+        };
+        /**
+         * Deprecating
+         * @description The number of stakeholders that depend on what was deprecated.
+         */
+        Deprecating: {
+            /** Dependents */
+            dependents: number;
+        };
+        /**
+         * Deprecation
+         * @description A table, or a column of it, that will be removed; message: what to use instead.
+         */
+        Deprecation: {
+            /** Path */
+            path: string;
+            /** Field */
+            field?: string | null;
+            /** Remove After */
+            remove_after?: string | null;
+            /** Message */
+            message?: string | null;
+        };
+        /**
+         * DeprecationBody
+         * @description What will be removed.
+         */
+        DeprecationBody: {
+            data: components["schemas"]["Deprecation"];
         };
         /**
          * Detail
@@ -1160,6 +1459,29 @@ export interface components {
         NewUserAsUser: {
             user: components["schemas"]["NewUser"];
         };
+        /**
+         * Note
+         * @description What the stakeholder is told about the decision.
+         */
+        Note: {
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * NoteBody
+         * @description The note of an approval.
+         */
+        NoteBody: {
+            data: components["schemas"]["Note"];
+        };
+        /**
+         * Numbered
+         * @description The identifier of what was made.
+         */
+        Numbered: {
+            /** Id */
+            id: number;
+        };
         /** Page[Access] */
         Page_Access_: {
             /** Data */
@@ -1181,6 +1503,20 @@ export interface components {
             /** Next */
             next: number | null;
         };
+        /** Page[Deprecated] */
+        Page_Deprecated_: {
+            /** Data */
+            data: components["schemas"]["Deprecated"][];
+            /** Next */
+            next: number | null;
+        };
+        /** Page[RequestOut] */
+        Page_RequestOut_: {
+            /** Data */
+            data: components["schemas"]["RequestOut"][];
+            /** Next */
+            next: number | null;
+        };
         /** Page[Stakeholder] */
         Page_Stakeholder_: {
             /** Data */
@@ -1199,6 +1535,13 @@ export interface components {
         Page_User_: {
             /** Data */
             data: components["schemas"]["User"][];
+            /** Next */
+            next: number | null;
+        };
+        /** Page[Waived] */
+        Page_Waived_: {
+            /** Data */
+            data: components["schemas"]["Waived"][];
             /** Next */
             next: number | null;
         };
@@ -1226,7 +1569,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description Why a claim is not met.
+         * @description Why a claim is not met; allowed: the claim refuses no migration, because of its deprecation or waiver.
          */
         Problem: {
             /** Path */
@@ -1250,6 +1593,21 @@ export interface components {
          */
         Refused: {
             errors: components["schemas"]["Detail"];
+        };
+        /**
+         * Rejection
+         * @description Why a request is rejected.
+         */
+        Rejection: {
+            /** Note */
+            note: string;
+        };
+        /**
+         * RejectionBody
+         * @description The note of a rejection.
+         */
+        RejectionBody: {
+            data: components["schemas"]["Rejection"];
         };
         /**
          * Relation
@@ -1291,6 +1649,59 @@ export interface components {
         RenewBody: {
             /** Data */
             data: string;
+        };
+        /**
+         * RequestOut
+         * @description A specification that was asked for; missing: what nobody has approved yet, each with a role that may.
+         */
+        RequestOut: {
+            /** Id */
+            id: number;
+            /** Stakeholder */
+            stakeholder: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "claims" | "notifications";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "approved" | "rejected" | "withdrawn";
+            /** Requested By */
+            requested_by: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Reason */
+            reason: string | null;
+            /** Specification */
+            specification: {
+                [key: string]: unknown;
+            };
+            /** Added */
+            added: {
+                [key: string]: unknown;
+            }[];
+            /** Removed */
+            removed: {
+                [key: string]: unknown;
+            }[];
+            /** Approved By */
+            approved_by: string[];
+            /** Missing */
+            missing: {
+                [key: string]: string;
+            } | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Note */
+            note: string | null;
         };
         /**
          * Sample
@@ -1582,6 +1993,62 @@ export interface components {
             input?: unknown;
             /** Context */
             ctx?: Record<string, never>;
+        };
+        /**
+         * Waived
+         * @description A dependency that refuses no migration until a time; unmet: a claim that it concerns is.
+         */
+        Waived: {
+            /** Id */
+            id: number;
+            /** Stakeholder */
+            stakeholder: string;
+            /** Path */
+            path: string;
+            /** Field */
+            field: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Days Left */
+            days_left: number;
+            /** Reason */
+            reason: string;
+            /** Waived By */
+            waived_by: string;
+            /**
+             * Waived At
+             * Format: date-time
+             */
+            waived_at: string;
+            /** Unmet */
+            unmet: boolean;
+        };
+        /**
+         * Waiver
+         * @description A dependency that refuses no migration until a time; field: null for all that is claimed of the table.
+         */
+        Waiver: {
+            /** Path */
+            path: string;
+            /** Field */
+            field?: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * WaiverBody
+         * @description A dependency to waive.
+         */
+        WaiverBody: {
+            data: components["schemas"]["Waiver"];
         };
     };
     responses: never;
@@ -3047,7 +3514,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Data_list_SpecificationProblem__"];
+                    "application/json": components["schemas"]["Checked"];
                 };
             };
             /** @description Bad Request */
@@ -3287,6 +3754,863 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvalidOrUnmet"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    requests_requests_get: {
+        parameters: {
+            query?: {
+                /** @description Which requests */
+                state?: "open" | "approved" | "rejected" | "withdrawn" | "all";
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RequestOut_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    ask_stakeholders__id__requests_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Numbered_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    approve_requests__id__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Approved_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    reject_requests__id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    withdraw_requests__id__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    deprecations_deprecations_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Deprecated_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    deprecate_deprecations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeprecationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Deprecating_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    undeprecate_deprecations_delete: {
+        parameters: {
+            query: {
+                /** @description schema.table */
+                path: string;
+                /** @description A column */
+                field?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    waivers_waivers_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Waived_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    waive_stakeholders__id__waivers_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaiverBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Numbered_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    end_waivers__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
             /** @description Service Unavailable */

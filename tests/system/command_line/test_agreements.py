@@ -140,6 +140,6 @@ def test_a_request_is_rejected_with_a_note_or_withdrawn(place: Place, stakeholde
     assert said.stdout == f"Request {first} is rejected.\n"
     asked = place.run("request", "add", "reporter", "-", "--json", user="reporter", stdin=json.dumps({"match": [NOTE]}))
     second = json.loads(asked.stdout)
-    assert second["missing"] == {"shop.orders": "shop_owner"}
+    assert second["missing"] == {"schema shop": "shop_owner", "shop.orders": "shop_owner"}
     said = place.run("request", "withdraw", str(second["id"]), "--json", user="reporter")
     assert json.loads(said.stdout) == {"id": second["id"], "status": "withdrawn"}

@@ -61,6 +61,8 @@ def test_what_is_deprecated_is_listed_with_who_claims_it(root: Client, user: Cal
         ({"path": "public.orders", "remove_after": "2001-01-01T00:00:00Z"}, "has passed"),
         ({"path": "public.*"}, "cannot be deprecated"),
         ({"path": "public.orders", "remove_after": "soon"}, "datetime"),
+        ({"path": "public.orders", "remove_after": "2999-03-01T00:00:00"}, "timezone"),
+        ({"path": "public.orders", "remove_after": 32_472_144_000}, "ISO 8601"),
         ({"path": "public.orders", "colour": "red"}, "not permitted"),
     ],
 )
