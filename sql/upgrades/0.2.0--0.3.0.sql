@@ -101,6 +101,7 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Requests.
 #include sql/state/135-requests.sql
+#include sql/state/140-events.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -245,6 +245,10 @@ class Database:
         rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 
+    async def remind(self) -> None:
+        """Have the extension send what is due: reminders before removals, and the ends of waivers."""
+        await self._rows("SELECT integratedb.daemon_remind()", {})
+
     async def wal_position(self) -> int:
         """Return the position up to which the server has written WAL."""
         [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})

@@ -170,6 +170,7 @@ DECLARE
   words CONSTANT text := nullif(btrim(integratedb_deprecate.message), '');
   removal CONSTANT timestamptz := integratedb_deprecate.remove_after;
   target record;
+  is_told boolean := true;
   new_id bigint;
   refused boolean;
 BEGIN
@@ -201,9 +202,16 @@ BEGIN
   target := integratedb.require_deprecable(caller, integratedb_deprecate.path, integratedb_deprecate.field);
   PERFORM integratedb.refresh_deprecations();
 
+  -- Whoever says the same again tells nobody.
+  SELECT (d.message, d.remove_after) IS DISTINCT FROM (words, removal)
+    INTO is_told
+    FROM integratedb.deprecation AS d
+   WHERE d.relid = target.relid AND d.attnum = target.attnum AND d.removed_at IS NULL;
+
   UPDATE integratedb.deprecation AS d
      SET message = words,
          remove_after = removal,
+         reminded_days = integratedb.reminder_days(removal),
          schema_name = target.schema_name,
          relation_name = target.relation_name,
          column_name = integratedb_deprecate.field,
@@ -215,8 +223,10 @@ BEGIN
   RETURNING d.id INTO new_id;
 
   IF new_id IS NULL THEN
-    INSERT INTO integratedb.deprecation AS d (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by)
-    VALUES (target.relid, target.attnum, target.schema_name, target.relation_name, integratedb_deprecate.field, words, removal, caller)
+    INSERT INTO integratedb.deprecation AS d
+      (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by, reminded_days)
+    VALUES (target.relid, target.attnum, target.schema_name, target.relation_name, integratedb_deprecate.field, words, removal, caller,
+            integratedb.reminder_days(removal))
     RETURNING d.id INTO new_id;
 
     INSERT INTO integratedb.deprecation_promise (deprecation_id, stakeholder_id, until)
@@ -229,6 +239,9 @@ BEGIN
      GROUP BY e.deprecation_id, s.stakeholder_id;
   END IF;
 
+  IF is_told IS NOT false THEN
+    PERFORM integratedb.tell_deprecation(new_id, 'integratedb.schema.deprecated');
+  END IF;
   PERFORM integratedb.log_own_event(
     'INTEGRATEDB DEPRECATE',
     integratedb.place_of(integratedb.path_as_stored(integratedb_deprecate.path), integratedb_deprecate.field)
@@ -275,6 +288,9 @@ BEGIN
   END IF;
   target := integratedb.require_deprecable(caller, path, field);
 
+  PERFORM integratedb.tell_deprecation(d.id, 'integratedb.schema.undeprecated')
+     FROM integratedb.deprecation AS d
+    WHERE d.relid = target.relid AND d.attnum = target.attnum AND d.removed_at IS NULL;
   DELETE FROM integratedb.deprecation AS d WHERE d.relid = target.relid AND d.attnum = target.attnum AND d.removed_at IS NULL;
   IF NOT FOUND THEN
     RETURN false;

@@ -46,7 +46,8 @@ BEGIN
   INSERT INTO integratedb.waiver AS w (stakeholder_id, path, field, until, reason, waived_by)
   VALUES (the_owner.id, asked, integratedb_waive.field, integratedb_waive.until, words, caller)
   ON CONFLICT (stakeholder_id, path, (coalesce(field, ''))) DO UPDATE
-     SET until = EXCLUDED.until, reason = EXCLUDED.reason, waived_by = EXCLUDED.waived_by, waived_at = EXCLUDED.waived_at
+     SET until = EXCLUDED.until, reason = EXCLUDED.reason, waived_by = EXCLUDED.waived_by, waived_at = EXCLUDED.waived_at,
+         ended_at = NULL
   RETURNING w.id INTO new_id;
 
   IF NOT EXISTS (SELECT FROM integratedb.waived_claim AS e WHERE e.waiver_id = new_id) THEN
@@ -113,6 +114,7 @@ BEGIN
   END IF;
 
   PERFORM integratedb.take_lock();
+  PERFORM integratedb.tell_waiver_ended(w.id) FROM integratedb.waiver AS w WHERE w.id = known.id AND w.ended_at IS NULL;
   DELETE FROM integratedb.waiver AS w WHERE w.id = known.id;
   IF NOT FOUND THEN
     RETURN false;

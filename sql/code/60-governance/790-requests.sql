@@ -263,6 +263,7 @@ BEGIN
     FROM pg_roles AS u
    WHERE u.rolname = caller
   RETURNING r.id INTO new_id;
+  PERFORM integratedb.tell_request(new_id, 'integratedb.request.opened');
 
   PERFORM integratedb.log_own_event(
     'INTEGRATEDB REQUEST', format('request %s: %s of %s%s', new_id, integratedb_request_claim.kind, the_owner.name, coalesce(': ' || words, '')), false);
@@ -476,6 +477,7 @@ BEGIN
   UPDATE integratedb.request AS r
      SET state = 'approved', decided_by = caller, decided_at = now(), note = nullif(btrim(left(integratedb_approve_request.note, 1000)), '')
    WHERE r.id = request.id;
+  PERFORM integratedb.tell_request(request.id, 'integratedb.request.approved');
   PERFORM integratedb.log_own_event('INTEGRATEDB APPROVE', format('request %s: %s of %s, in force', request.id, request.kind, the_owner.name), false);
   RETURN true;
 END
@@ -524,6 +526,7 @@ BEGIN
   PERFORM integratedb.take_lock();
   request := integratedb.find_request(request.id);
   UPDATE integratedb.request AS r SET state = 'rejected', decided_by = caller, decided_at = now(), note = words WHERE r.id = request.id;
+  PERFORM integratedb.tell_request(request.id, 'integratedb.request.rejected');
   PERFORM integratedb.log_own_event('INTEGRATEDB REJECT', format('request %s: %s', request.id, words), false);
 END
 $$;

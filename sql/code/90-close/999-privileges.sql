@@ -128,6 +128,7 @@ DECLARE
     'integratedb.daemon_report(bigint, text, text, integer, double precision)',
     'integratedb.daemon_enforce_limits(bigint, pg_lsn, bigint, bigint)',
     'integratedb.daemon_feed_keys()',
+    'integratedb.daemon_remind()',
     'integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[])',
     'integratedb.delivery_load(bigint, pg_lsn, bigint, integer)',
     'integratedb.delivery_settle(bigint, pg_lsn[], bigint[])',
