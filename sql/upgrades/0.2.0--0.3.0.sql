@@ -103,5 +103,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 #include sql/state/135-requests.sql
 #include sql/state/140-events.sql
 
+-- Leases.
+#include sql/state/145-leases.sql
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

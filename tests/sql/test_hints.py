@@ -1285,6 +1285,7 @@ def a_name_that_is_misspelt(world: World) -> None:
     "The settings are enforcement (commit, explicit)",
     "commit refuses a migration that breaks a claim; explicit",
     "An interval greater than zero, such as",
+    "An interval greater than zero, of 1 year at most",
     "An interval from 100 ms to 1 hour",
     "advisory: deprecations only inform",
 )
@@ -1589,6 +1590,30 @@ def a_specification_that_changed_since_the_request(world: World) -> None:
     ((document,),) = reporter.rows(found(r"SELECT specification FROM integratedb_requests\(\)", hint))
     call = found(r"SELECT integratedb_request_claim\('reporter', spec, 'claims'\)", hint).replace("spec", "%s")
     world.owner.run(APPROVE, reporter.value(call, Jsonb(document)))
+
+
+# Leases
+
+
+@gives(
+    "Give an interval that ends before, such as",
+    "Say what the login is for",
+    "SELECT id, username, valid_until FROM integratedb_leases()",
+    "Lease again: SELECT * FROM integratedb_lease(stakeholder)",
+)
+def a_lease_that_is_refused(world: World) -> None:
+    world.stakeholder("reporter")
+    lease = "SELECT * FROM integratedb_lease('reporter', %s::interval, %s)"
+    hint = world.refused(world.admin, lease, "25 hours", None)
+    world.admin.run(lease, found(r"(?<=such as )[^.]*", hint), None)
+    world.refused(world.admin, lease, "1 hour", "x" * 1001)
+    hint = world.refused(world.admin, "SELECT integratedb_revoke_lease(0)")
+    [(number, _, _)] = world.admin.rows(found(r"SELECT .* FROM integratedb_leases\(\)", hint))
+    world.superuser.run("UPDATE integratedb.lease SET valid_until = now() - interval '1 s'")
+    hint = world.refused(world.admin, "SELECT integratedb_renew_lease(%s)", number)
+    world.admin.run(found(r"SELECT \* FROM integratedb_lease\(", hint) + "'reporter')")
+    for (one,) in world.admin.rows("SELECT id FROM integratedb_leases()"):
+        world.admin.run("SELECT integratedb_revoke_lease(%s)", one)
 
 
 def known(literal: str) -> list[str]:

@@ -64,3 +64,13 @@ def test_the_daemon_reminds_by_itself(shop: Shop, bus: dict[str, Any], redis_cli
     shop.daemon()  # it reminds at its start, and then every few minutes
     eventually(lambda: names(redis_client) == ["schema.deprecated"] * 2)
     assert [event["data"]["days_left"] for event in events(redis_client)] == [60, 5]
+
+
+def test_the_daemon_ends_leases_that_are_over(shop: Shop) -> None:
+    lease = "SELECT username FROM integratedb_lease(%s, %s::interval)"
+    short, long = (shop.admin.value(lease, shop.stakeholder, ttl) for ttl in ("1 second", "1 hour"))
+    roles = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
+    eventually(lambda: shop.admin.value("SELECT valid_until < clock_timestamp() FROM integratedb_leases() LIMIT 1"))
+    shop.daemon()
+    eventually(lambda: shop.admin.rows(roles, [short, long]) == [(long,)])
+    shop.admin.run("SELECT integratedb_revoke_lease(id) FROM integratedb_leases()")

@@ -58,8 +58,7 @@ log = logging.getLogger(__name__)
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
-#: Reminders are about days.
-REMIND_EVERY_S: Final = 300.0
+REMIND_EVERY_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 #: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
@@ -312,9 +311,10 @@ class Daemon:
             await self._enforce_limits()
 
     async def _remind(self) -> None:
-        """Every few minutes: have reminders sent, which come back in the stream."""
+        """Every minute: have reminders sent, which come back in the stream, and end leases that are over."""
         while True:
-            await self._database.remind()
+            if await self._database.remind():
+                await self._database.end_leases()
             await asyncio.sleep(REMIND_EVERY_S)
 
     async def _enforce_limits(self) -> None:

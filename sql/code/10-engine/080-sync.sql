@@ -157,6 +157,7 @@ BEGIN
 
   PERFORM integratedb.find_deprecations();
   PERFORM integratedb.find_approvers();
+  PERFORM integratedb.find_leases();
 
   -- Old and new identifiers may overlap, so the rows are deleted and inserted again with the new ones.
   WITH old AS (

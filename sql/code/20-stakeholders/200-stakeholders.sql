@@ -221,6 +221,7 @@ BEGIN
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
   END IF;
   UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
+  PERFORM integratedb.set_lease_roles(present.id);
   PERFORM integratedb.add_surface_stakeholders(ARRAY[present.id]);
 
   SELECT string_agg(ch.name, ', ' ORDER BY ch.id)

@@ -18,7 +18,7 @@ BEGIN
       code => 'IDB07',
       message => format('unknown setting: %s', coalesce(quote_literal(left(setting, 80)), 'null')),
       detail => NULL,
-      hint => 'The settings are enforcement (commit, explicit), ddl_event_retention (an interval such as 90 days), lock_timeout (an interval such as 30 s) and deprecation (advisory, binding).');
+      hint => 'The settings are enforcement (commit, explicit), ddl_event_retention (an interval such as 90 days), lock_timeout (an interval such as 30 s), deprecation (advisory, binding) and max_lease_ttl (an interval such as 24 hours).');
   END IF;
 
   IF setting = 'enforcement' AND (value IS NULL OR value NOT IN ('commit', 'explicit')) THEN
@@ -54,6 +54,14 @@ BEGIN
       hint => 'advisory: deprecations only inform; binding: after its date, what is deprecated may be removed although somebody claims it.');
   END IF;
 
+  IF setting = 'max_lease_ttl' AND NOT (integratedb.is_positive_interval(value) AND value::interval <= interval '1 year') THEN
+    refused := integratedb.refuse(
+      code => 'IDB07',
+      message => format('invalid value for setting max_lease_ttl: %s', coalesce(quote_literal(left(value, 80)), 'null')),
+      detail => NULL,
+      hint => 'An interval greater than zero, of 1 year at most, such as 24 hours.');
+  END IF;
+
   -- The dependents relied on deprecations that only inform, so they get their days from now on.
   IF setting = 'deprecation' AND value = 'binding' AND integratedb.setting_value(setting) <> value THEN
     PERFORM integratedb.take_lock();
@@ -76,6 +84,7 @@ lock_timeout: how long a claim or a COMMIT with schema changes waits for another
 (default 30 s).
 deprecation: advisory (default; integratedb_deprecate() only informs) or binding (what is deprecated may be removed after
 its date, although somebody claims it; with the change, the 7 days of notice begin again).
+max_lease_ttl: how long a lease lasts at most, with its renewals, an interval of 1 year at most (default 24 hours).
 Error: IDB07 unknown setting, or a value that the setting does not accept.
 For members of integratedb_admin.';
 
@@ -254,6 +263,7 @@ AS $$
       (2, 'enforcement', integratedb.setting_value('enforcement')),
       (3, 'ddl_event_retention', integratedb.setting_value('ddl_event_retention')),
       (3, 'deprecation', integratedb.setting_value('deprecation')),
+      (3, 'max_lease_ttl', integratedb.setting_value('max_lease_ttl')),
       (4, 'armed', CASE WHEN integratedb.is_armed() OR NOT EXISTS (SELECT FROM claims) THEN 'yes'
                         ELSE 'no: restored; the next migration or SELECT integratedb_sync() arms it' END),
       (5, 'event triggers', (SELECT string_agg(e.evtname || CASE e.evtenabled WHEN 'O' THEN ' enabled' WHEN 'A' THEN ' enabled' WHEN 'R' THEN ' REPLICA ONLY' ELSE ' DISABLED' END, ', ' ORDER BY e.evtname)
@@ -324,7 +334,7 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
 'The state of IntegrateDB, one row for each fact.
-version, enforcement, ddl_event_retention, deprecation, lock_timeout, lock holder, stakeholders, claims, notifications, saved
+version, enforcement, ddl_event_retention, deprecation, max_lease_ttl, lock_timeout, lock holder, stakeholders, claims, notifications, saved
 queries, unmet, event triggers, slots, channels.
 armed: no: after a restore, until the first migration or sync.
 pending sync: claims whose expansion was postponed, because Python could not be loaded, or a dump was restored.

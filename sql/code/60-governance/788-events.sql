@@ -79,7 +79,7 @@ COMMENT ON FUNCTION integratedb.reminder_days(timestamptz) IS
 'The reminder that is due before a removal: 30, 7 or 1 days before; null: none yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_remind()
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER -- the daemon has no rights but these functions
@@ -113,11 +113,14 @@ BEGIN
     UPDATE integratedb.waiver AS w SET ended_at = now() WHERE w.id = due.id;
     PERFORM integratedb.tell_waiver_ended(due.id);
   END LOOP;
+
+  RETURN integratedb.due_leases() <> '{}' AND integratedb.is_armed();
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_remind() IS
-'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once.';
+'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once. '
+'Returns whether daemon_end_leases() has something to do, which may wait for locks.';
 
 CREATE OR REPLACE FUNCTION integratedb.tell_waiver_ended(waiver bigint)
 RETURNS void
