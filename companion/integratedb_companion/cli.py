@@ -33,6 +33,8 @@ COMMANDS = {
     "unmet": Entry("Migrations", "commands.migrations", "List the claims that are not satisfied."),
     "sync": Entry("Migrations", "commands.migrations", "Update the claims to the current schema."),
     "check": Entry("Migrations", "commands.check", "Try pending migrations on a throw-away Postgres."),
+    "lease": Entry("Applications", "commands.leases", "Lend a temporary login that acts as a stakeholder."),
+    "leases": Entry("Applications", "commands.leases", "list, renew, revoke."),
     "request": Entry("Agreements", "commands.requests", "Ask for claims that others must grant; approve, reject."),
     "deprecation": Entry("Agreements", "commands.deprecations", "Announce that a table or column will be removed."),
     "waiver": Entry("Agreements", "commands.waivers", "Let migrations break one dependency for a time."),

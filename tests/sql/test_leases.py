@@ -294,3 +294,34 @@ def test_a_lease_of_a_stakeholder_without_its_role_ends_too(lease, claim, superu
     let_pass(superuser)
     assert superuser.value(END) == 1
     assert not role_exists(superuser, name)
+
+
+def test_a_lease_that_cannot_end_yet_keeps_no_other_from_ending_and_cannot_log_in(
+    lease, claim, connect, superuser, admin
+):
+    claim(NOTE)
+    number, name, password = lease()
+    session = connect(name, password=password)
+    session.run("SET ROLE NONE")
+    session.run("CREATE TABLE reporter.own (id int)")
+    session.run("BEGIN")
+    session.run("INSERT INTO reporter.own VALUES (1)")
+    session.run("PREPARE TRANSACTION 'held'")
+    try:
+        admin.run("SET lock_timeout = '500ms'")
+        with refused("55P03", match="locks what role"):
+            admin.run("SELECT integratedb_revoke_lease(%s)", number)
+        admin.run("RESET lock_timeout")
+        _, second, _ = lease()
+        let_pass(superuser)
+        superuser.notices.clear()
+        assert superuser.value(END) == 1
+        assert superuser.warnings()[0].startswith(f"lease {number} is over, but its role {name} cannot be dropped yet")
+        assert not role_exists(superuser, second)
+        assert superuser.value("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", name) is False
+        with pytest.raises(psycopg.OperationalError):
+            session.run("SELECT 1")
+    finally:
+        superuser.run("ROLLBACK PREPARED 'held'")
+    assert superuser.value(END) == 1
+    assert not role_exists(superuser, name)

@@ -119,6 +119,10 @@ SIGNATURES: Final[dict[str, dict[str, LiteralString]]] = {
     "integratedb_approve_request": {"id": "int8", "note": "text"},
     "integratedb_reject_request": {"id": "int8", "note": "text"},
     "integratedb_withdraw_request": {"id": "int8"},
+    "integratedb_lease": {"stakeholder": "text", "ttl": "interval", "note": "text"},
+    "integratedb_leases": {},
+    "integratedb_renew_lease": {"id": "int8", "ttl": "interval"},
+    "integratedb_revoke_lease": {"id": "int8"},
     "integratedb_cancel": {"pid": "int4", "terminate": "bool"},
 }
 

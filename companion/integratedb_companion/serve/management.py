@@ -15,6 +15,7 @@ from .routers import (
     advice,
     auth,
     deprecations,
+    leases,
     monitoring,
     relations,
     requests,
@@ -63,7 +64,7 @@ def create(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.services = services
-    agreements = (requests, deprecations, waivers)
+    agreements = (requests, deprecations, waivers, leases)
     for module in (
         auth, sessions, users, stakeholders, specifications, *agreements, schema, relations, advice, monitoring,
     ):  # fmt: skip

@@ -213,6 +213,34 @@ class WaiverBody(Strict):
     data: Waiver
 
 
+TtlSeconds = Annotated[int, Field(ge=1, le=366 * 24 * 3600)]
+
+
+class Lease(Strict):
+    """A temporary login; note: what it is for."""
+
+    ttl_seconds: TtlSeconds = 3600
+    note: Name | None = None
+
+
+class LeaseBody(Strict):
+    """A login to lend."""
+
+    data: Lease
+
+
+class Renewal(Strict):
+    """How long a lease lasts from now on."""
+
+    ttl_seconds: TtlSeconds = 3600
+
+
+class RenewalBody(Strict):
+    """A lease to renew."""
+
+    data: Renewal
+
+
 class ClaimRequest(Strict):
     """A specification that others are to approve, and why it is needed."""
 

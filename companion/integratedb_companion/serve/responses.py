@@ -221,6 +221,33 @@ class Waived(BaseModel):
     unmet: bool
 
 
+class Leased(BaseModel):
+    """A temporary login, shown once."""
+
+    id: int
+    credentials: Credentials
+    valid_until: datetime
+
+
+class LeaseOut(BaseModel):
+    """A temporary login, without its password; sessions: how many it has."""
+
+    id: int
+    stakeholder: str
+    username: str
+    leased_by: str
+    leased_at: datetime
+    valid_until: datetime
+    sessions: int
+    note: str | None
+
+
+class Renewed(BaseModel):
+    """When a renewed lease ends."""
+
+    valid_until: datetime
+
+
 class Numbered(BaseModel):
     """The identifier of what was made."""
 

@@ -57,6 +57,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  -- A prepared transaction may hold locks on what the role owns.
+  before CONSTANT text := integratedb.bound_waiting();
   elsewhere text;
   refused boolean;
 BEGIN
@@ -78,12 +80,14 @@ BEGIN
       EXECUTE format('REVOKE %I FROM %I', heir, role_name);
       RAISE WARNING 'role % of a lease is kept, without login and rights: it is used in database %', quote_ident(role_name), elsewhere
         USING HINT = format('There: DROP OWNED BY %I; then DROP ROLE %I.', role_name, role_name);
+      PERFORM set_config('lock_timeout', before, true);
       RETURN;
     END IF;
 
     BEGIN
       EXECUTE format('DROP ROLE %I', role_name);
       PERFORM integratedb.end_sessions(of_role);
+      PERFORM set_config('lock_timeout', before, true);
       RETURN;
     EXCEPTION
       WHEN dependent_objects_still_exist THEN
@@ -96,13 +100,20 @@ BEGIN
     message => format('role %I of a lease is in use: others who may SET ROLE to it go on creating objects that it owns', role_name),
     detail => (SELECT string_agg(format('%I is a member of it', m.member::regrole::text), E'\n' ORDER BY m.member::regrole::text) FROM pg_auth_members AS m WHERE m.roleid = of_role),
     hint => format('Nothing was changed. REVOKE %I FROM these roles, and try again.', role_name));
+EXCEPTION
+  WHEN lock_not_available OR deadlock_detected THEN
+    refused := integratedb.refuse(
+      code => SQLSTATE,
+      message => format('another transaction locks what role %I owns: %s', role_name, SQLERRM),
+      detail => NULL,
+      hint => 'Nothing was changed. SELECT * FROM pg_locks shows who holds a lock, SELECT * FROM pg_prepared_xacts whether a prepared transaction does. End that one and try again.');
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.drop_lease_role(oid, name, name) IS
 'Ends the sessions of a lease''s role, gives what it owns to the stakeholder''s role (heir), and drops it. A role that '
 'another database uses is kept without login and rights, with a WARNING. Errors: 2BP01 it owns a database; 55006 it is '
-'in use.';
+'in use; 40P01, 55P03 another transaction locks what it owns.';
 
 CREATE OR REPLACE FUNCTION integratedb.end_leases(ids bigint[])
 RETURNS integer
@@ -155,6 +166,46 @@ $$;
 
 COMMENT ON FUNCTION integratedb.due_leases() IS 'The leases whose time is over.';
 
+CREATE OR REPLACE FUNCTION integratedb.end_due_leases()
+RETURNS integer
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- Everybody's claims and migrations wait meanwhile.
+SET lock_timeout = '1s'
+AS $$
+DECLARE
+  due record;
+  number integer := 0;
+BEGIN
+  FOR due IN
+    SELECT l.id, l.role_name, integratedb.lease_role(l) AS role_oid
+      FROM integratedb.lease AS l
+     WHERE l.id = ANY (integratedb.due_leases())
+     ORDER BY l.id
+       FOR UPDATE
+  LOOP
+    -- One whose role cannot be dropped yet keeps no other one from ending, and is of no use either.
+    IF due.role_oid IS NOT NULL THEN
+      EXECUTE format('ALTER ROLE %I NOLOGIN', due.role_name);
+      PERFORM integratedb.end_sessions(due.role_oid);
+    END IF;
+    BEGIN
+      number := number + integratedb.end_leases(ARRAY[due.id]);
+    EXCEPTION
+      WHEN lock_not_available OR deadlock_detected OR object_in_use OR dependent_objects_still_exist THEN
+        RAISE WARNING 'lease % is over, but its role % cannot be dropped yet: %', due.id, due.role_name, SQLERRM;
+    END;
+  END LOOP;
+  RETURN number;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.end_due_leases() IS
+'Ends the leases whose time is over. Returns how many. A WARNING names each whose role cannot be dropped yet; its '
+'sessions are ended, and it cannot log in.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_end_leases()
 RETURNS integer
 LANGUAGE plpgsql
@@ -168,12 +219,12 @@ BEGIN
   END IF;
 
   PERFORM integratedb.take_lock();
-  RETURN integratedb.end_leases(integratedb.due_leases());
+  RETURN integratedb.end_due_leases();
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_end_leases() IS
-'Ends the leases whose time is over. Returns how many. Errors: those of end_leases(); 40001, 55P03: retry.';
+'end_due_leases() for the daemon. Errors: 40001, 55P03: retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_lease_ttl(ttl interval, leased_at timestamptz)
 RETURNS timestamptz
@@ -264,7 +315,7 @@ BEGIN
   PERFORM integratedb.ensure_armed();
   owner := integratedb.find_stakeholder(integratedb_lease.stakeholder);
   PERFORM integratedb.hold_role(owner);
-  PERFORM integratedb.end_leases(integratedb.due_leases());
+  PERFORM integratedb.end_due_leases();
 
   LOOP
     new_role := format('%s__%s', owner.name, left(replace(gen_random_uuid()::text, '-', ''), 8))::name;
@@ -294,8 +345,8 @@ lease. Without a daemon, no new session begins after that time.
 stakeholder: its name. ttl: how long, up to the setting max_lease_ttl. note: what it is for.
 Returns id, username, password and valid_until. The password is shown only once.
 Errors: 22023 a time beyond max_lease_ttl, or a note of more than 1000 characters; 42501 the caller is no admin, or the
-stakeholder''s role has powers; 42704 the stakeholder''s role does not exist; 55006 a lease that is over is in use; IDB04
-unknown stakeholder; 2BP01, 40001, 40P01, 55P03: as integratedb_drop_stakeholder().
+stakeholder''s role has powers; 42704 the stakeholder''s role does not exist; IDB04 unknown stakeholder; 40001, 55P03:
+retry. A WARNING names leases that are over, and whose roles cannot be dropped yet.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_lease(of_id bigint)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +32,7 @@ WAIVE = ("waiver", "add", "reporter", "shop.orders", "note", "--until", "2999-01
     [
         *(f"deprecation {verb}" for verb in ("list", "add", "end")),
         *(f"waiver {verb}" for verb in ("list", "add", "end")),
+        *(f"leases {verb}" for verb in ("list", "renew", "revoke")),
         *(f"request {verb}" for verb in ("list", "add", "approve", "reject", "withdraw")),
     ],
 )
@@ -143,3 +146,60 @@ def test_a_request_is_rejected_with_a_note_or_withdrawn(place: Place, stakeholde
     assert second["missing"] == {"schema shop": "shop_owner", "shop.orders": "shop_owner"}
     said = place.run("request", "withdraw", str(second["id"]), "--json", user="reporter")
     assert json.loads(said.stdout) == {"id": second["id"], "status": "withdrawn"}
+
+
+PRINT = (
+    "import os; print(*(os.environ.get(name) for name in ('PGUSER', 'PGSERVICE', 'INTEGRATEDB_DSN', 'DATABASE_URL')))"
+)
+
+
+def test_a_program_runs_with_a_lease_that_is_revoked_at_its_end(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", NOTE)
+    ended = place.run("lease", "reporter", "--note", "job 17", "--", sys.executable, "-c", PRINT)
+    user, service, dsn, url = ended.stdout.split()
+    assert re.fullmatch(r"reporter__[0-9a-f]{8}", user)
+    assert (service, dsn) == ("None", "None")
+    assert url.startswith(f"postgresql://{user}:")
+    assert place.run("leases").stdout == "There is no lease.\n"
+    query = "SELECT current_user, count(*) > 0 FROM shop.orders"
+    assert place.run("lease", "reporter", "--", "psql", "-qAtc", query).stdout == "reporter|t\n"
+    place.run("lease", "reporter", "--", "sh", "-c", "exit 7", status=7)
+    place.run("lease", "reporter", "--", "sh", "-c", "kill -9 $$", status=128 + signal.SIGKILL)
+    assert "cannot be run" in place.run("lease", "reporter", "--", "/nonexistent", status=2).stderr
+    assert json.loads(place.run("leases", "--json").stdout) == []
+
+
+def test_what_a_program_is_not_given_is_what_leads_to_the_own_login(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", NOTE)
+    own = " ".join(
+        f"{name[2:].lower()}={value}" for name, value in place.environment("shop_admin").items() if name != "PGDATABASE"
+    )
+    ended = place.run(
+        "lease", "reporter", "--", sys.executable, "-c", PRINT, INTEGRATEDB_DSN=f"{own} dbname={place.database}"
+    )
+    assert ended.stdout.split()[2] == "None"
+
+
+def test_a_lease_ends_with_the_command_that_is_terminated(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", NOTE)
+    terminal = place.terminal("lease", "reporter", "--", "sh", "-c", "echo begun; exec sleep 60")
+    terminal.expect("begun")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.end() == 128 + signal.SIGTERM
+    assert json.loads(place.run("leases", "--json").stdout) == []
+
+
+def test_a_lease_is_printed_once_renewed_and_revoked(place: Place, stakeholder: Stakeholder) -> None:
+    stakeholder("reporter", NOTE)
+    shown = json.loads(place.run("lease", "reporter", "--ttl", "10 minutes", "--json").stdout)
+    number = str(shown["id"])
+    with place.login(shown["username"], shown["password"]) as session:
+        assert session.value("SELECT current_user::text") == "reporter"
+        assert re.search(
+            rf"^{number} +reporter +{shown['username']} .* 1 +shop_admin", place.run("leases").stdout, re.M
+        )
+        assert "is valid until" in place.run("leases", "renew", number, "--ttl", "2 hours").stdout
+        assert place.run("leases", "revoke", number).stdout == f"Lease {number} is revoked.\n"
+    assert "42704" in place.run("leases", "renew", number, status=1).stderr
+    assert "22023" in place.run("lease", "reporter", "--ttl", "2 days", status=1).stderr
+    assert "42501" in place.run("lease", "reporter", user="shop_owner", status=1).stderr

@@ -147,3 +147,32 @@ def test_a_check_warns_of_what_is_deprecated(root: Client, place: Place, app) ->
     assert answer["data"] == []
     assert [(row["path"], row["field"]) for row in answer["warnings"]] == [("public.orders", "total")]
     place.owner.run("SELECT integratedb_undeprecate('public.orders', 'total')")
+
+
+def test_a_login_is_lent_renewed_and_revoked(root: Client, place: Place, app) -> None:
+    path = f"/stakeholders/{app['id']}/leases"
+    lent = root.data("POST", path, {"data": {"ttl_seconds": 600, "note": "job 17"}}, 201)
+    with place.stakeholder_session(**lent["credentials"]) as session:
+        assert session.value("SELECT current_user::text") == app["name"]
+        (row,) = [row for row in root.data("GET", "/leases") if row["id"] == lent["id"]]
+        assert (row["stakeholder"], row["sessions"], row["note"]) == (app["name"], 1, "job 17")
+        assert row["username"] == lent["credentials"]["username"]
+        renewed = root.data("POST", f"/leases/{lent['id']}/renew", {"data": {"ttl_seconds": 7200}})
+        assert renewed["valid_until"] > lent["valid_until"]
+    root.data("DELETE", f"/leases/{lent['id']}", status=204)
+    root.refused(404, "DELETE", f"/leases/{lent['id']}")
+    root.refused(404, "POST", f"/leases/{lent['id']}/renew", {"data": {}})
+    ((message, _),) = root.refused(422, "POST", path, {"data": {"ttl_seconds": 90_000}})["detail"]
+    assert "cannot last" in message
+
+
+def test_a_user_lends_logins_of_the_stakeholders_of_its_scopes_only(user: Callable[..., Client], app, other) -> None:
+    mine, not_mine = user({"stakeholders": [app["name"]]}), user({"stakeholders": [other["name"]]})
+    path = f"/stakeholders/{app['id']}/leases"
+    not_mine.refused(404, "POST", path, {"data": {}})
+    number = mine.data("POST", path, {"data": {}}, 201)["id"]
+    assert not_mine.data("GET", "/leases") == []
+    assert [row["id"] for row in mine.data("GET", "/leases")] == [number]
+    not_mine.refused(404, "POST", f"/leases/{number}/renew", {"data": {}})
+    not_mine.refused(404, "DELETE", f"/leases/{number}")
+    mine.data("DELETE", f"/leases/{number}", status=204)
