@@ -99,6 +99,7 @@ def test_an_admin_sees_the_whole_database(admin, claim):
         "enforcement": "commit",
         "ddl_event_retention": "90 days",
         "deprecation": "advisory",
+        "max_lease_ttl": "24 hours",
         "armed": "yes",
         "event triggers": "integratedb_ddl_command_end enabled, integratedb_sql_drop enabled",
         "stakeholders": "2",

@@ -325,3 +325,26 @@ def test_a_lease_that_cannot_end_yet_keeps_no_other_from_ending_and_cannot_log_i
         superuser.run("ROLLBACK PREPARED 'held'")
     assert superuser.value(END) == 1
     assert not role_exists(superuser, name)
+
+
+def test_leases_of_an_earlier_role_end_when_another_is_adopted(lease, claim, superuser, admin):
+    claim(NOTE)
+    _, name, _ = lease()
+    superuser.run("DROP SCHEMA reporter; DROP OWNED BY reporter; DROP ROLE reporter; CREATE ROLE reporter LOGIN")
+    admin.run("SELECT integratedb_adopt_role('reporter')")
+    assert not role_exists(superuser, name)
+    assert admin.rows("SELECT * FROM integratedb_leases()") == []
+
+
+def test_as_itself_a_lease_is_not_the_stakeholder(lease, claim, connect):
+    claim(NOTE)
+    _, name, password = lease()
+    session = connect(name, password=password)
+    session.run("SET ROLE NONE")
+    for call in (
+        "integratedb_waive('reporter', 'shop.orders', 'note', now() + interval '1 day', 'x')",
+        "integratedb_request_claim('reporter', '{\"match\": []}')",
+        "integratedb_specification('reporter')",
+    ):
+        with refused("42501"):
+            session.run(f"SELECT {call}")

@@ -12,6 +12,26 @@ CREATE OR REPLACE VIEW integratedb.present_deprecation AS
 
 COMMENT ON VIEW integratedb.present_deprecation IS 'What is deprecated and exists, by its present name.';
 
+CREATE OR REPLACE FUNCTION integratedb.deprecation_notes(relations oid[])
+RETURNS TABLE (relid oid, attnum smallint, note text)
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY DEFINER -- reads a table that nobody else can; integratedb_deprecations() shows it to everybody
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- A line of its own: the owner's words cannot begin another one.
+  SELECT d.relid, d.attnum,
+         '@deprecated ' || concat_ws(': ', concat_ws(' ', 'to be removed', 'after ' || to_char(d.remove_after AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
+                                     regexp_replace(d.message, '[[:space:]]+', ' ', 'g'))
+    FROM integratedb.deprecation AS d
+   WHERE d.relid = ANY (relations)
+     AND d.removed_at IS NULL
+$$;
+
+COMMENT ON FUNCTION integratedb.deprecation_notes(oid[]) IS
+'What is deprecated of these relations, as a line of a comment, which GraphQL and OpenAPI read. attnum: the column; 0: '
+'the whole relation.';
+
 CREATE OR REPLACE FUNCTION integratedb.refresh_deprecations()
 RETURNS void
 LANGUAGE plpgsql
@@ -239,6 +259,7 @@ BEGIN
      GROUP BY e.deprecation_id, s.stakeholder_id;
   END IF;
 
+  PERFORM integratedb.add_surface_changes(ARRAY[(SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = target.relid)]);
   IF is_told IS NOT false THEN
     PERFORM integratedb.tell_deprecation(new_id, 'integratedb.schema.deprecated');
   END IF;
@@ -296,6 +317,7 @@ BEGIN
     RETURN false;
   END IF;
 
+  PERFORM integratedb.add_surface_changes(ARRAY[(SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = target.relid)]);
   PERFORM integratedb.log_own_event('INTEGRATEDB UNDEPRECATE', integratedb.place_of(integratedb.path_as_stored(path), field), false);
   RETURN true;
 END

@@ -53,6 +53,7 @@ DECLARE
     'integratedb.answer_too_large(bigint)',
     'integratedb.refuse(text, text, text, text)',
     'integratedb.surface(oid, text[], oid)',
+    'integratedb.deprecation_notes(oid[])',
     'integratedb.why_not_visible(oid, text, text, text)',
     'integratedb.claimed_names(oid)',
     'integratedb.claimed_keys(oid)',
