@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deltas, duration, line, rates, shown } from "../src/monitoring/figures";
+import { deltas, line, rates, shown } from "../src/monitoring/figures";
 
 describe("a value of a panel", () => {
   it("is shown by the unit that its column names", () => {
@@ -9,7 +9,6 @@ describe("a value of a panel", () => {
     expect(shown(123456, "pid")).toBe("123456");
     expect(shown(123456, "calls")).toBe("123,456");
     expect([shown(null, "x"), shown(false, "x"), shown("idle", "state")]).toEqual(["", "no", "idle"]);
-    expect(duration(7322)).toBe("2 h 2 min");
   });
 });
 

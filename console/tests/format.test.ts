@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, percent, rows } from "../src/parts/format";
-import { literal } from "../src/parts/same";
+import { ago, bytes, duration, percent, rows } from "../src/parts/format";
+import { literal } from "../src/parts/quoting";
 
 describe("numbers", () => {
   it("are sizes with a unit", () => {
@@ -11,6 +11,16 @@ describe("numbers", () => {
   it("are rounded rows and fractions", () => {
     expect(rows(1234567)).toBe("1.23M");
     expect([0, 0.001, 0.5].map(percent)).toEqual(["0 %", "<1 %", "50 %"]);
+  });
+
+  it("are durations whose parts never reach the next unit", () => {
+    expect([0.25, 59.96, 119.7, 7199, 7322].map(duration)).toEqual([
+      "0.3 s",
+      "1 min 0 s",
+      "2 min 0 s",
+      "2 h 0 min",
+      "2 h 2 min",
+    ]);
   });
 
   it("are times that have passed", () => {

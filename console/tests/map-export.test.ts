@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { DatabaseMap } from "../src/api/map";
 import { dbml, markdown } from "../src/map/export";
 import { graphOf, joinPath, type Step } from "../src/map/model";
-import { identifier, joinSql } from "../src/map/sql";
+import { joinSql } from "../src/map/sql";
+import { identifier } from "../src/parts/quoting";
 import { key, SHOP, shop } from "./keys";
 import { relation } from "./relations";
 

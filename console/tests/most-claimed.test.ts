@@ -8,7 +8,7 @@ describe("the column that most depend on", () => {
       relation("shop.customers", ["id", "email"], { a: ["id"] }),
       relation("shop.orders", ["id", "status"], { a: ["id", "status"], b: ["id", "status"] }),
     ];
-    expect(mostClaimed(relations)).toEqual({ path: "shop.orders", column: "status", stakeholders: ["a", "b"] });
+    expect(mostClaimed(relations)).toEqual({ relation: relations[1], column: "status", stakeholders: ["a", "b"] });
   });
 
   it("is nothing where nobody claims a column of a table", () => {
@@ -18,9 +18,9 @@ describe("the column that most depend on", () => {
   });
 
   it("is renamed in a statement with quotes where they are needed", () => {
-    expect(rename({ path: "shop.orders", column: "status", stakeholders: [] })).toBe(
-      "ALTER TABLE shop.orders RENAME COLUMN status TO status_new;",
-    );
-    expect(rename({ path: "shop.orders", column: 'a "b"', stakeholders: [] })).toContain('"a ""b""" TO "a ""b""_new"');
+    const orders = { relation: relation("shop.orders", []), column: "status", stakeholders: [] };
+    expect(rename(orders)).toBe("ALTER TABLE shop.orders RENAME COLUMN status TO status_new;");
+    const odd = { relation: relation("shop.Order", []), column: 'a "b"', stakeholders: [] };
+    expect(rename(odd)).toBe('ALTER TABLE shop."Order" RENAME COLUMN "a ""b""" TO "a ""b""_new";');
   });
 });

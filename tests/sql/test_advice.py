@@ -370,6 +370,37 @@ def test_the_statement_of_a_finding_cures_it(faulty: Session, findings: list[dic
     assert {f["cache_key"] for f in advice(faulty, name)} == before - {finding["cache_key"]}
 
 
+@pytest.mark.parametrize(
+    ("index", "serves"),
+    [
+        ("btree (a, b)", True),
+        ("btree (b, a, c)", True),
+        ("btree (a) INCLUDE (b)", False),
+        ("brin (a, b)", False),
+        ("btree (c, a, b)", False),
+        ("btree (a, b) WHERE c > 0", False),
+    ],
+)
+def test_an_index_serves_a_foreign_key_only_if_it_finds_its_rows(
+    owner: Session, admin: Session, index: str, serves: bool
+) -> None:
+    owner.run("CREATE TABLE shop.pairs (a integer, b integer, PRIMARY KEY (a, b))")
+    owner.run("CREATE TABLE shop.refers (a integer, b integer, c integer, FOREIGN KEY (a, b) REFERENCES shop.pairs)")
+    owner.run(f"CREATE INDEX ON shop.refers USING {index}")
+    keys = {finding["cache_key"] for finding in advice(admin, "unindexed_foreign_keys")}
+    assert any("shop.refers" in key for key in keys) is not serves
+
+
+def test_a_constraint_of_a_parent_is_reported_once(owner: Session, admin: Session) -> None:
+    owner.run("CREATE TABLE shop.parts (n integer) PARTITION BY RANGE (n)")
+    owner.run("CREATE TABLE shop.parts_1 PARTITION OF shop.parts FOR VALUES FROM (0) TO (9)")
+    owner.run("CREATE TABLE shop.child () INHERITS (shop.orders)")
+    owner.run("ALTER TABLE shop.parts ADD CONSTRAINT small CHECK (n < 9) NOT VALID")
+    owner.run("ALTER TABLE shop.orders ADD CONSTRAINT paid CHECK (total > 0) NOT VALID")
+    keys = {finding["cache_key"] for finding in advice(admin, "not_valid_constraint")}
+    assert keys == {"not_valid_constraint:shop.orders.paid", "not_valid_constraint:shop.parts.small"}
+
+
 def test_the_shop_is_nearly_clean(admin: Session) -> None:
     assert {finding["cache_key"] for finding in advice(admin)} - ENVIRONMENT == CLEAN
 

@@ -1225,6 +1225,16 @@ def cancelling_a_superuser(world: World) -> None:
         assert other.value(found(r"SELECT pg_catalog.*\)", hint)) is True
 
 
+@gives("Sessions that can be ended:")
+def cancelling_a_process_of_the_server(world: World) -> None:
+    pid = world.superuser.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    hint = world.refused(world.admin, "SELECT integratedb_cancel(%s)", pid)
+    with world.connect(OWNER) as other:
+        others = other.info.backend_pid
+        assert others in [row[0] for row in world.admin.rows(found(r"SELECT .*\(\)", hint))]
+        assert world.admin.value("SELECT integratedb_cancel(%s, true)", others)
+
+
 @gives("In one transaction: BEGIN")
 def an_override_that_is_alone(world: World) -> None:
     world.superuser.run(f"GRANT {OWNER} TO {ADMIN}")

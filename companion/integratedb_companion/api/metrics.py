@@ -124,5 +124,5 @@ class Metrics:
 def page_of(directory: Path) -> Page:
     """Return the page of all workers, whose figures are files of a directory."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]  # the library's
+    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]  # prometheus_client declares none
     return Page(registry)

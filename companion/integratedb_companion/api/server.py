@@ -49,7 +49,7 @@ def run(settings: Settings) -> None:
             readiness = admin.Readiness(
                 dsn,
                 (settings.host.strip("[]"), settings.port),
-                lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # the library's
+                lambda: sum(one.is_alive() for one in list(serving.wrks)),  # type: ignore[no-untyped-call]  # granian's
                 settings.workers,
             )
             page = page_of(Path(directory))

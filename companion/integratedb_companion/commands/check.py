@@ -124,14 +124,12 @@ def check(
     report = Report()
     begun = time.monotonic()
     try:
-        postgres: Postgres = (
-            DockerPostgres(database, docker) if docker else LocalPostgres(database, find_programs(bindir))
-        )
+        postgres: Postgres = DockerPostgres(database, docker) if docker else LocalPostgres(database, _programs(bindir))
         to_standard_error("== postgres")
         with running(postgres):
             report.steps.append(Step("postgres", True, round(time.monotonic() - begun, 2)))
             Check(Plan(base, contracts, migrations, search_path, data), postgres, report, to_standard_error).run()
-    except (UnableError, CommandError) as problem:
+    except UnableError as problem:
         hint = f"\n{problem.hint}" if problem.hint else ""
         report.steps.append(Step("postgres", False, round(time.monotonic() - begun, 2), f"{problem}{hint}"))
         to_standard_error(f"{problem}{hint}")
@@ -142,6 +140,14 @@ def check(
         elif text:
             say(text)
     sys.exit(report.status)
+
+
+def _programs(bindir: str | None) -> Path:
+    """Find the server's programs. Error: UnableError."""
+    try:
+        return find_programs(bindir)
+    except CommandError as problem:
+        raise UnableError(problem.message, f"{problem.hint or ''} --docker IMAGE needs none here.".strip()) from None
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

@@ -11,8 +11,8 @@ from typing import Final, LiteralString
 
 import psycopg
 
+from .console_responses import Sample
 from .pool import DatabasePool
-from .responses import Sample
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +76,14 @@ PANELS: Final[dict[str, Panel]] = {
 }
 
 SAMPLE: Final[LiteralString] = """
-SELECT (SELECT coalesce(sum(c.connections), 0) FROM {x}.integratedb_monitor_connections() AS c)::bigint AS connections,
-       (SELECT coalesce(sum(c.connections), 0) FROM {x}.integratedb_monitor_connections() AS c
-         WHERE c.state = 'active')::bigint AS active,
-       (SELECT count(*) FROM {x}.integratedb_monitor_locks() AS l WHERE l.depth > 0)::bigint AS waiting,
-       (SELECT coalesce(max(s.kept_bytes), 0) FROM {x}.integratedb_monitor_slots() AS s)::float8 AS kept_wal_bytes,
-       (SELECT d.xact_commit FROM pg_catalog.pg_stat_database AS d
-         WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())::bigint AS commits,
-       (SELECT d.xact_rollback FROM pg_catalog.pg_stat_database AS d
-         WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())::bigint AS rollbacks
+SELECT c.connections, c.active, l.waiting, s.kept_wal_bytes, d.xact_commit AS commits, d.xact_rollback AS rollbacks
+  FROM (SELECT coalesce(sum(m.connections), 0)::bigint AS connections,
+               coalesce(sum(m.connections) FILTER (WHERE m.state = 'active'), 0)::bigint AS active
+          FROM {x}.integratedb_monitor_connections() AS m) AS c,
+       (SELECT count(*) AS waiting FROM {x}.integratedb_monitor_locks() AS m WHERE m.depth > 0) AS l,
+       (SELECT coalesce(max(m.kept_bytes), 0)::float8 AS kept_wal_bytes FROM {x}.integratedb_monitor_slots() AS m) AS s,
+       pg_catalog.pg_stat_database AS d
+ WHERE d.datname = pg_catalog.current_database()
 """
 
 

@@ -20,15 +20,7 @@ from integratedb_companion.common.sql_text import TransactionError, without_tran
 from integratedb_companion.http.refusals import RefusalError, invalid
 
 from .errors import LATER, shortened
-from .pool import (
-    Connection,
-    connect,
-    conninfo,
-    missing_timeouts,
-    refuse_powerful,
-    schema_of,
-    set_timeouts,
-)
+from .pool import Connection, connect, conninfo, missing_timeouts, refuse_powerful, schema_of, set_timeouts
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from integratedb_companion.common.session import notice_lines
 from integratedb_companion.common.sql_text import TransactionError, statements, without_transaction
 from integratedb_companion.http.refusals import invalid
 
+from .console_responses import Failed, Trial, Tried
 from .errors import LATER, shortened
 from .pool import Connection
 from .preview import Preview
-from .responses import Failed, Trial, Tried
 
 MAX_STATEMENTS = 50
 #: So many rows of a result are shown; a statement that returns more than MAX_READ ends with an error.

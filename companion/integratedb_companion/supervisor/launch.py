@@ -18,6 +18,8 @@ from integratedb_companion.common.server_programs import unprivileged_user
 
 #: Children have it in their environment, with the directory and the name of the part. So do their own children.
 MARK = "INTEGRATEDB_SUPERVISED"
+#: How long a program may take that only looks at something.
+SHORT_S = 30.0
 HELPER = Path(__file__).with_name("child.py")
 
 
@@ -65,9 +67,14 @@ def start(
 
 
 def succeeds(program: Sequence[str | Path], environment: Mapping[str, str], owner: Owner | None) -> bool:
-    """Whether a short program ends with status 0 as the owner."""
+    """Whether a short program ends with status 0 as the owner, within 30 s."""
     process = start(program, environment, owner, signal.SIGKILL, subprocess.DEVNULL)
-    return process.wait() == 0
+    try:
+        return process.wait(SHORT_S) == 0
+    except subprocess.TimeoutExpired:  # such as on a mount that hangs
+        process.kill()
+        process.wait()
+        return False
 
 
 def marked(*marks: str) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -48,6 +49,7 @@ class Server:
         self._given = bindir
         self.programs = Path()
         self.port = 0
+        self._reservation: socket.socket | None = None
 
     def prepare(self, port: int | None) -> None:
         """Find the programs, decide about the port, and end what an earlier start has left. Error: CommandError."""
@@ -57,7 +59,7 @@ class Server:
         self._check_version()
         self._check_owner()
         self.stop_leftover()
-        self.port = port or settings.get("postgres_port") or _free_port()
+        self.port = port or settings.get("postgres_port") or self._reserve()
         if not port_is_free("127.0.0.1", self.port):
             raise CommandError(
                 f"port {self.port} of 127.0.0.1, that of Postgres, is taken",
@@ -65,6 +67,30 @@ class Server:
             )
         settings |= {"postgres_port": self.port, "bindir": str(self.programs)}
         self._directory.write(self._directory.settings, settings)
+
+    def _reserve(self) -> int:
+        """Return a free port, which no other first start takes until `release`: initdb lasts seconds."""
+        for port in PORTS:
+            reservation = socket.socket()
+            try:
+                reservation.bind(("127.0.0.1", port))
+            except OSError:
+                reservation.close()
+                continue
+            # Set after bind, it lets Postgres in beside this socket, and still nobody who reserves.
+            reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reservation = reservation
+            return port
+        raise CommandError(
+            f"no port from {PORTS[0]} to {PORTS[-1]} of 127.0.0.1 is free for Postgres",
+            hint="--port-postgres PORT names one.",
+        )
+
+    def release(self) -> None:
+        """Give up the reservation of the port: Postgres listens there, or the start has failed."""
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
 
     def _check_version(self) -> None:
         version = self.home / "PG_VERSION"
@@ -200,16 +226,6 @@ def _append(path: Path, text: str) -> None:
         os.fsync(descriptor)
 
 
-def _free_port() -> int:
-    for port in PORTS:
-        if port_is_free("127.0.0.1", port):
-            return port
-    raise CommandError(
-        f"no port from {PORTS[0]} to {PORTS[-1]} of 127.0.0.1 is free for Postgres",
-        hint="--port-postgres PORT names one.",
-    )
-
-
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server could listen there. Error: CommandError, where the host is none of this machine."""
     try:
@@ -220,7 +236,7 @@ def port_is_free(host: str, port: int) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as problem:
-        if problem.errno in (98, 48):  # EADDRINUSE on Linux and BSD
+        if problem.errno == errno.EADDRINUSE:
             return False
         raise CommandError(f"--host {host}: {problem.strerror or problem}") from None
     return True

@@ -21,6 +21,8 @@ from .postgres import SUPERUSER, Server, port_is_free
 from .screen import first_screen, write_login_files
 from .supervise import StoppedError, Supervisor
 
+LAST_PORT = 65_535
+
 
 @dataclass(frozen=True)
 class Options:
@@ -120,17 +122,28 @@ class _Start:
 
     def _places(self) -> Places:
         options = self._options
-        admin = next(
-            (p for p in range(options.port_api + 1, options.port_api + 200) if p not in
-             (options.port_daemon, options.port_serve, options.port_postgres) and port_is_free(options.host, p)), 0
-        )  # fmt: skip
+        taken = {options.port_daemon, options.port_serve, options.port_postgres}
+        free = (
+            port
+            for port in range(options.port_api + 1, min(options.port_api + 200, LAST_PORT + 1))
+            if port not in taken and port_is_free(options.host, port)
+        )
+        admin = next(free, None)
+        if admin is None:
+            raise CommandError(
+                f"no port after {options.port_api} is free for the health of the data API",
+                hint="--port-api PORT gives the data API another one.",
+            )
         return Places(options.host, options.port_daemon, options.port_api, admin, options.port_serve)
 
     def _start_postgres(self, server: Server, owner: Owner | None, database: Database) -> str:
-        server.prepare(self._options.port_postgres)
-        password = database.passwords.of(SUPERUSER)
-        self._supervisor.interruptible(lambda: server.create(password, self._say))
-        self._supervisor.start(postgres(server, self._directory, owner))
+        try:
+            server.prepare(self._options.port_postgres)
+            password = database.passwords.of(SUPERUSER)
+            self._supervisor.interruptible(lambda: server.create(password, self._say))
+            self._supervisor.start(postgres(server, self._directory, owner))
+        finally:
+            server.release()
         return make_conninfo("", **server.dsn(DATABASE, SUPERUSER, password))
 
     def _prepare(self, database: Database, server: Server | None, conninfo: str) -> bool:

@@ -12,7 +12,7 @@ from integratedb_companion.common.output import clean
 
 from .database import ADMIN, DATABASE, OWNER, PEOPLE, ROOT, Database
 from .demo import PEOPLE as OF_DEMO
-from .demo import SHOP_OWNER
+from .demo import SHOP_ADMIN, SHOP_OWNER
 from .launch import Owner
 from .parts import Places
 from .postgres import SUPERUSER
@@ -41,7 +41,7 @@ def first_screen(
     yield ""
     yield from _root(database, is_new=is_new_root)
     if database.is_ours:
-        people = f"{SHOP_OWNER} or shop_admin" if database.recalls("demo") else f"{OWNER} or {ADMIN}"
+        people = f"{SHOP_OWNER} or {SHOP_ADMIN}" if database.recalls("demo") else f"{OWNER} or {ADMIN}"
         yield f"  psql:                         . {shlex.quote(str(directory.variables))}; psql -U {people.split()[0]}"
         yield f"                                as {people}, or as the superuser {SUPERUSER}"
     if database.recalls("demo"):
@@ -95,7 +95,7 @@ def write_login_files(database: Database) -> None:
         "PGHOST": "127.0.0.1",
         "PGPORT": parameters["port"],
         "PGDATABASE": DATABASE,
-        "PGUSER": "shop_admin" if database.recalls("demo") else ADMIN,
+        "PGUSER": SHOP_ADMIN if database.recalls("demo") else ADMIN,
         "PGPASSFILE": str(directory.pgpass),
     }
     text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())

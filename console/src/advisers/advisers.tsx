@@ -1,10 +1,13 @@
 // What the advisers have found: a sentence, its evidence, and the statement that cures it; a finding can be muted.
 
 import { useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
-import { asApiError, useResource } from "../api/resource";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
+import { useResource } from "../api/resource";
+import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { change, link, place } from "../routing";
 import "./advisers.css";
 
@@ -103,17 +106,12 @@ export default function Advisers() {
 
 function One({ finding, reload }: { finding: Finding; reload: () => void }) {
   const [muting, setMuting] = useState(false);
-  const [copied, setCopied] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const { error, run } = useAction();
 
   async function act(action: () => Promise<unknown>) {
-    setError(null);
-    try {
-      await action();
-      reload();
-    } catch (problem) {
-      setError(asApiError(problem));
-    }
+    if (!(await run(action))) return;
+    setMuting(false);
+    reload();
   }
   const { remediation, cache_key } = finding;
   return (
@@ -134,12 +132,7 @@ function One({ finding, reload }: { finding: Finding; reload: () => void }) {
       <div class="row">
         {remediation && (
           <>
-            <button
-              type="button"
-              onClick={() => void navigator.clipboard.writeText(remediation).then(() => setCopied(true))}
-            >
-              {copied ? "Copied" : "Copy"}
-            </button>
+            <Copy text={remediation} />
             {!OUTSIDE.test(remediation) && <a href={link("lab", { sql: remediation })}>Try it in the lab</a>}
           </>
         )}
@@ -158,7 +151,7 @@ function One({ finding, reload }: { finding: Finding; reload: () => void }) {
           </button>
         )}
       </div>
-      {muting && (
+      {muting && !finding.muted && (
         <form
           class="row"
           onSubmit={(event) => {

@@ -10,8 +10,15 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-/** Loads when the view appears and whenever a key changes; the last value stays visible meanwhile. */
-export function useResource<T>(load: () => Promise<T>, keys: readonly unknown[] = []): Resource<T> {
+/**
+ * Loads when the view appears and whenever a key changes; the last value stays visible meanwhile. everyMs: loads again so
+ * long after each answer.
+ */
+export function useResource<T>(
+  load: () => Promise<T>,
+  keys: readonly unknown[] = [],
+  everyMs: number | null = null,
+): Resource<T> {
   const [state, setState] = useState<{ value: T | undefined; error: ApiError | null; loading: boolean }>({
     value: undefined,
     error: null,
@@ -20,16 +27,22 @@ export function useResource<T>(load: () => Promise<T>, keys: readonly unknown[] 
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let current = true;
+    let timer = 0;
     setState((before) => ({ ...before, loading: true }));
-    load().then(
-      (value) => current && setState({ value, error: null, loading: false }),
-      (error: unknown) => current && setState((before) => ({ ...before, error: asApiError(error), loading: false })),
-    );
+    load()
+      .then(
+        (value) => current && setState({ value, error: null, loading: false }),
+        (error: unknown) => current && setState((before) => ({ ...before, error: asApiError(error), loading: false })),
+      )
+      .finally(() => {
+        if (current && everyMs !== null) timer = window.setTimeout(() => setTurn((before) => before + 1), everyMs);
+      });
     return () => {
       current = false;
+      clearTimeout(timer);
     };
     // A login gives back what a session's end has taken.
-  }, [...keys, turn, session.value?.csrfToken]);
+  }, [...keys, turn, everyMs, session.value?.csrfToken]);
   return { ...state, reload: () => setTurn((before) => before + 1) };
 }
 

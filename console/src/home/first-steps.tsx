@@ -22,8 +22,8 @@ export function FirstSteps() {
       {claimed ? (
         <ol>
           <li>
-            <a href={link("map", { table: claimed.path, column: claimed.column })}>
-              See who depends on {claimed.path}.{claimed.column}
+            <a href={link("map", { table: claimed.relation.path, column: claimed.column })}>
+              See who depends on {claimed.relation.path}.{claimed.column}
             </a>
             : {claimed.stakeholders.join(", ")}.
           </li>

@@ -1,11 +1,11 @@
 // Health at a glance: is a claim unmet, is the daemon delivering, what has changed and who did it.
 
 import { answered, client, session } from "../api/client";
-import { type Resource, useResource } from "../api/resource";
-import { Failure } from "../parts/failure";
+import { useResource } from "../api/resource";
 import { ago } from "../parts/format";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
+import { Shown } from "../parts/shown";
 import { link } from "../routing";
 import { FirstSteps } from "./first-steps";
 import { UnmetClaims } from "./unmet";
@@ -27,13 +27,6 @@ export default function Home() {
       )}
     </>
   );
-}
-
-/** What a resource holds, or why it is not there. */
-function Shown<T>({ of, children }: { of: Resource<T>; children: (value: T) => preact.ComponentChildren }) {
-  if (of.error) return <Failure error={of.error} retry={of.reload} />;
-  if (of.value === undefined) return <p class="quiet">Loading…</p>;
-  return <>{children(of.value)}</>;
 }
 
 function Unmet() {

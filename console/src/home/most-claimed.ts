@@ -1,9 +1,10 @@
 // The column on which most stakeholders depend: the best example of what a contract protects. Pure.
 
 import type { Relation } from "../api/map";
+import { identifier, qualified } from "../parts/quoting";
 
 export interface Claimed {
-  path: string;
+  relation: Relation;
   column: string;
   stakeholders: string[];
 }
@@ -22,18 +23,13 @@ export function mostClaimed(relations: readonly Relation[]): Claimed | null {
       const weight = stakeholders.length - (key ? 0.5 : 0);
       if (weight > most) {
         most = weight;
-        best = { path: relation.path, column: name, stakeholders: [...new Set(stakeholders)] };
+        best = { relation, column: name, stakeholders: [...new Set(stakeholders)] };
       }
     }
   }
   return best;
 }
 
-function quoted(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
-}
-
-/** The path is quoted already, as in the catalog's own words. */
-export function rename({ path, column }: Claimed): string {
-  return `ALTER TABLE ${path} RENAME COLUMN ${quoted(column)} TO ${quoted(`${column}_new`)};`;
+export function rename({ relation, column }: Claimed): string {
+  return `ALTER TABLE ${qualified(relation)} RENAME COLUMN ${identifier(column)} TO ${identifier(`${column}_new`)};`;
 }

@@ -1,14 +1,16 @@
 // The migration lab: runs statements, says who would be hurt, and rolls them back.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useAction } from "../api/action";
 import { type ApiError, answered, client, session } from "../api/client";
 import { databaseMap, loadMap } from "../api/map";
-import { asApiError } from "../api/resource";
 import { UnmetClaims } from "../home/unmet";
 import { marks } from "../map/marks";
+import { Copy } from "../parts/copy";
 import { Editor, useDraft } from "../parts/editor";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { change, link, place } from "../routing";
 import { marksOf } from "./marks";
 import { markdown, type UnmetClaim } from "./report";
@@ -26,30 +28,26 @@ export default function Lab() {
   const shared = place.value.query.get("sql") ?? "";
   const draft = useDraft(shared);
   const sql = draft.text;
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useAction();
   const [result, setResult] = useState<Result | null>(null);
-  const [error, setError] = useState<ApiError | null>(null);
 
   useEffect(() => void loadMap(), []);
+  // The statements whose address this view has put there itself.
+  const own = useRef(shared);
   useEffect(() => {
-    // Another link was followed; a preview puts the address of its own statements there.
-    if (shared !== "" && shared !== sql) draft.set(shared);
+    if (shared !== "" && shared !== own.current) draft.set(shared);
+    own.current = shared;
   }, [shared]);
 
   async function preview() {
-    if (busy || sql.trim() === "") return;
-    setBusy(true);
-    setError(null);
-    try {
+    if (sql.trim() === "") return;
+    const succeeded = await run(async () => {
       const { data } = await answered(client.POST("/preview", { body: { data: sql } }));
       setResult({ sql, unmet: data });
-      change({ sql: sql.length <= MAX_SHARED ? sql : null });
-    } catch (problem) {
-      setResult(null);
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
+      own.current = sql.length <= MAX_SHARED ? sql : "";
+      change({ sql: own.current || null });
+    });
+    if (!succeeded) setResult(null);
   }
 
   const names = Object.fromEntries(
@@ -61,7 +59,9 @@ export default function Lab() {
       <h1>Migration lab</h1>
       <p>
         Paste a migration. It is run and rolled back: nothing changes. You see who would be hurt, and the way out.{" "}
-        {!session.value?.root && <strong>Only the root user previews.</strong>}
+        {!session.value?.root && (
+          <strong>Only the root user previews here. The owner of the tables runs integratedb preview.</strong>
+        )}
       </p>
       <Editor
         key={databaseMap.value ? "with names" : "without names"}
@@ -110,11 +110,11 @@ export default function Lab() {
 function Refused({ error }: { error: ApiError }) {
   return (
     <>
-      <h2 class="bad">These statements do not run</h2>
+      <h2 class="bad">{error.status === 422 ? "These statements do not run" : "The preview was not run"}</h2>
       <Failure error={error} />
       {error.status === 404 && (
         <p class="quiet">
-          The service previews only with <code>--preview-dsn</code>, the login that migrations use.
+          Start the service with <code>integratedb serve --preview-dsn CONNINFO</code>, the login that migrations use.
         </p>
       )}
     </>
@@ -123,7 +123,6 @@ function Refused({ error }: { error: ApiError }) {
 
 function Verdict({ result }: { result: Result }) {
   const { unmet, sql } = result;
-  const [copied, setCopied] = useState(false);
   const hurt = [...new Set(unmet.map((claim) => claim.stakeholder))];
   return (
     <section aria-labelledby="verdict">
@@ -134,14 +133,7 @@ function Verdict({ result }: { result: Result }) {
       </h2>
       {unmet.length > 0 && <UnmetClaims claims={unmet} />}
       <div class="row">
-        <button
-          type="button"
-          onClick={() => {
-            void navigator.clipboard.writeText(markdown(sql, unmet)).then(() => setCopied(true));
-          }}
-        >
-          {copied ? "Copied" : "Copy as a comment for a pull request"}
-        </button>
+        <Copy text={markdown(sql, unmet)} label="Copy as a comment for a pull request" />
         {unmet.length > 0 && (
           <a
             href={link("map", { table: unmet[0]?.problems[0]?.path ?? unmet[0]?.path })}
@@ -152,9 +144,7 @@ function Verdict({ result }: { result: Result }) {
             Show on the map
           </a>
         )}
-        {sql.length <= MAX_SHARED && (
-          <a href={`${location.pathname}?${new URLSearchParams({ sql })}`}>Link to this preview</a>
-        )}
+        {sql.length <= MAX_SHARED && <a href={link("lab", { sql })}>Link to this preview</a>}
       </div>
     </section>
   );

@@ -1,8 +1,8 @@
 // An example of a page. SQL has Run: in a transaction that is rolled back, so that one can try without harm.
 
 import { useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas, session } from "../api/client";
-import { asApiError } from "../api/resource";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas, session } from "../api/client";
 import { Editor, useDraft } from "../parts/editor";
 import { Failure } from "../parts/failure";
 import { Results } from "./results";
@@ -25,29 +25,20 @@ export function Example({ language, text }: { language: string; text: string }) 
 function Trying({ text }: { text: string }) {
   const draft = useDraft(text);
   const sql = draft.text;
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useAction();
   const [trial, setTrial] = useState<Schemas["Trial"] | null>(null);
-  const [error, setError] = useState<ApiError | null>(null);
 
-  async function run() {
-    if (busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      setTrial((await answered(client.POST("/try", { body: { data: sql } }))).data);
-    } catch (problem) {
-      setTrial(null);
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
-  }
+  const attempt = async () => {
+    const body = { data: sql };
+    const succeeded = await run(async () => setTrial((await answered(client.POST("/try", { body }))).data));
+    if (!succeeded) setTrial(null);
+  };
 
   return (
     <>
-      <Editor language="sql" label="The example" draft={draft} onSubmit={() => void run()} />
+      <Editor language="sql" label="The example" draft={draft} onSubmit={() => void attempt()} />
       <div class="row actions">
-        <button type="button" class="main" disabled={busy} onClick={() => void run()}>
+        <button type="button" class="main" disabled={busy} onClick={() => void attempt()}>
           {busy ? "Running…" : "Run and roll back"}
         </button>
         <button type="button" onClick={() => draft.set(text)} disabled={sql === text}>
@@ -61,7 +52,8 @@ function Trying({ text }: { text: string }) {
             <Failure error={error} />
             {error.status === 404 && (
               <p class="quiet">
-                The service runs examples only with <code>--preview-dsn</code>.
+                Start the service with <code>integratedb serve --preview-dsn CONNINFO</code>, the login that migrations
+                use.
               </p>
             )}
           </>

@@ -6,8 +6,6 @@ import { link } from "../routing";
 import { Example } from "./example";
 import { idOf, type Token, type Tokens, target } from "./markdown";
 
-const REPOSITORY = "https://github.com/integratedb/integratedb/blob/main/docs/";
-
 export function Blocks({ tokens, page }: { tokens: readonly Token[]; page: string }) {
   return <>{tokens.map((token, index) => block(token, index, page))}</>;
 }
@@ -120,9 +118,9 @@ function Link({ href, page, children }: { href: string; page: string; children: 
   if (found) {
     return <a href={`${link("learn", {}, found.page)}${found.section ? `#${found.section}` : ""}`}>{children}</a>;
   }
-  const url = /^https?:/i.test(href) ? href : new URL(href, REPOSITORY).href;
+  if (!/^https?:\/\//i.test(href)) return <>{children}</>; // what only the repository has
   return (
-    <a href={url} target="_blank" rel="noreferrer noopener">
+    <a href={href} target="_blank" rel="noreferrer noopener">
       {children}
     </a>
   );

@@ -178,11 +178,7 @@ class Stage implements Controls {
       1.1,
     );
     return zoomIdentity
-      .translate(
-        this.width / 2 - (area.x + area.width / 2) * k,
-        // What is higher than the view begins at its top.
-        this.height / 2 - (area.y + area.height / 2) * k,
-      )
+      .translate(this.width / 2 - (area.x + area.width / 2) * k, this.height / 2 - (area.y + area.height / 2) * k)
       .scale(k);
   }
 

@@ -3,7 +3,8 @@
 import { answered, client } from "../api/client";
 import { useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal, word } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { link } from "../routing";
 import { type Change, changesOf, type Dependent, type DependentObject, grouped, objectName, queryOf } from "./impact";
 import { DEPENDENCIES, type Table } from "./model";
@@ -143,9 +144,4 @@ export function waysOf(path: string, column: string | null): { sql: string; http
     http: `GET /api/v1/dependents?${query}`,
     cli: `integratedb dependents ${names.map(word).join(" ")}`,
   };
-}
-
-/** A word of the shell. */
-function word(text: string): string {
-  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,8 +1,8 @@
 // What a change of a table or column would do, in words. The migration lab tries it; this explains it beforehand.
 
 import type { Schemas } from "../api/client";
+import { identifier, qualified } from "../parts/quoting";
 import type { Table } from "./model";
-import { identifier, qualified } from "./sql";
 
 export type Dependent = Schemas["Dependent"];
 export type DependentObject = Schemas["DependentObject"];

@@ -1,6 +1,7 @@
 // The shortest chain of foreign keys between two tables, and the query that joins them.
 
 import { useMemo } from "preact/hooks";
+import { Copy } from "../parts/copy";
 import { type Graph, joinPath } from "./model";
 import { addressOf } from "./place";
 import { joinSql } from "./sql";
@@ -36,9 +37,7 @@ export function JoinPath({ graph, from, to }: { graph: Graph; from: string; to: 
             ))}
           </ol>
           <pre>{joinSql(graph, from, steps)}</pre>
-          <button type="button" onClick={() => void navigator.clipboard?.writeText(joinSql(graph, from, steps))}>
-            Copy the query
-          </button>
+          <Copy text={joinSql(graph, from, steps)} label="Copy the query" />
         </>
       )}
     </section>

@@ -1,10 +1,8 @@
 // The values of panels as people read them; pure.
 
-import { ago, bytes } from "../parts/format";
+import { ago, bytes, decimal, duration } from "../parts/format";
 
 export type Row = Record<string, unknown>;
-
-const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /** A value by the name of its column, which says the unit. */
 export function shown(value: unknown, column: string): string {
@@ -15,16 +13,10 @@ export function shown(value: unknown, column: string): string {
     if (column.endsWith("bytes")) return bytes(number);
     if (column.endsWith("seconds")) return duration(number);
     if (column === "pid" || column === "waits_for" || column === "query_id") return String(value);
-    return NUMBER.format(number);
+    return decimal(number);
   }
   if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return ago(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${NUMBER.format(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
 }
 
 /** Whether a session of the tree waits for another. */
@@ -49,7 +41,7 @@ export function deltas(rows: readonly Row[], first: readonly Row[], by: string):
     .sort((a, b) => b.since_then_ms - a.since_then_ms);
 }
 
-/** The points of a line in a box, oldest first; differences: rates of a counter that may start anew. */
+/** The points of a line in a box, the oldest first. */
 export function line(values: readonly number[], width: number, height: number): string {
   const most = Math.max(1, ...values);
   const step = width / Math.max(1, values.length - 1);
@@ -58,6 +50,7 @@ export function line(values: readonly number[], width: number, height: number): 
     .join(" ");
 }
 
+/** The rates of a counter, which may start anew. */
 export function rates(values: readonly number[], times: readonly number[]): number[] {
   return values.slice(1).map((value, index) => {
     const seconds = (times[index + 1] ?? 0) - (times[index] ?? 0);

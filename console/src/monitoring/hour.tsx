@@ -1,8 +1,8 @@
 // The last hour of a few figures, which the service keeps in memory.
 
-import { useEffect } from "preact/hooks";
 import { answered, client } from "../api/client";
 import { useResource } from "../api/resource";
+import { Failure } from "../parts/failure";
 import { bytes } from "../parts/format";
 import { line, rates } from "./figures";
 
@@ -11,11 +11,8 @@ const WIDTH = 220;
 const HEIGHT = 36;
 
 export function Hour() {
-  const history = useResource(() => answered(client.GET("/monitoring/history")));
-  useEffect(() => {
-    const timer = setInterval(history.reload, EVERY_MS);
-    return () => clearInterval(timer);
-  }, []);
+  const history = useResource(() => answered(client.GET("/monitoring/history")), [], EVERY_MS);
+  if (history.error) return <Failure error={history.error} retry={history.reload} />;
   const samples = history.value?.data ?? [];
   if (samples.length < 2) return <p class="quiet">The figures of the last hour are drawn here as they come.</p>;
   const times = samples.map((sample) => sample.at);

@@ -1,8 +1,9 @@
 // The server at work: a panel for each question of an incident, in the order in which it asks them, read again and again.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas, session } from "../api/client";
-import { asApiError, useResource } from "../api/resource";
+import { useRef, useState } from "preact/hooks";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas, session } from "../api/client";
+import { useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
 import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
@@ -39,45 +40,25 @@ export default function Monitoring() {
               </a>
             ))}
           </nav>
-          {panel ? <Shown panel={panel} key={panel.name} /> : <p>There is no panel of this name.</p>}
+          {panel ? <Opened panel={panel} key={panel.name} /> : <p>There is no panel of this name.</p>}
         </>
       )}
     </>
   );
 }
 
-function Shown({ panel }: { panel: Panel }) {
-  const [rows, setRows] = useState<Row[] | null>(null);
-  const [error, setError] = useState<ApiError | null>(null);
-  const [turn, setTurn] = useState(0);
-  const first = useRef<{ rows: Row[]; at: number } | null>(null);
+function Opened({ panel }: { panel: Panel }) {
   const paused = place.value.query.get("paused") === "yes";
-
-  useEffect(() => {
-    let current = true;
-    let timer = 0;
-    async function look() {
-      try {
-        const path = { name: panel.name };
-        const { data } = await answered(client.GET("/monitoring/panels/{name}", { params: { path } }));
-        if (!current) return;
-        first.current ??= { rows: data, at: Date.now() };
-        setRows(data);
-        setError(null);
-      } catch (problem) {
-        if (current) setError(asApiError(problem));
-      }
-      if (current && !paused) timer = window.setTimeout(look, EVERY_MS);
-    }
-    void look();
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
-  }, [panel.name, paused, turn, session.value?.csrfToken]);
-
-  const displayed =
-    rows && panel.name === "statements" && first.current ? deltas(rows, first.current.rows, "total_ms") : rows;
+  const path = { name: panel.name };
+  const { value, error, reload } = useResource(
+    () => answered(client.GET("/monitoring/panels/{name}", { params: { path } })),
+    [panel.name],
+    paused ? null : EVERY_MS,
+  );
+  const rows = value?.data ?? null;
+  const first = useRef<Row[] | null>(null);
+  first.current ??= rows;
+  const displayed = rows && panel.name === "statements" ? deltas(rows, first.current ?? [], "total_ms") : rows;
   return (
     <section aria-labelledby="panel">
       <div class="row">
@@ -92,13 +73,13 @@ function Shown({ panel }: { panel: Panel }) {
           Hold still
         </label>
       </div>
-      {error && <Failure error={error} retry={() => setTurn(turn + 1)} />}
+      {error && <Failure error={error} retry={reload} />}
       {displayed === null ? (
         !error && <p class="quiet">Asking…</p>
       ) : displayed.length === 0 ? (
         <p class="good">✓ {EMPTY[panel.name] ?? "Nothing."}</p>
       ) : (
-        <Rows rows={displayed} panel={panel} reload={() => setTurn(turn + 1)} />
+        <Rows rows={displayed} panel={panel} reload={reload} />
       )}
       <Same ways={{ sql: `SELECT * FROM ${panel.function}();`, http: `GET /api/v1/monitoring/panels/${panel.name}` }} />
     </section>
@@ -112,7 +93,8 @@ const EMPTY: Record<string, string> = {
   replication: "No standby is connected.",
   slots: "There is no replication slot.",
   channels: "No stakeholder has a channel.",
-  statements: "No statements: pg_stat_statements is not installed, or has just been reset.",
+  statements:
+    "No statements. They need shared_preload_libraries = pg_stat_statements, and CREATE EXTENSION pg_stat_statements.",
 };
 /** What is drawn in another way than as a column. */
 const HIDDEN = new Set(["depth", "path"]);
@@ -133,10 +115,7 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
         </thead>
         <tbody>
           {rows.map((row, index) => (
-            <tr
-              key={String(row.pid ?? row.query_id ?? row.name ?? row.fact ?? index)}
-              class={waiting(row) ? "warn" : ""}
-            >
+            <tr key={keyOf(row, index)} class={waiting(row) ? "warn" : ""}>
               {columns.map((column, place) => (
                 <td
                   key={column}
@@ -154,9 +133,7 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
                 </td>
               ))}
               {canEnd && (
-                <td>
-                  <End pid={Number(row.pid)} reload={reload} />
-                </td>
+                <td>{row.pid === 0 ? "ROLLBACK PREPARED ends it." : <End pid={Number(row.pid)} reload={reload} />}</td>
               )}
             </tr>
           ))}
@@ -166,26 +143,34 @@ function Rows({ rows, panel, reload }: { rows: Row[]; panel: Panel; reload: () =
   );
 }
 
+/** A session may wait for two others, and roles share statements. */
+function keyOf(row: Row, index: number): string {
+  const known = row.path ?? row.pid ?? row.query_id ?? row.fact;
+  return known === undefined ? String(index) : `${known} ${row.role} ${row.name}`;
+}
+
 /** Cancels a statement or ends a session, after a second click that says which. */
 function End({ pid, reload }: { pid: number; reload: () => void }) {
   const [asked, setAsked] = useState(false);
   const [said, setSaid] = useState<string | null>(null);
+  const { error, run } = useAction();
   async function end(terminate: boolean) {
-    try {
+    setSaid(null);
+    await run(async () => {
       const { data } = await answered(client.POST("/monitoring/cancel", { body: { data: { pid, terminate } } }));
       setSaid(`${terminate ? "ended" : "cancelled"}: ${data.session}`);
       reload();
-    } catch (problem) {
-      setSaid(asApiError(problem).message);
-    }
+    });
     setAsked(false);
   }
-  if (said !== null) return <span role="status">{said}</span>;
   if (!asked) {
     return (
-      <button type="button" aria-label={`End ${pid}…`} onClick={() => setAsked(true)}>
-        …
-      </button>
+      <>
+        {(error ?? said) && <span role="status">{error?.message ?? said} </span>}
+        <button type="button" aria-label={`End ${pid}…`} onClick={() => setAsked(true)}>
+          …
+        </button>
+      </>
     );
   }
   return (

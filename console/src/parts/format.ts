@@ -52,3 +52,17 @@ export function cell(text: string): string {
     .replace(/^([-+=])/, "\\$1")
     .replace(/^(\d+)([.)])/, "$1\\$2");
 }
+
+const DECIMAL = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+export function decimal(number: number): string {
+  return DECIMAL.format(number);
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 59.95) return `${decimal(seconds)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,6 +1,7 @@
 // Education mode: the SQL, HTTP and command line that do what the console does here.
 
 import { teaching } from "../shell/preferences";
+import { Copy } from "./copy";
 
 export interface Ways {
   sql?: string;
@@ -28,13 +29,7 @@ export function Same({ ways, why, of }: { ways: Ways; why?: string; of?: string 
                 <dt>{name}</dt>
                 <dd>
                   <pre>{text}</pre>
-                  <button
-                    type="button"
-                    aria-label={`Copy the ${name}`}
-                    onClick={() => void navigator.clipboard?.writeText(text)}
-                  >
-                    Copy
-                  </button>
+                  <Copy text={text} name={`Copy the ${name}`} />
                 </dd>
               </div>
             ),
@@ -42,10 +37,4 @@ export function Same({ ways, why, of }: { ways: Ways; why?: string; of?: string 
       </dl>
     </aside>
   );
-}
-
-/** A string as a literal of SQL. */
-export function literal(text: string): string {
-  const doubled = `'${text.replaceAll("'", "''")}'`;
-  return text.includes("\\") ? `E${doubled.replaceAll("\\", "\\\\")}` : doubled;
 }

@@ -1,29 +1,21 @@
 // Asks for the name and password of a user of the management API.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
+import { useAction } from "../api/action";
 import { type ApiError, logIn, session } from "../api/client";
-import { asApiError } from "../api/resource";
 
 /** again: the session has ended, and the view stays where it is. */
 export function Login({ again = false }: { again?: boolean }) {
-  const [error, setError] = useState<ApiError | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useAction();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (again) dialog.current?.showModal();
   }, []);
 
-  async function submit(event: SubmitEvent) {
+  function submit(event: SubmitEvent) {
     event.preventDefault();
     const given = new FormData(event.target as HTMLFormElement);
-    setBusy(true);
-    try {
-      await logIn(String(given.get("username")), String(given.get("password")));
-    } catch (problem) {
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
+    void run(() => logIn(String(given.get("username")), String(given.get("password"))));
   }
 
   const form = (

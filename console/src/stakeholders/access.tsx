@@ -3,7 +3,8 @@
 import { answered, client } from "../api/client";
 import { useResource } from "../api/resource";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal, word } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { Scroll } from "../parts/scroll";
 import { link } from "../routing";
 import type { Stakeholder } from "./stakeholders";
@@ -62,7 +63,7 @@ export function Access({ stakeholder: { id, name } }: { stakeholder: Stakeholder
         ways={{
           sql: `SELECT * FROM integratedb_access(${literal(name)});`,
           http: `GET /api/v1/stakeholders/${id}/access`,
-          cli: `integratedb access ${name}`,
+          cli: `integratedb access ${word(name)}`,
         }}
       />
     </>

@@ -2,10 +2,12 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
-import { asApiError } from "../api/resource";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
+import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal, word } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { go, link } from "../routing";
 import type { Stakeholder } from "./stakeholders";
 
@@ -24,32 +26,11 @@ function Once({ login }: { login: Login }) {
         </dd>
         <dt>Password</dt>
         <dd>
-          <code>{login.password}</code>{" "}
-          <button type="button" onClick={() => void navigator.clipboard.writeText(login.password)}>
-            Copy the password
-          </button>
+          <code>{login.password}</code> <Copy text={login.password} label="Copy the password" />
         </dd>
       </dl>
     </div>
   );
-}
-
-/** Runs one request at a time, and keeps its refusal. */
-function useAction() {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  async function run(action: () => Promise<void>): Promise<void> {
-    setBusy(true);
-    setError(null);
-    try {
-      await action();
-    } catch (problem) {
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
-  }
-  return { busy, error, run };
 }
 
 export function Create({ reload }: { reload: () => void }) {
@@ -89,7 +70,7 @@ export function Create({ reload }: { reload: () => void }) {
         ways={{
           sql: `SELECT * FROM integratedb_create_stakeholder(${literal(name || "billing")});`,
           http: `POST /api/v1/stakeholders\n${JSON.stringify({ stakeholder: { name: name || "billing" } })}`,
-          cli: `integratedb stakeholder add ${name || "billing"}`,
+          cli: `integratedb stakeholder add ${word(name || "billing")}`,
         }}
       />
     </section>
@@ -124,7 +105,7 @@ export function Credentials({ stakeholder: { id, name }, reload }: { stakeholder
           ways={{
             sql: `SELECT * FROM integratedb_rotate_password(${literal(name)});`,
             http: `POST /api/v1/stakeholders/${id}/credentials`,
-            cli: `integratedb stakeholder rotate ${name}`,
+            cli: `integratedb stakeholder rotate ${word(name)}`,
           }}
         />
       </section>
@@ -161,7 +142,7 @@ export function Credentials({ stakeholder: { id, name }, reload }: { stakeholder
           ways={{
             sql: `SELECT integratedb_drop_stakeholder(${literal(name)});`,
             http: `DELETE /api/v1/stakeholders/${id}`,
-            cli: `integratedb stakeholder drop ${name}`,
+            cli: `integratedb stakeholder drop ${word(name)}`,
           }}
         />
       </section>

@@ -1,13 +1,15 @@
 // Edits the claims or notifications of a stakeholder, as YAML or JSON, with faults where they are.
 
-import { useEffect, useState } from "preact/hooks";
-import { type ApiError, answered, client, type Schemas } from "../api/client";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useAction } from "../api/action";
+import { answered, client, type Schemas } from "../api/client";
 import { databaseMap } from "../api/map";
 import { asApiError, useResource } from "../api/resource";
 import type { Diagnostic } from "../parts/codemirror";
 import { Editor, useDraft } from "../parts/editor";
 import { Failure } from "../parts/failure";
-import { literal, Same } from "../parts/same";
+import { literal, word } from "../parts/quoting";
+import { Same } from "../parts/same";
 import { complete } from "./completion";
 import { asJson, asYaml, read } from "./document";
 import type { Stakeholder } from "./stakeholders";
@@ -65,31 +67,29 @@ export function Specification({ stakeholder: { id, name }, kind }: { stakeholder
   const draft = useDraft("");
   const { text } = draft;
   const [saved, setSaved] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const { busy, error, run } = useAction();
+  // What stands in the database, as the editor last had it: whoever has changed it since keeps the change.
+  const shown = useRef("");
   useEffect(() => {
-    if (stored.value) draft.set(asYaml(stored.value));
+    if (!stored.value || text !== shown.current) return;
+    shown.current = asYaml(stored.value);
+    draft.set(shown.current);
   }, [stored.value]);
 
   if (stored.error) return <Failure error={stored.error} retry={stored.reload} />;
   if (stored.value === undefined) return <p class="quiet">Loading…</p>;
   const before = asYaml(stored.value);
   const { value } = read(text);
+  const canSubmit = !busy && value !== null && text !== before;
 
   async function submit() {
-    if (busy) return;
-    setBusy(true);
-    setError(null);
+    if (!canSubmit) return;
     setSaved(false);
-    try {
-      await store(id, kind, value as Body["data"]);
-      setSaved(true);
-      stored.reload();
-    } catch (problem) {
-      setError(asApiError(problem));
-    } finally {
-      setBusy(false);
-    }
+    const succeeded = await run(() => store(id, kind, value as Body["data"]));
+    if (!succeeded) return;
+    shown.current = text;
+    setSaved(true);
+    stored.reload();
   }
 
   const sqlFunction = kind === "claims" ? "integratedb_claim" : "integratedb_notify";
@@ -110,12 +110,7 @@ export function Specification({ stakeholder: { id, name }, kind }: { stakeholder
         lint={(written) => faults(id, kind, written)}
       />
       <div class="row actions">
-        <button
-          type="button"
-          class="main"
-          disabled={busy || value === null || text === before}
-          onClick={() => void submit()}
-        >
+        <button type="button" class="main" disabled={!canSubmit} onClick={() => void submit()}>
           {busy ? "Submitting…" : `Submit the ${kind}`}
         </button>
         <button type="button" disabled={text === before} onClick={() => draft.set(before)}>
@@ -139,7 +134,7 @@ export function Specification({ stakeholder: { id, name }, kind }: { stakeholder
         ways={{
           sql: `SELECT ${sqlFunction}(${literal(name)}, ${literal(JSON.stringify(value))});`,
           http: `PUT /api/v1/stakeholders/${id}/${kind}\n${JSON.stringify({ data: value })}`,
-          cli: `integratedb ${kind === "claims" ? "claim" : "notify"} ${name} specification.json`,
+          cli: `integratedb ${kind === "claims" ? "claim" : "notify"} ${word(name)} specification.json`,
         }}
       />
     </>

@@ -17,9 +17,13 @@ BEGIN
   -- Right passwords are not counted, so a user may log in as often as the service can check them.
   DELETE FROM integratedb.management_refresh_token AS t
    WHERE t.id IN (
-     SELECT x.id FROM integratedb.management_refresh_token AS x
-      WHERE x.user_id = management_refresh_token_issued.user_id
-      ORDER BY x.expires_at DESC OFFSET at_most - 1 FOR UPDATE SKIP LOCKED);
+     SELECT y.id FROM integratedb.management_refresh_token AS y
+      -- Chosen first, since FOR UPDATE would also lock the rows that OFFSET leaves out.
+      WHERE y.id IN (
+        SELECT x.id FROM integratedb.management_refresh_token AS x
+         WHERE x.user_id = management_refresh_token_issued.user_id
+         ORDER BY x.expires_at DESC OFFSET at_most - 1)
+        FOR UPDATE SKIP LOCKED);
 
   INSERT INTO integratedb.management_refresh_token AS t (user_id, expires_at)
   VALUES (management_refresh_token_issued.user_id, now() + lifetime)
@@ -66,7 +70,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION integratedb.management_session_exists(uuid, bigint) IS
-'Whether a session of the console goes on. A session is a refresh token that is not used up until its user logs out.';
+'Whether a session of the console is open. The console keeps one token for each session, and deletes the token at logout.';
 
 CREATE OR REPLACE FUNCTION integratedb.count_login_attempt(username text, address text, at_most integer, present timestamptz)
 RETURNS integer

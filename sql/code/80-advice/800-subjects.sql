@@ -28,6 +28,21 @@ COMMENT ON VIEW integratedb.advised_relation IS
 'The relations of users: without system schemas, temporary relations, and members of extensions. target: the name in a '
 'statement.';
 
+CREATE OR REPLACE FUNCTION integratedb.usable_connections()
+RETURNS integer
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT current_setting('max_connections')::integer
+       - current_setting('superuser_reserved_connections')::integer
+       - coalesce(current_setting('reserved_connections', true)::integer, 0) -- from PostgreSQL 16 on
+$$;
+
+COMMENT ON FUNCTION integratedb.usable_connections() IS
+'How many connections roles can have that are neither superusers nor members of pg_use_reserved_connections.';
+
 CREATE OR REPLACE FUNCTION integratedb.column_list(relid oid, attnums smallint[])
 RETURNS text
 LANGUAGE sql
@@ -53,14 +68,19 @@ AS $$
   -- An int2vector counts from 0.
   SELECT EXISTS (
     SELECT FROM pg_index AS i
+      JOIN pg_class AS x ON x.oid = i.indexrelid
+      JOIN pg_am AS m ON m.oid = x.relam
      WHERE i.indrelid = relid
        AND i.indisvalid
        AND i.indpred IS NULL
+       -- Included columns stand behind the key, and find nothing.
+       AND i.indnkeyatts >= cardinality(attnums)
+       AND (m.amname = 'btree' OR (m.amname = 'hash' AND cardinality(attnums) = 1))
        AND (i.indkey::int2[])[0:cardinality(attnums) - 1] @> attnums)
 $$;
 
 COMMENT ON FUNCTION integratedb.is_indexed(oid, smallint[]) IS
-'Whether a valid index of the relation begins with these columns, in any order.';
+'Whether a valid index of the relation, of a kind that finds equal values, begins with these columns in any order.';
 
 CREATE OR REPLACE VIEW integratedb.advised_foreign_key AS
   SELECT con.oid, con.conname, con.conrelid, con.confrelid, con.conkey, con.confkey, k.target, k.relkind, t.target AS to_target

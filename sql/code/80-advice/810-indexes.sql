@@ -136,13 +136,16 @@ CREATE OR REPLACE VIEW integratedb.adviser_btree_on_array AS
   SELECT i.index_target AS subject,
          pg_catalog.format('Index %s of %s is a btree on an array, which serves no search for an element.', i.index_target, i.target) AS detail,
          pg_catalog.format('CREATE INDEX %sON %s USING gin (%s);', CASE i.relkind WHEN 'i' THEN 'CONCURRENTLY ' ELSE '' END, i.target, pg_catalog.quote_ident(a.attname))
-           || pg_catalog.format(' DROP INDEX %s;', i.index_target) AS remediation,
+           || pg_catalog.format(' DROP INDEX %s%s;', CASE i.relkind WHEN 'i' THEN 'CONCURRENTLY ' ELSE '' END, i.index_target) AS remediation,
          pg_catalog.jsonb_build_object('table', i.target, 'index', i.index_target) AS metadata
     FROM integratedb.advised_index AS i
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid AND t.typcategory = 'A'
    WHERE i.amname = 'btree'
      AND i.indnkeyatts = 1
+     AND i.indisvalid
+     AND i.indpred IS NULL
+     AND NOT i.relispartition
      AND NOT i.indisunique
      AND NOT i.is_constraint;
 

@@ -44,6 +44,7 @@ CREATE OR REPLACE VIEW integratedb.adviser_not_valid_constraint AS
     JOIN integratedb.advised_relation AS k ON k.oid = con.conrelid
    WHERE NOT con.convalidated
      AND con.conparentid = 0
+     AND con.coninhcount = 0 -- a child has it from its parent
      -- A constraint that is not enforced (PostgreSQL 18) is never validated.
      AND coalesce(pg_catalog.to_jsonb(con) ->> 'conenforced', 'true') = 'true';
 

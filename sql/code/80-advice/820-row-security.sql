@@ -114,7 +114,7 @@ CREATE OR REPLACE VIEW integratedb.adviser_security_definer_view AS
    GROUP BY v.target, r.readers;
 
 COMMENT ON VIEW integratedb.adviser_security_definer_view IS
-'View that passes row level security by
+'View that bypasses row level security
 ERROR, OWNER, SECURITY
 A view reads with the rights of its owner, unless it has security_invoker. With security_invoker its readers need SELECT
 on the tables: claim them, too.';

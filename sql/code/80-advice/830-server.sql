@@ -78,7 +78,7 @@ CREATE OR REPLACE VIEW integratedb.adviser_connections_near_max AS
          'ALTER SYSTEM SET idle_session_timeout = ''10min''; SELECT pg_catalog.pg_reload_conf();' AS remediation,
          pg_catalog.jsonb_build_object('taken', n.taken, 'most', n.most, 'idle', n.idle) AS metadata
     FROM (SELECT count(*) AS taken, count(*) FILTER (WHERE a.state = 'idle') AS idle,
-                 pg_catalog.current_setting('max_connections')::integer - pg_catalog.current_setting('superuser_reserved_connections')::integer AS most
+                 integratedb.usable_connections() AS most
             FROM pg_catalog.pg_stat_activity AS a
            WHERE a.backend_type = 'client backend') AS n
    WHERE n.taken > n.most * 0.8;

@@ -87,7 +87,7 @@ BEGIN
           SELECT 'adviser_not_run', 'Adviser that does not run', 'WARN', 'ADMIN', ARRAY['INTEGRATEDB'],
                  'An adviser has stopped at a lock, so what it looks for goes unnoticed.',
                  format('Adviser %s is not run: another session has locked what the adviser reads for more than a second.', adviser.adviser),
-                 'SELECT * FROM integratedb_monitor_sessions();', jsonb_build_object('adviser', adviser.adviser),
+                 'SELECT * FROM @extschema@.integratedb_monitor_sessions();', jsonb_build_object('adviser', adviser.adviser),
                  'adviser_not_run:' || adviser.adviser;
     END;
   END LOOP;
@@ -143,7 +143,7 @@ DECLARE
   lacking text;
 BEGIN
   FOR adviser IN
-    SELECT k.oid, k.relname, format('%I.%I', n.nspname, k.relname) AS target,
+    SELECT k.oid, k.relname, k.relkind, format('%I.%I', n.nspname, k.relname) AS target,
            -- The functions in a view run with the rights of the caller. So a view is run only if its owner has these
            -- rights anyway. The owner of the schema can put another view in its place at any time.
            (SELECT pg_get_userbyid(w.owner)
@@ -201,7 +201,7 @@ BEGIN
                         WHEN adviser.stranger IS NOT NULL THEN format('ALTER SCHEMA integratedb_advisers OWNER TO %I;', current_user)
                         WHEN NOT adviser.is_readable THEN
                           format('GRANT USAGE ON SCHEMA integratedb_advisers TO %I; GRANT SELECT ON %s TO %1$I;', current_user, adviser.target)
-                        ELSE format('DROP VIEW %s;', adviser.target) END;
+                        ELSE format('DROP %s %s;', CASE adviser.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, adviser.target) END;
     metadata := jsonb_build_object('view', adviser.target);
     cache_key := 'adviser_not_run:' || adviser.target;
     RETURN NEXT;

@@ -178,7 +178,7 @@ BEGIN
   PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
     SELECT a.usename, a.datname, a.state, count(*), (sum(count(*)) OVER ())::bigint,
-           current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+           integratedb.usable_connections()
       FROM pg_stat_activity AS a
      WHERE a.backend_type = 'client backend'
      GROUP BY a.usename, a.datname, a.state
@@ -203,7 +203,7 @@ DECLARE
   session record;
   refused boolean;
 BEGIN
-  SELECT a.usename, a.application_name, a.state, a.xact_start, a.backend_type, u.rolsuper,
+  SELECT a.usename, a.application_name, a.state, a.xact_start, u.rolsuper, a.backend_type = 'client backend' AS is_client,
          format('pid %s, %s, %s: %s', a.pid, a.usename, a.state, coalesce(nullif(a.application_name, ''), 'no application_name')) AS words
     INTO session
     FROM pg_stat_activity AS a
@@ -215,15 +215,17 @@ BEGIN
   END IF;
 
   -- What Postgres itself refuses to a member of pg_signal_backend.
-  IF session.backend_type <> 'client backend'
+  IF NOT session.is_client
      OR (session.rolsuper IS DISTINCT FROM false
          AND NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = caller AND u.rolsuper)) THEN
     refused := integratedb.refuse(
       code => '42501',
       message => format('permission denied: pid %s is %s', pid,
-                        CASE session.backend_type WHEN 'client backend' THEN 'a session of a superuser' ELSE 'a process of the server' END),
+                        CASE WHEN session.is_client THEN 'a session of a superuser' ELSE 'a process of the server' END),
       detail => NULL,
-      hint => format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid));
+      hint => CASE
+                WHEN session.is_client THEN format('As a superuser: SELECT pg_catalog.%s(%s).', CASE WHEN terminate THEN 'pg_terminate_backend' ELSE 'pg_cancel_backend' END, pid)
+                ELSE 'Sessions that can be ended: SELECT * FROM @extschema@.integratedb_monitor_sessions().' END);
   END IF;
 
   PERFORM integratedb.log_own_event(CASE WHEN terminate THEN 'INTEGRATEDB TERMINATE' ELSE 'INTEGRATEDB CANCEL' END, session.words, false);

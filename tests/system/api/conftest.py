@@ -15,6 +15,7 @@ from tests.system.harness import Cluster
 from tests.system.serve.harness import Raw
 
 StartApi = Callable[..., Api]
+MEMBER = "SELECT pg_has_role(%s::text, 'integratedb_authenticator', 'MEMBER')"
 
 SCHEMA = """
 CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int);
@@ -64,7 +65,11 @@ def new_place(cluster: Cluster) -> Iterator[Place]:
         superuser.run(SCHEMA)
         superuser.run(f"GRANT SELECT ON people TO {anonymous}, {user}")
         superuser.run(f"GRANT ALL ON people, notes TO {user}")
+        was_member = superuser.value(MEMBER, LOGIN)
         yield Place(cluster, name, superuser, anonymous, user)
+        # Roles are the cluster's, and the next place expects the login as this one has found it.
+        if not was_member:
+            superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
         superuser.run(f"DROP OWNED BY {anonymous}, {user}")
     with cluster.session("postgres") as superuser:
         superuser.run(f"DROP DATABASE {name} WITH (FORCE)")

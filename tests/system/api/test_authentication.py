@@ -6,7 +6,6 @@ import base64
 import http.server
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -223,11 +222,10 @@ def test_other_origins(place: Place, start_api, origins: str | None) -> None:
 
 
 @pytest.fixture
-def gate(fresh: Place) -> Iterator[Place]:
+def gate(fresh: Place) -> Place:
     """A database whose service logs in as a member of the group."""
     fresh.superuser.run(f"GRANT integratedb_authenticator TO {LOGIN}")
-    yield fresh
-    fresh.superuser.run(f"REVOKE integratedb_authenticator FROM {LOGIN}")
+    return fresh
 
 
 def with_token(api: Api, given: str) -> int:

@@ -141,7 +141,9 @@ def test_a_contract_that_does_not_hold_to_begin_with(
 def test_what_cannot_be_tried_is_status_2(project: Path) -> None:
     base = ("--contracts", f"{project}/contracts", "--migrations", "true")
     assert "FAILED  base" in run("check", "--base", "exit 3", *base).stdout
-    assert run("check", "--bindir", "/nonexistent", *base).returncode == 2
+    nowhere = run("check", "--bindir", "/nonexistent", *base)
+    assert nowhere.returncode == 2
+    assert "/nonexistent has no initdb and postgres\n--docker IMAGE needs none here." in nowhere.stderr
     assert run("check", "--format", "pdf", *base).returncode == 2
     assert run("check").returncode == 2
 

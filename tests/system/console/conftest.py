@@ -74,7 +74,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def create(width: int = 1280, scheme: str = "light") -> BrowserContext:
         size: Any = {"width": width, "height": SIZES[width]}
-        opened.append(browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))  # type: ignore[arg-type]
+        opened.append(browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))  # type: ignore[arg-type]  # a word
         opened[-1].set_default_timeout(TIMEOUT_MS)
         return opened[-1]
 

@@ -36,7 +36,7 @@ def test_a_user_logs_in_and_out_by_keyboard(service: Service, new_context: Calla
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     assert console.context.cookies() == []
     # The cookie that was taken away is worth nothing any more.
-    console.context.add_cookies(cookies)  # type: ignore[arg-type]
+    console.context.add_cookies(cookies)  # type: ignore[arg-type]  # what cookies() returns is accepted
     assert console.context.request.get(f"{service.url}/api/v1/session").status == 401
     assert console.unexpected() == []
 
@@ -92,16 +92,37 @@ def test_a_view_that_does_not_exist_says_so(console: Console) -> None:
     expect(page.get_by_role("heading")).to_have_text("There is no such view")
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_service_that_does_not_answer_is_reported(console: Console, view: str) -> None:
-    console.expected = ["503", "ERR_FAILED", "Failed to fetch"]
-    console.page.route("**/api/v1/session", lambda route: route.abort())
-    page = console.page
-    page.goto(f"{console.url}/console{view}")
+#: What each view asks first.
+ASKED = {
+    "": "unmet-claims",
+    "/map": "map",
+    "/stakeholders": "stakeholders?*",
+    "/advisers": "advice?*",
+    "/monitoring": "monitoring",
+}
+
+
+def test_a_service_that_does_not_answer_is_reported(console: Console, page: Page) -> None:
+    console.expected = ["ERR_FAILED"]
+    page.route("**/api/v1/session", lambda route: route.abort())
+    page.goto(f"{console.url}/console/")
     expect(page.get_by_role("alert")).to_contain_text("The management service does not answer.")
     page.unroute("**/api/v1/session")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("navigation")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ASKED)
+def test_a_view_whose_request_fails_says_so_and_tries_again(console: Console, page: Page, view: str) -> None:
+    console.expected = ["ERR_FAILED"]
+    asked = f"**/api/v1/{ASKED[view]}{'?*' if view == '' else ''}"
+    page.route(asked, lambda route: route.abort())
+    page.goto(f"{console.url}/console{view or '/'}")
+    alert = page.get_by_role("alert").first
+    expect(alert).to_contain_text("The management service does not answer.")
+    page.unroute(asked)
+    alert.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_two_tabs_share_a_session(console: Console, page: Page) -> None:

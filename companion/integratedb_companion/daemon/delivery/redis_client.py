@@ -129,7 +129,7 @@ class RedisConnection:
     async def run_all(self, commands: Sequence[Command]) -> list[bytes]:
         """Send commands together; when one is refused, raise after all were answered."""
         # hiredis packs much faster than Python code.
-        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # bytes too
+        packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # declared for one part
         await self._write(packed[0] if len(packed) == 1 else b"".join(packed))
         replies: list[bytes] = []
         refusal: ReplyError | None = None

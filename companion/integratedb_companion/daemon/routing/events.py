@@ -154,7 +154,7 @@ class Projection:
         parts: list[bytes] = []
         append = parts.append
         for index, name, convert in self._insert_columns:
-            value: bytes | None = new[index]  # type: ignore[assignment]  # see insert_in_part()
+            value: bytes | None = new[index]  # type: ignore[assignment]  # insert_in_part() has the others
             if value is None:
                 append(name + b"null")
             elif convert is None:

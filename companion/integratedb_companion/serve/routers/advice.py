@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Response
 from integratedb_companion.http.refusals import RefusalError
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Shared, Unrestricted
+from integratedb_companion.serve.console_responses import Adviser, Finding
 from integratedb_companion.serve.requests import MuteBody
-from integratedb_companion.serve.responses import Adviser, Data, Finding, refusals
+from integratedb_companion.serve.responses import Data, refusals
 
 router = APIRouter(prefix="/advice", tags=["advice"], route_class=TokenRoute)
 

@@ -10,9 +10,10 @@ from fastapi import Path as PathParameter
 from integratedb_companion.http.refusals import RefusalError
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Root, Shared, Unrestricted
+from integratedb_companion.serve.console_responses import Ended, PanelOut, Sample
 from integratedb_companion.serve.monitoring import PANELS
 from integratedb_companion.serve.requests import CancelBody
-from integratedb_companion.serve.responses import Data, Ended, PanelOut, Sample, refusals
+from integratedb_companion.serve.responses import Data, refusals
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"], route_class=TokenRoute)
 

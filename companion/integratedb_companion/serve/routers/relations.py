@@ -9,22 +9,15 @@ from psycopg.rows import DictRow
 
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
+from integratedb_companion.serve.console_responses import ColumnStatistics, DependentObject, ForeignKey, Map, Relation
+from integratedb_companion.serve.outside import outside
 from integratedb_companion.serve.pool import Transaction
-from integratedb_companion.serve.responses import (
-    ColumnStatistics,
-    Data,
-    DependentObject,
-    ForeignKey,
-    Map,
-    Relation,
-    refusals,
-)
+from integratedb_companion.serve.responses import Data, refusals
 
 router = APIRouter(prefix="/map", tags=["map"], route_class=TokenRoute)
 
 RELATIONS: LiteralString = "SELECT * FROM integratedb.management_relations()"
 FOREIGN_KEYS: LiteralString = "SELECT * FROM integratedb.management_foreign_keys()"
-PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(names)s::text[])"
 STATISTICS: LiteralString = "SELECT * FROM integratedb.management_column_statistics(%(path)s::text)"
 OBJECTS: LiteralString = "SELECT * FROM integratedb.management_dependent_objects(%(path)s::text)"
 
@@ -75,8 +68,8 @@ async def objects(
 
 async def _hidden(asking: Caller, transaction: Transaction, rows: list[DictRow], *columns: LiteralString) -> set[str]:
     """Return the schemas of these rows that the user may not see; columns: those that name a schema."""
-    names = sorted({row[column] for row in rows for column in columns or ("schema_name",)})
-    return set(asking.scopes.outside(names, await transaction.value(PRIVATE, names=names)))
+    names = {row[column] for row in rows for column in columns or ("schema_name",)}
+    return set(await outside(transaction, asking.scopes, names))
 
 
 def _in_scope(asking: Caller, dependents: list[dict[str, Any]]) -> list[dict[str, Any]]:

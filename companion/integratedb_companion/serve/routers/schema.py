@@ -11,11 +11,12 @@ from integratedb_companion.http.refusals import RefusalError, forbidden, invalid
 from integratedb_companion.serve import trial
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared, Unrestricted
+from integratedb_companion.serve.console_responses import Trial
 from integratedb_companion.serve.errors import shortened
 from integratedb_companion.serve.paging import page
 from integratedb_companion.serve.preview import Preview
 from integratedb_companion.serve.requests import After, Limit, PreviewBody
-from integratedb_companion.serve.responses import Data, DdlEvent, Dependent, Page, Synced, Trial, UnmetClaim, refusals
+from integratedb_companion.serve.responses import Data, DdlEvent, Dependent, Page, Synced, UnmetClaim, refusals
 from integratedb_companion.serve.services import Services
 
 router = APIRouter(tags=["database"], route_class=TokenRoute)

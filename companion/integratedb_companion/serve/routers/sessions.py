@@ -8,8 +8,9 @@ from integratedb_companion.http.refusals import forbidden, unauthorized
 from integratedb_companion.serve import authentication, sessions
 from integratedb_companion.serve.admission import OpenRoute, TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
+from integratedb_companion.serve.console_responses import ConsoleSession
 from integratedb_companion.serve.requests import LoginBody
-from integratedb_companion.serve.responses import ConsoleSession, Data, refusals
+from integratedb_companion.serve.responses import Data, refusals
 
 router = APIRouter()
 _open = APIRouter(prefix="/session", tags=["auth"], route_class=OpenRoute)

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from integratedb_companion.http.refusals import RefusalError, forbidden
 from integratedb_companion.serve.admission import TokenRoute
 from integratedb_companion.serve.authentication import Authenticated, Caller, Shared
+from integratedb_companion.serve.outside import outside
 from integratedb_companion.serve.pool import Transaction
 from integratedb_companion.serve.requests import CheckBody, Id, SpecificationBody
 from integratedb_companion.serve.responses import (
@@ -29,7 +30,6 @@ router = APIRouter(prefix="/stakeholders/{id}", tags=["specifications"], route_c
 Kind = Literal["claims", "notifications"]
 SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(name)s::text, kind => %(kind)s::text)"
 SCHEMAS: LiteralString = "SELECT integratedb.management_schemas(%(spec)s::jsonb, %(kind)s::text)"
-PRIVATE: LiteralString = "SELECT integratedb.management_private_schemas(%(schemas)s::text[])"
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
     " WHERE code <> '01000'"
@@ -123,9 +123,8 @@ async def require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, 
     if asking.scopes.is_everything:
         return
     named = await transaction.value(SCHEMAS, spec=spec, kind=kind)
-    private = await transaction.value(PRIVATE, schemas=named)
-    if outside := asking.scopes.outside(named, private):
-        raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(outside)}")
+    if hidden := await outside(transaction, asking.scopes, named):
+        raise forbidden(f"this user is restricted by scopes, and may not name schema {', '.join(hidden)}")
 
 
 def _answer(stored: dict[str, Any], kind: Kind) -> Data[Specification]:

@@ -74,11 +74,15 @@ def test_a_changed_state_lets_all_look_at_their_surface() -> None:
     assert passed_on([[0, "S"]]) == (["look"], ["look"], [])
 
 
-class Ended(SimpleNamespace):
-    """A group that has failed."""
+class Named(SimpleNamespace):
+    """Something that stands for a group, of which the hub makes sets."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # type: ignore[override]  # a namespace has no hash
         return id(self)
+
+
+class Ended(Named):
+    """A group that has failed."""
 
 
 def test_a_group_that_failed_without_subscribers_is_no_longer_counted() -> None:
@@ -110,11 +114,8 @@ def test_the_daemon_may_be_named_by_http_and_below_a_path() -> None:
 def test_where_all_groups_are_taken_who_has_most_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MOST_GROUPS", 3)
 
-    class Live(SimpleNamespace):
+    class Live(Named):
         """A group that is live."""
-
-        def __hash__(self) -> int:  # type: ignore[override]
-            return id(self)
 
         def fail(self, errors: Any) -> None:
             self.errors = errors
