@@ -48,7 +48,7 @@ def ask(session: Session, document: str, name: str | None = None, **variables: A
 
 
 def test_what_is_deprecated_says_so(reader: Session, owner: Session) -> None:
-    asked = '{__type(name: "Order") {fields(includeDeprecated: true) {name isDeprecated deprecationReason}}}'
+    asked = '{__type(name: "Orders") {fields(includeDeprecated: true) {name isDeprecated deprecationReason}}}'
     said = "SELECT integratedb_deprecate('shop.orders', 'status', '2999-03-01 UTC', 'read state')"
 
     def deprecated() -> dict[str, str]:

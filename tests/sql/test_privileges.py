@@ -75,6 +75,7 @@ SURFACE_FUNCTIONS = {
     "compiled_for_caller",
     "compiled_graphql",
     "compiled_query",
+    "deprecation_notes",
     "described_surface",
     "excess_of",
     "explained_query",
