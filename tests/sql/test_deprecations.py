@@ -603,3 +603,56 @@ def test_after_a_restore_it_is_found_by_name(owner, claim, superuser, binding):
     with refused("IDB01") as error:
         owner.run(DROP_NOTE)
     assert "fulfilment" not in detail(error)
+
+
+# Several owners
+
+
+@pytest.fixture
+def typist(superuser: Session, owner: Session, connect: Any) -> Session:
+    """The owner of a type, of which the owner of shop.orders has two columns."""
+    superuser.run(
+        "CREATE ROLE typist LOGIN; CREATE SCHEMA types AUTHORIZATION typist; GRANT USAGE ON SCHEMA types TO PUBLIC"
+    )
+    session: Session = connect("typist")
+    session.run("CREATE TYPE types.mood AS ENUM ('sad', 'happy')")
+    owner.run("ALTER TABLE shop.orders ADD COLUMN mood types.mood, ADD COLUMN later types.mood")
+    return session
+
+
+def test_the_owner_of_a_type_announces_nothing_about_columns_of_others(typist):
+    for field in ("mood", None):
+        with refused("42501", match="does not own shop.orders"):
+            deprecate(typist, field=field)
+
+
+@pytest.mark.parametrize(("claimed", "passes"), [(["id", "mood"], True), (["id", "mood", "later"], False)])
+def test_a_type_that_goes_takes_only_deprecated_columns_along(
+    typist, owner, claim, superuser, binding, claimed, passes
+):
+    claim({"path": "shop.orders", "fields": claimed})
+    deprecate(owner, field="mood")
+    pass_time(superuser)
+    if passes:
+        typist.run("DROP TYPE types.mood CASCADE")
+        assert unmet(owner) == [("reporter", "shop.orders")]
+    else:
+        with refused("IDB01"):
+            typist.run("DROP TYPE types.mood CASCADE")
+
+
+def test_a_column_of_a_child_of_another_owner_is_not_deprecated_with_its_parents(
+    owner, superuser, connect, claim, binding
+):
+    owner.run("CREATE TABLE shop.parents (id integer, note text); GRANT CREATE ON SCHEMA shop TO PUBLIC")
+    superuser.run("CREATE ROLE child_owner LOGIN; CREATE TABLE shop.children () INHERITS (shop.parents)")
+    superuser.run("ALTER TABLE shop.children OWNER TO child_owner")
+    claim({"path": "shop.children", "fields": ["note"]})
+    deprecate(owner, "shop.parents")
+    pass_time(superuser)
+    with refused("IDB01"):
+        owner.run("ALTER TABLE shop.parents DROP COLUMN note")
+    deprecate(connect("child_owner"), "shop.children")
+    pass_time(superuser)
+    owner.run("ALTER TABLE shop.parents DROP COLUMN note")
+    assert unmet(owner) == [("reporter", "shop.children")]

@@ -20,6 +20,8 @@ from .framework import ListingGroup, command, connected, json_output
 
 #: What would lead a command to another login, or hold the secrets of this one.
 OWN = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGHOSTADDR", "PGREQUIREAUTH", "INTEGRATEDB_DSN")
+#: How the server is reached safely is the same for the program.
+SAFETY = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "channel_binding": "PGCHANNELBINDING"}
 COLUMNS = ("id", "stakeholder", "username", "valid_until", "sessions", "leased_by", "note")
 
 
@@ -54,9 +56,11 @@ def lease(
         [row] = database.rows("integratedb_lease", stakeholder=stakeholder, ttl=ttl, note=note)
         info = database.connection.info
         credentials = Credentials(stakeholder, row["username"], row["password"], info.host, str(info.port), info.dbname)
+        given = info.get_parameters()
+        safety = {variable: given[name] for name, variable in SAFETY.items() if name in given}
     if program:
         try:
-            status = _run(program, credentials)
+            status = _run(program, credentials, safety)
         finally:
             _revoke(row["id"], dsn, dbname)
         raise click.exceptions.Exit(status)
@@ -68,7 +72,7 @@ def lease(
         say("This is the only time that the password is shown.", err=True)
 
 
-def _run(program: tuple[str, ...], credentials: Credentials) -> int:
+def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, str]) -> int:
     """Run a program with a login; return its exit status, as a shell does."""
     kept = {name: value for name, value in os.environ.items() if name not in OWN}
     login = {
@@ -81,7 +85,7 @@ def _run(program: tuple[str, ...], credentials: Credentials) -> int:
     }
     sys.stdout.flush()
     try:
-        process = subprocess.Popen(program, env=kept | login)  # noqa: S603  # what the user asks for
+        process = subprocess.Popen(program, env=kept | safety | login)  # noqa: S603  # what the user asks for
     except OSError as problem:
         raise CommandError(f"{program[0]} cannot be run: {problem.strerror}", status=STATUS_USAGE) from None
     # A terminal sends an interrupt to the program, too. This process waits for the program, and revokes the lease.

@@ -148,15 +148,14 @@ def test_a_request_is_rejected_with_a_note_or_withdrawn(place: Place, stakeholde
     assert json.loads(said.stdout) == {"id": second["id"], "status": "withdrawn"}
 
 
-PRINT = (
-    "import os; print(*(os.environ.get(name) for name in ('PGUSER', 'PGSERVICE', 'INTEGRATEDB_DSN', 'DATABASE_URL')))"
-)
+SHOWN = ("PGUSER", "PGSERVICE", "INTEGRATEDB_DSN", "DATABASE_URL", "PGSSLMODE")
+PRINT = f"import os; print(*(os.environ.get(name) for name in {SHOWN}))"
 
 
 def test_a_program_runs_with_a_lease_that_is_revoked_at_its_end(place: Place, stakeholder: Stakeholder) -> None:
     stakeholder("reporter", NOTE)
     ended = place.run("lease", "reporter", "--note", "job 17", "--", sys.executable, "-c", PRINT)
-    user, service, dsn, url = ended.stdout.split()
+    user, service, dsn, url, _ = ended.stdout.split()
     assert re.fullmatch(r"reporter__[0-9a-f]{8}", user)
     assert (service, dsn) == ("None", "None")
     assert url.startswith(f"postgresql://{user}:")
@@ -175,9 +174,16 @@ def test_what_a_program_is_not_given_is_what_leads_to_the_own_login(place: Place
         f"{name[2:].lower()}={value}" for name, value in place.environment("shop_admin").items() if name != "PGDATABASE"
     )
     ended = place.run(
-        "lease", "reporter", "--", sys.executable, "-c", PRINT, INTEGRATEDB_DSN=f"{own} dbname={place.database}"
+        "lease",
+        "reporter",
+        "--",
+        sys.executable,
+        "-c",
+        PRINT,
+        INTEGRATEDB_DSN=f"{own} dbname={place.database} sslmode=allow",
     )
-    assert ended.stdout.split()[2] == "None"
+    _, _, dsn, _, sslmode = ended.stdout.split()
+    assert (dsn, sslmode) == ("None", "allow")
 
 
 def test_a_lease_ends_with_the_command_that_is_terminated(place: Place, stakeholder: Stakeholder) -> None:
