@@ -19,6 +19,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,21 @@ END = "\x01 end of the block \x01"
 # What is another one in each run, in the width that it has.
 PASSWORD = re.compile(r"(\w+) +[|│] ([A-Za-z0-9_-]{32}) *$", re.MULTILINE)
 SAMPLE = "kJ3nE0x9-Yb2qLr7_TzWc5vHs8Ud1Ma4"
+# Times of messages, to the minute. The pages show them as if the example had been run at SAMPLE_TIME.
+TIME = re.compile(r"\b(\d{4}-\d\d-\d\d) \d\d:\d\d UTC\b")
+SAMPLE_TIME = datetime(2026, 5, 4, 10, 40, tzinfo=UTC)
+
+
+def as_if_sampled(found: re.Match[str]) -> str:
+    """Give a time as many days after SAMPLE_TIME as it is after today."""
+    days = datetime.strptime(found[1], "%Y-%m-%d").date() - datetime.now(UTC).date()
+    return f"{SAMPLE_TIME + days:%Y-%m-%d %H:%M} UTC"
 
 
 def stable(answer: str) -> str:
     """Give the answer without what is another one in each run."""
     masked = PASSWORD.sub(lambda found: found[0].replace(found[2], SAMPLE), answer)
+    masked = TIME.sub(as_if_sampled, masked)
     return "\n".join(line.rstrip() for line in masked.strip("\n").splitlines())
 
 

@@ -45,6 +45,7 @@ DROP FUNCTION integratedb.publish_control(bigint[], oid[]);
 DROP FUNCTION integratedb.claimed_schema(bigint);
 DROP FUNCTION integratedb.type_structures(oid[]);
 DROP FUNCTION integratedb.describe_unmet(bigint[]);
+DROP FUNCTION integratedb.warn_unmet(bigint[], text);
 
 -- The checks that are queued in a transaction, including that of the update.
 #include sql/state/088-queued-check.sql
@@ -93,6 +94,17 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Muted findings of the advisers.
 #include sql/state/125-muted-advice.sql
+
+-- Deprecations and waivers.
+#include sql/state/130-deprecations.sql
+#include sql/state/132-waivers.sql
+
+-- Requests.
+#include sql/state/135-requests.sql
+#include sql/state/140-events.sql
+
+-- Leases.
+#include sql/state/145-leases.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

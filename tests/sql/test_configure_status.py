@@ -32,6 +32,7 @@ def test_the_defaults(admin):
     [
         ("enforcement", "explicit"),
         ("enforcement", "commit"),
+        ("deprecation", "binding"),
         ("ddl_event_retention", "30 days"),
         ("ddl_event_retention", "1 year 6 months"),
         ("ddl_event_retention", "PT1S"),
@@ -40,7 +41,7 @@ def test_the_defaults(admin):
 def test_a_setting_is_changed_and_changed_back(admin, setting, value):
     admin.run(CONFIGURE, setting, value)
     assert status(admin)[setting] == value
-    default = {"enforcement": "commit", "ddl_event_retention": "90 days"}[setting]
+    default = {"enforcement": "commit", "ddl_event_retention": "90 days", "deprecation": "advisory"}[setting]
     admin.run(CONFIGURE, setting, default)
     assert status(admin)[setting] == default
 
@@ -61,6 +62,8 @@ def test_an_unknown_setting_is_named(admin, superuser, setting):
         ("enforcement", "COMMIT"),
         ("enforcement", ""),
         ("enforcement", None),
+        ("deprecation", "on"),
+        ("deprecation", None),
         ("ddl_event_retention", "soon"),
         ("ddl_event_retention", ""),
         ("ddl_event_retention", "0"),
@@ -95,6 +98,8 @@ def test_an_admin_sees_the_whole_database(admin, claim):
         "version": VERSION,
         "enforcement": "commit",
         "ddl_event_retention": "90 days",
+        "deprecation": "advisory",
+        "max_lease_ttl": "24 hours",
         "armed": "yes",
         "event triggers": "integratedb_ddl_command_end enabled, integratedb_sql_drop enabled",
         "stakeholders": "2",

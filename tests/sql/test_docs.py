@@ -19,6 +19,7 @@ PAGES = [
     DOCS / "errors.md",
     DOCS / "permissions.md",
     DOCS / "advice.md",
+    DOCS / "governance.md",
     DOCS / "recipes/README.md",
 ]
 

@@ -47,6 +47,21 @@ def ask(session: Session, document: str, name: str | None = None, **variables: A
     return session.value("SELECT integratedb_graphql(%s, %s, %s)", document, Jsonb(variables), name)
 
 
+def test_what_is_deprecated_says_so(reader: Session, owner: Session) -> None:
+    asked = '{__type(name: "Orders") {fields(includeDeprecated: true) {name isDeprecated deprecationReason}}}'
+    said = "SELECT integratedb_deprecate('shop.orders', 'status', '2999-03-01 UTC', 'read state')"
+
+    def deprecated() -> dict[str, str]:
+        fields = ask(reader, asked)["data"]["__type"]["fields"]
+        return {field["name"]: field["deprecationReason"] for field in fields if field["isDeprecated"]}
+
+    assert deprecated() == {}
+    owner.run(said)
+    assert deprecated() == {"status": "to be removed after 2999-03-01: read state"}
+    owner.run("SELECT integratedb_undeprecate('shop.orders', 'status')")
+    assert deprecated() == {}
+
+
 LIST = (
     "query($s: [String!]) { ordersNodes(filter: {status: {in: $s}})"
     " { nodes { rowId customersByCustomerId { mail } } } }"

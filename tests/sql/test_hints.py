@@ -1298,14 +1298,17 @@ def a_name_that_is_misspelt(world: World) -> None:
     "The settings are enforcement (commit, explicit)",
     "commit refuses a migration that breaks a claim; explicit",
     "An interval greater than zero, such as",
+    "An interval greater than zero, of 1 year at most",
     "An interval from 100 ms to 1 hour",
+    "advisory: deprecations only inform",
 )
 def a_setting_that_is_none(world: World) -> None:
     configure = "SELECT integratedb_configure(%s, %s)"
     settings = world.refused(world.admin, configure, "retention", "90 days")
     for setting in re.findall(r"(\w+) \(", settings):
         hint = world.refused(world.admin, configure, setting, "-1")
-        value = "explicit" if setting == "enforcement" else found(r"(?<=such as ).*(?=\.)", hint)
+        word = {"enforcement": "explicit", "deprecation": "binding"}.get(setting)
+        value = found(word, hint) if word else found(r"(?<=such as ).*(?=\.)", hint)
         world.admin.run(configure, setting, value)
 
 
@@ -1465,6 +1468,165 @@ def users_of_the_api(world: World) -> None:
 
 
 # The tests
+
+
+# What is deprecated, and what is waived
+
+
+@gives(
+    "Deprecate tables, views and columns, one by one", "Its owner %I and members", "Give a time in the future, such as"
+)
+def a_deprecation_that_is_refused(world: World) -> None:
+    world.refused(world.owner, "SELECT integratedb_deprecate('shop.*')")
+    world.refused(world.stakeholder("reporter"), "SELECT integratedb_deprecate('shop.orders')")
+    hint = world.refused(world.owner, "SELECT integratedb_deprecate('shop.orders', 'note', now())")
+    time = found(r"now\(\) \+ interval '30 days'", hint)
+    world.owner.run(f"SELECT integratedb_deprecate('shop.orders', 'note', {time})")
+    world.owner.run("SELECT integratedb_deprecate('shop.orders', 'note', NULL)")
+
+
+@gives("Say in a sentence what to read instead")
+def a_message_that_is_long(world: World) -> None:
+    world.refused(world.owner, "SELECT integratedb_deprecate('shop.orders', 'note', NULL, repeat('read it. ', 200))")
+    world.owner.run(
+        "SELECT integratedb_deprecate('shop.orders', 'note', NULL, 'read shop.notes: https://example.com/42')"
+    )
+
+
+@gives("Claims name it, but only what exists")
+def a_deprecation_of_what_does_not_exist(world: World) -> None:
+    world.claim({"path": "shop.orders", "fields": [{"alternatives": ["note", "remark"]}]})
+    world.refused(world.owner, "SELECT integratedb_deprecate('shop.orders', 'remark')")
+    world.owner.run("ALTER TABLE shop.orders ADD COLUMN remark text")
+    world.owner.run("SELECT integratedb_deprecate('shop.orders', 'remark')")
+
+
+@gives("Claim something else in time.")
+def a_claim_on_what_is_deprecated(world: World) -> None:
+    world.owner.run("SELECT integratedb_deprecate('shop.orders', 'note')")
+    world.stakeholder("reporter")
+    hint = world.told(
+        world.admin,
+        """SELECT integratedb_claim('reporter', '{"match": {"path": "shop.orders", "fields": ["note"]}}')""",
+    )
+    assert len(world.admin.rows(found(r"SELECT \* FROM integratedb_deprecations\(\)", hint))) == 1
+    assert not world.told(world.admin, """SELECT integratedb_claim('reporter', '{"match": {"path": "shop.orders"}}')""")
+
+
+@gives("Give the time when the dependency counts again", "Say why the dependency may be broken")
+def a_waiver_without_end_or_reason(world: World) -> None:
+    world.claim(NOTE)
+    waive = "SELECT integratedb_waive('reporter', 'shop.orders', 'note', {}, {})"
+    time = found(r"now\(\) \+ interval '14 days'", world.refused(world.admin, waive.format("NULL", "'why'")))
+    reason = found(r"'reporter [^']*'", world.refused(world.admin, waive.format(time, "''")))
+    world.admin.run(waive.format(time, reason))
+
+
+@gives("SELECT * FROM integratedb_dependents(%s) lists who does")
+def a_waiver_of_what_nobody_claims(world: World) -> None:
+    world.claim(NOTE, by="fulfilment")
+    world.stakeholder("reporter")
+    waive = "SELECT integratedb_waive(%s, 'shop.orders', 'note', now() + interval '1 day', 'why')"
+    hint = world.refused(world.admin, waive, "reporter")
+    ((name, *_),) = world.admin.rows(found(r"SELECT \* FROM integratedb_dependents\([^)]*\)", hint))
+    world.admin.run(waive, name)
+
+
+@gives("SELECT id, stakeholder, path, field FROM integratedb_waivers() lists them")
+def a_waiver_that_does_not_exist(world: World) -> None:
+    world.claim(NOTE)
+    world.admin.run("SELECT integratedb_waive('reporter', 'shop.orders', 'note', now() + interval '1 day', 'why')")
+    hint = world.refused(world.admin, "SELECT integratedb_end_waiver(0)")
+    ((number, *_),) = world.admin.rows(found(r"SELECT id.*integratedb_waivers\(\)", hint))
+    world.admin.run("SELECT integratedb_end_waiver(%s)", number)
+
+
+# What is requested
+
+
+REQUEST = "SELECT integratedb_request_claim('reporter', %s)"
+APPROVE = "SELECT integratedb_approve_request(%s)"
+
+
+@gives(
+    'Leave "channels" out: those that an admin defined stay. An admin',
+    "Say in a sentence what needs it",
+    "Nothing was stored. Ask for what exists",
+    "The states are open, approved",
+)
+def a_request_that_is_refused(world: World) -> None:
+    reporter = world.stakeholder("reporter")
+    world.refused(reporter, REQUEST, Jsonb({"match": [NOTE], "channels": []}))
+    world.refused(
+        reporter, "SELECT integratedb_request_claim('reporter', %s, 'claims', repeat('x', 2000))", claims(NOTE)
+    )
+    world.refused(reporter, REQUEST, claims({"path": "shop.orders", "fields": ["later"]}))
+    reporter.run(REQUEST, claims({"path": "shop.orders", "fields": [{"alternatives": ["later", "note"]}]}))
+    hint = world.refused(reporter, "SELECT * FROM integratedb_requests('closed')")
+    for state in re.findall(r"open|approved|rejected|withdrawn|null", hint):
+        reporter.run(f"SELECT * FROM integratedb_requests({'NULL' if state == 'null' else repr(state)})")
+
+
+@gives("SELECT id, stakeholder, kind FROM integratedb_requests() lists", "It cannot be decided again.")
+def a_request_that_is_not_open(world: World) -> None:
+    reporter = world.stakeholder("reporter")
+    reporter.run(REQUEST, claims(NOTE))
+    hint = world.refused(world.owner, APPROVE, 0)
+    ((number, *_),) = world.owner.rows(found(r"SELECT id.*integratedb_requests\(\)", hint))
+    world.owner.run(APPROVE, number)
+    hint = world.refused(world.owner, APPROVE, number)
+    call = found(r"SELECT integratedb_request_claim\(stakeholder, spec\)", hint)
+    reporter.run(call.replace("(stakeholder, spec)", "('reporter', %s)"), claims(NOTE))
+
+
+@gives(
+    "Those who own what it names, and members", "Say what the stakeholder can do instead", "Those who asked for it, the"
+)
+def a_decision_of_others(world: World) -> None:
+    reporter, other = world.stakeholder("reporter"), world.stakeholder("fulfilment")
+    number = reporter.value(REQUEST, claims(NOTE))
+    hint = world.refused(reporter, APPROVE, number)
+    missing = reporter.value(found(r"SELECT missing FROM integratedb_requests\(\)", hint))
+    assert missing["shop.orders"] == OWNER
+    hint = world.refused(other, "SELECT integratedb_withdraw_request(%s)", number)
+    assert found(r"SELECT integratedb_reject_request\(id, note\)", hint)
+    hint = world.refused(world.owner, "SELECT integratedb_reject_request(%s, NULL)", number)
+    world.owner.run("SELECT integratedb_reject_request(%s, %s)", number, found("(?<=').*(?=')", hint))
+
+
+@gives("Ask anew: SELECT integratedb_request_claim(%L, spec, %L)")
+def a_specification_that_changed_since_the_request(world: World) -> None:
+    reporter = world.stakeholder("reporter")
+    number = reporter.value(REQUEST, claims(NOTE))
+    world.claim({"path": "shop.products"})
+    hint = world.refused(world.owner, APPROVE, number)
+    ((document,),) = reporter.rows(found(r"SELECT specification FROM integratedb_requests\(\)", hint))
+    call = found(r"SELECT integratedb_request_claim\('reporter', spec, 'claims'\)", hint).replace("spec", "%s")
+    world.owner.run(APPROVE, reporter.value(call, Jsonb(document)))
+
+
+# Leases
+
+
+@gives(
+    "Give an interval that ends before, such as",
+    "Say what the login is for",
+    "SELECT id, username, valid_until FROM integratedb_leases()",
+    "Lease again: SELECT * FROM integratedb_lease(stakeholder)",
+)
+def a_lease_that_is_refused(world: World) -> None:
+    world.stakeholder("reporter")
+    lease = "SELECT * FROM integratedb_lease('reporter', %s::interval, %s)"
+    hint = world.refused(world.admin, lease, "25 hours", None)
+    world.admin.run(lease, found(r"(?<=such as )[^.]*", hint), None)
+    world.refused(world.admin, lease, "1 hour", "x" * 1001)
+    hint = world.refused(world.admin, "SELECT integratedb_revoke_lease(0)")
+    [(number, _, _)] = world.admin.rows(found(r"SELECT .* FROM integratedb_leases\(\)", hint))
+    world.superuser.run("UPDATE integratedb.lease SET valid_until = now() - interval '1 s'")
+    hint = world.refused(world.admin, "SELECT integratedb_renew_lease(%s)", number)
+    world.admin.run(found(r"SELECT \* FROM integratedb_lease\(", hint) + "'reporter')")
+    for (one,) in world.admin.rows("SELECT id FROM integratedb_leases()"):
+        world.admin.run("SELECT integratedb_revoke_lease(%s)", one)
 
 
 def known(literal: str) -> list[str]:

@@ -33,11 +33,15 @@ FUNCTIONS = f"SELECT p.* FROM pg_proc AS p JOIN ({MEMBERS}) AS m ON m.classid = 
 
 # What everybody may execute, each of which checks the caller itself or tells nothing that is secret (DESIGN 3.4).
 PUBLIC_FUNCTIONS = {
+    "integratedb_approve_request",
     "integratedb_check_spec",
     "integratedb_claim",
     "integratedb_compile",
     "integratedb_drop_query",
     "integratedb_dependents",
+    "integratedb_deprecate",
+    "integratedb_deprecations",
+    "integratedb_end_waiver",
     "integratedb_graphql",
     "integratedb_notify",
     "integratedb_openapi",
@@ -45,11 +49,18 @@ PUBLIC_FUNCTIONS = {
     "integratedb_preview_migration",
     "integratedb_queries",
     "integratedb_query",
+    "integratedb_reject_request",
+    "integratedb_request_claim",
+    "integratedb_requests",
     "integratedb_rest",
     "integratedb_save_query",
     "integratedb_sync",
+    "integratedb_undeprecate",
     "integratedb_unmet_claims",
     "integratedb_validate_migration",
+    "integratedb_waive",
+    "integratedb_waivers",
+    "integratedb_withdraw_request",
 }
 
 # What a request of the data API calls under the role that it acts as. They read the catalogs with the caller's rights,
@@ -67,6 +78,7 @@ SURFACE_FUNCTIONS = {
     "compiled_query",
     "translated",
     "translated_query",
+    "deprecation_notes",
     "described_surface",
     "excess_of",
     "explained_query",

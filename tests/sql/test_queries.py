@@ -174,6 +174,20 @@ def test_compiling_runs_nothing(shop: Session) -> None:
     assert shop.value("SELECT count(*) FROM shop.orders") == 3
 
 
+def test_openapi_says_what_is_deprecated(reader: Session, owner: Session) -> None:
+    owner.run("SELECT integratedb_deprecate('shop.orders', 'status', NULL, 'read state')")
+    properties = reader.value("SELECT integratedb_openapi()")["components"]["schemas"]["orders"]["properties"]
+    assert properties["status"]["deprecated"] is True
+    assert properties["status"]["description"] == "Deprecated: to be removed: read state"
+    assert [name for name, schema in properties.items() if "deprecated" in schema] == ["status"]
+    owner.run("SELECT integratedb_deprecate('shop.orders')")
+    document = reader.value("SELECT integratedb_openapi()")
+    assert document["paths"]["/orders"]["get"]["deprecated"] is True
+    swagger = reader.value("SELECT integratedb_openapi('2.0')")
+    assert swagger["paths"]["/orders"]["get"]["deprecated"] is True
+    assert swagger["definitions"]["orders"]["properties"]["status"]["x-deprecated"] is True
+
+
 def test_openapi_shows_what_the_role_may_see(reader: Session) -> None:
     document = reader.value("SELECT integratedb_openapi()")
     assert document["openapi"] == "3.1.0"

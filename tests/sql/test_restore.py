@@ -273,6 +273,38 @@ def test_a_stakeholder_of_a_restored_database_may_be_dropped(restored):
     assert superuser.rows("SELECT FROM pg_roles WHERE rolname = 'reporter'") == []
 
 
+@pytest.fixture
+def agreements(source: Server, admin: Session, owner: Session) -> Iterator[str]:
+    """A deprecation, a waiver, a request and a lease, whose username is given."""
+    owner.run("SELECT integratedb_deprecate('shop.orders', 'note', now() + interval '30 days', 'read shop.notes')")
+    admin.run(
+        "SELECT integratedb_waive('reporter', 'shop.orders', 'note', now() + interval '9 days', '2.4 reads none')"
+    )
+    admin.run("""SELECT integratedb_request_claim('reporter', '{"match": []}', 'notifications')""")
+    username: str = admin.value("SELECT username FROM integratedb_lease('reporter')")
+    yield username
+    admin.run("SELECT integratedb_revoke_lease(id) FROM integratedb_leases()")
+
+
+def test_agreements_are_in_force_and_a_lease_ends_without_a_trace(agreements, restored):
+    superuser, owner = restored("postgres"), restored("shop_owner")
+    superuser.run("SELECT integratedb_sync()")
+    assert owner.rows("SELECT path, field, message, claimed_by FROM integratedb_deprecations()") == [
+        ("shop.orders", "note", "read shop.notes", ["reporter"])
+    ]
+    assert owner.rows("SELECT path, field, reason FROM integratedb_waivers()") == [
+        ("shop.orders", "note", "2.4 reads none")
+    ]
+    assert superuser.rows("SELECT stakeholder, kind, requested_by FROM integratedb_requests()") == [
+        ("reporter", "notifications", "shop_admin")
+    ]
+    owner.run("ALTER TABLE shop.orders DROP COLUMN note")
+    assert owner.warnings() == ["waived: a claim of reporter is unmet"]
+    assert superuser.rows("SELECT username FROM integratedb_leases()") == [(agreements,)]
+    superuser.run("SELECT integratedb_revoke_lease(id) FROM integratedb_leases()")
+    assert superuser.rows("SELECT FROM pg_roles WHERE rolname = %s", agreements) == []
+
+
 def test_settings_and_identifiers_go_on(source, admin, restored):
     admin.run("SELECT integratedb_configure('ddl_event_retention', '30 days')")
     superuser = restored("postgres")

@@ -334,6 +334,29 @@ def test_comments_are_part(superuser, owner):
     )  # fmt: skip
 
 
+def test_what_is_deprecated_is_a_line_of_the_comment(owner, claim, superuser):
+    owner.run("COMMENT ON COLUMN shop.orders.note IS 'Said by the buyer'")
+    version = "SELECT integratedb.surface_version(r.oid, ARRAY['shop']) FROM pg_roles AS r WHERE rolname = 'shop_owner'"
+    before = owner.value(version)
+    owner.run("SELECT integratedb_deprecate('shop.orders', 'note', '2999-03-01 UTC', E'read\\n@name evil')")
+    assert owner.value(version) != before
+    orders = surface(owner, OWNER).relations["shop", "orders"]
+    assert orders.columns["note"].comment == (
+        "Said by the buyer\n@deprecated to be removed after 2999-03-01: read @name evil"
+    )
+    assert (orders.comment, orders.columns["id"].comment) == (None, None)
+
+    owner.run("SELECT integratedb_undeprecate('shop.orders', 'note'); SELECT integratedb_deprecate('shop.customers')")
+    seen = surface(owner, OWNER)
+    assert seen.relations["shop", "orders"].columns["note"].comment == "Said by the buyer"
+    customers = seen.relations["shop", "customers"]
+    assert customers.comment == "@deprecated to be removed"
+    assert {column.comment for column in customers.columns.values()} == {"@deprecated to be removed"}
+    # A role that reads it sees the same; who sees the table is not told more than integratedb_deprecations() tells.
+    claim({"path": "shop.customers", "fields": ["name"]})
+    assert surface(superuser, "reporter").relations["shop", "customers"].comment == "@deprecated to be removed"
+
+
 def test_hostile_names_are_quoted(owner):
     owner.run("""
         CREATE TABLE shop."a"";b" ("x'y" integer, "select" integer);

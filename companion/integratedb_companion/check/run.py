@@ -20,6 +20,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
+from integratedb_companion.common.agreements import allowed_by, deprecation_line, reason_of
 from integratedb_companion.common.errors import CommandError
 from integratedb_companion.common.extension import Extension, opened, transaction
 from integratedb_companion.common.output import clean_lines, say
@@ -256,6 +257,9 @@ class Check:
                 with transaction(database.connection):
                     run.run()
                 self.report.breaks += [self._not_met(finding) for finding in run.findings]
+            self.report.notes += [
+                deprecation_line(row) for row in database.rows("integratedb_deprecations") if row["claimed_by"]
+            ]
             self.report.stakeholders = [row["name"] for row in database.rows("integratedb_stakeholders")]
             if not self.report.stakeholders:
                 self.report.notes.append("There is no stakeholder, neither in the base nor by a contract.")
@@ -281,13 +285,21 @@ class Check:
         for row in final:
             for problem in row["problems"]:
                 kind = _kind(row, problem)
-                if (row["stakeholder"], kind, problem["path"], problem["message"]) not in known:
+                if (row["stakeholder"], kind, problem["path"], problem["message"]) in known:
+                    continue
+                if allowed_by(row) is not None:
+                    self._allowed(row["stakeholder"], kind, problem)
+                else:
                     self.report.breaks.append(self._break(row["stakeholder"], kind, problem, row["hint"]))
         reported = {(entry.stakeholder, entry.kind, entry.message) for entry in self.report.breaks}
         for refusal in refusals(self._log(position)):
             if not _is_reported(refusal, reported):
                 problem = {"message": f"{refusal.message} ({_ON_THE_WAY[refusal.occasion]})"}
                 self.report.breaks.append(self._break(refusal.stakeholder, refusal.kind, problem, None))
+
+    def _allowed(self, stakeholder: str, kind: str, problem: dict[str, Any]) -> None:
+        """Note a claim that the migrations break, and that production lets them break."""
+        self.report.notes.append(f"Allowed: {stakeholder} ({kind}): {problem['message']} ({reason_of(problem)})")
 
     def _break(self, stakeholder: str, kind: str, problem: dict[str, Any], hint: str | None) -> Break:
         contract = self.contracts.get(stakeholder)

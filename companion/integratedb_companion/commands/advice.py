@@ -9,23 +9,14 @@ import click
 from integratedb_companion.common.extension import opened
 from integratedb_companion.common.output import clean, print_json, print_table, say, styled
 
-from .framework import Group, connected, json_output
+from .framework import ListingGroup, connected, json_output
 
 LEVELS = ("ERROR", "WARN", "INFO")
 COLOURS = {"ERROR": "red", "WARN": "yellow", "INFO": "cyan"}
 STATUS_FOUND = 1
 
 
-class Advice(Group):
-    """A group whose command is `list` where none is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=Advice)
+@click.group(cls=ListingGroup)
 def advice() -> None:
     """List what should be changed in the database and its contracts, each finding with the statement that cures it.
 

@@ -21,7 +21,7 @@ from integratedb_companion.contracts.model import KINDS, Contract, UnusableContr
 from integratedb_companion.contracts.reading import files_in, read_contracts
 from integratedb_companion.contracts.reconcile import Outcome
 from integratedb_companion.contracts.rendering import as_json as plan_as_json
-from integratedb_companion.contracts.rendering import as_text, summary
+from integratedb_companion.contracts.rendering import as_text
 from integratedb_companion.contracts.schema import contract_schema
 from integratedb_companion.contracts.variables import environment, for_daemon
 from integratedb_companion.contracts.writing import write_files
@@ -63,7 +63,7 @@ def plan(directory: Path, only: tuple[str, ...], prune: bool, dsn: str, dbname: 
     with opened(dsn, dbname) as database:
         outcome = reconcile.plan(database, contracts, prune=prune, progress=_progress("planning"))
     if as_json:
-        print_json(plan_as_json(outcome.changes, _unmanaged(outcome, only)))
+        print_json(plan_as_json(outcome, _unmanaged(outcome, only)))
     else:
         _show(outcome, only, directory)
     if outcome.changes:
@@ -113,7 +113,7 @@ def apply(
 
         def show_outcome(outcome: Outcome) -> None:
             """Print the outcome before COMMIT, because a password that cannot be shown must not become valid."""
-            shown = plan_as_json(outcome.changes, _unmanaged(outcome, only))
+            shown = plan_as_json(outcome, _unmanaged(outcome, only))
             if as_json:
                 if target is None:
                     shown["credentials"] = {entry.stakeholder: entry.fields() for entry in outcome.credentials}
@@ -138,9 +138,9 @@ def apply(
         )
     if not outcome.changes:
         if as_json:
-            print_json(plan_as_json(outcome.changes, _unmanaged(outcome, only)))
+            print_json(plan_as_json(outcome, _unmanaged(outcome, only)))
         else:
-            say(summary(outcome.changes))
+            _show(outcome, only, directory)
     elif not as_json:
         if target is not None and outcome.credentials:
             say(f"New credentials are in {target}: {', '.join(entry.stakeholder for entry in outcome.credentials)}.")
@@ -239,7 +239,7 @@ def _unmanaged(outcome: Outcome, only: tuple[str, ...]) -> list[str]:
 
 
 def _show(outcome: Outcome, only: tuple[str, ...], directory: Path, *, err: bool = False) -> None:
-    for line in as_text(outcome.changes, _unmanaged(outcome, only), str(directory)):
+    for line in as_text(outcome, _unmanaged(outcome, only), str(directory)):
         say(line, err=err)
 
 

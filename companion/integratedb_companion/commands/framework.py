@@ -44,6 +44,15 @@ class Group(click.Group):
     command_class = Command
 
 
+class ListingGroup(Group):
+    """A group whose command is `list` where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
 def command(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Command]:
     """Declare a command; its help text keeps the line breaks of paragraphs that begin with a backspace."""
     return click.command(name, cls=Command, **settings)

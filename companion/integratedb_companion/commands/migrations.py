@@ -14,6 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from integratedb_companion.common.agreements import allowed_by, reason_of
 from integratedb_companion.common.errors import STATUS_REFUSED, STATUS_USAGE, CommandError
 from integratedb_companion.common.extension import Extension, connect, opened
 from integratedb_companion.common.output import print_json, print_table, say, styled
@@ -36,7 +37,9 @@ def preview(file: str, dsn: str, dbname: str | None, as_json: bool) -> None:
     after statement_timeout, or with this command. BEGIN and COMMIT may enclose all statements. Remove statements that
     cannot run in a transaction. Effects that no transaction undoes stay, such as setval() of a sequence.
 
-    Exit status: 0 no claim would break; 1 a claim would break; 2 the preview failed, for example at a statement.
+    Claims that a waiver, or a deprecation that is due, allows to break are listed, and refuse no migration.
+
+    Exit status: 0 no claim would refuse it; 1 a claim would; 2 the preview failed, for example at a statement.
 
     \b
     Examples:
@@ -123,6 +126,8 @@ def _bounded(database: Extension, dsn: str, dbname: str | None) -> Iterator[None
 def unmet(limit: int | None, dsn: str, dbname: str | None, as_json: bool) -> None:
     """List the claims that the database does not satisfy. Exit status 1 if there are any.
 
+    Claims that a waiver or a deprecation allows to be unmet are listed, and do not count for the exit status.
+
     \b
     Example, as a health check:
       integratedb unmet > /dev/null || alert "claims are unmet"
@@ -177,29 +182,41 @@ def dependents(path: str, field: str | None, dsn: str, dbname: str | None, as_js
 
 
 def _show_unmet(rows: list[dict[str, Any]], *, as_json: bool, none: str, some: str) -> None:
+    allowed = [row for row in rows if allowed_by(row) is not None]
+    count = len(rows) - len(allowed)
     if as_json:
         print_json(rows)
     elif not rows:
         say(styled(none, fg="green"))
     else:
         print_unmet(rows)
-        count = len(rows)
         say()
-        say(styled(f"{count} {'claim' if count == 1 else 'claims'} {some}.", fg="red", bold=True))
-    if rows:
+        if count:
+            say(styled(f"{_claims(count)} {some}.", fg="red", bold=True))
+        if allowed:
+            say(styled(f"{_claims(len(allowed))} {some}, and allowed: no migration is refused.", fg="yellow"))
+    if count:
         raise click.exceptions.Exit(STATUS_REFUSED)
+
+
+def _claims(count: int) -> str:
+    return f"{count} {'claim' if count == 1 else 'claims'}"
 
 
 def print_unmet(rows: list[dict[str, Any]]) -> None:
     """Print a line for each problem, and below it what each side can do."""
     problems = [(row, problem) for row in rows for problem in row["problems"]]
+    has_allowed = any(allowed_by(row) is not None for row in rows)
     print_table(
-        ["stakeholder", "kind", "path", "field", "problem"],
+        ["stakeholder", "kind", "path", "field", "problem", *(["allowed"] if has_allowed else [])],
         [
-            [row["stakeholder"], row["kind"], problem["path"], problem["field"], problem["message"]]
+            [
+                row["stakeholder"], row["kind"], problem["path"], problem["field"], problem["message"],
+                *([reason_of(problem)] if has_allowed else []),
+            ]
             for row, problem in problems
         ],
-    )
+    )  # fmt: skip
     say()
     for hint in dict.fromkeys(row["hint"] for row in rows):
         say(styled(hint))

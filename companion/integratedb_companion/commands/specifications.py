@@ -21,6 +21,8 @@ from integratedb_companion.contracts.variables import environment
 from .framework import command, connected, json_output
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Report the refusals; store nothing.")
+#: The code of rows that warn, in integratedb_check_spec().
+DEPRECATED = "01000"
 FILE = click.argument("file", type=click.Path(allow_dash=True))
 
 
@@ -94,13 +96,18 @@ def _submit(kind: str, stakeholder: str, file: str, dry_run: bool, dsn: str, dbn
 
 
 def _check(database: Extension, kind: str, document: dict[str, Any], contract: Contract, *, as_json: bool) -> None:
-    rows = database.rows("integratedb_check_spec", spec=document, kind=kind)
+    found = database.rows("integratedb_check_spec", spec=document, kind=kind)
+    rows = [row for row in found if row["code"] != DEPRECATED]
+    if not as_json:
+        for row in found:
+            if row["code"] == DEPRECATED:
+                say(f"Deprecated: {row['message']}")
     if rows and not as_json:
         problems = [{k: v for k, v in row.items() if v is not None and k != "code"} for row in rows]
         shown = [{"sqlstate": row["code"], **_placed(contract, kind, p)} for row, p in zip(rows, problems, strict=True)]
         raise CommandError("it would be refused", problems=shown)
     if as_json:
-        print_json(masked(rows))
+        print_json(masked(found))
     else:
         say("It would be accepted, if you may submit it.")
     if rows:

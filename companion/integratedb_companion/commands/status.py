@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,6 +16,8 @@ from integratedb_companion.common.output import clean, print_json, print_table, 
 from .framework import command, confirm, connected, json_output
 
 BAD = ("LOST", "OPEN", "CAPTURED", "DISABLED", "REPLICA ONLY", "failing", "no: ", "no daemon")
+#: Facts about what a deprecation or a waiver allows. They hold texts of others.
+AGREED = ("allowed", "deprecated", "waived")
 POLL_S = 1.0
 LONGEST_TRANSACTION = datetime.timedelta(minutes=10)
 
@@ -47,10 +50,7 @@ def status(data: str | None, dsn: str, dbname: str | None, as_json: bool) -> Non
 
     print_table(
         ["fact", "value"],
-        [
-            [name, Text(clean(value or ""), style="bold red" if _is_bad(name, value) else "")]
-            for name, value in facts.items()
-        ],
+        [[name, Text(clean(value or ""), style=_style(facts, name))] for name, value in facts.items()],
     )
 
 
@@ -76,10 +76,15 @@ def _state(part: dict[str, Any]) -> str:
     return ("ready" if part["ready"] else str(part["problem"])) + deaths
 
 
-def _is_bad(fact: str, value: str | None) -> bool:
-    if fact in ("unmet", "pending sync"):
-        return value != "0"
-    return any(word in (value or "") for word in BAD)
+def _style(facts: Mapping[str, str | None], fact: str) -> str:
+    value = facts[fact] or ""
+    if fact == "unmet":
+        allowed = (facts.get("allowed") or "0").split()[0]
+        return "" if value == "0" else "yellow" if value == allowed else "bold red"
+    if fact in AGREED:
+        return "yellow"
+    is_bad = value != "0" if fact == "pending sync" else any(word in value for word in BAD)
+    return "bold red" if is_bad else ""
 
 
 @command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
@@ -65,6 +65,9 @@ class Outcome:
     changes: list[Change]
     unmanaged: list[str]
     credentials: list[Credentials]
+    #: What the contracts depend on and is deprecated or waived: rows of the functions, as the contracts leave them.
+    deprecations: list[Document] = field(default_factory=list)
+    waivers: list[Document] = field(default_factory=list)
 
 
 class Reconciliation:
@@ -76,6 +79,8 @@ class Reconciliation:
         self.findings: list[Finding] = []
         self.credentials: list[Credentials] = []
         self.unmanaged: list[str] = []
+        self.deprecations: list[Document] = []
+        self.waivers: list[Document] = []
 
     def run(self, progress: Callable[[list[Contract]], Iterable[Contract]] = iter) -> None:
         """Submit all contracts."""
@@ -90,6 +95,10 @@ class Reconciliation:
             if contract.stakeholder in created or contract.stakeholder in existing:
                 self._contract(contract, exists=contract.stakeholder in existing)
         wanted = {contract.stakeholder for contract in self.contracts}
+        self.deprecations = [
+            row for row in self.database.rows("integratedb_deprecations") if not wanted.isdisjoint(row["claimed_by"])
+        ]
+        self.waivers = [row for row in self.database.rows("integratedb_waivers") if row["stakeholder"] in wanted]
         missing = [name for name in existing if name not in wanted]
         if self.prune:
             self.changes += [self._removal(name) for name in missing]
@@ -296,7 +305,7 @@ def apply(
 def _outcome(run: Reconciliation) -> Outcome:
     if run.findings:
         raise ContractsRefusedError(run.findings)
-    return Outcome(run.changes, run.unmanaged, run.credentials)
+    return Outcome(run.changes, run.unmanaged, run.credentials, run.deprecations, run.waivers)
 
 
 def _retried(attempt: Callable[[], Outcome]) -> Outcome:

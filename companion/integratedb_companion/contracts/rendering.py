@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from integratedb_companion.common.agreements import deprecation_line, waiver_line
 from integratedb_companion.common.masking import masked
 from integratedb_companion.common.output import styled
 
 from .difference import Change, PartChange
 from .model import Document
+from .reconcile import Outcome
 from .yaml_source import write
 
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
@@ -18,9 +20,9 @@ WORDS = {"add": "to add", "change": "to change", "remove": "to remove"}
 PARTS = ("claims", "notifications", "queries", "channels")
 
 
-def as_text(changes: list[Change], unmanaged: list[str], directory: str) -> Iterator[str]:
+def as_text(outcome: Outcome, unmanaged: list[str], directory: str) -> Iterator[str]:
     """Return the lines of a plan."""
-    for change in changes:
+    for change in outcome.changes:
         sign, color = SIGNS[change.action]
         where = styled(f"  {change.file}", dim=True) if change.file else ""
         yield styled(f"{sign} {change.stakeholder}", fg=color, bold=True) + where
@@ -37,7 +39,11 @@ def as_text(changes: list[Change], unmanaged: list[str], directory: str) -> Iter
     if unmanaged:
         yield f"Without a contract in {directory}, and kept (--prune drops them): {', '.join(unmanaged)}"
         yield ""
-    yield styled(summary(changes), bold=True)
+    agreed = [*map(deprecation_line, outcome.deprecations), *map(waiver_line, outcome.waivers)]
+    if agreed:
+        yield from (styled(line, fg="yellow") for line in agreed)
+        yield ""
+    yield styled(summary(outcome.changes), bold=True)
 
 
 def summary(changes: list[Change]) -> str:
@@ -85,7 +91,7 @@ def _lines(part: Document | None) -> list[str]:
     return write(rest).splitlines() if rest else []
 
 
-def as_json(changes: list[Change], unmanaged: list[str]) -> dict[str, Any]:
+def as_json(outcome: Outcome, unmanaged: list[str]) -> dict[str, Any]:
     """Return the plan as a document."""
     return {
         "changes": [
@@ -104,7 +110,9 @@ def as_json(changes: list[Change], unmanaged: list[str]) -> dict[str, Any]:
                     for part in PARTS
                 },
             }
-            for change in changes
+            for change in outcome.changes
         ],
         "unmanaged": unmanaged,
+        "deprecations": outcome.deprecations,
+        "waivers": outcome.waivers,
     }

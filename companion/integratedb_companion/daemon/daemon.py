@@ -58,6 +58,7 @@ log = logging.getLogger(__name__)
 RECONNECT_S: Final = 1.0
 SLOT_IN_USE_TRIES: Final = 5
 HOUSEKEEPING_EVERY_S: Final = 3.0
+REMIND_EVERY_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 #: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
@@ -132,6 +133,7 @@ class Daemon:
                 confirmation.run(),
                 confirmation.keep_alive(),
                 self._maintain(),
+                self._remind(),
                 self._follow(),
             )
             for coroutine in coroutines:
@@ -307,6 +309,13 @@ class Daemon:
             self._metrics.lag_bytes.set(self._lag_bytes)
             self._metrics.streaming.set(self._confirmation.stream is not None)
             await self._enforce_limits()
+
+    async def _remind(self) -> None:
+        """Every minute: have reminders sent, which come back in the stream, and end leases that are over."""
+        while True:
+            if await self._database.remind():
+                await self._database.end_leases()
+            await asyncio.sleep(REMIND_EVERY_S)
 
     async def _enforce_limits(self) -> None:
         for active in self._channels:

@@ -245,6 +245,22 @@ class Database:
         rows = await self._rows("SELECT channel_id, attempts FROM integratedb.daemon_failures()", {})
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 
+    async def remind(self) -> bool:
+        """Have the extension send what is due, such as reminders; return whether leases are over."""
+        [row] = await self._rows("SELECT integratedb.daemon_remind()", {})
+        return bool(row[0])
+
+    async def end_leases(self) -> None:
+        """End the leases that are over.
+
+        The call may have to wait for a lock, or for sessions to end. So it uses a separate connection.
+        """
+        try:
+            async with await self.connect() as connection:
+                await connection.execute(b"SELECT integratedb.daemon_end_leases()")
+        except psycopg.Error as problem:
+            log.warning("leases not ended yet", extra=fault(problem))
+
     async def wal_position(self) -> int:
         """Return the position up to which the server has written WAL."""
         [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})

@@ -27,13 +27,15 @@ UNPROCESSABLE = {
     "22021": "#",
     "22P02": "#",
     "22P05": "#",
+    "2BP01": "#",
     "23505": "#/username",
     "54000": "#",
     "54001": "#",
+    "55000": "#",
 }
 NOT_FOUND = {"IDB04", "42704"}
 #: Another transaction interfered, or the server is busy, restarting or unreachable: the same request may succeed later.
-LATER = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
+LATER = {"40001", "40P01", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"}
 MAX_MESSAGE = 2000
 #: At most this many faults of a body are listed.
 MAX_ERRORS = 100

@@ -14,14 +14,18 @@ from . import errors
 from .routers import (
     advice,
     auth,
+    deprecations,
+    leases,
     monitoring,
     relations,
+    requests,
     schema,
     sessions,
     specifications,
     stakeholders,
     translation,
     users,
+    waivers,
 )
 from .services import Services
 
@@ -61,8 +65,9 @@ def create(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.services = services
-    modules = (auth, sessions, users, stakeholders, specifications, translation, schema, relations, advice, monitoring)
-    for module in modules:
+    agreements = (requests, deprecations, waivers, leases)
+    about = (schema, relations, advice, monitoring)
+    for module in (auth, sessions, users, stakeholders, specifications, translation, *agreements, *about):
         application.include_router(module.router)
     application.add_route("/docs", _documentation, include_in_schema=False)
     application.add_route("/docs.js", _documentation_script, include_in_schema=False)

@@ -15,6 +15,17 @@ GivenPassword = Annotated[str, Field(max_length=1024, json_schema_extra={"format
 Name = Annotated[str, Field(max_length=1000)]
 
 
+def _text(given: Any) -> Any:
+    # pydantic also accepts numbers, which nobody means.
+    if not isinstance(given, str):
+        raise ValueError("it should be a time in ISO 8601, with its offset")
+    return given
+
+
+#: A strict model takes no text for a time, and JSON has no other form of it.
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+
+
 class Strict(BaseModel):
     """An object that accepts no other keys, and no number for a text."""
 
@@ -176,14 +187,109 @@ class Mute(Strict):
 
     cache_key: Name
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class MuteBody(Strict):
     """A finding to mute."""
 
-    # A strict model takes no text for a time, and JSON has no other form of it.
-    data: Annotated[Mute, Field(strict=False)]
+    data: Mute
+
+
+class Deprecation(Strict):
+    """A table, or a column of it, that will be removed; message: what to use instead."""
+
+    path: Name
+    field: Name | None = None
+    remove_after: Moment | None = None
+    message: Name | None = None
+
+
+class DeprecationBody(Strict):
+    """What will be removed."""
+
+    data: Deprecation
+
+
+class Waiver(Strict):
+    """A dependency that refuses no migration until a time; field: null for all that is claimed of the table."""
+
+    path: Name
+    field: Name | None = None
+    until: Moment
+    reason: Name
+
+
+class WaiverBody(Strict):
+    """A dependency to waive."""
+
+    data: Waiver
+
+
+TtlSeconds = Annotated[int, Field(ge=1, le=366 * 24 * 3600)]
+
+
+class Lease(Strict):
+    """A temporary login; note: what it is for."""
+
+    ttl_seconds: TtlSeconds = 3600
+    note: Name | None = None
+
+
+class LeaseBody(Strict):
+    """A login to lend."""
+
+    data: Lease
+
+
+class Renewal(Strict):
+    """How long a lease lasts from now on."""
+
+    ttl_seconds: TtlSeconds = 3600
+
+
+class RenewalBody(Strict):
+    """A lease to renew."""
+
+    data: Renewal
+
+
+class ClaimRequest(Strict):
+    """A specification that others are to approve, and why it is needed."""
+
+    kind: Literal["claims", "notifications"] = "claims"
+    specification: Annotated[dict[str, Any], WithJsonSchema(SPECIFICATION)]
+    reason: Name | None = None
+
+
+class ClaimRequestBody(Strict):
+    """A specification to ask for."""
+
+    data: ClaimRequest
+
+
+class Note(Strict):
+    """What the stakeholder is told about the decision."""
+
+    note: Name | None = None
+
+
+class NoteBody(Strict):
+    """The note of an approval."""
+
+    data: Note
+
+
+class Rejection(Strict):
+    """Why a request is rejected."""
+
+    note: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class RejectionBody(Strict):
+    """The note of a rejection."""
+
+    data: Rejection
 
 
 class Cancel(Strict):

@@ -103,6 +103,13 @@ class SpecificationProblem(BaseModel):
     message: str
 
 
+class Checked(BaseModel):
+    """Why a specification would be refused, and what it names that is deprecated, which refuses nothing."""
+
+    data: list[SpecificationProblem]
+    warnings: list[SpecificationProblem]
+
+
 class Access(BaseModel):
     """A column that a stakeholder can read, and why."""
 
@@ -113,7 +120,7 @@ class Access(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a claim is not met."""
+    """Why a claim is not met; allowed: the claim refuses no migration, because of its deprecation or waiver."""
 
     model_config = ConfigDict(extra="allow")
     path: str | None = None
@@ -141,6 +148,100 @@ class Dependent(BaseModel):
     stakeholder: str
     kind: str
     dependency: str
+
+
+class Deprecated(BaseModel):
+    """What its owner will remove; removable_after: when claims no longer refuse that, null: never."""
+
+    path: str
+    field: str | None
+    message: str | None
+    deprecated_by: str
+    deprecated_at: datetime
+    remove_after: datetime | None
+    days_left: int | None
+    removable_after: datetime | None
+    claimed_by: list[str]
+
+
+class Deprecating(BaseModel):
+    """The number of stakeholders that depend on what was deprecated."""
+
+    dependents: int
+
+
+class Waived(BaseModel):
+    """A dependency that refuses no migration until a time; unmet: a claim that it concerns is."""
+
+    id: int
+    stakeholder: str
+    path: str
+    field: str | None
+    until: datetime
+    days_left: int
+    reason: str
+    waived_by: str
+    waived_at: datetime
+    unmet: bool
+
+
+class Leased(BaseModel):
+    """A temporary login, shown once."""
+
+    id: int
+    credentials: Credentials
+    valid_until: datetime
+
+
+class LeaseOut(BaseModel):
+    """A temporary login, without its password; sessions: how many it has."""
+
+    id: int
+    stakeholder: str
+    username: str
+    leased_by: str
+    leased_at: datetime
+    valid_until: datetime
+    sessions: int
+    note: str | None
+
+
+class Renewed(BaseModel):
+    """When a renewed lease ends."""
+
+    valid_until: datetime
+
+
+class Numbered(BaseModel):
+    """The identifier of what was made."""
+
+    id: int
+
+
+class RequestOut(BaseModel):
+    """A specification that was asked for; missing: what nobody has approved yet, each with a role that may."""
+
+    id: int
+    stakeholder: str
+    kind: Literal["claims", "notifications"]
+    status: Literal["open", "approved", "rejected", "withdrawn"]
+    requested_by: str
+    requested_at: datetime
+    reason: str | None
+    specification: dict[str, Any]
+    added: list[dict[str, Any]]
+    removed: list[dict[str, Any]]
+    approved_by: list[str]
+    missing: dict[str, str] | None
+    decided_by: str | None
+    decided_at: datetime | None
+    note: str | None
+
+
+class Approved(BaseModel):
+    """Whether the approved request is in force now."""
+
+    in_force: bool
 
 
 class Synced(BaseModel):

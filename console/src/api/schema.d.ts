@@ -253,7 +253,7 @@ export interface paths {
         put?: never;
         /**
          * Check
-         * @description List the reasons why a specification would be refused, except missing privileges; nothing is stored.
+         * @description List the reasons why a specification would be refused, except missing privileges, and what is deprecated.
          */
         post: operations["check_stakeholders__id___kind__check_post"];
         delete?: never;
@@ -301,6 +301,274 @@ export interface paths {
          */
         post: operations["translate_stakeholders__id__translate_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Requests
+         * @description List requests, by id; scopes restrict the list to the user's stakeholders.
+         */
+        get: operations["requests_requests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stakeholders/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for a specification, which others approve. It takes the place of an open request of the same kind.
+         */
+        post: operations["ask_stakeholders__id__requests_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Approve a request, which puts it in force.
+         */
+        post: operations["approve_requests__id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Reject a request; the note says what the stakeholder can do instead.
+         */
+        post: operations["reject_requests__id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Take a request back.
+         */
+        post: operations["withdraw_requests__id__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deprecations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deprecations
+         * @description List what is deprecated, what goes first first, and who claims it; scopes restrict the list.
+         */
+        get: operations["deprecations_deprecations_get"];
+        put?: never;
+        /**
+         * Deprecate
+         * @description Announce that a table or column will be removed; again: change the time and the message.
+         */
+        post: operations["deprecate_deprecations_post"];
+        /**
+         * Undeprecate
+         * @description Take a deprecation back.
+         */
+        delete: operations["undeprecate_deprecations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/waivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waivers
+         * @description List the waivers in force, those that end first first; scopes restrict the list to the user's stakeholders.
+         */
+        get: operations["waivers_waivers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stakeholders/{id}/waivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Waive
+         * @description Let migrations break one dependency of a stakeholder until a time; again: change the end and the reason.
+         */
+        post: operations["waive_stakeholders__id__waivers_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/waivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End
+         * @description End a waiver; what is unmet under it is reported from then on.
+         */
+        delete: operations["end_waivers__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leases
+         * @description List the temporary logins, by id; scopes restrict the list to the user's stakeholders.
+         */
+        get: operations["leases_leases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stakeholders/{id}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lease
+         * @description Create a temporary login that acts as a stakeholder; its password is shown only in this answer.
+         */
+        post: operations["lease_stakeholders__id__leases_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/leases/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew
+         * @description Let a lease last longer, or shorter; its password stays.
+         */
+        post: operations["renew_leases__id__renew_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/leases/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke
+         * @description End a lease: its sessions end, and its role is dropped.
+         */
+        delete: operations["revoke_leases__id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -687,6 +955,14 @@ export interface components {
             description: string;
         };
         /**
+         * Approved
+         * @description Whether the approved request is in force now.
+         */
+        Approved: {
+            /** In Force */
+            in_force: boolean;
+        };
+        /**
          * Cancel
          * @description A session, by its process; terminate: end it, instead of its statement only.
          */
@@ -715,6 +991,46 @@ export interface components {
             data: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * Checked
+         * @description Why a specification would be refused, and what it names that is deprecated, which refuses nothing.
+         */
+        Checked: {
+            /** Data */
+            data: components["schemas"]["SpecificationProblem"][];
+            /** Warnings */
+            warnings: components["schemas"]["SpecificationProblem"][];
+        };
+        /**
+         * ClaimRequest
+         * @description A specification that others are to approve, and why it is needed.
+         */
+        ClaimRequest: {
+            /**
+             * Kind
+             * @default claims
+             * @enum {string}
+             */
+            kind: "claims" | "notifications";
+            /**
+             * SpecificationIn
+             * @description A specification; the database checks it, and says where it is wrong.
+             */
+            specification: {
+                /** @enum {unknown} */
+                type?: "CLAIMS" | "NOTIFICATIONS" | null;
+                match: unknown;
+            };
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * ClaimRequestBody
+         * @description A specification to ask for.
+         */
+        ClaimRequestBody: {
+            data: components["schemas"]["ClaimRequest"];
         };
         /**
          * ColumnStatistics
@@ -758,9 +1074,17 @@ export interface components {
             /** Password */
             password: string;
         };
+        /** Data[Approved] */
+        Data_Approved_: {
+            data: components["schemas"]["Approved"];
+        };
         /** Data[ConsoleSession] */
         Data_ConsoleSession_: {
             data: components["schemas"]["ConsoleSession"];
+        };
+        /** Data[Deprecating] */
+        Data_Deprecating_: {
+            data: components["schemas"]["Deprecating"];
         };
         /** Data[Dropped] */
         Data_Dropped_: {
@@ -770,6 +1094,10 @@ export interface components {
         Data_Ended_: {
             data: components["schemas"]["Ended"];
         };
+        /** Data[Leased] */
+        Data_Leased_: {
+            data: components["schemas"]["Leased"];
+        };
         /** Data[Map] */
         Data_Map_: {
             data: components["schemas"]["Map"];
@@ -777,6 +1105,14 @@ export interface components {
         /** Data[NewCredentials] */
         Data_NewCredentials_: {
             data: components["schemas"]["NewCredentials"];
+        };
+        /** Data[Numbered] */
+        Data_Numbered_: {
+            data: components["schemas"]["Numbered"];
+        };
+        /** Data[Renewed] */
+        Data_Renewed_: {
+            data: components["schemas"]["Renewed"];
         };
         /** Data[Session] */
         Data_Session_: {
@@ -852,11 +1188,6 @@ export interface components {
             /** Data */
             data: components["schemas"]["Sample"][];
         };
-        /** Data[list[SpecificationProblem]] */
-        Data_list_SpecificationProblem__: {
-            /** Data */
-            data: components["schemas"]["SpecificationProblem"][];
-        };
         /** Data[list[UnmetClaim]] */
         Data_list_UnmetClaim__: {
             /** Data */
@@ -924,6 +1255,62 @@ export interface components {
             on_path: string | null;
             /** Columns */
             columns: string[];
+        };
+        /**
+         * Deprecated
+         * @description What its owner will remove; removable_after: when claims no longer refuse that, null: never.
+         */
+        Deprecated: {
+            /** Path */
+            path: string;
+            /** Field */
+            field: string | null;
+            /** Message */
+            message: string | null;
+            /** Deprecated By */
+            deprecated_by: string;
+            /**
+             * Deprecated At
+             * Format: date-time
+             */
+            deprecated_at: string;
+            /** Remove After */
+            remove_after: string | null;
+            /** Days Left */
+            days_left: number | null;
+            /** Removable After */
+            removable_after: string | null;
+            /** Claimed By */
+            claimed_by: string[];
+        };
+        /**
+         * Deprecating
+         * @description The number of stakeholders that depend on what was deprecated.
+         */
+        Deprecating: {
+            /** Dependents */
+            dependents: number;
+        };
+        /**
+         * Deprecation
+         * @description A table, or a column of it, that will be removed; message: what to use instead.
+         */
+        Deprecation: {
+            /** Path */
+            path: string;
+            /** Field */
+            field?: string | null;
+            /** Remove After */
+            remove_after?: string | null;
+            /** Message */
+            message?: string | null;
+        };
+        /**
+         * DeprecationBody
+         * @description What will be removed.
+         */
+        DeprecationBody: {
+            data: components["schemas"]["Deprecation"];
         };
         /**
          * Detail
@@ -1045,6 +1432,68 @@ export interface components {
         InvalidOrUnmet: {
             /** Errors */
             errors: components["schemas"]["Details"] | components["schemas"]["Unmet"];
+        };
+        /**
+         * Lease
+         * @description A temporary login; note: what it is for.
+         */
+        Lease: {
+            /**
+             * Ttl Seconds
+             * @default 3600
+             */
+            ttl_seconds: number;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * LeaseBody
+         * @description A login to lend.
+         */
+        LeaseBody: {
+            data: components["schemas"]["Lease"];
+        };
+        /**
+         * LeaseOut
+         * @description A temporary login, without its password; sessions: how many it has.
+         */
+        LeaseOut: {
+            /** Id */
+            id: number;
+            /** Stakeholder */
+            stakeholder: string;
+            /** Username */
+            username: string;
+            /** Leased By */
+            leased_by: string;
+            /**
+             * Leased At
+             * Format: date-time
+             */
+            leased_at: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+            /** Sessions */
+            sessions: number;
+            /** Note */
+            note: string | null;
+        };
+        /**
+         * Leased
+         * @description A temporary login, shown once.
+         */
+        Leased: {
+            /** Id */
+            id: number;
+            credentials: components["schemas"]["Credentials"];
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
         };
         /**
          * Login
@@ -1184,6 +1633,29 @@ export interface components {
         NewUserAsUser: {
             user: components["schemas"]["NewUser"];
         };
+        /**
+         * Note
+         * @description What the stakeholder is told about the decision.
+         */
+        Note: {
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * NoteBody
+         * @description The note of an approval.
+         */
+        NoteBody: {
+            data: components["schemas"]["Note"];
+        };
+        /**
+         * Numbered
+         * @description The identifier of what was made.
+         */
+        Numbered: {
+            /** Id */
+            id: number;
+        };
         /** Page[Access] */
         Page_Access_: {
             /** Data */
@@ -1205,6 +1677,27 @@ export interface components {
             /** Next */
             next: number | null;
         };
+        /** Page[Deprecated] */
+        Page_Deprecated_: {
+            /** Data */
+            data: components["schemas"]["Deprecated"][];
+            /** Next */
+            next: number | null;
+        };
+        /** Page[LeaseOut] */
+        Page_LeaseOut_: {
+            /** Data */
+            data: components["schemas"]["LeaseOut"][];
+            /** Next */
+            next: number | null;
+        };
+        /** Page[RequestOut] */
+        Page_RequestOut_: {
+            /** Data */
+            data: components["schemas"]["RequestOut"][];
+            /** Next */
+            next: number | null;
+        };
         /** Page[Stakeholder] */
         Page_Stakeholder_: {
             /** Data */
@@ -1223,6 +1716,13 @@ export interface components {
         Page_User_: {
             /** Data */
             data: components["schemas"]["User"][];
+            /** Next */
+            next: number | null;
+        };
+        /** Page[Waived] */
+        Page_Waived_: {
+            /** Data */
+            data: components["schemas"]["Waived"][];
             /** Next */
             next: number | null;
         };
@@ -1250,7 +1750,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description Why a claim is not met.
+         * @description Why a claim is not met; allowed: the claim refuses no migration, because of its deprecation or waiver.
          */
         Problem: {
             /** Path */
@@ -1296,6 +1796,21 @@ export interface components {
             errors: components["schemas"]["Detail"];
         };
         /**
+         * Rejection
+         * @description Why a request is rejected.
+         */
+        Rejection: {
+            /** Note */
+            note: string;
+        };
+        /**
+         * RejectionBody
+         * @description The note of a rejection.
+         */
+        RejectionBody: {
+            data: components["schemas"]["Rejection"];
+        };
+        /**
          * Relation
          * @description A table or view; the rows and bytes are the catalog's estimates, null where nothing was analysed.
          */
@@ -1335,6 +1850,88 @@ export interface components {
         RenewBody: {
             /** Data */
             data: string;
+        };
+        /**
+         * Renewal
+         * @description How long a lease lasts from now on.
+         */
+        Renewal: {
+            /**
+             * Ttl Seconds
+             * @default 3600
+             */
+            ttl_seconds: number;
+        };
+        /**
+         * RenewalBody
+         * @description A lease to renew.
+         */
+        RenewalBody: {
+            data: components["schemas"]["Renewal"];
+        };
+        /**
+         * Renewed
+         * @description When a renewed lease ends.
+         */
+        Renewed: {
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /**
+         * RequestOut
+         * @description A specification that was asked for; missing: what nobody has approved yet, each with a role that may.
+         */
+        RequestOut: {
+            /** Id */
+            id: number;
+            /** Stakeholder */
+            stakeholder: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "claims" | "notifications";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "approved" | "rejected" | "withdrawn";
+            /** Requested By */
+            requested_by: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Reason */
+            reason: string | null;
+            /** Specification */
+            specification: {
+                [key: string]: unknown;
+            };
+            /** Added */
+            added: {
+                [key: string]: unknown;
+            }[];
+            /** Removed */
+            removed: {
+                [key: string]: unknown;
+            }[];
+            /** Approved By */
+            approved_by: string[];
+            /** Missing */
+            missing: {
+                [key: string]: string;
+            } | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Note */
+            note: string | null;
         };
         /**
          * Sample
@@ -1636,6 +2233,62 @@ export interface components {
             input?: unknown;
             /** Context */
             ctx?: Record<string, never>;
+        };
+        /**
+         * Waived
+         * @description A dependency that refuses no migration until a time; unmet: a claim that it concerns is.
+         */
+        Waived: {
+            /** Id */
+            id: number;
+            /** Stakeholder */
+            stakeholder: string;
+            /** Path */
+            path: string;
+            /** Field */
+            field: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Days Left */
+            days_left: number;
+            /** Reason */
+            reason: string;
+            /** Waived By */
+            waived_by: string;
+            /**
+             * Waived At
+             * Format: date-time
+             */
+            waived_at: string;
+            /** Unmet */
+            unmet: boolean;
+        };
+        /**
+         * Waiver
+         * @description A dependency that refuses no migration until a time; field: null for all that is claimed of the table.
+         */
+        Waiver: {
+            /** Path */
+            path: string;
+            /** Field */
+            field?: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * WaiverBody
+         * @description A dependency to waive.
+         */
+        WaiverBody: {
+            data: components["schemas"]["Waiver"];
         };
         /**
          * Written
@@ -3121,7 +3774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Data_list_SpecificationProblem__"];
+                    "application/json": components["schemas"]["Checked"];
                 };
             };
             /** @description Bad Request */
@@ -3469,6 +4122,1197 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    requests_requests_get: {
+        parameters: {
+            query?: {
+                /** @description Which requests */
+                state?: "open" | "approved" | "rejected" | "withdrawn" | "all";
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RequestOut_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    ask_stakeholders__id__requests_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Numbered_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    approve_requests__id__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Approved_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    reject_requests__id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    withdraw_requests__id__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    deprecations_deprecations_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Deprecated_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    deprecate_deprecations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeprecationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Deprecating_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    undeprecate_deprecations_delete: {
+        parameters: {
+            query: {
+                /** @description schema.table */
+                path: string;
+                /** @description A column */
+                field?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    waivers_waivers_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Waived_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    waive_stakeholders__id__waivers_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaiverBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Numbered_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    end_waivers__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    leases_leases_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+                /** @description What `next` was on the page before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LeaseOut_"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    lease_stakeholders__id__leases_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaseBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Leased_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    renew_leases__id__renew_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewalBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Renewed_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invalid"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    revoke_leases__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `id` */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
             /** @description Service Unavailable */

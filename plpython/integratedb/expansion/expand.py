@@ -65,6 +65,7 @@ class ClaimRow(NamedTuple):
     alternatives: int
     path: str
     wildcard_schema: str | None
+    until: str | None = None
 
 
 class Batch(NamedTuple):
@@ -141,7 +142,9 @@ def _rows(matches: Mapping[int, Match], context: _Context) -> Iterator[ClaimRow 
     for position, match in matches.items():
         first = match.alternatives[0].path
         wildcard_schema = first.schema if first.relation is None else None
-        yield ClaimRow(position, match.optional, len(match.alternatives), format_path(first), wildcard_schema)
+        yield ClaimRow(
+            position, match.optional, len(match.alternatives), format_path(first), wildcard_schema, match.until
+        )
         for number, alternative in enumerate(steps(match.alternatives)):
             if alternative.path.relation is None:
                 for member in steps(context.schemas.get(alternative.path.schema, ())):
@@ -290,12 +293,12 @@ class ExpandedDocument:
 def _match_text(claim: ClaimRow, relations: list[str]) -> str:
     """Return a match as text; ``relations`` are the JSON objects of its alternatives."""
     listed = "[" + ", ".join(relations) + "]"
-    optional = json.dumps(claim.optional)
+    rest = f'"optional": {json.dumps(claim.optional)}' + (f', "until": "{claim.until}"' if claim.until else "")
     if claim.wildcard_schema is not None:
-        return f'{{"path": {json.dumps(claim.path)}, "relations": {listed}, "optional": {optional}}}'
+        return f'{{"path": {json.dumps(claim.path)}, "relations": {listed}, {rest}}}'
     if claim.alternatives == 1:
-        return f'{relations[0][:-1]}, "optional": {optional}}}'
-    return f'{{"alternatives": {listed}, "optional": {optional}}}'
+        return f"{relations[0][:-1]}, {rest}}}"
+    return f'{{"alternatives": {listed}, {rest}}}'
 
 
 def _alternative_document(relation: RelationRow) -> dict[str, object]:

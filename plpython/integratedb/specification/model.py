@@ -62,6 +62,7 @@ class Alternative(NamedTuple):
 class Match(NamedTuple):
     """One dependency: met when one of its alternatives is met. Events and channels are for notifications only.
 
+    ``until`` is the day (YYYY-MM-DD) up to which no deprecation lets anybody remove what is claimed.
     ``query`` is the name of the saved query that the match is derived from.
     """
 
@@ -70,6 +71,7 @@ class Match(NamedTuple):
     events: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     query: str | None = None
+    until: str | None = None
 
 
 class Specification(NamedTuple):

@@ -6,6 +6,7 @@ A stored document was checked when it was stored. Without a place for refusals, 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from datetime import date
 
 from . import forms
 from .channels import TYPES, Channel, channel_name, check_channels, fill
@@ -100,6 +101,8 @@ class _Reader:
             _check_words(self._refusals, channels, (*steps, "channels"))
             if self._channel_names is not None:
                 _check_channel_names(self._refusals, channels, self._channel_names, (*steps, "channels"))
+            if "until" in match:
+                _check_date(self._refusals, match["until"], (*steps, "until"))
         alternatives = self._alternatives(steps, match)
         if alternatives is None:
             return None
@@ -124,9 +127,10 @@ class _Reader:
             )
             if (first := self._known.setdefault(meaning, steps)) != steps:
                 self._refusals.add(f"the same match stands before it, at {pointer(first)}", steps)
+        until: str | None = match.get("until")
         if self._kind in ("claims", "queries"):
-            return Match(alternatives, is_optional, query=match.get("query"))
-        return Match(alternatives, is_optional, said, tuple(channels))
+            return Match(alternatives, is_optional, query=match.get("query"), until=until)
+        return Match(alternatives, is_optional, said, tuple(channels), until=until)
 
     def _alternatives(self, steps: Steps, match: Document) -> tuple[Alternative, ...] | None:
         alternatives: list[Alternative] = []
@@ -295,6 +299,13 @@ def _check_words(refusals: Refusals, words: Sequence[str], steps: Steps) -> None
         if word in seen:
             refusals.add(f"{show(word)} stands before it", (*steps, index))
         seen.add(word)
+
+
+def _check_date(refusals: Refusals, text: str, steps: Steps) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        refusals.add(f"{show(text)} is not a day of the calendar; expected YYYY-MM-DD", steps)
 
 
 def _check_channel_names(refusals: Refusals, words: Sequence[str], names: set[str], steps: Steps) -> None:

@@ -24,6 +24,8 @@ def _shorten_match(match: Match) -> dict[str, Any]:
     document: dict[str, Any] = alternatives[0] if len(alternatives) == 1 else {"alternatives": alternatives}
     if match.optional:
         document["optional"] = True
+    if match.until is not None:
+        document["until"] = match.until
     if match.events not in ((), ALL):
         document["events"] = list(match.events)
     if match.channels not in ((), ALL):

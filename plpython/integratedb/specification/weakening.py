@@ -117,6 +117,8 @@ class _OldMatch:
         old = self._match
         return (
             (new.optional or not old.optional)
+            # Days in this form compare as texts.
+            and (new.until is None or (old.until is not None and new.until <= old.until))
             and _subset(new.events, old.events, frozenset(EVENTS))
             and _subset(new.channels, old.channels, None)
             and all(map(_alternative_implies, old.alternatives, self._fields, new.alternatives))

@@ -371,7 +371,8 @@ BEGIN
   RETURN (
     SELECT coalesce(
       (SELECT s.value FROM integratedb.setting AS s WHERE s.name = setting),
-      CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' WHEN 'lock_timeout' THEN '30 s' END));
+      CASE setting WHEN 'enforcement' THEN 'commit' WHEN 'ddl_event_retention' THEN '90 days' WHEN 'lock_timeout' THEN '30 s' WHEN 'deprecation' THEN 'advisory'
+                   WHEN 'max_lease_ttl' THEN '24 hours' END));
 END
 $$;
 

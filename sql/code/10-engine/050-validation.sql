@@ -420,7 +420,8 @@ RETURNS TABLE (
   summary text,
   author_hint text,
   stakeholder_hint text,
-  source text
+  source text,
+  excuse text
 )
 LANGUAGE sql
 STABLE PARALLEL RESTRICTED
@@ -432,7 +433,8 @@ AS $$
   WITH subject AS MATERIALIZED (
     SELECT c.id, c.match, c.path, c.unmet_since, s.kind, m.document, st.id AS stakeholder_id, st.name AS stakeholder,
            jsonb_path_exists(m.document, '$.** ? (@ == "*")') AS is_wildcard, c.wildcard_schema IS NOT NULL AS is_whole_schema,
-           CASE WHEN s.kind = 'queries' THEN m.document ->> 'query' END AS query
+           CASE WHEN s.kind = 'queries' THEN m.document ->> 'query' END AS query,
+           CASE WHEN c.unmet_allowed THEN c.unmet_reason END AS unmet_reason
       FROM integratedb.claim AS c
       JOIN integratedb.specification AS s ON s.id = c.specification_id
       JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
@@ -446,16 +448,32 @@ AS $$
                               ORDER BY p.renamed_column IS NULL AND p.renamed_relation IS NULL, p.alternative, p.path, p.field, p.property)
              AS position_of_rename
       FROM integratedb.problems_of(claims) AS p
+  ), excuse AS MATERIALIZED (
+    SELECT e.* FROM integratedb.claim_excuse AS e WHERE e.claim_id = ANY (claims)
+  ), allowed AS MATERIALIZED (
+    SELECT a.removed, a.waived FROM integratedb.allowed_claims(claims) AS a
   ), described AS (
     SELECT p.claim_id,
            jsonb_agg(
              jsonb_build_object('path', p.path, 'field', p.field, 'property', p.property, 'expected', p.expected, 'actual', p.actual,
                                 'message', format('%s: %s', p.place, p.found))
                || CASE WHEN c.query IS NULL THEN '{}' ELSE jsonb_build_object('query', c.query) END
+               || excuses.facts
              ORDER BY p.position) AS problems,
-           string_agg(format('%s: %s', p.place, p.found), '; ' ORDER BY p.position) AS summary
+           string_agg(format('%s: %s', p.place, p.found) || coalesce(' (' || excuses.words || ')', ''), '; ' ORDER BY p.position) AS summary
       FROM problem AS p
       JOIN subject AS c ON c.id = p.claim_id
+     CROSS JOIN allowed AS a
+     CROSS JOIN LATERAL (
+       SELECT coalesce(jsonb_object_agg(e.kind, e.facts), '{}')
+                || CASE WHEN p.claim_id = ANY (a.removed) THEN '{"allowed": "deprecated"}'::jsonb
+                        WHEN p.claim_id = ANY (a.waived) THEN '{"allowed": "waived"}'::jsonb
+                        ELSE '{}' END AS facts,
+              string_agg(e.words, '; ' ORDER BY e.kind) AS words
+         FROM excuse AS e
+        WHERE e.claim_id = p.claim_id
+          AND coalesce(e.path, p.path) = p.path
+          AND (e.field IS NULL OR e.field = p.field)) AS excuses
      GROUP BY p.claim_id
   ), author AS (
     -- The first problem of a claim is enough for the hint.
@@ -525,7 +543,9 @@ AS $$
          d.summary,
          author.hint,
          reader.hint,
-         coalesce('query ' || c.query, c.kind)
+         coalesce('query ' || c.query, c.kind),
+         CASE WHEN c.unmet_since IS NOT NULL AND c.unmet_reason IS NOT NULL
+              THEN format('Unmet since %s, %s.', to_char(c.unmet_since, 'YYYY-MM-DD HH24:MI TZ'), c.unmet_reason) END
     FROM subject AS c
     LEFT JOIN described AS d ON d.claim_id = c.id
     LEFT JOIN author ON author.claim_id = c.id
@@ -535,4 +555,5 @@ $$;
 
 COMMENT ON FUNCTION integratedb.describe_unmet(bigint[]) IS
 'These unmet claims with their problems as JSON, as one line (summary), and with hints for the author of a migration '
-'and for the stakeholder. source: the kind of the specification, or the saved query.';
+'and for the stakeholder. source: the kind of the specification, or the saved query. excuse: since when and why it is '
+'unmet, where a deprecation or a waiver let that happen.';

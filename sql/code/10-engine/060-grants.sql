@@ -227,7 +227,9 @@ BEGIN
      WHERE cr.relid = relation
        -- A subquery in place of a join: otherwise the planner would read all claims of the stakeholder for each
        -- relation.
-       AND (SELECT s.stakeholder_id = for_stakeholder AND integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
+       AND (SELECT s.stakeholder_id = for_stakeholder
+                   AND (integratedb.could_grant(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), relation)
+                        OR integratedb.approver_could_grant(s.id, relation))
               FROM integratedb.claim AS c
               JOIN integratedb.specification AS s ON s.id = c.specification_id
              WHERE c.id = cr.claim_id));
@@ -393,7 +395,8 @@ BEGIN
       FROM (
         SELECT w.*,
                row_number() OVER (PARTITION BY w.stakeholder_id ORDER BY w.namespace_oid) AS position,
-               w.was_granted OR EXISTS (SELECT FROM unnest(w.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, w.namespace_oid)) AS is_granted
+               w.was_granted OR EXISTS (SELECT FROM unnest(w.submitters) AS s (name) WHERE integratedb.could_grant_usage(s.name, w.namespace_oid))
+                 OR integratedb.approver_could_grant_usage(w.stakeholder_id, w.namespace_oid) AS is_granted
           FROM (
             SELECT lacking.stakeholder_id, st.name AS stakeholder, u.role_oid, n.oid AS namespace_oid, n.nspname AS schema_name,
                    array_agg(DISTINCT integratedb.submitter(lacking.handed_in_by_oid, lacking.handed_in_by)) AS submitters,
@@ -617,6 +620,7 @@ BEGIN
        SELECT FROM pg_class AS k
         WHERE k.oid = cr.relid
           AND (integratedb.could_grant_usage(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), k.relnamespace)
+               OR integratedb.approver_could_grant_usage(s.stakeholder_id, k.relnamespace)
                OR EXISTS (
                  SELECT FROM integratedb.stakeholder_role AS u
                   WHERE u.stakeholder_id = s.stakeholder_id AND has_schema_privilege(u.role_oid, k.relnamespace, 'USAGE'))));

@@ -61,10 +61,10 @@ AS $$
 DECLARE
   stored_ids bigint[];
 BEGIN
-  INSERT INTO integratedb.claim (specification_id, match, optional, alternatives, path, wildcard_schema, document)
-  SELECT for_specification, n.match, n.optional, n.alternatives, n.path, n.wildcard_schema, n.document
+  INSERT INTO integratedb.claim (specification_id, match, optional, alternatives, path, wildcard_schema, until, document)
+  SELECT for_specification, n.match, n.optional, n.alternatives, n.path, n.wildcard_schema, n.until, n.document
     FROM jsonb_to_recordset(batch -> 'claims')
-      AS n (match integer, optional boolean, alternatives integer, path text, wildcard_schema name, document jsonb)
+      AS n (match integer, optional boolean, alternatives integer, path text, wildcard_schema name, until date, document jsonb)
    WHERE (SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = for_specification AND c.match = n.match) IS NULL;
 
   INSERT INTO integratedb.claim_relation AS cr (claim_id, alternative, schema_name, relation_name, path, relid)

@@ -155,6 +155,10 @@ BEGIN
                       WHERE r.schema_name = k.to_schema_name AND r.relation_name = k.to_relation_name)
    WHERE k.kind = 'references';
 
+  PERFORM integratedb.find_deprecations();
+  PERFORM integratedb.find_approvers();
+  PERFORM integratedb.find_leases();
+
   -- Old and new identifiers may overlap, so the rows are deleted and inserted again with the new ones.
   WITH old AS (
     DELETE FROM integratedb.own_grant RETURNING stakeholder_id, schema_name, relation_name, column_name

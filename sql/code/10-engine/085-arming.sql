@@ -22,6 +22,11 @@ BEGIN
     FROM pg_roles AS u
    WHERE u.oid = s.handed_in_by_oid
      AND u.rolname <> s.handed_in_by;
+  UPDATE integratedb.specification_approver AS a
+     SET role_name = u.rolname
+    FROM pg_roles AS u
+   WHERE u.oid = a.role_oid
+     AND u.rolname <> a.role_name;
 
   PERFORM integratedb.store_expansion(met.specification_id, met.matches)
      FROM (SELECT c.specification_id, array_agg(c.match) AS matches
@@ -46,9 +51,11 @@ BEGIN
   PERFORM integratedb.try_sync_unmet(u.claim_id) FROM unnest(still_unmet) AS u (claim_id);
 
   UPDATE integratedb.claim AS c
-     SET unmet_since = NULL
+     SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.unmet_since IS NOT NULL
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+
+  PERFORM integratedb.refresh_deprecations();
 END
 $$;
 
@@ -96,7 +103,7 @@ BEGIN
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
-       SET unmet_since = now()
+       SET unmet_since = now(), unmet_reason = 'a dump was restored'
      WHERE c.id = ANY (unmet)
        AND c.id <> ALL (integratedb.made_unmet_here(unmet));
   END IF;

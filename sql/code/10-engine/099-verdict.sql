@@ -38,7 +38,7 @@ $$;
 COMMENT ON FUNCTION integratedb.unmet_refusal(bigint[], integer) IS
 'The refusal IDB01 for these unmet claims. max_results: how many claims are listed. A WARNING uses the same texts.';
 
-CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text)
+CREATE OR REPLACE FUNCTION integratedb.warn_unmet(claims bigint[], occasion text, allowed boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -53,7 +53,13 @@ BEGIN
     RETURN;
   END IF;
 
-  UPDATE integratedb.claim AS c SET unmet_since = now() WHERE c.id = ANY (claims) AND c.unmet_since IS NULL;
+  UPDATE integratedb.claim AS c
+     SET unmet_since = coalesce(c.unmet_since, now()),
+         unmet_reason = CASE WHEN c.unmet_since IS NULL OR allowed THEN occasion || coalesce(': ' || integratedb.excuse_of(c.id, occasion), '')
+                             ELSE c.unmet_reason END,
+         unmet_allowed = coalesce(allowed, c.unmet_allowed)
+   WHERE c.id = ANY (claims)
+     AND (c.unmet_since IS NULL OR c.unmet_allowed <> allowed);
 
   SELECT string_agg(DISTINCT d.stakeholder, ', ') INTO stakeholders FROM integratedb.describe_unmet(claims) AS d;
   words := integratedb.unmet_refusal(claims, 100);
@@ -64,9 +70,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text) IS
-'Accepts these unmet claims with a WARNING that names the affected stakeholders, and records since when they are '
-'unmet. occasion: the reason, for the message.';
+COMMENT ON FUNCTION integratedb.warn_unmet(bigint[], text, boolean) IS
+'Accepts these unmet claims with a WARNING that names the affected stakeholders, and records since when and why they '
+'are unmet. occasion: the reason, for the message. allowed: whether the rest of each claim stays enforced; null: as '
+'before.';
 
 CREATE OR REPLACE FUNCTION integratedb.warn_restored(first_event bigint)
 RETURNS void
@@ -102,7 +109,8 @@ BEGIN
 
   UPDATE integratedb.claim AS c
      SET sync_pending_since = coalesce(c.sync_pending_since, now()),
-         unmet_since = CASE WHEN EXISTS (SELECT FROM integratedb.untellable_claim AS u WHERE u.claim_id = c.id) THEN c.unmet_since END
+         unmet_since = CASE WHEN EXISTS (SELECT FROM integratedb.untellable_claim AS u WHERE u.claim_id = c.id) THEN c.unmet_since END,
+         unmet_allowed = false
     FROM (SELECT d.id
             FROM integratedb.claim AS d
            WHERE d.id = ANY (touched)
@@ -176,7 +184,8 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND c.unmet_since IS NULL);
+  -- The rest of a claim is still enforced after a waiver or a deprecation let one part of it be removed.
+  fresh := ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.id = ANY (unmet) AND (c.unmet_since IS NULL OR c.unmet_allowed));
   mine := CASE WHEN cardinality(fresh) = 0 THEN '{}' ELSE integratedb.made_unmet_here(fresh) END;
 
   by_types := CASE WHEN cardinality(fresh) = 0 THEN '{}'
@@ -186,12 +195,16 @@ BEGIN
     ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(mine) EXCEPT SELECT unnest(by_types)), 'since an earlier transaction');
   PERFORM integratedb.warn_unmet(by_types, 'whoever submitted it has no right to keep the type as it was');
 
+  IF cardinality(mine) > 0 THEN
+    mine := ARRAY(SELECT unnest(mine) EXCEPT SELECT unnest(integratedb.accept_allowed(mine)));
+  END IF;
+
   IF cardinality(mine) = 0 THEN
     RETURN NULL;
   ELSIF integratedb.override_reason() IS NOT NULL THEN
-    PERFORM integratedb.warn_unmet(mine, format('overridden (%s)', integratedb.override_reason()));
+    PERFORM integratedb.warn_unmet(mine, format('overridden (%s)', integratedb.override_reason()), allowed => false);
   ELSIF integratedb.setting_value('enforcement') = 'explicit' THEN
-    PERFORM integratedb.warn_unmet(mine, 'enforcement is explicit');
+    PERFORM integratedb.warn_unmet(mine, 'enforcement is explicit', allowed => false);
   ELSE
     RETURN CASE WHEN untellable THEN integratedb.unnotifiable_refusal(mine) ELSE integratedb.unmet_refusal(mine, 100) END;
   END IF;
@@ -202,5 +215,5 @@ $$;
 
 COMMENT ON FUNCTION integratedb.judge(bigint[], boolean) IS
 'The verdict on a transaction that commits with these claims unmet, or (untellable) with these notification claims '
-'that cannot be notified. Returns the refusal (IDB01) if the transaction itself broke claims, unless it is overridden '
-'or enforcement is explicit. Otherwise raises a WARNING, and returns null.';
+'that cannot be notified. Returns the refusal (IDB01) if the transaction itself broke claims, unless they are waived, '
+'deprecated and due, or overridden, or enforcement is explicit. Otherwise raises a WARNING, and returns null.';

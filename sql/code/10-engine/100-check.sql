@@ -67,7 +67,7 @@ BEGIN
     -- The baseline did not follow while the claims were unmet, so any of their relations may have changed.
     PERFORM integratedb.follow(mended, NULL);
     UPDATE integratedb.claim AS c
-       SET unmet_since = NULL
+       SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
      WHERE c.id = ANY (mended)
        AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
   END IF;
@@ -232,7 +232,7 @@ BEGIN
   END IF;
 
   UPDATE integratedb.claim AS c
-     SET unmet_since = NULL
+     SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.id = ANY (unmet)
      AND (everything OR c.id = ANY (touched) OR c.id = ANY (above))
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);

@@ -221,6 +221,7 @@ BEGIN
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
   END IF;
   UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
+  PERFORM integratedb.set_lease_roles(present.id);
   PERFORM integratedb.add_surface_stakeholders(ARRAY[present.id]);
 
   SELECT string_agg(ch.name, ', ' ORDER BY ch.id)
@@ -305,6 +306,8 @@ BEGIN
   PERFORM integratedb.require_plain_role(candidate, present.name, 'a stakeholder');
 
   UPDATE integratedb.stakeholder AS st SET role_oid = candidate, role_database = current_database() WHERE st.id = present.id;
+  -- They act as the earlier role.
+  PERFORM integratedb.end_leases(ARRAY(SELECT l.id FROM integratedb.lease AS l WHERE l.stakeholder_id = present.id));
   EXECUTE format(
     'GRANT EXECUTE ON FUNCTION @extschema@.integratedb_specification(text, text), @extschema@.integratedb_access(text), @extschema@.integratedb_status() TO %I',
     present.name);
@@ -315,7 +318,7 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_adopt_role(text) IS
 'Makes the role with the stakeholder''s name the stakeholder''s role, and grants it what the stakeholder claims. Use it
-when the role was dropped and recreated, or restored after the database.
+when the role was dropped and recreated, or restored after the database. Leases of the earlier role end.
 stakeholder: its name.
 Errors: 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist; IDB04 unknown
 stakeholder; 40001, 40P01, 55P03: retry.

@@ -67,7 +67,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.end_dropped_sessions() IS
-'Trigger: at COMMIT, ends the sessions that began between the drop of a stakeholder and the end of that transaction.';
+'Trigger: at COMMIT, ends the sessions that began between the drop of a stakeholder, or of a lease, and the end of that '
+'transaction.';
 
 CREATE OR REPLACE FUNCTION integratedb.refuse_owner_of_shared(of_role oid, role_name name)
 RETURNS void
@@ -322,6 +323,7 @@ BEGIN
   ELSIF EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = present.name) THEN
     RAISE WARNING 'role % is left alone, with its schema: it is not the one that was created for stakeholder %', quote_ident(present.name), present.name;
   END IF;
+  PERFORM integratedb.end_leases(ARRAY(SELECT l.id FROM integratedb.lease AS l WHERE l.stakeholder_id = present.id));
   DELETE FROM integratedb.stakeholder AS st WHERE st.id = present.id;
 
   IF of_role IS NULL THEN

@@ -397,7 +397,7 @@ COMMENT ON FUNCTION integratedb.replace_claims(bigint, jsonb, jsonb, text) IS
 'Replaces the claims of one saved query, without their expansion, and returns the positions of the new ones. Those of '
 'other queries stay as they are, met or not. new_document: with the matches of the other queries first.';
 
-CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb, of_query text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.submit(stakeholder text, kind text, parsed jsonb, of_query text DEFAULT NULL, approvers name[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -423,7 +423,9 @@ BEGIN
     PERFORM integratedb.refuse_specification(parsed -> 'refusals');
   END IF;
 
-  PERFORM integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  IF approvers IS NULL THEN
+    PERFORM integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  END IF;
 
   PERFORM integratedb.require_bounded(parsed);
   PERFORM integratedb.lock_relations(
@@ -437,7 +439,7 @@ BEGIN
   -- document may be replaced.
   PERFORM integratedb.find_stakeholder(stakeholder);
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind;
-  is_responsible := integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
+  is_responsible := approvers IS NOT NULL OR integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
 
   SELECT integratedb.relations_of(array_agg(c.id))
     INTO old_relations
@@ -455,6 +457,11 @@ BEGIN
          handed_in_by_oid = CASE WHEN is_responsible THEN EXCLUDED.handed_in_by_oid ELSE s.handed_in_by_oid END,
          handed_in_at = EXCLUDED.handed_in_at
   RETURNING s.id INTO stored_id;
+  IF is_responsible THEN
+    DELETE FROM integratedb.specification_approver AS a WHERE a.specification_id = stored_id;
+    INSERT INTO integratedb.specification_approver (specification_id, role_oid, role_name)
+    SELECT stored_id, u.oid, u.rolname FROM pg_roles AS u WHERE u.rolname = ANY (approvers) AND u.rolname <> caller;
+  END IF;
 
   IF of_query IS NULL THEN
     DELETE FROM integratedb.claim AS c WHERE c.specification_id = stored_id;
@@ -477,6 +484,7 @@ BEGIN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
   PERFORM integratedb.refuse_temporary(stored_id);
+  PERFORM integratedb.warn_deprecated(submitted);
 
   -- The new grants may have repaired claims of the other kind.
   PERFORM integratedb.follow_mended(ARRAY[owner.id]);
@@ -486,9 +494,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.submit(text, text, jsonb, text) IS
+COMMENT ON FUNCTION integratedb.submit(text, text, jsonb, text, name[]) IS
 'Replaces a stakeholder''s specification of this kind with the new one, in the form that parsed() returns. Returns '
-'the specification as expanded. of_query: only the matches of this saved query are new. Errors: those of '
+'the specification as expanded. of_query: only the matches of this saved query are new. approvers: roles that may '
+'submit all of it together, the caller first; null: the caller''s own right is checked. Errors: those of '
 'integratedb_claim().';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_claim(stakeholder text, spec jsonb)
@@ -602,6 +611,12 @@ BEGIN
       hint => format('SELECT integratedb_specification(%L, %L) shows what it has.', owner.name, kind));
   END IF;
 
+  DELETE FROM integratedb.specification_approver AS a
+   USING integratedb.specification AS s
+   WHERE s.id = a.specification_id
+     AND s.stakeholder_id = owner.id
+     AND s.kind = integratedb_adopt_claim.kind;
+
   -- Revoked grants come back for this specification only.
   claims := ARRAY(
     SELECT c.id FROM integratedb.claim AS c JOIN integratedb.specification AS s ON s.id = c.specification_id
@@ -617,7 +632,7 @@ BEGIN
   PERFORM integratedb.try_sync_unmet(u.claim_id) FROM unnest(unmet) AS u (claim_id);
 
   UPDATE integratedb.claim AS c
-     SET unmet_since = NULL
+     SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.id = ANY (claims)
      AND c.unmet_since IS NOT NULL
      AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
@@ -699,7 +714,14 @@ BEGIN
     FROM integratedb.describe_unmet(
            integratedb.unmet_among(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))) AS d
    CROSS JOIN jsonb_array_elements(d.problems) AS p (problem);
-  problems := problems || integratedb.unnotifiable(stored_id);
+  problems := problems || integratedb.unnotifiable(stored_id) || coalesce((
+    SELECT jsonb_agg(DISTINCT jsonb_build_object(
+             'code', '01000', 'path', e.path, 'field', e.field, 'property', 'deprecation', 'actual', e.facts,
+             'message', format('%s: %s', integratedb.place_of(e.path, e.field), e.words)))
+      FROM integratedb.claim_excuse AS e
+     WHERE e.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))
+       AND e.kind = 'deprecation'
+       AND e.removed_at IS NULL), '[]');
 
   -- The error rolls back everything above; the variable keeps its value.
   RAISE EXCEPTION USING ERRCODE = 'IDB00', MESSAGE = 'dry run';
@@ -738,7 +760,7 @@ BEGIN
   END IF;
 
   RETURN QUERY
-    SELECT 'IDB03', NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
+    SELECT coalesce(p.problem ->> 'code', 'IDB03'), NULL::text, p.problem ->> 'path', p.problem ->> 'field', p.problem ->> 'property',
            nullif(p.problem -> 'expected', 'null'), nullif(p.problem -> 'actual', 'null'), p.problem ->> 'message'
       FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', kind)) AS p (problem);
 END
@@ -750,5 +772,7 @@ spec: a specification. kind: claims or notifications.
 Returns one row for each problem, and no row for a valid specification.
 code IDB02 (not well formed) or 54000 (it stands for too many columns) comes with pointer and message.
 code IDB03 (not met) comes with path, field, property, expected, actual and message.
+code 01000 is a warning, not a problem: it names something deprecated (property deprecation), with path, field, actual
+and message.
 Error: 22023 unknown kind.
 For everybody.';

@@ -55,7 +55,7 @@ BEGIN
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u JOIN integratedb.claim AS c ON c.id = u.claim_id WHERE c.unmet_since IS NULL);
   IF cardinality(unmet) > 0 THEN
     UPDATE integratedb.claim AS c
-       SET unmet_since = now()
+       SET unmet_since = now(), unmet_reason = 'since an earlier transaction'
      WHERE c.id = ANY (unmet)
        AND c.id <> ALL (integratedb.made_unmet_here(unmet));
   END IF;
@@ -97,7 +97,7 @@ BEGIN
   IF cardinality(unmet) > 0 THEN
     RETURN QUERY
       SELECT d.claim_id, d.stakeholder, d.kind, d.path, d.problems,
-             format('Author of the migration: %s. Stakeholder %s: %s.', d.author_hint, d.stakeholder, d.stakeholder_hint)
+             concat_ws(' ', d.excuse, format('Author of the migration: %s. Stakeholder %s: %s.', d.author_hint, d.stakeholder, d.stakeholder_hint))
         FROM integratedb.describe_unmet(unmet) AS d;
   END IF;
 END
@@ -110,6 +110,8 @@ Returns one row for each claim: claim_id, stakeholder, kind (claims, notificatio
 problems, hint.
 problems: an array of {path, field, property, expected, actual, message}; property is table, column, type, min_length,
 is_nullable, unique, references, privilege, row_security or replica_identity.
+A problem has deprecation or waiver as well, where one exists, and allowed (deprecated or waived) where the claim refuses
+no migration because of it.
 For everybody; reads only.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_validate_migration(max_results integer DEFAULT 100)
@@ -123,6 +125,7 @@ AS $$
 DECLARE
   changes_something CONSTANT boolean := integratedb.has_stake();
   unmet bigint[];
+  allowed record;
   refusal integratedb.refusal;
   refused boolean;
 BEGIN
@@ -132,10 +135,18 @@ BEGIN
   END IF;
 
   unmet := ARRAY(SELECT u.claim_id FROM integratedb.broken_claim AS u);
+  IF cardinality(unmet) > 0 THEN
+    IF changes_something THEN
+      unmet := ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(integratedb.accept_allowed(unmet)));
+    ELSE
+      allowed := integratedb.allowed_claims(unmet);
+      unmet := ARRAY(SELECT unnest(unmet) EXCEPT SELECT unnest(allowed.removed || allowed.waived));
+    END IF;
+  END IF;
 
   IF cardinality(unmet) > 0 THEN
     IF changes_something AND integratedb.override_reason() IS NOT NULL THEN
-      PERFORM integratedb.warn_unmet(unmet, format('overridden (%s)', integratedb.override_reason()));
+      PERFORM integratedb.warn_unmet(unmet, format('overridden (%s)', integratedb.override_reason()), allowed => false);
     ELSE
       refusal := integratedb.unmet_refusal(unmet, coalesce(max_results, cardinality(unmet)));
       refused := integratedb.refuse(refusal.code, refusal.message, refusal.detail, refusal.hint);
@@ -155,7 +166,8 @@ COMMENT ON FUNCTION @extschema@.integratedb_validate_migration(integer) IS
 result is the baseline from here on.
 max_results: how many unmet claims the error lists.
 Where the caller has no stake (see integratedb_sync()), it only validates, and syncs nothing.
-Returns 0; under integratedb_override() the number of unmet claims, with a WARNING.
+Returns 0; under integratedb_override() the number of unmet claims, with a WARNING. Claims that a waiver or a deprecation
+allows to be unmet do not count; each gets a WARNING.
 Errors: IDB01 a claim is unmet, regardless of who made it so and of the setting enforcement; 40001, 40P01, 55P03:
 retry.
 For everybody.';

@@ -62,6 +62,28 @@ COMMENT ON FUNCTION integratedb.refuse_unknown(text, text) IS
 'Refuses names that neither the database nor a claim has, so that a misspelled name does not return an empty answer. '
 'Errors: 42P01, 42703, 3F000 for schema.*; the HINT has the nearest name.';
 
+CREATE OR REPLACE FUNCTION integratedb.require_known(path text, field text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM integratedb.claim_relation AS cr
+     WHERE cr.path = integratedb.path_as_stored(require_known.path)
+       AND (require_known.field IS NULL
+            OR EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id AND cc.column_name = require_known.field)))
+  THEN
+    PERFORM integratedb.refuse_unknown(path, field);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.require_known(text, text) IS
+'Refuses names that neither the database nor a claim has. Errors: those of refuse_unknown().';
+
 CREATE OR REPLACE FUNCTION integratedb.referring_key(asked text, field text)
 RETURNS TABLE (claim_id bigint, optional boolean)
 LANGUAGE sql
@@ -124,7 +146,30 @@ BEGIN
 
   IF NOT FOUND THEN
     PERFORM integratedb.refuse_unknown(path, field);
+    RETURN;
   END IF;
+
+  RETURN QUERY
+    SELECT DISTINCT st.name, e.kind,
+           CASE e.kind WHEN 'waiver' THEN 'until ' || to_char((e.facts ->> 'until')::timestamptz, 'YYYY-MM-DD HH24:MI TZ')
+                       ELSE coalesce('removal after ' || to_char((e.facts ->> 'remove_after')::timestamptz, 'YYYY-MM-DD HH24:MI TZ'), 'no date') END
+      FROM integratedb.claim_excuse AS e
+      JOIN integratedb.claim AS c ON c.id = e.claim_id
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     WHERE coalesce(e.path, c.path) = asked
+       AND (e.field IS NULL OR integratedb_dependents.field IS NULL OR e.field = integratedb_dependents.field)
+    UNION
+    SELECT st.name, 'promise', 'until ' || max(c.until)
+      FROM integratedb.claim AS c
+      JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = asked
+      LEFT JOIN integratedb.claim_column AS cc ON cc.relation_id = cr.id AND cc.column_name = integratedb_dependents.field
+      JOIN integratedb.specification AS s ON s.id = c.specification_id
+      JOIN integratedb.stakeholder AS st ON st.id = s.stakeholder_id
+     WHERE c.until >= (now() AT TIME ZONE 'UTC')::date
+       AND (integratedb_dependents.field IS NULL OR cc.column_name IS NOT NULL)
+     GROUP BY st.name
+     ORDER BY 1, 2, 3;
 END
 $$;
 
@@ -135,6 +180,8 @@ Returns one row for each stakeholder and kind of specification, and for each sav
 notifications, or "query" and its name), dependency.
 dependency: required, alternative (another alternative would do) or optional; the strictest of several. No rows: no
 stakeholder depends on it.
+More rows follow for kind deprecation (dependency: removal after a time, or no date), waiver (until a time) and promise
+(until the day that its claims have as "until").
 Errors: 22023 path is not a path; 42P01, 42703, 3F000 the table, column or schema (for schema.*) does not exist, and no
 stakeholder claims it.
 For everybody.';

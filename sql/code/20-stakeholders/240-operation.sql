@@ -18,7 +18,7 @@ BEGIN
       code => 'IDB07',
       message => format('unknown setting: %s', coalesce(quote_literal(left(setting, 80)), 'null')),
       detail => NULL,
-      hint => 'The settings are enforcement (commit, explicit), ddl_event_retention (an interval such as 90 days) and lock_timeout (an interval such as 30 s).');
+      hint => 'The settings are enforcement (commit, explicit), ddl_event_retention (an interval such as 90 days), lock_timeout (an interval such as 30 s), deprecation (advisory, binding) and max_lease_ttl (an interval such as 24 hours).');
   END IF;
 
   IF setting = 'enforcement' AND (value IS NULL OR value NOT IN ('commit', 'explicit')) THEN
@@ -46,6 +46,28 @@ BEGIN
       hint => 'An interval from 100 ms to 1 hour, such as 30 s.');
   END IF;
 
+  IF setting = 'deprecation' AND (value IS NULL OR value NOT IN ('advisory', 'binding')) THEN
+    refused := integratedb.refuse(
+      code => 'IDB07',
+      message => format('invalid value for setting deprecation: %s', coalesce(quote_literal(left(value, 80)), 'null')),
+      detail => NULL,
+      hint => 'advisory: deprecations only inform; binding: after its date, what is deprecated may be removed although somebody claims it.');
+  END IF;
+
+  IF setting = 'max_lease_ttl' AND NOT (integratedb.is_positive_interval(value) AND value::interval <= interval '1 year') THEN
+    refused := integratedb.refuse(
+      code => 'IDB07',
+      message => format('invalid value for setting max_lease_ttl: %s', coalesce(quote_literal(left(value, 80)), 'null')),
+      detail => NULL,
+      hint => 'An interval greater than zero, of 1 year at most, such as 24 hours.');
+  END IF;
+
+  -- The dependents relied on deprecations that only inform, so they get their days from now on.
+  IF setting = 'deprecation' AND value = 'binding' AND integratedb.setting_value(setting) <> value THEN
+    PERFORM integratedb.take_lock();
+    UPDATE integratedb.deprecation AS d SET announced_at = now() WHERE d.removed_at IS NULL;
+  END IF;
+
   INSERT INTO integratedb.setting AS s (name, value)
   VALUES (integratedb_configure.setting, integratedb_configure.value)
   ON CONFLICT ON CONSTRAINT setting_pkey DO UPDATE SET value = EXCLUDED.value;
@@ -60,6 +82,9 @@ WARNING).
 ddl_event_retention: how long the audit log is kept, an interval (default 90 days).
 lock_timeout: how long a claim or a COMMIT with schema changes waits for another one, an interval from 100 ms to 1 hour
 (default 30 s).
+deprecation: advisory (default; integratedb_deprecate() only informs) or binding (what is deprecated may be removed after
+its date, although somebody claims it; with the change, the 7 days of notice begin again).
+max_lease_ttl: how long a lease lasts at most, with its renewals, an interval of 1 year at most (default 24 hours).
 Error: IDB07 unknown setting, or a value that the setting does not accept.
 For members of integratedb_admin.';
 
@@ -237,6 +262,8 @@ AS $$
       (1, 'version', (SELECT x.extversion FROM pg_extension AS x WHERE x.extname = 'integratedb')),
       (2, 'enforcement', integratedb.setting_value('enforcement')),
       (3, 'ddl_event_retention', integratedb.setting_value('ddl_event_retention')),
+      (3, 'deprecation', integratedb.setting_value('deprecation')),
+      (3, 'max_lease_ttl', integratedb.setting_value('max_lease_ttl')),
       (4, 'armed', CASE WHEN integratedb.is_armed() OR NOT EXISTS (SELECT FROM claims) THEN 'yes'
                         ELSE 'no: restored; the next migration or SELECT integratedb_sync() arms it' END),
       (5, 'event triggers', (SELECT string_agg(e.evtname || CASE e.evtenabled WHEN 'O' THEN ' enabled' WHEN 'A' THEN ' enabled' WHEN 'R' THEN ' REPLICA ONLY' ELSE ' DISABLED' END, ', ' ORDER BY e.evtname)
@@ -246,6 +273,10 @@ AS $$
       (8, 'notifications', (SELECT count(*)::text FROM claims AS c WHERE c.kind = 'notifications')),
       (9, 'saved queries', (SELECT count(*)::text FROM mine JOIN integratedb.saved_query AS q ON q.stakeholder_id = mine.id)),
       (10, 'unmet', (SELECT count(*)::text FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)),
+      (10, 'allowed', (
+        SELECT nullif(cardinality(a.removed) + cardinality(a.waived), 0) || ' of the unmet claims: a deprecation or a waiver allows it'
+          FROM integratedb.allowed_claims(
+                 ARRAY(SELECT c.id FROM claims AS c JOIN integratedb.broken_claim AS u ON u.claim_id = c.id)) AS a)),
       (11, 'pending sync', (SELECT count(*)::text FROM claims AS c WHERE c.sync_pending_since IS NOT NULL)),
       -- This row is shown only if such relations exist.
       (11, 'not granted', (
@@ -265,6 +296,22 @@ AS $$
          WHERE integratedb.is_armed()
            AND s.document -> 'match' <> '[]'
            AND integratedb.submitter(s.handed_in_by_oid, s.handed_in_by) IS NULL)),
+      (11, 'waived', (
+        SELECT string_agg(format('%s of %s until %s', integratedb.place_of(w.path, w.field), mine.name, to_char(w.until, 'YYYY-MM-DD HH24:MI TZ')), ', '
+                          ORDER BY w.until, mine.name, w.path, w.field)
+          FROM mine
+          JOIN integratedb.waiver AS w ON w.stakeholder_id = mine.id AND w.until > now())),
+      (11, 'deprecated', (
+        SELECT string_agg(format('%s of %s%s', o.place, o.name, coalesce(', removal after ' || to_char(o.remove_after, 'YYYY-MM-DD HH24:MI TZ'), '')), ', '
+                          ORDER BY o.remove_after, o.place, o.name)
+          FROM (SELECT DISTINCT integratedb.place_of(d.path, d.field) AS place, mine.name, d.remove_after
+                  FROM mine
+                  JOIN integratedb.specification AS s ON s.stakeholder_id = mine.id
+                  JOIN integratedb.claim AS c ON c.specification_id = s.id
+                  JOIN integratedb.deprecated_claim AS e ON e.claim_id = c.id
+                  JOIN integratedb.present_deprecation AS d ON d.id = e.deprecation_id
+                 ORDER BY d.remove_after, 1, mine.name
+                 LIMIT 100) AS o)),
       (12, 'lock_timeout', integratedb.setting_value('lock_timeout')),
       (13, 'lock holder', CASE WHEN (SELECT caller.is_admin FROM caller) THEN coalesce(integratedb.lock_holder(), 'nobody') END),
       (14, 'schema', CASE WHEN (SELECT caller.is_admin FROM caller) THEN (
@@ -287,11 +334,13 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_status() IS
 'The state of IntegrateDB, one row for each fact.
-version, enforcement, ddl_event_retention, lock_timeout, lock holder, stakeholders, claims, notifications, saved
+version, enforcement, ddl_event_retention, deprecation, max_lease_ttl, lock_timeout, lock holder, stakeholders, claims, notifications, saved
 queries, unmet, event triggers, slots, channels.
 armed: no: after a restore, until the first migration or sync.
 pending sync: claims whose expansion was postponed, because Python could not be loaded, or a dump was restored.
-not granted: relations that no submitter of a claim could grant, and submitter lost; both only if there are any.
+not granted: relations that no submitter of a claim could grant; submitter lost; allowed: how many unmet claims refuse no
+migration; waived: dependencies that refuse no migration for a time; deprecated: what stakeholders claim and owners will
+remove; each only if there are any.
 schema: where these functions are; OPEN: a role may create other functions there that capture calls; CAPTURED: a role
 did so.
 Returns fact and value, both text.

@@ -484,6 +484,8 @@ BEGIN
         JOIN pg_class AS k ON k.oid = g.oid
         JOIN pg_namespace AS n ON n.oid = k.relnamespace
         JOIN pg_roles AS u ON u.oid = for_role
+    ), note AS MATERIALIZED (
+      SELECT n.relid, n.attnum, n.note FROM integratedb.deprecation_notes(relations) AS n
     ), claimed_column AS MATERIALIZED (
       SELECT * FROM unnest(claimed, numbers, names) AS c (relid, number, name)
     ), attribute AS (
@@ -514,7 +516,8 @@ BEGIN
                  'identity', nullif(a.attidentity <> '', false),
                  'max_length', CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4
                                     WHEN a.atttypid IN ('bit'::regtype, 'varbit'::regtype) AND a.atttypmod > 0 THEN a.atttypmod END,
-                 'comment', col_description(a.oid, a.attnum),
+                 'comment', nullif(concat_ws(E'\n', col_description(a.oid, a.attnum),
+                                             (SELECT min(n.note) FROM note AS n WHERE n.relid = a.oid AND n.attnum IN (0, a.attnum))), ''),
                  'can_select', nullif(a.can_select, false),
                  'can_insert', nullif(a.can_insert AND a.writes & 8 <> 0 AND a.attgenerated = '' AND a.attidentity <> 'a'
                                       AND (a.relkind IN ('r', 'p') OR pg_column_is_updatable(a.oid, a.attnum, true)), false),
@@ -588,7 +591,7 @@ BEGIN
              'can_delete', r.can_delete AND r.writes & 16 <> 0,
              'row_security', r.row_security,
              'is_plain', r.is_plain AND NOT EXISTS (SELECT FROM with_code AS w WHERE w.relid = r.oid),
-             'comment', r.comment,
+             'comment', nullif(concat_ws(E'\n', r.comment, (SELECT n.note FROM note AS n WHERE n.relid = r.oid AND n.attnum = 0)), ''),
              -- A right on columns, such as that of a claim, includes no system columns: xmin and xmax.
              'has_row_version', r.relkind IN ('r', 'p', 'm')
                                 AND has_column_privilege(for_role, r.oid, -2::smallint, 'SELECT')

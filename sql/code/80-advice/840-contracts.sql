@@ -53,7 +53,9 @@ CREATE OR REPLACE VIEW integratedb.adviser_unmet_claim AS
                             'author_hint', d.author_hint, 'stakeholder_hint', d.stakeholder_hint) AS metadata
     FROM integratedb.describe_unmet(ARRAY(SELECT b.claim_id FROM integratedb.broken_claim AS b)) AS d
     JOIN integratedb.claim AS c ON c.id = d.claim_id
-    LEFT JOIN integratedb.unmet_cures() AS u ON u.claim_id = d.claim_id;
+    LEFT JOIN integratedb.unmet_cures() AS u ON u.claim_id = d.claim_id
+   -- What is waived is reported when the waiver ends.
+   WHERE NOT coalesce(d.problems @> '[{"allowed": "waived"}]', false);
 
 COMMENT ON VIEW integratedb.adviser_unmet_claim IS
 'Unmet claim

@@ -37,6 +37,23 @@ COMMENT ON TRIGGER stakeholder_dropped ON integratedb.stakeholder IS
 
 DO LANGUAGE plpgsql $$
 BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = 'integratedb.lease'::pg_catalog.regclass AND t.tgname = 'lease_ended'
+  ) THEN
+    CREATE CONSTRAINT TRIGGER lease_ended
+      AFTER DELETE ON integratedb.lease
+      DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW
+      EXECUTE FUNCTION integratedb.end_dropped_sessions();
+  END IF;
+END
+$$;
+
+COMMENT ON TRIGGER lease_ended ON integratedb.lease IS
+'Ends the sessions that a lease still has at COMMIT.';
+
+DO LANGUAGE plpgsql $$
+BEGIN
   -- The trigger fires for every command; is_harmless() decides which commands are harmless.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname = 'integratedb_ddl_command_end') THEN
     CREATE EVENT TRIGGER integratedb_ddl_command_end ON ddl_command_end EXECUTE FUNCTION integratedb.on_ddl_command_end();

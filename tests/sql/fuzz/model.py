@@ -61,6 +61,9 @@ class Key:
     fields: tuple[str, ...]
     to: tuple[str, str] | None = None
     to_fields: tuple[str, ...] | None = None
+    #: The relation and columns that it referenced when it was expanded.
+    to_oid: int | None = field(default=None, compare=False)
+    to_numbers: tuple[int | None, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Claim:
     source: dict[str, Any] = field(hash=False, compare=False)
     #: The saved query that it is derived from: two may read the same.
     query: str | None = None
+    #: The day up to which a deprecation that comes later lets nobody remove it.
+    until: str | None = None
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -145,6 +150,7 @@ def expand(stakeholder: str, kind: str, match: dict[str, Any], catalog: Catalog)
         frozenset(),
         match,
         match.get("query"),
+        match.get("until"),
     )
 
 
@@ -152,18 +158,22 @@ def _table(alternative: dict[str, Any], catalog: Catalog) -> Table:
     key = split_path(alternative["path"])
     relation = catalog.relations.get(key)
     fields = alternative.get("fields") or []
-    oid, keys = relation.oid if relation else None, _keys(alternative)
+    oid, keys = relation.oid if relation else None, _keys(alternative, catalog)
     if fields == ["*"]:
         return Table(key, oid, tuple(_every_column(relation)) if relation else (), keys)
     return Table(key, oid, tuple(_field(given, relation) for given in fields), keys)
 
 
-def _keys(alternative: dict[str, Any]) -> tuple[Key, ...]:
+def _keys(alternative: dict[str, Any], catalog: Catalog) -> tuple[Key, ...]:
     unique = [Key(tuple(names)) for names in alternative.get("unique", ())]
-    references = [
-        Key(tuple(r["fields"]), split_path(r["to"]), tuple(r["to_fields"]) if "to_fields" in r else None)
-        for r in alternative.get("references", ())
-    ]
+    references = []
+    for given in alternative.get("references", ()):
+        to = split_path(given["to"])
+        other = catalog.relations.get(to)
+        to_fields = tuple(given["to_fields"]) if "to_fields" in given else None
+        columns = other.columns if other else {}
+        numbers = tuple(columns[name].number if name in columns else None for name in to_fields or ())
+        references.append(Key(tuple(given["fields"]), to, to_fields, other.oid if other else None, numbers))
     return (*unique, *references)
 
 
@@ -368,6 +378,15 @@ class State:
     overridden: bool = False
     #: Whose specifications an owner submitted, who may replace those and no others.
     by_owner: frozenset[tuple[str, str]] = frozenset()
+    #: Those of the excused whose rest is still enforced: a deprecation or a waiver let them off.
+    allowed: frozenset[Claim] = frozenset()
+    #: What is deprecated, binding and due: a relation (number 0) or a column. And what was removed because of it.
+    due: frozenset[tuple[int, int]] = frozenset()
+    gone: frozenset[tuple[int, int]] = frozenset()
+    #: Whom a deprecated thing was promised to.
+    promised: frozenset[tuple[str, int, int]] = frozenset()
+    #: A stakeholder, a path and a field; None: all of the table, or of the schema.
+    waived: frozenset[tuple[str, str, str | None]] = frozenset()
 
     def unmet(self, catalog: Catalog) -> list[Claim]:
         """The claims that the catalog does not satisfy."""
@@ -432,12 +451,130 @@ def _only(claim: Claim, left_out: frozenset[int]) -> Claim:
     return replace(claim, alternatives=(tables,), left_out=claim.left_out | left_out)
 
 
+def depends(claim: Claim, place: tuple[int, int]) -> bool:
+    """Whether a claim names this relation or column, as it was expanded."""
+    oid, number = place
+    return any(
+        (table.oid == oid and (not number or any(c.number == number for f in table.fields for c in f.choices)))
+        or any(key.to_oid == oid and (not number or number in key.to_numbers) for key in table.keys)
+        for table in claim.tables()
+    )
+
+
+def is_allowed(claim: Claim, state: State, catalog: Catalog, *, waived: bool = True) -> bool:
+    """Whether in one alternative all that fails may go, or is waived (if that counts)."""
+    may_go = state.due | (state.gone if claim in state.allowed else frozenset())
+    if claim.until is not None:
+        may_go -= {(oid, number) for who, oid, number in state.promised if who == claim.stakeholder}
+    waivers = frozenset((path, name) for who, path, name in state.waived if who == claim.stakeholder and waived)
+    if (claim.path, None) in waivers and claim.schema is not None:
+        return True
+    if claim.schema is not None and claim.schema not in catalog.schemas:
+        return False
+    return any(
+        all(_may_fail(claim, table, catalog, may_go, waivers) for table in alternative)
+        for alternative in claim.alternatives
+    )
+
+
+def _may_fail(
+    claim: Claim,
+    table: Table,
+    catalog: Catalog,
+    may_go: frozenset[tuple[int, int]],
+    waivers: frozenset[tuple[str, str | None]],
+) -> bool:
+    path = ".".join(map(quoted, table.key))
+    relation = catalog.relations.get(table.key)
+    whole = table.oid is not None and (table.oid, 0) in may_go
+    if (path, None) in waivers:
+        return True
+    if relation is None:
+        return whole
+    asked = relation.oid == table.oid
+    role = claim.stakeholder
+    if asked and role not in catalog.schemas[relation.schema].users:
+        return False
+    if not _shows_rows(relation, role) or _is_table_untold(claim, table, catalog):
+        return False
+    is_blocked = asked and not may_read_below(relation, role, catalog)
+    required = [wanted for wanted in table.fields if not wanted.optional]
+    if is_blocked and not required:
+        return False
+    for wanted in required:
+        columns = [(c, relation.columns.get(c.name)) for c in wanted.choices]
+        if not is_blocked and any(_is_column_met(c, column, role if asked else None) for c, column in columns):
+            continue
+        went = any(
+            column is None and (whole or (table.oid is not None and c.number and (table.oid, c.number) in may_go))
+            for c, column in columns
+        )
+        if not went and not any((path, c.name) in waivers for c, _ in columns):
+            return False
+    return all(
+        _is_key_met(key, table, relation, catalog)
+        or any((path, name) in waivers for name in key.fields)
+        or _may_key_go(key, table, relation, catalog, may_go)
+        for key in table.keys
+    )
+
+
+def _may_key_go(
+    key: Key, table: Table, relation: Relation, catalog: Catalog, may_go: frozenset[tuple[int, int]]
+) -> bool:
+    other = catalog.relations.get(key.to) if key.to is not None else None
+    if key.to is not None and other is None and (key.to_oid or 0, 0) in may_go:
+        return True
+    for name, number in zip(key.to_fields or (), key.to_numbers, strict=True):
+        if (key.to_oid or 0, number or -1) in may_go and (other is None or name not in other.columns):
+            return True
+    return any(
+        c.name not in relation.columns and ((table.oid or 0, 0) in may_go or (table.oid or 0, c.number or -1) in may_go)
+        for wanted in table.fields
+        if wanted.choices[0].name in key.fields
+        for c in wanted.choices
+    )
+
+
+def _is_gone(claim: Claim, place: tuple[int, int], catalog: Catalog) -> bool:
+    """Whether what the claim names there does not exist under that name any more."""
+    oid, number = place
+    for table in claim.tables():
+        relation = catalog.relations.get(table.key)
+        if table.oid == oid and relation is None:
+            return True
+        if table.oid == oid and relation is not None and number:
+            names = [c.name for f in table.fields for c in f.choices if c.number == number]
+            if any(name not in relation.columns for name in names):
+                return True
+        for key in table.keys:
+            other = catalog.relations.get(key.to) if key.to else None
+            if key.to_oid == oid and other is None and (not number or number in key.to_numbers):
+                return True
+            for name, its in zip(key.to_fields or (), key.to_numbers, strict=True):
+                if key.to_oid == oid and its == number and other is not None and name not in other.columns:
+                    return True
+    return False
+
+
+def _accept(state: State, claims: list[Claim], catalog: Catalog) -> State:
+    """The state after these claims were let off."""
+    by_removal = [claim for claim in claims if is_allowed(claim, state, catalog, waived=False)]
+    gone = {place for place in state.due for c in by_removal if depends(c, place) and _is_gone(c, place, catalog)}
+    return replace(
+        state, allowed=state.allowed | frozenset(claims), due=state.due - gone, gone=state.gone | frozenset(gone)
+    )
+
+
 def commit(state: State, catalog: Catalog) -> Verdict:
     """What COMMIT makes of it."""
+    overruled: set[Claim] = set()
     unmet = state.unmet(catalog)
-    fresh = [claim for claim in unmet if claim not in state.excused]
+    fresh = _judged(state, unmet, catalog)
+    state = _accept(state, _let_off(state, unmet, catalog), catalog)
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
+    overruled |= set(fresh)
     after = [claim if claim in unmet else _again(claim, catalog) for claim in state.claims]
     now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=False)
     maybe: dict[int, frozenset[Table]] = {}
@@ -452,16 +589,37 @@ def commit(state: State, catalog: Catalog) -> Verdict:
     now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=False)
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
     late = [claim for claim in after if claim not in unmet and not is_met(claim, now)]
-    fresh = [claim for claim in late if claim not in excused]
+    later = replace(state, excused=frozenset(excused))
+    fresh = _judged(later, late, now)
+    state = _accept(state, _let_off(later, late, now), now)
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
+    overruled |= set(fresh)
     silent = [claim for claim in after if is_untellable(claim, now)]
-    fresh = [claim for claim in silent if claim not in excused]
+    later = replace(state, excused=frozenset(excused))
+    fresh = _judged(later, silent, now)
+    state = _accept(state, _let_off(later, silent, now), now)
     if fresh and not state.overridden:
         return Verdict(_names(fresh), state)
+    overruled |= set(fresh)
     bad = frozenset(unmet) | frozenset(late) | frozenset(silent)
-    after_it = replace(state, claims=tuple(after), excused=bad, overridden=False)
+    after_it = replace(
+        state, claims=tuple(after), excused=bad, allowed=state.allowed & bad - overruled, overridden=False
+    )
     return Verdict(Counter(), _granted(after_it, catalog), maybe)
+
+
+def _is_enforced(state: State, claim: Claim) -> bool:
+    return claim not in state.excused or claim in state.allowed
+
+
+def _judged(state: State, claims: list[Claim], catalog: Catalog) -> list[Claim]:
+    """Those of these claims, unmet or untellable, that refuse the transaction."""
+    return [c for c in claims if _is_enforced(state, c) and not is_allowed(c, state, catalog)]
+
+
+def _let_off(state: State, claims: list[Claim], catalog: Catalog) -> list[Claim]:
+    return [c for c in claims if _is_enforced(state, c) and is_allowed(c, state, catalog)]
 
 
 def has_changed(oid: int | None, before: Catalog, now: Catalog) -> bool:
@@ -510,7 +668,8 @@ def sync(state: State, catalog: Catalog) -> State:
     now = with_grants(replace(state, claims=tuple(after)), catalog, giving_back=True)
     excused = {new for old, new in zip(state.claims, after, strict=True) if old in state.excused}
     bad = {claim for claim in after if not is_met(claim, now) or is_untellable(claim, now)}
-    return _granted(replace(state, claims=tuple(after), excused=frozenset(excused & bad)), catalog)
+    kept = frozenset(excused & bad)
+    return _granted(replace(state, claims=tuple(after), excused=kept, allowed=state.allowed & kept), catalog)
 
 
 def with_grants(
@@ -554,9 +713,12 @@ def with_grants(
 def validate(state: State, catalog: Catalog) -> State | None:
     """What integratedb_validate_migration() leaves; None when it refuses."""
     bad = [claim for claim in state.claims if not is_met(claim, catalog) or is_untellable(claim, catalog)]
-    if bad and not state.overridden:
+    passing = [claim for claim in bad if is_allowed(claim, state, catalog)]
+    rest = frozenset(bad) - frozenset(passing)
+    if rest and not state.overridden:
         return None
-    return sync(replace(state, excused=state.excused | frozenset(bad)), catalog)
+    state = _accept(state, passing, catalog)
+    return sync(replace(state, excused=state.excused | frozenset(bad), allowed=state.allowed - rest), catalog)
 
 
 def may_submit(state: State, stakeholder: str, kind: str, document: dict[str, Any], catalog: Catalog) -> bool:

@@ -436,6 +436,7 @@ class Documents:
         if kind == "notifications":
             events = self.draw.one([[], ["*"], ["INSERT"], ["INSERT", "TRUNCATE"], ["UPDATE"], ["DELETE", "INSERT"]])
             more |= {"events": events} if events else {}
+        more |= {"until": "2999-12-31"} if self.draw.chance(6) else {}
         shape = self.draw.number(1, 8)
         if shape == 1:
             schema = self.draw.one([*self.catalog.schemas, *SCHEMAS])

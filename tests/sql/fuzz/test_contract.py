@@ -78,6 +78,7 @@ class World:
                 self.superuser.run(f"SELECT {CALLS[kind]}(%s, %s)", who, Jsonb({"match": []}))
         for name in self.catalog().schemas:
             self.owner.run(f'DROP SCHEMA "{name}" CASCADE')
+        self.superuser.run("DELETE FROM integratedb.deprecation; DELETE FROM integratedb.waiver")
         self.state = State()
         self.transcript = []
 
@@ -237,6 +238,44 @@ class World:
             self.save_query(draw, self.admin, guarded=False)
         self.compare()
 
+    def announce(self, draw: Draw) -> None:
+        """Between the transactions: something is deprecated and due at once, or a dependency is waived."""
+        now = self.catalog()
+        claims = [claim for claim in self.state.claims if not claim.optional]
+        if draw.chance(2) and now.relations:
+            relation = draw.one(list(now.relations.values()))
+            column = draw.one([None, *relation.columns.values()])
+            place = (relation.oid, column.number if column else 0)
+            if place in self.state.due:
+                return
+            path = ".".join(map(model.quoted, relation.key))
+            self.run(
+                "SELECT public.integratedb_deprecate(%s, %s, pg_catalog.now() + '1 day')", path, column and column.name
+            )
+            self.superuser.run(
+                "UPDATE integratedb.deprecation SET announced_at = now() - interval '8 days', remove_after = now()"
+            )
+            promised = {(c.stakeholder, *place) for c in self.state.claims if c.until and model.depends(c, place)}
+            self.state = replace(
+                self.state, due=self.state.due | {place}, promised=self.state.promised | frozenset(promised)
+            )
+        elif claims:
+            claim = draw.one(claims)
+            tables = [table for table in claim.tables() if table.fields]
+            path, name = claim.path, None
+            if tables and draw.chance(2):
+                table = draw.one(tables)
+                path, name = ".".join(map(model.quoted, table.key)), draw.one(draw.one(table.fields).choices).name
+            if name is not None and any(
+                c.kind == "notifications" for c in claims if c.stakeholder == claim.stakeholder
+            ):
+                return  # what cannot be notified names no field, or several
+            waive = "SELECT public.integratedb_waive(%s, %s, %s, pg_catalog.now() + '1 day', 'fuzz')"
+            self.transcript.append(waive % tuple(f"'{v}'" for v in (claim.stakeholder, path, name)) + ";")
+            self.superuser.run(waive, claim.stakeholder, path, name)
+            self.state = replace(self.state, waived=self.state.waived | {(claim.stakeholder, path, name)})
+        self.outcomes["announced"] += 1
+
     def may_sync(self, now: Catalog) -> bool:
         """Whether something is at stake for the owner; for anybody else a sync does nothing, and a validation looks."""
         return self.admin is None or self.has_changed or model.has_stake(self.state, now)
@@ -282,6 +321,8 @@ class World:
         """A migration, to its COMMIT or not."""
         if self.admin is not None and draw.chance(3):
             self.hand_in_as_admin(draw)
+        if draw.chance(3):
+            self.announce(draw)
         before = self.state
         self.run("BEGIN")
         self.has_changed = False
@@ -415,6 +456,7 @@ def world(superuser: Session, connect: Connect, shard: int) -> Iterator[World]:
     superuser.run(f"GRANT CREATE ON DATABASE {superuser.info.dbname} TO {OWNER}")
     for role in ROLES:
         superuser.run("SELECT integratedb_create_stakeholder(%s)", role)
+    superuser.run("SELECT integratedb_configure('deprecation', 'binding')")
     yield World(superuser, connect(OWNER), None if is_admin else connect(ADMIN))
     if is_admin:
         superuser.run(f"REVOKE integratedb_admin FROM {OWNER}")

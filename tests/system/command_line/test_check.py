@@ -324,3 +324,33 @@ def test_a_migration_that_breaks_a_saved_query_is_found(
     assert "shop.customers.email" in checked.stdout
     assert "query names" not in checked.stdout
     assert "asker.yaml:6" in checked.stdout
+
+
+AGREED = """
+SET search_path = public;
+CREATE EXTENSION IF NOT EXISTS plpython3u;
+CREATE EXTENSION integratedb;
+SELECT integratedb_create_stakeholder('mailer');
+SELECT integratedb_claim('mailer', '{"match": {"path": "shop.customers", "fields": ["name", "email"]}}');
+SELECT integratedb_waive('mailer', 'shop.customers', 'email', now() + interval '30 days', 'mailer 2.4 reads none');
+SELECT integratedb_deprecate('shop.customers', 'name', '2999-03-01', 'read shop.names');
+"""
+
+
+def test_what_production_allows_is_a_note_and_the_rest_is_reported(project: Path, room: Path) -> None:
+    (project / "agreed.sql").write_text(AGREED)
+    (project / "0042.sql").write_text(BREAKING)
+    (project / "0043.sql").write_text("ALTER TABLE shop.customers DROP COLUMN name CASCADE;\n")
+    base = ("--base", f"{project}/base.sql", "--base", f"{project}/agreed.sql", "--format", "json")
+    passed = run("check", *base, "--migrations", f"{project}/0042.sql", TMPDIR=str(room))
+    assert passed.returncode == 0, f"{passed.stdout}\n{passed.stderr}"
+    report = json.loads(passed.stdout)
+    assert (report["result"], report["breaks"]) == ("passed", [])
+    deprecated, allowed = report["notes"]
+    assert deprecated.startswith("shop.customers, column name, is deprecated, removal after 2999-03-01")
+    assert allowed.startswith("Allowed: mailer (claims): shop.customers.email: expected a column")
+    assert "days left): mailer 2.4 reads none" in allowed
+
+    broken = run("check", *base, "--migrations", f"{project}/0043.sql", TMPDIR=str(room))
+    assert broken.returncode == 1
+    assert [entry["column"] for entry in json.loads(broken.stdout)["breaks"]] == ["name"]

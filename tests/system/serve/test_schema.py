@@ -63,7 +63,7 @@ def test_a_preview_tells_once_and_in_words_what_is_wrong_with_a_specification(ro
     ((said, place),) = root.refused(422, "POST", "/preview", {"data": submit})["detail"]
     assert said == (
         "invalid specification: 'colour' is not allowed in a match without alternatives; "
-        "allowed: 'path', 'fields', 'unique', 'references', 'optional' (at #/match/colour)"
+        "allowed: 'path', 'fields', 'unique', 'references', 'optional', 'until' (at #/match/colour)"
     )
     assert place == "#"
 

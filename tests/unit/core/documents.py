@@ -118,7 +118,7 @@ def _canonical_path(alternative: Document) -> str:
 
 
 def _matches(extra: dict[str, st.SearchStrategy[Any]], *, keys: bool = False) -> st.SearchStrategy[Document]:
-    more = {**_optional, **extra}
+    more = {**_optional, "until": st.dates().map(str), **extra}
     alternatives = _tables(keys, {"path": table_paths}, {"fields": _field_lists})
     return st.one_of(
         _tables(keys, {"path": table_paths}, {"fields": _field_lists, **more}),

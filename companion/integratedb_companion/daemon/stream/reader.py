@@ -259,6 +259,9 @@ class StreamReader:
             self._router.change_types(parse_types(row.body))
         if row.kind == "schema_changed" and position >= self._skip_to:
             self._announce(transaction, position, row.body)
+        if row.kind == "event" and position >= self._skip_to:
+            event = transaction.event(position, str(row.body["type"]), str(row.body["subject"]), row.body["data"])
+            self._router.announce(int(row.body["id"]), event)
 
     def _announce(self, transaction: Transaction, position: int, body: Any) -> None:
         """Announce a schema change; rows of the same transaction had the earlier fields and types."""

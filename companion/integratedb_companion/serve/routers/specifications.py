@@ -13,7 +13,14 @@ from integratedb_companion.serve.authentication import Authenticated, Caller, Sh
 from integratedb_companion.serve.outside import outside
 from integratedb_companion.serve.pool import Transaction
 from integratedb_companion.serve.requests import CheckBody, Id, SpecificationBody
-from integratedb_companion.serve.responses import Data, InvalidOrUnmet, Specification, SpecificationProblem, refusals
+from integratedb_companion.serve.responses import (
+    Checked,
+    Data,
+    InvalidOrUnmet,
+    Specification,
+    SpecificationProblem,
+    refusals,
+)
 from integratedb_companion.serve.services import Services
 
 from .stakeholders import name_of
@@ -25,11 +32,14 @@ SHOW: LiteralString = "SELECT {x}.integratedb_specification(stakeholder => %(nam
 SCHEMAS: LiteralString = "SELECT integratedb.management_schemas(%(spec)s::jsonb, %(kind)s::text)"
 CHECK: LiteralString = (
     "SELECT pointer, message FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text)"
+    " WHERE code <> '01000'"
 )
 PROBLEMS: LiteralString = """
 SELECT c.code, c.pointer, c.path, c.field, c.message
   FROM {x}.integratedb_check_spec(spec => %(spec)s::jsonb, kind => %(kind)s::text) AS c
 """
+#: The code of rows that warn.
+WARNING = "01000"
 SUBMIT: dict[Kind, LiteralString] = {
     "claims": "SELECT {x}.integratedb_claim(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
     "notifications": "SELECT {x}.integratedb_notify(stakeholder => %(name)s::text, spec => %(spec)s::jsonb)",
@@ -52,10 +62,8 @@ async def claim(
 
 
 @router.post("/{kind}/check", responses=refusals(400, 401, 403, 404, 408, 413, 415, 422))
-async def check(
-    stakeholder_id: Id, kind: Kind, body: CheckBody, asking: Authenticated, shared: Shared
-) -> Data[list[SpecificationProblem]]:
-    """List the reasons why a specification would be refused, except missing privileges; nothing is stored."""
+async def check(stakeholder_id: Id, kind: Kind, body: CheckBody, asking: Authenticated, shared: Shared) -> Checked:
+    """List the reasons why a specification would be refused, except missing privileges, and what is deprecated."""
     await name_of(shared, asking, stakeholder_id)
     document = dict(body.data)
     document.pop("type", None)
@@ -63,8 +71,11 @@ async def check(
     async with shared.database.transaction() as transaction:
         found = await transaction.rows(PROBLEMS, spec=spec, kind=kind)
         if not any(row["code"] == "IDB02" for row in found):
-            await _require_scopes(transaction, asking, spec, kind)
-    return Data(data=[SpecificationProblem(**row) for row in found])
+            await require_scopes(transaction, asking, spec, kind)
+    rows = [SpecificationProblem(**row) for row in found]
+    return Checked(
+        data=[row for row in rows if row.code != WARNING], warnings=[row for row in rows if row.code == WARNING]
+    )
 
 
 @router.get("/notifications", responses=refusals(401, 404))
@@ -99,15 +110,15 @@ async def _submit(
             found = await transaction.rows(CHECK, spec=spec, kind=kind)
             faults = [[row["message"], row["pointer"]] for row in found if row["pointer"] is not None]
             raise RefusalError(422, {"detail": [[f"it should be {kind.upper()}", "#/type"], *faults]})
-        await _require_scopes(transaction, asking, spec, kind)
+        await require_scopes(transaction, asking, spec, kind)
         await transaction.rows(SUBMIT[kind], name=name, spec=spec)
         # Checked again under the locks: meanwhile another stakeholder may have got the name of a schema.
-        await _require_scopes(transaction, asking, spec, kind)
+        await require_scopes(transaction, asking, spec, kind)
         stored = await transaction.value(SHOW, name=name, kind=kind)
     return _answer(stored, kind)
 
 
-async def _require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, kind: Kind) -> None:
+async def require_scopes(transaction: Transaction, asking: Caller, spec: Jsonb, kind: Kind) -> None:
     """Refuse a document that names schemas outside the user's scopes."""
     if asking.scopes.is_everything:
         return

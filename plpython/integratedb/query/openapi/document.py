@@ -209,8 +209,7 @@ def _operations(relation: Relation, name: str) -> Document:
                 "default": _ERROR,
             },
         }
-        if relation.comment:
-            operations["get"]["description"] = relation.comment
+        schemas.described(operations["get"], relation.comment)
     if relation.can_insert:
         new = {"$ref": f"#/components/schemas/{name}.insert"}
         operations["post"] = {
@@ -260,6 +259,9 @@ def _operations(relation: Relation, name: str) -> Document:
             "parameters": [*filters, *(_ref(key) for key in ("select", "or", "and", "preferWrite"))],
             "responses": {"200": written, "204": {"description": "Removed."}, "default": _ERROR},
         }
+    if operations.get("get", {}).get("deprecated"):
+        for operation in operations.values():
+            operation["deprecated"] = True
     return operations
 
 
@@ -284,8 +286,7 @@ def _call(function: Function, references: Mapping[int, str]) -> Document:
         answers = {"200": {"description": "The result.", "content": result}, "default": _ERROR}
     name = _safe(function.name)
     general: Document = {"tags": [f"(rpc) {function.name}"], "summary": f"Call {function.name}", "responses": answers}
-    if function.comment:
-        general["description"] = function.comment
+    schemas.described(general, function.comment)
     arguments = schemas.of_arguments(function)
     operations: Document = {
         "post": general

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..faces.graphql.names import read_comment
 from ..surface import Column, Function, Relation, Surface, Type
 
 Schema = dict[str, Any]
@@ -71,9 +72,7 @@ def of_column(column: Column) -> Schema:
         schema["x-postgres-default"] = column.default
     if column.generated:
         schema["readOnly"] = True
-    if column.comment:
-        schema["description"] = column.comment
-    return schema
+    return described(schema, column.comment)
 
 
 def of_row(relation: Relation, surface: Surface) -> Schema:
@@ -89,8 +88,18 @@ def of_row(relation: Relation, surface: Surface) -> Schema:
             for own, other in relationship.pairs:
                 if own in columns:
                     _note(schema["properties"][own], f"Refers to {target.name}.{other}.")
-    if relation.comment:
-        schema["description"] = relation.comment
+    return described(schema, relation.comment)
+
+
+def described(schema: Schema, text: str | None) -> Schema:
+    """Add what a comment says to a schema or an operation: a description, and whether it is deprecated."""
+    comment = read_comment(text)
+    words = [comment.description] if comment.description else []
+    if comment.deprecated:
+        schema["deprecated"] = True
+        words.append(f"Deprecated: {comment.deprecated}")
+    if words:
+        schema["description"] = "\n\n".join(words)
     return schema
 
 

@@ -42,7 +42,9 @@ def convert(document: Document) -> Document:
 
 def _operation(operation: Document) -> Document:
     converted: Document = {
-        key: operation[key] for key in ("tags", "summary", "description", "operationId") if key in operation
+        key: operation[key]
+        for key in ("tags", "summary", "description", "operationId", "deprecated")
+        if key in operation
     }
     parameters = [_parameter(parameter) for parameter in operation.get("parameters", ())]
     if "requestBody" in operation:
@@ -98,6 +100,8 @@ def _schema(schema: Any) -> Any:
             converted[key] = value[0]
         elif key == "enum":
             converted[key] = [label for label in value if label is not None]
+        elif key == "deprecated":
+            converted["x-deprecated"] = value
         elif key == "x-postgres-type":
             converted["format"] = value
         elif key != "format" or "x-postgres-type" not in schema:

@@ -94,3 +94,30 @@ def test_names_that_components_cannot_have(name: str) -> None:
     document = describe(surface, "shop", version="1")
     assert list(openapi_v31_spec_validator.iter_errors(document)) == []
     assert f"/{name}" in document["paths"]
+
+
+def deprecating(surface: Surface) -> Surface:
+    """With all projects deprecated, and each of their columns."""
+    projects = surface.relations["shop", "projects"]
+    note = "What is built\n@deprecated read plans"
+    columns = {name: replace(column, comment=note) for name, column in projects.columns.items()}
+    relations = {**surface.relations, ("shop", "projects"): replace(projects, comment=note, columns=columns)}
+    return replace(surface, relations=relations)
+
+
+@validates
+def test_what_is_deprecated_is_told_in_both_versions() -> None:
+    document = describe(deprecating(SHOP), "shop", version="1")
+    assert list(openapi_v31_spec_validator.iter_errors(document)) == []
+    operations, schema = document["paths"]["/projects"], document["components"]["schemas"]["projects"]
+    assert {method: operation["deprecated"] for method, operation in operations.items()} == dict.fromkeys(
+        ("get", "post", "put", "patch", "delete"), True
+    )
+    assert operations["get"]["description"] == "What is built\n\nDeprecated: read plans"
+    assert schema["deprecated"] is True
+    assert all(column["deprecated"] for column in schema["properties"].values())
+
+    swagger = convert(document)
+    assert list(openapi_v2_spec_validator.iter_errors(swagger)) == []
+    assert swagger["paths"]["/projects"]["get"]["deprecated"] is True
+    assert swagger["definitions"]["projects"]["x-deprecated"] is True

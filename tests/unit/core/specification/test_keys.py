@@ -174,7 +174,7 @@ def test_a_match_with_alternatives_has_no_keys_of_its_own() -> None:
     refused(
         {"alternatives": [orders()], "unique": [["id"]]},
         "#/match/0/unique",
-        "'unique' is not allowed in a match with alternatives; allowed: 'alternatives', 'optional'",
+        "'unique' is not allowed in a match with alternatives; allowed: 'alternatives', 'optional', 'until'",
     )
 
 
@@ -183,6 +183,6 @@ def test_notifications_have_no_keys() -> None:
         {"path": "shop.orders", "fields": ["id"], "unique": [["id"]]},
         "#/match/0/unique",
         "'unique' is not allowed in a match without alternatives;"
-        " allowed: 'path', 'fields', 'optional', 'events', 'channels'",
+        " allowed: 'path', 'fields', 'optional', 'until', 'events', 'channels'",
         kind="notifications",
     )

@@ -39,6 +39,8 @@ WEAKER = {
     "no column": (orders("id"), orders()),
     "a field becomes optional": (orders("id"), orders({"name": "id", "optional": True})),
     "a match becomes optional": (orders("id"), orders("id", optional=True)),
+    "a promise is given up": (orders("id", until="2999-03-01"), orders("id")),
+    "a promise is shortened": (orders("id", until="2999-03-01"), orders("id", until="2999-02-28")),
     "one match becomes two": (orders("id", "total"), orders("id"), orders("total")),
     "another spelling of a type": (field(type="int8[]"), field(type="pg_catalog._int8")),
     "a min_length becomes a length in the type": (
@@ -74,6 +76,8 @@ WEAKER = {
 }
 
 STRONGER = {
+    "a promise more": (orders("id"), orders("id", until="2999-03-01")),
+    "a longer promise": (orders("id", until="2999-03-01"), orders("id", until="2999-03-02")),
     "another table": (orders("id"), ITEMS),
     "a table more": (orders("id"), orders("id"), ITEMS),
     "a column more": (orders("id"), orders("id", "total")),
