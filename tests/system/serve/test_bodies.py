@@ -47,7 +47,7 @@ def test_without_a_token_the_answer_does_not_wait_for_the_body(
     service: Service, root: Client, framing: str, more: list[str]
 ) -> None:
     asked = requests_with_bodies(service)
-    assert len(asked) == 12
+    assert len(asked) == 19
     for method, path in asked:
         raw = Raw.open(service.port, head(method, path, framing, *more))
         assert raw.answer(5).startswith("HTTP/1.1 401 "), (method, path)
