@@ -651,8 +651,8 @@ def test_a_column_of_a_child_of_another_owner_is_not_deprecated_with_its_parents
     deprecate(owner, "shop.parents")
     pass_time(superuser)
     with refused("IDB01"):
-        owner.run("ALTER TABLE shop.parents DROP COLUMN note")
+        superuser.run("ALTER TABLE shop.parents DROP COLUMN note")
     deprecate(connect("child_owner"), "shop.children")
     pass_time(superuser)
-    owner.run("ALTER TABLE shop.parents DROP COLUMN note")
+    superuser.run("ALTER TABLE shop.parents DROP COLUMN note")
     assert unmet(owner) == [("reporter", "shop.children")]

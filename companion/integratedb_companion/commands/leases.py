@@ -84,16 +84,18 @@ def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, s
         "DATABASE_URL": credentials.uri,
     }
     sys.stdout.flush()
+    started: list[subprocess.Popen[bytes]] = []
+    # Before the program begins, so that the lease is revoked whenever this process is told to end.
+    before: dict[signal.Signals, Any] = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in started])
+    }
     try:
         process = subprocess.Popen(program, env=kept | safety | login)  # noqa: S603  # what the user asks for
     except OSError as problem:
         raise CommandError(f"{program[0]} cannot be run: {problem.strerror}", status=STATUS_USAGE) from None
+    started.append(process)
     # A terminal sends an interrupt to the program, too. This process waits for the program, and revokes the lease.
-    handlers: dict[signal.Signals, Any] = {
-        signal.SIGINT: signal.SIG_IGN,
-        signal.SIGTERM: lambda *_: process.terminate(),
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         status = process.wait()
     finally:
