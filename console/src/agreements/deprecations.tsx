@@ -34,9 +34,7 @@ export function Deprecations() {
                     <th>Goes</th>
                     <th>Claimed by</th>
                     <th>Announced by</th>
-                    <th>
-                      <span class="hidden">Actions</span>
-                    </th>
+                    <th>Actions</th>
                   </tr>
                 </thead>
                 <tbody>

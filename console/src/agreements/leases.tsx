@@ -41,9 +41,7 @@ export function Leases({ stakeholders }: Props) {
                     <th>Leased by</th>
                     <th>Ends in</th>
                     <th class="number">Sessions</th>
-                    <th>
-                      <span class="hidden">Actions</span>
-                    </th>
+                    <th>Actions</th>
                   </tr>
                 </thead>
                 <tbody>

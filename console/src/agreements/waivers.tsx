@@ -33,9 +33,7 @@ export function Waivers({ stakeholders }: Props) {
                     <th>Why</th>
                     <th>Ends</th>
                     <th>State</th>
-                    <th>
-                      <span class="hidden">Actions</span>
-                    </th>
+                    <th>Actions</th>
                   </tr>
                 </thead>
                 <tbody>

@@ -1,5 +1,6 @@
 // A short form in a row: its fields, one button, and why the service refused what was sent.
 
+import { useId } from "preact/hooks";
 import { useAction } from "../api/action";
 import { Failure } from "./failure";
 
@@ -39,9 +40,7 @@ export function Form({ name, fields, action, danger, send }: Props) {
     <>
       <form class="row" aria-label={name} onSubmit={(event) => void submit(event)}>
         {fields.map((field) => (
-          <label key={field.name}>
-            {field.label} <Input field={field} />
-          </label>
+          <Labelled key={field.name} field={field} />
         ))}
         <button type="submit" class={danger ? "danger" : "main"} disabled={busy}>
           {action}
@@ -52,27 +51,31 @@ export function Form({ name, fields, action, danger, send }: Props) {
   );
 }
 
-function Input({ field }: { field: Field }) {
-  const { name, optional, options, placeholder, type = "text", value } = field;
-  if (options) {
-    return (
-      <select name={name} required={!optional}>
-        {options.map((option) => (
-          <option key={option}>{option}</option>
-        ))}
-      </select>
-    );
-  }
+function Labelled({ field }: { field: Field }) {
+  const { name, label, optional, options, placeholder, type = "text", value } = field;
+  const id = useId();
   return (
-    <input
-      name={name}
-      type={type}
-      required={!optional}
-      placeholder={placeholder}
-      defaultValue={value}
-      autocomplete="off"
-      {...(type === "number" && { min: 1 })}
-    />
+    <span>
+      <label for={id}>{label}</label>{" "}
+      {options ? (
+        <select id={id} name={name} required={!optional}>
+          {options.map((option) => (
+            <option key={option}>{option}</option>
+          ))}
+        </select>
+      ) : (
+        <input
+          id={id}
+          name={name}
+          type={type as "text"}
+          required={!optional}
+          placeholder={placeholder}
+          defaultValue={value}
+          autocomplete="off"
+          min={type === "number" ? 1 : undefined}
+        />
+      )}
+    </span>
   );
 }
 
