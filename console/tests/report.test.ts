@@ -30,6 +30,12 @@ describe("the comment for a pull request", () => {
     );
   });
 
+  it("says that what is waived refuses nothing", () => {
+    const waived = { ...CLAIM, problems: [{ message: "gone", allowed: "waived" }] };
+    expect(markdown("SELECT 1", [waived])).toContain("**This migration passes:");
+    expect(markdown("SELECT 1", [waived, CLAIM])).toContain("it breaks 1 claim.**");
+  });
+
   it("fences a text that contains fences", () => {
     expect(markdown("SELECT '```'", [])).toContain("````sql\nSELECT '```'\n````");
   });

@@ -85,10 +85,13 @@ def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, s
     }
     sys.stdout.flush()
     started: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: Any) -> None:
+        for process in started:
+            process.terminate()
+
     # Before the program begins, so that the lease is revoked whenever this process is told to end.
-    before: dict[signal.Signals, Any] = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in started])
-    }
+    before: dict[signal.Signals, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
     try:
         process = subprocess.Popen(program, env=kept | safety | login)  # noqa: S603  # what the user asks for
     except OSError as problem:

@@ -28,7 +28,9 @@ export function UnmetClaims({ claims }: { claims: Schemas["UnmetClaim"][] }) {
               </td>
               <td>
                 {claim.problems.map((problem) => (
-                  <div key={problem.message}>{problem.message}</div>
+                  <div key={problem.message}>
+                    {problem.message} {problem.allowed ? <span class="tag">{String(problem.allowed)}</span> : null}
+                  </div>
                 ))}
               </td>
               <td>{claim.hint}</td>

@@ -13,7 +13,7 @@ import { literal } from "../parts/quoting";
 import { Same } from "../parts/same";
 import { change, link, place } from "../routing";
 import { marksOf } from "./marks";
-import { markdown, type UnmetClaim } from "./report";
+import { markdown, refusing, type UnmetClaim } from "./report";
 
 /** What fits in an address that every browser and proxy takes. */
 const MAX_SHARED = 4000;
@@ -123,13 +123,16 @@ function Refused({ error }: { error: ApiError }) {
 
 function Verdict({ result }: { result: Result }) {
   const { unmet, sql } = result;
-  const hurt = [...new Set(unmet.map((claim) => claim.stakeholder))];
+  const refused = refusing(unmet);
+  const hurt = [...new Set(refused.map((claim) => claim.stakeholder))];
   return (
     <section aria-labelledby="verdict">
-      <h2 id="verdict" class={unmet.length === 0 ? "good" : "bad"}>
+      <h2 id="verdict" class={refused.length === 0 ? "good" : "bad"}>
         {unmet.length === 0
           ? "✓ This migration breaks no claim"
-          : `✗ This migration would be refused: it hurts ${hurt.join(", ")}`}
+          : refused.length === 0
+            ? "✓ This migration passes: what it breaks is waived, or was announced"
+            : `✗ This migration would be refused: it hurts ${hurt.join(", ")}`}
       </h2>
       {unmet.length > 0 && <UnmetClaims claims={unmet} />}
       <div class="row">

@@ -5,6 +5,18 @@ import { cell } from "../parts/format";
 
 export type UnmetClaim = Schemas["UnmetClaim"];
 
+/** The claims that refuse the migration: those that a waiver or a due deprecation allows to be unmet do not. */
+export function refusing(unmet: readonly UnmetClaim[]): UnmetClaim[] {
+  return unmet.filter((claim) => !claim.problems.some((problem) => problem.allowed));
+}
+
+function verdict(unmet: readonly UnmetClaim[]): string {
+  const number = refusing(unmet).length;
+  if (unmet.length === 0) return "**This migration breaks no claim.**";
+  if (number === 0) return "**This migration passes: what it breaks is waived, or was announced.**";
+  return `**This migration would be refused: it breaks ${number} ${number === 1 ? "claim" : "claims"}.**`;
+}
+
 /** Fences a text that may itself contain fences. */
 function fenced(text: string, language: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
@@ -13,10 +25,6 @@ function fenced(text: string, language: string): string {
 }
 
 export function markdown(sql: string, unmet: readonly UnmetClaim[]): string {
-  const verdict =
-    unmet.length === 0
-      ? "**This migration breaks no claim.**"
-      : `**This migration would be refused: it breaks ${unmet.length} ${unmet.length === 1 ? "claim" : "claims"}.**`;
   const rows = unmet.map(
     (claim) =>
       `| ${cell(claim.stakeholder)} | ${cell(claim.kind)} | ${cell(claim.problems.map((problem) => problem.message).join("; "))} | ${cell(claim.hint)} |`,
@@ -24,7 +32,7 @@ export function markdown(sql: string, unmet: readonly UnmetClaim[]): string {
   const table =
     rows.length === 0 ? [] : ["| stakeholder | kind | problem | what to do |", "|---|---|---|---|", ...rows, ""];
   return [
-    verdict,
+    verdict(unmet),
     "",
     ...table,
     fenced(sql, "sql"),

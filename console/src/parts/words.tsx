@@ -43,6 +43,22 @@ export const WORDS: Record<string, Meaning> = {
     text: "Where the notifications of a stakeholder go.",
     page: "notifications",
   },
+  request: {
+    text: "A specification that a stakeholder asks for. It is in force when the owners of its tables have approved it.",
+    page: "governance",
+  },
+  deprecation: {
+    text: "An owner announces that a table or column will be removed. Claims still protect it, unless deprecations are binding.",
+    page: "governance",
+  },
+  waiver: {
+    text: "A stakeholder lets migrations break one dependency for a time.",
+    page: "governance",
+  },
+  lease: {
+    text: "A temporary login that acts as a stakeholder, for a job or a person.",
+    page: "governance",
+  },
   face: {
     text: "A way to ask the data API: a URL, GraphQL, or a query as data. All become the same statement.",
     page: "data-api",
@@ -67,6 +83,7 @@ export const OF_VIEW: Record<string, readonly string[]> = {
   map: ["claim", "required and optional", "alternative"],
   lab: ["preview", "unmet", "alternative"],
   stakeholders: ["stakeholder", "claim", "required and optional", "notification", "channel"],
+  agreements: ["request", "deprecation", "waiver", "lease"],
   workbench: ["face", "claim", "row security"],
   advisers: ["finding"],
   monitoring: ["slot", "channel"],

@@ -20,6 +20,12 @@ export const VIEWS: readonly View[] = [
     load: () => import("../stakeholders/stakeholders"),
   },
   {
+    name: "agreements",
+    title: "Agreements",
+    what: "requests, deprecations, waivers, temporary logins",
+    load: () => import("../agreements/agreements"),
+  },
+  {
     name: "workbench",
     title: "Workbench",
     what: "one query as a URL, GraphQL, data and SQL",

@@ -5,33 +5,13 @@ import { useState } from "preact/hooks";
 import { useAction } from "../api/action";
 import { answered, client, type Schemas } from "../api/client";
 import type { Stakeholder } from "../api/stakeholders";
-import { Copy } from "../parts/copy";
 import { Failure } from "../parts/failure";
+import { Once } from "../parts/once";
 import { literal, word } from "../parts/quoting";
 import { Same } from "../parts/same";
 import { go, link } from "../routing";
 
 type Login = Schemas["Credentials"];
-
-function Once({ login }: { login: Login }) {
-  return (
-    <div class="once" role="status">
-      <p>
-        <strong>Copy the password now.</strong> It is shown once; nobody can look it up later.
-      </p>
-      <dl>
-        <dt>User</dt>
-        <dd>
-          <code>{login.username}</code>
-        </dd>
-        <dt>Password</dt>
-        <dd>
-          <code>{login.password}</code> <Copy text={login.password} label="Copy the password" />
-        </dd>
-      </dl>
-    </div>
-  );
-}
 
 export function Create({ reload }: { reload: () => void }) {
   const { busy, error, run } = useAction();

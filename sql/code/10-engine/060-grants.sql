@@ -602,28 +602,29 @@ AS $$
 BEGIN
   UPDATE integratedb.claim_relation AS cr
      SET ungranted_since = NULL
-    FROM integratedb.claim AS c
-    JOIN integratedb.specification AS s ON s.id = c.specification_id
    WHERE cr.ungranted_since IS NOT NULL
      AND cr.relid = ANY (relations)
-     AND c.id = cr.claim_id
-     AND s.stakeholder_id = ANY (stakeholders)
-     AND (integratedb.is_responsible(s.stakeholder_id, cr.relid)
-          -- Another role may have granted the columns.
-          OR NOT EXISTS (
-            SELECT FROM integratedb.claim_column AS cc
-              JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = s.stakeholder_id
-             WHERE cc.relation_id = cr.id
-               AND cc.attnum IS NOT NULL
-               AND NOT coalesce(has_column_privilege(u.role_oid, cr.relid, cc.attnum, 'SELECT'), false)))
-     AND EXISTS (
-       SELECT FROM pg_class AS k
-        WHERE k.oid = cr.relid
-          AND (integratedb.could_grant_usage(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), k.relnamespace)
-               OR integratedb.approver_could_grant_usage(s.stakeholder_id, k.relnamespace)
-               OR EXISTS (
-                 SELECT FROM integratedb.stakeholder_role AS u
-                  WHERE u.stakeholder_id = s.stakeholder_id AND has_schema_privilege(u.role_oid, k.relnamespace, 'USAGE'))));
+     -- A subquery in place of a join: otherwise the planner would read all claims of the stakeholders.
+     AND (SELECT s.stakeholder_id = ANY (stakeholders)
+                 AND (integratedb.is_responsible(s.stakeholder_id, cr.relid)
+                      -- Another role may have granted the columns.
+                      OR NOT EXISTS (
+                        SELECT FROM integratedb.claim_column AS cc
+                          JOIN integratedb.stakeholder_role AS u ON u.stakeholder_id = s.stakeholder_id
+                         WHERE cc.relation_id = cr.id
+                           AND cc.attnum IS NOT NULL
+                           AND NOT coalesce(has_column_privilege(u.role_oid, cr.relid, cc.attnum, 'SELECT'), false)))
+                 AND EXISTS (
+                   SELECT FROM pg_class AS k
+                    WHERE k.oid = cr.relid
+                      AND (integratedb.could_grant_usage(integratedb.submitter(s.handed_in_by_oid, s.handed_in_by), k.relnamespace)
+                           OR integratedb.approver_could_grant_usage(s.stakeholder_id, k.relnamespace)
+                           OR EXISTS (
+                             SELECT FROM integratedb.stakeholder_role AS u
+                              WHERE u.stakeholder_id = s.stakeholder_id AND has_schema_privilege(u.role_oid, k.relnamespace, 'USAGE'))))
+            FROM integratedb.claim AS c
+            JOIN integratedb.specification AS s ON s.id = c.specification_id
+           WHERE c.id = cr.claim_id);
 END
 $$;
 

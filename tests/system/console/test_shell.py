@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from tests.system.console.harness import Console
 from tests.system.serve.harness import ROOT_NAME, ROOT_PASSWORD, Service
 
-VIEWS = ["", "/map", "/lab", "/stakeholders", "/workbench", "/advisers", "/monitoring", "/learn"]
+VIEWS = ["", "/map", "/lab", "/stakeholders", "/agreements", "/workbench", "/advisers", "/monitoring", "/learn"]
 
 
 def test_a_user_logs_in_and_out_by_keyboard(service: Service, new_context: Callable[..., BrowserContext]) -> None:
