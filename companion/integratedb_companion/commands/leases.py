@@ -85,8 +85,10 @@ def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, s
     }
     sys.stdout.flush()
     started: list[subprocess.Popen[bytes]] = []
+    told: list[int] = []
 
-    def end(*_: Any) -> None:
+    def end(number: int, _: Any) -> None:
+        told.append(number)
         for process in started:
             process.terminate()
 
@@ -97,6 +99,8 @@ def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, s
     except OSError as problem:
         raise CommandError(f"{program[0]} cannot be run: {problem.strerror}", status=STATUS_USAGE) from None
     started.append(process)
+    if told:  # between the start of the program and this line
+        process.terminate()
     # A terminal sends an interrupt to the program, too. This process waits for the program, and revokes the lease.
     before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

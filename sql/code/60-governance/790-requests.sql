@@ -392,7 +392,7 @@ $$;
 COMMENT ON FUNCTION integratedb.may_approve(bigint, name) IS
 'Whether a request names anything that this role could grant.';
 
-CREATE OR REPLACE FUNCTION integratedb.put_in_force(request integratedb.request, stakeholder text, approvers name[])
+CREATE OR REPLACE FUNCTION integratedb.apply_request(request integratedb.request, stakeholder text, approvers name[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -414,7 +414,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.put_in_force(integratedb.request, text, name[]) IS
+COMMENT ON FUNCTION integratedb.apply_request(integratedb.request, text, name[]) IS
 'Submits the specification of an approved request. approvers: the roles that approved it. Errors: those of '
 'integratedb_claim() and integratedb_notify().';
 
@@ -483,7 +483,7 @@ BEGIN
     RETURN false;
   END IF;
 
-  PERFORM integratedb.put_in_force(request, the_owner.name, approvers);
+  PERFORM integratedb.apply_request(request, the_owner.name, approvers);
   UPDATE integratedb.request AS r
      SET state = 'approved', decided_by = caller, decided_at = now(), note = nullif(btrim(left(integratedb_approve_request.note, 1000)), '')
    WHERE r.id = request.id;
