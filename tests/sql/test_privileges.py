@@ -163,6 +163,7 @@ ACCEPTED |= {
 }
 # Those that call what is VOLATILE, and are STABLE nevertheless: what newer versions of plpgsql_check tell.
 STABLE_ALL_THE_SAME = {
+    "allowed_claims": "as integratedb_unmet_claims",
     "affected_relations": "what it asks of the catalog changes only with the transaction's own commands",
     "claims_by_keys": "the session's own locks, which it keeps",
     "management_schemas": "it raises, or does nothing VOLATILE",
