@@ -8,7 +8,7 @@ FROM ${IMAGE}
 USER root
 WORKDIR /checkout
 # As in docker/Dockerfile: the makefiles of PGXS without its compilers. The lists of apt stay, because they are needed
-# below.
+# below. A pipe that fails gives no version, and apt-get refuses a package without one.
 # hadolint ignore=DL3009,DL4006
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates make > /dev/null \

@@ -78,10 +78,10 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
         os.close(descriptor)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         before = getattr(sys, f"__{name}__")
-        stream = open(before.fileno(), mode, encoding=before.encoding, errors=before.errors, closefd=False)  # noqa: SIM115
+        stream = open(before.fileno(), mode, encoding=before.encoding, errors=before.errors, closefd=False)  # noqa: SIM115  for the whole process
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream, just opened
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
@@ -99,7 +99,7 @@ def run() -> None:
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()  # type: ignore[attr-defined]  # Python's own, at its end
         atexit._run_exitfuncs()
         gc.collect()
         try:

@@ -88,7 +88,7 @@ class Process(subprocess.Popen[AnyStr]):
     forks: ClassVar[bool] = True
 
     def _execute_child(self, *arguments: Any) -> None:
-        start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+        start = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # subprocess's own
         given = inspect.signature(start).bind(self, *arguments).arguments
         environment = dict(os.environ) if given["env"] is None else given["env"]
         command = given["args"]
@@ -109,7 +109,7 @@ class Process(subprocess.Popen[AnyStr]):
         self.pid = fork_server().fork(request, [n if one == -1 else one for n, one in enumerate(streams)])
         self._child_created = True
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(given[name] for name in pipes))  # type: ignore[attr-defined]
+        self._close_pipe_fds(*(given[name] for name in pipes))  # type: ignore[attr-defined]  # subprocess's own
 
 
 def run(

@@ -1,6 +1,7 @@
 // What statements have returned, before they were rolled back.
 
 import type { Schemas } from "../api/client";
+import { Failed } from "../parts/failed";
 import { Scroll } from "../parts/scroll";
 
 export function Results({ trial }: { trial: Schemas["Trial"] }) {
@@ -16,20 +17,7 @@ export function Results({ trial }: { trial: Schemas["Trial"] }) {
           {result.columns.length === 0 ? <p class="quiet">✓ {result.command}</p> : <Table result={result} />}
         </div>
       ))}
-      {trial.error && (
-        <div class="failure" role="alert">
-          <p>
-            <strong>{trial.error.code}</strong> {trial.error.message}
-          </p>
-          {trial.error.detail && <p>{trial.error.detail}</p>}
-          {trial.error.code === "42501" && (
-            <p>
-              It ran as the login that migrations use. In a session of your own, be the role that the example names.
-            </p>
-          )}
-          {trial.error.hint && <p>What to do: {trial.error.hint}</p>}
-        </div>
-      )}
+      {trial.error && <Failed error={trial.error} />}
     </>
   );
 }

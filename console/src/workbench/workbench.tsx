@@ -5,6 +5,7 @@ import { useAction } from "../api/action";
 import { answered, client, type Schemas, session } from "../api/client";
 import { asApiError, useResource } from "../api/resource";
 import { allStakeholders, type Stakeholder } from "../api/stakeholders";
+import { Failed } from "../parts/failed";
 import { Failure } from "../parts/failure";
 import { literal } from "../parts/quoting";
 import { Same } from "../parts/same";
@@ -200,14 +201,7 @@ function Answer({ translation, run }: { translation: Translation | null; run: { 
       </div>
       <div aria-live="polite">
         {action.error && <Failure error={action.error} />}
-        {failed && (
-          <div class="failure" role="alert">
-            <p>
-              <strong>{failed.code}</strong> {failed.message}
-            </p>
-            {failed.hint && <p>What to do: {failed.hint}</p>}
-          </div>
-        )}
+        {failed && <Failed error={failed} />}
       </div>
       {rows && (
         <>

@@ -60,4 +60,4 @@ def test_the_page_needs_no_other_host_and_makes_no_markup_of_texts(page: Html) -
     ],
 )
 def test_who_gets_the_page(given: dict[str, object], status: int | None) -> None:
-    assert ask(**given) == status  # type: ignore[arg-type]
+    assert ask(**given) == status  # type: ignore[arg-type]  # each value has the type of its name

@@ -18,7 +18,7 @@ DEPRECATED = {"allowed": "deprecated", "deprecation": {"at": "2026-11-01T08:00:0
         (WAIVED, "waived until 2027-03-01 (1 day left): 2.4"),
         (DEPRECATED, "deprecated at 2026-11-01 by shop_owner"),
         (
-            {"allowed": "deprecated", "deprecation": {**DEPRECATED["deprecation"], "message": "read shop.notes"}},  # type: ignore[dict-item]
+            {"allowed": "deprecated", "deprecation": {**DEPRECATED["deprecation"], "message": "read shop.notes"}},  # type: ignore[dict-item]  # the constant's values have several types
             "deprecated at 2026-11-01 by shop_owner: read shop.notes",
         ),
         # Another problem of the same claim has no waiver of its own.

@@ -107,7 +107,7 @@ def test_slow_logins_of_one_name_leave_room_for_others() -> None:
         await asyncio.sleep(10 if user == "slow" else 0)
         return ROLE
 
-    logins._log_in = log_in  # type: ignore[method-assign]
+    logins._log_in = log_in  # type: ignore[method-assign]  # stands for the real one
 
     async def story() -> None:
         slow = [asyncio.create_task(answer(logins, "10.0.0.1", "slow", "right")) for _ in range(5)]

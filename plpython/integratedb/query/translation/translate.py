@@ -51,12 +51,13 @@ def translate_query(reader: SurfaceReader, role: int, schemas: Sequence[str], fa
         if not schemas:
             raise RefusedError("the role sees no schema", "A claim makes tables visible: integratedb_claim().")
         surface = surface_of(reader, role, schemas)
-        return json.dumps(_translated(surface, schemas, face, text))
+        return json.dumps(translated(surface, schemas, face, text))
     except RefusedError as refused:
         return json.dumps({"problem": {"code": refused.code, "message": refused.message, "hint": refused.hint}})
 
 
-def _translated(surface: Surface, schemas: Sequence[str], face: str, text: str) -> dict[str, Any]:
+def translated(surface: Surface, schemas: Sequence[str], face: str, text: str) -> dict[str, Any]:
+    """Translate a query for a surface; what is returned is described at translate_query(). Error: RefusedError."""
     try:
         query = _READERS[face](surface, schemas, text)
         given: Plain | None = None

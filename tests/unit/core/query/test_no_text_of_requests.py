@@ -118,7 +118,7 @@ operators = either("eq", "like", "in", "is", "isdistinct", "fts", "cs", "ov", "m
 
 
 def operation(operator: str, left: Expression, right: Expression, quantifier: Any, language: str | None) -> Operation:
-    return Operation(operator, (left, right), quantifier, language)  # type: ignore[arg-type]
+    return Operation(operator, (left, right), quantifier, language)  # type: ignore[arg-type]  # the operator may be none, which is the test
 
 
 operations = st.builds(operation, operators, simple, values, st.sampled_from([None, "any", "all"]), st.none() | hostile)

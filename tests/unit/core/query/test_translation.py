@@ -49,7 +49,7 @@ SAME = {
 
 
 def translated(face: str, text: str) -> dict[str, Any]:
-    return translate._translated(SHOP, SCHEMAS, face, text)
+    return translate.translated(SHOP, SCHEMAS, face, text)
 
 
 def flat(text: str) -> str:
@@ -147,7 +147,7 @@ def test_what_is_no_query_is_refused_with_the_reason(face: str, text: str, messa
 
 
 class Reader:
-    """A database with the shop."""
+    """A database that must not be asked, because the refusal comes first."""
 
     def identity(self) -> tuple[str, ...]:
         raise AssertionError("nothing is read")
@@ -162,7 +162,7 @@ class Reader:
 def test_a_face_that_is_not_read_and_a_text_that_is_too_long(
     schemas: tuple[str, ...], face: str, text: str, code: str
 ) -> None:
-    answer = json.loads(translate.translate_query(Reader(), 1, schemas, face, text))  # type: ignore[arg-type]
+    answer = json.loads(translate.translate_query(Reader(), 1, schemas, face, text))  # type: ignore[arg-type]  # stands for one that is not asked
     assert answer["problem"]["code"] == code
 
 

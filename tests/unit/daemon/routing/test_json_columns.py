@@ -60,6 +60,6 @@ def test_nulls_stand_between_the_values(column: tuple[int, list[bytes]], data: s
 def test_absent_values_are_never_taken_for_values(oid: int) -> None:
     values: list[bytes | int] = [*VALUES[oid], UNCHANGED]
     with pytest.raises(TypeError):
-        b"".join(column_converter(converter(oid, STRUCTURES))(values).values)  # type: ignore[arg-type]
+        b"".join(column_converter(converter(oid, STRUCTURES))(values).values)  # type: ignore[arg-type]  # an integer among them is the test
     with pytest.raises(TypeError):
         with_nulls(column_converter(converter(oid, STRUCTURES)), [*values, NULL], NULL)

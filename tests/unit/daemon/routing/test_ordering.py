@@ -59,7 +59,7 @@ def test_a_key_that_is_not_told_is_a_barrier() -> None:
         ([None, b"a", None], None),  # of a partition that is identified by another column
         ([b"1", None, None], [OMITTED, b"a", None]),
     ):
-        assert BY_ID.of(old, new) == BARRIER  # type: ignore[arg-type]
+        assert BY_ID.of(old, new) == BARRIER  # type: ignore[arg-type]  # lists in place of rows
 
 
 def test_a_table_whose_rows_cannot_be_told_apart_is_one_key() -> None:

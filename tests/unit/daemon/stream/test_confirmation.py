@@ -25,7 +25,7 @@ class Told:
         self.may_note.set()
         self.ended = False
         self.confirmation = Confirmation(self._note, lambda: self.unsafe)
-        self.confirmation.stream = self  # type: ignore[assignment]
+        self.confirmation.stream = self  # type: ignore[assignment]  # this class stands for one
         self.confirmation.begin(self.progress)
 
     async def _note(self, lsn: int) -> None:

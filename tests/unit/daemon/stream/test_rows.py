@@ -36,7 +36,7 @@ def test_columns_have_the_values_of_the_rows(rows: list[tuple[Value, ...]]) -> N
         return
     decoded = [pgoutput.decode(one[25:]) for one in messages]
     marks = {None: NULL, Absent.UNCHANGED: UNCHANGED}
-    expected = [[marks.get(v, v) for v in insert.new] for insert in decoded if isinstance(insert, Insert)]  # type: ignore[arg-type]
+    expected = [[marks.get(v, v) for v in insert.new] for insert in decoded if isinstance(insert, Insert)]  # type: ignore[arg-type]  # a value without a mark stands for itself
     columns = decode_columns(messages, len(rows[0]))
     assert columns is not None
     assert [list(row) for row in zip(*columns, strict=True)] == expected

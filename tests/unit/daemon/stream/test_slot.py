@@ -87,7 +87,7 @@ def attached(
     database = FakeDatabase(slot)
     waits: list[str] = []
     with patch.object(slots, "ReplicationConnection", FakeConnection(database, wait_s)):
-        answer = asyncio.run(attach("s", database, "dsn", waits.append, accept_gap=accept_gap))  # type: ignore[arg-type]
+        answer = asyncio.run(attach("s", database, "dsn", waits.append, accept_gap=accept_gap))  # type: ignore[arg-type]  # stands for one
     return answer, database.done, waits
 
 
@@ -110,7 +110,7 @@ def test_a_slot_that_was_lost_is_not_gone_on_with(said: str, slot: Slot) -> None
     assert said in str(refused.value)
     assert str(refused.value).endswith(slots.CURE)
     with pytest.raises(SlotLostError):
-        asyncio.run(check("s", FakeDatabase(slot)))  # type: ignore[arg-type]
+        asyncio.run(check("s", FakeDatabase(slot)))  # type: ignore[arg-type]  # stands for one
 
 
 @pytest.mark.parametrize("slot", LOST.values(), ids=LOST)
@@ -149,7 +149,7 @@ def test_a_slot_that_cannot_be_made_is_not_noted_and_the_connection_is_closed() 
         patch.object(slots, "ReplicationConnection", FakeConnection(database, wait_s=-1)),
         pytest.raises(ConnectionError),
     ):
-        asyncio.run(attach("s", database, "dsn", lambda _: None, accept_gap=False))  # type: ignore[arg-type]
+        asyncio.run(attach("s", database, "dsn", lambda _: None, accept_gap=False))  # type: ignore[arg-type]  # stands for one
     assert database.done == ["announced", "closed"]
 
 

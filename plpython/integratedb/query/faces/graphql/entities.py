@@ -147,7 +147,7 @@ def _columns(relation: Relation, type_name: str, withheld: Withheld) -> Mapping[
     fields: Fields[Column] = Fields(type_name, withheld)
     for column in relation.columns.values():
         if column.can_select:
-            fields.add(field_of(column), f"the column {column.name}", lambda column=column: column)  # type: ignore[misc]
+            fields.add(field_of(column), f"the column {column.name}", lambda column=column: column)  # type: ignore[misc]  # mypy infers no lambda with a default
     return fields.made()
 
 

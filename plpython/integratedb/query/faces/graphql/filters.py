@@ -81,7 +81,7 @@ class Filters:
                 continue
             target = self.many(related.entity) if related.to_many else self.of(related.entity)
             made = InputField(target, extensions=meaning(Condition(related=related)))
-            fields.add(field, f"the relationship {related.relationship.name}", lambda made=made: made)  # type: ignore[misc]
+            fields.add(field, f"the relationship {related.relationship.name}", lambda made=made: made)  # type: ignore[misc]  # mypy infers no lambda with a default
         return fields.made()
 
     def column(self, column: Column) -> GraphQLInputField:

@@ -289,7 +289,7 @@ class _Builder:
             related = Related(target, relationship, not relationship.to_one)
             name = self._name_of(entity, target, relationship)
             source = f"the relationship {relationship.name} with {target.relation.schema}.{target.relation.name}"
-            fields.add(name, source, lambda related=related: related)  # type: ignore[misc]
+            fields.add(name, source, lambda related=related: related)  # type: ignore[misc]  # mypy infers no lambda with a default
         return fields.made()
 
     def _name_of(self, entity: Entity, target: Entity, relationship: Relationship) -> str:

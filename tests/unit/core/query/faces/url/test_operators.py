@@ -18,7 +18,7 @@ def condition(text: str) -> Expression:
 
 
 def of(operator: str, value: object, **more: object) -> Operation:
-    return Operation(operator, (A, Value(value)), **more)  # type: ignore[arg-type]
+    return Operation(operator, (A, Value(value)), **more)  # type: ignore[arg-type]  # the operator is one of the literals
 
 
 @pytest.mark.parametrize(

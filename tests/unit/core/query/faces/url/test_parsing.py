@@ -229,7 +229,7 @@ def test_what_a_write_returns() -> None:
         assert isinstance(query, Insert | Update)
         related = Embed("u", Select((Star(),), where=equal("id", "1", None if method == "POST" else 0)))
         assert query.returning == Select((Item(Column("id")), related), order=(Order(Column("id")),))
-        assert ask(method, target, "{}").query.returning is None  # type: ignore[union-attr]
+        assert ask(method, target, "{}").query.returning is None  # type: ignore[union-attr]  # a write, as above
 
 
 def test_an_update() -> None:
@@ -345,7 +345,7 @@ def test_a_call_by_get_is_divided_as_in_postgrest_at_first() -> None:
     assert request.call is not None
     assert request.call.candidates == {"a"}
     assert arguments(request.query) == {"a": "1"}
-    assert request.query.where == equal("b", "2")  # type: ignore[union-attr]
+    assert request.query.where == equal("b", "2")  # type: ignore[union-attr]  # a call by GET is a Select
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def items(text: str) -> tuple[Star | Item | Embed | Group, ...]:
 
 
 def embed(relation: str, *inside: Star | Item | Embed, alias: str | None = None, **more: object) -> Embed:
-    return Embed(relation, Select(items=inside), alias, **more)  # type: ignore[arg-type]
+    return Embed(relation, Select(items=inside), alias, **more)  # type: ignore[arg-type]  # each value has the type of its name
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_keys_differ_where_the_query_does() -> None:
         "a=is.null",
         "",
     ]
-    keys = {shape("GET", "/t", query)[0] for query in queries}  # type: ignore[index]
+    keys = {shape("GET", "/t", query)[0] for query in queries}  # type: ignore[index]  # each of these has a shape
     assert len(keys) == len(queries)
     assert shape("GET", "/t", "") != shape("HEAD", "/t", "") != shape("GET", "/u", "")
 
@@ -159,5 +159,5 @@ def test_writes_have_the_same_holes(method: str) -> None:
 def test_a_range_header_takes_the_holes_of_the_numbers() -> None:
     plain = parse("GET", "/t", "limit=5", {}, None, SETTINGS).query
     ranged = parse("GET", "/t", "limit=5", {"range": "0-1"}, None, SETTINGS).query
-    assert plain.limit == Value(5, 0)  # type: ignore[union-attr]
-    assert ranged.limit == Value(2)  # type: ignore[union-attr]
+    assert plain.limit == Value(5, 0)  # type: ignore[union-attr]  # a GET is a Select
+    assert ranged.limit == Value(2)  # type: ignore[union-attr]  # a GET is a Select
