@@ -249,6 +249,41 @@ def test_nobody_but_an_admin_prepares_a_transaction_that_holds_the_lock(stranger
                 superuser.run(f"ROLLBACK PREPARED '{gid}'")
 
 
+AGREEMENTS = {
+    "reporter": [
+        "SELECT integratedb_waive('reporter', 'shop.orders', 'id', now() + interval '1 day', 'x')",
+        "SELECT integratedb_end_waiver(id) FROM integratedb_waivers()",
+        "SELECT integratedb_withdraw_request(id) FROM integratedb_requests()",
+        'SELECT integratedb_request_claim(\'reporter\', \'{"match": [{"path": "shop.customers", "fields": ["id"]}]}\')',
+    ],
+    "shop_owner": [
+        "SELECT integratedb_deprecate('shop.orders')",
+        "SELECT integratedb_undeprecate('shop.orders')",
+        "SELECT integratedb_reject_request(id, 'no') FROM integratedb_requests()",
+    ],
+}
+
+
+def test_nobody_but_an_admin_prepares_what_was_agreed(stakeholder, owner, admin, claim, superuser):
+    sessions = {"reporter": stakeholder("reporter"), "shop_owner": owner}
+    claim(ORDERS)
+    sessions["reporter"].run(AGREEMENTS["reporter"][0])
+    sessions["reporter"].run(AGREEMENTS["reporter"][3])
+    owner.run(AGREEMENTS["shop_owner"][0])
+    for role, session in sessions.items():
+        for agreement in AGREEMENTS[role]:
+            for drain in ("", AT_ONCE):
+                session.run("BEGIN")
+                session.run(f"{agreement}; {drain}")
+                try:
+                    with refused("0A000", match="PREPARE"):
+                        session.run("PREPARE TRANSACTION 'hold'")
+                    assert admin.value(HOLDER) == "nobody", agreement
+                finally:
+                    for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
+                        superuser.run(f"ROLLBACK PREPARED '{gid}'")
+
+
 def test_a_trigger_that_defers_all_again_does_not_help_to_prepare(stranger, superuser):
     stranger.run("""
         CREATE TABLE yard.bait (id integer);
