@@ -107,6 +107,17 @@ def test_a_new_request_takes_the_place_of_the_open_one(reporter, owner):
         owner.run(APPROVE, first)
 
 
+def test_nobody_withdraws_by_a_request_what_others_asked_for(reporter, owner, admin, stock):
+    first = ask(reporter, NOTE)
+    with refused("42501", match="is open, and not of role") as error:
+        ask(stock, STOCK)
+    assert "integratedb_claim(stakeholder, spec)" in (hint(error) or "")
+    stock.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": [STOCK]}))
+    assert state(reporter, first) == "open"
+    second = ask(admin, NOTE, STOCK)
+    assert [state(reporter, number) for number in (first, second)] == ["withdrawn", "open"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

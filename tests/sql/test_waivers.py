@@ -283,6 +283,15 @@ def test_after_its_end_the_dependency_counts_again(admin, owner, claim, superuse
     assert admin.value("SELECT integratedb_end_waiver(%s)", number) is False
 
 
+def test_a_transaction_that_began_before_its_end_is_checked_after_it(admin, owner, claim, superuser):
+    claim(NOTE)
+    waive(admin)
+    owner.run(f"BEGIN; {DROP_NOTE}")
+    superuser.run("UPDATE integratedb.waiver SET until = clock_timestamp()")
+    with refused("IDB01"):
+        owner.run("COMMIT")
+
+
 def test_it_outlives_a_new_specification_and_goes_with_the_stakeholder(admin, owner, claim, superuser):
     claim(NOTE)
     waive(admin)

@@ -59,14 +59,15 @@ CREATE OR REPLACE VIEW integratedb.waived_claim AS
     FROM integratedb.waiver AS w
     JOIN integratedb.specification AS s ON s.stakeholder_id = w.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.path = w.path AND c.wildcard_schema IS NOT NULL
-   WHERE w.until > pg_catalog.now()
+   -- A transaction that began before the end, and waited, is after it.
+   WHERE w.until > pg_catalog.clock_timestamp()
   UNION
   SELECT w.id, cr.claim_id, w.path, w.field
     FROM integratedb.waiver AS w
     JOIN integratedb.specification AS s ON s.stakeholder_id = w.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id
     JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = w.path
-   WHERE w.until > pg_catalog.now()
+   WHERE w.until > pg_catalog.clock_timestamp()
      AND (w.field IS NULL OR EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id AND cc.column_name = w.field));
 
 COMMENT ON VIEW integratedb.waived_claim IS
