@@ -605,6 +605,74 @@ def test_after_a_restore_it_is_found_by_name(owner, claim, superuser, binding):
     assert "fulfilment" not in detail(error)
 
 
+# Names that change hands
+
+SPARE = "ALTER TABLE shop.orders ADD COLUMN spare varchar(200)"
+SWAP = "ALTER TABLE shop.orders RENAME note TO old; ALTER TABLE shop.orders RENAME spare TO note"
+
+
+@pytest.fixture
+def swapped(owner, admin, claim, superuser, binding):
+    """The claimed column got its name from one whose removal is due, of which nobody was told."""
+    claim({**NOTE, "until": day(60)}, by="reporter")
+    claim(NOTE, by="fulfilment")
+    owner.run(SPARE)
+    assert deprecate(owner, field="spare") == 0
+    pass_time(superuser)
+    superuser.run("INSERT INTO integratedb.slot (name, system_identifier) VALUES ('integratedb', 1)")
+    admin.run("SELECT integratedb_notify('reporter', '{\"match\": [], \"channels\": [{\"type\": \"SOCKET\"}]}')")
+    owner.run(SWAP)
+
+
+@pytest.mark.parametrize("again", ["nobody", "reporter"])
+def test_what_got_a_claimed_name_is_not_announced_to_who_claims_it(swapped, owner, claim, superuser, again):
+    if again == "reporter":
+        claim({**NOTE, "until": day(60)}, by="reporter")
+    left = "SELECT removable_after - now() FROM integratedb_deprecations()"
+    assert owner.value(left) > timedelta(days=6)
+    with refused("IDB01") as error:
+        owner.run(DROP_NOTE)
+    assert "reporter" in detail(error)
+    assert "fulfilment" in detail(error)
+
+
+def test_they_are_told_and_have_their_days_and_promises(swapped, owner, superuser):
+    assert superuser.value("SELECT integratedb.daemon_remind()") is True
+    superuser.run("SELECT integratedb.daemon_tell_dependents()")
+    sent = "SELECT body ->> 'stakeholder', body -> 'data' ->> 'field' FROM integratedb.control WHERE kind = 'event'"
+    assert superuser.rows(sent) == [("reporter", "note")]
+    assert superuser.value("SELECT integratedb.daemon_remind()") is False
+    assert owner.value("SELECT removable_after - now() FROM integratedb_deprecations()") > timedelta(days=59)
+    superuser.run("UPDATE integratedb.deprecation_notice SET told_at = now() - interval '8 days'")
+    with refused("IDB01") as error:
+        owner.run(DROP_NOTE)
+    assert "fulfilment" not in detail(error)
+    superuser.run("UPDATE integratedb.deprecation_promise SET until = current_date - 1")
+    owner.run(DROP_NOTE)
+
+
+def test_a_table_that_got_a_claimed_name_is_not_announced_either(owner, claim, superuser, binding):
+    claim(NOTE)
+    owner.run("CREATE TABLE shop.spare (LIKE shop.orders INCLUDING ALL); GRANT SELECT ON shop.spare TO reporter")
+    deprecate(owner, "shop.spare", None)
+    pass_time(superuser)
+    owner.run("BEGIN; ALTER TABLE shop.orders RENAME TO old; ALTER TABLE shop.spare RENAME TO orders; COMMIT")
+    with refused("IDB01"):
+        owner.run("DROP TABLE shop.orders")
+
+
+def test_what_it_gave_up_and_claims_again_is_announced_by_the_warning_only(owner, claim, superuser, binding):
+    claim(NOTE)
+    deprecate(owner)
+    pass_time(superuser)
+    claim({"path": "shop.orders", "fields": ["id"]})
+    owner.run(f"{SPARE}; {SWAP}")
+    claim(NOTE)
+    owner.run("BEGIN; ALTER TABLE shop.orders RENAME note TO spare; ALTER TABLE shop.orders RENAME old TO note; COMMIT")
+    with refused("IDB01"):
+        owner.run(DROP_NOTE)
+
+
 # Several owners
 
 

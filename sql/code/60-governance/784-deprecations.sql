@@ -59,12 +59,97 @@ BEGIN
   DELETE FROM integratedb.deprecation AS d
    WHERE NOT EXISTS (SELECT FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = d.id)
      AND NOT EXISTS (SELECT FROM integratedb.present_deprecation AS p WHERE p.id = d.id);
+  PERFORM integratedb.tell_dependents();
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.refresh_deprecations() IS
 'Brings the names of deprecated relations and columns up to date, and forgets those that are gone and that no claim '
-'records.';
+'records. Tells stakeholders that depend on them and do not know it.';
+
+CREATE OR REPLACE FUNCTION integratedb.note_promises(claims bigint[], of_deprecation bigint)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.deprecation_promise AS p (deprecation_id, stakeholder_id, until)
+  SELECT n.deprecation_id, n.stakeholder_id, max(n.until)
+    FROM integratedb.dependent_notice AS n
+   WHERE n.deprecation_id = of_deprecation
+     AND n.claim_id = ANY (claims)
+     AND n.until IS NOT NULL
+   GROUP BY n.deprecation_id, n.stakeholder_id
+  ON CONFLICT ON CONSTRAINT deprecation_promise_pkey DO UPDATE SET until = greatest(p.until, EXCLUDED.until)
+$$;
+
+COMMENT ON FUNCTION integratedb.note_promises(bigint[], bigint) IS
+'Records until when these claims were promised what is deprecated now.';
+
+CREATE OR REPLACE FUNCTION integratedb.note_dependents(claims bigint[], moment timestamptz)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.deprecation_notice (deprecation_id, stakeholder_id, path, field, told_at)
+  SELECT DISTINCT n.deprecation_id, n.stakeholder_id, n.path, n.field, moment
+    FROM integratedb.dependent_notice AS n
+   WHERE n.claim_id = ANY (claims)
+     AND NOT n.is_told
+$$;
+
+COMMENT ON FUNCTION integratedb.note_dependents(bigint[], timestamptz) IS
+'Records that the stakeholders of these claims know what of them is deprecated, since this moment; null: since it was '
+'announced.';
+
+CREATE OR REPLACE FUNCTION integratedb.tell_dependents()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  untold record;
+BEGIN
+  FOR untold IN
+    SELECT n.deprecation_id, array_agg(DISTINCT n.claim_id) AS claims, array_agg(DISTINCT n.stakeholder_id) AS stakeholders
+      FROM integratedb.dependent_notice AS n
+     WHERE NOT n.is_told
+     GROUP BY n.deprecation_id
+     ORDER BY n.deprecation_id
+  LOOP
+    PERFORM integratedb.note_promises(untold.claims, untold.deprecation_id);
+    PERFORM integratedb.tell_deprecation(untold.deprecation_id, 'integratedb.schema.deprecated', untold.stakeholders);
+    PERFORM integratedb.note_dependents(untold.claims, now());
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.tell_dependents() IS
+'Tells stakeholders that have come to depend on something deprecated, by a rename, and do not know it. They have their '
+'days from now on, and the promises of their claims count.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_tell_dependents()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF integratedb.is_armed() AND EXISTS (SELECT FROM integratedb.dependent_notice AS n WHERE NOT n.is_told) THEN
+    PERFORM integratedb.take_lock();
+    PERFORM integratedb.refresh_deprecations();
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_tell_dependents() IS
+'tell_dependents() for the daemon. Errors: 40001, 55P03: retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_deprecations()
 RETURNS void
@@ -94,7 +179,7 @@ $$;
 COMMENT ON FUNCTION integratedb.find_deprecations() IS
 'After a restore, finds what is deprecated again by its name.';
 
-CREATE OR REPLACE FUNCTION integratedb.warn_deprecated(claims bigint[])
+CREATE OR REPLACE FUNCTION integratedb.warn_deprecated(of_stakeholder bigint, claims bigint[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -108,6 +193,14 @@ BEGIN
   IF NOT EXISTS (SELECT FROM integratedb.deprecation) THEN
     RETURN;
   END IF;
+
+  -- What it gave up it may claim again, and then under other names than it was told.
+  DELETE FROM integratedb.deprecation_notice AS n
+   WHERE n.stakeholder_id = of_stakeholder
+     AND NOT EXISTS (
+       SELECT FROM integratedb.dependent_notice AS e
+        WHERE (e.deprecation_id, e.stakeholder_id, e.path, coalesce(e.field, '')) = (n.deprecation_id, n.stakeholder_id, n.path, coalesce(n.field, '')));
+  PERFORM integratedb.note_dependents(claims, NULL);
   PERFORM integratedb.refresh_deprecations();
 
   SELECT string_agg(n.place, ', ' ORDER BY n.place), string_agg(n.place || ': ' || n.words, E'\n' ORDER BY n.place)
@@ -125,7 +218,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_deprecated(bigint[]) IS 'Warns that these claims, which were just submitted, name what is deprecated.';
+COMMENT ON FUNCTION integratedb.warn_deprecated(bigint, bigint[]) IS
+'Warns that these claims of the stakeholder, which were just submitted, name what is deprecated.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_deprecable(caller name, path text, field text, OUT relid oid, OUT attnum smallint, OUT schema_name name, OUT relation_name name)
 LANGUAGE plpgsql
@@ -192,6 +286,7 @@ DECLARE
   target record;
   is_told boolean := true;
   new_id bigint;
+  dependents bigint[];
   refused boolean;
 BEGIN
   PERFORM integratedb.require_writable();
@@ -249,14 +344,9 @@ BEGIN
             integratedb.reminder_days(removal))
     RETURNING d.id INTO new_id;
 
-    INSERT INTO integratedb.deprecation_promise (deprecation_id, stakeholder_id, until)
-    SELECT e.deprecation_id, s.stakeholder_id, max(c.until)
-      FROM integratedb.deprecated_claim AS e
-      JOIN integratedb.claim AS c ON c.id = e.claim_id
-      JOIN integratedb.specification AS s ON s.id = c.specification_id
-     WHERE e.deprecation_id = new_id
-       AND c.until IS NOT NULL
-     GROUP BY e.deprecation_id, s.stakeholder_id;
+    dependents := ARRAY(SELECT DISTINCT e.claim_id FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = new_id);
+    PERFORM integratedb.note_promises(dependents, new_id);
+    PERFORM integratedb.note_dependents(dependents, NULL);
   END IF;
 
   PERFORM integratedb.add_surface_changes(ARRAY[(SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = target.relid)]);
@@ -349,7 +439,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT d.path, d.field, d.message, d.deprecated_by, d.deprecated_at, d.remove_after, integratedb.days_until(d.remove_after),
          CASE WHEN integratedb.setting_value('deprecation') = 'binding' AND d.remove_after IS NOT NULL
-              THEN greatest(d.remove_after, d.announced_at + interval '7 days', promised.until_moment) END,
+              THEN greatest(d.remove_after, d.announced_at + interval '7 days', promised.until_moment, told.last + interval '7 days') END,
          ARRAY(
            SELECT DISTINCT st.name
              FROM integratedb.deprecated_claim AS e
@@ -366,6 +456,8 @@ AS $$
        JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.until IS NOT NULL AND NOT c.optional
        JOIN integratedb.deprecated_claim AS e ON e.claim_id = c.id AND e.deprecation_id = d.id
       WHERE p.deprecation_id = d.id) AS promised
+   CROSS JOIN LATERAL (
+     SELECT max(CASE WHEN n.is_told THEN n.told_at ELSE now() END) AS last FROM integratedb.dependent_notice AS n WHERE n.deprecation_id = d.id) AS told
    ORDER BY d.remove_after, d.path, d.field
 $$;
 

@@ -40,7 +40,7 @@ $$;
 
 COMMENT ON FUNCTION integratedb.tell_request(bigint, text) IS 'Sends an event about a request to its stakeholder.';
 
-CREATE OR REPLACE FUNCTION integratedb.tell_deprecation(deprecation bigint, type text)
+CREATE OR REPLACE FUNCTION integratedb.tell_deprecation(deprecation bigint, type text, stakeholders bigint[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
@@ -48,12 +48,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT integratedb.tell(
-           ARRAY(
-             SELECT DISTINCT s.stakeholder_id
-               FROM integratedb.deprecated_claim AS e
-               JOIN integratedb.claim AS c ON c.id = e.claim_id
-               JOIN integratedb.specification AS s ON s.id = c.specification_id
-              WHERE e.deprecation_id = d.id),
+           coalesce(
+             stakeholders,
+             ARRAY(
+               SELECT DISTINCT s.stakeholder_id
+                 FROM integratedb.deprecated_claim AS e
+                 JOIN integratedb.claim AS c ON c.id = e.claim_id
+                 JOIN integratedb.specification AS s ON s.id = c.specification_id
+                WHERE e.deprecation_id = d.id)),
            tell_deprecation.type, integratedb.path_of(d.schema_name, d.relation_name),
            jsonb_build_object('path', integratedb.path_of(d.schema_name, d.relation_name), 'field', d.column_name, 'message', d.message,
                               'deprecated_by', d.deprecated_by, 'remove_after', d.remove_after,
@@ -62,8 +64,8 @@ AS $$
    WHERE d.id = deprecation
 $$;
 
-COMMENT ON FUNCTION integratedb.tell_deprecation(bigint, text) IS
-'Sends an event about a deprecation to the stakeholders that depend on it.';
+COMMENT ON FUNCTION integratedb.tell_deprecation(bigint, text, bigint[]) IS
+'Sends an event about a deprecation to the stakeholders that depend on it, or only to these.';
 
 CREATE OR REPLACE FUNCTION integratedb.reminder_days(remove_after timestamptz)
 RETURNS smallint
@@ -114,13 +116,14 @@ BEGIN
     PERFORM integratedb.tell_waiver_ended(due.id);
   END LOOP;
 
-  RETURN integratedb.due_leases() <> '{}' AND integratedb.is_armed();
+  RETURN integratedb.is_armed()
+     AND (integratedb.due_leases() <> '{}' OR EXISTS (SELECT FROM integratedb.dependent_notice AS n WHERE NOT n.is_told));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_remind() IS
 'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once. '
-'Returns whether daemon_end_leases() has something to do, which may wait for locks.';
+'Returns whether daemon_end_leases() or daemon_tell_dependents() has something to do, which may wait for locks.';
 
 CREATE OR REPLACE FUNCTION integratedb.tell_waiver_ended(waiver bigint)
 RETURNS void
