@@ -249,6 +249,18 @@ BEGIN
       parsed);
   END IF;
 
+  -- This takes long for a long specification, and nobody else waits: an approval judges it anew.
+  problems := (
+    SELECT jsonb_agg(p.problem) FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', integratedb_request_claim.kind)) AS p (problem)
+     WHERE NOT p.problem ? 'code');
+  IF problems IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => 'IDB03',
+      message => format('claim not met: %s', problems #>> '{0,message}'),
+      detail => problems::text,
+      hint => 'Nothing was stored. Ask for what exists; add what does not exist yet as an alternative, or make it optional.');
+  END IF;
+
   PERFORM integratedb.take_lock();
   IF integratedb.arm() THEN
     PERFORM integratedb.sync_all();
@@ -259,17 +271,6 @@ BEGIN
      WHERE s.stakeholder_id = the_owner.id AND s.kind = integratedb_request_claim.kind);
   IF NOT integratedb.is_caller(the_owner) THEN
     PERFORM integratedb.require_right_to_submit(caller, the_owner, integratedb_request_claim.kind, old_document, parsed);
-  END IF;
-
-  problems := (
-    SELECT jsonb_agg(p.problem) FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', integratedb_request_claim.kind)) AS p (problem)
-     WHERE NOT p.problem ? 'code');
-  IF problems IS NOT NULL THEN
-    refused := integratedb.refuse(
-      code => 'IDB03',
-      message => format('claim not met: %s', problems #>> '{0,message}'),
-      detail => problems::text,
-      hint => 'Nothing was stored. Ask for what exists; add what does not exist yet as an alternative, or make it optional.');
   END IF;
 
   -- Otherwise an owner of any table could withdraw whatever a stakeholder asks for.
@@ -321,6 +322,22 @@ stakeholder nor may submit it, or may not withdraw the open request; 54000 it st
 stakeholder; 40001, 55P03: retry.
 For the stakeholder itself, and for those who may integratedb_claim().';
 
+CREATE OR REPLACE FUNCTION integratedb.matches_beside(document jsonb, other jsonb)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- NOT IN hashes the other matches, so the time is linear: a specification may have tens of thousands.
+  SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
+    FROM jsonb_array_elements(document -> 'match') WITH ORDINALITY AS m (match, place)
+   WHERE m.match NOT IN (SELECT o.match FROM jsonb_array_elements(other -> 'match') AS o (match))
+$$;
+
+COMMENT ON FUNCTION integratedb.matches_beside(jsonb, jsonb) IS
+'The matches of a specification that the other one, which may be null, does not have.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_requests(state text DEFAULT 'open')
 RETURNS TABLE (
   id bigint,
@@ -360,13 +377,8 @@ BEGIN
 
   RETURN QUERY
     SELECT r.id, st.name, r.kind, r.state, r.requested_by, r.requested_at, r.reason, r.document,
-           (SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
-              FROM jsonb_array_elements(r.document -> 'match') WITH ORDINALITY AS m (match, place)
-             WHERE NOT coalesce(s.document -> 'match', '[]') @> jsonb_build_array(m.match)
-                OR NOT EXISTS (SELECT FROM jsonb_array_elements(s.document -> 'match') AS o (match) WHERE o.match = m.match)),
-           (SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
-              FROM jsonb_array_elements(s.document -> 'match') WITH ORDINALITY AS m (match, place)
-             WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(r.document -> 'match') AS o (match) WHERE o.match = m.match)),
+           integratedb.matches_beside(r.document, s.document),
+           integratedb.matches_beside(s.document, r.document),
            approval.names,
            CASE WHEN r.state = 'open'
                 THEN (SELECT coalesce(jsonb_object_agg(u.path, u.may_approve), '{}') FROM integratedb.unapproved(r.id, approval.present) AS u) END,
