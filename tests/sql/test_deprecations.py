@@ -208,6 +208,8 @@ def test_what_cannot_be_deprecated_is_refused_and_changes_nothing(owner, argumen
 def test_a_time_that_is_none_is_refused(owner):
     with refused("22023", match="infinity"):
         owner.run("SELECT integratedb_deprecate('shop.orders', NULL, 'infinity')")
+    with refused("22023", match="10000-01-01"):  # after which no client could read the list
+        owner.run("SELECT integratedb_deprecate('shop.orders', NULL, '10000-01-01 UTC')")
 
 
 def test_what_is_claimed_and_does_not_exist_cannot_be_deprecated(owner, claim):
@@ -535,6 +537,9 @@ def test_the_list_tells_from_when_on_it_may_go(owner, claim, superuser, binding)
     superuser.run("SET TimeZone = 'UTC'")
     moment = superuser.value("SELECT removable_after FROM integratedb_deprecations()")
     assert str(moment) == f"{day(61)} 00:00:00+00:00"
+    claim({**NOTE, "until": "9999-12-31"})
+    superuser.run("UPDATE integratedb.deprecation_promise SET until = '9999-12-31'")
+    assert superuser.value("SELECT extract(year FROM removable_after)::integer FROM integratedb_deprecations()") == 9999
     claim(NOTE)
     moment = superuser.value("SELECT removable_after = remove_after FROM integratedb_deprecations()")
     assert moment is True

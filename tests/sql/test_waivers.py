@@ -74,6 +74,7 @@ def test_code_of_others_cannot_waive_for_an_admin(admin, stakeholder, claim):
         ("'reporter', 'shop.orders', 'note', NULL, 'why'", "22023", "not null"),
         ("'reporter', 'shop.orders', 'note', now(), 'why'", "22023", "end in the future"),
         ("'reporter', 'shop.orders', 'note', 'infinity', 'why'", "22023", "infinity"),
+        ("'reporter', 'shop.orders', 'note', '10000-01-01 UTC', 'why'", "22023", "10000-01-01"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', NULL", "22023", "reason"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', '  '", "22023", "reason"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', repeat('x', 1001)", "22023", "reason"),

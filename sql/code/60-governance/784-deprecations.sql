@@ -292,7 +292,8 @@ BEGIN
   PERFORM integratedb.require_writable();
   PERFORM integratedb.require_deprecable(caller, integratedb_deprecate.path, integratedb_deprecate.field);
 
-  IF removal <= now() OR NOT isfinite(removal) THEN
+  -- Clients read the time, and many of them know no year of five digits.
+  IF removal <= now() OR removal > '9999-01-01 00:00:00+00' THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('the time of removal has passed, or is not one: %s', removal),
@@ -376,7 +377,7 @@ After remove_after, a migration that removes or renames it is no longer refused,
 binding. Not before 7 days after the time was announced, and not before the end of the day that an earlier claim has as
 "until".
 Returns the number of stakeholders that depend on it.
-Errors: 22023 not a path, a time that has passed, or a message of more than 1000 characters; 42501 the caller does not
+Errors: 22023 not a path, a time that has passed or is after the year 9998, or a message of more than 1000 characters; 42501 the caller does not
 own it; 42703, 42P01 it does not exist; 40001, 40P01, 55P03: retry.
 For the owner of the table, and for members of integratedb_admin.';
 
@@ -450,7 +451,7 @@ AS $$
             ORDER BY st.name)
     FROM integratedb.present_deprecation AS d
    CROSS JOIN LATERAL (
-     SELECT max((least(p.until, c.until) + 1)::timestamp AT TIME ZONE 'UTC') AS until_moment
+     SELECT max(least((least(p.until, c.until) + 1)::timestamp AT TIME ZONE 'UTC', '9999-12-31 00:00:00+00')) AS until_moment
        FROM integratedb.deprecation_promise AS p
        JOIN integratedb.specification AS s ON s.stakeholder_id = p.stakeholder_id
        JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.until IS NOT NULL AND NOT c.optional
