@@ -353,3 +353,15 @@ def test_what_a_stakeholder_locked_for_good_ends_the_drop_and_not_everybodys_wor
     finally:
         superuser.run("ROLLBACK PREPARED 'hold'")
     assert admin.value("SELECT integratedb_drop_stakeholder('reporter')") is False
+
+
+@pytest.mark.parametrize("grant", ["USAGE ON SCHEMA yard", "SELECT (n) ON yard.t"])
+def test_a_claim_waits_no_longer_for_an_owner_that_grants_than_for_the_lock(stranger, admin, claim, grant):
+    stranger.run("CREATE TABLE yard.t (n integer)")
+    stranger.run(f"BEGIN; GRANT {grant} TO PUBLIC")
+    admin.run("SELECT integratedb_configure('lock_timeout', '300 ms')")
+    admin.run("SET statement_timeout = '5s'")
+    with refused("55P03", match="another transaction changed"):
+        claim({"path": "yard.t", "fields": ["n"]})
+    assert admin.value("SHOW lock_timeout") == "0"
+    stranger.run("ROLLBACK")
