@@ -40,6 +40,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM integratedb.deprecation) THEN
+    RETURN;
+  END IF;
+
   -- A restore finds relations by their names, so the names are kept up to date. Those that a claim still records stay as
   -- they are: the check at COMMIT compares them.
   UPDATE integratedb.deprecation AS d
@@ -206,9 +210,8 @@ BEGIN
   SELECT string_agg(n.place, ', ' ORDER BY n.place), string_agg(n.place || ': ' || n.words, E'\n' ORDER BY n.place)
     INTO places, lines
     FROM (SELECT DISTINCT integratedb.place_of(e.path, e.field) AS place, e.words
-            FROM integratedb.claim_excuse AS e
-           WHERE e.claim_id = ANY (claims)
-             AND e.kind = 'deprecation'
+            FROM integratedb.excuses_of(claims) AS e
+           WHERE e.kind = 'deprecation'
              AND e.removed_at IS NULL) AS n;
   IF places IS NOT NULL THEN
     RAISE WARNING 'deprecated: %', left(places, 1000)
