@@ -625,7 +625,7 @@ def swapped(owner, admin, claim, superuser, binding):
     assert deprecate(owner, field="spare") == 0
     pass_time(superuser)
     superuser.run("INSERT INTO integratedb.slot (name, system_identifier) VALUES ('integratedb', 1)")
-    admin.run("SELECT integratedb_notify('reporter', '{\"match\": [], \"channels\": [{\"type\": \"SOCKET\"}]}')")
+    admin.run('SELECT integratedb_notify(\'reporter\', \'{"match": [], "channels": [{"type": "SOCKET"}]}\')')
     owner.run(SWAP)
 
 

@@ -158,7 +158,7 @@ ELSEWHERE = {
     "Ask for fewer rows or columns.": "tests/system/api/test_answer_sizes.py::test_a_stream_has_no_limit",
     "Nothing was changed. End that transaction and try again": "tests/sql/test_leases.py::test_a_renewal_does_not_wait",
     "Another request would take its place.": "tests/sql/test_requests.py::test_nobody_withdraws_by_a_request_what",
-    "The role cannot log in. The daemon": "tests/sql/test_leases.py::test_what_others_claim_of_its_objects_keeps_no_lease",
+    "The role cannot log in. The daemon": "tests/sql/test_leases.py::test_what_others_claim_of_its_objects",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
 

@@ -403,7 +403,7 @@ def test_a_stakeholder_that_changes_its_role_and_waits_stops_neither_others_nor_
 def test_what_others_claim_of_its_objects_keeps_no_lease_from_ending(
     itself, admin, superuser, owner, stakeholder, lease
 ):
-    number, session = itself
+    _, session = itself
     name = session.info.user
     other = stakeholder("other")
     owner.run(f"GRANT SELECT ON shop.customers TO {name}; GRANT USAGE ON SCHEMA shop TO {name}")

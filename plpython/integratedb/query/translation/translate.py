@@ -28,7 +28,9 @@ READ: Final = ("url", "graphql", "data")
 MOST_CHARACTERS: Final = 100_000
 #: What JSON and GraphQL can write in a text, and Postgres cannot store.
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
-_NO_CHARACTER: Final = "a text of the query has the character NUL, or half of a surrogate pair, which Postgres cannot store"
+_NO_CHARACTER: Final = (
+    "a text of the query has the character NUL, or half of a surrogate pair, which Postgres cannot store"
+)
 _NO_GRAPHQL: Final = "GraphQL needs graphql-core on the server. Install it from the source tree: make install-graphql."
 
 
