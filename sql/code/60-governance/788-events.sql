@@ -90,14 +90,28 @@ AS $$
 DECLARE
   due record;
 BEGIN
-  -- Whoever holds a row changes it, and the next call sees the change.
+  -- Whoever holds a row changes it, and the next call sees the change. An owner may deprecate thousands of columns for
+  -- the same day, so those that concern nobody are done at once, and of the others some in each call: the daemon does
+  -- nothing else meanwhile.
+  UPDATE integratedb.deprecation AS d
+     SET reminded_days = integratedb.reminder_days(d.remove_after)
+   WHERE d.id IN (
+     SELECT o.id
+       FROM integratedb.deprecation AS o
+      WHERE o.removed_at IS NULL
+        AND o.remove_after > now()
+        AND integratedb.reminder_days(o.remove_after) < coalesce(o.reminded_days, 32767)
+        FOR UPDATE SKIP LOCKED)
+     AND NOT EXISTS (SELECT FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = d.id);
+
   FOR due IN
     SELECT d.id, integratedb.reminder_days(d.remove_after) AS days
       FROM integratedb.deprecation AS d
      WHERE d.removed_at IS NULL
        AND d.remove_after > now()
        AND integratedb.reminder_days(d.remove_after) < coalesce(d.reminded_days, 32767)
-     ORDER BY d.id
+     ORDER BY d.remove_after, d.id
+     LIMIT 100
        FOR UPDATE SKIP LOCKED
   LOOP
     UPDATE integratedb.deprecation AS d SET reminded_days = due.days WHERE d.id = due.id;
@@ -109,7 +123,8 @@ BEGIN
       FROM integratedb.waiver AS w
      WHERE w.until <= now()
        AND w.ended_at IS NULL
-     ORDER BY w.id
+     ORDER BY w.until, w.id
+     LIMIT 100
        FOR UPDATE SKIP LOCKED
   LOOP
     UPDATE integratedb.waiver AS w SET ended_at = now() WHERE w.id = due.id;
@@ -122,7 +137,8 @@ END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_remind() IS
-'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once. '
+'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once, a '
+'hundred of each kind in a call. '
 'Returns whether daemon_end_leases() or daemon_tell_dependents() has something to do, which may wait for locks.';
 
 CREATE OR REPLACE FUNCTION integratedb.tell_waiver_ended(waiver bigint)
