@@ -71,7 +71,7 @@ COMMENT ON FUNCTION integratedb.refresh_deprecations() IS
 'Brings the names of deprecated relations and columns up to date, and forgets those that are gone and that no claim '
 'records. Tells stakeholders that depend on them and do not know it.';
 
-CREATE OR REPLACE FUNCTION integratedb.note_promises(claims bigint[], of_deprecation bigint)
+CREATE OR REPLACE FUNCTION integratedb.note_promises(claims bigint[])
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
@@ -81,15 +81,15 @@ AS $$
   INSERT INTO integratedb.deprecation_promise AS p (deprecation_id, stakeholder_id, until)
   SELECT n.deprecation_id, n.stakeholder_id, max(n.until)
     FROM integratedb.dependent_notice AS n
-   WHERE n.deprecation_id = of_deprecation
-     AND n.claim_id = ANY (claims)
+   WHERE n.claim_id = ANY (claims)
+     AND NOT n.is_told
      AND n.until IS NOT NULL
    GROUP BY n.deprecation_id, n.stakeholder_id
   ON CONFLICT ON CONSTRAINT deprecation_promise_pkey DO UPDATE SET until = greatest(p.until, EXCLUDED.until)
 $$;
 
-COMMENT ON FUNCTION integratedb.note_promises(bigint[], bigint) IS
-'Records until when these claims were promised what is deprecated now.';
+COMMENT ON FUNCTION integratedb.note_promises(bigint[]) IS
+'Records until when these claims were promised what is deprecated and what their stakeholders do not know yet.';
 
 CREATE OR REPLACE FUNCTION integratedb.note_dependents(claims bigint[], moment timestamptz)
 RETURNS void
@@ -117,19 +117,22 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  untold record;
+  untold CONSTANT bigint[] := ARRAY(SELECT DISTINCT n.claim_id FROM integratedb.dependent_notice AS n WHERE NOT n.is_told);
 BEGIN
-  FOR untold IN
-    SELECT n.deprecation_id, array_agg(DISTINCT n.claim_id) AS claims, array_agg(DISTINCT n.stakeholder_id) AS stakeholders
-      FROM integratedb.dependent_notice AS n
-     WHERE NOT n.is_told
-     GROUP BY n.deprecation_id
-     ORDER BY n.deprecation_id
-  LOOP
-    PERFORM integratedb.note_promises(untold.claims, untold.deprecation_id);
-    PERFORM integratedb.tell_deprecation(untold.deprecation_id, 'integratedb.schema.deprecated', untold.stakeholders);
-    PERFORM integratedb.note_dependents(untold.claims, now());
-  END LOOP;
+  IF cardinality(untold) = 0 THEN
+    RETURN;
+  END IF;
+
+  -- Set-based: there may be thousands, and everybody's claims and migrations wait meanwhile.
+  PERFORM integratedb.note_promises(untold);
+  INSERT INTO integratedb.control (stakeholder_id, kind, body)
+  SELECT st.id, 'event', integratedb.event_of(st, 'integratedb.schema.deprecated', integratedb.path_of(d.schema_name, d.relation_name), integratedb.deprecation_data(d))
+    FROM (SELECT DISTINCT n.deprecation_id, n.stakeholder_id FROM integratedb.dependent_notice AS n WHERE NOT n.is_told) AS n
+    JOIN integratedb.deprecation AS d ON d.id = n.deprecation_id
+    JOIN integratedb.stakeholder AS st ON st.id = n.stakeholder_id
+   WHERE integratedb.is_heard(st.id)
+   ORDER BY d.id, st.id;
+  PERFORM integratedb.note_dependents(untold, now());
 END
 $$;
 
@@ -349,7 +352,7 @@ BEGIN
     RETURNING d.id INTO new_id;
 
     dependents := ARRAY(SELECT DISTINCT e.claim_id FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = new_id);
-    PERFORM integratedb.note_promises(dependents, new_id);
+    PERFORM integratedb.note_promises(dependents);
     PERFORM integratedb.note_dependents(dependents, NULL);
   END IF;
 

@@ -1,5 +1,32 @@
 -- Events about what owners and stakeholders agree, for the channels of stakeholders.
 
+CREATE OR REPLACE FUNCTION integratedb.is_heard(of_stakeholder bigint)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder) AND EXISTS (SELECT FROM integratedb.slot)
+$$;
+
+COMMENT ON FUNCTION integratedb.is_heard(bigint) IS
+'Whether an event for the stakeholder has a channel, and a daemon that sends it. Without a daemon nobody would read the '
+'rows, and nothing would delete them.';
+
+CREATE OR REPLACE FUNCTION integratedb.event_of(st integratedb.stakeholder, type text, subject text, data jsonb)
+RETURNS jsonb
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT jsonb_build_object('id', st.id, 'stakeholder', st.name, 'type', type, 'subject', subject, 'data', data)
+$$;
+
+COMMENT ON FUNCTION integratedb.event_of(integratedb.stakeholder, text, text, jsonb) IS
+'The body of a control row of kind event.';
+
 CREATE OR REPLACE FUNCTION integratedb.tell(stakeholders bigint[], type text, subject text, data jsonb)
 RETURNS void
 LANGUAGE sql
@@ -7,14 +34,11 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Without a daemon nobody reads the rows, and nothing would delete them.
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
-  SELECT st.id, 'event',
-         jsonb_build_object('id', st.id, 'stakeholder', st.name, 'type', tell.type, 'subject', tell.subject, 'data', tell.data)
+  SELECT st.id, 'event', integratedb.event_of(st, tell.type, tell.subject, tell.data)
     FROM integratedb.stakeholder AS st
    WHERE st.id = ANY (stakeholders)
-     AND EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = st.id)
-     AND EXISTS (SELECT FROM integratedb.slot)
+     AND integratedb.is_heard(st.id)
    ORDER BY st.id
 $$;
 
@@ -40,7 +64,21 @@ $$;
 
 COMMENT ON FUNCTION integratedb.tell_request(bigint, text) IS 'Sends an event about a request to its stakeholder.';
 
-CREATE OR REPLACE FUNCTION integratedb.tell_deprecation(deprecation bigint, type text, stakeholders bigint[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION integratedb.deprecation_data(d integratedb.deprecation)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT jsonb_build_object('path', integratedb.path_of(d.schema_name, d.relation_name), 'field', d.column_name, 'message', d.message,
+                            'deprecated_by', d.deprecated_by, 'remove_after', d.remove_after,
+                            'days_left', integratedb.days_until(d.remove_after))
+$$;
+
+COMMENT ON FUNCTION integratedb.deprecation_data(integratedb.deprecation) IS 'The data of an event about a deprecation.';
+
+CREATE OR REPLACE FUNCTION integratedb.tell_deprecation(deprecation bigint, type text)
 RETURNS void
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE
@@ -48,24 +86,19 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT integratedb.tell(
-           coalesce(
-             stakeholders,
-             ARRAY(
-               SELECT DISTINCT s.stakeholder_id
-                 FROM integratedb.deprecated_claim AS e
-                 JOIN integratedb.claim AS c ON c.id = e.claim_id
-                 JOIN integratedb.specification AS s ON s.id = c.specification_id
-                WHERE e.deprecation_id = d.id)),
-           tell_deprecation.type, integratedb.path_of(d.schema_name, d.relation_name),
-           jsonb_build_object('path', integratedb.path_of(d.schema_name, d.relation_name), 'field', d.column_name, 'message', d.message,
-                              'deprecated_by', d.deprecated_by, 'remove_after', d.remove_after,
-                              'days_left', integratedb.days_until(d.remove_after)))
+           ARRAY(
+             SELECT DISTINCT s.stakeholder_id
+               FROM integratedb.deprecated_claim AS e
+               JOIN integratedb.claim AS c ON c.id = e.claim_id
+               JOIN integratedb.specification AS s ON s.id = c.specification_id
+              WHERE e.deprecation_id = d.id),
+           tell_deprecation.type, integratedb.path_of(d.schema_name, d.relation_name), integratedb.deprecation_data(d))
     FROM integratedb.deprecation AS d
    WHERE d.id = deprecation
 $$;
 
-COMMENT ON FUNCTION integratedb.tell_deprecation(bigint, text, bigint[]) IS
-'Sends an event about a deprecation to the stakeholders that depend on it, or only to these.';
+COMMENT ON FUNCTION integratedb.tell_deprecation(bigint, text) IS
+'Sends an event about a deprecation to the stakeholders that depend on it.';
 
 CREATE OR REPLACE FUNCTION integratedb.reminder_days(remove_after timestamptz)
 RETURNS smallint
