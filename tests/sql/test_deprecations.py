@@ -329,6 +329,19 @@ def test_without_a_date_never(owner, claim, superuser, binding):
         owner.run(DROP_NOTE)
 
 
+def test_the_seven_days_begin_when_it_is_announced_and_not_with_the_transaction(owner, claim, superuser):
+    claim(NOTE)
+    later = "SELECT announced_at > now(), deprecated_at > now() FROM integratedb.deprecation"
+    for interval in ("30 days", "20 days"):
+        superuser.run("BEGIN; SELECT pg_sleep(0.01)")
+        superuser.run(DEPRECATE, "shop.orders", "note", interval, None)
+        assert superuser.row(later)[0] is True
+        superuser.run("COMMIT")
+    superuser.run("BEGIN; SELECT pg_sleep(0.01)")
+    with refused("22023", match="has passed"):
+        superuser.run(DEPRECATE, "shop.orders", "note", "1 ms", None)
+
+
 def test_when_it_becomes_binding_the_seven_days_begin(owner, claim, superuser, admin):
     claim(NOTE)
     deprecate(owner)

@@ -132,7 +132,7 @@ BEGIN
     JOIN integratedb.stakeholder AS st ON st.id = n.stakeholder_id
    WHERE integratedb.is_heard(st.id)
    ORDER BY d.id, st.id;
-  PERFORM integratedb.note_dependents(untold, now());
+  PERFORM integratedb.note_dependents(untold, clock_timestamp());
 END
 $$;
 
@@ -288,6 +288,8 @@ AS $$
 DECLARE
   caller CONSTANT name := integratedb.caller();
   words CONSTANT text := nullif(btrim(integratedb_deprecate.message), '');
+  -- The transaction may have begun days ago, and nobody was told then.
+  moment CONSTANT timestamptz := clock_timestamp();
   removal CONSTANT timestamptz := integratedb_deprecate.remove_after;
   target record;
   is_told boolean := true;
@@ -299,7 +301,7 @@ BEGIN
   PERFORM integratedb.require_deprecable(caller, integratedb_deprecate.path, integratedb_deprecate.field);
 
   -- Clients read the time, and many of them know no year of five digits.
-  IF removal <= now() OR removal > '9999-01-01 00:00:00+00' THEN
+  IF removal <= moment OR removal > '9999-01-01 00:00:00+00' THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('the time of removal has passed, or is not one: %s', removal),
@@ -338,7 +340,7 @@ BEGIN
          relation_name = target.relation_name,
          column_name = integratedb_deprecate.field,
          deprecated_by = caller,
-         announced_at = CASE WHEN removal < coalesce(d.remove_after, 'infinity') THEN now() ELSE d.announced_at END
+         announced_at = CASE WHEN removal < coalesce(d.remove_after, 'infinity') THEN moment ELSE d.announced_at END
    WHERE d.relid = target.relid
      AND d.attnum = target.attnum
      AND d.removed_at IS NULL
@@ -346,9 +348,9 @@ BEGIN
 
   IF new_id IS NULL THEN
     INSERT INTO integratedb.deprecation AS d
-      (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by, reminded_days)
+      (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by, deprecated_at, announced_at, reminded_days)
     VALUES (target.relid, target.attnum, target.schema_name, target.relation_name, integratedb_deprecate.field, words, removal, caller,
-            integratedb.reminder_days(removal))
+            moment, moment, integratedb.reminder_days(removal))
     RETURNING d.id INTO new_id;
 
     dependents := ARRAY(SELECT DISTINCT e.claim_id FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = new_id);
