@@ -105,6 +105,7 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Leases.
 #include sql/state/145-leases.sql
+#include sql/state/150-deprecation-notices.sql
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;
