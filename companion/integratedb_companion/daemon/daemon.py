@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import math
 import os
 import time
 from collections.abc import Coroutine
@@ -29,13 +28,14 @@ from .delivery.names import Lookups
 from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
 from .delivery.webhook import open_session
+from .liveness import Liveness
 from .metrics import Metrics
 from .reachability import STANDBY, is_temporary
 from .routing.events import EVENTS_LOST, Event, Transaction
 from .routing.router import Router
 from .state import Channel, StakeholderState, parse_state, parse_types, with_types
 from .stream import slot as slots
-from .stream.confirmation import KEEP_ALIVE_EVERY_S, Confirmation
+from .stream.confirmation import Confirmation
 from .stream.encodings import UTF8
 from .stream.gate import Gate
 from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
@@ -65,8 +65,6 @@ REMIND_EVERY_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 #: The daemon stops being ready when it processes one piece of the stream for longer than this.
 PIECE_TIMEOUT_S: Final = 10.0
-#: The server is lost, and the daemon not ready, when it answers nothing for this long.
-ANSWER_TIMEOUT_S: Final = 10.0
 #: The position of an event after all changes of its transaction.
 AFTER_ALL: Final = (1 << 31) - 1
 
@@ -106,11 +104,7 @@ class Daemon:
         self._timelines = FIRST
         self._gate = Gate(self._database.replicated)
         self._lag_bytes = 0
-        #: When the server last answered; None until the daemon is attached.
-        self._answered_at_s: float | None = None
-        #: When the stream last sent something.
-        self._heard_at_s = 0.0
-        self._silence_s = math.inf
+        self._liveness = Liveness(self._database, self._on_unreachable, self._measure)
         #: When processing of the current piece of the stream began; None while the daemon waits for more.
         self._working_since_s: float | None = None
         #: What the daemon waits for until channels are in force; None when they are in force.
@@ -153,7 +147,7 @@ class Daemon:
                 confirmation.run(),
                 confirmation.keep_alive(),
                 self._maintain(),
-                self._watch(),
+                self._liveness.run(),
                 self._remind(),
                 self._follow(),
             )
@@ -220,6 +214,7 @@ class Daemon:
                 finally:
                     self._confirmation.stream = None
                     self._working_since_s = None
+                    self._liveness.expects(something=False)
                     await connection.close()
             except SlotInUseError:
                 busy += 1
@@ -238,10 +233,10 @@ class Daemon:
         self._confirmation.stream = connection
         log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
         self._confirmation.progressed()
-        self._heard_at_s = time.monotonic()
         while True:
+            self._liveness.expects(something=True)
             messages = await connection.read()
-            self._heard_at_s = time.monotonic()
+            self._liveness.expects(something=False)
             await self._gate.let_through()
             self._working_since_s = time.monotonic()
             for received in self._reader.take_all(messages):
@@ -333,33 +328,9 @@ class Daemon:
             await self._gate.refresh()
             await self._enforce_limits()
 
-    async def _watch(self) -> None:
-        """Every few seconds: measure the lag, and give up connections to a server that does not answer.
-
-        A server that is stopped, or behind a cut link, may leave connections open for ever.
-        """
-        while True:
-            try:
-                position_lsn = await self._database.wal_position(ANSWER_TIMEOUT_S)
-            except TimeoutError:
-                log.warning("the server does not answer", extra={"seconds": ANSWER_TIMEOUT_S})
-                self._database.break_off()
-                self._on_unreachable()
-            except psycopg.OperationalError:
-                pass  # the calls and the stream report it
-            else:
-                self._answered_at_s = time.monotonic()
-                self._lag_bytes = max(0, position_lsn - self._progress.confirmed_lsn)
-                self._metrics.lag_bytes.set(self._lag_bytes)
-                if self._confirmation.stream is not None and self._is_silent():
-                    log.warning("the stream is silent", extra={"seconds": self._silence_s})
-                    self._on_unreachable()
-            await asyncio.sleep(HOUSEKEEPING_EVERY_S)
-
-    def _is_silent(self) -> bool:
-        """Whether the server should have sent something long ago, if only an answer to a status update."""
-        busy = self._working_since_s is not None or self._gate.waiting_since_s is not None
-        return not busy and time.monotonic() > self._heard_at_s + self._silence_s
+    def _measure(self, position_lsn: int) -> None:
+        self._lag_bytes = max(0, position_lsn - self._progress.confirmed_lsn)
+        self._metrics.lag_bytes.set(self._lag_bytes)
 
     async def _remind(self) -> None:
         """Every minute: have reminders sent, which come back in the stream, and end leases that are over."""
@@ -462,9 +433,8 @@ class Daemon:
         self._reader = StreamReader(
             self._router, self._progress, source, self._metrics, self._encoding, self._timelines
         )
-        self._silence_s = max(2 * await self._database.sender_timeout_s(), 2.5 * KEEP_ALIVE_EVERY_S)
         await self._gate.refresh()
-        self._answered_at_s = time.monotonic()
+        self._liveness.begin(await self._database.sender_timeout_s())
         self._confirmation.begin(self._progress)
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
@@ -545,8 +515,9 @@ class Daemon:
         if self._lag_bytes > self._settings.max_lag_bytes:
             return f"{self._lag_bytes} bytes behind"
         now_s = time.monotonic()
-        if self._answered_at_s is not None and now_s > self._answered_at_s + ANSWER_TIMEOUT_S:
-            return f"the server has not answered for {now_s - self._answered_at_s:.0f} s"
+        problem = self._liveness.problem()
+        if problem is not None:
+            return problem
         waiting_s = self._gate.waiting_since_s
         if waiting_s is not None and now_s > waiting_s + PIECE_TIMEOUT_S:
             return f"the stream has been waiting for the synchronous standbys for {now_s - waiting_s:.0f} s"
