@@ -24,7 +24,7 @@ class WrongConfigurationError(click.ClickException):
 
     exit_code = STATUS_CONFIGURATION
 
-    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002  standard error, as for all errors
+    def show(self, file: IO[Any] | None = None) -> None:
         say(f"integratedb: {clean(self.message)}", err=True)
 
 
