@@ -108,11 +108,11 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 
 -- Timelines. The ids of events contain them, and stand in the events.
 #include sql/state/150-timelines.sql
+DROP FUNCTION integratedb.event_id(pg_catalog.pg_lsn, bigint);
+DROP FUNCTION integratedb.daemon_slot(text);
 
 -- Who was told of a deprecation.
 #include sql/state/155-deprecation-notices.sql
-DROP FUNCTION integratedb.event_id(pg_catalog.pg_lsn, bigint);
-DROP FUNCTION integratedb.daemon_slot(text);
 
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;
