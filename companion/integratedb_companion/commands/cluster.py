@@ -114,7 +114,7 @@ def create(config: str | None, cluster_name: str | None, database: str | None, *
 
 
 @cluster.command("join", cls=Command)
-@click.argument("address", metavar="HOST:PORT[,HOST:PORT...]")
+@click.argument("agents", metavar="HOST:PORT[,HOST:PORT...]")
 @click.option(
     "--token",
     metavar="TOKEN",
@@ -123,7 +123,7 @@ def create(config: str | None, cluster_name: str | None, database: str | None, *
 )
 @node_options
 @json_output
-def join(address: str, token: str | None, as_json: bool, **node: Any) -> None:
+def join(agents: str, token: str | None, as_json: bool, **node: Any) -> None:
     """Join a cluster: get a certificate and a vote in etcd, take a base backup, and stream.
 
     The token proves to this node that the other one belongs to the cluster, and the other way round. A second run goes
@@ -134,17 +134,17 @@ def join(address: str, token: str | None, as_json: bool, **node: Any) -> None:
       integratedb cluster join 10.0.0.1:8650 --token TOKEN
       integratedb cluster join 10.0.0.1,10.0.0.2 --name c --token - < token
     """
-    enter(address, token, as_json=as_json, **node)
+    enter(agents, token, as_json=as_json, **node)
 
 
-def enter(address: str, token: str | None, *, as_json: bool, **node: Any) -> None:
+def enter(agents: str, token: str | None, *, as_json: bool, **node: Any) -> None:
     """Join."""
     given = {name[5:]: value for name, value in node.items() if name.startswith("port_") and value is not None}
     try:
         memory = size(node["memory"]) if node["memory"] else 0
     except ConfigurationError as problem:
         raise CommandError(str(problem), status=STATUS_USAGE) from None
-    addresses = split_addresses(address, Ports().agent)
+    addresses = split_addresses(agents, Ports().agent)
     if token == "-":  # noqa: S105  not a token
         token = sys.stdin.readline().strip()
     layout = Layout.of(node["path"])

@@ -32,15 +32,15 @@ def new_cluster(config: str | None, cluster_name: str | None, database: str | No
 
 
 @new.command("node", cls=Command)
-@click.option("--join", "address", metavar="HOST:PORT[,...]", required=True, help="Agents of the cluster.")
+@click.option("--join", "agents", metavar="HOST:PORT[,...]", required=True, help="Agents of the cluster.")
 @click.option("--token", metavar="TOKEN", envvar="INTEGRATEDB_JOIN_TOKEN", help="The token; - reads it.")
 @node_options
 @json_output
-def new_node(address: str, token: str | None, as_json: bool, **node: Any) -> None:
+def new_node(agents: str, token: str | None, as_json: bool, **node: Any) -> None:
     """Do what integratedb cluster join does.
 
     \b
     Example:
       hipsterdb new node --join 10.0.0.1:8650,10.0.0.2:8650 --token TOKEN
     """
-    enter(address, token, as_json=as_json, **node)
+    enter(agents, token, as_json=as_json, **node)
