@@ -9,7 +9,7 @@ import logging
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ import yaml
 
 from integratedb_companion.common.errors import CommandError
 
-from . import nodes, rendering
+from . import fencing, nodes, rendering
 from .etcd import Etcd, EtcdError, Value
 from .layout import Layout
 from .nodes import Keys, Status
@@ -33,7 +33,7 @@ FRESH_S = 0.5
 LOOK_S, PATRONI_PATIENCE_S, ETCD_PATIENCE_S = 5.0, 90.0, 10.0
 RENEW_S, RETRY_S = 5.0, 0.5
 #: How long Patroni waits at the first start for etcd, which it would otherwise try every 5 s.
-ETCD_WAIT_S = 15.0
+ETCD_TRIES, ETCD_PAUSE_S = 75, 0.2
 
 
 class Agent:
@@ -82,7 +82,9 @@ class Agent:
         self._write_configuration()
         async with self.session, await serve(self):
             self.etcd_part.begin()
-            tasks = [asyncio.create_task(one) for one in (self.etcd_part.keep(), self._keep_patroni(), self._renew())]
+            fence = fencing.watch(self.patroni_part, self.etcd, self.settings, self.layout.data)
+            loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), fence)
+            tasks = [asyncio.create_task(self._until_stop(loop)) for loop in loops]
             stopped = asyncio.create_task(self.stop.wait())
             try:
                 done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -94,6 +96,11 @@ class Agent:
             await self.etcd_part.stop()
             for task in tasks:
                 task.cancel()
+
+    async def _until_stop(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Run a loop; one that ends, because its part was stopped, does not end the agent."""
+        await loop
+        await self.stop.wait()
 
     def _write_configuration(self) -> None:
         settings, layout = self.settings, self.layout
@@ -108,9 +115,10 @@ class Agent:
         if not self.settings.votes:
             await self._become_voter()
         own = self.etcd.endpoints[0]
-        until_s = time.monotonic() + ETCD_WAIT_S
-        while time.monotonic() < until_s and not await self.etcd.answers(own):
-            await asyncio.sleep(0.2)
+        for _ in range(ETCD_TRIES):
+            if await self.etcd.answers(own):
+                break
+            await asyncio.sleep(ETCD_PAUSE_S)
         self.patroni_part.begin()
         await self.patroni_part.keep()
 

@@ -36,7 +36,7 @@ def become_owner(layout: Layout) -> None:
     probe = [sys.executable, "-c", "import integratedb_companion.cluster.agent, patroni"]
     if not launch.succeeds(probe, os.environ, owner):
         raise CommandError(
-            f"user {owner.name}, who runs Postgres for root, may not read {sys.prefix}, where this program is installed",
+            f"user {owner.name}, who runs Postgres for root, may not read {sys.prefix}, where this program is",
             hint="Install it into /opt, such as by python3 -m venv /opt/integratedb.",
         )
     if not layout.path.exists():
@@ -90,7 +90,7 @@ def _check_patroni() -> None:
 
 @functools.cache
 def versions(bindir: str) -> Mapping[str, str]:
-    """Return what must be the same on all nodes: the major version of Postgres, and the extension's. Error: CommandError."""
+    """Return the versions of Postgres and of the extension: the same on all nodes. Error: CommandError."""
     said = subprocess.run([f"{bindir}/postgres", "--version"], capture_output=True, text=True, check=False).stdout
     match = re.search(r"(\d+)", said)
     share = _share(Path(bindir))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
@@ -15,9 +14,9 @@ from typing import Any
 from integratedb_companion.common.configuration import ConfigurationError
 
 from . import certificates, switchover, tokens
-from .agent import Agent, registration
+from .agent import Agent, client_tls, registration
 from .errors import RefusedError
-from .etcd import EtcdError, EtcdRefusedError, Member
+from .etcd import Etcd, EtcdError, EtcdRefusedError, Member
 from .settings import Ports, Settings, checked_address, checked_name, moved
 
 log = logging.getLogger(__name__)
@@ -25,6 +24,8 @@ log = logging.getLogger(__name__)
 #: How long the answer of a join can be asked for again with the same token and the same key.
 REPEAT_S = 3600
 SWITCHOVER_TIMEOUT_S = 60.0
+#: How the new primary is looked for afterwards.
+SEEN_TRIES, SEEN_PAUSE_S = 100, 0.2
 
 
 class Membership:
@@ -211,9 +212,11 @@ class Membership:
             members = await agent.etcd.members()
             member = next((one for one in members if one.peer_url == peer), None)
             others = [one.client_url for one in members if one.client_url and one.peer_url != peer]
-            await agent.etcd.swap({}, {}, [agent.keys.node(name), agent.keys.member(name)])
+            # The registration last: without it, this could not be run again.
             if member is not None:
                 await agent.etcd.remove(member.id, others)
+            left = [agent.keys.node(name), agent.keys.member(name)]
+            await Etcd(agent.session, client_tls(agent.layout), others).swap({}, {}, left)
         except EtcdError as problem:
             raise _no_etcd(problem) from None
         log.info("a node has left", extra={"node": name})
@@ -240,10 +243,10 @@ class Membership:
             said = answer[1] if answer else "no answer"
             raise RefusedError(503, f"Patroni of node {plan.old} refused: {said}", hint="integratedb cluster status")
         if answer[0] == 200:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWITCHOVER_TIMEOUT_S):
-                    while (await agent.look(fresh=True)).primary != plan.new:
-                        await asyncio.sleep(0.2)
+            for _ in range(SEEN_TRIES):
+                if (await agent.look(fresh=True)).primary == plan.new:
+                    break
+                await asyncio.sleep(SEEN_PAUSE_S)
         log.info("switchover", extra={"old": plan.old, "new": plan.new})
         return answer[0], {**plan.as_json(), "done": answer[0] == 200, "took_s": round(time.monotonic() - began_s, 1)}
 

@@ -124,7 +124,7 @@ def status(
     now: datetime,
     etcd: Sequence[dict[str, Any]] = (),
 ) -> Status:
-    """Return the state of a cluster: `keys` are those of etcd, `answers` what Patroni says at each node that answers."""
+    """Return the state of a cluster from the keys of etcd, and from what each Patroni answers."""
     of = Keys(cluster)
     configuration = document(keys.get(f"{of.patroni}config"))
     sync = document(keys.get(f"{of.patroni}sync"))

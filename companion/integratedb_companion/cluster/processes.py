@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 20 << 20
 #: What has run for a while is started again at once. What dies soon waits longer each time.
 SETTLED_S, LONGEST_PAUSE_S = 10.0, 10.0
+#: What runs for so long is not about to end at its configuration.
+SETTLING_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ class Process:
             if not self.runs:
                 return
             loop = asyncio.get_running_loop()
-            over = loop.create_future()
-            loop.add_reader(descriptor, lambda: over.done() or over.set_result(None))
+            over = asyncio.Event()
+            loop.add_reader(descriptor, over.set)
             try:
-                await over
+                await over.wait()
             finally:
                 loop.remove_reader(descriptor)
         finally:
@@ -82,6 +84,7 @@ class Part:
         #: How often it was started again.
         self.restarts = 0
         self._stopping = False
+        self._failing_since_s: float | None = None
 
     def begin(self) -> None:
         """Take over the process of an earlier agent, or start one."""
@@ -111,7 +114,7 @@ class Part:
         }
         # A file, because a pipe would end with the agent, and the program by its next line.
         with self._output.open("ab") as output:
-            self._child = subprocess.Popen(  # noqa: S603  the programs that the agent found
+            self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -138,6 +141,8 @@ class Part:
             # At once after a while of work: each second without Patroni is one nearer to the end of its key.
             has_settled = time.monotonic() - self._began_s > SETTLED_S
             self._pause_s = 0.0 if has_settled else min(LONGEST_PAUSE_S, max(0.2, self._pause_s * 2))
+            if has_settled or self._failing_since_s is None:
+                self._failing_since_s = time.monotonic()
             log.warning(
                 "it has ended, and is started again",
                 extra={"part": self.name, "status": status, "pause_s": self._pause_s, "log": str(self._output)},
@@ -167,3 +172,11 @@ class Part:
     def runs(self) -> bool:
         """Whether the program runs now."""
         return self.process is not None and self.process.runs
+
+    @property
+    def failing_s(self) -> float:
+        """Return for how long the program has ended soon after each start; 0: it runs, or is stopped."""
+        now_s = time.monotonic()
+        if self._stopping or self._failing_since_s is None or (self.runs and now_s - self._began_s > SETTLING_S):
+            return 0.0
+        return now_s - self._failing_since_s

@@ -169,7 +169,7 @@ def checked_name(option: str, value: Any) -> str:
     """Check the name of a cluster or node. Error: ConfigurationError."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise ConfigurationError(
-            f"{option} {value!a}: a name has at most 40 lower-case letters, digits and hyphens, and begins with a letter"
+            f"{option} {value!a}: not 1 to 40 lower-case letters, digits and hyphens that begin with a letter"
         )
     return str(value)
 

@@ -15,12 +15,13 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.errors import STATUS_USAGE, CommandError
 
 from . import certificates, defaults, machine
 from .client import Client, verified
 from .layout import Layout, draw_secrets
-from .settings import Settings, difference, moved
+from .settings import Settings, checked_address, checked_name, difference, moved
 from .tokens import Token, TokenError
 
 Say = Callable[[str], None]
@@ -65,7 +66,7 @@ def _continued(layout: Layout, settings: Settings) -> Settings:
     if differs := difference(kept, settings):
         raise CommandError(
             f"{layout.path} has a node with another {' and '.join(differs)}",
-            hint="Give what the first run was given, or another --dir. What a running cluster has is changed elsewhere.",
+            hint="Give what the first run was given, or another --dir.",
         )
     return kept
 
@@ -150,13 +151,14 @@ def _ask_to_join(
             problems.append(problem)
             continue
         say(f"the agent at {address} has the authority of the token")
-        node = {
-            "name": options["name"] or machine.host_name(),
-            "address": options["address"] or own,
-            "ports": asdict(options["ports"]),
-        }
-        machine.check_ports(Settings("", node["name"], node["address"], ports=options["ports"]))
-        request = certificates.request(_own_key(layout), node["name"]).decode()
+        try:
+            name = checked_name("--name", options["name"] or machine.host_name())
+            place = checked_address(options["address"] or own)
+        except ConfigurationError as problem:
+            raise CommandError(str(problem), status=STATUS_USAGE) from None
+        node = {"name": name, "address": place, "ports": asdict(options["ports"])}
+        machine.check_ports(Settings("", name, place, ports=options["ports"]))
+        request = certificates.request(_own_key(layout), name).decode()
         until_s = time.monotonic() + TURN_S
         while True:
             try:
@@ -175,7 +177,7 @@ def start_agent(layout: Layout, say: Say) -> None:
         say("starting the agent")
         command = [sys.executable, "-m", "integratedb_companion.cli", "agent", "--dir", str(layout.path)]
         with (layout.logs / "agent.log").open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603  this program
+            process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True
             )
         until_s = time.monotonic() + AGENT_S

@@ -40,7 +40,7 @@ def directory(function: Decorated) -> Decorated:
         "path",
         metavar="DIR",
         envvar="INTEGRATEDB_CLUSTER_DIR",
-        help="The directory of the node.  [root: /var/lib/integratedb/cluster, else ~/.local/share/integratedb/cluster]",
+        help="The directory of the node.  [of root: /var/lib/integratedb/cluster]",
     )(function)
 
 
