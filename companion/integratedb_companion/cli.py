@@ -81,7 +81,7 @@ class Commands(click.Group):
         from integratedb_companion.common.extras import needing
 
         try:
-            with needing(name):
+            with needing("cluster" if COMMANDS[name].section == "Cluster" else name):
                 module = importlib.import_module(f".{COMMANDS[name].module}", PACKAGE)
         except ConfigurationError as problem:
             raise click.UsageError(str(problem)) from None

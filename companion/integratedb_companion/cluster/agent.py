@@ -25,6 +25,7 @@ from .nodes import Keys, Status
 from .patroni import Patroni
 from .processes import Part
 from .settings import Settings, host_in_url, moved
+from .switchover import Preview, preview
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 FRESH_S = 0.5
 LOOK_S, PATRONI_PATIENCE_S, ETCD_PATIENCE_S = 5.0, 90.0, 10.0
 RENEW_S, RETRY_S = 5.0, 0.5
+SWITCHOVER_TIMEOUT_S = 60.0
 #: How long Patroni waits at the first start for etcd, which it would otherwise try every 5 s.
 ETCD_TRIES, ETCD_PAUSE_S = 75, 0.2
 
@@ -92,10 +94,26 @@ class Agent:
                     task.result()  # a loop that ends is a fault, which ends the agent; etcd and Patroni go on
             finally:
                 stopped.cancel()
+            await self._hand_over()
             await self.patroni_part.stop()
             await self.etcd_part.stop()
             for task in tasks:
                 task.cancel()
+
+    async def _hand_over(self) -> None:
+        """Make another node the primary before this one stops: that is faster than a failover."""
+        if not self.patroni_part.runs:
+            return
+        plan = preview(await self.look(fresh=True), None, None, datetime.now(UTC))
+        if plan.old == self.settings.name and not plan.reasons:
+            answer = await self.switch(plan)
+            log.info("handed over", extra={"to": plan.new, "status": answer[0] if answer else None})
+
+    async def switch(self, plan: Preview) -> tuple[int, str] | None:
+        """Ask the Patroni of the primary for a switchover; return what it says; None: no answer."""
+        assert plan.old is not None
+        body = {"leader": plan.old, "candidate": plan.new, **({"scheduled_at": plan.at} if plan.at else {})}
+        return await self.patroni.post(self.patroni_urls()[plan.old], "/switchover", body, SWITCHOVER_TIMEOUT_S)
 
     async def _until_stop(self, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop; one that ends, because its part was stopped, does not end the agent."""

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 #: How long the answer of a join can be asked for again with the same token and the same key.
 REPEAT_S = 3600
-SWITCHOVER_TIMEOUT_S = 60.0
 #: How the new primary is looked for afterwards.
 SEEN_TRIES, SEEN_PAUSE_S = 100, 0.2
 
@@ -220,6 +219,8 @@ class Membership:
         except EtcdError as problem:
             raise _no_etcd(problem) from None
         log.info("a node has left", extra={"node": name})
+        with contextlib.suppress(EtcdError):
+            await agent.look(fresh=True)
         if is_own:
             agent.keep(left=True)
             # After the answer.
@@ -235,10 +236,8 @@ class Membership:
         plan = switchover.preview(state, to, at, now)
         if plan.reasons or dry_run:
             return (200 if dry_run else 409), {**plan.as_json(), "done": False}
-        assert plan.old is not None
-        body = {"leader": plan.old, "candidate": plan.new, **({"scheduled_at": at} if at else {})}
         began_s = time.monotonic()
-        answer = await agent.patroni.post(agent.patroni_urls()[plan.old], "/switchover", body, SWITCHOVER_TIMEOUT_S)
+        answer = await agent.switch(plan)
         if answer is None or answer[0] not in (200, 202):
             said = answer[1] if answer else "no answer"
             raise RefusedError(503, f"Patroni of node {plan.old} refused: {said}", hint="integratedb cluster status")

@@ -181,8 +181,11 @@ def _row(
         return Node(name, "lost", address, "lost", agent=agent)
     live = answer or {}
     state = str(live.get("state") or (member or {}).get("state") or "unknown")
-    is_primary = name == primary
-    if not is_primary and live.get("replication_state") == "streaming":
+    # Who has the key is promoted a moment later, and takes no writes before.
+    is_primary = name == primary and live.get("role", "primary") in ("primary", "master")
+    if name == primary and not is_primary:
+        state = "being promoted"
+    if name != primary and live.get("replication_state") == "streaming":
         state = "streaming"
     timeline = live.get("timeline") or (member or {}).get("timeline")
     position = _replayed(live, member or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from integratedb_companion.common.errors import STATUS_USAGE, CommandError
 from . import certificates, defaults, machine
 from .client import Client, verified
 from .layout import Layout, draw_secrets
+from .nodes import WELL
 from .settings import Settings, checked_address, checked_name, difference, moved
 from .tokens import Token, TokenError
 
@@ -51,9 +53,11 @@ def create(layout: Layout, given: Settings, say: Say, *, agent: bool) -> dict[st
     if not agent:
         return {"cluster": settings.cluster, "node": settings.name, "directory": str(layout.path), "running": False}
     start_agent(layout, say)
-    say("waiting for the primary")
-    _wait_for_primary(layout, settings)
-    _create_database(layout, settings, say)
+    say("waiting for Postgres")
+    if _wait_for_primary(layout, settings):
+        _create_database(layout, settings, say)
+    else:
+        say("another node is the primary")
     return {"cluster": settings.cluster, "node": settings.name, "directory": str(layout.path), "running": True}
 
 
@@ -209,23 +213,30 @@ def superuser(layout: Layout, settings: Settings, database: str = "postgres") ->
     )
 
 
-def _wait_for_primary(layout: Layout, settings: Settings) -> None:
+def _wait_for_primary(layout: Layout, settings: Settings) -> bool:
+    """Wait until this node takes writes or follows a primary; return whether it is the primary. Error: CommandError."""
+    client = Client.of(layout, only_own=True)
     until_s = time.monotonic() + PRIMARY_S
     while time.monotonic() < until_s:
-        if not layout.agent_runs():
-            raise CommandError("the agent has ended", hint=f"{layout.logs / 'agent.log'} says why.")
-        try:
-            with psycopg.connect(superuser(layout, settings)) as connection:
-                row = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
-                if row is not None and row[0] is False:
-                    return
-        except psycopg.OperationalError:
-            pass
+        _check_agent(layout)
+        with contextlib.suppress(CommandError):
+            found = client.want("GET", "/status")
+            own = next((node for node in found["nodes"] if node["name"] == settings.name), None)
+            if own is not None and own["answers"] and own["state"] in WELL:
+                if found["primary"] == settings.name:
+                    return True
+                if found["primary"] is not None and own["state"] == "streaming":
+                    return False
         time.sleep(TICK_S)
     raise CommandError(
-        f"Postgres takes no writes after {PRIMARY_S:.0f} s",
+        f"Postgres is not ready after {PRIMARY_S:.0f} s",
         hint=f"{layout.logs}/patroni.log and etcd.log say why. The same command goes on afterwards.",
     )
+
+
+def _check_agent(layout: Layout) -> None:
+    if not layout.agent_runs():
+        raise CommandError("the agent has ended", hint=f"{layout.logs / 'agent.log'} says why.")
 
 
 def _create_database(layout: Layout, settings: Settings, say: Say) -> None:
@@ -246,8 +257,7 @@ def _wait_until_streaming(layout: Layout, settings: Settings, say: Say) -> None:
     client = Client.of(layout, only_own=True)
     until_s, shown = time.monotonic() + STREAMS_S, ""
     while time.monotonic() < until_s:
-        if not layout.agent_runs():
-            raise CommandError("the agent has ended", hint=f"{layout.logs / 'agent.log'} says why.")
+        _check_agent(layout)
         state = _own_state(client, settings.name)
         if state != shown:
             say(f"Postgres: {state}")

@@ -10,7 +10,8 @@ from integratedb_companion.cluster.agent import Agent
 from integratedb_companion.cluster.application import serve
 from integratedb_companion.cluster.layout import Layout
 from integratedb_companion.common import logs
-from integratedb_companion.common.configuration import checked_log_level
+from integratedb_companion.common.configuration import ConfigurationError, checked_log_level
+from integratedb_companion.common.errors import CommandError
 
 from .framework import command
 from .services import option, run
@@ -42,7 +43,10 @@ def agent(dir: str | None, log_level: str) -> None:  # noqa: A002  the option's 
     def work() -> int:
         logs.configure(checked_log_level(log_level))
         logs.silence_texts(LIBRARIES)
-        asyncio.run(_run(layout))
+        try:
+            asyncio.run(_run(layout))
+        except CommandError as problem:
+            raise ConfigurationError(f"{problem.message}. {problem.hint or ''}".rstrip()) from None
         return 0
 
     with layout.claimed():

@@ -262,16 +262,23 @@ class Nodes:
         else:
             self.join(node, token="")
 
-    def end(self) -> None:
-        """Kill everything; nothing of it is needed any more."""
-        for _ in range(20):
-            left = self.processes()
+    def kill_all(self, node: str) -> None:
+        """Kill everything on a node, the agent first: it would start again what ends."""
+        with contextlib.suppress(OSError, ValueError):
+            self.kill(node, "agent")
+        for _ in range(50):
+            left = self.processes(node)
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             if not left:
                 return
-            time.sleep(0.2)
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        """Kill everything; nothing of it is needed any more."""
+        for name in ADDRESSES:
+            self.kill_all(name)
 
 
 class Writer:

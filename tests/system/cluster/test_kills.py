@@ -105,9 +105,13 @@ def test_a_patroni_that_does_not_come_back_gives_the_primary_away(nodes: Nodes) 
     with Writer(nodes) as writer:
         configuration.write_text("scope: [")
         nodes.kill(old, "patroni")
-        eventually(lambda: not Path(f"/proc/{postmaster}").exists(), timeout_s=15, message="Postgres was stopped")
-        writer.goes_on(40)
-    configuration.write_bytes(good)
+        try:
+            eventually(
+                lambda: not Path(f"/proc/{postmaster}/cwd").exists(), timeout_s=15, message="Postgres was stopped"
+            )
+            writer.goes_on(40)
+        finally:
+            configuration.write_bytes(good)
     assert nodes.primary(next(name for name in "abc" if name != old)) != old
     report("fence", writer)
 
@@ -164,12 +168,14 @@ def test_all_of_etcd_gone_stops_no_writes(nodes: Nodes) -> None:
 
 def test_a_stopped_agent_hands_the_primary_over(nodes: Nodes) -> None:
     old = nodes.primary()
+    agent = nodes.pid(old, "agent")
     with Writer(nodes) as writer:
-        agent = nodes.pid(old, "agent")
         nodes.kill(old, "agent", number=signal.SIGTERM)
-        writer.goes_on(30)
-        eventually(lambda: not Path(f"/proc/{agent}/cwd").is_dir(), timeout_s=60, message="the agent has ended")
-    other = next(name for name in "abc" if name != old)
-    assert nodes.primary(other) != old
+        try:
+            eventually(lambda: not Path(f"/proc/{agent}/cwd").is_dir(), timeout_s=60, message="the agent has ended")
+            writer.goes_on(30)
+            assert nodes.processes(old) == []
+        finally:
+            nodes.start_agent(old)
+    assert nodes.primary() != old
     report("switchover", writer)
-    nodes.start_agent(old)
