@@ -172,12 +172,13 @@ class Nodes:
         method: str = "GET",
         body: Any = None,
         proof: bool = True,
-        **headers: str,
+        token: str | None = None,
     ) -> tuple[int, Any]:
         """Ask a part of a node over HTTPS."""
         url = f"https://{ADDRESSES[node]}:{self.ports[port]}{path}"
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(url, data, {"Accept": "application/json", **headers}, method=method)
+        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        request = urllib.request.Request(url, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20, context=self.tls(proof=proof)) as answer:
                 said = answer.read()

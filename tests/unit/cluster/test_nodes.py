@@ -116,12 +116,10 @@ def test_what_is_damaged_in_etcd_is_passed_over() -> None:
 
 
 def test_slots_that_patroni_carries_are_ready_or_missing() -> None:
-    config = held(
-        {"synchronous_mode": True, "slots": {"integratedb": {"type": "logical"}, "other": {"type": "physical"}}}
-    )
-    found = state(
-        _service_shop_config=config, _service_shop_members_b=member("replica", 100, slots={"integratedb": 90})
-    )
+    slots = {"integratedb": {"type": "logical"}, "other": {"type": "physical"}}
+    config = held({"synchronous_mode": True, "slots": slots})
+    carrying = member("replica", 100, slots={"integratedb": 90})
+    found = state(_service_shop_config=config, _service_shop_members_b=carrying)
     assert [row.slot for row in found.nodes] == ["ready", "ready", "missing"]
 
 
