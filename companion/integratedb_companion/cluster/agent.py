@@ -19,7 +19,7 @@ import yaml
 from integratedb_companion.common.errors import CommandError
 
 from . import fencing, nodes, rendering
-from .etcd import Etcd, EtcdError, Value
+from .etcd import Etcd, EtcdError, Member, Value
 from .layout import Layout
 from .nodes import Keys, Status
 from .patroni import Patroni
@@ -34,8 +34,11 @@ FRESH_S = 0.5
 LOOK_S, PATRONI_PATIENCE_S, ETCD_PATIENCE_S = 5.0, 90.0, 10.0
 RENEW_S, RETRY_S = 5.0, 0.5
 SWITCHOVER_TIMEOUT_S = 60.0
+#: A member of etcd may be behind, and not know this node yet.
+REMOVED_TIMES = 3
 #: How long Patroni waits at the first start for etcd, which it would otherwise try every 5 s.
 ETCD_TRIES, ETCD_PAUSE_S = 75, 0.2
+_LEFT, _COME_BACK = "node {name} has left its cluster", "Remove {path}, and join again with a new token."
 
 
 class Agent:
@@ -46,10 +49,7 @@ class Agent:
         self.settings: Settings = layout.read_settings()
         self.secrets = layout.read_secrets()
         if self.settings.left:
-            raise CommandError(
-                f"node {self.settings.name} has left its cluster",
-                hint=f"Remove {layout.path}, and join again with a new token.",
-            )
+            raise CommandError(_LEFT.format(name=self.settings.name), hint=_COME_BACK.format(path=layout.path))
         self.keys = Keys(self.settings.cluster)
         self.stop = asyncio.Event()
         own = self.settings.url(self.settings.ports.etcd)
@@ -73,6 +73,9 @@ class Agent:
             layout.logs / "patroni.log",
             PATRONI_PATIENCE_S,
         )
+        #: Whether it is leaving, and is not registered again meanwhile.
+        self.leaves = False
+        self._missing = 0
         self._known: dict[str, Value] = {}
         self._members: list[dict[str, Any]] = []
         self._status: Status | None = None
@@ -84,7 +87,7 @@ class Agent:
         self._write_configuration()
         async with self.session, await serve(self):
             self.etcd_part.begin()
-            fence = fencing.watch(self.patroni_part, self.etcd, self.settings, self.layout.data)
+            fence = fencing.watch(self.patroni_part, self.etcd, self.settings, self.layout.data, self._is_paused)
             loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), fence)
             tasks = [asyncio.create_task(self._until_stop(loop)) for loop in loops]
             stopped = asyncio.create_task(self.stop.wait())
@@ -99,6 +102,11 @@ class Agent:
             await self.etcd_part.stop()
             for task in tasks:
                 task.cancel()
+        if self.settings.left and not self.leaves:
+            raise CommandError(_LEFT.format(name=self.settings.name), hint=_COME_BACK.format(path=self.layout.path))
+
+    def _is_paused(self) -> bool:
+        return self._status is not None and self._status.paused
 
     async def _hand_over(self) -> None:
         """Make another node the primary before this one stops: that is faster than a failover."""
@@ -158,6 +166,9 @@ class Agent:
                     break
             await asyncio.sleep(0.5)
         self.keep(votes=True)
+        # Without the hash of the token, nobody can ask for the answer of the join any more.
+        with contextlib.suppress(EtcdError):
+            await self.etcd.put(self.keys.node(self.settings.name), json.dumps(registration(self.settings)))
 
     def keep(self, **changes: Any) -> None:
         """Change the settings of the node, durably."""
@@ -169,9 +180,14 @@ class Agent:
         while True:
             pause_s = RETRY_S
             with contextlib.suppress(EtcdError):
-                await self._register()
                 members = await self.etcd.members()
                 own = self.etcd.endpoints[0]
+                if self._is_removed(members):
+                    log.error("the other nodes have taken this one out of the cluster")
+                    self.keep(left=True)
+                    self.stop.set()
+                    return
+                await self._register()
                 self._members = [
                     {"name": one.name, "peer_url": one.peer_url, "votes": not one.is_learner} for one in members
                 ]
@@ -190,7 +206,16 @@ class Agent:
                 pause_s = RENEW_S
             await asyncio.sleep(pause_s)
 
+    def _is_removed(self, members: list[Member]) -> bool:
+        """Whether this node's etcd was missing among the members several times in a row."""
+        peer = self.settings.url(self.settings.ports.etcd_peer)
+        is_missing = self.settings.votes and all(one.peer_url != peer for one in members)
+        self._missing = self._missing + 1 if is_missing else 0
+        return self._missing >= REMOVED_TIMES and not self.leaves
+
     async def _register(self) -> None:
+        if self._missing or self.leaves:
+            return
         key = self.keys.node(self.settings.name)
         if key not in self._known:
             await self.etcd.swap({key: 0}, {key: json.dumps(registration(self.settings))}, [])

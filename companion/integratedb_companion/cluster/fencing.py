@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from .etcd import Etcd, EtcdError
@@ -20,15 +21,16 @@ PATIENCE_S = 6.0
 TICK_S, STOP_S = 0.5, 5.0
 
 
-async def watch(part: Part, etcd: Etcd, settings: Settings, data: Path) -> None:
+async def watch(part: Part, etcd: Etcd, settings: Settings, data: Path, is_paused: Callable[[], bool]) -> None:
     """Look every half second whether Patroni fails, until cancelled.
 
-    Without Patroni nobody demotes this Postgres when another node becomes the primary. So it is stopped first.
+    Without Patroni nobody demotes this Postgres when another node becomes the primary. So it is stopped first. While
+    Patroni is paused, no other node becomes the primary.
     """
     keys = Keys(settings.cluster)
     while True:
         await asyncio.sleep(TICK_S)
-        if part.failing_s < PATIENCE_S or not (data / "postmaster.pid").exists():
+        if part.failing_s < PATIENCE_S or is_paused() or not (data / "postmaster.pid").exists():
             continue
         log.error("Patroni does not come back: stopping Postgres", extra={"failing_s": round(part.failing_s, 1)})
         if not await asyncio.to_thread(_stop, settings.bindir, data):

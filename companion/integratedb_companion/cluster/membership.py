@@ -22,8 +22,6 @@ from .settings import Ports, Settings, checked_address, checked_name, moved
 
 log = logging.getLogger(__name__)
 
-#: How long the answer of a join can be asked for again with the same token and the same key.
-REPEAT_S = 3600
 #: How the new primary is looked for afterwards.
 SEEN_TRIES, SEEN_PAUSE_S = 100, 0.2
 
@@ -207,6 +205,7 @@ class Membership:
     async def _leave(self, name: str, peer: str, *, is_own: bool) -> dict[str, Any]:
         agent = self._agent
         if is_own:
+            agent.leaves = True
             await agent.patroni_part.stop()
         try:
             members = await agent.etcd.members()

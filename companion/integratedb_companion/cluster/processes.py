@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -24,6 +25,12 @@ SETTLED_S, LONGEST_PAUSE_S = 10.0, 10.0
 SETTLING_S = 3.0
 
 
+@functools.cache
+def _boot() -> str:
+    """Return what is another text after each start of the machine; a process is counted from there."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 @dataclass(frozen=True)
 class Process:
     """A process, known by its number and its start, since numbers are used again."""
@@ -38,7 +45,7 @@ class Process:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return None
-        return None if fields[0] in "ZX" else cls(pid, fields[19])
+        return None if fields[0] in "ZX" else cls(pid, f"{fields[19]} after {_boot()}")
 
     @property
     def runs(self) -> bool:

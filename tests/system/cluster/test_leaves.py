@@ -52,6 +52,12 @@ def test_a_lost_node_is_taken_out_and_comes_again(nodes: Nodes) -> None:
     assert "lost" in found.stdout
     nodes.cluster("leave", "--node", name, node=primary)
     assert name not in nodes.rows(primary)
+    # Its machine comes back: the node learns that it does not belong to the cluster any more.
+    done = nodes.run("agent", "--dir", nodes.home(name), check=False)
+    assert done.returncode == 2
+    assert f"node {name} has left its cluster" in done.stderr
+    assert nodes.processes(name) == []
+    assert name not in nodes.rows(primary)
     shutil.rmtree(nodes.home(name))
     nodes.join(name, to=primary)
     nodes.settle()
