@@ -18,7 +18,7 @@ import yaml
 
 from integratedb_companion.common.errors import CommandError
 
-from . import fencing, nodes, rendering
+from . import fencing, machine, nodes, rendering
 from .etcd import Etcd, EtcdError, Member, Value
 from .layout import Layout
 from .nodes import Keys, Status
@@ -131,7 +131,7 @@ class Agent:
     def _write_configuration(self) -> None:
         settings, layout = self.settings, self.layout
         hosts = [endpoint.removeprefix("https://") for endpoint in self.etcd.endpoints]
-        etcd = rendering.etcd(settings, layout)
+        etcd = rendering.etcd(settings, layout, machine.resolved(settings.address))
         patroni = rendering.patroni(settings, layout, self.secrets, hosts)
         for path, content in ((layout.etcd_configuration, etcd), (layout.patroni_configuration, patroni)):
             layout.write(path, yaml.safe_dump(content, sort_keys=False).encode())

@@ -128,6 +128,18 @@ def host_name() -> str:
     return re.sub("[^a-z0-9-]", "-", socket.gethostname().partition(".")[0].lower()).strip("-")[:40] or "node"
 
 
+def resolved(address: str) -> str:
+    """Return the address of a host name. Error: CommandError."""
+    try:
+        return str(socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as problem:
+        raise CommandError(
+            f"{address} has no address: {problem.strerror}",
+            status=STATUS_USAGE,
+            hint="--address names an address of this machine, or a name that leads to one.",
+        ) from None
+
+
 def check_ports(settings: Settings) -> None:
     """Refuse ports that are taken, and addresses of other machines. Error: CommandError, which names the option."""
     for name, port in asdict(settings.ports).items():

@@ -15,9 +15,10 @@ PATRONI_NAMESPACE, NAMESPACE = "/service/", "/integratedb/"
 API_USER = "patroni"
 
 
-def etcd(settings: Settings, layout: Layout) -> dict[str, Any]:
-    """Return the configuration of etcd."""
+def etcd(settings: Settings, layout: Layout, listen: str) -> dict[str, Any]:
+    """Return the configuration of etcd, which listens on addresses only, not on names."""
     peer, client = settings.url(settings.ports.etcd_peer), settings.url(settings.ports.etcd)
+    host = host_in_url(listen)
     security = {
         "cert-file": str(layout.certificate),
         "key-file": str(layout.key),
@@ -27,9 +28,9 @@ def etcd(settings: Settings, layout: Layout) -> dict[str, Any]:
     return {
         "name": settings.name,
         "data-dir": str(layout.etcd),
-        "listen-peer-urls": peer,
+        "listen-peer-urls": f"https://{host}:{settings.ports.etcd_peer}",
         "initial-advertise-peer-urls": peer,
-        "listen-client-urls": client,
+        "listen-client-urls": f"https://{host}:{settings.ports.etcd}",
         "advertise-client-urls": client,
         "initial-cluster": settings.initial_cluster or f"{settings.name}={peer}",
         "initial-cluster-state": "existing" if settings.initial_cluster else "new",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -22,7 +23,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tests.support import Session
-from tests.system.harness import eventually, free_port
+from tests.system.harness import ROOT, eventually, free_port
 
 COMMAND = [sys.executable, "-m", "integratedb_companion.cli"]
 PORTS = ("agent", "patroni", "etcd", "etcd-peer", "postgres")
@@ -277,9 +278,14 @@ class Nodes:
             time.sleep(0.1)
 
     def end(self) -> None:
-        """Kill everything; nothing of it is needed any more."""
+        """Kill everything, and keep the logs in .build/cluster."""
         for name in ADDRESSES:
             self.kill_all(name)
+        kept = ROOT / ".build/cluster"
+        shutil.rmtree(kept, ignore_errors=True)
+        for log in self.directory.glob("*/log/*.log"):
+            kept.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, kept / f"{log.parent.parent.name}-{log.name}")
 
 
 class Writer:

@@ -85,19 +85,25 @@ def test_patroni_and_etcd_speak_tls_with_certificates_only() -> None:
     assert patroni["etcd3"]["protocol"] == "https"
     for login in patroni["postgresql"]["authentication"].values():
         assert login["sslmode"] == "verify-full"
-    etcd = rendering.etcd(SETTINGS, LAYOUT)
+    etcd = rendering.etcd(SETTINGS, LAYOUT, "10.0.0.1")
     for what in ("client-transport-security", "peer-transport-security"):
         assert etcd[what]["client-cert-auth"] is True
     assert all(value.startswith("https://") for name, value in etcd.items() if name.endswith("-urls"))
 
 
 def test_the_file_of_etcd_has_no_secret_and_turns_its_gateway_on() -> None:
-    text = yaml.safe_dump(rendering.etcd(SETTINGS, LAYOUT))
+    text = yaml.safe_dump(rendering.etcd(SETTINGS, LAYOUT, "10.0.0.1"))
     assert not [secret for secret in PASSWORDS.values() if secret in text]
     assert "enable-grpc-gateway: true" in text
 
 
 def test_a_joining_node_uses_the_members_that_exist() -> None:
     joining = moved(SETTINGS, name="b", initial_cluster="a=https://10.0.0.1:2380,b=https://10.0.0.2:2380")
-    assert rendering.etcd(SETTINGS, LAYOUT)["initial-cluster-state"] == "new"
-    assert rendering.etcd(joining, LAYOUT)["initial-cluster-state"] == "existing"
+    assert rendering.etcd(SETTINGS, LAYOUT, "10.0.0.1")["initial-cluster-state"] == "new"
+    assert rendering.etcd(joining, LAYOUT, "10.0.0.2")["initial-cluster-state"] == "existing"
+
+
+def test_etcd_listens_on_the_address_of_a_name_and_is_known_by_the_name() -> None:
+    named = rendering.etcd(moved(SETTINGS, address="a.example.org"), LAYOUT, "fd00::1")
+    assert named["listen-client-urls"] == "https://[fd00::1]:2379"
+    assert named["advertise-client-urls"] == "https://a.example.org:2379"
