@@ -113,9 +113,13 @@ class Agent:
         if not self.patroni_part.runs:
             return
         plan = preview(await self.look(fresh=True), None, None, datetime.now(UTC))
-        if plan.old == self.settings.name and not plan.reasons:
-            answer = await self.switch(plan)
-            log.info("handed over", extra={"to": plan.new, "status": answer[0] if answer else None})
+        if plan.old != self.settings.name:
+            return
+        if plan.reasons:
+            log.warning("the primary is not handed over", extra={"reasons": list(plan.reasons)})
+            return
+        answer = await self.switch(plan)
+        log.info("the primary is handed over", extra={"to": plan.new, "answer": answer})
 
     async def switch(self, plan: Preview) -> tuple[int, str] | None:
         """Ask the Patroni of the primary for a switchover; return what it says; None: no answer."""

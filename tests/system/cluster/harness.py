@@ -9,7 +9,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,8 +23,8 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support import Session
 from tests.system.harness import ROOT, eventually, free_port
+from tests.system.processes import run
 
-COMMAND = [sys.executable, "-m", "integratedb_companion.cli"]
 PORTS = ("agent", "patroni", "etcd", "etcd-peer", "postgres")
 ADDRESSES = {name: f"127.0.0.{number}" for number, name in enumerate("abcd", 1)}
 DATABASE, ROLE, PASSWORD = "shop", "app", "app-password"
@@ -48,19 +47,11 @@ class Nodes:
         #: Seconds of the steps, for the report at the end.
         self.took: dict[str, float] = {}
 
-    def run(self, *arguments: str | Path, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "INTEGRATEDB_"))}
         config = {"PG_CONFIG": os.environ["PG_CONFIG"]} if "PG_CONFIG" in os.environ else {}
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=150,
-            env=kept | config | more,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run([str(one) for one in arguments], timeout_s=150, env=kept | config)
         if check:
             assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
         return done

@@ -17,7 +17,7 @@ import pytest
 
 from integratedb_companion.cluster.tokens import Token
 from tests.support import Session
-from tests.system.cluster.harness import ADDRESSES, COMMAND, DATABASE, Nodes
+from tests.system.cluster.harness import ADDRESSES, DATABASE, Nodes
 
 
 def test_status_shows_three_nodes_and_one_synchronous_standby(nodes: Nodes) -> None:
@@ -254,7 +254,6 @@ def test_no_agent_is_an_exit_status_of_its_own(nodes: Nodes) -> None:
     shutil.rmtree(home)
 
 
-def test_help_is_there_for_every_command() -> None:
+def test_help_is_there_for_every_command(nodes: Nodes) -> None:
     for name in ("new", "join", "status", "switchover", "token", "discovery", "leave"):
-        done = subprocess.run([*COMMAND, "cluster", name, "--help"], capture_output=True, text=True, check=True)
-        assert "Example" in done.stdout
+        assert "Example" in nodes.run("cluster", name, "--help").stdout
