@@ -144,6 +144,22 @@ def test_a_killed_etcd_is_started_again(nodes: Nodes) -> None:
     report("etcd", writer)
 
 
+def test_a_stopped_agent_hands_the_primary_over(nodes: Nodes) -> None:
+    old = nodes.primary()
+    agent = nodes.pid(old, "agent")
+    with Writer(nodes) as writer:
+        nodes.kill(old, "agent", number=signal.SIGTERM)
+        try:
+            eventually(lambda: not Path(f"/proc/{agent}/cwd").is_dir(), timeout_s=60, message="the agent has ended")
+            writer.goes_on(30)
+            assert nodes.processes(old) == []
+        finally:
+            nodes.start_agent(old)
+    assert nodes.primary() != old
+    report("switchover", writer)
+
+
+# The last one: for a ttl after it, the replicas wait for the primary that had called them meanwhile.
 def test_all_of_etcd_gone_stops_no_writes(nodes: Nodes) -> None:
     """`failsafe_mode`: the primary goes on while it reaches all nodes. The agents would start a killed etcd again."""
     primary = nodes.primary()
@@ -165,18 +181,3 @@ def test_all_of_etcd_gone_stops_no_writes(nodes: Nodes) -> None:
         eventually(lambda: nodes.primary() == primary, timeout_s=20)
         writer.goes_on(5)
     report("etcd", writer)
-
-
-def test_a_stopped_agent_hands_the_primary_over(nodes: Nodes) -> None:
-    old = nodes.primary()
-    agent = nodes.pid(old, "agent")
-    with Writer(nodes) as writer:
-        nodes.kill(old, "agent", number=signal.SIGTERM)
-        try:
-            eventually(lambda: not Path(f"/proc/{agent}/cwd").is_dir(), timeout_s=60, message="the agent has ended")
-            writer.goes_on(30)
-            assert nodes.processes(old) == []
-        finally:
-            nodes.start_agent(old)
-    assert nodes.primary() != old
-    report("switchover", writer)
