@@ -18,7 +18,7 @@ from integratedb_companion.daemon.settings import DEFAULTS, OPTIONS, Settings, b
 from integratedb_companion.daemon.stream.replication import ServerChangedError, SlotInUseError
 from integratedb_companion.daemon.stream.slot import SlotLostError
 
-from .services import given, option, run
+from .services import Switch, given, option, run
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,13 @@ LIBRARIES = ("aiohttp", "asyncio", "psycopg", "websockets")
 @option("--deny-address", "A network that webhooks must not call; may be repeated.", multiple=True, metavar="CIDR")
 @option("--max-lag", "How much unconfirmed WAL /ready tolerates.  [1GB]")
 @option("--log-level", "debug, info, warning or error.  [info]")
-@option("--accept-gap", "Continue from now if the slot was lost; channels are notified.", is_flag=True, default=None)
+@option(
+    "--accept-gap",
+    "Continue from now if the slot was lost; channels are notified.",
+    is_flag=True,
+    type=Switch(),
+    default=None,
+)
 @option("--config", "A TOML file with the same options; read again on SIGHUP.")
 def daemon(config: str | None, **flags: Any) -> None:
     """Deliver row changes to webhooks, Redis and WebSockets."""
