@@ -106,5 +106,10 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 -- Leases.
 #include sql/state/145-leases.sql
 
+-- Timelines. The ids of events contain them, and stand in the events.
+#include sql/state/150-timelines.sql
+DROP FUNCTION integratedb.event_id(pg_catalog.pg_lsn, bigint);
+DROP FUNCTION integratedb.daemon_slot(text);
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -89,10 +89,18 @@ def test_a_table_that_alter_index_renames_is_a_table(owner: Session, claim) -> N
 
 
 @pytest.mark.parametrize(
-    "statement", ["ALTER TABLE shop.open_orders RENAME TO x", "ALTER TABLE shop.sales RENAME TO x"]
+    "statement",
+    [
+        "ALTER TABLE shop.open_orders RENAME TO x",
+        "ALTER TABLE shop.sales RENAME TO x",
+        "ALTER INDEX shop.open_orders RENAME TO x",
+        "ALTER VIEW shop.orders RENAME COLUMN id TO x",
+        "ALTER FOREIGN TABLE shop.orders RENAME COLUMN id TO x",
+        "ALTER MATERIALIZED VIEW shop.orders RENAME COLUMN id TO x",
+    ],
 )
-def test_alter_table_takes_views_too(owner: Session, claim, statement: str) -> None:
-    claim({"path": "shop.open_orders"}, {"path": "shop.sales"})
+def test_a_statement_takes_relations_of_other_kinds_too(owner: Session, claim, statement: str) -> None:
+    claim({"path": "shop.open_orders"}, {"path": "shop.sales"}, {"path": "shop.orders", "fields": ["id"]})
     with refused("IDB01"):
         owner.run(statement)
 

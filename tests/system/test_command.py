@@ -134,6 +134,16 @@ def test_a_file_of_another_form_is_one_line_and_status_2(tmp_path: Path, content
     assert "s3cr3t" not in line
 
 
+def test_a_variable_that_is_no_switch_is_one_line_and_status_2() -> None:
+    result = run(INTEGRATEDB_ACCEPT_GAP="perhaps")
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line == "integratedb: INTEGRATEDB_ACCEPT_GAP must be true or false, and is 'perhaps'"
+    # A value that is good does not hide what comes after it.
+    for value in ("false", "TRUE", ""):
+        assert "Bad-Name" in run("--slot", "Bad-Name", INTEGRATEDB_ACCEPT_GAP=value).stderr
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -19,7 +19,7 @@ from tests.system.harness import ROOT, Cluster
 
 #: What an event has that is another one in each run.
 UNSTABLE = [
-    (re.compile(r'("id": ?)"[0-9A-F]{16}-([0-9A-F]{8})"'), r'\1"00000000016B3748-\2"'),
+    (re.compile(r'("id": ?)"00000001-[0-9A-F]{16}-([0-9A-F]{8})"'), r'\1"00000001-00000000016B3748-\2"'),
     (re.compile(r'("time": ?)"[^"]*"'), r'\1"2026-05-04T10:40:45.684768Z"'),
     (re.compile(r'("lsn": ?)"[^"]*"'), r'\1"0/16B3748"'),
     (re.compile(r'("xid": ?)\d+'), r"\g<1>731"),

@@ -118,9 +118,12 @@ def test_a_window_bounds_what_is_in_flight(shop: Shop) -> None:
         assert order_ids(receive(consumer, 500)) == list(range(1001, 1501))
 
 
+UNKNOWN_ACK = '{"ack": "00000001-FFFFFFFFFFFFFFFF-00000000"}'
+
+
 @pytest.mark.parametrize(
     "frame",
-    ["", "no JSON", "[]", '{"ack": 1}', '{"ack": "x"}', '{"ack": "FFFFFFFFFFFFFFFF-00000000"}', b"\xff", "[" * 50_000],
+    ["", "no JSON", "[]", '{"ack": 1}', '{"ack": "x"}', UNKNOWN_ACK, b"\xff", "[" * 50_000],
     ids=["empty", "text", "array", "number", "no id", "unknown id", "binary", "deep"],
 )
 def test_a_frame_that_is_no_acknowledgement_ends_the_connection_and_nothing_else(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,55 +10,14 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support import Session, hint, refused
-from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, Daemon, Receiver, eventually, free_port
-
-BINDIR = Path(
-    subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True, capture_output=True, text=True)
-    .stdout.strip()
-)  # fmt: skip
+from tests.system.harness import DAEMON_PASSWORD, DAEMON_ROLE, Cluster, Daemon, Receiver, eventually
+from tests.system.standbys import Standby
 
 # One primary for all of them.
 pytestmark = pytest.mark.xdist_group("standby")
 
 CLAIMS = {"match": [{"path": "public.orders", "fields": ["id", "status"]}, {"path": "public.notes", "fields": ["*"]}]}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
-
-
-def as_owner(*command: str | Path) -> None:
-    """Run a command as the user that owns the servers."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    # Without a pipe: a server that the command starts would keep it open.
-    subprocess.run([*prefix, *command], check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-
-class Standby(Cluster):
-    """A streaming copy of a cluster, in its directory."""
-
-    def __init__(self, primary: Cluster) -> None:
-        self.socket, self.port = f"{primary.socket}/standby", free_port()
-        as_owner(
-            *(BINDIR / "pg_basebackup", "--pgdata", f"{self.socket}/data", "--write-recovery-conf"),
-            *("--checkpoint", "fast", "--host", primary.socket, "--port", str(primary.port), "--username", "postgres"),
-        )
-        options = f"-p {self.port} -c unix_socket_directories={self.socket}"
-        as_owner(
-            *(BINDIR / "pg_ctl", "start", "--silent", "--wait", "--pgdata", f"{self.socket}/data"),
-            *("--log", f"{self.socket}/log", "--options", options),
-        )
-
-    def catch_up(self, primary: Session) -> None:
-        """Wait until it has replayed what the primary has written."""
-        lsn = primary.value("SELECT pg_current_wal_lsn()::text")
-        with self.session("postgres") as session:
-            eventually(lambda: session.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", lsn), message="replay")
-
-    def promote(self) -> None:
-        """Make it the primary."""
-        as_owner(BINDIR / "pg_ctl", "promote", "--silent", "--wait", "--pgdata", f"{self.socket}/data")
-
-    def stop(self) -> None:
-        """Stop it; its files go with those of the primary."""
-        as_owner(BINDIR / "pg_ctl", "stop", "--silent", "--mode", "immediate", "--pgdata", f"{self.socket}/data")
 
 
 @pytest.fixture(scope="module")
@@ -210,10 +167,11 @@ def test_after_promotion_the_daemon_says_that_its_slot_is_gone_until_the_gap_is_
         there.run("INSERT INTO orders VALUES (2, 20)")
         standby.catch_up(there)
 
-    # Before the promotion it cannot do its work there, and says so.
+    # Before the promotion it cannot do its work there, says so, and waits.
     early = Daemon(standby.dsn("shop"), "integratedb", tmp_path / "early.log", "--accept-gap")
-    assert early.exit_status() == 2
+    eventually(lambda: early.get("/ready") == (503, "the server is a standby\n"))
     assert "this server is a standby" in early.log_file.read_text()
+    assert early.stop() == 0
 
     standby.promote()
     refused_start = Daemon(standby.dsn("shop"), "integratedb", tmp_path / "second.log")

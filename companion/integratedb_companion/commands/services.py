@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
@@ -17,6 +17,26 @@ log = logging.getLogger(__name__)
 
 STATUS_FAILED, STATUS_CONFIGURATION = 1, 2
 Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class WrongConfigurationError(click.ClickException):
+    """A value from outside that is not of its type: one line, without the usage of the command."""
+
+    exit_code = STATUS_CONFIGURATION
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        say(f"integratedb: {clean(self.message)}", err=True)
+
+
+class Switch(click.types.BoolParamType):
+    """The type of a flag whose environment variable says true or false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            variable = None if param is None else param.envvar
+            raise WrongConfigurationError(f"{variable} must be true or false, and is {value!r}") from None
 
 
 def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:

@@ -84,38 +84,44 @@ class VaultTarget:
                     path=path, secret=entry.fields(), mount_point=self.mount
                 )
             except Exception as problem:
-                self.undo()
-                secrets = [self.client.token, entry.password]
-                failed = CredentialsError(f"{self}/{entry.stakeholder}: {_described(problem, secrets)}")
-                if not isinstance(problem, REFUSALS):
-                    failed.hint = self._unknown(path)
-                raise failed from None
+                described = _described(problem, [self.client.token, entry.password])
+                raise self._failed(path, described, is_certain=isinstance(problem, REFUSALS)) from None
             version = _version(answer)
             if version is None:
-                self.undo()
-                failed = CredentialsError(f"{self}/{entry.stakeholder}: Vault's answer tells no version of the secret")
-                failed.hint = self._unknown(path)
-                raise failed
+                raise self._failed(path, "Vault's answer tells no version of the secret", is_certain=False)
             self.written.append((path, version))
 
-    def _unknown(self, path: str) -> str:
-        return (
-            "The database was not changed. Whether Vault has the secret is not known: "
-            f"if {self.mount}/{path} has a new version, its password is void; destroy it."
-        )
+    def _failed(self, path: str, described: str, *, is_certain: bool) -> CredentialsError:
+        """Destroy what was written before, and return the error that names all that Vault may still have."""
+        told = [f"Vault, {self.mount}/{path}: {described}"]
+        try:
+            self.undo()
+        except CredentialsError as second:
+            told.append(str(second))
+        failed = CredentialsError("; ".join(told))
+        if not is_certain or len(told) > 1:
+            failed.hint = "The database was not changed."
+        if len(told) > 1:
+            failed.hint += " The passwords in versions that could not be destroyed are void."
+        if not is_certain:
+            failed.hint += (
+                " Whether Vault has the secret is not known: "
+                f"if {self.mount}/{path} has a new version, its password is void; destroy it."
+            )
+        return failed
 
     def undo(self) -> None:
-        """Destroy the written versions; earlier versions stay."""
-        failed = None
+        """Destroy the written versions; earlier versions stay. The error names each that could not be destroyed."""
+        failed = []
         for path, version in self.written:
             try:
                 self.client.secrets.kv.v2.destroy_secret_versions(path=path, versions=[version], mount_point=self.mount)
             except Exception as problem:
                 described = _described(problem, [self.client.token])
-                failed = f"version {version} of {self.mount}/{path} could not be destroyed: {described}"
+                failed.append(f"version {version} of {self.mount}/{path} could not be destroyed: {described}")
         self.written.clear()
         if failed:
-            raise CredentialsError(failed)
+            raise CredentialsError("; ".join(failed))
 
 
 def _version(answer: object) -> int | None:

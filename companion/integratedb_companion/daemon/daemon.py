@@ -28,14 +28,16 @@ from .delivery.names import Lookups
 from .delivery.receiver_sockets import ReceiverSockets
 from .delivery.spill import Spill
 from .delivery.webhook import open_session
+from .liveness import Liveness
 from .metrics import Metrics
-from .reachability import is_temporary
+from .reachability import STANDBY, is_temporary
 from .routing.events import EVENTS_LOST, Event, Transaction
 from .routing.router import Router
 from .state import Channel, StakeholderState, parse_state, parse_types, with_types
 from .stream import slot as slots
 from .stream.confirmation import Confirmation
 from .stream.encodings import UTF8
+from .stream.gate import Gate
 from .stream.pgoutput import POSTGRES_EPOCH_S, Begin, Keepalive, format_lsn
 from .stream.progress import Progress
 from .stream.reader import ControlCommit, StreamReader
@@ -50,6 +52,7 @@ from .stream.replication import (
     check_login,
     conninfo,
 )
+from .stream.timelines import FIRST
 from .websocket.feeds import Feeds
 from .websocket.listener import Listener
 
@@ -66,15 +69,13 @@ PIECE_TIMEOUT_S: Final = 10.0
 AFTER_ALL: Final = (1 << 31) - 1
 
 
-class ServerChangedError(Exception):
-    """The server or its timeline has changed, so the state in memory does not apply to it."""
-
-
 class Daemon:
     """The daemon of one database."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, after: System | None = None) -> None:
+        """`after`: the server that an earlier daemon of this process has read from."""
         self._settings = settings
+        self._after = after
         self._metrics = Metrics()
         self._database = Database(settings.dsn, self._on_unreachable)
         self._stop = asyncio.Event()
@@ -100,16 +101,29 @@ class Daemon:
         self._source = ""
         self._encoding = UTF8
         self._system: System | None = None
+        self._timelines = FIRST
+        self._gate = Gate(self._database.replicated)
         self._lag_bytes = 0
+        self._liveness = Liveness(self._database, self._on_unreachable, self._measure)
         #: When processing of the current piece of the stream began; None while the daemon waits for more.
         self._working_since_s: float | None = None
         #: What the daemon waits for until channels are in force; None when they are in force.
         self._waiting_for: str | None = "starting"
         self._background: set[asyncio.Task[Any]] = set()
 
+    @property
+    def system(self) -> System | None:
+        """The server that the daemon reads from; None before it knows."""
+        return self._system
+
     def stop(self) -> None:
         """Request an orderly shutdown."""
         self._stop.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether stop() was called."""
+        return self._stop.is_set()
 
     def reload(self, settings: Settings) -> None:
         """Apply another configuration, as far as it can change while the daemon runs."""
@@ -133,6 +147,7 @@ class Daemon:
                 confirmation.run(),
                 confirmation.keep_alive(),
                 self._maintain(),
+                self._liveness.run(),
                 self._remind(),
                 self._follow(),
             )
@@ -199,6 +214,7 @@ class Daemon:
                 finally:
                     self._confirmation.stream = None
                     self._working_since_s = None
+                    self._liveness.expects(something=False)
                     await connection.close()
             except SlotInUseError:
                 busy += 1
@@ -211,14 +227,17 @@ class Daemon:
                     unsendable = self._reader.transaction
                 log.warning("stream lost", extra={"error": plain(str(problem).strip())})
             await asyncio.sleep(RECONNECT_S)
-            await slots.check(self._settings.slot, self._database)
+            await slots.check(self._settings.slot, self._database, self._timelines)
 
     async def _read(self, connection: ReplicationConnection) -> None:
         self._confirmation.stream = connection
         log.info("streaming", extra={"lsn": format_lsn(self._progress.confirmed_lsn)})
         self._confirmation.progressed()
         while True:
+            self._liveness.expects(something=True)
             messages = await connection.read()
+            self._liveness.expects(something=False)
+            await self._gate.let_through()
             self._working_since_s = time.monotonic()
             for received in self._reader.take_all(messages):
                 await self._act_on(received)
@@ -300,15 +319,18 @@ class Daemon:
             self._confirmation.stream.break_off()
 
     async def _maintain(self) -> None:
-        """Every few seconds: spill waiting events, measure the lag, drop events beyond the limits."""
+        """Every few seconds: spill waiting events, drop events beyond the limits."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
             self._channels.tick()
             self._confirmation.progressed()
-            self._lag_bytes = max(0, await self._database.wal_position() - self._progress.confirmed_lsn)
-            self._metrics.lag_bytes.set(self._lag_bytes)
             self._metrics.streaming.set(self._confirmation.stream is not None)
+            await self._gate.refresh()
             await self._enforce_limits()
+
+    def _measure(self, position_lsn: int) -> None:
+        self._lag_bytes = max(0, position_lsn - self._progress.confirmed_lsn)
+        self._metrics.lag_bytes.set(self._lag_bytes)
 
     async def _remind(self) -> None:
         """Every minute: have reminders sent, which come back in the stream, and end leases that are over."""
@@ -345,19 +367,36 @@ class Daemon:
                     await versions.check(connection, __version__)
                     await check_login(connection)
                     await connection.execute("SELECT integratedb.daemon_check()")
-                await (await ReplicationConnection.open(self._settings.dsn)).close()
+                await self._identify()
                 return
             except UnicodeError:
                 raise ConfigurationError("a parameter of the connection is not UTF-8") from None
             except psycopg.Error as problem:
                 text = plain(" ".join(str(problem).split()))
+                problem_state = problem.sqlstate
                 if not await is_temporary(problem, conninfo(self._settings.dsn)):
                     raise ConfigurationError(text) from None
-            self._waiting_for = "the database cannot be reached"
+            self._waiting_for = (
+                "the server is a standby" if problem_state == STANDBY else "the database cannot be reached"
+            )
             if time.monotonic() >= logged_at_s + LOG_EVERY_S:
                 logged_at_s = time.monotonic()
                 log.warning("database unreachable", extra={"error": text})
             await asyncio.sleep(RECONNECT_S)
+
+    async def _identify(self) -> None:
+        """Find out which server this is; from now on, no call goes to another one."""
+        connection = await ReplicationConnection.open(self._settings.dsn)
+        try:
+            system = await connection.system()
+            if self._after is not None and system.identifier == self._after.identifier:
+                oldest = System(system.identifier, max(system.timeline, self._after.timeline))
+                oldest.require(system)
+            self._timelines = await connection.timelines(system.timeline)
+        finally:
+            await connection.close()
+        self._system = system
+        self._database.require(system)
 
     async def _listen(self) -> Server:
         channels = self._channels
@@ -380,13 +419,22 @@ class Daemon:
     async def _attach(self) -> None:
         name = self._settings.slot
         lsn, gap = await slots.attach(
-            name, self._database, self._settings.dsn, self._on_wait, accept_gap=self._settings.accept_gap
+            name,
+            self._database,
+            self._settings.dsn,
+            self._timelines,
+            self._on_wait,
+            accept_gap=self._settings.accept_gap,
         )
         source = self._source = f"/integratedb/{await self._database.name()}"
         self._progress = Progress(lsn)
         self._router = Router(source, self._feeds.watches)
         self._encoding = await self._database.encoding()
-        self._reader = StreamReader(self._router, self._progress, source, self._metrics, self._encoding)
+        self._reader = StreamReader(
+            self._router, self._progress, source, self._metrics, self._encoding, self._timelines
+        )
+        await self._gate.refresh()
+        self._liveness.begin(await self._database.sender_timeout_s())
         self._confirmation.begin(self._progress)
         for body in await self._database.control_in_force(lsn):
             state = parse_state(body)
@@ -397,17 +445,16 @@ class Daemon:
 
     async def _report_gap(self, lsn: int, source: str) -> None:
         """Notify every channel that changes were missed."""
-        moment = Transaction(Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0), source)
+        begin = Begin(lsn - 1, int((time.time() - POSTGRES_EPOCH_S) * 1e6), 0)
+        moment = Transaction(begin, source, self._timelines.of(begin.commit_lsn))
         for state in self._states.values():
             for channel in state.channels:
                 data = {"reason": "slot_lost", "channel": channel.name, "count": None}
                 await self._database.save([(channel.id, moment.event(0, EVENTS_LOST, channel.name, data))])
 
     async def _same_server(self, connection: ReplicationConnection) -> None:
-        system = await connection.system()
-        if self._system is not None and system != self._system:
-            raise ServerChangedError(f"the server was {self._system}, and is now {system}")
-        self._system = system
+        assert self._system is not None
+        self._system.require(await connection.system())
 
     async def _finish(self) -> None:
         """Finish the work under way, and confirm it."""
@@ -450,7 +497,8 @@ class Daemon:
             "first_id": event.id,
             "last_id": event.id,
         }
-        return Transaction(begin, self._source).event(event.position, EVENTS_LOST, channel.name, data)
+        timeline = self._timelines.of(event.commit_lsn)
+        return Transaction(begin, self._source, timeline).event(event.position, EVENTS_LOST, channel.name, data)
 
     def _on_wait(self, reason: str) -> None:
         self._waiting_for = reason
@@ -466,9 +514,16 @@ class Daemon:
             return "not connected to the stream"
         if self._lag_bytes > self._settings.max_lag_bytes:
             return f"{self._lag_bytes} bytes behind"
+        now_s = time.monotonic()
+        problem = self._liveness.problem()
+        if problem is not None:
+            return problem
+        waiting_s = self._gate.waiting_since_s
+        if waiting_s is not None and now_s > waiting_s + PIECE_TIMEOUT_S:
+            return f"the stream has been waiting for the synchronous standbys for {now_s - waiting_s:.0f} s"
         since_s = self._working_since_s
-        if since_s is not None and time.monotonic() > since_s + PIECE_TIMEOUT_S:
-            return f"the stream has been waiting for {time.monotonic() - since_s:.0f} s"
+        if since_s is not None and now_s > since_s + PIECE_TIMEOUT_S:
+            return f"the stream has been waiting for {now_s - since_s:.0f} s"
         return None
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from .model import Backlog, Report
 from .routing.events import Event
 from .stream.encodings import UTF8, Encoding
 from .stream.pgoutput import format_lsn, parse_lsn
-from .stream.replication import conninfo
+from .stream.replication import System, break_off, conninfo
+from .stream.timelines import Timelines
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,14 @@ class Slot:
     known: str | None
     ceiling_lsn: int
     same_system: bool
+    #: The timeline of the record; None: recorded by an earlier version.
+    timeline: int | None = None
+    #: Whether Postgres copies the slot to standbys.
+    is_carried: bool = False
+
+    def is_of_earlier_timeline(self, timelines: Timelines) -> bool:
+        """Whether the slot was last read before the server became the primary."""
+        return self.timeline is not None and self.timeline != timelines.current
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +88,38 @@ class Database:
         self._dsn = conninfo(dsn)
         self._on_unreachable = on_unreachable
         self._connection: Connection | None = None
+        self._watching: Connection | None = None
+        self._system: System | None = None
         self._lock = asyncio.Lock()
         self._logged_at_s = float("-inf")
 
+    def require(self, system: System) -> None:
+        """From now on, accept connections to this server only: each later one raises ServerChangedError otherwise."""
+        self._system = system
+
     async def connect(self) -> Connection:
-        """Open a separate connection."""
+        """Open a separate connection. Errors: OperationalError, ServerChangedError."""
         connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
-        arrays.register(connection.adapters)
+        try:
+            arrays.register(connection.adapters)
+            if self._system is not None:
+                # Before any call: what the daemon has in memory must not be written to another timeline.
+                self._system.require(await _system_of(connection))
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def close(self) -> None:
         """Disconnect."""
-        if self._connection is not None:
-            await self._connection.close()
+        for connection in (self._connection, self._watching):
+            if connection is not None:
+                await connection.close()
+
+    def break_off(self) -> None:
+        """End the connection of the calls at once, from another task: the server does not answer."""
+        if self._connection is not None and not self._connection.closed:
+            break_off(self._connection.pgconn)
 
     def server(self) -> Parameters | None:
         """Return the parameters that lead to the connected server; None while the daemon is not connected."""
@@ -113,7 +142,8 @@ class Database:
                 if (problem.sqlstate or "").startswith(PROGRAM_LIMIT):
                     raise  # a repetition would fail in the same way
                 log.warning("connection to the database lost", extra={"error": plain(str(problem).strip())})
-                await self.close()
+                if self._connection is not None:
+                    await self._connection.close()
                 losses += 1
                 if losses > 1:
                     await asyncio.sleep(RETRY_S)
@@ -158,6 +188,15 @@ class Database:
         except psycopg.NotSupportedError:  # Python does not know the encoding: only ASCII can be read
             return Encoding("SQL_ASCII", "ascii")
 
+    async def sender_timeout_s(self) -> float:
+        """Return how long the server waits for the reader of its stream; infinite when it waits for ever."""
+        query = (
+            "SELECT pg_catalog.date_part('epoch', "
+            "pg_catalog.current_setting('wal_sender_timeout')::pg_catalog.interval)"
+        )
+        [row] = await self._rows(query, {})
+        return float(row[0]) or math.inf
+
     async def blockers(self, backend_pid: int) -> list[int]:
         """Return the processes that a process waits for; 0 stands for a prepared transaction."""
         [row] = await self._rows("SELECT pg_catalog.pg_blocking_pids(%(pid)s::pg_catalog.int4)", {"pid": backend_pid})
@@ -166,10 +205,32 @@ class Database:
     async def slot(self, name: str) -> Slot:
         """Read the state of the slot."""
         [row] = await self._rows("SELECT * FROM integratedb.daemon_slot(%(slot)s::pg_catalog.text)", {"slot": name})
-        exists, usable, active_pid, confirmed, known, ceiling, same_system = row
+        exists, usable, active_pid, confirmed, known, ceiling, same_system, timeline, is_carried = row
         return Slot(
-            exists, usable, active_pid, parse_lsn(confirmed or "0/0"), known, parse_lsn(ceiling or "0/0"), same_system
+            exists=exists,
+            usable=usable,
+            active_pid=active_pid,
+            confirmed_lsn=parse_lsn(confirmed or "0/0"),
+            known=known,
+            ceiling_lsn=parse_lsn(ceiling or "0/0"),
+            same_system=same_system,
+            timeline=timeline,
+            is_carried=is_carried,
         )
+
+    async def follow_timeline(self, slot: str, confirmed_lsn: int, fork_lsn: int) -> int:
+        """Record that the slot is read on this timeline; returns how many events of lost commits were dropped."""
+        [row] = await self._rows(
+            "SELECT integratedb.daemon_follow_timeline(%(slot)s::pg_catalog.text, "
+            "%(confirmed)s::pg_catalog.pg_lsn, %(fork)s::pg_catalog.pg_lsn)",
+            {"slot": slot, "confirmed": format_lsn(confirmed_lsn), "fork": format_lsn(fork_lsn)},
+        )
+        return int(row[0])
+
+    async def replicated(self) -> tuple[int, int | None]:
+        """Return up to where the server has flushed its WAL, and the synchronous standbys; None: there are none."""
+        [row] = await self._rows("SELECT r.* FROM integratedb.daemon_replicated() AS r", {})
+        return parse_lsn(row[0]), None if row[1] is None else parse_lsn(row[1])
 
     async def feed_keys(self) -> dict[str, bytes]:
         """Return the secrets by which services of the data API are recognised, by the names of their keys."""
@@ -261,9 +322,31 @@ class Database:
         except psycopg.Error as problem:
             log.warning("leases not ended yet", extra=fault(problem))
 
-    async def wal_position(self) -> int:
-        """Return the position up to which the server has written WAL."""
-        [row] = await self._rows("SELECT pg_catalog.pg_current_wal_lsn()", {})
+    async def wal_position(self, timeout_s: float) -> int:
+        """Return the position up to which the server has written WAL.
+
+        It has a connection of its own, so that it waits for no lock. Errors: TimeoutError, OperationalError,
+        ServerChangedError.
+        """
+        asking = asyncio.ensure_future(self._ask_for_position())
+        try:
+            await asyncio.wait((asking,), timeout=timeout_s)
+            if not asking.done():
+                raise TimeoutError
+            return asking.result()
+        finally:
+            if not asking.done():
+                # Cancelling alone would ask the server, which does not answer, to cancel the query.
+                if self._watching is not None:
+                    break_off(self._watching.pgconn)
+                asking.cancel()
+
+    async def _ask_for_position(self) -> int:
+        if self._watching is None or self._watching.closed:
+            self._watching = None
+            self._watching = await self.connect()
+        cursor = await self._watching.execute(b"SELECT pg_catalog.pg_current_wal_lsn()")
+        [row] = await cursor.fetchall()
         return parse_lsn(row[0])
 
     async def enforce_limits(self, queue: ChannelQueue) -> Dropped:
@@ -363,6 +446,16 @@ class Database:
                 "retry": report.retry_in_s,
             },
         )
+
+
+async def _system_of(connection: Connection) -> System:
+    """Return the server of a connection, and the timeline that it writes; a standby raises OperationalError."""
+    cursor = await connection.execute(
+        b"SELECT c.system_identifier::pg_catalog.text, "
+        b"pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) FROM pg_catalog.pg_control_system() AS c"
+    )
+    [(identifier, file_name)] = await cursor.fetchall()
+    return System(identifier, int(file_name[:8], 16))
 
 
 def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, arrays.BinaryArray]:

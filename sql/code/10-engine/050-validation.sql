@@ -215,11 +215,26 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+  suspect bigint[];
 BEGIN
+  -- A new session plans the view for longer than most of its statements run. Problems are rare.
+  IF NOT EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
+    RETURN '{}'::bigint[];
+  END IF;
   -- OFFSET 0 makes the planner look up one claim after another, not search all notifications.
+  suspect := ARRAY(
+    SELECT t.claim_id
+      FROM unnest(claims) AS t (claim_id)
+     CROSS JOIN LATERAL (
+       SELECT FROM integratedb.notification_problem AS p WHERE p.claim_id = t.claim_id AND NOT p.optional OFFSET 0 LIMIT 1) AS p);
+  IF cardinality(suspect) = 0 THEN
+    RETURN suspect;
+  END IF;
+
   RETURN ARRAY(
     SELECT u.claim_id
-      FROM unnest(claims) AS t (claim_id)
+      FROM unnest(suspect) AS t (claim_id)
      CROSS JOIN LATERAL (SELECT u.claim_id FROM integratedb.untellable_claim AS u WHERE u.claim_id = t.claim_id OFFSET 0) AS u);
 END
 $$;
@@ -227,14 +242,50 @@ $$;
 COMMENT ON FUNCTION integratedb.untellable_among(bigint[]) IS
 'The notification claims among these claims that cannot be notified. The view untellable_claim has all of them.';
 
+CREATE OR REPLACE FUNCTION integratedb.untellable_claims()
+RETURNS SETOF bigint
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+ROWS 10
+AS $$
+BEGIN
+  -- A new session plans the view for longer than most of its statements run. Problems are rare.
+  IF EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications')
+     AND EXISTS (SELECT FROM integratedb.notification_problem AS p WHERE NOT p.optional) THEN
+    RETURN QUERY SELECT u.claim_id FROM integratedb.untellable_claim AS u;
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.untellable_claims() IS
+'The notification claims that cannot be notified: the view untellable_claim, which is planned only if that can be.';
+
 CREATE OR REPLACE VIEW integratedb.broken_claim AS
   SELECT u.claim_id FROM integratedb.unmet_claim AS u
   UNION
-  SELECT p.claim_id FROM integratedb.untellable_claim AS p;
+  SELECT p.claim_id FROM integratedb.untellable_claims() AS p (claim_id);
 
 COMMENT ON VIEW integratedb.broken_claim IS
 'Unmet claims, and notification claims that are met but cannot be notified. They are reported until they are '
 'repaired.';
+
+CREATE OR REPLACE FUNCTION integratedb.broken_among(claims bigint[])
+RETURNS bigint[]
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN integratedb.unmet_among(claims) || integratedb.untellable_among(claims);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.broken_among(bigint[]) IS
+'The claims among these that are unmet, or cannot be notified; a claim that is both comes twice. The view broken_claim '
+'has all of them.';
 
 CREATE OR REPLACE FUNCTION integratedb.problems_of(claims bigint[])
 RETURNS TABLE (
@@ -259,26 +310,32 @@ RETURNS TABLE (
   relation_id bigint,
   key integer
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE PARALLEL RESTRICTED
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Planning takes longer than running.
+SET plan_cache_mode = force_generic_plan
 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT c.id, 0, c.path, NULL, 'table', to_jsonb('schema ' || quote_ident(c.wildcard_schema)), NULL::jsonb,
          'expected a schema, found none', NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL, false,
          NULL::bigint, NULL::integer
     FROM integratedb.claim AS c
    WHERE c.id = ANY (claims)
      AND c.wildcard_schema IS NOT NULL
-     AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema)
-  UNION ALL
+     AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = c.wildcard_schema);
+
+  RETURN QUERY
   SELECT r.claim_id, r.alternative, r.path, NULL, p.property, p.expected, p.actual, p.found, r.relation_name,
-         r.relid, r.present_relid, NULL, NULL, p.renamed, NULL,
+         r.relid, r.present_relid, NULL::smallint, NULL::smallint, p.renamed, NULL,
          -- A path is not SQL: it has upper case and key words without quotes.
          CASE p.property WHEN 'row_security' THEN
            format('CREATE POLICY %I ON %I.%I FOR SELECT TO %I USING (true), or whatever rows it may see',
                   r.stakeholder || '_reads', r.schema_name, r.relation_name, r.stakeholder) END,
-         NULL, false, NULL, NULL
+         NULL, false, NULL::bigint, NULL::integer
     FROM integratedb.required_relation AS r
     LEFT JOIN integratedb.readable_relation AS moved
            ON r.present_relid IS NULL
@@ -295,10 +352,11 @@ AS $$
       format('row level security is on and no policy lets role %I read', r.stakeholder), NULL)
    ) AS p (fails, property, expected, actual, found, renamed)
    WHERE r.claim_id = ANY (claims)
-     AND p.fails
-  UNION ALL
-  SELECT f.claim_id, f.alternative, f.path, f.column_name, p.property, p.expected, p.actual, p.found, f.relation_name,
-         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false, NULL, NULL
+     AND p.fails;
+
+  RETURN QUERY
+  SELECT f.claim_id, f.alternative, f.path, f.column_name::text, p.property, p.expected, p.actual, p.found, f.relation_name,
+         f.relid, f.present_relid, f.attnum, f.present_attnum, NULL, p.renamed, NULL, NULL, false, NULL::bigint, NULL::integer
     -- The count stands beside each row, in place of a join with failing_field. Without statistics the planner would
     -- join the two by nested loops.
     FROM (SELECT c.*, count(*) OVER (PARTITION BY c.relation_id, c.field) AS failing
@@ -335,41 +393,73 @@ AS $$
       'privilege', '"SELECT"'::jsonb, NULL, format('role %I may not SELECT it', f.stakeholder), NULL)
    ) AS p (fails, property, expected, actual, found, renamed)
    WHERE f.failing = f.choices
-     AND p.fails
-  UNION ALL
-  SELECT r.claim_id, r.alternative, r.path, a.attname, o.property, to_jsonb(o.expected), NULL, o.found, r.relation_name,
-         r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true, NULL, NULL
-    -- OFFSET 0 reads the failing columns once for each relation, not once for each obstacle.
-    FROM (SELECT q.*,
-                 ARRAY(SELECT cc.column_name
-                         FROM integratedb.claim_column AS cc
-                         JOIN integratedb.failing_field AS f ON f.relation_id = cc.relation_id AND f.field = cc.field
-                        WHERE cc.relation_id = q.relation_id
-                          AND f.claim_id = q.claim_id) AS failing
-            FROM integratedb.required_relation AS q
-           WHERE q.claim_id = ANY (claims)
-             AND q.blocked_columns <> '{}'
-          OFFSET 0) AS r
-   CROSS JOIN LATERAL integratedb.obstacles(r.role_oid, r.present_relid) AS o
-    LEFT JOIN pg_attribute AS a ON a.attrelid = r.present_relid AND a.attnum = o.column_number
-   WHERE o.column_number IS NULL OR a.attname = ANY (r.failing)
-  UNION ALL
-  SELECT n.claim_id, 0, n.path, n.field, n.property, NULL, NULL,
-         -- The place is written before the message.
-         ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
-         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL
-    FROM integratedb.notification_problem AS n
-   WHERE n.claim_id = ANY (claims)
-  UNION ALL
-  SELECT k.claim_id, k.alternative, k.path, NULL, k.property, k.expected, NULL, k.said, k.relation_name, k.relid, k.present_relid,
-         NULL, NULL, k.renamed_relation, NULL, k.cure, NULL, false, k.relation_id, k.key
-    FROM integratedb.key_problems(claims) AS k
+     AND p.fails;
+
+  -- What most databases do not have is not planned either.
+  IF EXISTS (
+    SELECT FROM integratedb.claim_relation AS cr
+      JOIN pg_class AS k ON k.oid = cr.relid
+     WHERE cr.claim_id = ANY (claims)
+       AND (k.relkind = 'v' OR k.relrowsecurity))
+  THEN
+    RETURN QUERY
+    SELECT r.claim_id, r.alternative, r.path, a.attname::text, o.property, to_jsonb(o.expected), NULL::jsonb, o.found, r.relation_name,
+           r.relid, r.present_relid, a.attnum, a.attnum, NULL, NULL, o.cure, o.reader_cure, true, NULL::bigint, NULL::integer
+      -- OFFSET 0 reads the failing columns once for each relation, not once for each obstacle.
+      FROM (SELECT q.*,
+                   ARRAY(SELECT cc.column_name
+                           FROM integratedb.claim_column AS cc
+                           JOIN integratedb.failing_field AS f ON f.relation_id = cc.relation_id AND f.field = cc.field
+                          WHERE cc.relation_id = q.relation_id
+                            AND f.claim_id = q.claim_id) AS failing
+              FROM integratedb.required_relation AS q
+             WHERE q.claim_id = ANY (claims)
+               AND q.blocked_columns <> '{}'
+            OFFSET 0) AS r
+     CROSS JOIN LATERAL integratedb.obstacles(r.role_oid, r.present_relid) AS o
+      LEFT JOIN pg_attribute AS a ON a.attrelid = r.present_relid AND a.attnum = o.column_number
+     WHERE o.column_number IS NULL OR a.attname = ANY (r.failing);
+  END IF;
+
+  IF EXISTS (SELECT FROM integratedb.specification AS s WHERE s.kind = 'notifications') THEN
+    RETURN QUERY
+    SELECT n.claim_id, 0, n.path, n.field, n.property, NULL::jsonb, NULL::jsonb,
+           -- The place is written before the message.
+           ltrim(substr(n.message, 1 + length(n.path || coalesce('.' || quote_ident(n.field), '')))),
+           NULL::name, NULL::oid, NULL::oid, NULL::smallint, NULL::smallint, NULL, NULL, NULL, NULL, false, NULL::bigint, NULL::integer
+      FROM integratedb.notification_problem AS n
+     WHERE n.claim_id = ANY (claims);
+  END IF;
+
+  RETURN QUERY
+  SELECT k.claim_id, k.alternative, k.path, NULL, k.property, k.expected, NULL::jsonb, k.said, k.relation_name, k.relid, k.present_relid,
+         NULL::smallint, NULL::smallint, k.renamed_relation, NULL, k.cure, NULL, false, k.relation_id, k.key
+    FROM integratedb.key_problems(claims) AS k;
+END
 $$;
 
 COMMENT ON FUNCTION integratedb.problems_of(bigint[]) IS
 'Why each of these unmet claims is unmet: one row for each property of a table or column, with a description (found) '
 'and the new name of a renamed column. Problems with keys (relation_id and key of claim_key), with row security, and '
 'with objects behind the relation have their own cure.';
+
+CREATE OR REPLACE FUNCTION integratedb.identity_cure(claim bigint)
+RETURNS text
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- A function, because a view inside the query would be planned with it each time.
+  RETURN (SELECT rtrim(min(n.cure), '.')
+            FROM integratedb.notification_problem AS n
+           WHERE n.claim_id = claim AND n.property = 'replica_identity');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.identity_cure(bigint) IS
+'What gives the table of this notification claim a replica identity.';
 
 CREATE OR REPLACE FUNCTION integratedb.rename_hint(document jsonb, path text, field text, renamed text)
 RETURNS text
@@ -449,7 +539,7 @@ AS $$
              AS position_of_rename
       FROM integratedb.problems_of(claims) AS p
   ), excuse AS MATERIALIZED (
-    SELECT e.* FROM integratedb.claim_excuse AS e WHERE e.claim_id = ANY (claims)
+    SELECT e.* FROM integratedb.excuses_of(claims) AS e
   ), allowed AS MATERIALIZED (
     SELECT a.removed, a.waived FROM integratedb.allowed_claims(claims) AS a
   ), described AS (
@@ -491,9 +581,8 @@ AS $$
                       OR EXISTS (SELECT FROM integratedb.own_grant AS g WHERE g.stakeholder_id = c.stakeholder_id AND g.relid = p.present_relid)
                     THEN 'SELECT integratedb_sync() in the same transaction gives the privilege back'
                     ELSE format('whoever submitted the claim could not grant it; an admin takes it over first: SELECT integratedb_adopt_claim(%L, %L)', c.stakeholder, c.kind) END
-             WHEN 'replica_identity' THEN (
-               -- A partition, and a table with generated columns, needs another cure.
-               SELECT rtrim(min(n.cure), '.') FROM integratedb.notification_problem AS n WHERE n.claim_id = p.claim_id AND n.property = p.property)
+             -- A partition, and a table with generated columns, needs another cure.
+             WHEN 'replica_identity' THEN integratedb.identity_cure(p.claim_id)
              ELSE CASE WHEN c.is_wildcard AND (p.property <> 'table' OR (c.is_whole_schema AND p.relation_name IS NOT NULL))
                     -- This is skipped where the whole relation is gone, because a sync does not make such a claim met.
                     THEN format('SELECT integratedb_sync() in the same transaction, if it must be: %s is claimed by "*", which then follows', p.path)

@@ -53,7 +53,7 @@ BEGIN
   UPDATE integratedb.claim AS c
      SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.unmet_since IS NOT NULL
-     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+     AND c.id NOT IN (SELECT unnest(integratedb.broken_among((integratedb.noted_claims()).unmet)));
 
   PERFORM integratedb.refresh_deprecations();
 END

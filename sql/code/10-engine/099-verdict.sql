@@ -109,7 +109,7 @@ BEGIN
 
   UPDATE integratedb.claim AS c
      SET sync_pending_since = coalesce(c.sync_pending_since, now()),
-         unmet_since = CASE WHEN EXISTS (SELECT FROM integratedb.untellable_claim AS u WHERE u.claim_id = c.id) THEN c.unmet_since END,
+         unmet_since = CASE WHEN c.id IN (SELECT unnest(integratedb.untellable_among(touched))) THEN c.unmet_since END,
          unmet_allowed = false
     FROM (SELECT d.id
             FROM integratedb.claim AS d

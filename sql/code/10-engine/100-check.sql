@@ -69,7 +69,7 @@ BEGIN
     UPDATE integratedb.claim AS c
        SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
      WHERE c.id = ANY (mended)
-       AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+       AND c.id NOT IN (SELECT unnest(integratedb.broken_among(mended)));
   END IF;
 END
 $$;
@@ -235,7 +235,7 @@ BEGIN
      SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.id = ANY (unmet)
      AND (everything OR c.id = ANY (touched) OR c.id = ANY (above))
-     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+     AND c.id NOT IN (SELECT unnest(integratedb.broken_among(unmet)));
 
   RETURN NULL;
 END

@@ -635,7 +635,7 @@ BEGIN
      SET unmet_since = NULL, unmet_reason = NULL, unmet_allowed = false
    WHERE c.id = ANY (claims)
      AND c.unmet_since IS NOT NULL
-     AND NOT EXISTS (SELECT FROM integratedb.broken_claim AS u WHERE u.claim_id = c.id);
+     AND c.id NOT IN (SELECT unnest(integratedb.broken_among(claims)));
 
   PERFORM integratedb.log_own_event('INTEGRATEDB ADOPT', format('%s of %s', kind, owner.name), true);
 END
@@ -718,9 +718,8 @@ BEGIN
     SELECT jsonb_agg(DISTINCT jsonb_build_object(
              'code', '01000', 'path', e.path, 'field', e.field, 'property', 'deprecation', 'actual', e.facts,
              'message', format('%s: %s', integratedb.place_of(e.path, e.field), e.words)))
-      FROM integratedb.claim_excuse AS e
-     WHERE e.claim_id = ANY (ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id))
-       AND e.kind = 'deprecation'
+      FROM integratedb.excuses_of(ARRAY(SELECT c.id FROM integratedb.claim AS c WHERE c.specification_id = stored_id)) AS e
+     WHERE e.kind = 'deprecation'
        AND e.removed_at IS NULL), '[]');
 
   -- The error rolls back everything above; the variable keeps its value.

@@ -469,7 +469,7 @@ BEGIN
   END IF;
   -- Two statements, because one plan for both would fit only the slower case.
   IF affected IS NULL THEN
-    broken := ARRAY(SELECT u.claim_id FROM integratedb.untellable_claim AS u);
+    broken := ARRAY(SELECT integratedb.untellable_claims());
   ELSE
     claims := integratedb.claims_on(touched, affected);
     broken := integratedb.untellable_among(claims);

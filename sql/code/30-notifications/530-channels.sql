@@ -161,7 +161,7 @@ DECLARE
 BEGIN
   PERFORM integratedb.caller(); -- refuses to show an admin's answer to code of another role
   RETURN QUERY
-    SELECT integratedb.event_id(d.commit_lsn, d.position),
+    SELECT integratedb.event_id(d.event),
            CASE WHEN d.dead_at IS NULL THEN 'queued' ELSE 'dead' END,
            d.committed_at, d.spilled_at, d.dead_at, d.error, integratedb.event_as_jsonb(d.event)
       FROM integratedb.delivery AS d
@@ -179,17 +179,18 @@ event is jsonb; where jsonb cannot hold it, a JSON string of its text.
 Errors: 42704 unknown channel; IDB04 unknown stakeholder.
 For members of integratedb_admin.';
 
-CREATE OR REPLACE FUNCTION integratedb.event_id(commit_lsn pg_lsn, "position" bigint)
+CREATE OR REPLACE FUNCTION integratedb.event_id(event text)
 RETURNS text
 LANGUAGE sql
 IMMUTABLE PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  SELECT lpad(upper(to_hex((commit_lsn - '0/0'::pg_lsn)::bigint)), 16, '0') || '-' || lpad(upper(to_hex("position")), 8, '0')
+  SELECT substring(left(event, 100) from '"id": ?"([0-9A-F-]+)"')
 $$;
 
-COMMENT ON FUNCTION integratedb.event_id(pg_lsn, bigint) IS 'The id of an event, as the daemon writes it.';
+COMMENT ON FUNCTION integratedb.event_id(text) IS
+'The id of a kept event, which stands at the beginning of its text. The text as a whole may be no jsonb.';
 
 CREATE OR REPLACE FUNCTION integratedb.notification_facts(of_stakeholders bigint[], with_slots boolean)
 RETURNS TABLE (fact text, value text)

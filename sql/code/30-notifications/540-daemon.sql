@@ -12,6 +12,19 @@ $$;
 
 COMMENT ON FUNCTION integratedb.system_identifier() IS 'The identifier of this cluster.';
 
+CREATE OR REPLACE FUNCTION integratedb.timeline()
+RETURNS integer
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- pg_control_checkpoint() has the old timeline until the first checkpoint after a promotion.
+  SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
+$$;
+
+COMMENT ON FUNCTION integratedb.timeline() IS 'The timeline on which this server, a primary, writes.';
+
 CREATE OR REPLACE FUNCTION integratedb.daemon_check()
 RETURNS void
 LANGUAGE plpgsql
@@ -23,7 +36,7 @@ BEGIN
   -- A slot on a standby is a different slot, and this server cannot record anything.
   IF pg_is_in_recovery() THEN
     PERFORM integratedb.refuse(
-      code => '55000',
+      code => '25006',
       message => 'this server is a standby: notifications are sent from the primary',
       detail => NULL,
       hint => 'Name all servers in --dsn, with target_session_attrs=read-write: that finds the primary.');
@@ -39,7 +52,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream at all. Error: 55000.';
+COMMENT ON FUNCTION integratedb.daemon_check() IS 'Whether the server can stream at all. Errors: 25006 a standby; 55000.';
 
 CREATE OR REPLACE FUNCTION integratedb.noted_of_slot(slot text, confirmed_lsn pg_lsn)
 RETURNS SETOF integratedb.slot
@@ -55,7 +68,17 @@ COMMENT ON FUNCTION integratedb.noted_of_slot(text, pg_lsn) IS
 'slot there.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot(slot text)
-RETURNS TABLE ("exists" boolean, usable boolean, active_pid integer, confirmed_lsn pg_lsn, known text, ceiling_lsn pg_lsn, same_system boolean)
+RETURNS TABLE (
+  "exists" boolean,
+  usable boolean,
+  active_pid integer,
+  confirmed_lsn pg_lsn,
+  known text,
+  ceiling_lsn pg_lsn,
+  same_system boolean,
+  timeline integer,
+  is_carried boolean
+)
 LANGUAGE sql
 VOLATILE PARALLEL UNSAFE -- as noted_of_slot()
 SECURITY DEFINER -- the daemon has no rights but these functions
@@ -67,14 +90,18 @@ AS $$
          p.confirmed_flush_lsn,
          CASE WHEN s.created THEN 'created' WHEN s.name IS NOT NULL THEN 'announced' END,
          s.ceiling_lsn,
-         coalesce(s.system_identifier = integratedb.system_identifier(), true)
+         coalesce(s.system_identifier = integratedb.system_identifier(), true),
+         s.timeline,
+         -- The column is new in PostgreSQL 17.
+         coalesce((to_jsonb(p) ->> 'failover')::boolean, false)
     FROM (SELECT slot AS name) AS wanted
     LEFT JOIN pg_replication_slots AS p ON p.slot_name = wanted.name
     LEFT JOIN LATERAL integratedb.noted_of_slot(wanted.name, p.confirmed_flush_lsn) AS s ON true
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot(text) IS
-'The state of a slot on the server, and our record of it. known is announced, created, or null.';
+'The state of a slot on the server, and our record of it. known is announced, created, or null. timeline: that of the '
+'record. is_carried: Postgres copies the slot to standbys.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_slot_announced(slot text)
 RETURNS void
@@ -94,7 +121,7 @@ BEGIN
   INSERT INTO integratedb.slot AS s (name, system_identifier)
   VALUES (slot, integratedb.system_identifier())
   ON CONFLICT ON CONSTRAINT slot_pkey DO UPDATE
-     SET created = false, ceiling_lsn = NULL, system_identifier = EXCLUDED.system_identifier, noted_at = now();
+     SET created = false, ceiling_lsn = NULL, timeline = NULL, system_identifier = EXCLUDED.system_identifier, noted_at = now();
 END
 $$;
 
@@ -125,7 +152,9 @@ AS $$
      SET effective_lsn = CASE WHEN c.id = ANY (control_ids) THEN lsn END
    WHERE c.effective_lsn IS NOT NULL OR c.id = ANY (control_ids);
 
-  UPDATE integratedb.slot AS s SET created = true, ceiling_lsn = lsn, noted_at = now() WHERE s.name = slot;
+  UPDATE integratedb.slot AS s
+     SET created = true, ceiling_lsn = lsn, timeline = integratedb.timeline(), noted_at = now()
+   WHERE s.name = slot;
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_slot_created(text, pg_lsn, bigint[]) IS
@@ -198,11 +227,74 @@ SECURITY DEFINER -- the daemon has no rights but these functions
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   -- The position never goes back, because a daemon that took over may have recorded and confirmed a later one.
-  UPDATE integratedb.slot AS s SET ceiling_lsn = greatest(s.ceiling_lsn, lsn), noted_at = now() WHERE s.name = slot
+  UPDATE integratedb.slot AS s
+     SET ceiling_lsn = greatest(s.ceiling_lsn, lsn), timeline = integratedb.timeline(), noted_at = now()
+   WHERE s.name = slot
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_reserve(text, pg_lsn) IS
 'Records the last position that the daemon may confirm on a slot.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_follow_timeline(slot text, confirmed_lsn pg_lsn, fork_lsn pg_lsn)
+RETURNS bigint
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  UPDATE integratedb.slot AS s
+     SET ceiling_lsn = greatest(s.ceiling_lsn, confirmed_lsn), timeline = integratedb.timeline(), noted_at = now()
+   WHERE s.name = slot;
+
+  -- The stream does not send them again. Whoever confirmed them may have recorded that on the lost timeline only.
+  UPDATE integratedb.control AS c
+     SET effective_lsn = c.written_lsn
+   WHERE c.effective_lsn IS NULL
+     AND c.written_lsn <= confirmed_lsn;
+
+  -- Such commits exist nowhere any more. Their positions belong to other commits now.
+  WITH gone AS (
+    DELETE FROM integratedb.delivery AS d WHERE d.commit_lsn >= fork_lsn RETURNING d.channel_id
+  )
+  SELECT count(*) FROM gone AS g
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_follow_timeline(text, pg_lsn, pg_lsn) IS
+'Records that a slot, which stands at confirmed_lsn, is read on this timeline from now on. The server left the timeline of '
+'the record at fork_lsn. Returns how many kept events of commits were deleted that this server never had.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_replicated(OUT flushed_lsn pg_lsn, OUT replicated_lsn pg_lsn)
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon may not see the standbys
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  names CONSTANT text := current_setting('synchronous_standby_names');
+  flushed pg_lsn[];
+BEGIN
+  flushed_lsn := pg_current_wal_flush_lsn();
+  -- From PostgreSQL 17 on, the server itself can wait for standbys before it sends.
+  IF names = '' OR coalesce(current_setting('synchronized_standby_slots', true), '') <> '' THEN
+    RETURN;
+  END IF;
+
+  -- A COMMIT waits for the first so many of these. The names may match the daemon's own connection.
+  flushed := ARRAY(
+    SELECT r.flush_lsn
+      FROM pg_stat_replication AS r
+     WHERE r.sync_state IN ('sync', 'quorum')
+       AND r.flush_lsn IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_replication_slots AS s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
+     ORDER BY r.flush_lsn DESC);
+  replicated_lsn := coalesce(
+    flushed[coalesce(substring(names from '^\s*(?:[[:alpha:]]+\s+)?(\d{1,4})\s*\(')::integer, 1)], '0/0'::pg_lsn);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_replicated() IS
+'Up to where the server has written its WAL durably, and up to where the synchronous standbys have too. replicated_lsn is '
+'null where COMMIT waits for no standby, or where the server itself sends only what standbys have.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_backlog()
 RETURNS TABLE (channel_id bigint, waiting boolean, bytes bigint, last_lsn pg_lsn, last_position bigint)
@@ -411,13 +503,13 @@ BEGIN
        AND (d.commit_lsn, d.position) = (r.commit_lsn, r.position)
        AND (r.bytes_before < limits.excess_bytes OR r.committed_at < limits.oldest)
     -- The text of the event is not read, because users' values may be JSON that jsonb does not accept.
-    RETURNING d.commit_lsn, d.position, octet_length(d.event) AS bytes, d.lost
+    RETURNING d.commit_lsn, d.position, integratedb.event_id(d.event) AS id, octet_length(d.event) AS bytes, d.lost
   )
   SELECT coalesce(sum(coalesce(g.lost, 1)), 0)::bigint AS number,
          count(*) FILTER (WHERE g.lost IS NULL) AS fresh,
          coalesce(sum(g.bytes), 0)::bigint AS bytes,
-         min(integratedb.event_id(g.commit_lsn, g.position)) AS first_id,
-         max(integratedb.event_id(g.commit_lsn, g.position)) AS last_id,
+         (array_agg(g.id ORDER BY g.commit_lsn, g.position))[1] AS first_id,
+         (array_agg(g.id ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_id,
          (array_agg(g.commit_lsn ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_lsn,
          (array_agg(g.position ORDER BY g.commit_lsn DESC, g.position DESC))[1] AS last_position
     INTO dropped

@@ -93,6 +93,25 @@ COMMENT ON VIEW integratedb.claim_excuse IS
 'The deprecations and the waivers in force of what claims depend on, with words for a message. path: null for all '
 'tables of a claim on schema.*. field: null for all of a table.';
 
+CREATE OR REPLACE FUNCTION integratedb.excuses_of(claims bigint[])
+RETURNS SETOF integratedb.claim_excuse
+LANGUAGE plpgsql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+ROWS 10
+AS $$
+BEGIN
+  -- A new session plans the view for longer than a refusal takes.
+  IF EXISTS (SELECT FROM integratedb.deprecation) OR EXISTS (SELECT FROM integratedb.waiver) THEN
+    RETURN QUERY SELECT e.* FROM integratedb.claim_excuse AS e WHERE e.claim_id = ANY (claims);
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.excuses_of(bigint[]) IS
+'The rows of the view claim_excuse for these claims. The view is planned only if there are deprecations or waivers.';
+
 CREATE OR REPLACE FUNCTION integratedb.excuse_of(claim bigint, occasion text)
 RETURNS text
 LANGUAGE sql

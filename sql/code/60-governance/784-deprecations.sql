@@ -113,9 +113,8 @@ BEGIN
   SELECT string_agg(n.place, ', ' ORDER BY n.place), string_agg(n.place || ': ' || n.words, E'\n' ORDER BY n.place)
     INTO places, lines
     FROM (SELECT DISTINCT integratedb.place_of(e.path, e.field) AS place, e.words
-            FROM integratedb.claim_excuse AS e
-           WHERE e.claim_id = ANY (claims)
-             AND e.kind = 'deprecation'
+            FROM integratedb.excuses_of(claims) AS e
+           WHERE e.kind = 'deprecation'
              AND e.removed_at IS NULL) AS n;
   IF places IS NOT NULL THEN
     RAISE WARNING 'deprecated: %', left(places, 1000)

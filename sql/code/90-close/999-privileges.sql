@@ -130,6 +130,8 @@ DECLARE
     'integratedb.daemon_control_passed(bigint[], pg_lsn)',
     'integratedb.daemon_transaction_is_over(bigint)',
     'integratedb.daemon_reserve(text, pg_lsn)',
+    'integratedb.daemon_follow_timeline(text, pg_lsn, pg_lsn)',
+    'integratedb.daemon_replicated()',
     'integratedb.daemon_backlog()',
     'integratedb.daemon_failures()',
     'integratedb.daemon_pause(bigint, text)',

@@ -13,7 +13,7 @@ import pytest
 
 from tests.system.api.harness import Api, Place, token
 from tests.system.harness import pooler
-from tests.system.test_standby import Standby
+from tests.system.standbys import Standby
 
 ROUNDS = 3
 

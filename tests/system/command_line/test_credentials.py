@@ -46,6 +46,10 @@ class Vault:
     write_answer_from: int = 1
     #: Whether it refuses each write with the words that it got.
     repeats: bool = False
+    #: Whether it stores what it gets and hangs up without an answer.
+    hangs_up: bool = False
+    #: Whether it refuses to destroy anything.
+    keeps: bool = False
 
     @contextlib.contextmanager
     def run(self) -> Iterator[Vault]:
@@ -97,6 +101,9 @@ class Vault:
                         return
                     versions = vault.secrets.setdefault(path, [])
                     versions.append(body["data"])
+                    if vault.hangs_up:
+                        self.close_connection = True
+                        return
                     if vault.repeats:
                         self.answer(500, {"errors": [json.dumps(body)]})
                         return
@@ -104,6 +111,8 @@ class Vault:
                         self.answer(*vault.write_answer)
                         return
                     self.answer(200, {"data": {"version": len(versions), "destroyed": False}})
+                elif action == "destroy" and vault.keeps:
+                    self.answer(403, {"errors": ["permission denied"]})
                 elif action == "destroy":
                     for version in body["versions"]:
                         vault.secrets[path][version - 1] = None
@@ -345,6 +354,34 @@ def test_no_answer_of_vault_leaves_a_part_of_the_passwords_or_says_what_it_likes
     assert "\nERROR: forged" not in said
     assert TOKEN not in said
     assert len(said) < 2000
+    assert names(place) == []
+
+
+def test_a_write_that_is_not_answered_is_told_as_unknown(place: Place, vault: Vault) -> None:
+    vault.hangs_up = True
+    directory = place.contract(MAILER)
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert "Vault cannot be reached" in said
+    assert "Whether Vault has the secret is not known" in said
+    assert names(place) == []
+
+
+def test_all_that_vault_does_not_destroy_is_named(place: Place, vault: Vault) -> None:
+    refuse_at_commit(place)
+    vault.keeps = True
+    directory = place.contract(MAILER)
+    place.contract("stakeholder: parcel\n", "parcel.yaml")
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert "refused at COMMIT" in said
+    for name in ("mailer", "parcel"):
+        assert f"version 1 of secret/shop/{name} could not be destroyed: permission denied" in said
+    # The second write is not answered, and the first cannot be undone.
+    vault.write_answer, vault.write_answer_from = (204, None), 4
+    said = place.run("apply", directory, "--credentials", "vault:secret/shop", status=1, **vault.environment).stderr
+    assert "Vault, secret/shop/parcel: Vault's answer tells no version of the secret" in said
+    assert "version 2 of secret/shop/mailer could not be destroyed: permission denied" in said
+    assert "The passwords in versions that could not be destroyed are void." in said
+    assert "if secret/shop/parcel has a new version, its password is void" in said
     assert names(place) == []
 
 

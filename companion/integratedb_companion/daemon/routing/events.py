@@ -6,6 +6,7 @@ table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -48,20 +49,34 @@ class Event(NamedTuple):
     @property
     def id(self) -> str:
         """The id that receivers see; ids sort in the order of the stream."""
-        return event_id(self.commit_lsn, self.position)
+        found = _ID.search(self.payload, 0, _ID_ENDS_BEFORE)
+        assert found is not None
+        return found[1].decode()
 
 
-def event_id(commit_lsn: int, position: int) -> str:
-    """Return the id of an event, which is the same after every restart."""
-    return f"{commit_lsn:016X}-{position:08X}"
+#: Where an event has its id. The database writes the reports of dropped events, as jsonb, with the id first.
+_ID: Final = re.compile(rb'"id": ?"([0-9A-F-]+)"')
+_ID_ENDS_BEFORE: Final = 100
+_FORM: Final = re.compile("(?:[0-9A-F]{8}-)?([0-9A-F]{16})-([0-9A-F]{8})", re.ASCII)
+
+
+def event_id(timeline: int, commit_lsn: int, position: int) -> str:
+    """Return the id of an event, which is the same after every restart and on every server of a cluster.
+
+    After a failover, positions beyond the fork are used again: the timeline distinguishes the events there.
+    """
+    return f"{timeline:08X}-{commit_lsn:016X}-{position:08X}"
 
 
 def parse_event_id(text: str) -> tuple[int, int]:
-    """Parse an event id; raises ValueError when the text is not one."""
-    lsn, separator, position = text.partition("-")
-    if len(lsn) != 16 or not separator or len(position) != 8:
+    """Return the position of the event with this id; raises ValueError when the text is not an id.
+
+    Version 0.2 wrote ids without the timeline, and such events may still be kept.
+    """
+    form = _FORM.fullmatch(text)
+    if form is None:
         raise ValueError(f"not the id of an event: {text[:40]!r}")
-    return int(lsn, 16), int(position, 16)
+    return int(form[1], 16), int(form[2], 16)
 
 
 class Transaction:
@@ -77,10 +92,13 @@ class Transaction:
         "tail",
         "time",
         "time_text",
+        "timeline",
         "xid",
     )
 
-    def __init__(self, begin: Begin, source: str) -> None:
+    def __init__(self, begin: Begin, source: str, timeline: int = 1) -> None:
+        """`timeline`: the one on which the transaction was committed."""
+        self.timeline = timeline
         self.commit_lsn = begin.commit_lsn
         self.committed_at_s = begin.committed_at_us / 1e6 + POSTGRES_EPOCH_S
         self.xid = begin.xid
@@ -90,14 +108,14 @@ class Transaction:
         moment = datetime.fromtimestamp(begin.committed_at_us // 1_000_000 + POSTGRES_EPOCH_S, UTC)
         self.time_text = f"{moment:%Y-%m-%dT%H:%M:%S}.{begin.committed_at_us % 1_000_000:06d}Z"
         self.time = self.time_text.encode()
-        self.head = b'{"specversion":"1.0","id":"%016X-' % begin.commit_lsn
+        self.head = b'{"specversion":"1.0","id":"%08X-%016X-' % (timeline, begin.commit_lsn)
         self.tail = b',"lsn":"%b","xid":%d}}' % (self.lsn.encode(), begin.xid)
 
     def event(self, position: int, event_type: str, subject: str, data: Mapping[str, Any]) -> Event:
         """Build an event that is not about a row."""
         body = {
             "specversion": "1.0",
-            "id": event_id(self.commit_lsn, position),
+            "id": event_id(self.timeline, self.commit_lsn, position),
             "source": self.source,
             "type": event_type,
             "subject": subject,

@@ -76,10 +76,13 @@ class Confirmation:
                     await self._reply_requested.wait()
 
     async def keep_alive(self) -> None:
-        """Send the server a status update now and then, also while a record has to wait."""
+        """Send the server a status update now and then, also while a record has to wait.
+
+        The server answers it. To a reader that is not silent, it would send nothing while nothing is written.
+        """
         while True:
             await asyncio.sleep(KEEP_ALIVE_EVERY_S)
-            self._send_status()
+            self._send_status(reply_requested=True)
 
     async def finish(self) -> None:
         """Confirm once more, and nothing after that."""
@@ -96,8 +99,8 @@ class Confirmation:
         await self._record_durably(lsn)
         self._recorded_lsn = lsn
 
-    def _send_status(self) -> None:
+    def _send_status(self, *, reply_requested: bool = False) -> None:
         self._status_sent_at_s = time.monotonic()
         if self.stream is not None:
             with suppress(StreamEndedError):  # the reader of the stream raises it too
-                self.stream.confirm(self._recorded_lsn, self._progress.seen_lsn)
+                self.stream.confirm(self._recorded_lsn, self._progress.seen_lsn, reply_requested=reply_requested)

@@ -40,6 +40,7 @@ from .pgoutput import (
 )
 from .progress import Progress
 from .runs import SHORTEST, decode_run, successive_runs, table_of
+from .timelines import FIRST, Timelines
 
 CONTROL: Final = ("integratedb", "control")
 _ALL: Final = 1 << 62
@@ -71,11 +72,18 @@ class StreamReader:
     """Turns messages of the stream into events on channels."""
 
     def __init__(
-        self, router: Router, progress: Progress, source: str, metrics: Metrics, encoding: Encoding = UTF8
+        self,
+        router: Router,
+        progress: Progress,
+        source: str,
+        metrics: Metrics,
+        encoding: Encoding = UTF8,
+        timelines: Timelines = FIRST,
     ) -> None:
         self._router = router
         self._progress = progress
         self._source = source
+        self._timelines = timelines
         self._encoding = encoding
         self._metrics = metrics
         self._transaction: Transaction | None = None
@@ -180,7 +188,7 @@ class StreamReader:
     def _begin(self, message: Begin) -> None:
         self._recent.append(message.xid)
         self._recent_lsn = max(self._recent_lsn, message.commit_lsn)
-        self._transaction = Transaction(message, self._source)
+        self._transaction = Transaction(message, self._source, self._timelines.of(message.commit_lsn))
         self._control = []
         self._described.clear()
         if message.commit_lsn <= self._progress.routed_lsn:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
@@ -16,9 +17,11 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from integratedb_companion.common.configuration import ConfigurationError
+from integratedb_companion.common.outside_text import plain
 from integratedb_companion.common.session import read_conninfo
 
 from .pgoutput import format_lsn, parse_lsn, status_update
+from .timelines import TimelineError, Timelines, parse_history
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,14 @@ BATCH_MESSAGES = 250
 BATCH_BYTES = 256 << 10
 #: Reading goes on for the same batch after at least this many messages.
 FEW_MESSAGES = 20
+#: The first version of Postgres that copies slots to standbys.
+FIRST_TO_CARRY_SLOTS = 170_000
 #: The time limit for cancelling a command.
 CANCEL_TIMEOUT_S = 3.0
+
+CONNECT_TIMEOUT_S = 5
+#: A connection over a cut link ends after about ten seconds.
+SILENCE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 #: Settings for which a role or a database may have another default.
 PINNED_SETTINGS = {
@@ -97,6 +106,23 @@ class System:
     identifier: str
     timeline: int
 
+    def __str__(self) -> str:
+        return f"timeline {self.timeline} of system {self.identifier}"
+
+    def require(self, found: System) -> None:
+        """Check that another connection leads to this server; raises ServerChangedError, or OperationalError."""
+        if found == self:
+            return
+        if found.identifier == self.identifier and found.timeline < self.timeline:
+            raise psycopg.OperationalError(
+                f"this server is on timeline {found.timeline}, but the primary was on {self.timeline} already"
+            )
+        raise ServerChangedError(f"the server was {self}, and is now {found}")
+
+
+class ServerChangedError(Exception):
+    """The server or its timeline has changed, so the state in memory does not apply to it."""
+
 
 def conninfo(dsn: str, encoding: str = "UTF8") -> str:
     """Complete a connection string with the settings that every connection pins."""
@@ -104,14 +130,17 @@ def conninfo(dsn: str, encoding: str = "UTF8") -> str:
     given = read_conninfo(dsn)
     if given.get("options"):
         options = f"{given['options']} {options}"
-    pinned = {
-        "options": options,
-        "client_encoding": encoding,
-        "application_name": "integratedb daemon",
-        "keepalives_idle": 30,
-        "tcp_user_timeout": 60_000,
-    }
-    return make_conninfo("", **{**given, **pinned})
+    pinned = {"options": options, "client_encoding": encoding, "application_name": "integratedb daemon"}
+    return make_conninfo("", **{**_timeouts(given), **given, **pinned})
+
+
+def _timeouts(given: Mapping[str, object]) -> dict[str, int]:
+    """Return the time limits of the network, for a connection string that has none."""
+    # They would replace the values of a service and of the environment.
+    connect = {"connect_timeout": CONNECT_TIMEOUT_S}
+    if given.get("service") or {"PGSERVICE", "PGCONNECT_TIMEOUT"} & set(os.environ):
+        connect = {}
+    return {**connect, **SILENCE}
 
 
 async def check_login(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
@@ -128,6 +157,12 @@ async def check_login(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> N
         raise ConfigurationError(f"the login {name} may not do what the daemon does: {'; '.join(cures)}")
     if backend_pid != connection.info.backend_pid:
         raise ConfigurationError("a pooler is in between: the daemon reads the WAL, name the server itself in --dsn")
+
+
+def break_off(connection: pq.abc.PGconn) -> None:
+    """Shut down the socket of a connection, so that whoever waits for an answer gets an error at once."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.socket)) as shared:
+        shared.shutdown(socket.SHUT_RDWR)
 
 
 class ReplicationConnection:
@@ -151,13 +186,23 @@ class ReplicationConnection:
 
     def break_off(self) -> None:
         """Shut down the socket, so that the reader notices the end of the stream at once; any task may call this."""
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._pgconn.socket)) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
+        break_off(self._pgconn)
 
     async def system(self) -> System:
         """Return the identity of the server."""
         [row] = await self._rows(b"IDENTIFY_SYSTEM")
         return System(str(row[0]), int(row[1]))
+
+    async def timelines(self, current: int) -> Timelines:
+        """Return the timelines of the server, which is on `current`."""
+        if current == 1:
+            return Timelines(1)
+        try:
+            [row] = await self._rows(b"TIMELINE_HISTORY %d" % current)
+            return parse_history(current, row[1])
+        except (psycopg.OperationalError, TimelineError) as problem:
+            log.warning("no history of the timeline", extra={"timeline": current, "error": plain(str(problem))})
+            return Timelines(current)
 
     @property
     def backend_pid(self) -> int:
@@ -166,9 +211,19 @@ class ReplicationConnection:
 
     async def create_slot(self, slot: str) -> tuple[int, str]:
         """Create the slot; returns its first position, and the name of a snapshot at exactly that position."""
-        name = slot.encode()
-        [row] = await self._rows(b"CREATE_REPLICATION_SLOT \"%b\" LOGICAL pgoutput (SNAPSHOT 'export')" % name)
+        carried = b", FAILOVER true" if self._can_carry else b""
+        command = b"CREATE_REPLICATION_SLOT \"%b\" LOGICAL pgoutput (SNAPSHOT 'export'%b)"
+        [row] = await self._rows(command % (slot.encode(), carried))
         return parse_lsn(row[1]), row[2]
+
+    async def carry_slot(self, slot: str) -> None:
+        """Have the server copy a slot to its standbys, where it can."""
+        if self._can_carry:
+            await self._rows(b'ALTER_REPLICATION_SLOT "%b" (FAILOVER true)' % slot.encode())
+
+    @property
+    def _can_carry(self) -> bool:
+        return self._pgconn.server_version >= FIRST_TO_CARRY_SLOTS
 
     async def drop_slot(self, slot: str) -> None:
         """Drop the slot."""
@@ -218,13 +273,15 @@ class ReplicationConnection:
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
 
-    def _servers_error(self) -> StreamEndedError:
+    def _servers_error(self) -> StreamEndedError | SlotUnusableError:
         """Return the error that ended the stream, as the server reported it."""
         result = None if self._pgconn.is_busy() else self._pgconn.get_result()
         said = "" if result is None else result.error_message.decode(errors="replace").strip()
         state = b"" if result is None else result.error_field(pq.DiagnosticField.SQLSTATE)
         if state == b"54000" or (state == b"XX000" and "invalid memory alloc request size" in said):
             return UnsendableError(said)
+        if state == b"58P01":
+            return SlotUnusableError(said)
         return StreamEndedError(said or "the server ended the stream")
 
     async def _readable(self) -> None:
@@ -238,10 +295,11 @@ class ReplicationConnection:
         finally:
             loop.remove_reader(descriptor)
 
-    def confirm(self, lsn: int, received_lsn: int) -> None:
+    def confirm(self, lsn: int, received_lsn: int, *, reply_requested: bool = False) -> None:
         """Confirm to the server that it may forget everything up to `lsn`, and report how much has been received."""
+        update = status_update(lsn, time.time(), written_lsn=received_lsn, reply_requested=reply_requested)
         try:
-            self._pgconn.put_copy_data(status_update(lsn, time.time(), written_lsn=received_lsn))
+            self._pgconn.put_copy_data(update)
             self._pgconn.flush()
         except psycopg.Error as problem:
             raise StreamEndedError(str(problem).strip()) from None
@@ -265,7 +323,7 @@ class ReplicationConnection:
         if result.status != pq.ExecStatus.TUPLES_OK and result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace").strip())
         return [
-            [(result.get_value(row, column) or b"").decode() for column in range(result.nfields)]
+            [(result.get_value(row, column) or b"").decode(errors="replace") for column in range(result.nfields)]
             for row in range(result.ntuples)
         ]
 

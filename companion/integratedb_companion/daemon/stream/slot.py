@@ -7,10 +7,14 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+import psycopg
+
+from integratedb_companion.common.outside_text import plain
 from integratedb_companion.daemon.database import Database, Slot
 
 from .pgoutput import format_lsn
 from .replication import ReplicationConnection
+from .timelines import Timelines
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ class SlotLostError(Exception):
 CURE = "Changes since then are lost to the channels. Start once with --accept-gap to go on from now."
 
 
-def slot_problem(name: str, slot: Slot) -> str | None:
+def slot_problem(name: str, slot: Slot, timelines: Timelines) -> str | None:
     """Return why the slot cannot be used; None when it can be used, or when none existed before."""
     if slot.known == "created":
         if not slot.same_system:
@@ -35,41 +39,82 @@ def slot_problem(name: str, slot: Slot) -> str | None:
             return f"slot {name!r} is gone"
         if not slot.usable:
             return f"the server has removed WAL that slot {name!r} still needed (max_slot_wal_keep_size)"
-        if slot.confirmed_lsn > slot.ceiling_lsn:
+        limit_lsn = slot.ceiling_lsn
+        if slot.is_of_earlier_timeline(timelines):
+            assert slot.timeline is not None
+            fork_lsn = timelines.fork(slot.timeline)
+            if fork_lsn is None:
+                return (
+                    f"slot {name!r} was read on timeline {slot.timeline}, which is not in the history of this server's"
+                    f" timeline {timelines.current}: the server has other changes"
+                )
+            # The copy of a standby may have gone further than the record that the standby has.
+            limit_lsn = max(limit_lsn, fork_lsn)
+        if slot.confirmed_lsn > limit_lsn:
             return (
                 f"slot {name!r} stands at {format_lsn(slot.confirmed_lsn)}, which this daemon never confirmed"
-                f" (at most {format_lsn(slot.ceiling_lsn)}): somebody recreated it or moved it"
+                f" (at most {format_lsn(limit_lsn)}): somebody recreated it or moved it"
             )
     elif slot.known is None and slot.exists:
         return f"slot {name!r} exists and was not made by this daemon"
     return None
 
 
-async def check(name: str, database: Database) -> Slot:
+async def check(name: str, database: Database, timelines: Timelines) -> Slot:
     """Check the slot; raises when it was lost."""
     slot = await database.slot(name)
-    problem = slot_problem(name, slot)
+    problem = slot_problem(name, slot, timelines)
     if problem is not None:
         raise SlotLostError(f"{problem}. {CURE}")
     return slot
 
 
 async def attach(
-    name: str, database: Database, dsn: str, on_wait: Callable[[str], None], *, accept_gap: bool
+    name: str,
+    database: Database,
+    dsn: str,
+    timelines: Timelines,
+    on_wait: Callable[[str], None],
+    *,
+    accept_gap: bool,
 ) -> tuple[int, bool]:
     """Find or create the slot; returns the position to start from, and whether changes before it were missed.
 
     `on_wait` is called with a text that says what a new slot waits for.
     """
     slot = await database.slot(name)
-    problem = slot_problem(name, slot)
+    problem = slot_problem(name, slot, timelines)
     if problem is None and slot.exists and slot.known == "created":
+        if slot.is_of_earlier_timeline(timelines):
+            await _follow(name, slot, database, timelines)
+        if not slot.is_carried:
+            await _carry(name, dsn)
         return slot.confirmed_lsn, False
     if problem is not None and not accept_gap:
         raise SlotLostError(f"{problem}. {CURE}")
     if problem is not None:
         log.error("gap accepted: changes were missed", extra={"slot": name, "reason": problem})
     return await _create(name, slot, database, dsn, on_wait), problem is not None
+
+
+async def _follow(name: str, slot: Slot, database: Database, timelines: Timelines) -> None:
+    """Go on with a slot that was read on an earlier timeline."""
+    fork_lsn = timelines.fork(slot.timeline or 0)
+    assert fork_lsn is not None
+    dropped = await database.follow_timeline(name, slot.confirmed_lsn, fork_lsn)
+    facts = {"slot": name, "lsn": format_lsn(slot.confirmed_lsn), "fork": format_lsn(fork_lsn)}
+    log.info("following the new primary", extra={**facts, "timeline": timelines.current, "dropped": dropped})
+
+
+async def _carry(name: str, dsn: str) -> None:
+    """Have the server copy the slot to its standbys, which it may do later if another session reads the slot now."""
+    connection = await ReplicationConnection.open(dsn)
+    try:
+        await connection.carry_slot(name)
+    except psycopg.OperationalError as problem:
+        log.warning("the slot is not copied to standbys", extra={"slot": name, "error": plain(str(problem))})
+    finally:
+        await connection.close()
 
 
 async def _create(name: str, slot: Slot, database: Database, dsn: str, on_wait: Callable[[str], None]) -> int:

@@ -130,9 +130,10 @@ class QueueSocket:
 
     def _acknowledge(self, frame: str | bytes, sent: deque[Event]) -> bool:
         """Process an acknowledgement, which covers all earlier events; returns False when it is invalid."""
-        key = _parse_ack(frame)
-        if key is None:
+        acknowledged = _parse_ack(frame)
+        if acknowledged is None:
             return False
+        event_id, key = acknowledged
         if sent and key < key_of(sent[0]):
             return True  # a repeated acknowledgement
         done: list[Event] = []
@@ -140,7 +141,8 @@ class QueueSocket:
             done.append(sent.popleft())
         if not done:
             return key <= self._queue.last_settled
-        exact = key_of(done[-1]) == key
+        # Before a failover, another event may have had this position.
+        exact = done[-1].id == event_id
         if not exact:
             return False
         self._queue.settle(done)
@@ -216,11 +218,11 @@ class BroadcastSocket:
         task.add_done_callback(self._closing.discard)
 
 
-def _parse_ack(frame: str | bytes) -> Key | None:
+def _parse_ack(frame: str | bytes) -> tuple[str, Key] | None:
     try:
         message = orjson.loads(frame)
         if isinstance(message, dict) and isinstance(message.get("ack"), str):
-            return parse_event_id(message["ack"])
+            return message["ack"], parse_event_id(message["ack"])
     except ValueError:
         pass
     return None

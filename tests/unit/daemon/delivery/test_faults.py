@@ -11,7 +11,7 @@ from integratedb_companion.daemon.delivery.redis_sink import RedisSink
 from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
 from integratedb_companion.daemon.routing.events import Event
 
-EVENT = Event(1, 0, b"", b"{}", time.time())
+EVENT = Event(1, 0, b"", b'{"id":"00000001-0000000000000001-00000000"}', time.time())
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

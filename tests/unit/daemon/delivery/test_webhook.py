@@ -13,9 +13,15 @@ from integratedb_companion.daemon.delivery.addresses import AddressPolicy
 from integratedb_companion.daemon.delivery.attempts import Outcome
 from integratedb_companion.daemon.delivery.names import Lookups
 from integratedb_companion.daemon.delivery.webhook import WebhookSink, open_session
-from integratedb_companion.daemon.routing.events import Event
+from integratedb_companion.daemon.routing.events import Event, event_id
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def an_event(position: int, *, padding: int = 0) -> Event:
+    """An event with an id."""
+    payload = b'{"id":"%b"%b}' % (event_id(1, 1, position).encode(), b" " * padding)
+    return Event(1, position, b"", payload, time.time())
 
 
 class Receiver:
@@ -30,7 +36,7 @@ class Receiver:
         self.connections += 1
         try:
             while True:
-                await reader.readuntil(b"{}")
+                await reader.readuntil(b"}")
                 writer.write(ANSWER)
                 await writer.drain()
                 for _ in range(self._further):
@@ -51,7 +57,7 @@ async def deliver(receiver: Receiver, times: int, *, cut_off_within_s: float | N
     async with server, open_session(policy, Lookups()) as session:
         sink = WebhookSink("shipping", {"url": url}, session, policy.sockets)
         for position in range(times):
-            outcome = await sink.deliver([Event(1, position, b"", b"{}", time.time())])
+            outcome = await sink.deliver([an_event(position)])
             assert outcome.error is None
             assert policy.sockets.used() == 1
         if cut_off_within_s is not None:
@@ -83,7 +89,7 @@ def deliver_to(first: bytes, then: bytes, times: int, timeout_s: float = 20) -> 
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
-        await reader.readuntil(b"{}")
+        await reader.readuntil(b"}")
         with suppress(ConnectionError):
             for part in (first, *[then] * times):
                 writer.write(part)
@@ -97,7 +103,7 @@ def deliver_to(first: bytes, then: bytes, times: int, timeout_s: float = 20) -> 
         policy = AddressPolicy()
         async with server, open_session(policy, Lookups()) as session:
             sink = WebhookSink("shipping", {"url": url, "timeout": timeout_s}, session, policy.sockets)
-            return await sink.deliver([Event(1, 1, b"", b"{}", time.time())])
+            return await sink.deliver([an_event(1)])
 
     return asyncio.run(attempt()), sent
 
@@ -156,7 +162,7 @@ def test_a_receiver_that_does_not_read_keeps_no_connection(answer: bytes, monkey
         policy = AddressPolicy()
         async with server, open_session(policy, Lookups()) as session:
             sink = WebhookSink("shipping", {"url": url, "timeout": 0.5}, session, policy.sockets)
-            outcome = await sink.deliver([Event(1, 1, b"", b"x" * (20 << 20), time.time())])
+            outcome = await sink.deliver([an_event(1, padding=20 << 20)])
             assert (outcome.error is None) == bool(answer)
             async with asyncio.timeout(3):
                 while policy.sockets.used():

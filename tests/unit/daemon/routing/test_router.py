@@ -52,7 +52,7 @@ class Sent:
         puts = {c.id: self._put(c.id) for s in states for c in s.channels}
         self.router.apply(states, puts)
         self.router.describe(relation)
-        self.transaction = Transaction(Begin(0x16B3748, 86_400_000_001, 731), "/integratedb/shop")
+        self.transaction = Transaction(Begin(0x16B3748, 86_400_000_001, 731), "/integratedb/shop", timeline=3)
 
     def _put(self, channel: int) -> Any:
         return lambda events: self.events.extend((channel, event) for event in events)
@@ -68,7 +68,7 @@ def test_an_insert_is_a_cloudevent_with_the_fields_asked_for() -> None:
     assert channel == 1
     assert json.loads(event.payload) == {
         "specversion": "1.0",
-        "id": "00000000016B3748-00000000",
+        "id": "00000003-00000000016B3748-00000000",
         "source": "/integratedb/shop",
         "type": "integratedb.row.insert",
         "subject": "public.orders",
@@ -111,7 +111,7 @@ def test_events_nobody_asked_for_are_counted_and_not_sent() -> None:
     sent = Sent(state({"fields": ["id"], "channels": [1], "events": ["DELETE"]}))
     sent.router.insert(sent.transaction, Insert(7, [b"1", None, None]))
     sent.router.delete(sent.transaction, Delete(7, [b"1", None, None]))
-    assert [e.id for _, e in sent.events] == [event_id(0x16B3748, 1)]
+    assert [e.id for _, e in sent.events] == [event_id(3, 0x16B3748, 1)]
     assert sent.bodies()[0]["data"]["record"] is None
     assert sent.bodies()[0]["data"]["old"] == {"id": 1}
 

@@ -32,10 +32,10 @@ class Told:
         await self.may_note.wait()
         self.done.append(("noted", lsn))
 
-    def confirm(self, lsn: int, received_lsn: int) -> None:
+    def confirm(self, lsn: int, received_lsn: int, *, reply_requested: bool = False) -> None:
         if self.ended:
             raise StreamEndedError
-        self.done.append(("told", lsn, received_lsn))
+        self.done.append(("told and asked" if reply_requested else "told", lsn, received_lsn))
 
     async def settle(self) -> list[Any]:
         """Let the others run; what was done since the last time."""
@@ -168,6 +168,6 @@ def test_a_server_hears_that_somebody_reads_while_a_note_has_to_wait() -> None:
         while len(told.done) < 3:
             await asyncio.sleep(0.001)
         alive.cancel()
-        assert set(told.done) == {("told", 5, 0)}
+        assert set(told.done) == {("told and asked", 5, 0)}, "an answer shows that the server is there"
 
     running(test, KEEP_ALIVE_EVERY_S=0.001)

@@ -14,10 +14,19 @@ import pytest
 from integratedb_companion.daemon.database import Slot
 from integratedb_companion.daemon.stream import slot as slots
 from integratedb_companion.daemon.stream.slot import SlotLostError, attach, check, slot_problem
+from integratedb_companion.daemon.stream.timelines import FIRST, Timelines
 
 #: Made by this daemon, on this server, and where it was left.
 OURS = Slot(
-    exists=True, usable=True, active_pid=None, confirmed_lsn=10, known="created", ceiling_lsn=10, same_system=True
+    exists=True,
+    usable=True,
+    active_pid=None,
+    confirmed_lsn=10,
+    known="created",
+    ceiling_lsn=10,
+    same_system=True,
+    timeline=1,
+    is_carried=True,
 )
 NONE = replace(OURS, exists=False, usable=False, confirmed_lsn=0, known=None, ceiling_lsn=0)
 #: Noted, and the daemon ended before it was made, or before that was noted.
@@ -51,6 +60,10 @@ class FakeDatabase:
     async def slot_created(self, name: str, lsn: int, control_ids: list[int]) -> None:
         self.done.append(("created", lsn, control_ids))
 
+    async def follow_timeline(self, name: str, confirmed_lsn: int, fork_lsn: int) -> int:
+        self.done.append(("followed", confirmed_lsn, fork_lsn))
+        return 0
+
     async def blockers(self, backend_pid: int) -> list[int]:
         return [0, 7]
 
@@ -76,18 +89,21 @@ class FakeConnection:
             raise ConnectionError
         return 99, "snapshot"
 
+    async def carry_slot(self, name: str) -> None:
+        self._done.append("carried")
+
     async def close(self) -> None:
         self._done.append("closed")
 
 
 def attached(
-    slot: Slot, *, accept_gap: bool = False, wait_s: float = 0
+    slot: Slot, *, accept_gap: bool = False, wait_s: float = 0, timelines: Timelines = FIRST
 ) -> tuple[tuple[int, bool], list[Any], list[str]]:
     """What attach() says, what it did on the server, and what it said that it waits for."""
     database = FakeDatabase(slot)
     waits: list[str] = []
     with patch.object(slots, "ReplicationConnection", FakeConnection(database, wait_s)):
-        answer = asyncio.run(attach("s", database, "dsn", waits.append, accept_gap=accept_gap))  # type: ignore[arg-type]  # stands for one
+        answer = asyncio.run(attach("s", database, "dsn", timelines, waits.append, accept_gap=accept_gap))  # type: ignore[arg-type]  # stands for one
     return answer, database.done, waits
 
 
@@ -98,7 +114,7 @@ MADE_AGAIN = ["announced", "dropped", ("created", 99, [1, 2]), "closed"]
 @pytest.mark.parametrize("position", [0, 9, 10])
 def test_a_slot_of_ours_is_gone_on_with_from_where_it_stands(position: int) -> None:
     slot = replace(OURS, confirmed_lsn=position)
-    assert slot_problem("s", slot) is None
+    assert slot_problem("s", slot, FIRST) is None
     assert attached(slot) == ((position, False), [], [])
     assert attached(slot, accept_gap=True) == ((position, False), [], [])
 
@@ -110,7 +126,7 @@ def test_a_slot_that_was_lost_is_not_gone_on_with(said: str, slot: Slot) -> None
     assert said in str(refused.value)
     assert str(refused.value).endswith(slots.CURE)
     with pytest.raises(SlotLostError):
-        asyncio.run(check("s", FakeDatabase(slot)))  # type: ignore[arg-type]  # stands for one
+        asyncio.run(check("s", FakeDatabase(slot), FIRST))  # type: ignore[arg-type]  # stands for one
 
 
 @pytest.mark.parametrize("slot", LOST.values(), ids=LOST)
@@ -140,7 +156,33 @@ def test_what_is_found_is_judged_whatever_else_is_true_of_it() -> None:
         slot = Slot(exists, usable, None, position, known, 10, same_system)
         good = exists and usable and same_system and position == 10
         expected = good if known == "created" else not exists or known == "announced"
-        assert (slot_problem("s", slot) is None) is expected, slot
+        assert (slot_problem("s", slot, FIRST) is None) is expected, slot
+
+
+#: The server left timeline 1 at 12, and timeline 2 at 20.
+THIRD = Timelines(3, ((1, 12), (2, 20)))
+
+
+@pytest.mark.parametrize("position", [9, 10, 11, 12])
+def test_a_slot_up_to_the_fork_is_gone_on_with_on_the_later_timeline(position: int) -> None:
+    """A standby may have the slot at a position whose record it does not have."""
+    slot = replace(OURS, confirmed_lsn=position)
+    assert attached(slot, timelines=THIRD) == ((position, False), [("followed", position, 12)], [])
+    slot = replace(OURS, confirmed_lsn=position + 8, ceiling_lsn=18, timeline=2)
+    assert attached(slot, timelines=THIRD) == ((position + 8, False), [("followed", position + 8, 20)], [])
+
+
+def test_a_slot_beyond_the_fork_or_of_another_branch_is_lost() -> None:
+    assert "stands at 0/D" in str(slot_problem("s", replace(OURS, confirmed_lsn=13), THIRD))
+    assert "which is not in the history" in str(slot_problem("s", replace(OURS, timeline=4), THIRD))
+    assert "which is not in the history" in str(slot_problem("s", OURS, Timelines(3)))
+    # The record of an earlier version has no timeline: as on one server.
+    assert slot_problem("s", replace(OURS, timeline=None), THIRD) is None
+    assert "stands at 0/B" in str(slot_problem("s", replace(OURS, timeline=None, confirmed_lsn=11), THIRD))
+
+
+def test_a_slot_that_the_server_does_not_carry_is_carried_from_now_on() -> None:
+    assert attached(replace(OURS, is_carried=False)) == ((10, False), ["carried", "closed"], [])
 
 
 def test_a_slot_that_cannot_be_made_is_not_noted_and_the_connection_is_closed() -> None:
@@ -149,7 +191,7 @@ def test_a_slot_that_cannot_be_made_is_not_noted_and_the_connection_is_closed() 
         patch.object(slots, "ReplicationConnection", FakeConnection(database, wait_s=-1)),
         pytest.raises(ConnectionError),
     ):
-        asyncio.run(attach("s", database, "dsn", lambda _: None, accept_gap=False))  # type: ignore[arg-type]  # stands for one
+        asyncio.run(attach("s", database, "dsn", FIRST, lambda _: None, accept_gap=False))  # type: ignore[arg-type]  # stands for one
     assert database.done == ["announced", "closed"]
 
 
