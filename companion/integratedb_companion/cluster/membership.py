@@ -7,10 +7,10 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from integratedb_companion.common.configuration import ConfigurationError
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: How the new primary is looked for afterwards.
 SEEN_TRIES, SEEN_PAUSE_S = 100, 0.2
+UNHEALTHY_TRIES, UNHEALTHY_PAUSE_S = 12, 1.0
+Result = TypeVar("Result")
 
 
 class Membership:
@@ -138,7 +140,7 @@ class Membership:
             if member.peer_url == peer:
                 return member
         try:
-            return await self._agent.etcd.add_learner(peer)
+            return await _patiently(lambda: self._agent.etcd.add_learner(peer))
         except EtcdRefusedError as problem:
             if "too many learner" in str(problem):
                 raise RefusedError(
@@ -213,11 +215,16 @@ class Membership:
             others = [one.client_url for one in members if one.client_url and one.peer_url != peer]
             # The registration last: without it, this could not be run again.
             if member is not None:
-                await agent.etcd.remove(member.id, others)
+                await _patiently(lambda: agent.etcd.remove(member.id, others))
             left = [agent.keys.node(name), agent.keys.member(name)]
             await Etcd(agent.session, client_tls(agent.layout), others).swap({}, {}, left)
         except EtcdError as problem:
-            raise _no_etcd(problem) from None
+            hint = (
+                "Run the command again. Patroni of the node is stopped; a restart of its agent starts it."
+                if is_own
+                else None
+            )
+            raise RefusedError(503, f"etcd: {problem}", hint=hint) from None
         log.info("a node has left", extra={"node": name})
         with contextlib.suppress(EtcdError):
             await agent.look(fresh=True)
@@ -248,6 +255,18 @@ class Membership:
                 await asyncio.sleep(SEEN_PAUSE_S)
         log.info("switchover", extra={"old": plan.old, "new": plan.new})
         return answer[0], {**plan.as_json(), "done": answer[0] == 200, "took_s": round(time.monotonic() - began_s, 1)}
+
+
+async def _patiently(change: Callable[[], Awaitable[Result]]) -> Result:
+    """Change the members of etcd; a member that has just come back counts as unhealthy for 5 s. Error: EtcdError."""
+    for _ in range(UNHEALTHY_TRIES):
+        try:
+            return await change()
+        except EtcdRefusedError as problem:
+            if "unhealthy cluster" not in str(problem):
+                raise
+        await asyncio.sleep(UNHEALTHY_PAUSE_S)
+    return await change()
 
 
 def _node(body: Mapping[str, Any], own: Settings) -> Settings:
