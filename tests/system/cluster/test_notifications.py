@@ -63,4 +63,4 @@ def test_a_failover_loses_no_event(nodes: Nodes, daemon: Daemon, receiver: Recei
     assert set(told()) <= present, "no event of a commit that does not exist"
     assert len(ids) == len(set(ids)) == len(told()), "one id for each row, and one row for each id"
     assert daemon.ready().process.poll() is None
-    assert daemon.metric("integratedb_streaming") == 1
+    eventually(lambda: daemon.metric("integratedb_streaming") == 1, message="the daemon reads the stream")
