@@ -130,7 +130,7 @@ all install install-graphql uninstall clean:
 	@exit 1
 endif
 
-.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench console console-screenshots
+.PHONY: dist release install-graphql install-python remove-retired uninstall-python $(addprefix install-,$(FROZEN_PACKAGES) $(PYTHON_PACKAGE)) help demo demo-stop test test-docker lint unit fuzz bench console console-screenshots test-cluster
 
 help: ## print this list
 	@echo "IntegrateDB $(EXTVERSION), for the server of PG_CONFIG=$(PG_CONFIG)"
@@ -160,6 +160,11 @@ test: ## everything on a throw-away Postgres; PYTEST_ARGS="tests/sql -k sync" ru
 
 test-docker: ## the same in containers, for each major version; MAJORS="17" PYTEST_ARGS="-k compose" for a part
 	@PYTEST_ARGS='$(PYTEST_ARGS)' scripts/test-docker $(MAJORS)
+
+test-cluster: ## a real cluster of three nodes on this machine: joins, kills, switchovers; PYTEST_ARGS="-k join" for a part
+	@scripts/bootstrap --test
+	@scripts/install
+	@scripts/pytest tests/system/cluster -n0 $(PYTEST_ARGS)
 
 unit: ## the tests that need no server
 	@scripts/bootstrap --test

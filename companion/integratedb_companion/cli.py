@@ -50,6 +50,9 @@ COMMANDS = {
     "daemon": Entry("Operation", "commands.daemon", "Deliver row changes to webhooks, Redis and WebSockets."),
     "serve": Entry("Operation", "commands.serve", "Serve the management API over HTTP."),
     "api": Entry("Operation", "commands.api", "Serve the data API over HTTP."),
+    "cluster": Entry("Cluster", "commands.cluster", "new, join, status, switchover, token, discovery, leave."),
+    "agent": Entry("Cluster", "commands.agent", "Supervise etcd and Patroni on a node, and serve their state."),
+    "new": Entry("Cluster", "commands.new", "Make a cluster or a node: short forms of cluster new and join."),
 }
 
 
@@ -78,7 +81,7 @@ class Commands(click.Group):
         from integratedb_companion.common.extras import needing
 
         try:
-            with needing(name):
+            with needing("cluster" if COMMANDS[name].section == "Cluster" else name):
                 module = importlib.import_module(f".{COMMANDS[name].module}", PACKAGE)
         except ConfigurationError as problem:
             raise click.UsageError(str(problem)) from None
