@@ -9,7 +9,7 @@ import logging
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ import yaml
 
 from integratedb_companion.common.errors import CommandError
 
-from . import fencing, machine, nodes, rendering, slots
+from . import configuration, fencing, machine, nodes, rendering, slots, versions
 from .etcd import Etcd, EtcdError, Member, Value
 from .layout import Layout
 from .nodes import Keys, Status
@@ -89,7 +89,8 @@ class Agent:
         async with self.session, await serve(self):
             self.etcd_part.begin()
             fence = fencing.watch(self.patroni_part, self.etcd, self.settings, self.layout.data, self._is_paused)
-            loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), self._carry_slot(), fence)
+            follow = configuration.Configuration(self).follow()
+            loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), self._carry_slot(), follow, fence)
             tasks = [asyncio.create_task(self._until_stop(loop)) for loop in loops]
             stopped = asyncio.create_task(self.stop.wait())
             try:
@@ -135,11 +136,30 @@ class Agent:
 
     def _write_configuration(self) -> None:
         settings, layout = self.settings, self.layout
-        hosts = [endpoint.removeprefix("https://") for endpoint in self.etcd.endpoints]
         etcd = rendering.etcd(settings, layout, machine.resolved(settings.address))
-        patroni = rendering.patroni(settings, layout, self.secrets, hosts)
-        for path, content in ((layout.etcd_configuration, etcd), (layout.patroni_configuration, patroni)):
-            layout.write(path, yaml.safe_dump(content, sort_keys=False).encode())
+        layout.write(layout.etcd_configuration, yaml.safe_dump(etcd, sort_keys=False).encode())
+
+    async def _write_patroni(self, document: Mapping[str, Any]) -> bool:
+        """Write the file of Patroni, for this configuration of the cluster; return whether it is another one."""
+        layout = self.layout
+        hosts = [endpoint.removeprefix("https://") for endpoint in self.etcd.endpoints]
+        shared = versions.parameters(document) or self.settings.parameters
+        content = rendering.patroni(self.settings, layout, self.secrets, hosts, shared)
+        text = yaml.safe_dump(content, sort_keys=False).encode()
+        with contextlib.suppress(OSError):
+            if layout.patroni_configuration.read_bytes() == text:
+                return False
+        layout.write(layout.patroni_configuration, text)
+        return True
+
+    async def configure_patroni(self, document: Mapping[str, Any]) -> None:
+        """Leave to the cluster what a version says about the sizes of this node."""
+        if await self._write_patroni(document):
+            await self.patroni.post(self.settings.url(self.settings.ports.patroni), "/reload", {}, LOOK_S)
+
+    def sizes(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """Return the parameters that this node alone has, with this configuration of the cluster."""
+        return rendering.sizes(self.settings, versions.parameters(document))
 
     async def _keep_patroni(self) -> None:
         """Start Patroni once etcd is there and votes, and keep it running."""
@@ -150,6 +170,12 @@ class Agent:
             if await self.etcd.answers(own):
                 break
             await asyncio.sleep(ETCD_PAUSE_S)
+        document: dict[str, Any] = {}
+        with contextlib.suppress(EtcdError):
+            found = await self.etcd.snapshot(self.keys.configuration)
+            document = nodes.document(found.get(self.keys.configuration))
+        if document or not self.layout.patroni_configuration.exists():
+            await self._write_patroni(document)
         self.patroni_part.begin()
         await self.patroni_part.keep()
 
@@ -224,7 +250,7 @@ class Agent:
                 with contextlib.suppress(EtcdError):
                     await self.etcd.put(self.keys.slots(self.settings.name), json.dumps(found.as_json()))
                     reported = found
-            change = slots.patch(found, nodes.document(self._known.get(f"{self.keys.patroni}config")))
+            change = slots.patch(found, nodes.document(self._known.get(self.keys.configuration)))
             if found.is_primary and self._known and change is not None:
                 answer = await self.patroni.patch(self.settings.url(self.settings.ports.patroni), change)
                 status = None if answer is None else answer[0]

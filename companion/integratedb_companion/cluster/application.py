@@ -18,6 +18,7 @@ from integratedb_companion.http.headers import OVER_TLS, SAFE_HEADERS
 
 from . import discovery, membership, nodes
 from .agent import Agent, server_tls
+from .configuration import Configuration
 from .errors import RefusedError
 from .metrics import Metrics
 
@@ -57,6 +58,7 @@ class Application:
         self._agent = agent
         self._membership = membership.Membership(agent)
         self._metrics = Metrics(agent)
+        self._configuration = Configuration(agent)
 
     def make(self) -> web.Application:
         """Return the application."""
@@ -70,6 +72,11 @@ class Application:
         for name in HEALTH:
             app.router.add_get(f"/{name}", self._health)
         app.router.add_post("/switchover", self._switchover)
+        app.router.add_get("/config", self._show)
+        app.router.add_post("/config", self._change)
+        app.router.add_get("/config/versions", self._versions)
+        app.router.add_get("/config/versions/{number}/diff", self._diff)
+        app.router.add_post("/config/rollback", self._rollback)
         app.router.add_post("/tokens", self._token)
         app.router.add_post("/join", self._join)
         app.router.add_delete("/nodes/{name}", self._leave)
@@ -163,6 +170,31 @@ class Application:
         )
         return _answer(status, answer)
 
+    async def _show(self, _: web.Request) -> web.Response:
+        return _answer(200, await self._configuration.show())
+
+    async def _versions(self, _: web.Request) -> web.Response:
+        return _answer(200, {"versions": await self._configuration.history()})
+
+    async def _diff(self, request: web.Request) -> web.Response:
+        against = request.query.get("against")
+        number = _number(request.match_info["number"])
+        return _answer(200, await self._configuration.diff(number, None if against is None else _number(against)))
+
+    async def _change(self, request: web.Request) -> web.Response:
+        body = await _body(request, {"patch": dict, "who": str, "why": str, "dry_run": bool})
+        made = await self._configuration.change(
+            body.get("patch", {}), body.get("who", ""), body.get("why", ""), dry_run=body.get("dry_run", False)
+        )
+        return _answer(200 if made["dry_run"] else 201, made)
+
+    async def _rollback(self, request: web.Request) -> web.Response:
+        body = await _body(request, {"version": int, "who": str, "why": str, "dry_run": bool})
+        made = await self._configuration.rollback(
+            body.get("version", 0), body.get("who", ""), body.get("why", ""), dry_run=body.get("dry_run", False)
+        )
+        return _answer(200 if made["dry_run"] else 201, made)
+
     async def _token(self, request: web.Request) -> web.Response:
         body = await _body(request, {"valid_s": int})
         return _answer(201, await self._membership.new_token(body.get("valid_s", 3600)))
@@ -198,6 +230,12 @@ def _wants_text(request: web.Request) -> bool:
     if "json" in accepted:
         return False
     return "text/plain" in accepted or request.headers.get("User-Agent", "").startswith("curl/")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 8:
+        raise RefusedError(400, "a version is a number")
+    return int(text)
 
 
 def _lag(text: str) -> str:

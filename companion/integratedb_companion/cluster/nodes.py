@@ -40,6 +40,24 @@ class Keys:
         """Return the key of what the agent of a node reports of its slots."""
         return f"{self.own}slots/{name}"
 
+    @property
+    def configuration(self) -> str:
+        """Return the key of Patroni's configuration."""
+        return f"{self.patroni}config"
+
+    def version(self, number: int) -> str:
+        """Return the key of a version of the configuration."""
+        return f"{self.versions}{number:08}"
+
+    @property
+    def versions(self) -> str:
+        """Return the prefix of the versions of the configuration."""
+        return f"{self.own}versions/"
+
+    def result(self, name: str) -> str:
+        """Return the key of what a node made of the newest version."""
+        return f"{self.own}results/{name}"
+
     def token(self, hashed: str) -> str:
         """Return the key of a token."""
         return f"{self.own}tokens/{hashed}"
@@ -131,7 +149,7 @@ def status(
 ) -> Status:
     """Return the state of a cluster from the keys of etcd, and from what each Patroni answers."""
     of = Keys(cluster)
-    configuration = document(keys.get(f"{of.patroni}config"))
+    configuration = document(keys.get(of.configuration))
     sync = document(keys.get(f"{of.patroni}sync"))
     leader = keys.get(of.leader())
     primary = leader.value if leader else None

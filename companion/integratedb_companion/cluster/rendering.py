@@ -49,8 +49,19 @@ def etcd(settings: Settings, layout: Layout, listen: str) -> dict[str, Any]:
     }
 
 
-def patroni(settings: Settings, layout: Layout, secrets: Mapping[str, str], etcd_hosts: list[str]) -> dict[str, Any]:
-    """Return the configuration of Patroni; it has passwords in it."""
+def sizes(settings: Settings, shared: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of Postgres that this node alone has; `shared`: those of all nodes, which take precedence.
+
+    Patroni itself would prefer what its file has.
+    """
+    own = {size.name: size.value for size in defaults.sizes(settings.memory_bytes)}
+    return {name: value for name, value in own.items() if name not in shared}
+
+
+def patroni(
+    settings: Settings, layout: Layout, secrets: Mapping[str, str], etcd_hosts: list[str], shared: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the configuration of Patroni; it has passwords in it. `shared`: the parameters that all nodes have."""
     address, ports = host_in_url(settings.address), settings.ports
     tls = {"sslmode": "verify-full", "sslrootcert": str(layout.ca)}
     proof = {"sslcert": str(layout.certificate), "sslkey": str(layout.key)}
@@ -101,9 +112,7 @@ def patroni(settings: Settings, layout: Layout, secrets: Mapping[str, str], etcd
             # Another copy is on the primary, and a directory that pg_rewind has damaged would never start.
             "remove_data_directory_on_rewind_failure": True,
             "parameters": {
-                **{size.name: size.value for size in defaults.sizes(settings.memory_bytes)},
-                # What the file says about sizes holds on all nodes.
-                **settings.parameters,
+                **sizes(settings, shared),
                 "unix_socket_directories": str(layout.sockets),
                 "ssl": "on",
                 "ssl_cert_file": str(layout.certificate),

@@ -1,4 +1,4 @@
-"""Implements `integratedb cluster`: new, join, status, switchover, token, discovery, leave."""
+"""Implements `integratedb cluster`: new, join, status, switchover, token, discovery, leave; and config."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from integratedb_companion.common.configuration import ConfigurationError
 from integratedb_companion.common.errors import STATUS_REFUSED, STATUS_USAGE, CommandError
 from integratedb_companion.common.output import print_json, print_table, say
 
+from .cluster_configuration import config
 from .framework import Command, Group, confirm, json_output
-
-PORT = click.IntRange(1, 65_535)
-Decorated = Callable[..., Any]
+from .node_options import directory, node_options
 
 
 @click.group(cls=Group)
@@ -31,34 +30,6 @@ def cluster() -> None:
     Exit status: 0 done; 1 refused, or status: something is missing;
     2 wrong usage; 5 no agent answers.
     """
-
-
-def directory(function: Decorated) -> Decorated:
-    """Add --dir."""
-    return click.option(
-        "--dir",
-        "path",
-        metavar="DIR",
-        envvar="INTEGRATEDB_CLUSTER_DIR",
-        help="The directory of the node.  [of root: /var/lib/integratedb/cluster]",
-    )(function)
-
-
-def node_options(function: Decorated) -> Decorated:
-    """Add what a node says about itself."""
-    for name in reversed(("agent", "patroni", "etcd", "etcd-peer", "postgres")):
-        default = getattr(Ports(), name.replace("-", "_"))
-        function = click.option(f"--port-{name}", type=PORT, help=f"The port of {name}.  [{default}]")(function)
-    for flag, metavar, text in (
-        ("--no-agent", None, "Prepare the directory only; the systemd unit starts the agent."),
-        ("--bindir", "DIR", "The directory of initdb and postgres.  [of pg_config, or the newest]"),
-        ("--memory", "SIZE", "The memory that the sizes of Postgres are computed from.  [all of the machine's]"),
-        ("--address", "ADDRESS", "The address by which the other nodes reach this one."),
-        ("--name", "NAME", "The name of this node.  [that of the machine]"),
-    ):
-        settings: dict[str, Any] = {"is_flag": True} if metavar is None else {"metavar": metavar}
-        function = click.option(flag, help=text, **settings)(function)
-    return directory(function)
 
 
 @cluster.command("new", cls=Command)
@@ -343,6 +314,9 @@ def leave(node: str | None, yes: bool, path: str | None, as_json: bool) -> None:
     say(f"Node {name} has left.")
     if done["directory"]:
         say(f"Its data is still in {done['directory']}; remove the directory when nobody needs it.")
+
+
+cluster.add_command(config)
 
 
 def _client(path: str | None) -> Client:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from .cluster import create, enter, node_options
+from .cluster import create, enter
 from .framework import Command, Group, json_output
+from .node_options import node_options
 
 
 @click.group(cls=Group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -165,11 +166,14 @@ class Nodes:
         body: Any = None,
         proof: bool = True,
         token: str | None = None,
+        login: tuple[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Ask a part of a node over HTTPS."""
         url = f"https://{ADDRESSES[node]}:{self.ports[port]}{path}"
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        if login is not None:
+            headers["Authorization"] = f"Basic {base64.b64encode(':'.join(login).encode()).decode()}"
         request = urllib.request.Request(url, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20, context=self.tls(proof=proof)) as answer:

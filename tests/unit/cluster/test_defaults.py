@@ -74,12 +74,16 @@ def test_roles_of_nodes_need_a_certificate_before_the_line_of_everybody() -> Non
 def test_parameters_of_the_file_replace_defaults() -> None:
     settings = moved(SETTINGS, parameters={"wal_sender_timeout": "30s", "shared_buffers": "1GB"})
     assert defaults.dynamic(settings)["postgresql"]["parameters"]["wal_sender_timeout"] == "30s"
-    local = rendering.patroni(settings, LAYOUT, PASSWORDS, [])["postgresql"]["parameters"]
-    assert local["shared_buffers"] == "1GB"
+    shared = defaults.dynamic(settings)["postgresql"]["parameters"]
+    assert shared["shared_buffers"] == "1GB"
+    local = rendering.patroni(settings, LAYOUT, PASSWORDS, [], shared)["postgresql"]["parameters"]
+    # Patroni would prefer what its file has.
+    assert not local.keys() & shared.keys()
+    assert "work_mem" in local
 
 
 def test_patroni_and_etcd_speak_tls_with_certificates_only() -> None:
-    patroni = rendering.patroni(SETTINGS, LAYOUT, PASSWORDS, ["10.0.0.1:2379"])
+    patroni = rendering.patroni(SETTINGS, LAYOUT, PASSWORDS, ["10.0.0.1:2379"], {})
     assert patroni["restapi"]["verify_client"] == "required"
     assert patroni["restapi"]["authentication"]["password"] == PASSWORDS["patroni"]
     assert patroni["etcd3"]["protocol"] == "https"
