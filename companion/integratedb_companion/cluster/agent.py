@@ -18,7 +18,7 @@ import yaml
 
 from integratedb_companion.common.errors import CommandError
 
-from . import fencing, machine, nodes, rendering, slots
+from . import fencing, machine, nodes, rendering
 from .etcd import Etcd, EtcdError, Member, Value
 from .layout import Layout
 from .nodes import Keys, Status
@@ -245,7 +245,6 @@ class Agent:
                     self._known = await self.etcd.snapshot(*prefixes, serializable=True)
         urls = self.patroni_urls()
         answers = await asyncio.gather(*(self.patroni.get(url, "/patroni") for url in urls.values()))
-        carried = nodes.carried_slots(self._known, self.settings.cluster)
         return nodes.status(
             self.settings.cluster,
             self._known,
@@ -253,14 +252,7 @@ class Agent:
             quorum=quorum,
             now=datetime.now(UTC),
             etcd=self._members,
-            slots=await self._slots(carried) if carried else None,
         )
-
-    async def _slots(self, carried: list[str]) -> dict[str, str]:
-        addresses = {name: str(record["postgres"]) for name, record in self.all_registered().items()}
-        found = await slots.read(addresses, self.settings, self.layout, self.secrets["superuser"])
-        leader = self._known.get(self.keys.leader())
-        return slots.readiness(carried, found, leader.value if leader else None)
 
     def patroni_urls(self) -> dict[str, str]:
         """Return where each node's Patroni is asked."""

@@ -63,7 +63,7 @@ class Node:
     lag_s: float | None = None
     #: sync or async; None of the primary.
     sync: str | None = None
-    #: ready or missing, of the slots that Patroni carries; None: there are none, or the node does not answer.
+    #: ready or missing, of a slot that Patroni carries; None: there is none.
     slot: str | None = None
     pending_restart: bool = False
     #: Whether Patroni itself answers; what does not may still be the primary until its key ends.
@@ -123,7 +123,6 @@ def status(
     quorum: bool,
     now: datetime,
     etcd: Sequence[dict[str, Any]] = (),
-    slots: Mapping[str, str] | None = None,
 ) -> Status:
     """Return the state of a cluster from the keys of etcd, and from what each Patroni answers."""
     of = Keys(cluster)
@@ -135,6 +134,7 @@ def status(
     members = _below(keys, f"{of.patroni}members/")
     standbys = {one.lower() for one in str(sync.get("sync_standby") or "").split(",") if one}
     written = _position(primary, members, answers)
+    carried = [name for name, one in (configuration.get("slots") or {}).items() if _is_logical(one)]
     rows = [
         _row(
             name,
@@ -144,7 +144,7 @@ def status(
             primary=primary,
             standbys=standbys,
             written=written,
-            slot=(slots or {}).get(name),
+            carried=carried,
             now=now,
         )
         for name in sorted(registered.keys() | members.keys())
@@ -172,7 +172,7 @@ def _row(
     primary: str | None,
     standbys: set[str],
     written: int | None,
-    slot: str | None,
+    carried: Sequence[str],
     now: datetime,
 ) -> Node:
     address = str(registered.get("postgres") or "")
@@ -193,6 +193,7 @@ def _row(
     if not is_primary and written is not None and position is not None:
         lag_bytes = max(0, written - position)
         lag_s = 0.0 if lag_bytes == 0 else _age_s(live, now)
+    slots = (member or {}).get("slots") or {}
     return Node(
         name,
         "primary" if is_primary else "replica",
@@ -202,7 +203,7 @@ def _row(
         lag_bytes,
         lag_s,
         None if is_primary else "sync" if name.lower() in standbys else "async",
-        slot,
+        None if not carried else "ready" if is_primary or all(one in slots for one in carried) else "missing",
         bool(live.get("pending_restart") or (member or {}).get("pending_restart")),
         answer is not None,
         agent,
@@ -231,12 +232,6 @@ def _age_s(live: Mapping[str, Any], now: datetime) -> float | None:
         return round(max(0.0, (now - replayed).total_seconds()), 1)
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def carried_slots(keys: Mapping[str, Value], cluster: str) -> list[str]:
-    """Return the logical slots that Patroni copies to the replicas."""
-    declared = document(keys.get(f"{Keys(cluster).patroni}config")).get("slots")
-    return [name for name, one in declared.items() if _is_logical(one)] if isinstance(declared, dict) else []
 
 
 def _is_logical(slot: object) -> bool:

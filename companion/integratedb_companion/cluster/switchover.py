@@ -90,7 +90,7 @@ def _against(node: Node, state: Status) -> list[str]:
     elif node.lag_bytes > MOST_LAG_BYTES:
         reasons.append(f"node {node.name} is {node.lag_bytes >> 20} MB behind")
     if node.slot == "missing":
-        reasons.append(f"node {node.name} has no copy of a slot that is safe to use, so notifications would be lost")
+        reasons.append(f"node {node.name} has no copy of the daemon's slot, so notifications would be lost")
     return reasons
 
 

@@ -8,7 +8,6 @@ import shutil
 import ssl
 import stat
 import subprocess
-import sys
 import time
 import urllib.error
 from pathlib import Path
@@ -19,7 +18,6 @@ import pytest
 from integratedb_companion.cluster.tokens import Token
 from tests.support import Session
 from tests.system.cluster.harness import ADDRESSES, DATABASE, Nodes
-from tests.system.harness import eventually
 
 
 def test_status_shows_three_nodes_and_one_synchronous_standby(nodes: Nodes) -> None:
@@ -259,22 +257,3 @@ def test_no_agent_is_an_exit_status_of_its_own(nodes: Nodes) -> None:
 def test_help_is_there_for_every_command(nodes: Nodes) -> None:
     for name in ("new", "join", "status", "switchover", "token", "discovery", "leave"):
         assert "Example" in nodes.run("cluster", name, "--help").stdout
-
-
-def test_a_slot_that_patroni_carries_becomes_ready_on_every_node(nodes: Nodes) -> None:
-    """Another name than the daemon's, which Patroni ignores where it is not declared."""
-    edit = [
-        Path(sys.executable).with_name("patronictl"),
-        "-c",
-        nodes.home("a") / "patroni.yml",
-        "edit-config",
-        "--force",
-    ]
-    slot = json.dumps({"type": "logical", "database": DATABASE, "plugin": "pgoutput"})
-    subprocess.run([*edit, "--set", f"slots.carried={slot}"], check=True, capture_output=True)
-    try:
-        eventually(lambda: {row["slot"] for row in nodes.rows().values()} == {"ready"}, timeout_s=90)
-    finally:
-        subprocess.run([*edit, "--set", "slots=null"], check=True, capture_output=True)
-    with nodes.superuser() as session:
-        eventually(lambda: session.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'carried'") == 0)

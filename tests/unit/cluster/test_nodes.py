@@ -12,7 +12,6 @@ import pytest
 from integratedb_companion.cluster import discovery, nodes, switchover
 from integratedb_companion.cluster.etcd import Value
 from integratedb_companion.cluster.nodes import Node, Status
-from integratedb_companion.cluster.slots import Slot, readiness
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 MB = 1 << 20
@@ -116,41 +115,12 @@ def test_what_is_damaged_in_etcd_is_passed_over() -> None:
     assert "may lose the last commits" in nodes.as_text(found)
 
 
-def test_the_rows_say_where_slots_are_ready() -> None:
-    found = nodes.status(
-        "shop", keys(), ANSWERS, quorum=True, now=NOW, slots={"a": "ready", "b": "ready", "c": "missing"}
-    )
+def test_slots_that_patroni_carries_are_ready_or_missing() -> None:
+    slots = {"integratedb": {"type": "logical"}, "other": {"type": "physical"}}
+    config = held({"synchronous_mode": True, "slots": slots})
+    carrying = member("replica", 100, slots={"integratedb": 90})
+    found = state(_service_shop_config=config, _service_shop_members_b=carrying)
     assert [row.slot for row in found.nodes] == ["ready", "ready", "missing"]
-    assert nodes.as_text(found).splitlines()[3].endswith("missing")
-
-
-def test_physical_slots_are_not_those_that_patroni_carries() -> None:
-    declared = {"integratedb": {"type": "logical"}, "other": {"type": "physical"}}
-    assert nodes.carried_slots(keys(_service_shop_config=held({"slots": declared})), "shop") == ["integratedb"]
-    assert nodes.carried_slots(keys(), "shop") == []
-
-
-LOGICAL = Slot(is_logical=True, catalog_xmin=100, is_whole=True)
-
-
-def held_by(xmin: int | None) -> dict[str, dict[str, Slot]]:
-    """A primary whose physical slot holds that back, and a standby with a copy."""
-    primary = {"slot": LOGICAL, "node_b": Slot(is_logical=False, catalog_xmin=xmin, is_whole=True)}
-    return {"a": primary, "node-b": {"slot": LOGICAL}}
-
-
-@pytest.mark.parametrize(
-    ("xmin", "said"), [(100, "ready"), (90, "ready"), (101, "missing"), (None, "missing"), ((1 << 32) - 5, "ready")]
-)
-def test_a_copy_is_ready_when_the_primary_keeps_what_it_needs(xmin: int | None, said: str) -> None:
-    assert readiness(["slot"], held_by(xmin), "a") == {"a": "ready", "node-b": said}
-
-
-def test_an_absent_or_invalid_copy_is_missing() -> None:
-    found = held_by(90)
-    assert readiness(["slot", "other"], found, "a")["node-b"] == "missing"
-    found["node-b"]["slot"] = replace(LOGICAL, is_whole=False)
-    assert readiness(["slot"], found, "a")["node-b"] == "missing"
 
 
 def test_the_text_leaves_out_columns_that_say_nothing() -> None:
@@ -198,7 +168,7 @@ def changed(name: str, **changes: Any) -> Status:
         (changed("b", timeline=2), "b", "node b is on timeline 2, the primary on 3"),
         (changed("b", lag_bytes=40 * MB), "b", "node b is 40 MB behind"),
         (changed("b", lag_bytes=None), "b", "the lag of node b is unknown"),
-        (changed("b", slot="missing"), "b", "node b has no copy of a slot that is safe to use"),
+        (changed("b", slot="missing"), "b", "node b has no copy of the daemon's slot"),
         (changed("b", role="lost"), None, "no replica is able to take over"),
     ],
 )
