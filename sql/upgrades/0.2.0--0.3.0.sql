@@ -111,5 +111,8 @@ DROP FUNCTION integratedb.touched_relations(xid8);
 DROP FUNCTION integratedb.event_id(pg_catalog.pg_lsn, bigint);
 DROP FUNCTION integratedb.daemon_slot(text);
 
+-- Who was told of a deprecation.
+#include sql/state/155-deprecation-notices.sql
+
 -- The trigger fires for every command now. The code creates it again.
 DROP EVENT TRIGGER integratedb_ddl_command_end;

@@ -218,6 +218,26 @@ def test_reminding_waits_for_nobody(owner, claim, channel, superuser, told, conn
     assert types(told()) == [("reporter", "schema.deprecated")]
 
 
+def test_a_thousand_reminders_are_sent_in_parts_and_what_concerns_nobody_at_once(
+    owner, claim, channel, superuser, told
+):
+    owner.run(f"CREATE TABLE shop.wide ({', '.join(f'c{number} int' for number in range(400))})")
+    claim({"path": "shop.wide", "fields": [f"c{number}" for number in range(150)]})
+    channel()
+    superuser.run(
+        "INSERT INTO integratedb.deprecation"
+        " (relid, attnum, schema_name, relation_name, column_name, deprecated_by, remove_after)"
+        " SELECT a.attrelid, a.attnum, 'shop', 'wide', a.attname, 'shop_owner', now() + interval '5 days'"
+        "   FROM pg_attribute AS a WHERE a.attrelid = 'shop.wide'::regclass AND a.attnum > 0"
+    )
+    told()
+    left = "SELECT count(*) FROM integratedb.deprecation WHERE reminded_days IS NULL"
+    for rest in (50, 0):
+        superuser.run(REMIND)
+        assert superuser.value(left) == rest
+    assert len(told()) == 150
+
+
 def test_only_the_daemon_reminds(owner, stakeholder, admin):
     for session in (owner, stakeholder("reporter"), admin):
         with refused("42501"):

@@ -208,6 +208,8 @@ def test_what_cannot_be_deprecated_is_refused_and_changes_nothing(owner, argumen
 def test_a_time_that_is_none_is_refused(owner):
     with refused("22023", match="infinity"):
         owner.run("SELECT integratedb_deprecate('shop.orders', NULL, 'infinity')")
+    with refused("22023", match="10000-01-01"):  # after which no client could read the list
+        owner.run("SELECT integratedb_deprecate('shop.orders', NULL, '10000-01-01 UTC')")
 
 
 def test_what_is_claimed_and_does_not_exist_cannot_be_deprecated(owner, claim):
@@ -325,6 +327,19 @@ def test_without_a_date_never(owner, claim, superuser, binding):
     superuser.run("UPDATE integratedb.deprecation SET announced_at = now() - interval '1 year'")
     with refused("IDB01"):
         owner.run(DROP_NOTE)
+
+
+def test_the_seven_days_begin_when_it_is_announced_and_not_with_the_transaction(owner, claim, superuser):
+    claim(NOTE)
+    later = "SELECT announced_at > now(), deprecated_at > now() FROM integratedb.deprecation"
+    for interval in ("30 days", "20 days"):
+        superuser.run("BEGIN; SELECT pg_sleep(0.01)")
+        superuser.run(DEPRECATE, "shop.orders", "note", interval, None)
+        assert superuser.row(later)[0] is True
+        superuser.run("COMMIT")
+    superuser.run("BEGIN; SELECT pg_sleep(0.01)")
+    with refused("22023", match="has passed"):
+        superuser.run(DEPRECATE, "shop.orders", "note", "1 ms", None)
 
 
 def test_when_it_becomes_binding_the_seven_days_begin(owner, claim, superuser, admin):
@@ -535,6 +550,9 @@ def test_the_list_tells_from_when_on_it_may_go(owner, claim, superuser, binding)
     superuser.run("SET TimeZone = 'UTC'")
     moment = superuser.value("SELECT removable_after FROM integratedb_deprecations()")
     assert str(moment) == f"{day(61)} 00:00:00+00:00"
+    claim({**NOTE, "until": "9999-12-31"})
+    superuser.run("UPDATE integratedb.deprecation_promise SET until = '9999-12-31'")
+    assert superuser.value("SELECT extract(year FROM removable_after)::integer FROM integratedb_deprecations()") == 9999
     claim(NOTE)
     moment = superuser.value("SELECT removable_after = remove_after FROM integratedb_deprecations()")
     assert moment is True
@@ -603,6 +621,74 @@ def test_after_a_restore_it_is_found_by_name(owner, claim, superuser, binding):
     with refused("IDB01") as error:
         owner.run(DROP_NOTE)
     assert "fulfilment" not in detail(error)
+
+
+# Names that change hands
+
+SPARE = "ALTER TABLE shop.orders ADD COLUMN spare varchar(200)"
+SWAP = "ALTER TABLE shop.orders RENAME note TO old; ALTER TABLE shop.orders RENAME spare TO note"
+
+
+@pytest.fixture
+def swapped(owner, admin, claim, superuser, binding):
+    """The claimed column got its name from one whose removal is due, of which nobody was told."""
+    claim({**NOTE, "until": day(60)}, by="reporter")
+    claim(NOTE, by="fulfilment")
+    owner.run(SPARE)
+    assert deprecate(owner, field="spare") == 0
+    pass_time(superuser)
+    superuser.run("INSERT INTO integratedb.slot (name, system_identifier) VALUES ('integratedb', 1)")
+    admin.run('SELECT integratedb_notify(\'reporter\', \'{"match": [], "channels": [{"type": "SOCKET"}]}\')')
+    owner.run(SWAP)
+
+
+@pytest.mark.parametrize("again", ["nobody", "reporter"])
+def test_what_got_a_claimed_name_is_not_announced_to_who_claims_it(swapped, owner, claim, superuser, again):
+    if again == "reporter":
+        claim({**NOTE, "until": day(60)}, by="reporter")
+    left = "SELECT removable_after - now() FROM integratedb_deprecations()"
+    assert owner.value(left) > timedelta(days=6)
+    with refused("IDB01") as error:
+        owner.run(DROP_NOTE)
+    assert "reporter" in detail(error)
+    assert "fulfilment" in detail(error)
+
+
+def test_they_are_told_and_have_their_days_and_promises(swapped, owner, superuser):
+    assert superuser.value("SELECT integratedb.daemon_remind()") is True
+    superuser.run("SELECT integratedb.daemon_tell_dependents()")
+    sent = "SELECT body ->> 'stakeholder', body -> 'data' ->> 'field' FROM integratedb.control WHERE kind = 'event'"
+    assert superuser.rows(sent) == [("reporter", "note")]
+    assert superuser.value("SELECT integratedb.daemon_remind()") is False
+    assert owner.value("SELECT removable_after - now() FROM integratedb_deprecations()") > timedelta(days=59)
+    superuser.run("UPDATE integratedb.deprecation_notice SET told_at = now() - interval '8 days'")
+    with refused("IDB01") as error:
+        owner.run(DROP_NOTE)
+    assert "fulfilment" not in detail(error)
+    superuser.run("UPDATE integratedb.deprecation_promise SET until = current_date - 1")
+    owner.run(DROP_NOTE)
+
+
+def test_a_table_that_got_a_claimed_name_is_not_announced_either(owner, claim, superuser, binding):
+    claim(NOTE)
+    owner.run("CREATE TABLE shop.spare (LIKE shop.orders INCLUDING ALL); GRANT SELECT ON shop.spare TO reporter")
+    deprecate(owner, "shop.spare", None)
+    pass_time(superuser)
+    owner.run("BEGIN; ALTER TABLE shop.orders RENAME TO old; ALTER TABLE shop.spare RENAME TO orders; COMMIT")
+    with refused("IDB01"):
+        owner.run("DROP TABLE shop.orders")
+
+
+def test_what_it_gave_up_and_claims_again_is_announced_by_the_warning_only(owner, claim, superuser, binding):
+    claim(NOTE)
+    deprecate(owner)
+    pass_time(superuser)
+    claim({"path": "shop.orders", "fields": ["id"]})
+    owner.run(f"{SPARE}; {SWAP}")
+    claim(NOTE)
+    owner.run("BEGIN; ALTER TABLE shop.orders RENAME note TO spare; ALTER TABLE shop.orders RENAME old TO note; COMMIT")
+    with refused("IDB01"):
+        owner.run(DROP_NOTE)
 
 
 # Several owners

@@ -156,6 +156,9 @@ ELSEWHERE = {
     "All changes of the request were undone. Narrow": "tests/system/api/test_graphql.py::test_bulk_mutations_touch_at",
     "Where the server runs, install it": "tests/sql/test_graphql.py::test_a_server_without_the_library_names_the_cure",
     "Ask for fewer rows or columns.": "tests/system/api/test_answer_sizes.py::test_a_stream_has_no_limit",
+    "Nothing was changed. End that transaction and try again": "tests/sql/test_leases.py::test_a_renewal_does_not_wait",
+    "Another request would take its place.": "tests/sql/test_requests.py::test_nobody_withdraws_by_a_request_what",
+    "The role cannot log in. The daemon": "tests/sql/test_leases.py::test_what_others_claim_of_its_objects",
     "Once it is dropped, and no": "tests/sql/test_removal.py::test_users_data_stays_and_the_notice_tells_how_to_remove",
 }
 

@@ -308,10 +308,12 @@ def test_a_lease_that_cannot_end_yet_keeps_no_other_from_ending_and_cannot_log_i
     session.run("INSERT INTO reporter.own VALUES (1)")
     session.run("PREPARE TRANSACTION 'held'")
     try:
-        admin.run("SET lock_timeout = '500ms'")
-        with refused("55P03", match="locks what role"):
-            admin.run("SELECT integratedb_revoke_lease(%s)", number)
-        admin.run("RESET lock_timeout")
+        admin.run("SELECT integratedb_revoke_lease(%s)", number)
+        assert admin.warnings()[0].startswith(f"lease {number} is over, but its role {name} cannot be dropped yet")
+        with pytest.raises(psycopg.OperationalError):
+            connect(name, password=password)
+        with refused("55000", match="is over"):
+            admin.run("SELECT integratedb_renew_lease(%s)", number)
         _, second, _ = lease()
         let_pass(superuser)
         superuser.notices.clear()
@@ -348,3 +350,77 @@ def test_as_itself_a_lease_is_not_the_stakeholder(lease, claim, connect):
     ):
         with refused("42501"):
             session.run(f"SELECT {call}")
+
+
+# Who stands in the way
+
+
+@pytest.fixture
+def itself(lease, claim, connect):
+    """A lease, and a session of it that acts as itself."""
+    claim(NOTE)
+    number, name, password = lease()
+    session = connect(name, password=password)
+    session.run("SET ROLE NONE")
+    yield number, session
+    session.close()
+
+
+@pytest.mark.parametrize("change", ["PASSWORD 'mine'", "SET work_mem = '5MB'"])
+def test_a_session_that_changes_its_role_and_waits_stops_neither_the_end_nor_other_leases(
+    itself, admin, superuser, lease, change
+):
+    number, session = itself
+    name = session.info.user
+    session.run(f"BEGIN; ALTER ROLE CURRENT_USER {change}")
+    admin.run("SET lock_timeout = '5s'")
+    lease()
+    admin.run("SELECT integratedb_revoke_lease(%s)", number)
+    assert not role_exists(superuser, name)
+
+
+def test_a_renewal_does_not_wait_for_a_session_that_changes_its_role(itself, admin):
+    number, session = itself
+    session.run("BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    admin.run("SET lock_timeout = '5s'")
+    with refused("55P03", match="changes role") as error:
+        admin.run("SELECT integratedb_renew_lease(%s)", number)
+    assert "pg_prepared_xacts" in (hint(error) or "")
+    session.run("ROLLBACK")
+    admin.run("SELECT integratedb_renew_lease(%s)", number)
+
+
+def test_a_stakeholder_that_changes_its_role_and_waits_stops_neither_others_nor_its_end(admin, stakeholder, superuser):
+    reporter = stakeholder("reporter")
+    reporter.run("BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    admin.run("SET lock_timeout = '5s'")
+    with refused("55P03", match="changes role reporter"):
+        admin.run("SELECT integratedb_lease('reporter')")
+    admin.run("SELECT integratedb_drop_stakeholder('reporter')")
+    assert not role_exists(superuser, "reporter")
+
+
+def test_what_others_claim_of_its_objects_keeps_no_lease_from_ending(
+    itself, admin, superuser, owner, stakeholder, lease
+):
+    _, session = itself
+    name = session.info.user
+    other = stakeholder("other")
+    owner.run(f"GRANT SELECT ON shop.customers TO {name}; GRANT USAGE ON SCHEMA shop TO {name}")
+    session.run("CREATE VIEW reporter.people AS SELECT id FROM shop.customers")
+    session.run("SET ROLE reporter; GRANT USAGE ON SCHEMA reporter TO other; SET ROLE NONE")
+    people = '{"match": [{"path": "reporter.people", "fields": ["id"]}]}'
+    session.run("SELECT integratedb_claim('other', %s)", people)
+    _, second, _ = lease()
+    let_pass(superuser)
+    assert superuser.value(END) == 1
+    assert "breaks a claim of other" in superuser.warnings()[0]
+    assert superuser.notices[-1].message_hint == "The role cannot log in. The daemon, or the next lease, tries again."
+    assert (role_exists(superuser, name), role_exists(superuser, second)) == (True, False)
+    assert superuser.value("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", name) is False
+    with pytest.raises(psycopg.OperationalError):
+        session.run("SELECT 1")
+    other.run("SELECT id FROM reporter.people")
+    other.run("SELECT integratedb_claim('other', '{\"match\": []}')")
+    assert superuser.value(END) == 1
+    assert not role_exists(superuser, name)

@@ -249,6 +249,39 @@ def test_nobody_but_an_admin_prepares_a_transaction_that_holds_the_lock(stranger
                 superuser.run(f"ROLLBACK PREPARED '{gid}'")
 
 
+AGREEMENTS = {
+    "reporter": [
+        "SELECT integratedb_waive('reporter', 'shop.orders', 'id', now() + interval '1 day', 'x')",
+        "SELECT integratedb_end_waiver(id) FROM integratedb_waivers()",
+        "SELECT integratedb_withdraw_request(id) FROM integratedb_requests()",
+        'SELECT integratedb_request_claim(\'reporter\', \'{"match": [{"path": "shop.customers", "fields": ["id"]}]}\')',
+    ],
+    "shop_owner": [
+        "SELECT integratedb_deprecate('shop.orders')",
+        "SELECT integratedb_undeprecate('shop.orders')",
+        "SELECT integratedb_reject_request(id, 'no') FROM integratedb_requests()",
+    ],
+}
+
+
+def test_nobody_but_an_admin_prepares_what_was_agreed(stakeholder, owner, claim, superuser):
+    sessions = {"reporter": stakeholder("reporter"), "shop_owner": owner}
+    claim(ORDERS)
+    sessions["reporter"].run(AGREEMENTS["reporter"][0])
+    sessions["reporter"].run(AGREEMENTS["reporter"][3])
+    owner.run(AGREEMENTS["shop_owner"][0])
+    for role, session in sessions.items():
+        for agreement in AGREEMENTS[role]:
+            session.run("BEGIN")
+            session.run(f"{agreement}; {AT_ONCE}")
+            try:
+                with refused("0A000", match="PREPARE"):
+                    session.run("PREPARE TRANSACTION 'hold'")
+            finally:
+                for (gid,) in superuser.rows("SELECT gid FROM pg_prepared_xacts"):
+                    superuser.run(f"ROLLBACK PREPARED '{gid}'")
+
+
 def test_a_trigger_that_defers_all_again_does_not_help_to_prepare(stranger, superuser):
     stranger.run("""
         CREATE TABLE yard.bait (id integer);
@@ -320,3 +353,15 @@ def test_what_a_stakeholder_locked_for_good_ends_the_drop_and_not_everybodys_wor
     finally:
         superuser.run("ROLLBACK PREPARED 'hold'")
     assert admin.value("SELECT integratedb_drop_stakeholder('reporter')") is False
+
+
+@pytest.mark.parametrize("grant", ["USAGE ON SCHEMA yard", "SELECT (n) ON yard.t"])
+def test_a_claim_waits_no_longer_for_an_owner_that_grants_than_for_the_lock(stranger, admin, claim, grant):
+    stranger.run("CREATE TABLE yard.t (n integer)")
+    stranger.run(f"BEGIN; GRANT {grant} TO PUBLIC")
+    admin.run("SELECT integratedb_configure('lock_timeout', '300 ms')")
+    admin.run("SET statement_timeout = '5s'")
+    with refused("55P03", match="another transaction changed"):
+        claim({"path": "yard.t", "fields": ["n"]})
+    assert admin.value("SHOW lock_timeout") == "0"
+    stranger.run("ROLLBACK")

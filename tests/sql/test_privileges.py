@@ -139,6 +139,8 @@ ACCEPTED = {
     "run_queries: cannot determinate a result of dynamic SQL": "its columns are those of each answer",
     'run_queries: record "answer" is not assigned yet': "EXECUTE assigns it",
     'run_queries: never read variable "answer"': "it is read",
+    'on_ddl_command_end: never read variable "done"': "the loop is for the portal that runs its query",
+    'on_sql_drop: never read variable "done"': "the loop is for the portal that runs its query",
     "foreign_advice: routine is marked as VOLATILE, should be STABLE": "views of others may do anything",
     "explained_query: routine is marked as VOLATILE, should be STABLE": "a STABLE function cannot run EXPLAIN",
     "refuse: routine is marked as VOLATILE, should be IMMUTABLE": "it raises, and must not be called ahead of its turn",

@@ -67,6 +67,17 @@ def test_it_shows_the_difference_to_what_is_in_force(reporter, owner, claim):
     assert row == {"added": [{"path": "shop.customers", "fields": ["id"]}], "removed": [NOTE]}
 
 
+def test_the_difference_of_long_specifications_takes_no_time(superuser):
+    documents = [
+        {"match": [{"path": "reporter.t", "fields": [f"{name}{number}"]} for number in range(20_000)]}
+        for name in ("a", "b")
+    ]
+    superuser.run("SET statement_timeout = '5s'")
+    differ = "SELECT jsonb_array_length(integratedb.matches_beside(%s, %s)), integratedb.matches_beside(%s, NULL)"
+    found, all_of_it = superuser.row(differ, *map(Jsonb, (*documents, documents[0])))
+    assert (found, all_of_it) == (20_000, documents[0]["match"])
+
+
 def test_others_see_nothing_of_it(reporter, stakeholder, stock, superuser, connect):
     ask(reporter, NOTE)
     superuser.run("CREATE ROLE shop_nobody LOGIN")
@@ -105,6 +116,27 @@ def test_a_new_request_takes_the_place_of_the_open_one(reporter, owner):
     assert [state(reporter, number) for number in (first, second)] == ["withdrawn", "open"]
     with refused("55000", match="withdrawn"):
         owner.run(APPROVE, first)
+
+
+def test_the_check_of_a_request_makes_nobody_wait(reporter, connect):
+    """A long specification takes long to check."""
+    holder = connect("shop_admin")
+    holder.run("BEGIN; SELECT integratedb_sync()")
+    reporter.run("SET lock_timeout = '5s'")
+    with refused("IDB03"):
+        ask(reporter, {"path": "shop.orders", "fields": ["nota"]})
+    holder.run("ROLLBACK")
+
+
+def test_nobody_withdraws_by_a_request_what_others_asked_for(reporter, owner, admin, stock):
+    first = ask(reporter, NOTE)
+    with refused("42501", match="is open, and not of role") as error:
+        ask(stock, STOCK)
+    assert "integratedb_claim(stakeholder, spec)" in (hint(error) or "")
+    stock.run("SELECT integratedb_claim('reporter', %s)", Jsonb({"match": [STOCK]}))
+    assert state(reporter, first) == "open"
+    second = ask(admin, NOTE, STOCK)
+    assert [state(reporter, number) for number in (first, second)] == ["withdrawn", "open"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,9 @@ def test_what_a_face_has_no_words_for_is_said(reader: Session) -> None:
         ("data", "[" * 50_000, "22023", "nested too deep|is no JSON"),
         ("graphql", "{ ordersNodes { nodes { secret } } }", "22023", "Cannot query field 'secret'"),
         ("graphql", "{" * 50_000, "22023", "."),
+        ("data", '{"from": "orders", "where": ["=", {"field": "status"}, "\\u0000"]}', "22023", "NUL, or half"),
+        ("data", '{"from": "orders", "where": ["=", {"field": "status"}, "\\ud800"]}', "22023", "half of a"),
+        ("graphql", '{ ordersNodes(filter: {status: {eq: "\\u0000"}}) { nodes { id } } }', "22023", "NUL, or half"),
         ("url", "/" + "x" * 100_000, "54000", "more than 100,000 characters"),
     ],
 )

@@ -74,6 +74,7 @@ def test_code_of_others_cannot_waive_for_an_admin(admin, stakeholder, claim):
         ("'reporter', 'shop.orders', 'note', NULL, 'why'", "22023", "not null"),
         ("'reporter', 'shop.orders', 'note', now(), 'why'", "22023", "end in the future"),
         ("'reporter', 'shop.orders', 'note', 'infinity', 'why'", "22023", "infinity"),
+        ("'reporter', 'shop.orders', 'note', '10000-01-01 UTC', 'why'", "22023", "10000-01-01"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', NULL", "22023", "reason"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', '  '", "22023", "reason"),
         ("'reporter', 'shop.orders', 'note', now() + interval '1 day', repeat('x', 1001)", "22023", "reason"),
@@ -281,6 +282,15 @@ def test_after_its_end_the_dependency_counts_again(admin, owner, claim, superuse
         owner.run(DROP_NOTE)
     number = superuser.value("SELECT id FROM integratedb.waiver")
     assert admin.value("SELECT integratedb_end_waiver(%s)", number) is False
+
+
+def test_a_transaction_that_began_before_its_end_is_checked_after_it(admin, owner, claim, superuser):
+    claim(NOTE)
+    waive(admin)
+    owner.run(f"BEGIN; {DROP_NOTE}")
+    superuser.run("UPDATE integratedb.waiver SET until = clock_timestamp()")
+    with refused("IDB01"):
+        owner.run("COMMIT")
 
 
 def test_it_outlives_a_new_specification_and_goes_with_the_stakeholder(admin, owner, claim, superuser):

@@ -18,13 +18,14 @@ import yaml
 
 from integratedb_companion.common.errors import CommandError
 
-from . import fencing, machine, nodes, rendering
+from . import fencing, machine, nodes, rendering, slots
 from .etcd import Etcd, EtcdError, Member, Value
 from .layout import Layout
 from .nodes import Keys, Status
 from .patroni import Patroni
 from .processes import Part
 from .settings import Settings, host_in_url, moved
+from .starting import superuser
 from .switchover import Preview, preview
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Agent:
         async with self.session, await serve(self):
             self.etcd_part.begin()
             fence = fencing.watch(self.patroni_part, self.etcd, self.settings, self.layout.data, self._is_paused)
-            loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), fence)
+            loops = (self.etcd_part.keep(), self._keep_patroni(), self._renew(), self._carry_slot(), fence)
             tasks = [asyncio.create_task(self._until_stop(loop)) for loop in loops]
             stopped = asyncio.create_task(self.stop.wait())
             try:
@@ -209,6 +210,25 @@ class Agent:
                     self.keep(peers=peers, etcd_endpoints=tuple(self.etcd.endpoints))
                 pause_s = RENEW_S
             await asyncio.sleep(pause_s)
+
+    async def _carry_slot(self) -> None:
+        """Report the slots of this node; on the primary, have the daemon's slot carried once it exists."""
+        dsn = superuser(self.layout, self.settings)
+        reported = None
+        while True:
+            await asyncio.sleep(RENEW_S)
+            found = await slots.look(dsn)
+            if found is None:
+                continue
+            if found != reported:
+                with contextlib.suppress(EtcdError):
+                    await self.etcd.put(self.keys.slots(self.settings.name), json.dumps(found.as_json()))
+                    reported = found
+            change = slots.patch(found, nodes.document(self._known.get(f"{self.keys.patroni}config")))
+            if found.is_primary and self._known and change is not None:
+                answer = await self.patroni.patch(self.settings.url(self.settings.ports.patroni), change)
+                status = None if answer is None else answer[0]
+                log.info("the slot of the daemon is to be carried to the replicas", extra={"status": status})
 
     def _is_removed(self, members: list[Member]) -> bool:
         """Whether this node's etcd was missing among the members several times in a row."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from .etcd import Value
 from .rendering import NAMESPACE, PATRONI_NAMESPACE
+from .slots import readiness
 
 #: States of a Postgres that takes part: one that streams, one that reads archived WAL, a running primary.
 WELL = ("running", "streaming", "in archive recovery")
@@ -34,6 +35,10 @@ class Keys:
     def node(self, name: str) -> str:
         """Return the key of a node, which stays while the node is lost."""
         return f"{self.own}nodes/{name}"
+
+    def slots(self, name: str) -> str:
+        """Return the key of what the agent of a node reports of its slots."""
+        return f"{self.own}slots/{name}"
 
     def token(self, hashed: str) -> str:
         """Return the key of a token."""
@@ -63,7 +68,7 @@ class Node:
     lag_s: float | None = None
     #: sync or async; None of the primary.
     sync: str | None = None
-    #: ready or missing, of a slot that Patroni carries; None: there is none.
+    #: Whether the daemon could go on with its slot here: ready, copying or missing; None: it has none.
     slot: str | None = None
     pending_restart: bool = False
     #: Whether Patroni itself answers; what does not may still be the primary until its key ends.
@@ -134,7 +139,7 @@ def status(
     members = _below(keys, f"{of.patroni}members/")
     standbys = {one.lower() for one in str(sync.get("sync_standby") or "").split(",") if one}
     written = _position(primary, members, answers)
-    carried = [name for name, one in (configuration.get("slots") or {}).items() if _is_logical(one)]
+    reports = _below(keys, f"{of.own}slots/")
     rows = [
         _row(
             name,
@@ -144,7 +149,7 @@ def status(
             primary=primary,
             standbys=standbys,
             written=written,
-            carried=carried,
+            slot=readiness(name, primary, reports),
             now=now,
         )
         for name in sorted(registered.keys() | members.keys())
@@ -172,7 +177,7 @@ def _row(
     primary: str | None,
     standbys: set[str],
     written: int | None,
-    carried: Sequence[str],
+    slot: str | None,
     now: datetime,
 ) -> Node:
     address = str(registered.get("postgres") or "")
@@ -193,7 +198,6 @@ def _row(
     if not is_primary and written is not None and position is not None:
         lag_bytes = max(0, written - position)
         lag_s = 0.0 if lag_bytes == 0 else _age_s(live, now)
-    slots = (member or {}).get("slots") or {}
     return Node(
         name,
         "primary" if is_primary else "replica",
@@ -203,7 +207,7 @@ def _row(
         lag_bytes,
         lag_s,
         None if is_primary else "sync" if name.lower() in standbys else "async",
-        None if not carried else "ready" if is_primary or all(one in slots for one in carried) else "missing",
+        slot,
         bool(live.get("pending_restart") or (member or {}).get("pending_restart")),
         answer is not None,
         agent,
@@ -232,10 +236,6 @@ def _age_s(live: Mapping[str, Any], now: datetime) -> float | None:
         return round(max(0.0, (now - replayed).total_seconds()), 1)
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _is_logical(slot: object) -> bool:
-    return isinstance(slot, Mapping) and slot.get("type") == "logical"
 
 
 def _below(keys: Mapping[str, Value], prefix: str) -> dict[str, dict[str, Any]]:

@@ -33,8 +33,18 @@ class Patroni:
 
     async def post(self, url: str, path: str, body: Mapping[str, Any], timeout_s: float) -> tuple[int, str] | None:
         """Ask for an action; return the status and what Patroni says; None: no answer."""
+        return await self._send("POST", url, path, body, timeout_s)
+
+    async def patch(self, url: str, body: Mapping[str, Any]) -> tuple[int, str] | None:
+        """Change the configuration of the cluster; return the status and what Patroni says; None: no answer."""
+        return await self._send("PATCH", url, "/config", body, TIMEOUT_S)
+
+    async def _send(
+        self, method: str, url: str, path: str, body: Mapping[str, Any], timeout_s: float
+    ) -> tuple[int, str] | None:
         try:
-            async with self._session.post(
+            async with self._session.request(
+                method,
                 f"{url}{path}",
                 data=json.dumps(body),
                 auth=self._login,

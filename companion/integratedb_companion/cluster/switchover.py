@@ -89,8 +89,8 @@ def _against(node: Node, state: Status) -> list[str]:
         reasons.append(f"the lag of node {node.name} is unknown")
     elif node.lag_bytes > MOST_LAG_BYTES:
         reasons.append(f"node {node.name} is {node.lag_bytes >> 20} MB behind")
-    if node.slot == "missing":
-        reasons.append(f"node {node.name} has no copy of the daemon's slot, so notifications would be lost")
+    if node.slot not in (None, "ready"):
+        reasons.append(f"node {node.name} has no usable copy of the daemon's slot, so notifications would be lost")
     return reasons
 
 

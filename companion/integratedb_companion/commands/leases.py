@@ -92,8 +92,13 @@ def _run(program: tuple[str, ...], credentials: Credentials, safety: dict[str, s
         for process in started:
             process.terminate()
 
-    # Before the program begins, so that the lease is revoked whenever this process is told to end.
-    before: dict[signal.Signals, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
+    # Before the program begins, so that the lease is revoked whenever this process is told to end, also by a terminal
+    # that is closed. nohup says that such a terminal means nothing.
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         process = subprocess.Popen(program, env=kept | safety | login)  # noqa: S603  # what the user asks for
     except OSError as problem:

@@ -333,10 +333,10 @@ class Daemon:
         self._metrics.lag_bytes.set(self._lag_bytes)
 
     async def _remind(self) -> None:
-        """Every minute: have reminders sent, which come back in the stream, and end leases that are over."""
+        """Every minute: have reminders sent, which come back in the stream, and catch up with what takes longer."""
         while True:
             if await self._database.remind():
-                await self._database.end_leases()
+                await self._database.catch_up()
             await asyncio.sleep(REMIND_EVERY_S)
 
     async def _enforce_limits(self) -> None:

@@ -307,20 +307,21 @@ class Database:
         return {int(channel_id): int(attempts) for channel_id, attempts in rows}
 
     async def remind(self) -> bool:
-        """Have the extension send what is due, such as reminders; return whether leases are over."""
+        """Have the extension send what is due, such as reminders; return whether catch_up() has something to do."""
         [row] = await self._rows("SELECT integratedb.daemon_remind()", {})
         return bool(row[0])
 
-    async def end_leases(self) -> None:
-        """End the leases that are over.
+    async def catch_up(self) -> None:
+        """End the leases that are over, and tell dependents what they were not told.
 
-        The call may have to wait for a lock, or for sessions to end. So it uses a separate connection.
+        The calls may have to wait for a lock, or for sessions to end. So they use a separate connection.
         """
-        try:
-            async with await self.connect() as connection:
-                await connection.execute(b"SELECT integratedb.daemon_end_leases()")
-        except psycopg.Error as problem:
-            log.warning("leases not ended yet", extra=fault(problem))
+        for query in (b"SELECT integratedb.daemon_tell_dependents()", b"SELECT integratedb.daemon_end_leases()"):
+            try:
+                async with await self.connect() as connection:
+                    await connection.execute(query)
+            except psycopg.Error as problem:
+                log.warning("leases not ended, or dependents not told yet", extra=fault(problem))
 
     async def wal_position(self, timeout_s: float) -> int:
         """Return the position up to which the server has written WAL.

@@ -471,7 +471,7 @@ COMMENT ON FUNCTION integratedb.bound_waiting() IS
 'From now on, this transaction waits for a lock no longer than the setting lock_timeout. Returns the session''s '
 'lock_timeout, which the caller must restore.';
 
-CREATE OR REPLACE FUNCTION integratedb.take_lock()
+CREATE OR REPLACE FUNCTION integratedb.wait_for_lock()
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -504,7 +504,27 @@ EXCEPTION
 END
 $$;
 
+COMMENT ON FUNCTION integratedb.wait_for_lock() IS
+'take_lock() for the check at COMMIT, which refuses PREPARE TRANSACTION itself.';
+
+CREATE OR REPLACE FUNCTION integratedb.take_lock()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.wait_for_lock();
+  -- No check at COMMIT follows a function that changes no claim, so none could refuse to prepare the transaction.
+  IF NOT integratedb.is_admin(SESSION_USER) THEN
+    PERFORM integratedb.forbid_prepare();
+  END IF;
+END
+$$;
+
 COMMENT ON FUNCTION integratedb.take_lock() IS
 'Locks claims against migrations until the end of the transaction. Waits at most as long as the setting lock_timeout, '
-'or the session''s own lock_timeout if that is shorter. Errors: 25006 nothing can be written here; 40001, 40P01, '
-'55P03, each with a HINT to retry; 55P03 names the holder.';
+'or the session''s own lock_timeout if that is shorter. Nobody but an admin can prepare the transaction, because it '
+'would hold the lock. Errors: 25006 nothing can be written here; 40001, 40P01, 55P03, each with a HINT to retry; 55P03 '
+'names the holder.';

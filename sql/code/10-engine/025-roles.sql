@@ -70,6 +70,48 @@ $$;
 COMMENT ON FUNCTION integratedb.require_plain_role(oid, name, text) IS
 'Refuses a role that has powers_of(). what_for: what the role is needed for, for the message. Error: 42501.';
 
+CREATE OR REPLACE FUNCTION integratedb.refuse_locked_role(of_role oid, problem text)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN integratedb.refuse(
+    code => '55P03',
+    message => format('another transaction changes role %I: %s', pg_get_userbyid(of_role), problem),
+    detail => NULL,
+    hint => 'Nothing was changed. End that transaction and try again: SELECT * FROM pg_locks shows who holds a lock, SELECT * FROM pg_prepared_xacts whether a prepared transaction does.');
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.refuse_locked_role(oid, text) IS
+'Refuses to wait for a transaction that changes this role. problem: the message of Postgres. Error: 55P03.';
+
+CREATE OR REPLACE FUNCTION integratedb.hold_role_row(of_role oid)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- A role may change its own password in a transaction that it leaves open, and everybody's claims and migrations may
+-- wait meanwhile.
+SET lock_timeout = '500ms'
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  PERFORM FROM pg_authid AS u WHERE u.oid = of_role FOR UPDATE;
+EXCEPTION
+  WHEN lock_not_available OR deadlock_detected THEN
+    refused := integratedb.refuse_locked_role(of_role, SQLERRM);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.hold_role_row(oid) IS
+'Keeps everybody else from changing a role until the end of the transaction. Error: 55P03.';
+
 CREATE OR REPLACE FUNCTION integratedb.hold_role(of_stakeholder integratedb.stakeholder)
 RETURNS oid
 LANGUAGE plpgsql
@@ -84,8 +126,8 @@ BEGIN
 
   -- The row lock prevents a rename of the role before this transaction ends. So statements that take the role's name
   -- are safe.
-  PERFORM FROM pg_authid AS u WHERE u.oid = of_stakeholder.role_oid AND u.rolname = of_stakeholder.name FOR UPDATE;
-  IF NOT FOUND THEN
+  PERFORM integratedb.hold_role_row(of_stakeholder.role_oid);
+  IF NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.oid = of_stakeholder.role_oid AND u.rolname = of_stakeholder.name) THEN
     refused := integratedb.refuse(
       code => '42704',
       message => format('the role of stakeholder %s does not exist', of_stakeholder.name)
@@ -103,7 +145,7 @@ $$;
 COMMENT ON FUNCTION integratedb.hold_role(integratedb.stakeholder) IS
 'The oid of the stakeholder''s role, which cannot be renamed until the end of the transaction. Errors: 25006 nothing '
 'can be written here; 42501 the role has powers that a stakeholder must not have; 42704 the role does not exist, or '
-'another role has its name.';
+'another role has its name; 55P03 a transaction changes the role.';
 
 CREATE OR REPLACE FUNCTION integratedb.is_caller(the_stakeholder integratedb.stakeholder)
 RETURNS boolean

@@ -640,6 +640,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
+  -- An owner may leave a transaction open that grants on its schema or table. Everybody's claims and migrations would
+  -- wait for it, and not only this one.
+  before CONSTANT text := integratedb.bound_waiting();
   replaced oid[];
   refused boolean;
 BEGIN
@@ -675,6 +678,7 @@ BEGIN
   PERFORM integratedb.grant_columns(stakeholders, relations, giving_back, replaced);
   DELETE FROM integratedb.own_change WHERE xid = pg_current_xact_id();
   PERFORM integratedb.add_surface_stakeholders(stakeholders);
+  PERFORM set_config('lock_timeout', before, true);
 EXCEPTION
   -- GRANT takes no lock against another GRANT, or against the DROP of a table in a schema that is claimed whole. So
   -- these errors can occur.

@@ -138,13 +138,13 @@ BEGIN
      OR NOT integratedb.is_armed()
      OR integratedb.is_admin(SESSION_USER)
      OR integratedb.owns_something(SESSION_USER) THEN
-    PERFORM integratedb.take_lock();
+    PERFORM integratedb.wait_for_lock();
     RETURN true;
   END IF;
 
   -- Other roles usually changed nothing. This is checked under the lock, which is then released.
   BEGIN
-    PERFORM integratedb.take_lock();
+    PERFORM integratedb.wait_for_lock();
     IF integratedb.privileges_matter() THEN
       RETURN true;
     END IF;

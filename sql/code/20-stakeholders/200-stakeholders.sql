@@ -193,6 +193,32 @@ Errors: IDB05 the name is taken by a stakeholder, role or schema, or others clai
 is not valid.
 For members of integratedb_admin.';
 
+CREATE OR REPLACE FUNCTION integratedb.rename_role(of_role oid, old_name text, new_name text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+-- The role may change its schema in a transaction that it leaves open, and everybody's claims and migrations wait
+-- meanwhile.
+SET lock_timeout = '500ms'
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  EXECUTE format('ALTER ROLE %I RENAME TO %I', old_name, new_name);
+  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = old_name AND n.nspowner = of_role) THEN
+    EXECUTE format('ALTER SCHEMA %I RENAME TO %I', old_name, new_name);
+  END IF;
+EXCEPTION
+  WHEN lock_not_available OR deadlock_detected THEN
+    refused := integratedb.refuse_locked_role(of_role, SQLERRM);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.rename_role(oid, text, text) IS
+'Renames a role, and its schema of the same name. Error: 55P03.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_rename_stakeholder(stakeholder text, new_name text)
 RETURNS TABLE (id bigint, name text, username text, password text)
 LANGUAGE plpgsql
@@ -216,12 +242,12 @@ BEGIN
 
   SELECT u.rolvaliduntil INTO expires FROM pg_roles AS u WHERE u.oid = of_role;
 
-  EXECUTE format('ALTER ROLE %I RENAME TO %I', present.name, wanted);
-  IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = present.name AND n.nspowner = of_role) THEN
-    EXECUTE format('ALTER SCHEMA %I RENAME TO %I', present.name, wanted);
-  END IF;
+  PERFORM integratedb.rename_role(of_role, present.name, wanted);
   UPDATE integratedb.stakeholder AS st SET name = wanted WHERE st.id = present.id;
-  PERFORM integratedb.set_lease_roles(present.id);
+  PERFORM integratedb.set_lease_role(integratedb.lease_role(l), wanted::name)
+     FROM integratedb.lease AS l
+    WHERE l.stakeholder_id = present.id
+      AND integratedb.lease_role(l) IS NOT NULL;
   PERFORM integratedb.add_surface_stakeholders(ARRAY[present.id]);
 
   SELECT string_agg(ch.name, ', ' ORDER BY ch.id)
@@ -295,8 +321,9 @@ BEGIN
   PERFORM integratedb.caller(); -- refuses code of another role that would act for an admin
   PERFORM integratedb.take_lock();
 
-  SELECT u.oid INTO candidate FROM pg_authid AS u WHERE u.rolname = present.name FOR UPDATE;
-  IF NOT FOUND THEN
+  SELECT u.oid INTO candidate FROM pg_authid AS u WHERE u.rolname = present.name;
+  PERFORM integratedb.hold_role_row(candidate);
+  IF NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.oid = candidate AND u.rolname = present.name) THEN
     refused := integratedb.refuse(
       code => '42704',
       message => format('there is no role %I for stakeholder %s', present.name, present.name),

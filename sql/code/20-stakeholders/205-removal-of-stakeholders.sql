@@ -1,7 +1,7 @@
 -- Drops stakeholders. A role without any right gets the objects that a stakeholder leaves behind, and their code is
 -- made harmless.
 
-CREATE OR REPLACE FUNCTION integratedb.end_sessions(of_role oid)
+CREATE OR REPLACE FUNCTION integratedb.end_sessions(of_role oid, longest interval DEFAULT '10 s')
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -9,7 +9,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 DECLARE
-  longest CONSTANT timestamptz := clock_timestamp() + interval '10 s';
+  last CONSTANT timestamptz := clock_timestamp() + longest;
   found bigint;
 BEGIN
   -- Until COMMIT, Postgres accepts logins of the role. A session that logs in while the others are ended is ended too.
@@ -21,14 +21,14 @@ BEGIN
      -- The sessions are found by identifier, because the name may already belong to another role or to none.
      WHERE a.usesysid = of_role
        AND a.pid <> pg_backend_pid();
-    EXIT WHEN found = 0 OR clock_timestamp() > longest;
+    EXIT WHEN found = 0 OR clock_timestamp() > last;
     PERFORM pg_sleep(0.005);
   END LOOP;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_sessions(oid) IS
-'Ends the sessions of a role until it has none, for about 10 s at most.';
+COMMENT ON FUNCTION integratedb.end_sessions(oid, interval) IS
+'Ends the sessions of a role until it has none, for about this time at most.';
 
 CREATE OR REPLACE FUNCTION integratedb.end_sessions_without_role()
 RETURNS void
@@ -60,7 +60,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_authid AS u WHERE u.oid = OLD.role_oid) THEN
-    PERFORM integratedb.end_sessions(OLD.role_oid);
+    PERFORM integratedb.end_sessions(OLD.role_oid, CASE TG_TABLE_NAME WHEN 'lease' THEN interval '1 s' ELSE interval '10 s' END);
   END IF;
   RETURN NULL;
 END
@@ -319,7 +319,14 @@ BEGIN
   PERFORM FROM integratedb.channel AS ch WHERE ch.stakeholder_id = present.id ORDER BY ch.id FOR UPDATE;
 
   IF EXISTS (SELECT FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = present.id) THEN
-    of_role := integratedb.hold_role(present);
+    BEGIN
+      of_role := integratedb.hold_role(present);
+    EXCEPTION
+      WHEN lock_not_available THEN
+        -- A session of its own may have changed the role, to stay. It ends anyway.
+        PERFORM integratedb.end_sessions(present.role_oid, '1 s');
+        of_role := integratedb.hold_role(present);
+    END;
   ELSIF EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = present.name) THEN
     RAISE WARNING 'role % is left alone, with its schema: it is not the one that was created for stakeholder %', quote_ident(present.name), present.name;
   END IF;

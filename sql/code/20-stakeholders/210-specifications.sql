@@ -441,6 +441,9 @@ BEGIN
   SELECT s.document INTO old_document FROM integratedb.specification AS s WHERE s.stakeholder_id = owner.id AND s.kind = submit.kind;
   is_responsible := approvers IS NOT NULL OR integratedb.require_right_to_submit(caller, owner, kind, old_document, parsed);
 
+  -- What the present claims depend on is no news of this submission.
+  PERFORM integratedb.refresh_deprecations();
+
   SELECT integratedb.relations_of(array_agg(c.id))
     INTO old_relations
     FROM integratedb.claim AS c
@@ -484,7 +487,7 @@ BEGIN
     PERFORM integratedb.refuse_unmet(unmet);
   END IF;
   PERFORM integratedb.refuse_temporary(stored_id);
-  PERFORM integratedb.warn_deprecated(submitted);
+  PERFORM integratedb.warn_deprecated(owner.id, submitted);
 
   -- The new grants may have repaired claims of the other kind.
   PERFORM integratedb.follow_mended(ARRAY[owner.id]);

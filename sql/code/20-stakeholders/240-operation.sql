@@ -65,7 +65,7 @@ BEGIN
   -- The dependents relied on deprecations that only inform, so they get their days from now on.
   IF setting = 'deprecation' AND value = 'binding' AND integratedb.setting_value(setting) <> value THEN
     PERFORM integratedb.take_lock();
-    UPDATE integratedb.deprecation AS d SET announced_at = now() WHERE d.removed_at IS NULL;
+    UPDATE integratedb.deprecation AS d SET announced_at = clock_timestamp() WHERE d.removed_at IS NULL;
   END IF;
 
   INSERT INTO integratedb.setting AS s (name, value)

@@ -53,20 +53,36 @@ COMMENT ON VIEW integratedb.deprecated_claim IS
 'The claims that depend on something deprecated, by their relations, columns or references. field: null for a whole '
 'table.';
 
+CREATE OR REPLACE VIEW integratedb.dependent_notice AS
+  SELECT e.deprecation_id, e.claim_id, s.stakeholder_id, e.path, e.field, c.until, n.deprecation_id IS NOT NULL AS is_told, n.told_at
+    FROM integratedb.deprecated_claim AS e
+    JOIN integratedb.deprecation AS d ON d.id = e.deprecation_id AND d.removed_at IS NULL
+    JOIN integratedb.claim AS c ON c.id = e.claim_id
+    JOIN integratedb.specification AS s ON s.id = c.specification_id
+    LEFT JOIN integratedb.deprecation_notice AS n
+           ON n.deprecation_id = e.deprecation_id
+          AND n.stakeholder_id = s.stakeholder_id
+          AND n.path = e.path
+          AND coalesce(n.field, '') = coalesce(e.field, '');
+
+COMMENT ON VIEW integratedb.dependent_notice IS
+'The claims that depend on something deprecated that is still there, and whether and when their stakeholders were told.';
+
 CREATE OR REPLACE VIEW integratedb.waived_claim AS
   -- The path of a claim on schema.* stands for all its tables.
   SELECT w.id AS waiver_id, c.id AS claim_id, CASE WHEN c.wildcard_schema IS NULL THEN w.path END AS path, w.field
     FROM integratedb.waiver AS w
     JOIN integratedb.specification AS s ON s.stakeholder_id = w.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.path = w.path AND c.wildcard_schema IS NOT NULL
-   WHERE w.until > pg_catalog.now()
+   -- A transaction that began before the end, and waited, is after it.
+   WHERE w.until > pg_catalog.clock_timestamp()
   UNION
   SELECT w.id, cr.claim_id, w.path, w.field
     FROM integratedb.waiver AS w
     JOIN integratedb.specification AS s ON s.stakeholder_id = w.stakeholder_id
     JOIN integratedb.claim AS c ON c.specification_id = s.id
     JOIN integratedb.claim_relation AS cr ON cr.claim_id = c.id AND cr.path = w.path
-   WHERE w.until > pg_catalog.now()
+   WHERE w.until > pg_catalog.clock_timestamp()
      AND (w.field IS NULL OR EXISTS (SELECT FROM integratedb.claim_column AS cc WHERE cc.relation_id = cr.id AND cc.column_name = w.field));
 
 COMMENT ON VIEW integratedb.waived_claim IS
@@ -164,6 +180,12 @@ BEGIN
           AND p.stakeholder_id = c.stakeholder_id
           AND c.until IS NOT NULL
           AND least(p.until, c.until) >= (coalesce(d.removed_at, now()) AT TIME ZONE 'UTC')::date)
+       -- Whoever renames what is deprecated to what is claimed has announced nothing to that stakeholder.
+       AND NOT EXISTS (
+         SELECT FROM integratedb.dependent_notice AS n
+          WHERE n.deprecation_id = d.id
+            AND n.claim_id = c.id
+            AND NOT (n.is_told AND coalesce(n.told_at, '-infinity') + interval '7 days' <= now()))
   ), excused AS MATERIALIZED (
     SELECT w.claim_id, w.path, w.field FROM integratedb.waived_claim AS w WHERE w.claim_id = ANY (claims)
   ), part AS (

@@ -40,6 +40,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM integratedb.deprecation) THEN
+    RETURN;
+  END IF;
+
   -- A restore finds relations by their names, so the names are kept up to date. Those that a claim still records stay as
   -- they are: the check at COMMIT compares them.
   UPDATE integratedb.deprecation AS d
@@ -59,12 +63,100 @@ BEGIN
   DELETE FROM integratedb.deprecation AS d
    WHERE NOT EXISTS (SELECT FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = d.id)
      AND NOT EXISTS (SELECT FROM integratedb.present_deprecation AS p WHERE p.id = d.id);
+  PERFORM integratedb.tell_dependents();
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.refresh_deprecations() IS
 'Brings the names of deprecated relations and columns up to date, and forgets those that are gone and that no claim '
-'records.';
+'records. Tells stakeholders that depend on them and do not know it.';
+
+CREATE OR REPLACE FUNCTION integratedb.note_promises(claims bigint[])
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.deprecation_promise AS p (deprecation_id, stakeholder_id, until)
+  SELECT n.deprecation_id, n.stakeholder_id, max(n.until)
+    FROM integratedb.dependent_notice AS n
+   WHERE n.claim_id = ANY (claims)
+     AND NOT n.is_told
+     AND n.until IS NOT NULL
+   GROUP BY n.deprecation_id, n.stakeholder_id
+  ON CONFLICT ON CONSTRAINT deprecation_promise_pkey DO UPDATE SET until = greatest(p.until, EXCLUDED.until)
+$$;
+
+COMMENT ON FUNCTION integratedb.note_promises(bigint[]) IS
+'Records until when these claims were promised what is deprecated and what their stakeholders do not know yet.';
+
+CREATE OR REPLACE FUNCTION integratedb.note_dependents(claims bigint[], moment timestamptz)
+RETURNS void
+LANGUAGE sql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  INSERT INTO integratedb.deprecation_notice (deprecation_id, stakeholder_id, path, field, told_at)
+  SELECT DISTINCT n.deprecation_id, n.stakeholder_id, n.path, n.field, moment
+    FROM integratedb.dependent_notice AS n
+   WHERE n.claim_id = ANY (claims)
+     AND NOT n.is_told
+$$;
+
+COMMENT ON FUNCTION integratedb.note_dependents(bigint[], timestamptz) IS
+'Records that the stakeholders of these claims know what of them is deprecated, since this moment; null: since it was '
+'announced.';
+
+CREATE OR REPLACE FUNCTION integratedb.tell_dependents()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+DECLARE
+  untold CONSTANT bigint[] := ARRAY(SELECT DISTINCT n.claim_id FROM integratedb.dependent_notice AS n WHERE NOT n.is_told);
+BEGIN
+  IF cardinality(untold) = 0 THEN
+    RETURN;
+  END IF;
+
+  -- Set-based: there may be thousands, and everybody's claims and migrations wait meanwhile.
+  PERFORM integratedb.note_promises(untold);
+  INSERT INTO integratedb.control (stakeholder_id, kind, body)
+  SELECT st.id, 'event', integratedb.event_of(st, 'integratedb.schema.deprecated', integratedb.path_of(d.schema_name, d.relation_name), integratedb.deprecation_data(d))
+    FROM (SELECT DISTINCT n.deprecation_id, n.stakeholder_id FROM integratedb.dependent_notice AS n WHERE NOT n.is_told) AS n
+    JOIN integratedb.deprecation AS d ON d.id = n.deprecation_id
+    JOIN integratedb.stakeholder AS st ON st.id = n.stakeholder_id
+   WHERE integratedb.is_heard(st.id)
+   ORDER BY d.id, st.id;
+  PERFORM integratedb.note_dependents(untold, clock_timestamp());
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.tell_dependents() IS
+'Tells stakeholders that have come to depend on something deprecated, by a rename, and do not know it. They have their '
+'days from now on, and the promises of their claims count.';
+
+CREATE OR REPLACE FUNCTION integratedb.daemon_tell_dependents()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER -- the daemon has no rights but these functions
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  IF integratedb.is_armed() AND EXISTS (SELECT FROM integratedb.dependent_notice AS n WHERE NOT n.is_told) THEN
+    PERFORM integratedb.take_lock();
+    PERFORM integratedb.refresh_deprecations();
+  END IF;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.daemon_tell_dependents() IS
+'tell_dependents() for the daemon. Errors: 40001, 55P03: retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.find_deprecations()
 RETURNS void
@@ -94,7 +186,7 @@ $$;
 COMMENT ON FUNCTION integratedb.find_deprecations() IS
 'After a restore, finds what is deprecated again by its name.';
 
-CREATE OR REPLACE FUNCTION integratedb.warn_deprecated(claims bigint[])
+CREATE OR REPLACE FUNCTION integratedb.warn_deprecated(of_stakeholder bigint, claims bigint[])
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
@@ -108,6 +200,14 @@ BEGIN
   IF NOT EXISTS (SELECT FROM integratedb.deprecation) THEN
     RETURN;
   END IF;
+
+  -- What it gave up it may claim again, and then under other names than it was told.
+  DELETE FROM integratedb.deprecation_notice AS n
+   WHERE n.stakeholder_id = of_stakeholder
+     AND NOT EXISTS (
+       SELECT FROM integratedb.dependent_notice AS e
+        WHERE (e.deprecation_id, e.stakeholder_id, e.path, coalesce(e.field, '')) = (n.deprecation_id, n.stakeholder_id, n.path, coalesce(n.field, '')));
+  PERFORM integratedb.note_dependents(claims, NULL);
   PERFORM integratedb.refresh_deprecations();
 
   SELECT string_agg(n.place, ', ' ORDER BY n.place), string_agg(n.place || ': ' || n.words, E'\n' ORDER BY n.place)
@@ -124,7 +224,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.warn_deprecated(bigint[]) IS 'Warns that these claims, which were just submitted, name what is deprecated.';
+COMMENT ON FUNCTION integratedb.warn_deprecated(bigint, bigint[]) IS
+'Warns that these claims of the stakeholder, which were just submitted, name what is deprecated.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_deprecable(caller name, path text, field text, OUT relid oid, OUT attnum smallint, OUT schema_name name, OUT relation_name name)
 LANGUAGE plpgsql
@@ -187,16 +288,20 @@ AS $$
 DECLARE
   caller CONSTANT name := integratedb.caller();
   words CONSTANT text := nullif(btrim(integratedb_deprecate.message), '');
+  -- The transaction may have begun days ago, and nobody was told then.
+  moment CONSTANT timestamptz := clock_timestamp();
   removal CONSTANT timestamptz := integratedb_deprecate.remove_after;
   target record;
   is_told boolean := true;
   new_id bigint;
+  dependents bigint[];
   refused boolean;
 BEGIN
   PERFORM integratedb.require_writable();
   PERFORM integratedb.require_deprecable(caller, integratedb_deprecate.path, integratedb_deprecate.field);
 
-  IF removal <= now() OR NOT isfinite(removal) THEN
+  -- Clients read the time, and many of them know no year of five digits.
+  IF removal <= moment OR removal > '9999-01-01 00:00:00+00' THEN
     refused := integratedb.refuse(
       code => '22023',
       message => format('the time of removal has passed, or is not one: %s', removal),
@@ -235,7 +340,7 @@ BEGIN
          relation_name = target.relation_name,
          column_name = integratedb_deprecate.field,
          deprecated_by = caller,
-         announced_at = CASE WHEN removal < coalesce(d.remove_after, 'infinity') THEN now() ELSE d.announced_at END
+         announced_at = CASE WHEN removal < coalesce(d.remove_after, 'infinity') THEN moment ELSE d.announced_at END
    WHERE d.relid = target.relid
      AND d.attnum = target.attnum
      AND d.removed_at IS NULL
@@ -243,19 +348,14 @@ BEGIN
 
   IF new_id IS NULL THEN
     INSERT INTO integratedb.deprecation AS d
-      (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by, reminded_days)
+      (relid, attnum, schema_name, relation_name, column_name, message, remove_after, deprecated_by, deprecated_at, announced_at, reminded_days)
     VALUES (target.relid, target.attnum, target.schema_name, target.relation_name, integratedb_deprecate.field, words, removal, caller,
-            integratedb.reminder_days(removal))
+            moment, moment, integratedb.reminder_days(removal))
     RETURNING d.id INTO new_id;
 
-    INSERT INTO integratedb.deprecation_promise (deprecation_id, stakeholder_id, until)
-    SELECT e.deprecation_id, s.stakeholder_id, max(c.until)
-      FROM integratedb.deprecated_claim AS e
-      JOIN integratedb.claim AS c ON c.id = e.claim_id
-      JOIN integratedb.specification AS s ON s.id = c.specification_id
-     WHERE e.deprecation_id = new_id
-       AND c.until IS NOT NULL
-     GROUP BY e.deprecation_id, s.stakeholder_id;
+    dependents := ARRAY(SELECT DISTINCT e.claim_id FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = new_id);
+    PERFORM integratedb.note_promises(dependents);
+    PERFORM integratedb.note_dependents(dependents, NULL);
   END IF;
 
   PERFORM integratedb.add_surface_changes(ARRAY[(SELECT k.relnamespace FROM pg_class AS k WHERE k.oid = target.relid)]);
@@ -285,7 +385,7 @@ After remove_after, a migration that removes or renames it is no longer refused,
 binding. Not before 7 days after the time was announced, and not before the end of the day that an earlier claim has as
 "until".
 Returns the number of stakeholders that depend on it.
-Errors: 22023 not a path, a time that has passed, or a message of more than 1000 characters; 42501 the caller does not
+Errors: 22023 not a path, a time that has passed or is after the year 9998, or a message of more than 1000 characters; 42501 the caller does not
 own it; 42703, 42P01 it does not exist; 40001, 40P01, 55P03: retry.
 For the owner of the table, and for members of integratedb_admin.';
 
@@ -348,7 +448,7 @@ SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
   SELECT d.path, d.field, d.message, d.deprecated_by, d.deprecated_at, d.remove_after, integratedb.days_until(d.remove_after),
          CASE WHEN integratedb.setting_value('deprecation') = 'binding' AND d.remove_after IS NOT NULL
-              THEN greatest(d.remove_after, d.announced_at + interval '7 days', promised.until_moment) END,
+              THEN greatest(d.remove_after, d.announced_at + interval '7 days', promised.until_moment, told.last + interval '7 days') END,
          ARRAY(
            SELECT DISTINCT st.name
              FROM integratedb.deprecated_claim AS e
@@ -359,12 +459,14 @@ AS $$
             ORDER BY st.name)
     FROM integratedb.present_deprecation AS d
    CROSS JOIN LATERAL (
-     SELECT max((least(p.until, c.until) + 1)::timestamp AT TIME ZONE 'UTC') AS until_moment
+     SELECT max(least((least(p.until, c.until) + 1)::timestamp AT TIME ZONE 'UTC', '9999-12-31 00:00:00+00')) AS until_moment
        FROM integratedb.deprecation_promise AS p
        JOIN integratedb.specification AS s ON s.stakeholder_id = p.stakeholder_id
        JOIN integratedb.claim AS c ON c.specification_id = s.id AND c.until IS NOT NULL AND NOT c.optional
        JOIN integratedb.deprecated_claim AS e ON e.claim_id = c.id AND e.deprecation_id = d.id
       WHERE p.deprecation_id = d.id) AS promised
+   CROSS JOIN LATERAL (
+     SELECT max(CASE WHEN n.is_told THEN n.told_at ELSE now() END) AS last FROM integratedb.dependent_notice AS n WHERE n.deprecation_id = d.id) AS told
    ORDER BY d.remove_after, d.path, d.field
 $$;
 

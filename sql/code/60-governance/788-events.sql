@@ -1,5 +1,32 @@
 -- Events about what owners and stakeholders agree, for the channels of stakeholders.
 
+CREATE OR REPLACE FUNCTION integratedb.is_heard(of_stakeholder bigint)
+RETURNS boolean
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = of_stakeholder) AND EXISTS (SELECT FROM integratedb.slot)
+$$;
+
+COMMENT ON FUNCTION integratedb.is_heard(bigint) IS
+'Whether an event for the stakeholder has a channel, and a daemon that sends it. Without a daemon nobody would read the '
+'rows, and nothing would delete them.';
+
+CREATE OR REPLACE FUNCTION integratedb.event_of(st integratedb.stakeholder, type text, subject text, data jsonb)
+RETURNS jsonb
+LANGUAGE sql
+IMMUTABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT jsonb_build_object('id', st.id, 'stakeholder', st.name, 'type', type, 'subject', subject, 'data', data)
+$$;
+
+COMMENT ON FUNCTION integratedb.event_of(integratedb.stakeholder, text, text, jsonb) IS
+'The body of a control row of kind event.';
+
 CREATE OR REPLACE FUNCTION integratedb.tell(stakeholders bigint[], type text, subject text, data jsonb)
 RETURNS void
 LANGUAGE sql
@@ -7,14 +34,11 @@ VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 AS $$
-  -- Without a daemon nobody reads the rows, and nothing would delete them.
   INSERT INTO integratedb.control (stakeholder_id, kind, body)
-  SELECT st.id, 'event',
-         jsonb_build_object('id', st.id, 'stakeholder', st.name, 'type', tell.type, 'subject', tell.subject, 'data', tell.data)
+  SELECT st.id, 'event', integratedb.event_of(st, tell.type, tell.subject, tell.data)
     FROM integratedb.stakeholder AS st
    WHERE st.id = ANY (stakeholders)
-     AND EXISTS (SELECT FROM integratedb.channel AS ch WHERE ch.stakeholder_id = st.id)
-     AND EXISTS (SELECT FROM integratedb.slot)
+     AND integratedb.is_heard(st.id)
    ORDER BY st.id
 $$;
 
@@ -40,6 +64,20 @@ $$;
 
 COMMENT ON FUNCTION integratedb.tell_request(bigint, text) IS 'Sends an event about a request to its stakeholder.';
 
+CREATE OR REPLACE FUNCTION integratedb.deprecation_data(d integratedb.deprecation)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  SELECT jsonb_build_object('path', integratedb.path_of(d.schema_name, d.relation_name), 'field', d.column_name, 'message', d.message,
+                            'deprecated_by', d.deprecated_by, 'remove_after', d.remove_after,
+                            'days_left', integratedb.days_until(d.remove_after))
+$$;
+
+COMMENT ON FUNCTION integratedb.deprecation_data(integratedb.deprecation) IS 'The data of an event about a deprecation.';
+
 CREATE OR REPLACE FUNCTION integratedb.tell_deprecation(deprecation bigint, type text)
 RETURNS void
 LANGUAGE sql
@@ -54,10 +92,7 @@ AS $$
                JOIN integratedb.claim AS c ON c.id = e.claim_id
                JOIN integratedb.specification AS s ON s.id = c.specification_id
               WHERE e.deprecation_id = d.id),
-           tell_deprecation.type, integratedb.path_of(d.schema_name, d.relation_name),
-           jsonb_build_object('path', integratedb.path_of(d.schema_name, d.relation_name), 'field', d.column_name, 'message', d.message,
-                              'deprecated_by', d.deprecated_by, 'remove_after', d.remove_after,
-                              'days_left', integratedb.days_until(d.remove_after)))
+           tell_deprecation.type, integratedb.path_of(d.schema_name, d.relation_name), integratedb.deprecation_data(d))
     FROM integratedb.deprecation AS d
    WHERE d.id = deprecation
 $$;
@@ -88,14 +123,28 @@ AS $$
 DECLARE
   due record;
 BEGIN
-  -- Whoever holds a row changes it, and the next call sees the change.
+  -- Whoever holds a row changes it, and the next call sees the change. An owner may deprecate thousands of columns for
+  -- the same day, so those that concern nobody are done at once, and of the others some in each call: the daemon does
+  -- nothing else meanwhile.
+  UPDATE integratedb.deprecation AS d
+     SET reminded_days = integratedb.reminder_days(d.remove_after)
+   WHERE d.id IN (
+     SELECT o.id
+       FROM integratedb.deprecation AS o
+      WHERE o.removed_at IS NULL
+        AND o.remove_after > now()
+        AND integratedb.reminder_days(o.remove_after) < coalesce(o.reminded_days, 32767)
+        FOR UPDATE SKIP LOCKED)
+     AND NOT EXISTS (SELECT FROM integratedb.deprecated_claim AS e WHERE e.deprecation_id = d.id);
+
   FOR due IN
     SELECT d.id, integratedb.reminder_days(d.remove_after) AS days
       FROM integratedb.deprecation AS d
      WHERE d.removed_at IS NULL
        AND d.remove_after > now()
        AND integratedb.reminder_days(d.remove_after) < coalesce(d.reminded_days, 32767)
-     ORDER BY d.id
+     ORDER BY d.remove_after, d.id
+     LIMIT 100
        FOR UPDATE SKIP LOCKED
   LOOP
     UPDATE integratedb.deprecation AS d SET reminded_days = due.days WHERE d.id = due.id;
@@ -107,20 +156,23 @@ BEGIN
       FROM integratedb.waiver AS w
      WHERE w.until <= now()
        AND w.ended_at IS NULL
-     ORDER BY w.id
+     ORDER BY w.until, w.id
+     LIMIT 100
        FOR UPDATE SKIP LOCKED
   LOOP
     UPDATE integratedb.waiver AS w SET ended_at = now() WHERE w.id = due.id;
     PERFORM integratedb.tell_waiver_ended(due.id);
   END LOOP;
 
-  RETURN integratedb.due_leases() <> '{}' AND integratedb.is_armed();
+  RETURN integratedb.is_armed()
+     AND (integratedb.due_leases() <> '{}' OR EXISTS (SELECT FROM integratedb.dependent_notice AS n WHERE NOT n.is_told));
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_remind() IS
-'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once. '
-'Returns whether daemon_end_leases() has something to do, which may wait for locks.';
+'Reminds dependents 30, 7 and 1 days before a removal, and tells stakeholders of waivers that have ended. Each once, a '
+'hundred of each kind in a call. '
+'Returns whether daemon_end_leases() or daemon_tell_dependents() has something to do, which may wait for locks.';
 
 CREATE OR REPLACE FUNCTION integratedb.tell_waiver_ended(waiver bigint)
 RETURNS void

@@ -181,6 +181,23 @@ COMMENT ON FUNCTION integratedb.deciding_caller() IS
 'The caller() of a decision about a request. Error: 42501 as caller(), and where the statement does not itself name the '
 'function.';
 
+CREATE OR REPLACE FUNCTION integratedb.may_withdraw(request integratedb.request, caller name)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  RETURN integratedb.is_admin(caller)
+      OR EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = caller AND u.oid = request.requested_by_oid)
+      OR EXISTS (SELECT FROM integratedb.stakeholder_role AS u WHERE u.stakeholder_id = request.stakeholder_id AND u.name = caller);
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.may_withdraw(integratedb.request, name) IS
+'Whether this role may take a request back: whoever asked for it, the stakeholder, and admins.';
+
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_request_claim(stakeholder text, spec jsonb, kind text DEFAULT 'claims', reason text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -197,6 +214,7 @@ DECLARE
   parsed jsonb;
   old_document jsonb;
   problems jsonb;
+  open_request integratedb.request;
   new_id bigint;
   refused boolean;
 BEGIN
@@ -231,6 +249,18 @@ BEGIN
       parsed);
   END IF;
 
+  -- This takes long for a long specification, and nobody else waits: an approval judges it anew.
+  problems := (
+    SELECT jsonb_agg(p.problem) FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', integratedb_request_claim.kind)) AS p (problem)
+     WHERE NOT p.problem ? 'code');
+  IF problems IS NOT NULL THEN
+    refused := integratedb.refuse(
+      code => 'IDB03',
+      message => format('claim not met: %s', problems #>> '{0,message}'),
+      detail => problems::text,
+      hint => 'Nothing was stored. Ask for what exists; add what does not exist yet as an alternative, or make it optional.');
+  END IF;
+
   PERFORM integratedb.take_lock();
   IF integratedb.arm() THEN
     PERFORM integratedb.sync_all();
@@ -243,15 +273,15 @@ BEGIN
     PERFORM integratedb.require_right_to_submit(caller, the_owner, integratedb_request_claim.kind, old_document, parsed);
   END IF;
 
-  problems := (
-    SELECT jsonb_agg(p.problem) FROM jsonb_array_elements(integratedb.dry_run(parsed -> 'document', integratedb_request_claim.kind)) AS p (problem)
-     WHERE NOT p.problem ? 'code');
-  IF problems IS NOT NULL THEN
+  -- Otherwise an owner of any table could withdraw whatever a stakeholder asks for.
+  SELECT r.* INTO open_request FROM integratedb.request AS r
+   WHERE r.stakeholder_id = the_owner.id AND r.kind = integratedb_request_claim.kind AND r.state = 'open';
+  IF FOUND AND NOT integratedb.may_withdraw(open_request, caller) THEN
     refused := integratedb.refuse(
-      code => 'IDB03',
-      message => format('claim not met: %s', problems #>> '{0,message}'),
-      detail => problems::text,
-      hint => 'Nothing was stored. Ask for what exists; add what does not exist yet as an alternative, or make it optional.');
+      code => '42501',
+      message => format('permission denied: request %s of %s is open, and not of role %I', open_request.id, the_owner.name, caller),
+      detail => NULL,
+      hint => 'Another request would take its place. What you may submit, submit yourself: SELECT integratedb_claim(stakeholder, spec), or integratedb_notify(stakeholder, spec).');
   END IF;
 
   UPDATE integratedb.request AS r
@@ -283,14 +313,30 @@ $$;
 
 COMMENT ON FUNCTION @extschema@.integratedb_request_claim(text, jsonb, text, text) IS
 'Asks for a specification that the caller may not submit. Nothing is granted before it is approved. An open request of
-the same stakeholder and kind is withdrawn.
+the same stakeholder and kind is withdrawn, if the caller may withdraw it.
 stakeholder: its name. spec: the whole specification, as for integratedb_claim(); without channels. kind: claims or
 notifications. reason: for those who decide.
 Returns the identifier of the request.
 Errors: 22023 unknown kind, channels, or a reason of more than 1000 characters; 42501 the caller is neither the
-stakeholder nor may submit it; 54000 it stands for too many columns; IDB02 not well formed; IDB03 not met; IDB04 unknown
+stakeholder nor may submit it, or may not withdraw the open request; 54000 it stands for too many columns; IDB02 not well formed; IDB03 not met; IDB04 unknown
 stakeholder; 40001, 55P03: retry.
 For the stakeholder itself, and for those who may integratedb_claim().';
+
+CREATE OR REPLACE FUNCTION integratedb.matches_beside(document jsonb, other jsonb)
+RETURNS jsonb
+LANGUAGE sql
+STABLE PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+  -- NOT IN hashes the other matches, so the time is linear: a specification may have tens of thousands.
+  SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
+    FROM jsonb_array_elements(document -> 'match') WITH ORDINALITY AS m (match, place)
+   WHERE m.match NOT IN (SELECT o.match FROM jsonb_array_elements(other -> 'match') AS o (match))
+$$;
+
+COMMENT ON FUNCTION integratedb.matches_beside(jsonb, jsonb) IS
+'The matches of a specification that the other one, which may be null, does not have.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_requests(state text DEFAULT 'open')
 RETURNS TABLE (
@@ -331,13 +377,8 @@ BEGIN
 
   RETURN QUERY
     SELECT r.id, st.name, r.kind, r.state, r.requested_by, r.requested_at, r.reason, r.document,
-           (SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
-              FROM jsonb_array_elements(r.document -> 'match') WITH ORDINALITY AS m (match, place)
-             WHERE NOT coalesce(s.document -> 'match', '[]') @> jsonb_build_array(m.match)
-                OR NOT EXISTS (SELECT FROM jsonb_array_elements(s.document -> 'match') AS o (match) WHERE o.match = m.match)),
-           (SELECT coalesce(jsonb_agg(m.match ORDER BY m.place), '[]')
-              FROM jsonb_array_elements(s.document -> 'match') WITH ORDINALITY AS m (match, place)
-             WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(r.document -> 'match') AS o (match) WHERE o.match = m.match)),
+           integratedb.matches_beside(r.document, s.document),
+           integratedb.matches_beside(s.document, r.document),
            approval.names,
            CASE WHEN r.state = 'open'
                 THEN (SELECT coalesce(jsonb_object_agg(u.path, u.may_approve), '{}') FROM integratedb.unapproved(r.id, approval.present) AS u) END,
@@ -562,9 +603,7 @@ DECLARE
   refused boolean;
 BEGIN
   PERFORM integratedb.require_writable();
-  IF NOT integratedb.is_admin(caller)
-     AND NOT EXISTS (SELECT FROM pg_roles AS u WHERE u.rolname = caller AND u.oid = request.requested_by_oid)
-     AND NOT EXISTS (SELECT FROM integratedb.stakeholder_role AS u WHERE u.stakeholder_id = request.stakeholder_id AND u.name = caller) THEN
+  IF NOT integratedb.may_withdraw(request, caller) THEN
     refused := integratedb.refuse(
       code => '42501',
       message => format('permission denied: request %s is not of role %I', request.id, caller),

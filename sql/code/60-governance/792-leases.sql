@@ -25,29 +25,66 @@ $$;
 
 COMMENT ON FUNCTION integratedb.lease_role(integratedb.lease) IS 'The role of a lease; null where it does not exist.';
 
-CREATE OR REPLACE FUNCTION integratedb.set_lease_roles(of_stakeholder bigint)
+CREATE OR REPLACE FUNCTION integratedb.set_lease_role(of_role oid, stakeholder name)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
+-- Whoever has the lease may lock the row, and everybody's claims and migrations wait meanwhile.
+SET lock_timeout = '500ms'
 AS $$
 DECLARE
-  roles CONSTANT oid[] := ARRAY(
-    SELECT integratedb.lease_role(l) FROM integratedb.lease AS l
-     WHERE l.stakeholder_id = of_stakeholder AND integratedb.lease_role(l) IS NOT NULL);
+  refused boolean;
 BEGIN
   -- ALTER ROLE refuses to set this one in a SECURITY DEFINER function.
-  DELETE FROM pg_db_role_setting AS s WHERE s.setrole = ANY (roles) AND s.setdatabase = 0;
-  INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
-  SELECT 0, t.role_oid, ARRAY['role=' || st.name]
-    FROM unnest(roles) AS t (role_oid)
-    JOIN integratedb.stakeholder AS st ON st.id = of_stakeholder;
+  DELETE FROM pg_db_role_setting AS s WHERE s.setrole = of_role AND s.setdatabase = 0;
+  INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig) VALUES (0, of_role, ARRAY['role=' || stakeholder]);
+EXCEPTION
+  WHEN lock_not_available OR deadlock_detected THEN
+    refused := integratedb.refuse_locked_role(of_role, SQLERRM);
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.set_lease_roles(bigint) IS
-'Lets the sessions of a stakeholder''s leases begin as the stakeholder, so that what they create is the stakeholder''s.';
+COMMENT ON FUNCTION integratedb.set_lease_role(oid, name) IS
+'Lets the sessions of a lease''s role begin as the stakeholder, so that what they create is the stakeholder''s. Error: '
+'55P03.';
+
+CREATE OR REPLACE FUNCTION integratedb.lock_out(of_role oid)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  -- A session of the role may lock its row, by ALTER ROLE CURRENT_USER. So its sessions are ended first, and again if
+  -- another one begins meanwhile.
+  FOR round IN 1 .. 5 LOOP
+    PERFORM integratedb.end_sessions(of_role, '1 s');
+    BEGIN
+      UPDATE pg_authid AS u
+         SET rolcanlogin = false,
+             rolvaliduntil = least(u.rolvaliduntil, clock_timestamp())
+       WHERE u.oid = of_role;
+      PERFORM integratedb.end_sessions(of_role, '1 s');
+      RETURN;
+    EXCEPTION
+      WHEN lock_not_available OR deadlock_detected THEN
+        IF round = 5 THEN
+          refused := integratedb.refuse_locked_role(of_role, SQLERRM);
+        END IF;
+    END;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.lock_out(oid) IS
+'Ends the sessions of a role, which cannot log in any more. Error: 55P03 a transaction that outlives its session, '
+'because it is prepared, has changed the role.';
 
 CREATE OR REPLACE FUNCTION integratedb.drop_lease_role(of_role oid, role_name name, heir name)
 RETURNS void
@@ -62,12 +99,12 @@ DECLARE
   elsewhere text;
   refused boolean;
 BEGIN
-  EXECUTE format('ALTER ROLE %I NOLOGIN', role_name);
+  PERFORM integratedb.lock_out(of_role);
   PERFORM integratedb.refuse_owner_of_shared(of_role, role_name);
 
   -- A session that ends meanwhile may still create objects. DROP ROLE finds them, and the next round hands them over.
   FOR round IN 1 .. 20 LOOP
-    PERFORM integratedb.end_sessions(of_role);
+    PERFORM integratedb.end_sessions(of_role, '1 s');
     -- REASSIGN does not see objects that are created while it waits for a lock, and DROP OWNED would drop them.
     FOR turn IN 1 .. 2 LOOP
       EXECUTE format('REASSIGN OWNED BY %I TO %I', role_name, heir);
@@ -86,7 +123,7 @@ BEGIN
 
     BEGIN
       EXECUTE format('DROP ROLE %I', role_name);
-      PERFORM integratedb.end_sessions(of_role);
+      PERFORM integratedb.end_sessions(of_role, '1 s');
       PERFORM set_config('lock_timeout', before, true);
       RETURN;
     EXCEPTION
@@ -133,7 +170,7 @@ BEGIN
     IF of_role IS NOT NULL THEN
       heir := (SELECT r.name::name FROM integratedb.stakeholder_role AS r WHERE r.stakeholder_id = of_lease.stakeholder_id);
       IF heir IS NULL THEN
-        EXECUTE format('ALTER ROLE %I NOLOGIN', of_lease.role_name);
+        PERFORM integratedb.lock_out(of_role);
         PERFORM integratedb.drop_role(of_role, of_lease.role_name);
       ELSE
         PERFORM integratedb.drop_lease_role(of_role, of_lease.role_name, heir);
@@ -166,45 +203,104 @@ $$;
 
 COMMENT ON FUNCTION integratedb.due_leases() IS 'The leases whose time is over.';
 
-CREATE OR REPLACE FUNCTION integratedb.end_due_leases()
+CREATE OR REPLACE FUNCTION integratedb.end_lease_sessions(ids bigint[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  PERFORM integratedb.end_sessions(integratedb.lease_role(l))
+     FROM integratedb.lease AS l
+    WHERE l.id = ANY (ids)
+      AND integratedb.lease_role(l) IS NOT NULL;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.end_lease_sessions(bigint[]) IS
+'Ends the sessions of these leases. It may take a while, so it runs before the lock between claims and migrations is '
+'taken.';
+
+CREATE OR REPLACE FUNCTION integratedb.check_here()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, integratedb, pg_temp
+AS $$
+BEGIN
+  -- on_commit() puts the check back in the queue once in a statement, so the second command runs it.
+  FOR round IN 1 .. 2 LOOP
+    SET CONSTRAINTS integratedb.ddl_event_check IMMEDIATE;
+    SET CONSTRAINTS integratedb.ddl_event_check DEFERRED;
+  END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION integratedb.check_here() IS
+'Runs the check at COMMIT now, so that the caller can undo what it refuses. Errors: those of a COMMIT.';
+
+CREATE OR REPLACE FUNCTION integratedb.try_to_end_leases(ids bigint[])
 RETURNS integer
 LANGUAGE plpgsql
 VOLATILE PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, integratedb, pg_temp
 -- Everybody's claims and migrations wait meanwhile.
-SET lock_timeout = '1s'
+SET lock_timeout = '500ms'
 AS $$
 DECLARE
-  due record;
+  over record;
   number integer := 0;
+  in_the_way text;
+  what_to_do text;
 BEGIN
-  FOR due IN
+  FOR over IN
     SELECT l.id, l.role_name, integratedb.lease_role(l) AS role_oid
       FROM integratedb.lease AS l
-     WHERE l.id = ANY (integratedb.due_leases())
+     WHERE l.id = ANY (ids)
      ORDER BY l.id
        FOR UPDATE
   LOOP
-    -- One whose role cannot be dropped yet keeps no other one from ending, and is of no use either.
-    IF due.role_oid IS NOT NULL THEN
-      EXECUTE format('ALTER ROLE %I NOLOGIN', due.role_name);
-      PERFORM integratedb.end_sessions(due.role_oid);
-    END IF;
+    -- Whoever has a lease can stand in the way in many ways: by locks, by thousands of objects, by what others claim of
+    -- its objects. That keeps no other lease from ending, and its login is of no use any more.
     BEGIN
-      number := number + integratedb.end_leases(ARRAY[due.id]);
+      UPDATE integratedb.lease AS l SET valid_until = least(l.valid_until, clock_timestamp()) WHERE l.id = over.id;
+      IF over.role_oid IS NOT NULL THEN
+        PERFORM integratedb.lock_out(over.role_oid);
+        IF EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.usesysid = over.role_oid) THEN
+          RAISE WARNING 'lease % is over, but its role % cannot be dropped yet: it has a session that does not end', over.id, over.role_name
+            USING HINT = 'The role cannot log in. The daemon, or the next lease, tries again.';
+          CONTINUE;
+        END IF;
+      END IF;
+      BEGIN
+        PERFORM integratedb.end_leases(ARRAY[over.id]);
+        PERFORM integratedb.check_here();
+        number := number + 1;
+      EXCEPTION
+        WHEN OTHERS THEN
+          GET STACKED DIAGNOSTICS in_the_way = PG_EXCEPTION_DETAIL;
+          RAISE WARNING 'lease % is over, but its role % cannot be dropped yet: %', over.id, over.role_name, SQLERRM
+            USING DETAIL = in_the_way,
+                  HINT = 'The role cannot log in. The daemon, or the next lease, tries again.';
+      END;
+
     EXCEPTION
-      WHEN lock_not_available OR deadlock_detected OR object_in_use OR dependent_objects_still_exist THEN
-        RAISE WARNING 'lease % is over, but its role % cannot be dropped yet: %', due.id, due.role_name, SQLERRM;
+      WHEN lock_not_available OR deadlock_detected THEN
+        GET STACKED DIAGNOSTICS what_to_do = PG_EXCEPTION_HINT;
+        RAISE WARNING 'lease % is over, but its role % can still log in: %', over.id, over.role_name, SQLERRM
+          USING HINT = what_to_do;
     END;
   END LOOP;
   RETURN number;
 END
 $$;
 
-COMMENT ON FUNCTION integratedb.end_due_leases() IS
-'Ends the leases whose time is over. Returns how many. A WARNING names each whose role cannot be dropped yet; its '
-'sessions are ended, and it cannot log in.';
+COMMENT ON FUNCTION integratedb.try_to_end_leases(bigint[]) IS
+'Ends these leases now. Returns how many. A WARNING names each whose role cannot be dropped yet; its sessions are ended, '
+'and it cannot log in.';
 
 CREATE OR REPLACE FUNCTION integratedb.daemon_end_leases()
 RETURNS integer
@@ -218,13 +314,14 @@ BEGIN
     RETURN 0;
   END IF;
 
+  PERFORM integratedb.end_lease_sessions(integratedb.due_leases());
   PERFORM integratedb.take_lock();
-  RETURN integratedb.end_due_leases();
+  RETURN integratedb.try_to_end_leases(integratedb.due_leases());
 END
 $$;
 
 COMMENT ON FUNCTION integratedb.daemon_end_leases() IS
-'end_due_leases() for the daemon. Errors: 40001, 55P03: retry.';
+'Ends the leases whose time is over, as try_to_end_leases() does. Returns how many. Errors: 40001, 55P03: retry.';
 
 CREATE OR REPLACE FUNCTION integratedb.require_lease_ttl(ttl interval, leased_at timestamptz)
 RETURNS timestamptz
@@ -311,11 +408,12 @@ BEGIN
       hint => 'Say what the login is for, such as the number of a job.');
   END IF;
 
+  PERFORM integratedb.end_lease_sessions(integratedb.due_leases());
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   owner := integratedb.find_stakeholder(integratedb_lease.stakeholder);
   PERFORM integratedb.hold_role(owner);
-  PERFORM integratedb.end_due_leases();
+  PERFORM integratedb.try_to_end_leases(integratedb.due_leases());
 
   LOOP
     new_role := format('%s__%s', owner.name, left(replace(gen_random_uuid()::text, '-', ''), 8))::name;
@@ -328,7 +426,7 @@ BEGIN
   INSERT INTO integratedb.lease AS l (stakeholder_id, role_oid, role_name, note, leased_by, valid_until)
   VALUES (owner.id, role_oid, new_role, words, caller, ends_at)
   RETURNING l.id INTO id;
-  PERFORM integratedb.set_lease_roles(owner.id);
+  PERFORM integratedb.set_lease_role(role_oid, owner.name::name);
   username := new_role::text;
   valid_until := ends_at;
   password := integratedb.set_new_password(role_oid, ends_at);
@@ -401,6 +499,7 @@ BEGIN
   END IF;
 
   ends_at := integratedb.require_lease_ttl(ttl, of_lease.leased_at);
+  PERFORM integratedb.hold_role_row(of_role);
   UPDATE pg_authid AS u SET rolvaliduntil = ends_at WHERE u.oid = of_role;
   UPDATE integratedb.lease AS l SET valid_until = ends_at WHERE l.id = of_lease.id;
   PERFORM integratedb.log_own_event(
@@ -428,10 +527,14 @@ DECLARE
   of_lease integratedb.lease;
 BEGIN
   PERFORM integratedb.leasing_admin();
+  PERFORM integratedb.end_lease_sessions(ARRAY[id]);
   PERFORM integratedb.take_lock();
   PERFORM integratedb.ensure_armed();
   of_lease := integratedb.find_lease(id);
-  PERFORM integratedb.end_leases(ARRAY[of_lease.id]);
+  IF integratedb.lease_role(of_lease) IS NOT NULL THEN
+    PERFORM integratedb.lock_out(integratedb.lease_role(of_lease));
+  END IF;
+  PERFORM integratedb.try_to_end_leases(ARRAY[of_lease.id]);
   PERFORM integratedb.log_own_event('INTEGRATEDB REVOKE LEASE', of_lease.role_name, false);
 END
 $$;
@@ -439,8 +542,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.integratedb_revoke_lease(bigint) IS
 'Ends a lease now: its sessions end, and its role is dropped.
 id: that of the lease.
-Errors: 2BP01 its role owns a database; 42501 the caller is no admin; 42704 no such lease; 55006 its role is in use;
-40001, 40P01, 55P03: retry.
+Errors: 42501 the caller is no admin; 42704 no such lease; 40001, 55P03: retry. A WARNING says why the role cannot be
+dropped yet: it cannot log in any more, and the daemon, or the next lease, tries again.
 For members of integratedb_admin.';
 
 CREATE OR REPLACE FUNCTION @extschema@.integratedb_leases()

@@ -140,6 +140,7 @@ DECLARE
     'integratedb.daemon_feed_keys()',
     'integratedb.daemon_remind()',
     'integratedb.daemon_end_leases()',
+    'integratedb.daemon_tell_dependents()',
     'integratedb.delivery_save(bigint[], pg_lsn[], bigint[], bytea[], text[], double precision[])',
     'integratedb.delivery_load(bigint, pg_lsn, bigint, integer)',
     'integratedb.delivery_settle(bigint, pg_lsn[], bigint[])',

@@ -186,11 +186,14 @@ def test_what_a_program_is_not_given_is_what_leads_to_the_own_login(place: Place
     assert (dsn, sslmode) == ("None", "allow")
 
 
-def test_a_lease_ends_with_the_command_that_is_terminated(place: Place, stakeholder: Stakeholder) -> None:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_lease_ends_with_the_command_that_is_terminated(
+    place: Place, stakeholder: Stakeholder, end: signal.Signals
+) -> None:
     stakeholder("reporter", NOTE)
     terminal = place.terminal("lease", "reporter", "--", "sh", "-c", "echo begun; exec sleep 60")
     terminal.expect("begun")
-    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.send_signal(end)
     assert terminal.end() == 128 + signal.SIGTERM
     assert json.loads(place.run("leases", "--json").stdout) == []
 

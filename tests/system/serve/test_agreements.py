@@ -53,6 +53,15 @@ def test_what_is_deprecated_is_listed_with_who_claims_it(root: Client, user: Cal
     assert root.data("GET", "/deprecations") == []
 
 
+def test_schemas_that_differ_in_case_are_others(root: Client, user: Callable[..., Client], place: Place) -> None:
+    place.superuser.run('CREATE SCHEMA "Ware" AUTHORIZATION shop_owner')
+    place.owner.run('CREATE TABLE "Ware".bins (id int)')
+    root.data("POST", "/deprecations", {"data": {"path": "Ware.bins"}})
+    assert user({"schemas": ["ware"]}).data("GET", "/deprecations") == []
+    assert len(user({"schemas": ["Ware"]}).data("GET", "/deprecations")) == 1
+    place.superuser.run('DROP SCHEMA "Ware" CASCADE')
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

@@ -12,6 +12,7 @@ import pytest
 from integratedb_companion.cluster import discovery, nodes, switchover
 from integratedb_companion.cluster.etcd import Value
 from integratedb_companion.cluster.nodes import Node, Status
+from integratedb_companion.cluster.slots import Report
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 MB = 1 << 20
@@ -115,12 +116,12 @@ def test_what_is_damaged_in_etcd_is_passed_over() -> None:
     assert "may lose the last commits" in nodes.as_text(found)
 
 
-def test_slots_that_patroni_carries_are_ready_or_missing() -> None:
-    slots = {"integratedb": {"type": "logical"}, "other": {"type": "physical"}}
-    config = held({"synchronous_mode": True, "slots": slots})
-    carrying = member("replica", 100, slots={"integratedb": 90})
-    found = state(_service_shop_config=config, _service_shop_members_b=carrying)
+def test_copies_of_the_daemons_slot_are_ready_or_missing() -> None:
+    source = Report(True, 150_020, "shop", 700, kept={"b": 700}).as_json()
+    copy = Report(False, 150_020, "shop", 700).as_json()
+    found = state(_integratedb_shop_slots_a=held(source), _integratedb_shop_slots_b=held(copy))
     assert [row.slot for row in found.nodes] == ["ready", "ready", "missing"]
+    assert [row.slot for row in state().nodes] == [None, None, None]
 
 
 def test_the_text_leaves_out_columns_that_say_nothing() -> None:
@@ -168,7 +169,7 @@ def changed(name: str, **changes: Any) -> Status:
         (changed("b", timeline=2), "b", "node b is on timeline 2, the primary on 3"),
         (changed("b", lag_bytes=40 * MB), "b", "node b is 40 MB behind"),
         (changed("b", lag_bytes=None), "b", "the lag of node b is unknown"),
-        (changed("b", slot="missing"), "b", "node b has no copy of the daemon's slot"),
+        (changed("b", slot="missing"), "b", "node b has no usable copy of the daemon's slot"),
         (changed("b", role="lost"), None, "no replica is able to take over"),
     ],
 )

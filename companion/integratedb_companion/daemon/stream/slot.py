@@ -36,7 +36,7 @@ def slot_problem(name: str, slot: Slot, timelines: Timelines) -> str | None:
         if not slot.same_system:
             return f"slot {name!r} was made on another server than this one (a restored copy?)"
         if not slot.exists:
-            return f"slot {name!r} is gone"
+            return f"slot {name!r} is gone (Patroni drops slots that it does not list)"
         if not slot.usable:
             return f"the server has removed WAL that slot {name!r} still needed (max_slot_wal_keep_size)"
         limit_lsn = slot.ceiling_lsn
@@ -56,7 +56,7 @@ def slot_problem(name: str, slot: Slot, timelines: Timelines) -> str | None:
                 f" (at most {format_lsn(limit_lsn)}): somebody recreated it or moved it"
             )
     elif slot.known is None and slot.exists:
-        return f"slot {name!r} exists and was not made by this daemon"
+        return f"slot {name!r} exists and was not made by this daemon (Patroni makes slots that it lists)"
     return None
 
 

@@ -28,7 +28,10 @@ SELECT d.path, d.field, d.message, d.deprecated_by, d.deprecated_at, d.remove_af
                  WHERE %(names)s::text[] IS NULL OR n.name = ANY (%(names)s::text[])) AS names) AS c
  WHERE d.ordinality > %(after)s::bigint
    AND (%(names)s::text[] IS NULL OR c.names <> '{{}}')
-   AND (%(schemas)s::text[] IS NULL OR (parse_ident(d.path))[1] = ANY (%(schemas)s::text[]))
+   AND (%(schemas)s::text[] IS NULL
+        -- parse_ident() makes what is not quoted lower case; a path has the case of the catalog.
+        OR CASE WHEN d.path LIKE '"%%' THEN (parse_ident(d.path))[1] ELSE split_part(d.path, '.', 1) END
+           = ANY (%(schemas)s::text[]))
  ORDER BY d.ordinality
  LIMIT %(limit)s::integer
 """

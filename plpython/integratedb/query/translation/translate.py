@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ from .to_url import to_url
 READ: Final = ("url", "graphql", "data")
 #: A longer text is none that a person types.
 MOST_CHARACTERS: Final = 100_000
+#: What JSON and GraphQL can write in a text, and Postgres cannot store.
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+_NO_CHARACTER: Final = (
+    "a text of the query has the character NUL, or half of a surrogate pair, which Postgres cannot store"
+)
 _NO_GRAPHQL: Final = "GraphQL needs graphql-core on the server. Install it from the source tree: make install-graphql."
 
 
@@ -71,6 +77,10 @@ def translated(surface: Surface, schemas: Sequence[str], face: str, text: str) -
         options = Options(schemas[0], form=form, further_schemas=tuple(schemas[1:]))
         statement = compile_query(query, surface, options)
         parameters = [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in statement.bind()]
+        if any(_NO_TEXT.search(each) for each in (statement.text, *parameters) if isinstance(each, str)):
+            raise RefusedError(_NO_CHARACTER)
+    except UnicodeEncodeError:
+        raise RefusedError(_NO_CHARACTER) from None
     except RecursionError:
         raise RefusedError("the query is nested too deep") from None
     except ProblemError as problem:
@@ -94,6 +104,8 @@ def _said(write: Callable[[Plain], str], given: Plain) -> dict[str, str]:
         return {"text": write(given)}
     except UnsayableError as problem:
         return {"why": f"It has no words for {problem}."}
+    except RecursionError:
+        return {"why": "It has no words for a query that is nested so deep."}
     except ImportError:
         return {"why": _NO_GRAPHQL}
 
