@@ -274,8 +274,8 @@ class Nodes:
 
     def end(self) -> None:
         """Kill everything, and keep the logs in .build/cluster."""
-        for name in ADDRESSES:
-            self.kill_all(name)
+        for home in self.directory.iterdir():
+            self.kill_all(home.name)
         kept = ROOT / ".build/cluster"
         shutil.rmtree(kept, ignore_errors=True)
         for log in self.directory.glob("*/log/*.log"):
