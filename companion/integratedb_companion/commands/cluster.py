@@ -29,6 +29,13 @@ def cluster() -> None:
     \b
     Exit status: 0 done; 1 refused, or status: something is missing;
     2 wrong usage; 5 no agent answers.
+
+    \b
+    Examples:
+      integratedb cluster new --config cluster.yaml
+      integratedb cluster token
+      integratedb cluster join 10.0.0.1:8650 --token TOKEN
+      integratedb cluster status
     """
 
 

@@ -34,6 +34,12 @@ def config() -> None:
 
     \b
     Exit status: 0 done; 1 refused; 2 wrong usage; 5 no agent answers.
+
+    \b
+    Examples:
+      integratedb cluster config show
+      integratedb cluster config set work_mem=64MB --why "reports spill"
+      integratedb cluster config rollback 3
     """
 
 

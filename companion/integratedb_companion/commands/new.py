@@ -13,7 +13,13 @@ from .node_options import node_options
 
 @click.group(cls=Group)
 def new() -> None:
-    """Make a cluster, or add a node to one: short forms of integratedb cluster new and join."""
+    """Make a cluster, or add a node to one: short forms of integratedb cluster new and join.
+
+    \b
+    Examples:
+      integratedb new cluster --config cluster.edn
+      integratedb new node --join 10.0.0.1:8650 --token TOKEN
+    """
 
 
 @new.command("cluster", cls=Command)
