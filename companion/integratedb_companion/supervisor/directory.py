@@ -59,6 +59,7 @@ class Directory:
             # Whoever may read a file may lock it, and would keep the owner out.
             os.fchmod(descriptor, 0o600)
             self._take(descriptor)
+            self._remove_unfinished()
             since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps({"pid": os.getpid(), "since": since}).encode())
@@ -66,6 +67,12 @@ class Directory:
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+    def _remove_unfinished(self) -> None:
+        """Remove what write() had not finished when it was killed; it may contain passwords."""
+        for file in (self.passwords, self.settings, self.parts, self.pgpass, self.variables):
+            for unfinished in self.path.glob(f".{file.name}.*"):
+                unfinished.unlink(missing_ok=True)
 
     def _take(self, descriptor: int) -> None:
         while True:

@@ -61,6 +61,15 @@ def test_a_file_is_private_and_replaced_as_a_whole(directory: Directory) -> None
         assert sorted(path.name for path in directory.path.iterdir()) == ["lock", "passwords.json"]
 
 
+def test_what_a_killed_holder_was_writing_is_removed(directory: Directory) -> None:
+    directory.path.mkdir(parents=True)
+    directory.lock.touch()
+    for name in (".passwords.json.h2sscrrt", ".env.abcdefgh", ".kept"):
+        (directory.path / name).write_text("secret")
+    with directory.claimed():
+        assert sorted(path.name for path in directory.path.iterdir()) == [".kept", "lock"]
+
+
 def test_a_file_that_is_not_json_is_named(directory: Directory) -> None:
     with directory.claimed():
         directory.settings.write_text("{")
