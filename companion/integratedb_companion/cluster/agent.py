@@ -139,7 +139,7 @@ class Agent:
         etcd = rendering.etcd(settings, layout, machine.resolved(settings.address))
         layout.write(layout.etcd_configuration, yaml.safe_dump(etcd, sort_keys=False).encode())
 
-    async def _write_patroni(self, document: Mapping[str, Any]) -> bool:
+    def _write_patroni(self, document: Mapping[str, Any]) -> bool:
         """Write the file of Patroni, for this configuration of the cluster; return whether it is another one."""
         layout = self.layout
         hosts = [endpoint.removeprefix("https://") for endpoint in self.etcd.endpoints]
@@ -154,7 +154,7 @@ class Agent:
 
     async def configure_patroni(self, document: Mapping[str, Any]) -> None:
         """Leave to the cluster what a version says about the sizes of this node."""
-        if await self._write_patroni(document):
+        if self._write_patroni(document):
             await self.patroni.post(self.settings.url(self.settings.ports.patroni), "/reload", {}, LOOK_S)
 
     def sizes(self, document: Mapping[str, Any]) -> dict[str, str]:
@@ -175,7 +175,7 @@ class Agent:
             found = await self.etcd.snapshot(self.keys.configuration)
             document = nodes.document(found.get(self.keys.configuration))
         if document or not self.layout.patroni_configuration.exists():
-            await self._write_patroni(document)
+            self._write_patroni(document)
         self.patroni_part.begin()
         await self.patroni_part.keep()
 

@@ -7,7 +7,6 @@ changed the key meanwhile. A key that no version was written with was changed pa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -46,12 +45,11 @@ class Configuration:
 
     async def show(self) -> dict[str, Any]:
         """Return the present document, its version, and what each node made of it."""
-        present, history = await self._read()
-        newest = history[-1] if history else None
+        known = await self._snapshot()
+        present, history = self._of(known)
+        newest, prefix = history[-1] if history else None, self._agent.keys.result("")
         results = {
-            key.removeprefix(self._agent.keys.result("")): nodes.document(value)
-            for key, value in (await self._snapshot()).items()
-            if key.startswith(self._agent.keys.result(""))
+            key.removeprefix(prefix): nodes.document(value) for key, value in known.items() if key.startswith(prefix)
         }
         return {
             "version": newest.number if newest else 0,
@@ -157,10 +155,10 @@ class Configuration:
 
     def _of(self, known: Mapping[str, Value]) -> tuple[Value | None, list[Version]]:
         keys = self._agent.keys
-        history = [
-            Version(**nodes.document(value)) for key, value in sorted(known.items()) if key.startswith(keys.versions)
+        found = [
+            Version.of(nodes.document(value)) for key, value in sorted(known.items()) if key.startswith(keys.versions)
         ]
-        return known.get(keys.configuration), history
+        return known.get(keys.configuration), [version for version in found if version is not None]
 
     async def _restarting(self) -> list[str]:
         """Return the parameters of Postgres that only a restart changes."""
@@ -177,16 +175,24 @@ class Configuration:
         """Record changes that were made past the agents, and report what this node made of the newest version."""
         while True:
             await asyncio.sleep(FOLLOW_S)
-            with contextlib.suppress(RefusedError, EtcdError):
-                known = await self._snapshot()
-                present, history = self._of(known)
-                if present is None:
-                    continue
-                newest = history[-1] if history else None
-                if newest is None or known[self._agent.keys.version(newest.number)].revision != present.revision:
-                    await self._record(present, newest)
-                    continue
-                await self._report(known, newest)
+            try:
+                await self._look()
+            except (RefusedError, EtcdError):
+                pass  # etcd has no majority, and the next look may find one
+            except OSError as problem:  # as of a full disk
+                log.warning("the configuration cannot be followed", extra={"error": problem.strerror})
+
+    async def _look(self) -> None:
+        known = await self._snapshot()
+        present, history = self._of(known)
+        if present is None:
+            return
+        newest = history[-1] if history else None
+        version = known.get(self._agent.keys.version(newest.number)) if newest else None
+        if newest is None or version is None or version.revision != present.revision:
+            await self._record(present, newest)
+        else:
+            await self._report(known, newest)
 
     async def _record(self, present: Value, newest: Version | None) -> None:
         document = nodes.document(present)
@@ -201,8 +207,8 @@ class Configuration:
     async def _report(self, known: Mapping[str, Value], newest: Version) -> None:
         """Write what this node made of a version, when that is news."""
         if self._judged[0] != newest.number:
-            self._judged = newest.number, await self._judge(newest)
             await self._agent.configure_patroni(newest.document)
+            self._judged = newest.number, await self._judge(newest)
         pending, refusal = await self._pending(), self._judged[1]
         state = "refused" if refusal else "pending restart" if pending else "applied"
         result = {"version": newest.number, "state": state, "detail": refusal or pending or None}

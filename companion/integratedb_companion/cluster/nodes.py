@@ -279,9 +279,16 @@ def cells(node: Node) -> tuple[str, ...]:
         lag = f"{_bytes(node.lag_bytes)}" + (f", {node.lag_s} s" if node.lag_s else "")
     state = node.state if node.answers or node.role == "lost" else f"{node.state} (does not answer)"
     return (
-        node.name, node.role, node.address, state, str(node.timeline or ""), lag, node.sync or "", node.slot or "",
+        node.name,
+        node.role,
+        node.address,
+        state,
+        str(node.timeline or ""),
+        lag,
+        node.sync or "",
+        node.slot or "",
         "pending" if node.pending_restart else "",
-    )  # fmt: skip
+    )
 
 
 def _bytes(number: int) -> str:

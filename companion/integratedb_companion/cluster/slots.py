@@ -72,10 +72,10 @@ def readiness(name: str, primary: str | None, reports: Mapping[str, Mapping[str,
     if own.get("synced"):
         return "ready"
     kept, needed = (source.get("kept") or {}).get(slot_of(name)), own.get("catalog_xmin")
-    if kept is None or needed is None:
+    if not isinstance(kept, int) or not isinstance(needed, int):
         return "copying"
     # Identifiers of transactions wrap around.
-    return "ready" if (int(needed) - int(kept)) % (1 << 32) < (1 << 31) else "copying"
+    return "ready" if (needed - kept) % (1 << 32) < (1 << 31) else "copying"
 
 
 def slot_of(name: str) -> str:

@@ -60,6 +60,14 @@ class Version:
         """Return the document of etcd."""
         return asdict(self)
 
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Version | None:
+        """Return the version of a document of etcd; None: it is damaged, which must not end the agent."""
+        kinds = {"number": int, "at": str, "who": str, "why": str, "foreign": bool, "document": dict}
+        if found.keys() != kinds.keys() or not all(isinstance(found[name], kind) for name, kind in kinds.items()):
+            return None
+        return cls(**found)
+
 
 def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with a patch in it, in which null removes a member (RFC 7396)."""
@@ -143,21 +151,22 @@ def _own_value(name: str, text: str) -> int | bool:
 def check(document: Mapping[str, Any]) -> None:
     """Check what Patroni takes without a word and then changes by itself. Error: ConfigurationRefusedError."""
     for name, lowest in OWN_NAMES.items():
-        value = document.get(name)
-        if value is None:
+        if name not in document:
             continue
+        value = document[name]
         if lowest is None:
             # Patroni takes on and quorum, too.
             if not isinstance(value, bool) and value not in ("on", "off", "quorum"):
                 raise ConfigurationRefusedError(f"{name} must be on or off")
         elif isinstance(value, bool) or not isinstance(value, int) or value < lowest:
             raise ConfigurationRefusedError(f"{name} must be a whole number from {lowest} on")
-    ttl, loop_wait, retry = (document.get(name) for name in ("ttl", "loop_wait", "retry_timeout"))
-    if None not in (ttl, loop_wait, retry) and loop_wait + 2 * retry > ttl:  # type: ignore[operator]  # checked above
-        raise ConfigurationRefusedError(
-            f"loop_wait + 2 * retry_timeout is {loop_wait + 2 * retry}, more than ttl ({ttl}):"  # type: ignore[operator]
-            " a primary could lose its key while it waits for etcd"
-        )
+    if {"ttl", "loop_wait", "retry_timeout"} <= document.keys():
+        ttl, longest = int(document["ttl"]), int(document["loop_wait"]) + 2 * int(document["retry_timeout"])
+        if longest > ttl:
+            raise ConfigurationRefusedError(
+                f"loop_wait + 2 * retry_timeout is {longest}, more than ttl ({ttl}):"
+                " a primary could lose its key while it waits for etcd"
+            )
     found = document.get("postgresql")
     given = found.get("parameters") if isinstance(found, Mapping) else None
     if given is not None and not isinstance(given, Mapping):

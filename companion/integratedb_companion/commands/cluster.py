@@ -182,9 +182,15 @@ def _show_status(found: dict[str, Any]) -> None:
     print_table(nodes.COLUMNS, [nodes.cells(row) for row in rows])
     say()
     state = nodes.Status(
-        found["cluster"], found["quorum"], found["primary"], found["synchronous"], found["paused"], found["ttl"],
-        tuple(rows), tuple(found["etcd"]),
-    )  # fmt: skip
+        found["cluster"],
+        found["quorum"],
+        found["primary"],
+        found["synchronous"],
+        found["paused"],
+        found["ttl"],
+        tuple(rows),
+        tuple(found["etcd"]),
+    )
     for remark in nodes.remarks(state):
         say(remark)
 

@@ -125,10 +125,15 @@ def history(path: str | None, as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        (one["number"], one["at"], "somebody, past the agents" if one["foreign"] else one["who"], one["why"],
-         "; ".join(_shown(change) for change in one["changes"]))
+        (
+            one["number"],
+            one["at"],
+            "somebody, past the agents" if one["foreign"] else one["who"],
+            one["why"],
+            "; ".join(_shown(change) for change in one["changes"]),
+        )
         for one in found
-    ]  # fmt: skip
+    ]
     print_table(("version", "at", "who", "why", "changes"), rows)
 
 

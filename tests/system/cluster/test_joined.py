@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from integratedb_companion.cluster.tokens import Token
 from tests.support import Session
@@ -118,7 +119,7 @@ def test_discovery_leads_to_the_roles(nodes: Nodes) -> None:
     found = json.loads(nodes.cluster("discovery", "--json").stdout)
     login = {"user": "app", "password": "app-password", "sslrootcert": str(nodes.home("a") / "tls/ca.crt")}
     for purpose, is_standby in (("read-write", False), ("read-only", True), ("prefer-standby", True)):
-        with psycopg.connect(found[purpose], **login) as connection:  # type: ignore[arg-type]
+        with psycopg.connect(make_conninfo(found[purpose], **login)) as connection:
             row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
             assert row == (is_standby,), purpose
     assert f"server c {ADDRESSES['c']}:" in nodes.cluster("discovery", "--format", "haproxy").stdout
@@ -184,9 +185,16 @@ def test_a_token_lets_one_node_in(nodes: Nodes) -> None:
         assert done.returncode == 1
         assert "the cluster has a node d already" in done.stderr
         done = nodes.cluster(
-            "join", nodes.agent("b"), "--token", token, *nodes.join_options("d"), "--name", "e", node=again.name,
+            "join",
+            nodes.agent("b"),
+            "--token",
+            token,
+            *nodes.join_options("d"),
+            "--name",
+            "e",
+            node=again.name,
             check=False,
-        )  # fmt: skip
+        )
         assert done.returncode == 1
         assert "the token is used" in done.stderr
         # The answer to the first join may have been lost: its key proves that the same node asks again.

@@ -14,9 +14,10 @@ from integratedb_companion.cluster.processes import Part, Process
 SLEEPS = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 ENDS = [sys.executable, "-c", ""]
 STUBBORN = [
-    sys.executable, "-c",
+    sys.executable,
+    "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
-]  # fmt: skip
+]
 
 
 def part(directory: Path, command: list[str], patience_s: float = 5.0) -> Part:

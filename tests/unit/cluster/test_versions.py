@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integratedb_companion.cluster import versions
-from integratedb_companion.cluster.versions import Change, ConfigurationRefusedError
+from integratedb_companion.cluster.versions import Change, ConfigurationRefusedError, Version
 
 DOCUMENT = {"ttl": 20, "loop_wait": 5, "retry_timeout": 5, "postgresql": {"parameters": {"max_connections": "200"}}}
 DOCUMENTS = st.recursive(
@@ -103,3 +103,10 @@ def test_what_goes_up_and_down_at_once_needs_two_steps() -> None:
     )
     assert found is not None
     assert found.startswith("not in one step")
+
+
+def test_a_damaged_version_is_none() -> None:
+    whole = Version(3, "2026-05-04", "ann", "why", foreign=False, document={}).as_json()
+    assert Version.of(whole) == Version(3, "2026-05-04", "ann", "why", foreign=False, document={})
+    for damaged in ({}, {**whole, "number": "3"}, {**whole, "more": 1}, {**whole, "document": []}):
+        assert Version.of(damaged) is None
